@@ -1,0 +1,17 @@
+"""The loss that every architecture shares."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from msaf_bench.spec import VOID
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Logits (B, K, h, w), labels (B, H, W) with void = 255 -> mean over the labelled pixels (Eq. 11), 0 where there is none.
+
+    The logits are brought to the labels' size bilinearly.
+    """
+    if logits.shape[-2:] != labels.shape[-2:]:
+        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear")
+    total = functional.cross_entropy(logits, labels, ignore_index=VOID, reduction="sum")
+    return total / (labels != VOID).sum().clamp(min=1)

@@ -1,0 +1,89 @@
+"""MSAF: motion-state alignment (Su et al., CVPR Workshops 2023). Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.state import project
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "motion", "align", "state", "assign")
+
+
+class MSAF(nn.Module):
+    """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+
+    Every frame passes the backbone and one projection to d channels; `motion` mixes the frames, `state` the stages of the newest one,
+    and `assign` turns both into classes. `frames` is how many of the clip's frames are read.
+    """
+
+    def __init__(self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.entry = entry
+        self.motion = motion
+        self.state = state
+        self.assign = assign
+        self.frames: int = motion.frames  # pyright: ignore[reportAttributeAccessIssue]
+
+    def forward(self, clip: Tensor) -> Output:
+        b, t, _, height, width = clip.shape
+        if t < self.frames:
+            raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
+        stages = Stages(*self.backbone(clip[:, -self.frames :].flatten(0, 1)))
+        newest = Stages(*(f.unflatten(0, (b, self.frames))[:, -1] for f in stages))
+        return self.decode(newest, self.entry(stages.f5).unflatten(0, (b, self.frames)), (height, width))
+
+    def decode(self, stages: Stages, features: Tensor, size: tuple[int, int]) -> Output:
+        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits at `size`."""
+        dynamic = self.motion(features)[:, -1]
+        logits, aux = self.assign(dynamic, self.state(stages, dynamic))
+        return Output(functional.interpolate(logits, size, mode="bilinear"), aux)
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the components supervise."""
+        return sum((cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+
+    def stream(self) -> "MSAFStream":
+        """The state of one video: the entry features of the past frames."""
+        return MSAFStream(self)
+
+
+class MSAFStream:
+    """One video, frame by frame. At its start the first frame stands for those before it."""
+
+    def __init__(self, net: MSAF) -> None:
+        self.net = net
+        self.past: list[Tensor] = []
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past = []
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        stages = Stages(*self.net.backbone(frame))
+        feature = self.net.entry(stages.f5)
+        history = self.past or [feature] * (self.net.frames - 1)
+        window = [*history, feature]
+        self.past = window[len(window) - (self.net.frames - 1) :]
+        return self.net.decode(stages, torch.stack(window, 1), (frame.shape[-2], frame.shape[-1])).logits
+
+
+def msaf(make: Make, num_classes: int, *, width: int | str = 256, frames: int = 3) -> MSAF:
+    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly)."""
+    backbone: Any = make("backbone")
+    channels: tuple[int, int, int] = backbone.channels
+    d = channels[2] if width == "full" else int(width)
+    return MSAF(
+        backbone=backbone,
+        entry=nn.Identity() if width == "full" else project(channels[2], d),
+        motion=make("motion", width=d, frames=frames, align=lambda: make("align", width=d)),
+        state=make("state", channels=channels, width=d),
+        assign=make("assign", width=d, num_classes=num_classes),
+    )

@@ -1,0 +1,122 @@
+"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`. No torch here."""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from msaf_bench.errors import UsageError, one_of
+from msaf_bench.spec import Conditions, Options, Spec, System, Table
+
+S = TypeVar("S", bound=Spec)
+
+
+def list_systems() -> tuple[str, ...]:
+    """The names of the systems in `models/`."""
+    return _names("models")
+
+
+def list_tables() -> tuple[str, ...]:
+    """The names of the tables in `ablations/`."""
+    return _names("ablations")
+
+
+def list_presets() -> tuple[str, ...]:
+    """The names of the presets in `ablations/presets/`."""
+    return _names("ablations/presets")
+
+
+def read_system(name: str) -> System:
+    """A system by its name in `models/`, or from a path that ends in `.toml`. Raises `UsageError`."""
+    return _read(System, "models", "system", name)
+
+
+def read_table(name: str) -> Table:
+    """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in `.toml`. Raises `UsageError`."""
+    return _read(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
+
+
+def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None) -> Conditions:
+    """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`."""
+    place, content = _load("ablations/presets", "preset", preset)
+    sections: dict[str, Any] = {k: content.pop(k) for k in tuple(content) if isinstance(content[k], dict) and k in ("street", "camvid")}
+    section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
+    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **(changes or {})})
+
+
+def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
+    """Row label -> system, shrunk as the conditions say. Raises `UsageError` if two rows are the same system."""
+    resolved: dict[str, System] = {}
+    shrink: Options = conditions.shrink_options if conditions else ()
+    for label, row in table.rows:
+        base = read_system(row.system or table.base)
+        try:
+            system = base.swap(row.swap, row.options)
+            resolved[label] = system.swap(conditions.shrink if conditions else (), shrink)
+        except UsageError as error:
+            raise UsageError(f"{table.name}: row {label!r}: {error}") from error
+    owner: dict[str, str] = {}
+    for label, system in resolved.items():
+        if system.key in owner:
+            raise UsageError(f"{table.name}: rows {owner[system.key]!r} and {label!r} are the same system; change one swap")
+        owner[system.key] = label
+    return resolved
+
+
+def _root() -> Traversable:
+    packaged = files("msaf_bench") / "_specs"  # in a wheel
+    return packaged if packaged.is_dir() else Path(__file__).parents[1]  # in a checkout
+
+
+def _folder(folder: str) -> Traversable:
+    place = _root()
+    for part in folder.split("/"):
+        place = place / part
+    return place
+
+
+def _names(folder: str) -> tuple[str, ...]:
+    return tuple(sorted(f.name.removesuffix(".toml") for f in _folder(folder).iterdir() if f.name.endswith(".toml")))
+
+
+def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
+    path = Path(name) if name.endswith(".toml") else _folder(folder) / f"{one_of(what, name, _names(folder))}.toml"
+    try:
+        return path.name, tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def _read(kind: type[S], folder: str, what: str, name: str) -> S:
+    place, content = _load(folder, what, name)
+    return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
+
+
+def _parse(kind: type[S], place: str, content: dict[str, Any]) -> S:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UsageError(f"{place}: {_first_fault(kind, error)}") from error
+
+
+def _first_fault(kind: type[Spec], error: ValidationError) -> str:
+    """Pydantic's first complaint as one line: where, what, and for an unknown key the nearest known one."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in fault["loc"] if not isinstance(part, int))
+    if fault["type"] == "extra_forbidden":
+        key = str(fault["loc"][-1])
+        known = kind.model_fields if len(fault["loc"]) == 1 else _fields_near(kind, key)
+        try:
+            one_of("key", key, known)
+        except UsageError as hint:
+            return f"{where}: {hint}"
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}" if where else fault["msg"].removeprefix("Value error, ")
+
+
+def _fields_near(kind: type[Spec], key: str) -> set[str]:
+    """The field names of every spec below `kind`, for a hint."""
+    return {name for spec in (*Spec.__subclasses__(), kind) for name in spec.model_fields if name != key}

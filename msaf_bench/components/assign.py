@@ -1,0 +1,104 @@
+"""From features to class logits. Shapes: B batch, d width, K classes, h w grid."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.errors import one_of
+from msaf_bench.ports import Output
+
+
+class TwoConvs(nn.Module):
+    """The paper's two convolutions: features (B, d, h, w) -> descriptors (B, d, h, w) and class logits (B, K, h, w)."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.logits = nn.Conv2d(width, num_classes, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.hidden(x)
+        return hidden, self.logits(hidden)
+
+
+class OneHead(nn.Module):
+    """No assignment: the logits of the static features alone."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.pixel = TwoConvs(width, num_classes)
+
+    def forward(self, dynamic: Tensor, static: Tensor) -> Output:
+        return Output(self.pixel(static)[1], {})
+
+
+class MeanOfMasks(nn.Module):
+    """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with `of = "softmax"`, probabilities."""
+
+    def __init__(self, width: int, num_classes: int, *, of: str = "logits") -> None:
+        super().__init__()
+        self.mean = _MEANS[one_of("of", of, _MEANS)]
+        self.pixel = TwoConvs(width, num_classes)
+        self.region = TwoConvs(width, num_classes)
+
+    def forward(self, dynamic: Tensor, static: Tensor) -> Output:
+        pixel, region = self.pixel(static)[1], self.region(dynamic)[1]
+        return Output(self.mean(pixel, region), {"pixel": pixel, "region": region})
+
+
+class SemanticAssignment(nn.Module):
+    """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
+
+    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask: its logits, or with
+    `weights = "softmax"` its probabilities. The cosine is one matrix product, since |pix| changes no argmax: only the regions are
+    normalised (Eq. 13), the pixels too with `normalize_pixels`. `scale` multiplies the result.
+    """
+
+    def __init__(
+        self, width: int, num_classes: int, *, weights: str = "logits", normalize_pixels: bool = False, scale: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weights = _WEIGHTS[one_of("weights", weights, _WEIGHTS)]
+        self.normalize_pixels = normalize_pixels
+        self.scale = scale
+        self.pixel = TwoConvs(width, num_classes)
+        self.region = TwoConvs(width, num_classes)
+
+    def forward(self, dynamic: Tensor, static: Tensor) -> Output:
+        descriptors, pixel = self.pixel(static)
+        region = self.region(dynamic)[1]
+        regions = region_descriptors(self.weights(region), dynamic)
+        if self.normalize_pixels:
+            descriptors = functional.normalize(descriptors, dim=1)
+        return Output(self.scale * partition(descriptors, regions), {"pixel": pixel, "region": region})
+
+
+def region_descriptors(weights: Tensor, features: Tensor) -> Tensor:
+    """Weights (B, K, h, w), features (B, d, h, w) -> (B, K, d): the features' spatial mean under each weight (section 3.5)."""
+    return weights.flatten(2) @ features.flatten(2).transpose(1, 2) / weights[0, 0].numel()
+
+
+def partition(pixels: Tensor, regions: Tensor) -> Tensor:
+    """Pixels (B, d, h, w), regions (B, K, d) -> (B, K, h, w): each pixel's product with the normalised regions (Eq. 13)."""
+    return (functional.normalize(regions, dim=2) @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
+
+
+def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
+    return (a + b) / 2
+
+
+def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
+    # As log-probabilities, so that cross-entropy reads the mean probabilities.
+    return torch.log((a.softmax(1) + b.softmax(1)) / 2 + torch.finfo(a.dtype).tiny)
+
+
+def _logits(region: Tensor) -> Tensor:
+    return region
+
+
+def _softmax(region: Tensor) -> Tensor:
+    return region.softmax(1)
+
+
+_MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
+_WEIGHTS = {"logits": _logits, "softmax": _softmax}

@@ -1,0 +1,69 @@
+"""The transformer block that every part of MSAF is made of. Shapes: N sequences, L tokens, d width."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.errors import UsageError, one_of
+
+# CUDA's fused kernels put the number of sequences on a grid axis that ends at 65,535.
+MAX_SEQUENCES = 2**15
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention (N, L, d) -> (N, L, d), through `scaled_dot_product_attention` (Vaswani et al. 2017)."""
+
+    def __init__(self, width: int, *, heads: int) -> None:
+        super().__init__()
+        if heads < 1 or width % heads:
+            raise UsageError(f"heads = {heads} does not divide the width {width}; choose a divisor")
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, width = x.shape
+        qkv = self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)  # 3, N, heads, L, d/heads
+        parts = [functional.scaled_dot_product_attention(*part) for part in qkv.split(MAX_SEQUENCES, 1)]
+        mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self.out(mixed.transpose(1, 2).reshape(n, length, width))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then MLP(LN(X')) + X' (Eq. 3)."""
+
+    def __init__(self, width: int, *, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads=heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.attention(self.norm1(x)) + x
+        return self.mlp(self.norm2(x)) + x
+
+
+def no_position(x: Tensor) -> Tensor:
+    """The map (..., d, h, w) as it is."""
+    return x
+
+
+def sine_position(x: Tensor) -> Tensor:
+    """The map (..., d, h, w) plus the fixed 2-D sine code: half of the channels for the row, half for the column."""
+    width, h, w = x.shape[-3:]
+    if width % 4:
+        raise UsageError(f"position = 'sine' needs a width divisible by 4, not {width}")
+    rate = 10_000.0 ** (-torch.arange(width // 4, device=x.device, dtype=x.dtype) * 4 / width)
+    row = torch.arange(h, device=x.device, dtype=x.dtype)[None, :, None] * rate[:, None, None]
+    column = torch.arange(w, device=x.device, dtype=x.dtype)[None, None, :] * rate[:, None, None]
+    waves = [f(angle).expand(-1, h, w) for angle in (row, column) for f in (torch.sin, torch.cos)]
+    return x + torch.cat(waves)
+
+
+POSITIONS = {"none": no_position, "sine": sine_position}
+
+
+def position_code(name: str):  # noqa: ANN201  (a function of a map, from the dict above)
+    """The positional code of that name. Raises `UsageError` for an unknown one."""
+    return POSITIONS[one_of("position", name, POSITIONS)]

@@ -1,0 +1,92 @@
+"""Mixing features over time. Shapes: B batch, T frames (oldest first), d width, h w grid."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.components.attention import Block, position_code
+from msaf_bench.errors import UsageError, one_of
+
+
+class Still(nn.Module):
+    """No motion: reads the newest frame alone."""
+
+    frames = 1
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames
+
+
+class VanillaTransformer(nn.Module):
+    """Joint space-time attention among all T h w tokens: (B, T, d, h, w) -> the same ("Baseline + TR", Eq. 1).
+
+    `layers` is the smallest depth at which the paper's sentence holds that it has more parameters than the whole of MSAF (section 4.3).
+    """
+
+    def __init__(self, width: int, frames: int, *, layers: int = 9, heads: int = 8, mlp_ratio: int = 4, position: str = "none") -> None:
+        super().__init__()
+        self.frames = frames
+        self.position = position_code(position)
+        self.blocks = nn.Sequential(*(Block(width, heads=heads, mlp_ratio=mlp_ratio) for _ in range(layers)))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        b, t, d, h, w = frames.shape
+        tokens = self.position(frames).permute(0, 1, 3, 4, 2).reshape(b, t * h * w, d)
+        return self.blocks(tokens).view(b, t, h, w, d).permute(0, 1, 4, 2, 3)
+
+
+class DecoupledTransformer(nn.Module):
+    """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
+
+    PST attends in space, each frame with a block of its own on a map smaller by its `pyramid` rate along each axis (Eq. 2). ATT
+    aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
+    """
+
+    def __init__(
+        self,
+        width: int,
+        frames: int,
+        align: Callable[[], nn.Module],
+        *,
+        pyramid: tuple[int, ...] = (4, 2, 1),
+        pool: str = "average",
+        heads: int = 8,
+        mlp_ratio: int = 4,
+        position: str = "none",
+    ) -> None:
+        super().__init__()
+        if len(pyramid) != frames:
+            raise UsageError(f"pyramid = {list(pyramid)} has {len(pyramid)} rates for {frames} frames; give one a frame, oldest first")
+        self.frames = frames
+        self.pyramid = pyramid
+        self.pool = POOLS[one_of("pool", pool, POOLS)]
+        self.position = position_code(position)
+        self.spatial = nn.ModuleList(Block(width, heads=heads, mlp_ratio=mlp_ratio) for _ in range(frames))
+        self.align = nn.ModuleList(align() for _ in range(frames - 1))
+        self.temporal = Block(width, heads=heads, mlp_ratio=mlp_ratio)
+
+    def _pst(self, index: int, frame: Tensor) -> Tensor:
+        small = self.position(self.pool(frame, self.pyramid[index]))
+        h, w = small.shape[-2:]
+        mixed = self.spatial[index](small.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, (h, w))
+        return functional.interpolate(mixed, frame.shape[-2:], mode="bilinear") if self.pyramid[index] > 1 else mixed
+
+    def forward(self, frames: Tensor) -> Tensor:
+        b, t, d, h, w = frames.shape
+        spatial = [self._pst(i, frame) for i, frame in enumerate(frames.unbind(1))]
+        aligned = [align(frame) for align, frame in zip(self.align, spatial[:-1], strict=True)]
+        tokens = torch.stack((*aligned, spatial[-1]), 1).permute(0, 3, 4, 1, 2).reshape(b * h * w, t, d)
+        return self.temporal(tokens).view(b, h, w, t, d).permute(0, 3, 4, 1, 2)
+
+
+def _average(x: Tensor, rate: int) -> Tensor:
+    return functional.avg_pool2d(x, rate, ceil_mode=True, count_include_pad=False)
+
+
+def _maximum(x: Tensor, rate: int) -> Tensor:
+    return functional.max_pool2d(x, rate, ceil_mode=True)
+
+
+POOLS = {"average": _average, "max": _maximum}

@@ -1,0 +1,86 @@
+"""Static features of the newest frame. Shapes: B batch, d width, h w grid, S stage tokens of a pixel."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from msaf_bench.components.attention import Block
+from msaf_bench.errors import one_of
+from msaf_bench.ports import Stages
+
+
+def project(channels: int, width: int) -> nn.Module:
+    """A 1x1 convolution with batch norm and ReLU: (B, channels, h, w) -> (B, width, h, w)."""
+    return nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+class NoState(nn.Module):
+    """No state branch: the dynamic features stand for the static ones."""
+
+    def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
+        return dynamic
+
+
+class Concat(nn.Module):
+    """The dynamic features and F5, concatenated and projected to d ("w/o State", section 4.3)."""
+
+    def __init__(self, channels: tuple[int, int, int], width: int) -> None:
+        super().__init__()
+        self.entry = project(channels[2], width)
+        self.mix = project(2 * width, width)
+
+    def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
+        return self.mix(torch.cat((dynamic, self.entry(stages.f5)), 1))
+
+
+class StageTransformer(nn.Module):
+    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and, with `motion`, M of the newest frame (Eq. 9)."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        width: int,
+        *,
+        motion: bool = True,
+        fuse: str = "concat",
+        heads: int = 8,
+        mlp_ratio: int = 4,
+    ) -> None:
+        super().__init__()
+        self.motion = motion
+        self.entry = nn.ModuleList(project(c, width) for c in channels)
+        self.block = Block(width, heads=heads, mlp_ratio=mlp_ratio)
+        self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(channels) + motion, width)
+
+    def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
+        maps = [entry(f) for entry, f in zip(self.entry, stages, strict=True)] + [dynamic] * self.motion
+        b, d, h, w = dynamic.shape
+        tokens = torch.stack(maps, 1).permute(0, 3, 4, 1, 2).reshape(b * h * w, len(maps), d)
+        mixed = self.block(tokens).view(b, h, w, len(maps), d).permute(0, 3, 4, 1, 2)  # B, S, d, h, w
+        return self.fuse(mixed)
+
+
+class _ConcatFuse(nn.Module):
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.mix = project(tokens * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.mix(tokens.flatten(1, 2))
+
+
+class _MeanFuse(nn.Module):
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.mean(1)
+
+
+class _LastFuse(_MeanFuse):
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens[:, -1]
+
+
+FUSES: dict[str, Callable[[int, int], nn.Module]] = {"concat": _ConcatFuse, "mean": _MeanFuse, "last": _LastFuse}

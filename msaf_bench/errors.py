@@ -1,0 +1,52 @@
+"""What can go wrong, by the exit code that the command line gives for it.
+
+A message is one line: what is wrong, where, and what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """A failure with a message for the user; `exit_code` is what the process returns."""
+
+    exit_code = 5
+
+
+class UsageError(BenchError, ValueError):
+    """The command, a spec or an option is wrong."""
+
+    exit_code = 2
+
+
+class DataError(BenchError):
+    """A data folder or a file's content is wrong."""
+
+    exit_code = 3
+
+
+class GateError(BenchError):
+    """A check that guards a result did not hold."""
+
+    exit_code = 4
+
+
+class HostError(BenchError):
+    """The machine cannot do it: a folder that cannot be written, a package that is not installed."""
+
+    exit_code = 5
+
+
+class LockedError(BenchError):
+    """Another process is at work in the same folder."""
+
+    exit_code = 6
+
+
+def one_of(what: str, name: str, known: Iterable[str]) -> str:
+    """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or all of them."""
+    names = sorted(known)
+    if name in names:
+        return name
+    near = get_close_matches(name, names, 3, 0.6)
+    raise UsageError(f"unknown {what} {name!r}; {'did you mean' if near else 'there is'} {', '.join(near or names)}?")

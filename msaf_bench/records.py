@@ -1,0 +1,177 @@
+"""What was measured: hosts, records and measurements, and how they reach the disk. No torch here.
+
+A record is the JSON of one trial. It is replaced atomically, so a killed process leaves the old one or the new one, never a piece.
+"""
+
+import base64
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from msaf_bench.errors import HostError
+from msaf_bench.spec import Conditions, Spec, Trial
+
+FORMAT = 1  #: of a record; a reader refuses any other
+
+
+class Host(Spec):
+    """The machine and the software that made a number."""
+
+    device: str
+    cpu: str
+    cores: int
+    threads: int
+    python: str
+    torch: str
+    msaf_bench: str
+    commit: str
+
+    @classmethod
+    def here(cls, device: str = "cpu", threads: int = 1, device_name: str = "") -> Self:
+        """This machine. `device_name` is what the driver calls the accelerator."""
+        return cls(
+            device=device_name or device,
+            cpu=_cpu_name(),
+            cores=os.cpu_count() or 1,
+            threads=threads,
+            python=platform.python_version(),
+            torch=_version("torch"),
+            msaf_bench=_version("msaf-bench"),
+            commit=_commit(),
+        )
+
+
+class Matrices(Spec):
+    """Confusion matrices, one an image: N x K x K counts, rows truth, columns prediction, packed for JSON."""
+
+    images: int
+    classes: int
+    zlib: str
+
+    @classmethod
+    def pack(cls, matrices: NDArray[np.int64]) -> Self:
+        """From an (N, K, K) array."""
+        packed = zlib.compress(matrices.astype("<u4").tobytes(), 9)
+        return cls(images=matrices.shape[0], classes=matrices.shape[1], zlib=base64.b64encode(packed).decode())
+
+    def unpack(self) -> NDArray[np.int64]:
+        """To an (N, K, K) array."""
+        flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(np.int64)
+        return flat.reshape(self.images, self.classes, self.classes)
+
+
+class Record(Spec):
+    """The outcome of one trial."""
+
+    format: Literal[1] = FORMAT
+    trial: Trial
+    state: Literal["done", "failed"]
+    reason: str = ""  #: why it failed
+    host: Host
+    data: str  #: fingerprint of the data it read
+    start: str = ""  #: the backbone's starting weights: "random", or the pre-training's id
+    params: int = 0
+    class_names: tuple[str, ...] = ()
+    confusion: Matrices | None = None  #: of the scored split
+    loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the last entry)
+    seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
+    peak_mib: float = 0.0  #: highest resident memory of the process so far
+    plugins: tuple[str, ...] = ()
+
+
+class Measurement(Spec):
+    """A value over seeds with its spread, conditions and host. It cannot be made without the last two."""
+
+    name: str
+    value: float
+    spread: float | None  #: standard deviation over seeds; None for a single seed
+    seeds: int
+    unit: str
+    higher_is_better: bool
+    conditions: Conditions
+    hosts: tuple[Host, ...]
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError` where it cannot."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder with --reports") from error
+
+
+def write_record(folder: Path, record: Record) -> Path:
+    """Writes the record under its trial's id."""
+    path = folder / f"{record.trial.id}.json"
+    write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """All records of a folder, by trial id. An unreadable file is an error that names it: it is never taken for a missing trial."""
+    records: dict[str, Record] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            record = Record.model_validate_json(path.read_text())
+        except (ValidationError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise HostError(f"{path}: not a record of this version ({first}); move it away to run its trial again") from error
+        records[record.trial.id] = record
+    return records
+
+
+def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:
+    """The distinct hosts, in order of first appearance."""
+    return tuple(dict.fromkeys(r.host for r in records))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _commit() -> str:
+    """The git commit of this package's checkout, with "+" where files differ from it; empty outside a checkout."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return ""
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return head + ("+" if changed.strip() else "")

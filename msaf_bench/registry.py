@@ -1,0 +1,124 @@
+"""The components that may fill each slot, by name.
+
+A registry is made by a call (`msaf_bench.components.builtin`), so there is no global one and importing a module registers nothing.
+
+A factory's positional parameters are what it takes of what the architecture offers its slot (widths, collaborators); its keyword-only
+parameters are the options that a spec may set. Both are read from the signature.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from msaf_bench.errors import UsageError, one_of
+from msaf_bench.spec import Choice, System
+
+
+Factory = Callable[..., Any]
+
+
+class Slot(Mapping[str, Factory]):
+    """One place in an architecture: the factories that may fill it."""
+
+    def __init__(self, name: str, factories: Mapping[str, Factory]) -> None:
+        self.name = name
+        self._factories = dict(factories)
+
+    def add(self, name: str, factory: Factory) -> None:
+        """Offers a factory under a new name. Raises `UsageError` if the name is taken."""
+        if name in self._factories:
+            raise UsageError(f"{self.name} {name!r} is taken by {self._factories[name]!r}")
+        self._factories[name] = factory
+
+    def __getitem__(self, name: str) -> Factory:
+        return self._factories[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._factories)
+
+    def __len__(self) -> int:
+        return len(self._factories)
+
+
+class Make(Protocol):
+    """Fills a slot with the component that the system chose. The component takes what it needs of what the architecture offers."""
+
+    def __call__(self, slot: str, **offered: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network with slots: which they are, and its factory `(make, num_classes, *, options)`."""
+
+    slots: tuple[str, ...]
+    factory: Factory
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Every slot, and the architectures that have them."""
+
+    architecture: dict[str, Architecture]
+    backbone: Slot
+    motion: Slot
+    align: Slot
+    state: Slot
+    assign: Slot
+
+    def slot(self, name: str) -> Slot:
+        """The slot of that name. Raises `UsageError` with near names."""
+        return getattr(self, one_of("slot", name, (f.name for f in fields(self) if f.name != "architecture")))
+
+    def build(self, system: System, num_classes: int) -> Any:
+        """The network of a system that `check` has passed."""
+
+        def make(slot: str, **offered: Any) -> Any:
+            choice = system[slot]
+            factory = self.slot(slot)[choice.use]
+            wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+            return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
+
+        return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
+
+    def extend(self, modules: Iterable[str] = ()) -> "Registry":
+        """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then those of the named modules.
+
+        Both call `register(registry)`. A plug-in that fails is an error: a table with a silently missing row would be a lie.
+        """
+        for point in entry_points(group="msaf_bench.components"):
+            point.load()(self)
+        for name in modules:
+            try:
+                import_module(name).register(self)
+            except (ImportError, AttributeError) as error:
+                raise UsageError(f"plug-in {name!r}: {error}; it must be importable and have register(registry)") from error
+        return self
+
+    def check(self, system: System) -> None:
+        """Raises `UsageError` for an unknown architecture, component or option, a slot left out, or a choice that has no effect."""
+        architecture = self.architecture[one_of("architecture", system.architecture, self.architecture)]
+        _check_options(f"architecture {system.architecture}", architecture.factory, dict(system.options))
+        chosen = dict(system.slots)
+        for name in architecture.slots:
+            if name not in chosen:
+                raise UsageError(f"{system.architecture} needs a choice for the slot {name!r}")
+        for name, choice in system.slots:
+            one_of(f"slot of {system.architecture}", name, architecture.slots)
+            factory = self.slot(name)[one_of(name, choice.use, self.slot(name))]
+            _check_options(f"{name} {choice.use}", factory, dict(choice.options))
+        self._check_used(chosen)
+
+    def _check_used(self, chosen: Mapping[str, Choice]) -> None:
+        # `align` works inside `motion`: a motion that takes no aligner would leave the choice without effect.
+        if "align" in chosen and "motion" in chosen and chosen["align"].use != "none":
+            if "align" not in inspect.signature(self.motion[chosen["motion"].use]).parameters:
+                raise UsageError(f"align {chosen['align'].use!r} has no effect with motion {chosen['motion'].use!r}; write align = \"none\"")
+
+
+def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:
+    allowed = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        one_of(f"option of {what}", name, allowed or ["no option at all"])

@@ -1,0 +1,210 @@
+"""What a benchmark is made of, as data: systems, tables, conditions, trials.
+
+All are frozen and hashable; a `key` is a content hash, so equal content means equal key wherever it was made. No torch here.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Self, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from msaf_bench.errors import one_of
+
+Scalar = bool | int | float | str
+Option = Scalar | tuple[Scalar, ...]
+
+VOID = 255  #: the label id that is no class, in every data set once it is read
+
+
+class Spec(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+    def canonical(self) -> str:
+        """The content as one JSON text that does not depend on the order of keys."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def content_hash(text: str) -> str:
+    """The first 12 hex digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _sorted_pairs(value: object) -> object:
+    return tuple(sorted(cast("Mapping[str, object]", value).items())) if isinstance(value, Mapping) else value
+
+
+def _ordered_pairs(value: object) -> object:
+    return tuple(cast("Mapping[str, object]", value).items()) if isinstance(value, Mapping) else value
+
+
+# Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no meaning they are sorted.
+Options = Annotated[tuple[tuple[str, Option], ...], BeforeValidator(_sorted_pairs)]
+Numbers = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_sorted_pairs)]
+Names = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_ordered_pairs)]
+
+
+class Choice(Spec):
+    """A component's name and options. In TOML: `"dcn"` or `{ use = "dcn", kernel = 5 }`."""
+
+    use: str
+    options: Options = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"use": value}
+        if isinstance(value, Mapping) and "options" not in value:
+            given = cast("Mapping[str, object]", value)
+            return {"options": {k: v for k, v in given.items() if k != "use"}, **{k: v for k, v in given.items() if k == "use"}}
+        return cast("object", value)
+
+    def __str__(self) -> str:
+        return self.use + (f"({', '.join(f'{k}={v}' for k, v in self.options)})" if self.options else "")
+
+
+Slots = Annotated[tuple[tuple[str, Choice], ...], BeforeValidator(_sorted_pairs)]
+
+
+class System(Spec):
+    """An architecture with a choice for every slot: what `build` turns into a network."""
+
+    architecture: str
+    slots: Slots
+    options: Options = ()
+    name: str = ""
+    title: str = ""
+    source: str = ""
+
+    def __getitem__(self, slot: str) -> Choice:
+        return dict(self.slots)[slot]
+
+    def swap(self, slots: Slots = (), options: Options = (), *, name: str = "") -> Self:
+        """The same system with some slots and options replaced.
+
+        Raises `UsageError` for a slot that this architecture does not have.
+        """
+        for slot, _ in slots:
+            one_of("slot", slot, dict(self.slots))
+        changed = {"slots": dict(self.slots) | dict(slots), "options": dict(self.options) | dict(options)}
+        return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, **changed})
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash of what is built: two systems that differ only in name or title are the same."""
+        return content_hash(self.model_copy(update={"name": "", "title": "", "source": ""}).canonical())
+
+
+class Row(Spec):
+    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names, and what the paper printed."""
+
+    swap: Slots = ()
+    options: Options = ()
+    system: str = ""
+    paper: Numbers = ()
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.system and self.swap:
+            raise ValueError("a row has 'swap' or 'system', not both")
+        return self
+
+
+class Ordering(Spec):
+    """A sentence of the paper that one row is better than another."""
+
+    better: str
+    worse: str
+    source: str
+    points: float | None = None  #: by how many points, where the text says
+
+
+class Claim(Spec):
+    """One number printed in the paper, with its place and its provenance."""
+
+    row: str
+    metric: str
+    value: float
+    place: str
+    provenance: str
+
+
+class Table(Spec):
+    """Ordered rows with what is measured and what the paper printed of them."""
+
+    name: str
+    title: str
+    source: str
+    provenance: str = ""
+    base: str
+    metrics: tuple[str, ...]
+    reference: str  #: the row that all others are compared with
+    rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]
+    ticks: Names = ()  #: column of the paper -> slot; ticked where a row's slot is filled as in the base
+    orderings: tuple[Ordering, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_rows(self) -> Self:
+        labels = dict(self.rows)
+        for label in (self.reference, *(end for o in self.orderings for end in (o.better, o.worse))):
+            one_of("row", label, labels)
+        return self
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Every printed number of the table."""
+        return tuple(
+            Claim(row=label, metric=metric, value=value, place=f"{self.source}, {label!r}", provenance=self.provenance)
+            for label, row in self.rows
+            for metric, value in row.paper
+        )
+
+
+class Conditions(Spec):
+    """All that must agree before two numbers may be compared. A preset is such a set, as data (`ablations/presets`)."""
+
+    preset: str
+    data: str
+    size: tuple[int, int]  #: H, W of a frame in training, and of the network's input in scoring
+    frames: int = Field(3, ge=1)  #: T, the newest one is segmented
+    train_spacing: int = Field(ge=0)  #: source frames between two frames of a training clip
+    score_spacing: int = Field(ge=0)  #: the same in scoring
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    warmup: int = Field(0, ge=0)  #: steps of linear warm-up
+    power: float = 0.9  #: of the poly decay
+    weight_decay: float = Field(0.01, ge=0)
+    scale: tuple[float, float] = (1.0, 1.0)  #: range of the random resize
+    flip: bool = True
+    pretrain_steps: int = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
+    checkpoint_every: int = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
+    precision: str = "fp32"
+    shrink: Slots = ()  #: slots that replace every row's own, to fit a small machine
+    shrink_options: Options = ()
+    data_options: Options = ()
+    void: str = "ignore"
+    watermark: str = ""  #: printed over every result that is not meant to be read as one
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash."""
+        return content_hash(self.canonical())
+
+
+class Trial(Spec):
+    """One (system, conditions, seed)."""
+
+    system: System
+    conditions: Conditions
+    seed: int = Field(ge=0)
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash: the same trial has the same id in every run and on every machine."""
+        return content_hash(f"{self.system.key} {self.conditions.key} {self.seed}")

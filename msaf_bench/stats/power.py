@@ -1,0 +1,19 @@
+"""How often a paired comparison of n seeds sees an effect of a given size."""
+
+from scipy.special import nctdtr, stdtrit
+
+
+def paired_power(effect: float, sd: float, n: int, level: float = 0.95) -> float:
+    """Chance (0..1) that the two-sided paired interval of `n` seeds excludes zero, for a true `effect`
+    and a standard deviation `sd` of the differences, both in the same unit. Source: the noncentral t distribution."""
+    if n < 2:
+        return 0.0
+    if sd == 0:
+        return float(effect != 0)
+    limit, shift = stdtrit(n - 1, (1 + level) / 2), abs(effect) / sd * n**0.5
+    return float(1 - nctdtr(n - 1, shift, limit) + nctdtr(n - 1, shift, -limit))
+
+
+def seeds_needed(effect: float, sd: float, power: float = 0.8, most: int = 200) -> int | None:
+    """The fewest seeds that see `effect` with chance `power`, or None where `most` are too few."""
+    return next((n for n in range(2, most + 1) if paired_power(effect, sd, n) >= power), None)
