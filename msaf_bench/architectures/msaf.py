@@ -1,5 +1,6 @@
 """MSAF: motion-state alignment (Su et al., CVPR Workshops 2023). Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8)."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.attention import Block
 from msaf_bench.components.state import project
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -75,15 +77,16 @@ class MSAFStream:
         return self.net.decode(stages, torch.stack(window, 1), (frame.shape[-2], frame.shape[-1])).logits
 
 
-def msaf(make: Make, num_classes: int, *, width: int | str = 256, frames: int = 3) -> MSAF:
+def msaf(make: Make, num_classes: int, *, width: int | str = 256, frames: int = 3, heads: int = 8, mlp_ratio: int = 4) -> MSAF:
     """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly)."""
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
     d = channels[2] if width == "full" else int(width)
+    block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio)
     return MSAF(
         backbone=backbone,
         entry=nn.Identity() if width == "full" else project(channels[2], d),
-        motion=make("motion", width=d, frames=frames, align=lambda: make("align", width=d)),
-        state=make("state", channels=channels, width=d),
+        motion=make("motion", frames=frames, block=block, align=partial(make, "align", width=d)),
+        state=make("state", channels=channels, width=d, block=block),
         assign=make("assign", width=d, num_classes=num_classes),
     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msaf_bench.components.attention import Block, position_code
+from msaf_bench.components.attention import position_code
 from msaf_bench.errors import UsageError, one_of
 
 
@@ -25,11 +25,11 @@ class VanillaTransformer(nn.Module):
     `layers` is the smallest depth at which the paper's sentence holds that it has more parameters than the whole of MSAF (section 4.3).
     """
 
-    def __init__(self, width: int, frames: int, *, layers: int = 9, heads: int = 8, mlp_ratio: int = 4, position: str = "none") -> None:
+    def __init__(self, frames: int, block: Callable[[], nn.Module], *, layers: int = 9, position: str = "none") -> None:
         super().__init__()
         self.frames = frames
         self.position = position_code(position)
-        self.blocks = nn.Sequential(*(Block(width, heads=heads, mlp_ratio=mlp_ratio) for _ in range(layers)))
+        self.blocks = nn.Sequential(*(block() for _ in range(layers)))
 
     def forward(self, frames: Tensor) -> Tensor:
         b, t, d, h, w = frames.shape
@@ -46,14 +46,12 @@ class DecoupledTransformer(nn.Module):
 
     def __init__(
         self,
-        width: int,
         frames: int,
+        block: Callable[[], nn.Module],
         align: Callable[[], nn.Module],
         *,
         pyramid: tuple[int, ...] = (4, 2, 1),
         pool: str = "average",
-        heads: int = 8,
-        mlp_ratio: int = 4,
         position: str = "none",
     ) -> None:
         super().__init__()
@@ -63,9 +61,9 @@ class DecoupledTransformer(nn.Module):
         self.pyramid = pyramid
         self.pool = POOLS[one_of("pool", pool, POOLS)]
         self.position = position_code(position)
-        self.spatial = nn.ModuleList(Block(width, heads=heads, mlp_ratio=mlp_ratio) for _ in range(frames))
+        self.spatial = nn.ModuleList(block() for _ in range(frames))
         self.align = nn.ModuleList(align() for _ in range(frames - 1))
-        self.temporal = Block(width, heads=heads, mlp_ratio=mlp_ratio)
+        self.temporal = block()
 
     def _pst(self, index: int, frame: Tensor) -> Tensor:
         small = self.position(self.pool(frame, self.pyramid[index]))

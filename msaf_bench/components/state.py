@@ -5,7 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.components.attention import Block
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
@@ -38,19 +37,12 @@ class StageTransformer(nn.Module):
     """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and, with `motion`, M of the newest frame (Eq. 9)."""
 
     def __init__(
-        self,
-        channels: tuple[int, int, int],
-        width: int,
-        *,
-        motion: bool = True,
-        fuse: str = "concat",
-        heads: int = 8,
-        mlp_ratio: int = 4,
+        self, channels: tuple[int, int, int], width: int, block: Callable[[], nn.Module], *, motion: bool = True, fuse: str = "concat"
     ) -> None:
         super().__init__()
         self.motion = motion
         self.entry = nn.ModuleList(project(c, width) for c in channels)
-        self.block = Block(width, heads=heads, mlp_ratio=mlp_ratio)
+        self.block = block()
         self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(channels) + motion, width)
 
     def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
