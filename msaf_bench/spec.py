@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Self, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -170,7 +170,8 @@ class Conditions(Spec):
 
     preset: str
     data: str
-    size: tuple[int, int]  #: H, W of a frame in training, and of the network's input in scoring
+    size: tuple[int, int]  #: H, W that every frame is brought to
+    crop: tuple[int, int] | None = None  #: H, W of the random crop in training; None: the whole size
     frames: int = Field(3, ge=1)  #: T, the newest one is segmented
     train_spacing: int = Field(ge=0)  #: source frames between two frames of a training clip
     score_spacing: int = Field(ge=0)  #: the same in scoring
@@ -184,11 +185,11 @@ class Conditions(Spec):
     flip: bool = True
     pretrain_steps: int = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
     checkpoint_every: int = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
-    precision: str = "fp32"
+    precision: Literal["fp32", "bf16"] = "fp32"
     shrink: Slots = ()  #: slots that replace every row's own, to fit a small machine
     shrink_options: Options = ()
     data_options: Options = ()
-    void: str = "ignore"
+    void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
     watermark: str = ""  #: printed over every result that is not meant to be read as one
 
     @cached_property

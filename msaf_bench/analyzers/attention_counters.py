@@ -43,12 +43,11 @@ def count_all(h: int, w: int, d: int) -> dict[str, Count]:
 
 
 def _count(counter: Callable[[nn.Module, Tensor], int], h: int, w: int, d: int, device: str) -> Count:
-    # Whatever a counter raises, on import too, is its own failure: it is reported and the others go on.
     try:
         with torch.device(device), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Count({name: counter(build(name, d), torch.zeros(1, FRAMES, d, h, w)) for name in TRANSFORMERS})
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever a counter raises, on import too: it is reported and the others go on)
         return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
 

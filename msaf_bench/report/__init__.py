@@ -1,0 +1,7 @@
+"""From records to what people read: a summary, and from it tables, figures and one page."""
+
+from msaf_bench.report.render import render
+from msaf_bench.report.strip import Strip
+from msaf_bench.report.summary import Summary, summarise
+
+__all__ = ["Strip", "Summary", "render", "summarise"]

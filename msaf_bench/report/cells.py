@@ -1,0 +1,82 @@
+"""How numbers, conditions and foreign text become cells: one place for digits, signs and escaping."""
+
+import math
+import re
+
+from msaf_bench.report.findings import Summary
+from msaf_bench.stats import Interval
+
+MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    MINUS: "$-$",
+    "\N{MICRO SIGN}": r"\textmu{}",
+    **{sign: "\\" + sign for sign in "{}$&#_%"},
+}
+
+
+def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """`value` with `digits` decimals and a true minus sign; an en dash for None and NaN."""
+    if value is None or math.isnan(value):
+        return NONE
+    return f"{value:{'+' if signed else ''},.{digits}f}".replace("-", MINUS)
+
+
+def span(interval: Interval | None, digits: int = 2, *, signed: bool = False) -> str:
+    """The bounds of an interval, "low to high"; an en dash where there are none."""
+    if interval is None or interval.low is None:
+        return NONE
+    return f"{number(interval.low, digits, signed=signed)} to {number(interval.high, digits, signed=signed)}"
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals, and never 0."""
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def millions(params: int | None) -> str:
+    """A number of parameters in millions."""
+    return NONE if params is None else f"{params / 1e6:.3f}"
+
+
+def csv_text(text: str) -> str:
+    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe."""
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def markdown_text(text: str) -> str:
+    """Text that stays text, on one line and in one cell of a Markdown table."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", flat)
+
+
+def latex_text(text: str) -> str:
+    """Text that LaTeX sets as it is, on one line."""
+    return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+
+
+def numbers_in_words(seeds: tuple[int, ...]) -> str:
+    """ "seeds 0 to 4", "seed 3" or "seeds 0, 2, 7"."""
+    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+
+
+def made_how(summary: Summary) -> str:
+    """One line that says how the numbers were made: watermark, data, preset, seeds, host."""
+    c, hosts = summary.conditions, summary.hosts
+    if not hosts:
+        host = "no record yet"
+    elif len(hosts) > 1:
+        host = f"{len(hosts)} hosts or versions"
+    else:
+        device = hosts[0].cpu if hosts[0].device == "cpu" else hosts[0].device
+        host = f"host {device}, {hosts[0].threads} threads, torch {hosts[0].torch}"
+    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", numbers_in_words(summary.seeds), host)
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,121 @@
+"""The cost of attention over several sizes: growth exponents, a CSV and a log-log figure. Each unit keeps to rows and axes of its own."""
+
+import csv
+import io
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from msaf_bench.analyzers.attention_cost import exponent
+from msaf_bench.records import write_atomic
+from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, STYLE, blank, to_bytes
+
+Document = dict[str, Any]  #: of one size, as `msaf-bench flops --json` prints it
+
+NAMES = {"transformer": "Transformer (joint)", "d_transformer": "D-Transformer"}
+LOOKS = {"transformer": (BLUE, "-", "o"), "d_transformer": (ORANGE, "--", "s")}  #: told apart in grey by dash and marker
+
+
+class Quantity(NamedTuple):
+    """One kind of cost and where a document holds it; None there means that it was not measured."""
+
+    key: str
+    title: str
+    unit: str
+    read: Callable[[Document, str], float | None]
+
+    def points(self, documents: Sequence[Document], name: str) -> list[tuple[int, float]]:
+        """(n, cost) of one transformer."""
+        found = ((d["n"], self.read(d, name)) for d in documents)
+        return sorted((n, cost) for n, cost in found if cost is not None)
+
+
+def _measured(key: str) -> Callable[[Document, str], float | None]:
+    return lambda document, name: document["measured"][name][key] if "measured" in document else None
+
+
+EXACT = Quantity("exact", "Exact count", "MAC", lambda d, name: d["exact"][name]["total"])
+SECONDS = Quantity("seconds", "Measured time of a forward", "s", _measured("seconds"))
+QUANTITIES = (
+    Quantity("paper", "The paper's formulas, Eqs. 1 and 8", "relations", lambda d, name: d["paper"][name]),
+    EXACT,
+    SECONDS,
+    Quantity("peak_bytes", "Measured peak memory of a forward", "byte", _measured("peak_bytes")),
+)
+
+
+def present(documents: Sequence[Document]) -> list[Quantity]:
+    """The kinds of cost with at least one value."""
+    return [q for q in QUANTITIES if any(q.points(documents, name) for name in NAMES)]
+
+
+def exponents(documents: Sequence[Document]) -> dict[str, dict[str, float | None]]:
+    """For each kind and transformer, a in cost ~ n^a; None for fewer than two sizes. `predicted`: of the exact count at the sizes timed."""
+
+    def fit(points: Sequence[tuple[int, float]]) -> float | None:
+        return exponent([n for n, _ in points], [cost for _, cost in points])
+
+    fits = {q.key: {name: fit(q.points(documents, name)) for name in NAMES} for q in present(documents)}
+    if "seconds" not in fits:
+        return fits
+    timed = {name: [d for d in documents if SECONDS.read(d, name) is not None] for name in NAMES}
+    return fits | {"predicted": {name: fit(EXACT.points(timed[name], name)) for name in NAMES}}
+
+
+def write(documents: Sequence[Document], folder: Path) -> list[Path]:
+    """Writes `cost.csv`, and from two sizes on `cost.svg` and `cost.png`; gives their paths. Raises `HostError` where it cannot."""
+    files: dict[Path, str | bytes] = {folder / "cost.csv": _csv(documents)}
+    if len(documents) > 1:
+        figure = _figure(documents)
+        files |= {folder / f"cost.{kind}": to_bytes(figure, kind) for kind in ("svg", "png")}
+    for path, content in files.items():
+        write_atomic(path, content)
+    return list(files)
+
+
+def _csv(documents: Sequence[Document]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("grid", "n", "width", "quantity", "unit", *NAMES))
+    for d in documents:
+        head = ("x".join(map(str, d["grid"])), d["n"], d["width"])
+        writer.writerows((*head, q.key, q.unit, *(q.read(d, name) for name in NAMES)) for q in present(documents))
+    return text.getvalue()
+
+
+def _figure(documents: Sequence[Document]) -> Figure:
+    kinds, fits = present(documents), exponents(documents)
+    lines = (len(kinds) + 1) // 2
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        figure, panels = blank(0.6 + 3.3 * lines, 2, lines)
+        for axes, quantity in zip(panels, kinds, strict=False):
+            _panel(axes, quantity, documents, fits[quantity.key])
+        for axes in panels[len(kinds) :]:
+            axes.remove()
+        figure.supxlabel(textwrap.fill(_caption(documents), 125), x=0.008, ha="left", fontsize=8.5, color=MUTED)
+    return figure
+
+
+def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: dict[str, float | None]) -> None:
+    for name, (colour, dash, marker) in LOOKS.items():
+        points = quantity.points(documents, name)
+        a = fits[name]
+        label = NAMES[name] + ("" if a is None else f", slope {a:.2f}")
+        axes.plot([n for n, _ in points], [cost for _, cost in points], color=colour, linestyle=dash, marker=marker, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title)
+    axes.grid(True)
+    axes.legend(fontsize=9, frameon=False)
+
+
+def _caption(documents: Sequence[Document]) -> str:
+    text = f"3 frames, width {documents[0]['width']}. Relations and MAC are different units."
+    timed = [d["measured"] for d in documents if any(SECONDS.read(d, name) is not None for name in NAMES)]
+    if not timed:
+        return text
+    host = timed[0]["host"]
+    return f"{text} Measured: {timed[0]['timed']}; {host['cpu']}, {host['threads']} threads, torch {host['torch']}."

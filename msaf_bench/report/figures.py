@@ -1,0 +1,184 @@
+"""The charts of a table: order, differences, classes, training loss."""
+
+import math
+from collections.abc import Callable
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from msaf_bench.report.canvas import BLUE, GREY, GRID, INK, LOOK, MUTED, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.cells import number, span
+from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.stats import judge
+
+
+def charts(summary: Summary) -> list[Chart]:
+    """Every chart that the records can fill, signed; none before the first finished trial."""
+    if not summary.measured:
+        return []
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        made = [chart for draw in _CHARTS if (chart := draw(summary))]
+        for chart in made:
+            sign(chart.figure, summary)
+    return made
+
+
+def order(summary: Summary) -> Chart:
+    """Published and measured mIoU of every row, in two panels with an axis each: never on one."""
+    figure, (left, right) = blank(1.9 + 0.36 * len(summary.rows), columns=2, sharey=True, width_ratios=[1, 1.5])
+    left.set_title(f"Published: {summary.table.source}", color=MUTED)
+    right.set_title(f"Measured here: {summary.conditions.data}")
+    for y, row in enumerate(summary.rows):
+        if row.published is not None:
+            left.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
+            _beside(left, y, number(row.published, 1), MUTED)
+        _measured(right, y, row)
+    _rows(left, [row.label for row in summary.rows])
+    for axes in (left, right):
+        axes.set_xlabel("mIoU (%)")
+        axes.grid(axis="x", lw=0.7)
+    note = _constant(right, summary)
+    right.legend(handles=_order_legend(right), loc="upper left", bbox_to_anchor=(0, -0.16), ncols=3, frameon=False, fontsize=9.5, handletextpad=0.4)
+    lines = tuple((r.label, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured))) for r in summary.rows)
+    return Chart(
+        "miou",
+        "Published and measured mIoU",
+        f"Two panels with the same rows. Left: the printed mIoU. Right: the measured mean, its 95 % interval and every seed. {note}",
+        figure,
+        ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds"),
+        lines,
+    )
+
+
+def _measured(axes: Axes, y: int, row: RowSummary) -> None:
+    if row.interval is None:
+        axes.text(0.02, y, row.state[:46], transform=axes.get_yaxis_transform(), color=MUTED, style="italic", va="center", fontsize=9.5)
+        return
+    i = row.interval
+    if i.low is not None and i.high is not None:
+        axes.plot([i.low, i.high], [y, y], color=BLUE, lw=2.2, solid_capstyle="butt")
+    axes.plot(list(row.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)
+    axes.plot(i.mean, y, "o", color=BLUE, ms=8)
+    _beside(axes, y, number(i.mean, 1) + (" · 1 seed" if i.n == 1 else ""), INK)
+
+
+def _beside(axes: Axes, y: float, text: str, colour: str) -> None:
+    axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10)
+
+
+def _rows(axes: Axes, labels: list[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def _constant(axes: Axes, summary: Summary) -> str:
+    """Draws the best constant prediction where it is near the rows; says it in words where it is not."""
+    control = summary.control
+    if control is None:
+        return ""
+    low, high = axes.get_xlim()
+    text = f"Best constant prediction ({control.class_name}): {number(control.miou, 1)}"
+    if control.miou >= low - 0.6 * (high - low):
+        axes.axvline(control.miou, color=INK, ls=(0, (4, 3)), lw=1.2)
+        axes.annotate(text, (control.miou, -0.5), (4, 0), textcoords="offset points", fontsize=8.5, va="bottom", color=INK)
+    else:
+        axes.annotate(f"◂ {text}, off the axis", (0, 0.0), (4, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color=MUTED)
+    return text + " %."
+
+
+def _order_legend(axes: Axes) -> list[object]:
+    look = ({"marker": "o", "color": BLUE, "ms": 8, "lw": 0}, {"color": BLUE, "lw": 2.2}, {"marker": ".", "color": GREY, "ms": 5, "lw": 0})
+    names = ("mean", "95 % interval", "one seed")
+    return [axes.plot([], [], label=name, **how)[0] for name, how in zip(names, look, strict=True)]  # pyright: ignore[reportArgumentType]
+
+
+def differences(summary: Summary) -> Chart | None:
+    """Each row minus the reference row, paired by seed, with the zero line; colour and marker say the verdict."""
+    rows = [row for row in summary.rows if row.difference]
+    if not rows:
+        return None
+    figure, (axes,) = blank(2.0 + 0.36 * len(rows))
+    reference = summary.table.reference
+    axes.set_title(f"Measured difference to {reference}, paired by seed")
+    decisions = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
+    for y, row in enumerate(rows):
+        i = row.difference.interval  # pyright: ignore[reportOptionalMemberAccess]
+        colour, marker = LOOK[decisions.get(row.label, "undecided")]
+        if i.low is not None and i.high is not None:
+            axes.plot([i.low, i.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+        axes.plot(i.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8)
+        _beside(axes, y, number(i.mean, 1, signed=True), INK)
+    axes.axvline(0, color=INK, lw=1.2)
+    _rows(axes, [row.label for row in rows])
+    axes.set_xlabel(f"mIoU of the row − mIoU of {reference} (points); left of zero: {reference} is better")
+    axes.grid(axis="x", lw=0.7)
+    handles = [
+        axes.plot([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=f"paper's order {word}")[0]
+        for word, (c, m) in LOOK.items()
+    ]
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, frameon=False, fontsize=9.5)
+    lines = tuple((r.label, number(r.difference and r.difference.interval.mean, signed=True), span(r.difference and r.difference.interval, signed=True)) for r in rows)
+    text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
+    return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
+
+
+def classes(summary: Summary) -> Chart | None:
+    """IoU of every class in every row as a heat map with the numbers in its cells; a dash where the class never occurs."""
+    rows, names = summary.measured, summary.class_names
+    if not names:
+        return None
+    figure, (axes,) = blank(2.0 + 0.36 * len(rows))
+    values = [row.per_class for row in rows]
+    mesh = axes.pcolormesh(values, cmap="cividis", norm=Normalize(0, 100), edgecolors=PAPER, lw=1.5)
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            colour = MUTED if math.isnan(value) else "#000000" if value > 52 else "#ffffff"
+            axes.text(x + 0.5, y + 0.5, number(value, 0), ha="center", va="center", color=colour, fontsize=10 if len(names) < 16 else 7.5)
+    axes.set_title("IoU by class, mean over seeds (%)")
+    axes.set_xticks([x + 0.5 for x in range(len(names))], names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks([y + 0.5 for y in range(len(rows))], [row.label for row in rows])
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
+    bar.set_label("IoU (%)")
+    bar.outline.set_visible(False)  # pyright: ignore
+    lines = tuple((row.label, *(number(value, 1) for value in row.per_class)) for row in rows)
+    return Chart("per_class", "IoU by class", "A heat map of rows and classes; every cell carries its number.", figure, ("Row", *names), lines)
+
+
+def losses(summary: Summary) -> Chart | None:
+    """Training loss of every row in a small panel of its own, over the others in grey."""
+    rows = [row for row in summary.measured if row.loss]
+    if not rows:
+        return None
+    height = math.ceil(len(rows) / 3)
+    figure, panels = blank(1.0 + 1.55 * height, columns=3, lines=height, sharex=True, sharey=True)
+    _loss_panels(panels, rows)
+    for spare in panels[len(rows) :]:
+        spare.set_visible(False)
+    figure.supylabel("training loss", fontsize=10.5)
+    figure.suptitle("Training loss by step, mean over seeds; the other rows in grey", x=0.008, ha="left", fontsize=11.5)
+    lines = tuple((row.label, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows)
+    text = "One small panel a row with its mean training loss over steps, on shared axes."
+    return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
+
+
+def _loss_panels(panels: object, rows: list[RowSummary]) -> None:
+    values = [value for row in rows for _, value in row.loss if value > 0]
+    curves = [tuple(zip(*row.loss, strict=True)) for row in rows]
+    for own, (axes, row) in enumerate(zip(panels, rows, strict=False)):  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+        for curve in curves:
+            axes.plot(*curve, color=GRID, lw=1.0)
+        axes.plot(*curves[own], color=BLUE, lw=2.0)
+        axes.set_title(row.label, fontsize=10)
+        axes.grid(lw=0.5)
+        if values and max(values) > 10 * min(values):
+            axes.set_yscale("log")
+
+
+_CHARTS: tuple[Callable[[Summary], Chart | None], ...] = (order, differences, classes, losses)
+_ = Figure, judge

@@ -1,0 +1,119 @@
+"""What a summary holds, as frozen data: the same for the tables, the figures and the page.
+
+mIoU, IoU and their differences are in percent (0..100) everywhere.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from msaf_bench.records import Host
+from msaf_bench.spec import Conditions, System, Table
+from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval
+
+STARS_FROM = 6  #: seeds; below, the exact p over Table 3 cannot fall under 0.05 and a star would mean nothing
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed of one row: what became of its trial."""
+
+    seed: int
+    trial: str
+    state: Literal["done", "failed", "missing"]
+    reason: str = ""
+    miou: float | None = None
+
+
+@dataclass(frozen=True)
+class RowSummary:
+    """One row of the table: printed, measured, and compared with the reference row."""
+
+    label: str
+    system: System
+    note: str
+    ticks: tuple[bool, ...]
+    published: float | None
+    runs: tuple[Run, ...]
+    interval: Interval | None  #: of the mIoU over seeds
+    per_class: tuple[float, ...]  #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
+    params: int | None
+    loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
+    difference: Difference | None  #: this row - reference row; None for the reference itself
+    p_holm: float | None
+    clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
+
+    @cached_property
+    def measured(self) -> dict[int, float]:
+        """mIoU by seed, of the seeds that finished."""
+        return {run.seed: run.miou for run in self.runs if run.miou is not None}
+
+    @property
+    def state(self) -> str:
+        """ "done", "partial 3/5 seeds", "failed: reason" or "missing"."""
+        done = len(self.measured)
+        if done:
+            return "done" if done == len(self.runs) else f"partial {done}/{len(self.runs)} seeds"
+        reasons = [run.reason or "no reason given" for run in self.runs if run.state == "failed"]
+        return f"failed: {reasons[0]}" if reasons else "missing"
+
+    @property
+    def stars(self) -> str:
+        """One star for each of 0.05, 0.01 and 0.001 that the adjusted p is below; none below six seeds."""
+        if self.p_holm is None or self.difference is None or self.difference.interval.n < STARS_FROM:
+            return ""
+        return "*" * sum(self.p_holm < level for level in (0.05, 0.01, 0.001))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence of the paper, "better beats worse", and what our seeds say of it."""
+
+    better: str
+    worse: str
+    source: str
+    points: float | None  #: printed difference
+    difference: Difference | None  #: better - worse
+    decision: Decision
+
+    @property
+    def covers(self) -> bool | None:
+        """Whether our interval holds the printed difference; None where there is no interval or nothing is printed."""
+        i = self.difference.interval if self.difference else None
+        return None if i is None or i.low is None or i.high is None or self.points is None else i.low <= self.points <= i.high
+
+
+@dataclass(frozen=True)
+class Control:
+    """The best prediction that looks at nothing: one class everywhere."""
+
+    class_name: str
+    miou: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table with everything that the records say of it."""
+
+    table: Table
+    rows: tuple[RowSummary, ...]
+    verdicts: tuple[Verdict, ...]
+    agreement: Agreement
+    effects: tuple[Effect, ...]
+    control: Control | None
+    conditions: Conditions
+    hosts: tuple[Host, ...]
+    seeds: tuple[int, ...]
+    data: tuple[str, ...]  #: fingerprints of the data that the records read
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]  #: what a reader must know before comparing rows
+
+    @property
+    def failed(self) -> tuple[tuple[str, Run], ...]:
+        """Every failed trial with its row's label."""
+        return tuple((row.label, run) for row in self.rows for run in row.runs if run.state == "failed")
+
+    @property
+    def measured(self) -> tuple[RowSummary, ...]:
+        """The rows with at least one finished seed."""
+        return tuple(row for row in self.rows if row.measured)

@@ -1,0 +1,96 @@
+"""One HTML file that needs nothing else: no network, no script, no other file."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
+from msaf_bench.report.cells import made_how, millions, number, numbers_in_words, p_value, span
+from msaf_bench.report.findings import Summary, Verdict
+from msaf_bench.stats import judge, paired_power, seeds_needed
+
+SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?"}
+_THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the seeds at hand can see at the spread they show."""
+
+    sd: float  #: of the paired differences, pooled over the rows
+    seeds: int
+    lines: tuple[tuple[float, float, int | None], ...]  #: (effect in points, chance to see it, seeds for 80 %)
+
+
+def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes]) -> str:
+    """The whole report as text; `figures` are the charts' SVG by name."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": numbers_in_words}
+    means = [row.interval.mean for row in summary.rows if row.interval]
+    return environment.get_template("page.html.j2").render(
+        s=summary,
+        table=summary.table,
+        c=summary.conditions,
+        made_how=made_how(summary),
+        signs=SIGNS,
+        judge=judge,
+        counts={word: sum(v.decision == word for v in summary.verdicts) for word in SIGNS},
+        sentence=sentence,
+        best=max(means, default=None),
+        best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
+        power=power(summary),
+        figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
+        settings=summary.conditions.model_dump(mode="json"),
+    )
+
+
+def sentence(verdict: Verdict) -> str:
+    """What the verdict rests on, in words."""
+    if verdict.difference is None:
+        return "No seed finished in both rows."
+    if verdict.difference.interval.low is None:
+        return "One shared seed gives no interval."
+    where = {
+        "reproduced": "The whole interval lies above zero",
+        "contradicted": "The whole interval lies below zero: the order is the other way round here",
+        "undecided": "The interval includes zero",
+    }[verdict.decision]
+    if verdict.covers is None:
+        return f"{where}."
+    return f"{where}; it {'holds' if verdict.covers else 'does not hold'} the printed difference."
+
+
+def power(summary: Summary) -> Power | None:
+    """How often each printed difference would be seen at this spread and number of seeds; None below two paired seeds."""
+    gaps = [row.difference.interval for row in summary.rows if row.difference]
+    known = [(i.sd, i.n) for i in gaps if i.sd is not None]
+    if not known:
+        return None
+    sd = (sum(sd**2 * (n - 1) for sd, n in known) / sum(n - 1 for _, n in known)) ** 0.5
+    seeds = max(n for _, n in known)
+    effects = sorted({round(abs(v.points), 3) for v in summary.verdicts if v.points}) or [0.5, 1.0, 2.0]
+    return Power(sd, seeds, tuple((x, paired_power(x, sd, seeds), seeds_needed(x, sd)) for x in effects))
+
+
+def inline_svg(svg: bytes, chart: Chart) -> Markup:
+    """matplotlib's SVG as a named picture inside a page: ids of its own, neutral colours from the page's theme, no outside name."""
+    prefix = f"figure-{chart.name}"
+    text = svg.decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    head, body = text.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
+    body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
+    for colour, name in _THEMED.items():
+        body = body.replace(colour, f"var({name})")
+    opening = f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" {box.group() if box else ""}>'
+    naming = f'<title id="{prefix}-title">{escape(chart.title)}</title><desc id="{prefix}-desc">{escape(chart.description)}</desc>'
+    return Markup(opening + naming + body)  # noqa: S704 - drawn here; foreign labels inside are paths, or escaped by matplotlib

@@ -1,0 +1,34 @@
+"""Writes a summary to disk: CSV, Markdown, LaTeX, one HTML page, and the figures as SVG and PNG."""
+
+import re
+from pathlib import Path
+
+from msaf_bench.records import write_atomic
+from msaf_bench.report.canvas import to_bytes
+from msaf_bench.report.figures import charts
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.page import to_html
+from msaf_bench.report.strip import Strip, draw
+from msaf_bench.report.tables import to_csv, to_latex, to_markdown, to_per_class_csv
+
+
+def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> list[Path]:
+    """The paths written under `folder`: `<table>.csv`, `.md`, `.tex`, `.html`, `<table>_per_class.csv`, `figures/<table>_*.svg|png`.
+
+    Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where the folder cannot be written.
+    """
+    name = re.sub(r"[^\w-]+", "-", summary.table.name)  # a table's name comes from a file: it must not lead out of the folder
+    drawn = charts(summary) + ([draw(strip, summary)] if strip else [])
+    figures = {chart.name: to_bytes(chart.figure, "svg") for chart in drawn}
+    files: dict[str, str | bytes] = {
+        f"{name}.csv": to_csv(summary),
+        f"{name}_per_class.csv": to_per_class_csv(summary),
+        f"{name}.md": to_markdown(summary),
+        f"{name}.tex": to_latex(summary),
+        f"{name}.html": to_html(summary, drawn, figures),
+        **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
+        **{f"figures/{name}_{chart.name}.png": to_bytes(chart.figure, "png") for chart in drawn},
+    }
+    for path, content in files.items():
+        write_atomic(folder / path, content)
+    return [folder / path for path in files]

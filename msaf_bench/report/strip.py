@@ -1,0 +1,62 @@
+"""The qualitative strip: frames, truth and the predictions of each row in class colours.
+
+Shapes: H W grid.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from msaf_bench.report.canvas import MUTED, STYLE, WIDTH, Chart, blank, sign
+from msaf_bench.report.findings import Summary
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Samples of one split: frames (H, W, 3), truths (H, W) and, by row label, predictions (H, W), in the same order."""
+
+    frames: Sequence[Picture]
+    truths: Sequence[Picture]
+    predictions: Mapping[str, Sequence[Picture]]
+    colours: tuple[tuple[int, int, int], ...]
+    class_names: tuple[str, ...]
+    names: Sequence[str] = ()  #: of the frames
+
+
+def draw(strip: Strip, summary: Summary) -> Chart:
+    """One column a sample: its frame, its truth, then each row's prediction; void is black. Below: the classes' colours."""
+    from msaf_bench.data.clips import colourise  # only a report with a strip needs the data layer
+
+    truths = [colourise(label, strip.colours) for label in strip.truths]
+    predictions = {name: [colourise(label, strip.colours) for label in labels] for name, labels in strip.predictions.items()}
+    lines = {"Frame": strip.frames, "Truth": truths, **predictions}
+    columns, (h, w) = len(strip.frames), strip.truths[0].shape
+    legend_lines = -(-len(strip.class_names) // 6)
+    cell = (WIDTH - 1.8) / columns * h / w
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        figure, axes = blank(0.7 + 0.24 * legend_lines + (cell + 0.05) * len(lines), columns=columns, lines=len(lines))
+        for index, panel in enumerate(axes):
+            y, x = divmod(index, columns)
+            name = list(lines)[y]
+            panel.imshow(lines[name][x], interpolation="nearest")
+            panel.set_xticks([])
+            panel.set_yticks([])
+            panel.spines[:].set_visible(False)
+            if x == 0:
+                panel.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+            if y == 0 and strip.names:
+                panel.set_title(strip.names[x], fontsize=8.5, loc="center", color=MUTED)
+        patches = [
+            Patch(facecolor=np.divide(colour, 255), edgecolor=MUTED, linewidth=0.5, label=name)  # pyright: ignore[reportArgumentType]
+            for colour, name in zip(strip.colours, strip.class_names, strict=True)
+        ]
+        figure.legend(handles=patches, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+        sign(figure, summary)
+    text = f"{columns} samples in columns; below each frame its true classes and the prediction of {', '.join(predictions)}."
+    return Chart("strip", "Frames, truth and predictions", text, figure)

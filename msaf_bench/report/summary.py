@@ -1,0 +1,201 @@
+"""Records in, findings out: every number of a report is made here, and only from records.
+
+Shapes: N images, K classes, R rows, S seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.miou import iou_per_class, miou
+from msaf_bench.errors import UsageError
+from msaf_bench.records import Record, hosts_of
+from msaf_bench.report.findings import Control, RowSummary, Run, Summary, Verdict
+from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
+from msaf_bench.stats import Agreement, Difference, agreement, effects, holm, judge, mean_interval, paired_difference
+
+Scores = Mapping[str, Mapping[int, float]]  # row label -> seed -> mIoU
+
+__all__ = ["Summary", "summarise"]
+
+
+def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Trial], records: Mapping[str, Record]) -> Summary:
+    """All that the records say of the table.
+
+    `systems` gives every row's system by label; `trials` are those that were asked for, which is how a missing one is known;
+    `records` are by trial id. Raises `UsageError` where there is no trial, or where conditions or classes differ.
+    """
+    conditions = _only_conditions(trials)
+    runs = {label: _runs(systems[label], trials, records) for label, _ in table.rows}
+    done = {label: [records[run.trial] for run in row if run.miou is not None] for label, row in runs.items()}
+    scores = {label: {run.seed: run.miou for run in row if run.miou is not None} for label, row in runs.items()}
+    kept = [record for row in done.values() for record in row]
+    class_names, printed = _only_class_names(kept), _printed(table)
+    control = _best_constant(kept[0], class_names) if kept else None
+    ticks = {label: _ticks(table, systems[label], systems[table.reference]) for label in runs}
+    compared = _compared(table, runs, scores)
+    return Summary(
+        table=table,
+        rows=tuple(
+            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control) for label, row in table.rows
+        ),
+        verdicts=tuple(_verdict(ordering, printed, scores) for ordering in _orderings(table)),
+        agreement=_agreement(printed, scores),
+        effects=effects([column for column, _ in table.ticks], list(ticks.values()), list(scores.values())),
+        control=control,
+        conditions=conditions,
+        hosts=hosts_of([record for row in runs.values() for run in row if (record := records.get(run.trial))]),
+        seeds=tuple(sorted({trial.seed for trial in trials})),
+        data=tuple(dict.fromkeys(record.data for record in kept)),
+        class_names=class_names,
+        notes=_notes(kept),
+    )
+
+
+def _only_conditions(trials: Sequence[Trial]) -> Conditions:
+    found = {trial.conditions.key: trial.conditions for trial in trials}
+    if len(found) != 1:
+        raise UsageError(f"a report needs trials under one set of conditions, got {len(found)}; report each set by itself")
+    return next(iter(found.values()))
+
+
+def _only_class_names(records: Sequence[Record]) -> tuple[str, ...]:
+    found = {record.class_names: record.trial.id for record in records}
+    if len(found) > 1:
+        raise UsageError(f"records {' and '.join(found.values())} score different classes and cannot share a table")
+    return next(iter(found), ())
+
+
+def _runs(system: System, trials: Sequence[Trial], records: Mapping[str, Record]) -> tuple[Run, ...]:
+    mine = sorted((trial for trial in trials if trial.system.key == system.key), key=lambda trial: trial.seed)
+    return tuple(_run(trial, records.get(trial.id)) for trial in mine)
+
+
+def _run(trial: Trial, record: Record | None) -> Run:
+    if record is None:
+        return Run(trial.seed, trial.id, "missing")
+    if record.state == "failed":
+        return Run(trial.seed, trial.id, "failed", record.reason)
+    score = miou(_confusion(record)) if record.confusion else float("nan")
+    if not np.isfinite(score):
+        return Run(trial.seed, trial.id, "failed", "it finished without a score")
+    return Run(trial.seed, trial.id, "done", miou=score)
+
+
+def _confusion(record: Record) -> NDArray[np.int64]:
+    """(K, K) counts of the whole split: rows truth, columns prediction."""
+    assert record.confusion is not None
+    return record.confusion.unpack().sum(0)
+
+
+def _best_constant(record: Record, class_names: Sequence[str]) -> Control:
+    """Predicts one class everywhere, scored by the same rules as a network on the same truth; the best such class."""
+    truth = _confusion(record).sum(1)
+    best = int(truth.argmax())
+    constant = np.zeros((truth.size, truth.size), np.int64)
+    constant[:, best] = truth
+    return Control(class_names[best] if class_names else f"class {best}", miou(constant))
+
+
+def _ticks(table: Table, system: System, base: System) -> tuple[bool, ...]:
+    have, full = dict(system.slots), dict(base.slots)
+    return tuple(slot in have and slot in full and have[slot].use == full[slot].use for _, slot in table.ticks)
+
+
+def _compared(table: Table, runs: Mapping[str, tuple[Run, ...]], scores: Scores) -> dict[str, tuple[Difference, float]]:
+    """Difference to the reference row and its p adjusted by Holm, by label."""
+    family = [label for label, row in runs.items() if row and label != table.reference]
+    found = {label: paired_difference(scores[label], scores[table.reference]) for label in family}
+    # The family is the comparisons that were planned: one without data counts as p = 1, so a crash never makes another significant.
+    adjusted = holm([difference.p if (difference := found[label]) else 1.0 for label in family])
+    return {label: (difference, p) for label, p in zip(family, adjusted, strict=True) if (difference := found[label])}
+
+
+def _row(
+    label: str,
+    row: Row,
+    system: System,
+    ticks: tuple[bool, ...],
+    runs: tuple[Run, ...],
+    records: Sequence[Record],
+    compared: tuple[Difference, float] | None,
+    control: Control | None,
+) -> RowSummary:
+    values = [run.miou for run in runs if run.miou is not None]
+    interval = mean_interval(values) if values else None
+    clears = interval.low > control.miou if interval and interval.low is not None and control else None
+    return RowSummary(
+        label=label,
+        system=system,
+        note=row.note,
+        ticks=ticks,
+        published=dict(row.paper).get("miou"),
+        runs=runs,
+        interval=interval,
+        per_class=_per_class(records),
+        params=records[0].params if records else None,
+        loss=_loss(records),
+        difference=compared[0] if compared else None,
+        p_holm=compared[1] if compared else None,
+        clears_constant=clears,
+    )
+
+
+def _per_class(records: Sequence[Record]) -> tuple[float, ...]:
+    if not records:
+        return ()
+    iou = np.array([iou_per_class(_confusion(record)) for record in records])  # (S, K)
+    known = np.isfinite(iou)
+    with np.errstate(invalid="ignore"):
+        return tuple(float(v) for v in 100 * np.where(known, iou, 0).sum(0) / known.sum(0))
+
+
+def _loss(records: Sequence[Record]) -> tuple[tuple[int, float], ...]:
+    steps: dict[int, list[float]] = {}
+    for record in records:
+        for step, loss in record.loss:
+            steps.setdefault(step, []).append(loss)
+    return tuple((step, float(np.mean(losses))) for step, losses in sorted(steps.items()))
+
+
+def _printed(table: Table) -> dict[str, float]:
+    return {label: value for label, row in table.rows if (value := dict(row.paper).get("miou")) is not None}
+
+
+def _orderings(table: Table) -> tuple[Ordering, ...]:
+    """The paper's sentences, then what its printed numbers say of the reference row against each other row."""
+    printed, reference = _printed(table), table.reference
+    said = {frozenset((o.better, o.worse)) for o in table.orderings}
+    implied = [
+        Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source=f"{table.source}, printed")
+        for label in printed
+        if frozenset(pair := (label, reference)) not in said and reference in printed and printed[label] != printed[reference]
+    ]
+    return (*table.orderings, *implied)
+
+
+def _verdict(ordering: Ordering, printed: Mapping[str, float], scores: Scores) -> Verdict:
+    points = ordering.points
+    if points is None and ordering.better in printed and ordering.worse in printed:
+        points = round(printed[ordering.better] - printed[ordering.worse], 6)
+    difference = paired_difference(scores[ordering.better], scores[ordering.worse])
+    decision = judge(difference.interval if difference else None)
+    return Verdict(ordering.better, ordering.worse, ordering.source, points, difference, decision)
+
+
+def _agreement(printed: Mapping[str, float], scores: Scores) -> Agreement:
+    """Over the rows that have both a printed and a measured number."""
+    both = [label for label in printed if scores[label]]
+    seeds = sorted({seed for label in both for seed in scores[label]})
+    measured = np.array([[scores[label].get(seed, np.nan) for seed in seeds] for label in both]).reshape(len(both), len(seeds))
+    return agreement([printed[label] for label in both], measured)
+
+
+def _notes(records: Sequence[Record]) -> tuple[str, ...]:
+    differing = {
+        "data of different content": {record.data for record in records},
+        "different machines or versions": {record.host for record in records},
+        "networks with different plug-ins": {record.plugins for record in records},
+    }
+    return tuple(f"The records come from {what}; rows that differ in this differ in more than their parts." for what, found in differing.items() if len(found) > 1)

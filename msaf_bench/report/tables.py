@@ -1,0 +1,145 @@
+"""The table as CSV, Markdown and LaTeX, with the published and the measured number never in one column."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+from msaf_bench.report.cells import csv_text, latex_text, made_how, markdown_text, millions, number, p_value, span
+from msaf_bench.report.findings import RowSummary, Summary
+
+Cell = str | int | float | None
+
+
+def to_csv(summary: Summary) -> str:
+    """One line a row, plain numbers (mIoU in percent), an empty cell for what is not known; conditions repeat on every line."""
+    lines = [_values(summary, row) for row in summary.rows]
+    return _csv(lines[0], [line.values() for line in lines])
+
+
+def to_per_class_csv(summary: Summary) -> str:
+    """IoU in percent, mean over seeds: one line a row, one column a class; empty for a class that never occurs."""
+    known = [(row.label, *(row.per_class or [None] * len(summary.class_names)), summary.conditions.watermark) for row in summary.rows]
+    return _csv(("row", *summary.class_names, "watermark"), known)
+
+
+def to_markdown(summary: Summary) -> str:
+    """A line of conditions, then a table for GitHub and its legend."""
+    heads = ("Row", *(column for column, _ in summary.table.ticks), *_HEADS)
+    lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(made_how(summary))}", ""]
+    if summary.conditions.watermark:
+        lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
+    lines += [_pipes(heads), "|---|" + ":-:|" * len(summary.table.ticks) + "--:|" * (len(_HEADS) - 1) + "---|"]
+    for row in summary.rows:
+        ticks = ["✓" if tick else "" for tick in row.ticks]
+        lines.append(_pipes([row.label, *ticks, *_texts(row), row.state]))
+    return "\n".join([*lines, "", *map(markdown_text, _legend(summary))]) + "\n"
+
+
+def to_latex(summary: Summary) -> str:
+    """A `table` environment; the preamble needs booktabs, amssymb and graphicx."""
+    ticks = [latex_text(column) for column, _ in summary.table.ticks]
+    first = 3 + len(ticks)
+    rules = f"\\cmidrule(lr){{{first}-{first + 3}}}\\cmidrule(lr){{{first + 4}-{first + 6}}}"
+    reference = latex_text(summary.table.reference)
+    return "\n".join(
+        [
+            r"% Needs \usepackage{booktabs,amssymb,graphicx}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{latex_text(summary.table.title)}. {' '.join(map(latex_text, (made_how(summary) + '.', *_legend(summary))))}}}",
+            rf"\label{{tab:{''.join(c for c in summary.table.name if c.isalnum() or c == '-')}}}",
+            r"\resizebox{\linewidth}{!}{%",
+            rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
+            r"\toprule",
+            rf"{' & ' * (1 + len(ticks))}Published & \multicolumn{{4}}{{c}}{{Measured}} & \multicolumn{{3}}{{c}}{{Difference to {reference}}} & & \\",
+            rules,
+            " & ".join(["Row", *ticks, "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$ (Holm)"])
+            + r" & params (M) & state \\",
+            r"\midrule",
+            *(_latex_row(row) for row in summary.rows),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+_HEADS = (
+    "published mIoU", "measured mIoU", "95 % interval", "sd", "seeds",
+    "difference", "95 % interval of it", "p (Holm)", "params (M)", "state",
+)  # fmt: skip
+
+
+def _values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
+    own, gap = row.interval, row.difference.interval if row.difference else None
+    return {
+        "row": row.label,
+        **{column: int(tick) for (column, _), tick in zip(summary.table.ticks, row.ticks, strict=True)},
+        "published_miou": row.published,
+        "measured_miou": own and own.mean,
+        "sd": own and own.sd,
+        "ci_low": own and own.low,
+        "ci_high": own and own.high,
+        "seeds": len(row.measured),
+        "difference": gap and gap.mean,
+        "diff_low": gap and gap.low,
+        "diff_high": gap and gap.high,
+        "p_holm": row.p_holm,
+        "params": row.params,
+        "state": row.state,
+        "data": summary.conditions.data,
+        "preset": summary.conditions.preset,
+        "conditions": summary.conditions.key,
+        "watermark": summary.conditions.watermark,
+    }
+
+
+def _texts(row: RowSummary) -> list[str]:
+    """The cells from the published number to the parameters, as text."""
+    own, gap = row.interval, row.difference.interval if row.difference else None
+    return [
+        number(row.published, 1),
+        number(own and own.mean),
+        span(own),
+        number(own and own.sd),
+        str(len(row.measured)),
+        number(gap and gap.mean, signed=True),
+        span(gap, signed=True),
+        p_value(row.p_holm) + row.stars,
+        millions(row.params),
+    ]
+
+
+def _legend(summary: Summary) -> tuple[str, ...]:
+    lines = [
+        f"Published: printed in {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
+        f"Difference: row minus {summary.table.reference}, measured, paired by seed; p exact by sign flips, adjusted by Holm.",
+    ]
+    if summary.control:
+        lines.append(f"Best constant prediction ({summary.control.class_name} everywhere): {number(summary.control.miou)}.")
+    return tuple(lines)
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return "" if value is None else csv_text(value) if isinstance(value, str) else str(value)
+
+
+def _csv(heads: Iterable[str], lines: Iterable[Iterable[Cell]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([csv_text(head) for head in heads])
+    writer.writerows([_cell(value) for value in line] for line in lines)
+    return file.getvalue()
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
+
+
+def _latex_row(row: RowSummary) -> str:
+    ticks = [r"\checkmark" if tick else "" for tick in row.ticks]
+    return " & ".join([latex_text(row.label), *ticks, *map(latex_text, _texts(row)), latex_text(row.state)]) + r" \\"

@@ -1,0 +1,155 @@
+"""The Ray executor: the same trials, several at a time, through Ray Tune. Nothing else imports Ray.
+
+Ray only executes. Each trial writes its own record before Ray hears of it, so what Ray keeps of a run is thrown away.
+"""
+
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.records import Record, read_records, write_record
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.trial import Setting, run_trial
+
+# Read by Ray when it is imported: no usage report, no logger files, and Ctrl-C stays ours.
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+
+RETRIES = 2  #: of a trial whose worker died
+REACH_S = 5  #: to reach a cluster's address
+STOPS_ALL: Mapping[str, type[BenchError]] = {"UsageError": UsageError, "DataError": DataError, "HostError": HostError}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where trials run and what each takes."""
+
+    address: str | None = None  #: None: start one on this machine
+    workers: int | None = None  #: trials at a time; None: as many as fit
+    gpus: float = 0.0  #: of each trial; a fraction shares one
+
+
+def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster | None = None) -> None:
+    """Runs the trials; each leaves its record. A trial whose worker dies is tried again, then recorded as failed.
+
+    Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster that is not there.
+    """
+    cluster = cluster or Cluster()
+    _join(cluster, setting)
+    try:
+        _check_resources(cluster, setting)
+        with tempfile.TemporaryDirectory(prefix="msaf-bench-ray-") as storage:
+            _fit(trials, setting, events, cluster, storage)
+    finally:
+        ray.shutdown()
+    recorded = read_records(setting.workspace.records)
+    for trial in trials:
+        if trial.id not in recorded:
+            lost = Record(
+                trial=trial, state="failed", reason=f"its worker died {RETRIES + 1} times", host=setting.host(), data="", plugins=setting.plugins
+            )
+            write_record(setting.workspace.records, lost)
+            events.finished(lost)
+
+
+def _join(cluster: Cluster, setting: Setting) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if cluster.address is None:
+        cpus = cluster.workers * setting.threads if cluster.workers else None
+        ray.init(include_dashboard=False, num_cpus=cpus, **options)
+        return
+    host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), REACH_S).close()
+        except OSError as error:
+            raise HostError(f"no Ray cluster at {cluster.address} ({error}); start one with `ray start --head`") from error
+    try:
+        ray.init(address=cluster.address, **options)
+    except (ConnectionError, ValueError) as error:
+        raise HostError(f"no Ray cluster at {cluster.address} ({str(error).splitlines()[0]}); start one with `ray start --head`") from error
+
+
+def _check_resources(cluster: Cluster, setting: Setting) -> None:
+    # Ray would let a trial that can never be placed wait for ever, without a word.
+    there = ray.cluster_resources()
+    for name, wanted in (("CPU", setting.threads), ("GPU", cluster.gpus)):
+        if wanted > there.get(name, 0):
+            raise UsageError(f"a trial needs {wanted:g} {name}, the cluster has {there.get(name, 0):g}; lower --threads or --gpus-per-trial")
+
+
+def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: str) -> None:
+    listener = _Listener(trials, setting, events)
+    tuner = tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(_work, trials=list(trials), setting=setting), {"cpu": setting.threads, "gpu": cluster.gpus}
+        ),
+        param_space={"index": tune.grid_search(list(range(len(trials))))},
+        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cluster.workers),
+        run_config=tune.RunConfig(
+            storage_path=storage, name="sweep", verbose=0, callbacks=[listener], failure_config=tune.FailureConfig(max_failures=RETRIES)
+        ),
+    )
+    try:
+        tuner.fit()
+    except Exception:
+        if listener.fatal is None:
+            raise
+    if listener.fatal is not None:
+        raise listener.fatal
+
+
+def _work(config: dict[str, Any], trials: list[Trial], setting: Setting) -> None:
+    """Runs in a worker."""
+    trial = trials[config["index"]]
+    if not setting.workspace.folder.is_dir():
+        tune.report({"fatal": "HostError", "text": f"a worker does not see {setting.workspace.folder}; put --reports on a shared folder"})
+        return
+    try:
+        record = run_trial(
+            trial,
+            setting,
+            lambda step, loss: tune.report({"step": step, "loss": loss}),
+            lambda text: tune.report({"note": text}),
+        )
+        tune.report({"state": record.state})
+    except BenchError as error:
+        kind = next(name for name, known in STOPS_ALL.items() if isinstance(error, known))
+        tune.report({"fatal": kind, "text": str(error)})
+
+
+class _Listener(tune.Callback):
+    """Turns what workers report into events."""
+
+    def __init__(self, trials: Sequence[Trial], setting: Setting, events: Events) -> None:
+        self.trials, self.setting, self.events = trials, setting, events
+        self.fatal: BenchError | None = None
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        ours = self.trials[trial.config["index"]]
+        if "fatal" in result:
+            self.fatal = STOPS_ALL[result["fatal"]](result["text"])
+            raise self.fatal
+        if "note" in result:
+            self.events.note(result["note"])
+        elif "state" in result:
+            with suppress(KeyError):
+                self.events.finished(read_records(self.setting.workspace.records)[ours.id])
+        else:
+            self.events.step(ours, result["step"], result["loss"])

@@ -1,0 +1,133 @@
+"""What a sweep will do: the trials of a table, and the folder that keeps them. No torch here."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from msaf_bench.catalog import systems_of
+from msaf_bench.errors import HostError, LockedError, UsageError, one_of
+from msaf_bench.records import Record, read_records, write_atomic
+from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
+
+PRETRAINING_SEED = 1_000_003  #: far from any trial's
+
+
+class Plan(Spec):
+    """A table, the conditions, which rows and how many seeds. Seeds are 0, 1, ...: the same for every row."""
+
+    table: Table
+    conditions: Conditions
+    rows: tuple[str, ...]
+    seeds: int
+    plugins: tuple[str, ...] = ()
+
+    def systems(self) -> dict[str, System]:
+        """Row label -> system, in the table's order. Raises `UsageError` if two rows are the same."""
+        systems = systems_of(self.table, self.conditions)
+        return {label: systems[label] for label in self.rows}
+
+    def trials(self) -> list[Trial]:
+        """All trials, seed by seed, so that a sweep that is cut short has compared every row."""
+        systems = self.systems()
+        return [Trial(system=s, conditions=self.conditions, seed=seed) for seed in range(self.seeds) for s in systems.values()]
+
+    def pretraining(self) -> Trial | None:
+        """The common pre-training of the backbone: the table's first system without anything but its backbone, for as long as told."""
+        if not self.conditions.pretrain_steps:
+            return None
+        bare = {slot: Choice(use="none") for slot, _ in next(iter(self.systems().values())).slots if slot != "backbone"}
+        system = next(iter(self.systems().values())).swap(tuple(bare.items()), name="pretraining")
+        conditions = self.conditions.model_copy(update={"steps": self.conditions.pretrain_steps, "pretrain_steps": 0})
+        return Trial(system=system, conditions=conditions, seed=PRETRAINING_SEED)
+
+
+def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), seeds: int = 5, plugins: Sequence[str] = ()) -> Plan:
+    """A plan of all rows, or of those named and the reference row. Raises `UsageError` for an unknown row or no seed."""
+    if seeds < 1:
+        raise UsageError(f"--seeds {seeds}: give at least 1")
+    labels = dict(table.rows)
+    chosen = {one_of("row", row, labels) for row in rows} | {table.reference} if rows else set(labels)
+    return Plan(table=table, conditions=conditions, rows=tuple(r for r in labels if r in chosen), seeds=seeds, plugins=tuple(plugins))
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of one run: `plan.json`, `records/`, `pretraining/`, `checkpoints/`, `predictions/`, and what is rendered."""
+
+    folder: Path
+
+    @property
+    def records(self) -> Path:
+        """One JSON a trial."""
+        return self.folder / "records"
+
+    @property
+    def pretraining(self) -> Path:
+        """The record of the common pre-training."""
+        return self.folder / "pretraining"
+
+    def checkpoints(self, trial: Trial) -> Path:
+        """The weights of a trial."""
+        return self.folder / "checkpoints" / trial.id
+
+    def predictions(self, trial: Trial) -> Path:
+        """The predicted label maps of a trial's sample clips, one PNG."""
+        return self.folder / "predictions" / f"{trial.id}.png"
+
+    def plan(self) -> Plan:
+        """The plan that this folder keeps. Raises `UsageError` if it keeps none."""
+        try:
+            return Plan.model_validate_json((self.folder / "plan.json").read_text())
+        except (OSError, ValidationError) as error:
+            raise UsageError(f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first") from error
+
+    def adopt(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
+        """Makes this the folder of the plan; gives the finished records by trial id.
+
+        Raises `UsageError` if it holds another run, or results of this one and `resume` is off. Nothing is removed.
+        """
+        if (self.folder / "plan.json").exists():
+            held = self.plan()
+            if (held.table, held.conditions) != (plan.table, plan.conditions):
+                raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
+        wanted = {trial.id for trial in plan.trials()}
+        done = {i: r for i, r in read_records(self.records).items() if i in wanted and r.state == "done"}
+        if done and not resume:
+            raise UsageError(f"{self.folder} holds {len(done)} finished trials of this plan; add --resume to keep them and run the rest")
+        write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
+        return done
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder for this process; a killed process lets go. Raises `LockedError` naming the holder."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / ".lock").open("a+")
+        except OSError as error:
+            raise HostError(f"cannot write {self.folder}: {error.strerror}; choose another folder with --reports") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                raise LockedError(f"{self.folder} is in use by {file.read().strip() or 'another process'}; wait for it or stop it") from error
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+            yield
+
+
+def _difference(held: Plan, plan: Plan) -> str:
+    if held.table.name != plan.table.name:
+        return f"table {held.table.name!r}, not {plan.table.name!r}"
+    if held.table != plan.table:
+        return f"an older version of {held.table.name}"
+    old, new = held.conditions.model_dump(), plan.conditions.model_dump()
+    return ", ".join(f"{k} = {old[k]}, not {new[k]}" for k in new if old[k] != new[k])

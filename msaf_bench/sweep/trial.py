@@ -1,0 +1,167 @@
+"""One trial from start to record, the same on every executor."""
+
+import resource
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.miou import score
+from msaf_bench.architectures import build
+from msaf_bench.data import open_split
+from msaf_bench.data.clips import Clips
+from msaf_bench.data.label_maps import write_label_maps
+from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.records import Host, Matrices, Record, read_records, write_record
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.train.checkpoint import Checkpoint, backbone_weights, newest_checkpoint
+from msaf_bench.train.loop import train
+
+SAMPLES = 4  #: clips whose predictions are kept for the eye
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How trials are run here: what changes no number's meaning, or is recorded with it as the host."""
+
+    workspace: Workspace
+    root: Path | None = None
+    device: str = "cpu"
+    threads: int = 1
+    plugins: tuple[str, ...] = ()
+    start: Trial | None = None  #: the pre-training whose backbone every trial starts from
+
+    def host(self) -> Host:
+        """This machine under this setting."""
+        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
+        return Host.here(self.device, self.threads, name)
+
+
+def sample_indices(clips: Clips) -> list[int]:
+    """The clips shown in figures: spread evenly over the split."""
+    return sorted({int(i) for i in np.linspace(0, len(clips) - 1, SAMPLES)})
+
+
+@dataclass
+class _Clock:
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Any:
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begin, 3)
+
+
+def run_trial(
+    trial: Trial,
+    setting: Setting,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+    on_note: Callable[[str], None] = lambda text: None,
+    folder: Path | None = None,
+) -> Record:
+    """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
+
+    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike.
+    """
+    torch.set_num_threads(setting.threads)
+    common: dict[str, Any] = {"trial": trial, "host": setting.host(), "data": "", "plugins": setting.plugins}
+    try:
+        record = _run(trial, setting, on_step, on_note, common)
+    except (UsageError, DataError, HostError):
+        raise
+    except BenchError as error:
+        record = Record(state="failed", reason=str(error), **common)
+    except Exception as error:  # noqa: BLE001  (a sweep must outlive any fault of one trial)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        record = Record(state="failed", reason=f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", **common)
+    write_record(folder or setting.workspace.records, record)
+    return record
+
+
+def _run(
+    trial: Trial, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None], common: dict[str, Any]
+) -> Record:
+    clock = _Clock()
+    with clock.part("data"):
+        learn, test = (open_split(trial.conditions, split, setting.root) for split in ("train", "score"))
+    common["data"] = f"{learn.fingerprint}/{test.fingerprint}"
+    torch.manual_seed(trial.seed)
+    net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
+    start = _load_start(net, setting)
+    net.to(setting.device)
+    with clock.part("train"):
+        loss = train(
+            net,
+            learn,
+            trial.conditions,
+            trial.seed,
+            system=trial.system,
+            folder=setting.workspace.checkpoints(trial),
+            device=setting.device,
+            on_step=on_step,
+            on_note=on_note,
+        )
+    with clock.part("score"):
+        matrices, samples = _score(net, test, setting.device)
+    write_label_maps(setting.workspace.predictions(trial), samples)
+    return Record(
+        state="done",
+        start=start,
+        params=sum(p.numel() for p in net.parameters()),
+        class_names=test.classes,
+        confusion=Matrices.pack(matrices),
+        loss=tuple(loss),
+        seconds=tuple(clock.seconds.items()),
+        peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        **common,
+    )
+
+
+def _score(net: Any, clips: Clips, device: str) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
+    wanted, samples = set(sample_indices(clips)), list[NDArray[np.uint8]]()
+
+    def keep(index: int, prediction: NDArray[np.uint8]) -> None:
+        if index in wanted:
+            samples.append(prediction)
+
+    return score(net, clips, device=device, on_image=keep), samples
+
+
+def _load_start(net: Any, setting: Setting) -> str:
+    """Loads the common backbone; gives its identity for the record."""
+    if setting.start is None:
+        return "random"
+    checkpoint = _start_checkpoint(setting.start, setting)
+    net.backbone.load_state_dict(backbone_weights(checkpoint))
+    return f"pre-training {setting.start.id}, sha256 {checkpoint.sidecar.sha256[:12]}"
+
+
+def _start_checkpoint(start: Trial, setting: Setting) -> Checkpoint:
+    found, damaged = newest_checkpoint(setting.workspace.checkpoints(start))
+    if found is None:
+        detail = damaged[0] if damaged else "it is not there"
+        raise HostError(f"the pre-trained backbone in {setting.workspace.checkpoints(start)}: {detail}; every worker must see this folder")
+    return found
+
+
+def prepare(plan: Plan, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None]) -> Setting:
+    """Runs the plan's pre-training unless it is there; gives the setting that starts from it. Raises `HostError` if it failed."""
+    trial = plan.pretraining()
+    if trial is None:
+        return setting
+    folder = setting.workspace.pretraining
+    record = read_records(folder).get(trial.id)
+    if record is None or record.state != "done":
+        record = run_trial(trial, setting, on_step, on_note, folder)
+    if record.state != "done":
+        raise HostError(f"the pre-training failed: {record.reason}")
+    return Setting(**{**vars(setting), "start": trial})

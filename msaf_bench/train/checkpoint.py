@@ -1,0 +1,103 @@
+"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically, verified when read."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from msaf_bench.errors import DataError
+from msaf_bench.records import write_atomic
+from msaf_bench.spec import Spec, System
+
+KEEP = 2  #: checkpoints of a trial that stay on disk
+
+
+class Sidecar(Spec):
+    """What stands beside the weights."""
+
+    sha256: str
+    step: int
+    system: System
+    num_classes: int
+    loss: tuple[tuple[int, float], ...] = ()
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that was read and verified."""
+
+    path: Path
+    sidecar: Sidecar
+    tensors: Mapping[str, Tensor]
+
+
+def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, sidecar: Sidecar) -> Path:
+    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP`. The sha256 is filled in here.
+
+    Without an optimizer the checkpoint serves inference, not resuming.
+    """
+    tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    for index, state in (optimizer.state_dict()["state"] if optimizer else {}).items():
+        tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in state.items()}
+    content = save(tensors)
+    path = folder / f"step-{sidecar.step:07d}.safetensors"
+    sidecar = sidecar.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
+    write_atomic(path, content)
+    write_atomic(path.with_suffix(".json"), json.dumps(sidecar.model_dump(mode="json"), indent=1) + "\n")
+    for old in sorted(folder.glob("step-*.safetensors"))[:-KEEP]:
+        old.unlink(missing_ok=True)
+        old.with_suffix(".json").unlink(missing_ok=True)
+    return path
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or changed."""
+    try:
+        content = path.read_bytes()
+        sidecar = Sidecar.model_validate_json(path.with_suffix(".json").read_text())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{path}: no readable checkpoint with its .json beside it ({str(error).splitlines()[0]})") from error
+    if hashlib.sha256(content).hexdigest() != sidecar.sha256:
+        raise DataError(f"{path}: the content does not match its sha256, the file is damaged; use an older step")
+    try:
+        return Checkpoint(path, sidecar, load(content))
+    except SafetensorError as error:
+        raise DataError(f"{path}: not a safetensors file ({error})") from error
+
+
+def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint of a folder that is whole, and what was wrong with those after it."""
+    damaged: list[str] = []
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            return read_checkpoint(path), damaged
+        except DataError as error:
+            damaged.append(str(error))
+    return None, damaged
+
+
+def restore(checkpoint: Checkpoint, net: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """Puts the weights, and where asked the optimizer's state, back. Raises `DataError` if they are not this network's."""
+    model = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
+    try:
+        net.load_state_dict(model)
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint.path}: the weights are not those of {checkpoint.sidecar.system.name}") from error
+    if optimizer:
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in checkpoint.tensors.items():
+            if found := re.fullmatch(r"optimizer\.(\d+)\.(\w+)", key):
+                states.setdefault(int(found[1]), {})[found[2]] = value
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+
+
+def backbone_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The state dict of the backbone alone."""
+    return {k.removeprefix("model.backbone."): v for k, v in checkpoint.tensors.items() if k.startswith("model.backbone.")}

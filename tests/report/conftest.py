@@ -1,0 +1,112 @@
+"""A made-up Table 3: nine rows, five seeds, eleven classes, with the orders that a real run might show."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pytest
+
+from msaf_bench.data.clips import CAMVID_CLASSES
+from msaf_bench.records import Host, Matrices, Record
+from msaf_bench.report import Summary, summarise
+from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
+
+BASE = System.model_validate(
+    {"architecture": "msaf", "name": "msaf-r50", "slots": {"motion": "pst-att", "align": "dcn", "state": "apm", "assign": "softmax", "backbone": "resnet50"}}
+)
+ROWS: dict[str, tuple[dict[str, str], float, float]] = {  # label: (swap, printed mIoU, strength of the made-up measurement)
+    "Baseline": ({"motion": "none", "state": "none", "assign": "none"}, 74.5, 0.60),
+    "Baseline + TR": ({"motion": "transformer", "state": "none", "assign": "none"}, 77.5, 0.615),
+    "Motion only": ({"state": "none", "assign": "none"}, 79.1, 0.645),
+    "State only": ({"motion": "none", "assign": "none"}, 76.5, 0.635),
+    "w/o Motion": ({"motion": "none"}, 77.3, 0.64),
+    "w/o State": ({"state": "none"}, 79.7, 0.655),
+    "w/o Semantics": ({"assign": "none"}, 79.8, 0.662),
+    "w/o DCN": ({"align": "none"}, 79.8, 0.672),
+    "MSAF": ({}, 80.4, 0.668),
+}
+TABLE = Table(
+    name="table3",
+    title="Table 3: what each part of MSAF earns",
+    source="the paper, Table 3",
+    provenance="Cityscapes val, ResNet-50",
+    base="msaf-r50",
+    metrics=("miou",),
+    reference="MSAF",
+    ticks={"MonA": "motion", "StaA": "state", "SemA": "assign"},  # pyright: ignore[reportArgumentType]
+    rows={label: Row(swap=swap, paper={"miou": printed}) for label, (swap, printed, _) in ROWS.items()},  # pyright: ignore[reportArgumentType]
+    orderings=(
+        Ordering(better="Motion only", worse="Baseline + TR", source="section 4.3"),
+        Ordering(better="MSAF", worse="w/o Motion", source="section 4.3", points=3.1),
+    ),
+)
+CONDITIONS = Conditions(preset="quick", data="street", size=(96, 192), train_spacing=1, score_spacing=1, steps=300, batch=4, lr=3e-4)
+HOST = Host(device="cpu", cpu="Example CPU 3000 @ 2.5 GHz", cores=2, threads=2, python="3.11.2", torch="2.13.0", msaf_bench="0.1.0", commit="0123456789ab")
+PIXELS = np.array([2200, 2600, 60, 3000, 900, 1500, 90, 200, 700, 0, 110])  # of each class in an image; no pedestrian ever
+
+
+def systems_of(table: Table) -> dict[str, System]:
+    """Every row's system."""
+    return {label: BASE.swap(row.swap) for label, row in table.rows}
+
+
+def trials_of(table: Table = TABLE, seeds: Iterable[int] = range(5), conditions: Conditions = CONDITIONS) -> list[Trial]:
+    """Every row with every seed."""
+    return [Trial(system=system, conditions=conditions, seed=seed) for system in systems_of(table).values() for seed in seeds]
+
+
+def confusion(strength: float, rng: np.random.Generator) -> np.ndarray:
+    """(4, K, K): rare classes are found less often; wrong pixels spread over the others as they are common."""
+    common = PIXELS / PIXELS.sum()
+    hit = np.clip(strength + 0.5 * common**0.5 + 0.05 * rng.standard_normal(len(PIXELS)) * 0.2, 0, 1)
+    rates = hit[:, None] * np.eye(len(PIXELS)) + (1 - hit)[:, None] * common[None]
+    return np.stack([rng.multinomial(n, rate / rate.sum(), 4) for n, rate in zip(PIXELS, rates, strict=True)], 1).astype(np.int64)
+
+
+def record_of(trial: Trial, strength: float) -> Record:
+    """A finished trial whose mIoU grows with `strength`, and whose seeds share a common part."""
+    rng = np.random.default_rng([trial.seed, int(1000 * strength)])
+    shared = 0.012 * np.random.default_rng(trial.seed).standard_normal()
+    noise = 0.003 * rng.standard_normal()
+    steps = np.arange(20, 301, 20)
+    loss = 2.4 * np.exp(-steps / (120 - 60 * (strength - 0.6) * 10)) + 0.9 - strength + 0.02 * rng.standard_normal(len(steps))
+    return Record(
+        trial=trial,
+        state="done",
+        host=HOST,
+        data="d41d8cd98f00",
+        params=1_234_567 + int(1e6 * strength),
+        class_names=CAMVID_CLASSES,
+        confusion=Matrices.pack(confusion(strength + shared + noise, rng)),
+        loss=tuple((int(step), float(value)) for step, value in zip(steps, loss, strict=True)),
+    )
+
+
+def records_of(table: Table, trials: Iterable[Trial]) -> dict[str, Record]:
+    """A finished record for every trial."""
+    strength = {system.key: ROWS[label][2] if label in ROWS else 0.64 for label, system in systems_of(table).items()}
+    return {trial.id: record_of(trial, strength[trial.system.key]) for trial in trials}
+
+
+Make = Callable[..., Summary]
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    """Summarises a made-up run: `make(table, seeds=…, conditions=…, change=…)`, where `change` edits the records before."""
+
+    def build(
+        table: Table = TABLE,
+        seeds: Iterable[int] = range(5),
+        conditions: Conditions = CONDITIONS,
+        change: Callable[[dict[str, Record], list[Trial]], dict[str, Record]] = lambda records, _: records,
+    ) -> Summary:
+        trials = trials_of(table, seeds, conditions)
+        return summarise(table, systems_of(table), trials, change(records_of(table, trials), trials))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def summary(make: Make) -> Summary:
+    """The whole table, every trial done."""
+    return make()
