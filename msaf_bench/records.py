@@ -17,8 +17,6 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
-
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Conditions, Spec, Trial
 
@@ -129,17 +127,18 @@ def write_record(folder: Path, record: Record) -> Path:
     return path
 
 
+def read_record(path: Path) -> Record:
+    """Reads one record. An unreadable one is an error that names the file: it is never taken for a missing trial."""
+    try:
+        return Record.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise HostError(f"{path}: not a record of this version ({first}); move it away to run its trial again") from error
+
+
 def read_records(folder: Path) -> dict[str, Record]:
-    """All records of a folder, by trial id. An unreadable file is an error that names it: it is never taken for a missing trial."""
-    records: dict[str, Record] = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            record = Record.model_validate_json(path.read_text())
-        except (ValidationError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise HostError(f"{path}: not a record of this version ({first}); move it away to run its trial again") from error
-        records[record.trial.id] = record
-    return records
+    """All records of a folder, by trial id."""
+    return {record.trial.id: record for record in map(read_record, sorted(folder.glob("*.json")))}
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:

@@ -1,4 +1,4 @@
-"""What attention over three frames costs: the paper's formulas in relations, and exact MACs by term. n = H W pixels, d width. No torch here."""
+"""What attention over three frames costs: the paper's formulas in relations, exact MACs by term. n = H W pixels, d width. No torch here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from math import log, sqrt
 from typing import Any, NamedTuple
 
 FRAMES = 3
+HEADS = 8  #: of the networks that are counted and timed; MACs do not depend on it
 PYRAMID = (4, 2, 1)  #: down-sampling along each axis of frames t-2, t-1, t (section 3.3)
 MLP_RATIO = 4
 TAPS = 9  #: points that a deformable convolution reads, K x K with K = 3 (Eq. 5)
@@ -27,7 +28,7 @@ class Grid(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """n."""
+        """The paper's n."""
         return self.h * self.w
 
     def reduced(self, rate: int) -> "Grid":
@@ -59,7 +60,7 @@ def relations(n: int) -> Relations:
 
 
 def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
-    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each, the four projections, the MLP's two layers."""
+    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each, four projections, the MLP's two layers."""
     return {"attention": 2 * queries * keys * d, "projections": 4 * queries * d**2, "mlp": 2 * MLP_RATIO * queries * d**2}
 
 
@@ -138,6 +139,7 @@ def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float | None:
     """The slope of log cost against log size, by least squares; None for fewer than two different sizes."""
     if len(set(sizes)) < 2:
         return None
-    from scipy.stats import linregress  # not needed for a single size, and slow to import
+    from scipy.stats import linregress  # pyright: ignore[reportUnknownVariableType]  # not needed for a single size, and slow to import
 
-    return float(linregress([log(n) for n in sizes], [log(c) for c in costs]).slope)
+    fit: Any = linregress([log(n) for n in sizes], [log(c) for c in costs])
+    return float(fit.slope)

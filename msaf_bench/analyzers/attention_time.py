@@ -71,7 +71,8 @@ def _kib(path: Path, key: str) -> int:
 def _measure(name: str, h: int, w: int, d: int) -> Forward:
     import torch
 
-    from msaf_bench.analyzers.attention_counters import FRAMES, build
+    from msaf_bench.analyzers.attention_cost import FRAMES
+    from msaf_bench.analyzers.attention_counters import build
 
     net, clip = build(name, d), torch.randn(1, FRAMES, d, h, w)
     base = _reset_peak()

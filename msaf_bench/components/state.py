@@ -34,19 +34,21 @@ class Concat(nn.Module):
 
 
 class StageTransformer(nn.Module):
-    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and, with `motion`, M of the newest frame (Eq. 9)."""
+    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and M of the newest frame (Eq. 9).
+
+    Where nothing is in motion, M is F5 itself: `f5 = false` then keeps it from being a token twice.
+    """
 
     def __init__(
-        self, channels: tuple[int, int, int], width: int, block: Callable[[], nn.Module], *, motion: bool = True, fuse: str = "concat"
+        self, channels: tuple[int, int, int], width: int, block: Callable[[], nn.Module], *, f5: bool = True, fuse: str = "concat"
     ) -> None:
         super().__init__()
-        self.motion = motion
-        self.entry = nn.ModuleList(project(c, width) for c in channels)
+        self.entry = nn.ModuleList(project(c, width) for c in channels[: 2 + f5])
         self.block = block()
-        self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(channels) + motion, width)
+        self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(self.entry) + 1, width)
 
     def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
-        maps = [entry(f) for entry, f in zip(self.entry, stages, strict=True)] + [dynamic] * self.motion
+        maps = [entry(f) for entry, f in zip(self.entry, stages, strict=False)] + [dynamic]
         b, d, h, w = dynamic.shape
         tokens = torch.stack(maps, 1).permute(0, 3, 4, 1, 2).reshape(b * h * w, len(maps), d)
         mixed = self.block(tokens).view(b, h, w, len(maps), d).permute(0, 3, 4, 1, 2)  # B, S, d, h, w

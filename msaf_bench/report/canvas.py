@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ from msaf_bench.report.findings import Summary
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark theme.
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636f", "#d0d7df", "#fefefe"
 # Okabe and Ito's palette; each verdict also has its own marker.
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#7f868d"
+BLUE, ORANGE, GREY, PALE = "#0072b2", "#d55e00", "#7f868d", "#b4bcc5"
 LOOK = {"reproduced": (BLUE, "o"), "contradicted": (ORANGE, "s"), "undecided": (GREY, "D")}
 MARK = "#b3541e"  #: of a watermark
 
@@ -57,13 +58,22 @@ class Chart:
 def blank(height: float, columns: int = 1, lines: int = 1, **how: object) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure of `height` inches and its axes, line by line. No pyplot: nothing is left behind in the process."""
     figure = Figure((WIDTH, height), layout="constrained")
-    return figure, list(figure.subplots(lines, columns, squeeze=False, **how).flat)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return figure, list(figure.subplots(lines, columns, squeeze=False, **how).flat)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownArgumentType]
 
 
-def sign(figure: Figure, summary: Summary) -> Figure:
-    """The same figure with the line that says how its numbers were made, and the watermark where there is one."""
-    text = textwrap.fill(made_how(summary), 125)
-    figure.supxlabel(text, x=0.008, ha="left", fontsize=8.5, color=MUTED)
+def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:
+    """The same figure with a band below it: a legend of `handles`, the line that says how the numbers were made; and any watermark."""
+    text = textwrap.fill(made_how(summary), 120)
+    height = figure.get_figheight()
+    caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
+    legend = (0.24 * -(-len(handles) // columns) + 0.06 * bool(handles)) / height
+    figure.get_layout_engine().set(rect=(0, caption + legend, 1, 1 - caption - legend))  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
+    figure.text(0.008, 0.06 / height, text, ha="left", va="bottom", fontsize=8.5, color=MUTED)
+    if handles:
+        anchor = (0.5, caption - 0.06 / height)
+        figure.legend(
+            handles=handles, loc="lower center", bbox_to_anchor=anchor, ncols=columns, frameon=False, fontsize=9.5, handletextpad=0.5
+        )
     if summary.conditions.watermark:
         mark = textwrap.fill(summary.conditions.watermark, 40)
         figure.text(0.5, 0.5, mark, fontsize=26, color=MARK, alpha=0.22, ha="center", va="center", rotation=18, weight="bold")
@@ -74,5 +84,15 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
     """The figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no program name goes in."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        _settle(figure)
         figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None})
     return buffer.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lays the figure out once, for good. The solver's last digits vary from run to run, and SVG ids are made from them: they are cut."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position(original=True).bounds)
+        axes.set_position((left, bottom, width, height))

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from msaf_bench.report.findings import Summary
 from msaf_bench.stats import Interval
@@ -18,6 +19,8 @@ _LATEX = {
     MINUS: "$-$",
     "\N{MICRO SIGN}": r"\textmu{}",
     **{sign: "\\" + sign for sign in "{}$&#_%"},
+    "[": "{[}",  # at the start of a line it would be read as the option of the line break before it
+    "]": "{]}",
 }
 
 
@@ -61,9 +64,9 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
 
 
-def numbers_in_words(seeds: tuple[int, ...]) -> str:
-    """ "seeds 0 to 4", "seed 3" or "seeds 0, 2, 7"."""
-    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
+def seed_list(seeds: Sequence[int]) -> str:
+    """The seeds in words: "seeds 0 to 4", "seed 3" or "seeds 0, 2, 7"."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds {seeds[0]} to {seeds[-1]}"
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
@@ -71,12 +74,10 @@ def numbers_in_words(seeds: tuple[int, ...]) -> str:
 def made_how(summary: Summary) -> str:
     """One line that says how the numbers were made: watermark, data, preset, seeds, host."""
     c, hosts = summary.conditions, summary.hosts
-    if not hosts:
-        host = "no record yet"
-    elif len(hosts) > 1:
-        host = f"{len(hosts)} hosts or versions"
+    if len(hosts) == 1:
+        (only,) = hosts
+        host = f"host {only.cpu if only.device == 'cpu' else only.device}, {only.threads} threads, torch {only.torch}"
     else:
-        device = hosts[0].cpu if hosts[0].device == "cpu" else hosts[0].device
-        host = f"host {device}, {hosts[0].threads} threads, torch {hosts[0].torch}"
-    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", numbers_in_words(summary.seeds), host)
+        host = f"{len(hosts)} hosts or versions" if hosts else "no record yet"
+    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", seed_list(summary.seeds), host)
     return " · ".join(part for part in parts if part)

@@ -4,6 +4,7 @@ import csv
 import io
 import textwrap
 from collections.abc import Callable, Sequence
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 
 from msaf_bench.analyzers.attention_cost import exponent
 from msaf_bench.records import write_atomic
-from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, STYLE, blank, to_bytes
+from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
 
 Document = dict[str, Any]  #: of one size, as `msaf-bench flops --json` prints it
 
@@ -35,17 +36,28 @@ class Quantity(NamedTuple):
         return sorted((n, cost) for n, cost in found if cost is not None)
 
 
+def _paper(document: Document, name: str) -> float:
+    return document["paper"][name]
+
+
+def _exact(document: Document, name: str) -> float:
+    return document["exact"][name]["total"]
+
+
 def _measured(key: str) -> Callable[[Document, str], float | None]:
-    return lambda document, name: document["measured"][name][key] if "measured" in document else None
+    def read(document: Document, name: str) -> float | None:
+        return document["measured"][name][key] if "measured" in document else None
+
+    return read
 
 
-EXACT = Quantity("exact", "Exact count", "MAC", lambda d, name: d["exact"][name]["total"])
-SECONDS = Quantity("seconds", "Measured time of a forward", "s", _measured("seconds"))
+EXACT = Quantity("exact", "Exact count", "MAC", _exact)
+SECONDS = Quantity("seconds", "Measured time of a forward", "seconds", _measured("seconds"))
 QUANTITIES = (
-    Quantity("paper", "The paper's formulas, Eqs. 1 and 8", "relations", lambda d, name: d["paper"][name]),
+    Quantity("paper", "The paper's formulas, Eqs. 1 and 8", "relations", _paper),
     EXACT,
     SECONDS,
-    Quantity("peak_bytes", "Measured peak memory of a forward", "byte", _measured("peak_bytes")),
+    Quantity("peak_bytes", "Measured peak memory of a forward", "bytes", _measured("peak_bytes")),
 )
 
 
@@ -106,10 +118,19 @@ def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: 
         points = quantity.points(documents, name)
         a = fits[name]
         label = NAMES[name] + ("" if a is None else f", slope {a:.2f}")
-        axes.plot([n for n, _ in points], [cost for _, cost in points], color=colour, linestyle=dash, marker=marker, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title)
+        line = axes.plot([n for n, _ in points], [cost for _, cost in points], color=colour, linestyle=dash, marker=marker, label=label)
+        line[0].set_clip_on(False)  # a marker on the frame stays whole
+    every = [point for name in NAMES for point in quantity.points(documents, name)]
+    axes.set(xscale="log", yscale="log", xlim=_decades([n for n, _ in every]), ylim=_decades([cost for _, cost in every]))
+    axes.set(xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title)
     axes.grid(True)
-    axes.legend(fontsize=9, frameon=False)
+    axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="upper left")
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    # Whole decades: a shorter axis would get labels between them, which run into each other.
+    low = floor(log10(min(values)))
+    return 10.0**low, 10.0 ** max(ceil(log10(max(values))), low + 1)
 
 
 def _caption(documents: Sequence[Document]) -> str:

@@ -1,17 +1,16 @@
 """The charts of a table: order, differences, classes, training loss."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, GREY, GRID, INK, LOOK, MUTED, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, LOOK, MUTED, PALE, PAPER, STYLE, Chart, blank, sign
 from msaf_bench.report.cells import number, span
 from msaf_bench.report.findings import RowSummary, Summary
-from msaf_bench.stats import judge
 
 
 def charts(summary: Summary) -> list[Chart]:
@@ -19,10 +18,7 @@ def charts(summary: Summary) -> list[Chart]:
     if not summary.measured:
         return []
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
-        made = [chart for draw in _CHARTS if (chart := draw(summary))]
-        for chart in made:
-            sign(chart.figure, summary)
-    return made
+        return [chart for draw in (order, differences, classes, losses) if (chart := draw(summary))]
 
 
 def order(summary: Summary) -> Chart:
@@ -35,21 +31,26 @@ def order(summary: Summary) -> Chart:
             left.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
             _beside(left, y, number(row.published, 1), MUTED)
         _measured(right, y, row)
-    _rows(left, [row.label for row in summary.rows])
     for axes in (left, right):
         axes.set_xlabel("mIoU (%)")
         axes.grid(axis="x", lw=0.7)
+    _rows(left, [row.label for row in summary.rows])
+    right.tick_params(axis="y", length=0)
+    figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     note = _constant(right, summary)
-    right.legend(handles=_order_legend(right), loc="upper left", bbox_to_anchor=(0, -0.16), ncols=3, frameon=False, fontsize=9.5, handletextpad=0.4)
-    lines = tuple((r.label, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured))) for r in summary.rows)
-    return Chart(
-        "miou",
-        "Published and measured mIoU",
-        f"Two panels with the same rows. Left: the printed mIoU. Right: the measured mean, its 95 % interval and every seed. {note}",
-        figure,
-        ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds"),
-        lines,
+    handles = [
+        Line2D([], [], marker="o", color=BLUE, ms=8, lw=0, label="mean"),
+        Line2D([], [], color=BLUE, lw=2.2, label="95 % interval"),
+        Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"),
+    ]
+    sign(figure, summary, handles)
+    lines = tuple(
+        (r.label, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured)))
+        for r in summary.rows
     )
+    text = f"Two panels with the same rows. Left: the printed mIoU. Right: the measured mean, its 95 % interval and every seed. {note}"
+    heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
+    return Chart("miou", "Published and measured mIoU", text, figure, heads, lines)
 
 
 def _measured(axes: Axes, y: int, row: RowSummary) -> None:
@@ -75,24 +76,17 @@ def _rows(axes: Axes, labels: list[str]) -> None:
 
 
 def _constant(axes: Axes, summary: Summary) -> str:
-    """Draws the best constant prediction where it is near the rows; says it in words where it is not."""
-    control = summary.control
-    if control is None:
+    """Draws the best constant prediction where it is near the rows; says it below the axis in any case."""
+    if summary.control is None:
         return ""
-    low, high = axes.get_xlim()
-    text = f"Best constant prediction ({control.class_name}): {number(control.miou, 1)}"
-    if control.miou >= low - 0.6 * (high - low):
-        axes.axvline(control.miou, color=INK, ls=(0, (4, 3)), lw=1.2)
-        axes.annotate(text, (control.miou, -0.5), (4, 0), textcoords="offset points", fontsize=8.5, va="bottom", color=INK)
-    else:
-        axes.annotate(f"◂ {text}, off the axis", (0, 0.0), (4, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color=MUTED)
-    return text + " %."
-
-
-def _order_legend(axes: Axes) -> list[object]:
-    look = ({"marker": "o", "color": BLUE, "ms": 8, "lw": 0}, {"color": BLUE, "lw": 2.2}, {"marker": ".", "color": GREY, "ms": 5, "lw": 0})
-    names = ("mean", "95 % interval", "one seed")
-    return [axes.plot([], [], label=name, **how)[0] for name, how in zip(names, look, strict=True)]  # pyright: ignore[reportArgumentType]
+    value, (low, high) = summary.control.miou, axes.get_xlim()
+    near = value >= low - 0.6 * (high - low)
+    if near:
+        axes.axvline(value, color=INK, ls=(0, (4, 3)), lw=1.2)
+    where = "dashed" if near else "off the axis, to the left"
+    text = f"best constant prediction ({summary.control.class_name}): {number(value, 1)}, {where}"
+    axes.set_xlabel(f"mIoU (%)\n{text}", fontsize=9.5, linespacing=1.4)
+    return f"The {text}."
 
 
 def differences(summary: Summary) -> Chart | None:
@@ -113,14 +107,21 @@ def differences(summary: Summary) -> Chart | None:
         _beside(axes, y, number(i.mean, 1, signed=True), INK)
     axes.axvline(0, color=INK, lw=1.2)
     _rows(axes, [row.label for row in rows])
-    axes.set_xlabel(f"mIoU of the row − mIoU of {reference} (points); left of zero: {reference} is better")
+    axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better")
     axes.grid(axis="x", lw=0.7)
     handles = [
-        axes.plot([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=f"paper's order {word}")[0]
+        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=f"paper's order {word}")
         for word, (c, m) in LOOK.items()
     ]
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, frameon=False, fontsize=9.5)
-    lines = tuple((r.label, number(r.difference and r.difference.interval.mean, signed=True), span(r.difference and r.difference.interval, signed=True)) for r in rows)
+    sign(figure, summary, handles)
+    lines = tuple(
+        (
+            r.label,
+            number(r.difference and r.difference.interval.mean, signed=True),
+            span(r.difference and r.difference.interval, signed=True),
+        )
+        for r in rows
+    )
     text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
     return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
 
@@ -146,8 +147,11 @@ def classes(summary: Summary) -> Chart | None:
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
     bar.set_label("IoU (%)")
     bar.outline.set_visible(False)  # pyright: ignore
+    sign(figure, summary)
     lines = tuple((row.label, *(number(value, 1) for value in row.per_class)) for row in rows)
-    return Chart("per_class", "IoU by class", "A heat map of rows and classes; every cell carries its number.", figure, ("Row", *names), lines)
+    return Chart(
+        "per_class", "IoU by class", "A heat map of rows and classes; every cell carries its number.", figure, ("Row", *names), lines
+    )
 
 
 def losses(summary: Summary) -> Chart | None:
@@ -158,27 +162,29 @@ def losses(summary: Summary) -> Chart | None:
     height = math.ceil(len(rows) / 3)
     figure, panels = blank(1.0 + 1.55 * height, columns=3, lines=height, sharex=True, sharey=True)
     _loss_panels(panels, rows)
-    for spare in panels[len(rows) :]:
-        spare.set_visible(False)
+    for index, panel in enumerate(panels):
+        panel.set_visible(index < len(rows))
+        if len(rows) - 3 <= index < len(rows):  # the lowest panel of its column
+            panel.set_xlabel("step", fontsize=10)
+            panel.tick_params(labelbottom=True)
     figure.supylabel("training loss", fontsize=10.5)
     figure.suptitle("Training loss by step, mean over seeds; the other rows in grey", x=0.008, ha="left", fontsize=11.5)
-    lines = tuple((row.label, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows)
+    sign(figure, summary)
+    lines = tuple(
+        (row.label, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
+    )
     text = "One small panel a row with its mean training loss over steps, on shared axes."
     return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
 
 
-def _loss_panels(panels: object, rows: list[RowSummary]) -> None:
+def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary]) -> None:
     values = [value for row in rows for _, value in row.loss if value > 0]
     curves = [tuple(zip(*row.loss, strict=True)) for row in rows]
-    for own, (axes, row) in enumerate(zip(panels, rows, strict=False)):  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+    for own, (axes, row) in enumerate(zip(panels, rows, strict=False)):
         for curve in curves:
-            axes.plot(*curve, color=GRID, lw=1.0)
+            axes.plot(*curve, color=PALE, lw=1.0)
         axes.plot(*curves[own], color=BLUE, lw=2.0)
         axes.set_title(row.label, fontsize=10)
         axes.grid(lw=0.5)
         if values and max(values) > 10 * min(values):
             axes.set_yscale("log")
-
-
-_CHARTS: tuple[Callable[[Summary], Chart | None], ...] = (order, differences, classes, losses)
-_ = Figure, judge

@@ -45,12 +45,12 @@ class RowSummary:
 
     @cached_property
     def measured(self) -> dict[int, float]:
-        """mIoU by seed, of the seeds that finished."""
+        """The mIoU by seed, of the seeds that finished."""
         return {run.seed: run.miou for run in self.runs if run.miou is not None}
 
     @property
     def state(self) -> str:
-        """ "done", "partial 3/5 seeds", "failed: reason" or "missing"."""
+        """What became of the row: "done", "partial 3/5 seeds", "failed: reason" or "missing"."""
         done = len(self.measured)
         if done:
             return "done" if done == len(self.runs) else f"partial {done}/{len(self.runs)} seeds"

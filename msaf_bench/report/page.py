@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
-from msaf_bench.report.cells import made_how, millions, number, numbers_in_words, p_value, span
+from msaf_bench.report.cells import made_how, millions, number, p_value, seed_list, span
 from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.stats import judge, paired_power, seeds_needed
 
@@ -31,7 +31,7 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": numbers_in_words}
+    environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
     means = [row.interval.mean for row in summary.rows if row.interval]
     return environment.get_template("page.html.j2").render(
         s=summary,
@@ -79,18 +79,19 @@ def power(summary: Summary) -> Power | None:
 
 
 def inline_svg(svg: bytes, chart: Chart) -> Markup:
-    """matplotlib's SVG as a named picture inside a page: ids of its own, neutral colours from the page's theme, no outside name."""
+    """An SVG of matplotlib as a named picture inside a page: ids of its own, neutral colours from the page's theme, no outside name."""
     prefix = f"figure-{chart.name}"
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     head, body = text.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
-    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    used = {clip or name for clip, name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', body)}
+    body = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "", body)
     body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
     body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
     for colour, name in _THEMED.items():
         body = body.replace(colour, f"var({name})")
     opening = f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" {box.group() if box else ""}>'
     naming = f'<title id="{prefix}-title">{escape(chart.title)}</title><desc id="{prefix}-desc">{escape(chart.description)}</desc>'
-    return Markup(opening + naming + body)  # noqa: S704 - drawn here; foreign labels inside are paths, or escaped by matplotlib
+    return Markup(opening + naming + body)

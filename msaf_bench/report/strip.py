@@ -56,7 +56,6 @@ def draw(strip: Strip, summary: Summary) -> Chart:
             Patch(facecolor=np.divide(colour, 255), edgecolor=MUTED, linewidth=0.5, label=name)  # pyright: ignore[reportArgumentType]
             for colour, name in zip(strip.colours, strip.class_names, strict=True)
         ]
-        figure.legend(handles=patches, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
-        sign(figure, summary)
+        sign(figure, summary, patches, 6)
     text = f"{columns} samples in columns; below each frame its true classes and the prediction of {', '.join(predictions)}."
     return Chart("strip", "Frames, truth and predictions", text, figure)

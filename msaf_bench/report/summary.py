@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.miou import iou_per_class, miou
+from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Record, hosts_of
 from msaf_bench.report.findings import Control, RowSummary, Run, Summary, Verdict
@@ -32,13 +32,14 @@ def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Tria
     scores = {label: {run.seed: run.miou for run in row if run.miou is not None} for label, row in runs.items()}
     kept = [record for row in done.values() for record in row]
     class_names, printed = _only_class_names(kept), _printed(table)
-    control = _best_constant(kept[0], class_names) if kept else None
+    control = _control(kept[0], class_names) if kept else None
     ticks = {label: _ticks(table, systems[label], systems[table.reference]) for label in runs}
     compared = _compared(table, runs, scores)
     return Summary(
         table=table,
         rows=tuple(
-            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control) for label, row in table.rows
+            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control)
+            for label, row in table.rows
         ),
         verdicts=tuple(_verdict(ordering, printed, scores) for ordering in _orderings(table)),
         agreement=_agreement(printed, scores),
@@ -54,7 +55,7 @@ def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Tria
 
 
 def _only_conditions(trials: Sequence[Trial]) -> Conditions:
-    found = {trial.conditions.key: trial.conditions for trial in trials}
+    found = {trial.conditions.canonical(): trial.conditions for trial in trials}
     if len(found) != 1:
         raise UsageError(f"a report needs trials under one set of conditions, got {len(found)}; report each set by itself")
     return next(iter(found.values()))
@@ -89,13 +90,10 @@ def _confusion(record: Record) -> NDArray[np.int64]:
     return record.confusion.unpack().sum(0)
 
 
-def _best_constant(record: Record, class_names: Sequence[str]) -> Control:
-    """Predicts one class everywhere, scored by the same rules as a network on the same truth; the best such class."""
-    truth = _confusion(record).sum(1)
-    best = int(truth.argmax())
-    constant = np.zeros((truth.size, truth.size), np.int64)
-    constant[:, best] = truth
-    return Control(class_names[best] if class_names else f"class {best}", miou(constant))
+def _control(record: Record, class_names: Sequence[str]) -> Control:
+    confusion = _confusion(record)
+    most = int(confusion.sum(1).argmax())
+    return Control(class_names[most] if class_names else f"class {most}", best_constant(confusion))
 
 
 def _ticks(table: Table, system: System, base: System) -> tuple[bool, ...]:
@@ -168,7 +166,7 @@ def _orderings(table: Table) -> tuple[Ordering, ...]:
     printed, reference = _printed(table), table.reference
     said = {frozenset((o.better, o.worse)) for o in table.orderings}
     implied = [
-        Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source=f"{table.source}, printed")
+        Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source="printed numbers")
         for label in printed
         if frozenset(pair := (label, reference)) not in said and reference in printed and printed[label] != printed[reference]
     ]
@@ -193,9 +191,9 @@ def _agreement(printed: Mapping[str, float], scores: Scores) -> Agreement:
 
 
 def _notes(records: Sequence[Record]) -> tuple[str, ...]:
-    differing = {
-        "data of different content": {record.data for record in records},
-        "different machines or versions": {record.host for record in records},
-        "networks with different plug-ins": {record.plugins for record in records},
+    kinds = {
+        "data of different content": len({record.data for record in records}),
+        "different machines or versions": len(hosts_of(records)),
+        "networks with different plug-ins": len({record.plugins for record in records}),
     }
-    return tuple(f"The records come from {what}; rows that differ in this differ in more than their parts." for what, found in differing.items() if len(found) > 1)
+    return tuple(f"The records come from {what}: rows may differ in more than their parts." for what, count in kinds.items() if count > 1)

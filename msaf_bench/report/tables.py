@@ -13,7 +13,7 @@ Cell = str | int | float | None
 
 def to_csv(summary: Summary) -> str:
     """One line a row, plain numbers (mIoU in percent), an empty cell for what is not known; conditions repeat on every line."""
-    lines = [_values(summary, row) for row in summary.rows]
+    lines = [row_values(summary, row) for row in summary.rows]
     return _csv(lines[0], [line.values() for line in lines])
 
 
@@ -52,7 +52,8 @@ def to_latex(summary: Summary) -> str:
             r"\resizebox{\linewidth}{!}{%",
             rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
             r"\toprule",
-            rf"{' & ' * (1 + len(ticks))}Published & \multicolumn{{4}}{{c}}{{Measured}} & \multicolumn{{3}}{{c}}{{Difference to {reference}}} & & \\",
+            " & " * (1 + len(ticks)) + r"Published & \multicolumn{4}{c}{Measured} &",
+            rf"\multicolumn{{3}}{{c}}{{Difference to {reference}}} & & \\",
             rules,
             " & ".join(["Row", *ticks, "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$ (Holm)"])
             + r" & params (M) & state \\",
@@ -72,7 +73,8 @@ _HEADS = (
 )  # fmt: skip
 
 
-def _values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
+def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
+    """One line of the CSV, by column: mIoU, IoU and differences in percent, None for what is not known."""
     own, gap = row.interval, row.difference.interval if row.difference else None
     return {
         "row": row.label,

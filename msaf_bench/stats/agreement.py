@@ -41,9 +41,11 @@ def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.
     rows, seeds = values.shape
     known = np.isfinite(values)
     draws = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), resamples) if seeds > 1 else np.zeros((0, 1))
-    weights = np.vstack([np.ones((1, seeds)), draws]) if seeds else np.zeros((1, 0))
+    weights = np.vstack([np.ones((1, seeds)), draws]).astype(np.float64) if seeds else np.zeros((1, 0))
     with np.errstate(invalid="ignore"):
-        means = weights @ np.where(known, values, 0).T / (weights @ known.T)  # (1 + B, R); NaN where a row has no seed in the draw
+        means: Floats = (
+            weights @ np.where(known, values, 0.0).T / (weights @ known.T.astype(np.float64))
+        )  # (1 + B, R); NaN where a row has no seed in the draw
     taus = np.where(np.isfinite(means).all(1), tau_b(x, means), np.nan)
     usable = taus[1:][np.isfinite(taus[1:])]
     bounds = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2]) if usable.size else (None, None)

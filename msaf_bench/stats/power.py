@@ -1,17 +1,21 @@
 """How often a paired comparison of n seeds sees an effect of a given size."""
 
-from scipy.special import nctdtr, stdtrit
+import numpy as np
+from scipy.special import nctdtr, stdtrit  # pyright: ignore[reportUnknownVariableType]
 
 
 def paired_power(effect: float, sd: float, n: int, level: float = 0.95) -> float:
-    """Chance (0..1) that the two-sided paired interval of `n` seeds excludes zero, for a true `effect`
-    and a standard deviation `sd` of the differences, both in the same unit. Source: the noncentral t distribution."""
+    """Chance (0..1) that the two-sided paired interval of `n` seeds excludes zero, for a true `effect`.
+
+    `sd` is the standard deviation of the differences, in the unit of `effect`. Source: the noncentral t distribution.
+    """
     if n < 2:
         return 0.0
     if sd == 0:
         return float(effect != 0)
     limit, shift = stdtrit(n - 1, (1 + level) / 2), abs(effect) / sd * n**0.5
-    return float(1 - nctdtr(n - 1, shift, limit) + nctdtr(n - 1, shift, -limit))
+    below, other = np.nan_to_num([nctdtr(n - 1, shift, limit), nctdtr(n - 1, shift, -limit)])  # NaN where the tail underflows
+    return float(1 - below + other)
 
 
 def seeds_needed(effect: float, sd: float, power: float = 0.8, most: int = 200) -> int | None:

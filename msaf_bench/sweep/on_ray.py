@@ -8,12 +8,11 @@ import os
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
-from msaf_bench.records import Record, read_records, write_record
+from msaf_bench.records import Record, read_record, read_records, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.trial import Setting, run_trial
@@ -149,7 +148,6 @@ class _Listener(tune.Callback):
         if "note" in result:
             self.events.note(result["note"])
         elif "state" in result:
-            with suppress(KeyError):
-                self.events.finished(read_records(self.setting.workspace.records)[ours.id])
+            self.events.finished(read_record(self.setting.workspace.records / f"{ours.id}.json"))
         else:
             self.events.step(ours, result["step"], result["loss"])

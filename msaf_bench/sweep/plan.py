@@ -38,14 +38,14 @@ class Plan(Spec):
         systems = self.systems()
         return [Trial(system=s, conditions=self.conditions, seed=seed) for seed in range(self.seeds) for s in systems.values()]
 
-    def pretraining(self) -> Trial | None:
-        """The common pre-training of the backbone: the table's first system without anything but its backbone, for as long as told."""
-        if not self.conditions.pretrain_steps:
-            return None
-        bare = {slot: Choice(use="none") for slot, _ in next(iter(self.systems().values())).slots if slot != "backbone"}
-        system = next(iter(self.systems().values())).swap(tuple(bare.items()), name="pretraining")
-        conditions = self.conditions.model_copy(update={"steps": self.conditions.pretrain_steps, "pretrain_steps": 0})
-        return Trial(system=system, conditions=conditions, seed=PRETRAINING_SEED)
+
+def pretraining_of(system: System, conditions: Conditions) -> Trial | None:
+    """The common pre-training of a system's backbone: the same architecture with nothing in its other slots, for as long as told."""
+    if not conditions.pretrain_steps:
+        return None
+    bare = tuple((slot, choice if slot == "backbone" else Choice(use="none")) for slot, choice in system.slots)
+    alone = conditions.model_copy(update={"steps": conditions.pretrain_steps, "pretrain_steps": 0})
+    return Trial(system=system.swap(bare, name="pretraining"), conditions=alone, seed=PRETRAINING_SEED)
 
 
 def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), seeds: int = 5, plugins: Sequence[str] = ()) -> Plan:

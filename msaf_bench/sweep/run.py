@@ -56,8 +56,7 @@ def run_sweep(
         check_device(setting.device)
         for split in ("train", "score"):
             open_split(plan.conditions, split, setting.root)
-        pretraining = plan.pretraining()
-        setting = prepare(plan, setting, lambda step, loss: events.step(pretraining, step, loss) if pretraining else None, events.note)
+        setting = prepare(missing[0].system, plan.conditions, setting, events.step, events.note)
         if on == "local":
             local.run(missing, setting, events)
             return done

@@ -5,7 +5,8 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,13 @@ from msaf_bench.architectures import build
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
+from msaf_bench.data.samples import sample_indices
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
 from msaf_bench.records import Host, Matrices, Record, read_records, write_record
-from msaf_bench.spec import Trial
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.sweep.plan import Workspace, pretraining_of
 from msaf_bench.train.checkpoint import Checkpoint, backbone_weights, newest_checkpoint
 from msaf_bench.train.loop import train
-
-SAMPLES = 4  #: clips whose predictions are kept for the eye
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ class Setting:
         """This machine under this setting."""
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
         return Host.here(self.device, self.threads, name)
-
-
-def sample_indices(clips: Clips) -> list[int]:
-    """The clips shown in figures: spread evenly over the split."""
-    return sorted({int(i) for i in np.linspace(0, len(clips) - 1, SAMPLES)})
 
 
 @dataclass
@@ -153,15 +148,20 @@ def _start_checkpoint(start: Trial, setting: Setting) -> Checkpoint:
     return found
 
 
-def prepare(plan: Plan, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None]) -> Setting:
-    """Runs the plan's pre-training unless it is there; gives the setting that starts from it. Raises `HostError` if it failed."""
-    trial = plan.pretraining()
+def prepare(
+    system: System, conditions: Conditions, setting: Setting, on_step: Callable[[Trial, int, float], None], on_note: Callable[[str], None]
+) -> Setting:
+    """Runs the pre-training that the conditions ask for unless it is there; gives the setting that starts from it.
+
+    Raises `HostError` if it failed.
+    """
+    trial = pretraining_of(system, conditions)
     if trial is None:
         return setting
     folder = setting.workspace.pretraining
     record = read_records(folder).get(trial.id)
     if record is None or record.state != "done":
-        record = run_trial(trial, setting, on_step, on_note, folder)
+        record = run_trial(trial, setting, partial(on_step, trial), on_note, folder)
     if record.state != "done":
         raise HostError(f"the pre-training failed: {record.reason}")
-    return Setting(**{**vars(setting), "start": trial})
+    return replace(setting, start=trial)

@@ -1,6 +1,7 @@
 """A made-up Table 3: nine rows, five seeds, eleven classes, with the orders that a real run might show."""
 
 from collections.abc import Callable, Iterable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ from msaf_bench.report import Summary, summarise
 from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
 
 BASE = System.model_validate(
-    {"architecture": "msaf", "name": "msaf-r50", "slots": {"motion": "pst-att", "align": "dcn", "state": "apm", "assign": "softmax", "backbone": "resnet50"}}
+    {
+        "architecture": "msaf",
+        "name": "msaf-r50",
+        "slots": {"motion": "pst-att", "align": "dcn", "state": "apm", "assign": "softmax", "backbone": "resnet50"},
+    }
 )
 ROWS: dict[str, tuple[dict[str, str], float, float]] = {  # label: (swap, printed mIoU, strength of the made-up measurement)
     "Baseline": ({"motion": "none", "state": "none", "assign": "none"}, 74.5, 0.60),
@@ -40,7 +45,16 @@ TABLE = Table(
     ),
 )
 CONDITIONS = Conditions(preset="quick", data="street", size=(96, 192), train_spacing=1, score_spacing=1, steps=300, batch=4, lr=3e-4)
-HOST = Host(device="cpu", cpu="Example CPU 3000 @ 2.5 GHz", cores=2, threads=2, python="3.11.2", torch="2.13.0", msaf_bench="0.1.0", commit="0123456789ab")
+HOST = Host(
+    device="cpu",
+    cpu="Example CPU 3000 @ 2.5 GHz",
+    cores=2,
+    threads=2,
+    python="3.11.2",
+    torch="2.13.0",
+    msaf_bench="0.1.0",
+    commit="0123456789ab",
+)
 PIXELS = np.array([2200, 2600, 60, 3000, 900, 1500, 90, 200, 700, 0, 110])  # of each class in an image; no pedestrian ever
 
 
@@ -83,7 +97,9 @@ def record_of(trial: Trial, strength: float) -> Record:
 
 def records_of(table: Table, trials: Iterable[Trial]) -> dict[str, Record]:
     """A finished record for every trial."""
-    strength = {system.key: ROWS[label][2] if label in ROWS else 0.64 for label, system in systems_of(table).items()}
+    known = {tuple(sorted(swap.items())): strength for swap, _, strength in ROWS.values()}
+    swaps = {systems_of(table)[label].key: tuple(sorted((slot, choice.use) for slot, choice in row.swap)) for label, row in table.rows}
+    strength = {key: known.get(swap, 0.62) for key, swap in swaps.items()}
     return {trial.id: record_of(trial, strength[trial.system.key]) for trial in trials}
 
 
@@ -110,3 +126,33 @@ def make() -> Make:
 def summary(make: Make) -> Summary:
     """The whole table, every trial done."""
     return make()
+
+
+@pytest.fixture(scope="session")
+def table() -> Table:
+    """The made-up Table 3."""
+    return TABLE
+
+
+@pytest.fixture(scope="session")
+def conditions() -> Conditions:
+    """Its conditions."""
+    return CONDITIONS
+
+
+@pytest.fixture(scope="session")
+def systems() -> dict[str, System]:
+    """Its systems, by label."""
+    return systems_of(TABLE)
+
+
+@pytest.fixture(scope="session")
+def factorial() -> Table:
+    """Every combination of the three parts: a complete design."""
+    swaps = [
+        {slot: "none" for slot, off in zip(("motion", "state", "assign"), bits, strict=True) if off}
+        for bits in product((True, False), repeat=3)
+    ]
+    rows = {" + ".join(sorted({"motion", "state", "assign"} - set(swap))) or "nothing": Row(swap=swap) for swap in swaps}  # pyright: ignore[reportArgumentType]
+    changes = {"name": "factorial", "rows": tuple(rows.items()), "reference": "assign + motion + state", "orderings": ()}
+    return TABLE.model_copy(update=changes)

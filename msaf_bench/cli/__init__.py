@@ -1,0 +1,79 @@
+"""The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from msaf_bench.cli.ablate import ablate
+from msaf_bench.cli.data import data_app
+from msaf_bench.cli.flops import flops
+from msaf_bench.cli.inspect import check, doctor, list_specs, show
+from msaf_bench.cli.report import compare, report
+from msaf_bench.cli.weights import evaluate, predict, train
+from msaf_bench.errors import BenchError
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4 a gate failed, "
+    "5 environment or I/O, 6 locked, 130/143 stopped by a signal."
+)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
+app.command("list")(list_specs)
+for command in (show, check, ablate, flops, train, evaluate, predict):
+    app.command()(command)
+app.add_typer(data_app, name="data")
+for command in (report, compare, doctor):
+    app.command()(command)
+
+
+@app.callback()
+def top(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Benchmarking and ablation for video semantic segmentation, built around MSAF."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: stops like Ctrl-C, with its own exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; gives its exit code. An error is one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except Terminated:
+        return 143
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # A reader such as `head` has gone; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return _explain(error)
+
+
+def _explain(error: Any) -> int:
+    if isinstance(error, BenchError):
+        text, code = str(error), error.exit_code
+    elif hasattr(error, "format_message"):  # of the option parser
+        text, code = f"{error.format_message()} See `msaf-bench --help`.", 2
+    else:
+        text, code = f"{type(error).__name__}: {error}; this is a fault of msaf-bench, --debug shows where", 5
+    print(f"msaf-bench: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
+def run() -> NoReturn:
+    """The installed command."""
+    sys.exit(main())

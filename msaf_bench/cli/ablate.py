@@ -1,0 +1,111 @@
+"""`msaf-bench ablate`: trains and scores every row of a table, then writes the table."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from msaf_bench.catalog import read_table
+from msaf_bench.cli.inspect import Json, Plugins
+from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, conditions_from, read_root
+from msaf_bench.errors import UsageError, one_of
+
+
+def ablate(
+    table: Annotated[str, typer.Option(help="A table of ablations/ (3, table3, factorial) or a .toml file.")],
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    seeds: Annotated[int, typer.Option(help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.")] = 5,
+    rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,
+    on: Annotated[str | None, typer.Option(help="ray or local [ray where it is installed].")] = None,
+    address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray [as many as fit].")] = None,
+    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of each trial on Ray; a fraction shares one.")] = 0.0,
+    threads: Threads = 1,
+    device: Device = "cpu",
+    reports: Annotated[Path | None, typer.Option(help="Folder of this run [reports/TABLE-DATA-PRESET].")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep finished trials and run what is missing or failed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan with an estimate, run nothing.")] = False,
+    pictures: Annotated[bool, typer.Option(help="Show frames and labels of the data set in the report.")] = True,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page."""
+    conditions = conditions_from(preset, data, changes)
+    read = read_table(table)
+    if on is not None:
+        one_of("executor", on, ("ray", "local"))
+    if on == "local" and address:
+        raise UsageError("--address needs --on ray")
+
+    from msaf_bench.architectures import builtin
+    from msaf_bench.sweep.plan import Workspace, make_plan
+    from msaf_bench.sweep.run import default_executor, run_sweep
+    from msaf_bench.sweep.trial import Setting
+
+    plan = make_plan(read, conditions, rows or (), seeds, plugins or ())
+    registry = builtin().extend(plan.plugins)
+    for system in plan.systems().values():
+        registry.check(system)
+    folder = (reports or Path("reports") / f"{read.name}-{data}-{preset}").resolve()
+    executor: Any = on or default_executor()
+    setting = Setting(Workspace(folder), read_root(root), device, threads, plan.plugins)
+    if dry_run:
+        _print_plan(plan, setting, executor, workers, as_json)
+        return
+    failed = _sweep(plan, setting, run_sweep, {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial})
+
+    from msaf_bench.report.run import render_run
+
+    summary, paths = render_run(setting.workspace, plan, setting.root if pictures else None, pictures=pictures)
+    print_result(summary, paths, as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> int:
+    from msaf_bench.cli.progress import SweepProgress
+
+    systems = {system.key: label for label, system in plan.systems().items()}
+    trials = plan.trials()
+    labels = {trial.id: systems[trial.system.key] for trial in trials}
+    known = {path.stem for path in setting.workspace.records.glob("*.json")} & set(labels) if options["resume"] else set[str]()
+    with SweepProgress(labels, [t for t in trials if t.id not in known], len(known)) as progress:
+        try:
+            run_sweep(plan, setting, progress, **options)
+        except KeyboardInterrupt:
+            progress.note(f"stopped; {progress.before + progress.ended} of {len(trials)} trials are finished, --resume runs the rest")
+            raise
+    return progress.failed
+
+
+def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_json: bool) -> None:
+    from msaf_bench.sweep.estimate import estimate
+
+    found = estimate(plan, setting, executor, workers)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for label, row in found["rows"].items():
+        typer.echo(f"{label:<30}{row['params']:>12,} parameters  {1000 * row['step_seconds']:>8.0f} ms a step")
+    typer.echo(f"{found['trials']} trials: {len(plan.rows)} rows, {plan.seeds} seeds, {found['steps']} steps each, into {found['folder']}")
+    typer.echo(f"about {found['minutes']:.0f} min of training on {executor}, {found['workers']} at a time (a step of each row was timed here)")
+    for sd, power in found["power"].items():
+        typer.echo(f"with {plan.seeds} seeds and differences that spread by {sd} points, an effect of 0.6 points is seen {100 * power:.0f} % of the time")
+
+
+def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
+    """The table on stdout, and where its files are."""
+    from msaf_bench.report.console import print_summary, to_json
+
+    if as_json:
+        typer.echo(json.dumps(to_json(summary) | {"files": [str(path) for path in paths]}, indent=1))
+        return
+    print_summary(summary)
+    for path in paths:
+        if path.suffix in (".csv", ".md", ".tex", ".html"):
+            typer.echo(f"wrote {path}")
+    typer.echo(f"figures in {paths[0].parent / 'figures'}")

@@ -1,0 +1,103 @@
+"""`msaf-bench list`, `show`, `check`, `doctor`: what there is, what it says, whether it holds together."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
+from msaf_bench.errors import UsageError, one_of
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="Importable module with register(registry); may be repeated.")]
+
+
+def list_specs(as_json: Json = False) -> None:
+    """The systems, tables and presets that can be named."""
+    found = {"systems": list_systems(), "tables": list_tables(), "presets": list_presets()}
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for kind, names in found.items():
+        typer.echo(f"{kind}: {', '.join(names)}")
+
+
+def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")], as_json: Json = False) -> None:
+    """One system, table or preset, resolved."""
+    if name in list_presets():
+        shown: Any = {data: read_conditions(name, data).model_dump(mode="json") for data in ("street", "camvid")}
+    elif name in list_systems():
+        shown = read_system(name).model_dump(mode="json")
+    elif name in list_tables() or name.isdigit() or name.endswith(".toml"):
+        table = read_table(name)
+        if not as_json:
+            _print_table(table)
+            return
+        shown = table.model_dump(mode="json") | {"systems": {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}}
+    else:
+        one_of("name", name, (*list_presets(), *list_systems(), *list_tables()))
+        raise AssertionError
+    typer.echo(json.dumps(shown, indent=1))
+
+
+def _print_table(table: Any) -> None:
+    typer.echo(f"{table.source}: {table.title}")
+    rows = dict(table.rows)
+    for label, system in systems_of(table).items():
+        printed = ", ".join(f"{metric} {value:g}" for metric, value in rows[label].paper)
+        choices = "  ".join(f"{slot}={choice}" for slot, choice in system.slots)
+        typer.echo(f"{label:<28}{printed or 'nothing printed':<18}{choices}")
+
+
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="Tables or .toml files; all tables where none is named.")] = None,
+    plugins: Plugins = None,
+) -> None:
+    """Whether tables, their systems and all presets resolve to known components and options, no two rows the same."""
+    from msaf_bench.architectures import builtin
+
+    registry = builtin().extend(plugins or ())
+    for name in list_systems():
+        registry.check(read_system(name))
+    for name in names or list_tables():
+        table = read_table(name)
+        for preset in (None, *list_presets()):
+            conditions = read_conditions(preset, "street") if preset else None
+            for label, system in systems_of(table, conditions).items():
+                try:
+                    registry.check(system)
+                except UsageError as error:
+                    raise UsageError(f"{table.name}: row {label!r}: {error}") from error
+        typer.echo(f"{table.name}: {len(table.rows)} rows, {len(table.claims())} printed numbers, ok")
+
+
+def doctor(as_json: Json = False) -> None:
+    """What this machine has for the job: packages, devices, memory."""
+    import importlib
+
+    from msaf_bench.records import Host
+
+    packages: dict[str, str] = {}
+    for name in ("torch", "ray", "fvcore", "ptflops", "cv2", "scipy", "matplotlib", "torchvision"):
+        try:
+            packages[name] = str(getattr(importlib.import_module(name), "__version__", "installed"))
+        except ImportError:
+            packages[name] = "not installed"
+        except Exception as error:  # noqa: BLE001  (a broken torchvision raises RuntimeError)
+            packages[name] = f"broken: {str(error).splitlines()[0]}"
+    import torch
+
+    devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
+    found = {"host": Host.here(threads=torch.get_num_threads()).model_dump(mode="json"), "devices": devices, "packages": packages}
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for key, value in {**found["host"], "devices": ", ".join(devices)}.items():  # pyright: ignore[reportGeneralTypeIssues]
+        typer.echo(f"{key:<12}{value}")
+    for name, state in packages.items():
+        typer.echo(f"{name:<12}{state}{_advice(name, state)}")
+
+
+def _advice(name: str, state: str) -> str:
+    optional = {"ray": "use --on local", "fvcore": "that counter is left out", "ptflops": "that counter is left out", "torchvision": "not needed"}
+    return f"  ({optional.get(name, 'pip install msaf-bench brings it')})" if "installed" in state[:13] and "not" in state or "broken" in state else ""

@@ -1,0 +1,58 @@
+"""`msaf-bench report` and `compare`: what finished runs say."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from msaf_bench.cli.inspect import Json
+from msaf_bench.cli.settings import Root, read_root
+from msaf_bench.errors import GateError
+
+Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
+
+
+def report(
+    run: Run,
+    root: Root = None,
+    pictures: Annotated[bool, typer.Option(help="Show frames and labels of the data set; turn off for what you publish.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
+    from msaf_bench.cli.ablate import print_result
+    from msaf_bench.report.run import render_run
+    from msaf_bench.sweep.plan import Workspace
+
+    workspace = Workspace(run.resolve())
+    summary, paths = render_run(workspace, workspace.plan(), read_root(root), pictures=pictures)
+    print_result(summary, paths, as_json)
+
+
+def compare(old: Run, new: Run, as_json: Json = False) -> None:
+    """Compare two runs of one table, paired by seed. Ends with exit code 4 if a row got worse or fails now."""
+    from msaf_bench.report.compare import compare as compare_runs
+    from msaf_bench.report.run import summarise_run
+    from msaf_bench.sweep.plan import Workspace
+
+    before, after = (Workspace(folder.resolve()) for folder in (old, new))
+    changes = compare_runs(summarise_run(before, before.plan()), summarise_run(after, after.plan()))
+    if as_json:
+        rows = [
+            {
+                "row": c.label,
+                "state": c.state,
+                "points": c.difference and c.difference.interval.mean,
+                "interval": c.difference and [c.difference.interval.low, c.difference.interval.high],
+                "reason": c.reason,
+            }
+            for c in changes
+        ]
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        for change in changes:
+            points = f"{change.difference.interval.mean:+.2f} points" if change.difference else change.reason
+            typer.echo(f"{change.label:<30}{change.state:<16}{points}")
+    worse = [c.label for c in changes if c.state in ("worse", "new failure")]
+    if worse:
+        raise GateError(f"worse than before: {', '.join(worse)}")

@@ -1,0 +1,52 @@
+"""Options that several commands share, and what they become."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from msaf_bench.catalog import read_conditions
+from msaf_bench.errors import DataError, UsageError
+from msaf_bench.spec import Conditions
+
+Data = Annotated[str, typer.Option(help="Data set: street (made here) or camvid.")]
+Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
+Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be repeated."),
+]
+
+
+def read_root(root: Path | None) -> Path | None:
+    """The folder as an absolute path, since workers run elsewhere. Raises `DataError` where it is not there."""
+    if root is not None and not root.is_dir():
+        raise DataError(f"--root {root}: no such folder; give the data set's own folder")
+    return root.resolve() if root else None
+
+
+def conditions_from(preset: str, data: str, changes: Iterable[str] | None) -> Conditions:
+    """A preset's conditions with `key=value` changes on top. Raises `UsageError`."""
+    base = read_conditions(preset, data)
+    changed: dict[str, Any] = {}
+    for text in changes or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: write key=value, e.g. --set steps=500")
+        name, _, option = key.strip().partition(".")
+        if option:
+            changed.setdefault(name, dict(getattr(base, name, ())))[option] = _value(value)
+        else:
+            changed[name] = _value(value)
+    return read_conditions(preset, data, changed) if changed else base
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()

@@ -1,0 +1,144 @@
+"""`msaf-bench train`, `evaluate`, `predict`: one system, one checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from msaf_bench.cli.inspect import Json, Plugins
+from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, conditions_from, read_root
+
+CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
+
+
+def train(
+    system: Annotated[str, typer.Argument(help="A system of models/ or a .toml file.")],
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    reports: Annotated[Path | None, typer.Option(help="Folder of this run [reports/train-SYSTEM-DATA-PRESET].")] = None,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Train and score one system; leaves a record and a checkpoint. Goes on from a checkpoint that is there."""
+    from msaf_bench.catalog import read_system
+    from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.spec import Trial
+    from msaf_bench.sweep.plan import Workspace
+    from msaf_bench.sweep.run import check_device
+    from msaf_bench.sweep.trial import Setting, prepare, run_trial
+
+    conditions = conditions_from(preset, data, changes)
+    read = read_system(system)
+    shrunk = read.swap(conditions.shrink, conditions.shrink_options)
+    trial = Trial(system=shrunk, conditions=conditions, seed=seed)
+    folder = (reports or Path("reports") / f"train-{read.name}-{data}-{preset}").resolve()
+    setting = Setting(Workspace(folder), read_root(root), device, threads, tuple(plugins or ()))
+    check_device(device)
+    with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
+        setting = prepare(shrunk, conditions, setting, progress.step, progress.note)
+        record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
+        progress.finished(record)
+    if record.confusion is None:
+        raise typer.Exit(1)
+    checkpoint = next(iter(sorted(setting.workspace.checkpoints(trial).glob("step-*.safetensors"), reverse=True)))
+    _print_score(record.confusion.unpack(), record.class_names, {"checkpoint": str(checkpoint), "data": data, "seed": seed}, as_json)
+
+
+def evaluate(
+    checkpoint: CheckpointFile,
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    device: Device = "cpu",
+    threads: Threads = 1,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """mIoU of a checkpoint on a data set's scored split, at the labels' resolution."""
+    import torch
+
+    from msaf_bench.analyzers.miou import score
+    from msaf_bench.data import open_split
+    from msaf_bench.errors import DataError
+    from msaf_bench.sweep.run import check_device
+
+    conditions = conditions_from(preset, data, changes)
+    check_device(device)
+    torch.set_num_threads(threads)
+    net, classes = _load(checkpoint, plugins or [], device)
+    clips = open_split(conditions, "score", read_root(root))
+    if len(clips.classes) != classes:
+        raise DataError(f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on data of its own classes")
+    about = {"checkpoint": str(checkpoint), "data": data, "split": "score", "spacing": conditions.score_spacing, "repeated": clips.repeated}
+    _print_score(score(net, clips, device=device), clips.classes, about, as_json)
+
+
+def predict(
+    checkpoint: CheckpointFile,
+    frames: Annotated[Path, typer.Option(help="Folder of the frames of one video, in the order of their names.")],
+    out: Annotated[Path, typer.Option(help="Folder for the label maps.")],
+    size: Annotated[str | None, typer.Option(help="HxW that the network sees [the frames' own].")] = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Segment a video frame by frame; writes one PNG of class ids a frame, of the frame's size."""
+    import torch
+
+    from msaf_bench.data.frames import list_frames, read_frame, resized
+    from msaf_bench.data.label_maps import write_label_maps
+    from msaf_bench.data.transforms import normalise
+    from msaf_bench.sweep.run import check_device
+
+    check_device(device)
+    torch.set_num_threads(threads)
+    net, _ = _load(checkpoint, plugins or [], device)
+    stream, paths = net.stream(), list_frames(frames)
+    with torch.inference_mode(), typer.progressbar(paths, file=typer.get_text_stream("stderr"), label="frames") as bar:
+        for path in bar:
+            picture = read_frame(path)
+            frame = normalise(resized(picture, parse_size(size) if size else picture.shape[:2])[None]).to(device)
+            logits = torch.nn.functional.interpolate(stream.step(frame), picture.shape[:2], mode="bilinear")
+            write_label_maps(out / f"{path.stem}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
+    typer.echo(json.dumps({"frames": len(paths), "out": str(out)}) if as_json else f"{len(paths)} label maps in {out}")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(H, W) of `512x1024`. Raises `UsageError`."""
+    from msaf_bench.errors import UsageError
+
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise UsageError(f"--size {text}: write HxW, e.g. 512x1024")
+    return int(height), int(width)
+
+
+def _load(path: Path, plugins: list[str], device: str) -> tuple[Any, int]:
+    from msaf_bench.architectures import build
+    from msaf_bench.train.checkpoint import read_checkpoint, restore
+
+    checkpoint = read_checkpoint(path)
+    net: Any = build(checkpoint.sidecar.system, checkpoint.sidecar.num_classes, plugins=plugins)
+    restore(checkpoint, net)
+    return net.to(device).eval(), checkpoint.sidecar.num_classes
+
+
+def _print_score(matrices: Any, classes: tuple[str, ...], about: dict[str, Any], as_json: bool) -> None:
+    from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+
+    confusion = matrices.sum(0)
+    per_class = {name: None if iou != iou else round(100 * float(iou), 2) for name, iou in zip(classes, iou_per_class(confusion), strict=True)}
+    found = {**about, "miou": round(miou(confusion), 2), "best_constant": round(best_constant(confusion), 2), "images": len(matrices), "void": "ignore"}
+    if as_json:
+        typer.echo(json.dumps(found | {"per_class": per_class}, indent=1))
+        return
+    for key, value in {**found, **per_class}.items():
+        typer.echo(f"{key:<14}{'absent' if value is None else value}")

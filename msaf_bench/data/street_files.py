@@ -1,0 +1,40 @@
+"""A street video on disk, in the formats that other tools read."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from msaf_bench.data.street import Video
+from msaf_bench.records import write_atomic
+
+FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
+
+
+def write_video(folder: Path, video: Video) -> None:
+    """Writes `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and `occluded_forward/`, `occluded_backward/` (0 or 255)."""
+    for t in range(len(video.images)):
+        name = f"{t:06d}"
+        _write_png(folder / "frames" / f"{name}.png", video.images[t])
+        _write_png(folder / "labels" / f"{name}.png", video.labels[t])
+        for way, flow, hidden in (
+            ("forward", video.flow_forward, video.occluded_forward),
+            ("backward", video.flow_backward, video.occluded_backward),
+        ):
+            write_flow(folder / f"flow_{way}" / f"{name}.flo", flow[t])
+            _write_png(folder / f"occluded_{way}" / f"{name}.png", np.where(hidden[t], 255, 0).astype(np.uint8))
+
+
+def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
+    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row, little-endian."""
+    height, width = flow.shape[:2]
+    head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
+    write_atomic(path, head + flow.astype("<f4").tobytes())
+
+
+def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    write_atomic(path, buffer.getvalue())

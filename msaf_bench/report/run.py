@@ -1,0 +1,52 @@
+"""From the folder of a run to its report."""
+
+from pathlib import Path
+from typing import Any
+
+from msaf_bench.records import read_records
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.render import render
+from msaf_bench.report.strip import Strip
+from msaf_bench.report.summary import summarise
+from msaf_bench.sweep.plan import Plan, Workspace
+
+
+def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
+    """What the records of a run say."""
+    table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows)})
+    kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
+    table = table.model_copy(update={"orderings": kept})
+    return summarise(table, plan.systems(), plan.trials(), read_records(workspace.records))
+
+
+def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:
+    """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set other than street shows its pictures.
+
+    `root` is the data set's folder; without one (and for any set but street) there is no strip.
+    """
+    summary = summarise_run(workspace, plan)
+    strip = _strip(workspace, plan, root) if pictures and (root or plan.conditions.data == "street") else None
+    return summary, render(summary, workspace.folder, strip=strip)
+
+
+def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:
+    """Sample frames with the first seed's predictions; None where no row has any."""
+    from msaf_bench.data import open_split  # only pictures need the data layer
+    from msaf_bench.data.label_maps import read_label_maps
+    from msaf_bench.data.samples import sample_indices
+
+    systems = plan.systems()
+    first = {label: next(t for t in plan.trials() if t.system == system and t.seed == 0) for label, system in systems.items()}
+    there = {label: workspace.predictions(trial) for label, trial in first.items() if workspace.predictions(trial).exists()}
+    if not there:
+        return None
+    clips: Any = open_split(plan.conditions, "score", root)
+    shown = [clips[i] for i in sample_indices(clips)]
+    return Strip(
+        frames=[clip.frames[-1] for clip in shown],
+        truths=[clip.label for clip in shown],
+        predictions={label: read_label_maps(path, len(shown)) for label, path in there.items()},
+        colours=clips.colours,
+        class_names=clips.classes,
+        names=[clip.name for clip in shown],
+    )

@@ -1,0 +1,87 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from msaf_bench.components.align import DeformableAlign, deformable_conv2d
+from msaf_bench.errors import UsageError
+
+
+def direct_sum(x, offset, weight):
+    """Eq. 5 pixel by pixel, in float64."""
+    b, c, h, w = x.shape
+    d, _, k, _ = weight.shape
+
+    def read(image, channel, row, column):
+        total = 0.0
+        for i in (math.floor(row), math.floor(row) + 1):
+            for j in (math.floor(column), math.floor(column) + 1):
+                if 0 <= i < h and 0 <= j < w:
+                    total += image[channel, i, j].item() * (1 - abs(row - i)) * (1 - abs(column - j))
+        return total
+
+    out = torch.zeros(b, d, h, w, dtype=torch.float64)
+    for n in range(b):
+        for i in range(h):
+            for j in range(w):
+                for point in range(k * k):
+                    row = i + point // k - k // 2 + offset[n, 2 * point, i, j].item()
+                    column = j + point % k - k // 2 + offset[n, 2 * point + 1, i, j].item()
+                    for channel in range(c):
+                        out[n, :, i, j] += weight[:, channel, point // k, point % k] * read(x[n], channel, row, column)
+    return out
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_deformable_convolution_is_the_direct_sum(kernel):
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 5, 6, dtype=torch.float64)
+    offset = 3 * torch.randn(2, 2 * kernel**2, 5, 6, dtype=torch.float64)  # far enough to leave the map
+    weight = torch.randn(4, 3, kernel, kernel, dtype=torch.float64)
+    torch.testing.assert_close(deformable_conv2d(x, offset, weight), direct_sum(x, offset, weight))
+
+
+def test_without_offsets_it_is_a_convolution():
+    x = torch.randn(1, 3, 7, 9, dtype=torch.float64)
+    weight = torch.randn(2, 3, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(deformable_conv2d(x, x.new_zeros(1, 18, 7, 9), weight), nn.functional.conv2d(x, weight, padding=1))
+
+
+def test_a_whole_offset_is_a_shift():
+    x = torch.randn(1, 1, 6, 6, dtype=torch.float64)
+    offset = x.new_zeros(1, 2, 6, 6)
+    offset[:, 0], offset[:, 1] = 1, -2  # (dy, dx)
+    moved = deformable_conv2d(x, offset, x.new_ones(1, 1, 1, 1))
+    torch.testing.assert_close(moved[..., :-1, 2:], x[..., 1:, :-2])
+    assert moved[..., -1, :].abs().max() == 0
+
+
+def test_gradients_reach_input_offset_and_weight():
+    torch.manual_seed(0)
+    x, offset, weight = (torch.randn(s, dtype=torch.float64, requires_grad=True) for s in ((1, 2, 4, 4), (1, 18, 4, 4), (2, 2, 3, 3)))
+    assert torch.autograd.gradcheck(deformable_conv2d, (x, offset, weight))
+
+
+def test_against_torchvision():
+    try:
+        from torchvision.ops import deform_conv2d
+    except Exception as error:  # noqa: BLE001  (its wheel raises RuntimeError beside a CPU torch)
+        pytest.skip(f"torchvision cannot be imported: {type(error).__name__}")
+    torch.manual_seed(0)
+    x, offset = torch.randn(2, 8, 9, 11, dtype=torch.float64), 4 * torch.randn(2, 18, 9, 11, dtype=torch.float64)
+    weight = torch.randn(8, 8, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(deformable_conv2d(x, offset, weight), deform_conv2d(x, offset, weight, padding=1))
+
+
+def test_the_offsets_start_at_zero_and_learn():
+    align = DeformableAlign(4)
+    frame = torch.randn(1, 4, 6, 6)
+    assert align.offset(frame).abs().max() == 0
+    align(frame).square().sum().backward()
+    assert align.offset.weight.grad.abs().max() > 0
+
+
+def test_an_even_kernel_is_refused():
+    with pytest.raises(UsageError, match="odd"):
+        DeformableAlign(4, kernel=2)

@@ -1,0 +1,110 @@
+"""One draw for all frames of a clip and its label, and batches as the networks expect them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msaf_bench.data import Clip
+from msaf_bench.data.transforms import MEAN, STD, augment, to_tensors
+from msaf_bench.spec import VOID, Conditions
+
+
+def conditions(size=(32, 64), scale=(1.0, 1.0), flip=False):
+    return Conditions(
+        preset="t", data="street", size=size, train_spacing=1, score_spacing=1, steps=1, batch=1, lr=0.1, scale=scale, flip=flip
+    )  # fmt: skip
+
+
+def coded(height, width, frames=3):
+    """A clip whose frames all show the label: what happens to one must happen to the others."""
+    label = (np.add.outer(np.arange(height) // 8, np.arange(width) // 8) % 11).astype(np.uint8)
+    return Clip(np.repeat(np.repeat(label[None, ..., None] * 20, 3, -1), frames, 0), label, "x/1")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(8, 40), st.integers(8, 40), st.integers(8, 40), st.integers(8, 40),
+    st.floats(0.4, 1), st.floats(1, 2.2), st.booleans(), st.integers(0, 2**32),
+)  # fmt: skip
+def test_all_frames_and_the_label_move_together(height, width, rows, columns, low, high, flip, seed):
+    clip = coded(height, width)
+    out = augment(clip, conditions((rows, columns), (low, high), flip), np.random.default_rng(seed))
+    assert out.frames.shape == (3, rows, columns, 3)
+    assert out.label.shape == (rows, columns)
+    assert out.name == clip.name
+    assert (out.frames == out.frames[0]).all()
+    assert set(np.unique(out.label)) <= {*range(11), VOID}
+    padding = out.label == VOID
+    mean = np.round(np.multiply(MEAN, 255)).astype(np.uint8)
+    assert (out.frames[0][padding] == mean).all()
+    # Linear and nearest sampling differ by up to a pixel at the edges of the 8 x 8 squares, not within them.
+    inner = np.abs(out.frames[0, ..., 0].astype(int) - out.label * 20)[~padding]
+    assert (inner <= 2).mean() > 0.3 if min(height, width) * low >= 8 and inner.size > 64 else True
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+def test_without_resizing_a_crop_is_a_part_of_the_clip(seed):
+    clip = coded(24, 40)
+    out = augment(clip, conditions((10, 12)), np.random.default_rng(seed))
+    windows = np.lib.stride_tricks.sliding_window_view(clip.label, (10, 12))
+    assert (windows == out.label).all((2, 3)).any()
+    np.testing.assert_array_equal(out.frames[..., 0], np.repeat(out.label[None] * 20, 3, 0))
+
+
+def test_nothing_to_do_gives_the_clip_itself():
+    clip = coded(32, 64)
+    out = augment(clip, conditions(), np.random.default_rng(0))
+    np.testing.assert_array_equal(out.frames, clip.frames)
+    np.testing.assert_array_equal(out.label, clip.label)
+
+
+def test_half_of_the_clips_are_mirrored_as_a_whole():
+    clip = coded(32, 64)
+    rng = np.random.default_rng(0)
+    mirrored = 0
+    for _ in range(200):
+        out = augment(clip, conditions(flip=True), rng)
+        turned = not (out.label == clip.label).all()
+        np.testing.assert_array_equal(out.label, clip.label[:, ::-1] if turned else clip.label)
+        np.testing.assert_array_equal(out.frames, clip.frames[:, :, ::-1] if turned else clip.frames)
+        mirrored += turned
+    assert 70 < mirrored < 130
+
+
+def test_the_draws_do_not_depend_on_the_conditions():
+    rngs = [np.random.default_rng(5), np.random.default_rng(5)]
+    augment(coded(32, 64), conditions(), rngs[0])
+    augment(coded(32, 64), conditions((16, 16), (0.5, 2.0), flip=True), rngs[1])
+    assert rngs[0].random() == rngs[1].random()
+
+
+def test_every_place_of_a_crop_is_reached():
+    clip = Clip(np.zeros((1, 4, 4, 3), np.uint8), np.arange(16, dtype=np.uint8).reshape(4, 4), "x/1")
+    rng = np.random.default_rng(0)
+    corners = {int(augment(clip, conditions((2, 2)), rng).label[0, 0]) for _ in range(300)}
+    assert corners == {0, 1, 2, 4, 5, 6, 8, 9, 10}
+
+
+def test_batches_are_normalised_and_channels_come_before_rows():
+    rng = np.random.default_rng(0)
+    clips = [Clip(rng.integers(0, 256, (3, 6, 8, 3), np.uint8), rng.integers(0, 11, (6, 8), np.uint8), str(i)) for i in range(2)]
+    images, labels = to_tensors(clips)
+    assert images.shape == (2, 3, 3, 6, 8)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous()
+    assert labels.shape == (2, 6, 8)
+    assert labels.dtype == torch.int64
+    expected = (clips[1].frames[2].astype(np.float64) / 255 - MEAN) / STD
+    np.testing.assert_allclose(images[1, 2].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+    np.testing.assert_array_equal(labels[1].numpy(), clips[1].label)
+
+
+def test_labels_may_have_another_size_than_frames():
+    clip = Clip(np.zeros((2, 4, 8, 3), np.uint8), np.full((9, 10), VOID, np.uint8), "x/1")
+    images, labels = to_tensors([clip])
+    assert images.shape == (1, 2, 3, 4, 8)
+    assert labels.shape == (1, 9, 10)
+    assert labels.unique().item() == pytest.approx(VOID)

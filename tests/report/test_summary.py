@@ -1,0 +1,186 @@
+"""What a summary says of a made-up run, against numbers worked out beside it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from msaf_bench.errors import UsageError
+from msaf_bench.records import Matrices, Record
+from msaf_bench.report import Summary, summarise
+from msaf_bench.spec import Conditions, Row, System, Table, Trial
+from msaf_bench.stats import mean_interval, paired_difference
+
+Make = Callable[..., Summary]
+Change = dict[str, Record]
+
+
+def fail(record: Record, reason: str = "loss is not finite at step 40") -> Record:
+    return record.model_copy(update={"state": "failed", "reason": reason, "confusion": None})
+
+
+def drop_row(records: Change, trials: list[Trial], row: int) -> Change:
+    gone = {trial.id for trial in trials if trial.system.key == trials[row * 5].system.key}
+    return {key: record for key, record in records.items() if key not in gone}
+
+
+def test_rows_carry_what_was_printed_and_what_was_measured(summary: Summary):
+    assert [row.published for row in summary.rows] == [74.5, 77.5, 79.1, 76.5, 77.3, 79.7, 79.8, 79.8, 80.4]
+    assert all(row.state == "done" and sorted(row.measured) == [0, 1, 2, 3, 4] for row in summary.rows)
+    assert all(row.interval == mean_interval(list(row.measured.values())) for row in summary.rows)
+
+
+def test_ticks_are_the_papers(summary: Summary):
+    ticks = {row.label: "".join("x" if tick else "." for tick in row.ticks) for row in summary.rows}
+    assert list(ticks.values()) == ["...", "...", "x..", ".x.", ".xx", "x.x", "xx.", "xxx", "xxx"]
+
+
+def test_differences_are_paired_and_adjusted(summary: Summary):
+    rows = {row.label: row for row in summary.rows}
+    assert rows["MSAF"].difference is None
+    assert rows["MSAF"].p_holm is None
+    assert rows["Baseline"].difference == paired_difference(rows["Baseline"].measured, rows["MSAF"].measured)
+    assert rows["Baseline"].p_holm == 0.5  # 8 x the least p of five seeds, 0.0625
+    assert not any(row.stars for row in summary.rows)
+
+
+def test_stars_need_six_seeds_and_a_small_adjusted_p(make: Make):
+    rows = {row.label: row for row in make(seeds=range(9)).rows}
+    assert rows["Baseline"].p_holm == pytest.approx(8 * 2 / 512)
+    assert rows["Baseline"].stars == "*"
+    assert rows["w/o DCN"].stars == ""
+
+
+def test_orderings_are_the_sentences_then_the_printed_numbers(summary: Summary):
+    found = [(v.better, v.worse, v.points) for v in summary.verdicts]
+    assert found[0] == ("Motion only", "Baseline + TR", 1.6)
+    assert found[1] == ("MSAF", "w/o Motion", 3.1)
+    assert len(found) == 2 + 7  # "w/o Motion" is among the sentences
+    assert ("MSAF", "w/o DCN", 0.6) in found
+    decisions = {(v.better, v.worse): v.decision for v in summary.verdicts}
+    assert decisions["MSAF", "Baseline"] == "reproduced"
+    assert decisions["MSAF", "w/o DCN"] == "undecided"
+
+
+def test_a_contradiction_is_called_one(make: Make, table: Table):
+    swapped = {"Baseline": 80.4, "MSAF": 74.5}
+    rows = [(label, row.model_copy(update={"paper": (("miou", swapped.get(label, 76.0)),)})) for label, row in table.rows]
+    summary = make(table.model_copy(update={"rows": tuple(rows), "orderings": ()}))
+    verdict = next(v for v in summary.verdicts if v.worse == "MSAF" and v.better == "Baseline")
+    assert (verdict.decision, verdict.points, verdict.covers) == ("contradicted", 5.9, False)
+    assert summary.agreement.tau is not None
+    assert summary.agreement.tau < 0
+
+
+def test_per_class_is_the_mean_over_seeds(summary: Summary):
+    row = summary.rows[0]
+    assert len(row.per_class) == len(summary.class_names) == 11
+    assert np.isnan(row.per_class[summary.class_names.index("pedestrian")])
+    assert row.interval is not None
+    assert np.nanmean(row.per_class) == pytest.approx(row.interval.mean)
+
+
+def test_control_is_the_best_constant(summary: Summary):
+    assert summary.control is not None
+    assert summary.control.class_name == "road"
+    assert summary.control.miou == pytest.approx(100 * 3000 / 11360 / 10)
+    assert all(row.clears_constant for row in summary.rows)
+
+
+def test_a_constant_network_does_not_clear_the_control(make: Make):
+    def constant(records: Change, trials: list[Trial]) -> Change:
+        for trial in trials[:5]:
+            truth = next(iter(records.values())).confusion
+            assert truth is not None
+            matrices = np.zeros((4, 11, 11), np.int64)
+            matrices[:, :, 3] = truth.unpack().sum(2)
+            records[trial.id] = records[trial.id].model_copy(update={"confusion": Matrices.pack(matrices)})
+        return records
+
+    assert [row.clears_constant for row in make(change=constant).rows] == [False] + [True] * 8
+
+
+def test_states(make: Make):
+    def change(records: Change, trials: list[Trial]) -> Change:
+        records = drop_row(records, trials, 0)
+        for trial in trials[5:10]:
+            records[trial.id] = fail(records[trial.id])
+        del records[trials[10].id]
+        records[trials[11].id] = fail(records[trials[11].id], "killed x3")
+        records[trials[15].id] = records[trials[15].id].model_copy(update={"confusion": None})
+        return records
+
+    summary = make(change=change)
+    assert [row.state for row in summary.rows[:5]] == [
+        "missing",
+        "failed: loss is not finite at step 40",
+        "partial 3/5 seeds",
+        "partial 4/5 seeds",
+        "done",
+    ]
+    assert [(label, run.seed) for label, run in summary.failed] == [
+        *(("Baseline + TR", s) for s in range(5)),
+        ("Motion only", 1),
+        ("State only", 0),
+    ]
+    assert summary.rows[0].p_holm is None
+    assert summary.rows[8].interval is not None
+    assert summary.agreement.rows == 7
+    assert summary.rows[4].p_holm == 0.5  # still of eight comparisons: failed rows do not make the others significant
+
+
+def test_one_seed_decides_nothing(make: Make):
+    summary = make(seeds=[3])
+    assert {v.decision for v in summary.verdicts} == {"undecided"}
+    assert all(row.interval and row.interval.low is None and row.clears_constant is None for row in summary.rows)
+    assert summary.seeds == (3,)
+
+
+def test_no_record_at_all(make: Make):
+    summary = make(change=lambda records, trials: {})
+    assert {row.state for row in summary.rows} == {"missing"}
+    assert (summary.control, summary.hosts, summary.class_names, summary.agreement.tau) == (None, (), (), None)
+
+
+def test_a_complete_design_has_effects(make: Make, table: Table, factorial: Table, summary: Summary):
+    assert summary.effects == ()
+    effects = make(factorial).effects
+    assert [e.factors for e in effects] == [
+        ("MonA",),
+        ("StaA",),
+        ("SemA",),
+        ("MonA", "StaA"),
+        ("MonA", "SemA"),
+        ("StaA", "SemA"),
+        ("MonA", "StaA", "SemA"),
+    ]
+
+
+def test_loss_is_the_mean_over_seeds(summary: Summary):
+    assert [step for step, _ in summary.rows[0].loss] == list(range(20, 301, 20))
+
+
+def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Summary):
+    def change(field: str, value: object) -> Callable[[Change, list[Trial]], Change]:
+        return lambda records, trials: {**records, trials[0].id: records[trials[0].id].model_copy(update={field: value})}
+
+    assert summary.notes == ()
+    assert "data of different content" in make(change=change("data", "other")).notes[0]
+    with pytest.raises(UsageError, match="different classes"):
+        make(change=change("class_names", tuple("abcdefghijk")))
+
+
+def test_one_set_of_conditions_only(table: Table, systems: dict[str, System], conditions: Conditions):
+    other = conditions.model_copy(update={"steps": 7})
+    trials = [Trial(system=systems["MSAF"], conditions=c, seed=0) for c in (conditions, other)]
+    with pytest.raises(UsageError, match="one set of conditions, got 2"):
+        summarise(table, systems, trials, {})
+    with pytest.raises(UsageError, match="got 0"):
+        summarise(table, systems, [], {})
+
+
+def test_rows_not_asked_for_are_missing_and_outside_the_family(table: Table, systems: dict[str, System], summary: Summary, make: Make):
+    rows = tuple((label, row) for label, row in table.rows if label in ("Baseline", "MSAF", "Motion only", "Baseline + TR", "w/o Motion"))
+    few = make(table.model_copy(update={"rows": rows}))
+    assert {row.label: row.p_holm for row in few.rows}["Baseline"] == 0.25
+    assert isinstance(rows[0][1], Row)
