@@ -6,7 +6,6 @@ All are frozen and hashable; a `key` is a content hash, so equal content means e
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +21,7 @@ VOID = 255  #: the label id that is no class, in every data set once it is read
 class Spec(BaseModel):
     """A frozen model that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def canonical(self) -> str:
         """The content as one JSON text that does not depend on the order of keys."""
@@ -94,7 +93,7 @@ class System(Spec):
         changed = {"slots": dict(self.slots) | dict(slots), "options": dict(self.options) | dict(options)}
         return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, **changed})
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Content hash of what is built: two systems that differ only in name or title are the same."""
         return content_hash(self.model_copy(update={"name": "", "title": "", "source": ""}).canonical())
@@ -178,12 +177,14 @@ class Conditions(Spec):
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
     lr: float = Field(gt=0)
+    backbone_rate: float = Field(1.0, ge=0)  #: of the backbone's learning rate to the rest's
     warmup: int = Field(0, ge=0)  #: steps of linear warm-up
     power: float = 0.9  #: of the poly decay
     weight_decay: float = Field(0.01, ge=0)
     scale: tuple[float, float] = (1.0, 1.0)  #: range of the random resize
     flip: bool = True
     pretrain_steps: int = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
+    pretrain_lr: float = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
     checkpoint_every: int = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
     precision: Literal["fp32", "bf16"] = "fp32"
     shrink: Slots = ()  #: slots that replace every row's own, to fit a small machine
@@ -192,7 +193,7 @@ class Conditions(Spec):
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
     watermark: str = ""  #: printed over every result that is not meant to be read as one
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Content hash."""
         return content_hash(self.canonical())
@@ -205,7 +206,7 @@ class Trial(Spec):
     conditions: Conditions
     seed: int = Field(ge=0)
 
-    @cached_property
+    @property
     def id(self) -> str:
         """Content hash: the same trial has the same id in every run and on every machine."""
         return content_hash(f"{self.system.key} {self.conditions.key} {self.seed}")

@@ -1,19 +1,10 @@
-"""Mean intersection over union: one confusion matrix over the whole split. Shapes: N images, K classes, H W label map."""
-
-from collections.abc import Callable
-from typing import Any
+"""Mean intersection over union: one confusion matrix over the whole split. Shapes: K classes, H W label map. No torch here."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from msaf_bench.data.clips import Clips
-from msaf_bench.data.transforms import to_tensors
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
-
-BATCH = 4  #: clips scored together
 
 
 def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int) -> NDArray[np.int64]:
@@ -52,27 +43,3 @@ def best_constant(confusion: NDArray[np.int64]) -> float:
     """
     truth = confusion.sum(1)
     return float(100 * truth.max() / truth.sum() / (truth > 0).sum()) if truth.any() else float("nan")
-
-
-def score(
-    net: Any, clips: Clips, *, device: str = "cpu", on_image: Callable[[int, NDArray[np.uint8]], None] = lambda i, m: None
-) -> NDArray[np.int64]:
-    """The confusion matrix of each clip's newest frame, (N, K, K), at the label's resolution (logits brought there bilinearly).
-
-    `on_image` is given each clip's index and predicted label map. Raises `DataError` for logits that are not finite.
-    """
-    net.eval()
-    matrices = list[NDArray[np.int64]]()
-    with torch.inference_mode():
-        for first in range(0, len(clips), BATCH):
-            chunk = [clips[i] for i in range(first, min(first + BATCH, len(clips)))]
-            frames, _ = to_tensors(chunk)
-            logits = net(frames.to(device)).logits
-            if not torch.isfinite(logits).all():
-                raise DataError(f"the logits of clip {chunk[0].name} or one of the next {len(chunk) - 1} are not finite")
-            for i, clip in enumerate(chunk):
-                full = functional.interpolate(logits[i : i + 1], clip.label.shape, mode="bilinear")
-                predicted = full.argmax(1)[0].to("cpu", torch.uint8).numpy()
-                matrices.append(confusion_matrix(clip.label, predicted, len(clips.classes)))
-                on_image(first + i, predicted)
-    return np.stack(matrices)

@@ -64,7 +64,7 @@ def evaluate(
     """mIoU of a checkpoint on a data set's scored split, at the labels' resolution."""
     import torch
 
-    from msaf_bench.analyzers.miou import score
+    from msaf_bench.analyzers.scoring import score
     from msaf_bench.data import open_split
     from msaf_bench.errors import DataError
     from msaf_bench.sweep.run import check_device

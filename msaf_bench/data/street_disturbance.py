@@ -66,7 +66,7 @@ def _flicker(images: Image, rng: Generator, strength: float) -> None:
     """Another exposure in every frame: 40 % of gain and 15 grey levels of offset, one standard deviation each."""
     for image in images:
         gain, offset = exp(0.4 * strength * rng.standard_normal()), 15 * strength * rng.standard_normal()
-        cv2.LUT(image, np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8), dst=image)
+        cv2.LUT(image, np.clip(np.rint(np.arange(256) * gain + offset), 0, 255).astype(np.uint8), dst=image)
 
 
 def _noise(images: Image, rng: Generator, strength: float) -> None:

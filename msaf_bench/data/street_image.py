@@ -57,7 +57,7 @@ def paint(scene: Scene, seen: View) -> tuple[NDArray[np.uint8], Single]:
     image = np.empty((*front.shape, 3), np.uint8)
     for c in range(3):
         base, change = colour[:, c].astype(np.float32)[front], relief[:, c].astype(np.float32)[front]
-        channel = (base + change * tone) * clear + np.float32(scene.haze[c])
+        channel = (base + change * tone) * clear + np.float32(scene.haze[c] + 0.5)  # the cast below rounds down
         image[..., c] = np.clip(channel, 0, 255, out=channel)
     for t in range(len(image)):  # a lens is never sharper than its pixels
         frame = image[t]

@@ -20,7 +20,7 @@ STD = (0.229, 0.224, 0.225)
 
 
 def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
-    """The clip resized within `conditions.scale`, cropped or padded to `conditions.size`, and mirrored half of the time if `flip`.
+    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop` (by default the size), and mirrored half of the time if `flip`.
 
     Padding is void in the label and the mean colour in the frames. Four numbers are drawn whatever the conditions are.
     """
@@ -33,7 +33,7 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         frames = np.stack([np.asarray(cv2.resize(frame, (width, height), interpolation=how), np.uint8) for frame in frames])
         label = np.asarray(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
-    frames, label = _window(frames, label, conditions.size, (down, across))
+    frames, label = _window(frames, label, conditions.crop or conditions.size, (down, across))
     if conditions.flip and mirror < 0.5:
         frames, label = frames[:, :, ::-1], label[:, ::-1]
     return Clip(np.ascontiguousarray(frames), np.ascontiguousarray(label), clip.name)
@@ -61,10 +61,13 @@ def _window(
     return window, filled
 
 
-def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
-    """Frames (B, T, 3, H, W) float32, normalised with ImageNet's mean and deviation, and labels (B, H, W) int64."""
-    frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3)
+def normalise(frames: NDArray[np.uint8]) -> Tensor:
+    """Frames (..., H, W, 3) uint8 -> (..., 3, H, W) float32, normalised with ImageNet's mean and deviation."""
     scale = 1 / (255 * torch.tensor(STD)).view(3, 1, 1)
     offset = (torch.tensor(MEAN) / torch.tensor(STD)).view(3, 1, 1)
-    images = frames.to(torch.float32, memory_format=torch.contiguous_format).mul_(scale).sub_(offset)
-    return images, torch.from_numpy(np.stack([clip.label for clip in clips])).long()
+    return torch.from_numpy(frames).movedim(-1, -3).to(torch.float32, memory_format=torch.contiguous_format).mul_(scale).sub_(offset)
+
+
+def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
+    """Frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
+    return normalise(np.stack([clip.frames for clip in clips])), torch.from_numpy(np.stack([clip.label for clip in clips])).long()

@@ -21,6 +21,7 @@ LOOK = {"reproduced": (BLUE, "o"), "contradicted": (ORANGE, "s"), "undecided": (
 MARK = "#b3541e"  #: of a watermark
 
 STYLE: dict[str, object] = {
+    "text.parse_math": False,  # a dollar in a label is a dollar
     "svg.hashsalt": "msaf-bench",
     "svg.fonttype": "path",
     "font.family": ["DejaVu Sans"],
@@ -63,7 +64,7 @@ def blank(height: float, columns: int = 1, lines: int = 1, **how: object) -> tup
 
 def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:
     """The same figure with a band below it: a legend of `handles`, the line that says how the numbers were made; and any watermark."""
-    text = textwrap.fill(made_how(summary), 120)
+    text = textwrap.fill(made_how(summary), 125)
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     legend = (0.24 * -(-len(handles) // columns) + 0.06 * bool(handles)) / height

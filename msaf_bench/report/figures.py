@@ -22,20 +22,21 @@ def charts(summary: Summary) -> list[Chart]:
 
 
 def order(summary: Summary) -> Chart:
-    """Published and measured mIoU of every row, in two panels with an axis each: never on one."""
-    figure, (left, right) = blank(1.9 + 0.36 * len(summary.rows), columns=2, sharey=True, width_ratios=[1, 1.5])
-    left.set_title(f"Published: {summary.table.source}", color=MUTED)
+    """Published and measured mIoU of every row, in two panels with an axis each: never on one. One panel where nothing is published."""
+    printed = any(row.published is not None for row in summary.rows)
+    height = 1.9 + 0.36 * len(summary.rows)
+    figure, panels = blank(height, 2, sharey=True, width_ratios=[1, 1.5]) if printed else blank(height)
+    right = panels[-1]
+    if printed:
+        _published(panels[0], summary)
     right.set_title(f"Measured here: {summary.conditions.data}")
     for y, row in enumerate(summary.rows):
-        if row.published is not None:
-            left.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
-            _beside(left, y, number(row.published, 1), MUTED)
         _measured(right, y, row)
-    for axes in (left, right):
-        axes.set_xlabel("mIoU (%)")
+    for axes in panels:
+        axes.set_xlabel("mIoU (%)", fontsize=10)
         axes.grid(axis="x", lw=0.7)
-    _rows(left, [row.label for row in summary.rows])
-    right.tick_params(axis="y", length=0)
+        axes.tick_params(axis="y", length=0)
+    _rows(panels[0], [row.label for row in summary.rows])
     figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     note = _constant(right, summary)
     handles = [
@@ -44,18 +45,35 @@ def order(summary: Summary) -> Chart:
         Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"),
     ]
     sign(figure, summary, handles)
+    heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
     lines = tuple(
         (r.label, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured)))
         for r in summary.rows
     )
-    text = f"Two panels with the same rows. Left: the printed mIoU. Right: the measured mean, its 95 % interval and every seed. {note}"
-    heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
-    return Chart("miou", "Published and measured mIoU", text, figure, heads, lines)
+    text = f"For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its own, left, what is printed. {note}"
+    return Chart("miou", "Published and measured mIoU" if printed else "Measured mIoU", text, figure, heads, lines)
+
+
+def _published(axes: Axes, summary: Summary) -> None:
+    axes.set_title("Published in the paper", color=MUTED)
+    for y, row in enumerate(summary.rows):
+        if row.published is not None:
+            axes.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
+            _beside(axes, y, number(row.published, 1), MUTED)
 
 
 def _measured(axes: Axes, y: int, row: RowSummary) -> None:
     if row.interval is None:
-        axes.text(0.02, y, row.state[:46], transform=axes.get_yaxis_transform(), color=MUTED, style="italic", va="center", fontsize=9.5)
+        axes.text(
+            0.02,
+            y,
+            row.state if len(row.state) < 46 else row.state[:44] + "…",
+            transform=axes.get_yaxis_transform(),
+            color=MUTED,
+            style="italic",
+            va="center",
+            fontsize=9.5,
+        )
         return
     i = row.interval
     if i.low is not None and i.high is not None:
@@ -85,43 +103,36 @@ def _constant(axes: Axes, summary: Summary) -> str:
         axes.axvline(value, color=INK, ls=(0, (4, 3)), lw=1.2)
     where = "dashed" if near else "off the axis, to the left"
     text = f"best constant prediction ({summary.control.class_name}): {number(value, 1)}, {where}"
-    axes.set_xlabel(f"mIoU (%)\n{text}", fontsize=9.5, linespacing=1.4)
+    axes.set_xlabel(f"mIoU (%)\n{text}", fontsize=10, linespacing=1.4)
     return f"The {text}."
 
 
 def differences(summary: Summary) -> Chart | None:
     """Each row minus the reference row, paired by seed, with the zero line; colour and marker say the verdict."""
-    rows = [row for row in summary.rows if row.difference]
-    if not rows:
+    gaps = {row.label: row.difference.interval for row in summary.rows if row.difference}
+    if not gaps:
         return None
-    figure, (axes,) = blank(2.0 + 0.36 * len(rows))
+    figure, (axes,) = blank(2.0 + 0.36 * len(gaps))
     reference = summary.table.reference
     axes.set_title(f"Measured difference to {reference}, paired by seed")
     decisions = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
-    for y, row in enumerate(rows):
-        i = row.difference.interval  # pyright: ignore[reportOptionalMemberAccess]
-        colour, marker = LOOK[decisions.get(row.label, "undecided")]
-        if i.low is not None and i.high is not None:
-            axes.plot([i.low, i.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
-        axes.plot(i.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8)
-        _beside(axes, y, number(i.mean, 1, signed=True), INK)
+    for y, (label, gap) in enumerate(gaps.items()):
+        colour, marker = LOOK[decisions.get(label, "undecided")] if decisions else (BLUE, "o")
+        if gap.low is not None and gap.high is not None:
+            axes.plot([gap.low, gap.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+        axes.plot(gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8)
+        _beside(axes, y, number(gap.mean, 1, signed=True), INK)
     axes.axvline(0, color=INK, lw=1.2)
-    _rows(axes, [row.label for row in rows])
-    axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better")
+    axes.margins(x=0.06)
+    _rows(axes, list(gaps))
+    axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better", fontsize=10)
     axes.grid(axis="x", lw=0.7)
     handles = [
         Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=f"paper's order {word}")
         for word, (c, m) in LOOK.items()
     ]
-    sign(figure, summary, handles)
-    lines = tuple(
-        (
-            r.label,
-            number(r.difference and r.difference.interval.mean, signed=True),
-            span(r.difference and r.difference.interval, signed=True),
-        )
-        for r in rows
-    )
+    sign(figure, summary, handles if decisions else ())
+    lines = tuple((label, number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
     text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
     return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
 
@@ -146,12 +157,11 @@ def classes(summary: Summary) -> Chart | None:
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
     bar.set_label("IoU (%)")
-    bar.outline.set_visible(False)  # pyright: ignore
+    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     sign(figure, summary)
     lines = tuple((row.label, *(number(value, 1) for value in row.per_class)) for row in rows)
-    return Chart(
-        "per_class", "IoU by class", "A heat map of rows and classes; every cell carries its number.", figure, ("Row", *names), lines
-    )
+    text = "A heat map of rows and classes; every cell carries its number."
+    return Chart("per_class", "IoU by class", text, figure, ("Row", *names), lines)
 
 
 def losses(summary: Summary) -> Chart | None:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
 from msaf_bench.report.cells import made_how, millions, number, p_value, seed_list, span
 from msaf_bench.report.findings import Summary, Verdict
-from msaf_bench.stats import judge, paired_power, seeds_needed
+from msaf_bench.stats import Effect, judge, paired_power, seeds_needed
 
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?"}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
@@ -39,10 +39,11 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         c=summary.conditions,
         made_how=made_how(summary),
         signs=SIGNS,
-        judge=judge,
+        seen=seen,
         counts={word: sum(v.decision == word for v in summary.verdicts) for word in SIGNS},
         sentence=sentence,
         best=max(means, default=None),
+        published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
         power=power(summary),
         figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
@@ -64,6 +65,12 @@ def sentence(verdict: Verdict) -> str:
     if verdict.covers is None:
         return f"{where}."
     return f"{where}; it {'holds' if verdict.covers else 'does not hold'} the printed difference."
+
+
+def seen(effect: Effect) -> str:
+    """Which way an effect goes, if it can be told from zero."""
+    more, less = ("raises mIoU", "lowers mIoU") if len(effect.factors) == 1 else ("more than their sum", "less than their sum")
+    return {"reproduced": f"▲ {more}", "contradicted": f"▼ {less}", "undecided": "? undecided"}[judge(effect.interval)]
 
 
 def power(summary: Summary) -> Power | None:

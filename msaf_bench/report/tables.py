@@ -116,7 +116,7 @@ def _texts(row: RowSummary) -> list[str]:
 
 def _legend(summary: Summary) -> tuple[str, ...]:
     lines = [
-        f"Published: printed in {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
+        f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
         f"Difference: row minus {summary.table.reference}, measured, paired by seed; p exact by sign flips, adjusted by Holm.",
     ]
     if summary.control:

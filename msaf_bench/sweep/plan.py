@@ -44,7 +44,8 @@ def pretraining_of(system: System, conditions: Conditions) -> Trial | None:
     if not conditions.pretrain_steps:
         return None
     bare = tuple((slot, choice if slot == "backbone" else Choice(use="none")) for slot, choice in system.slots)
-    alone = conditions.model_copy(update={"steps": conditions.pretrain_steps, "pretrain_steps": 0})
+    own = {"steps": conditions.pretrain_steps, "lr": conditions.pretrain_lr or conditions.lr, "backbone_rate": 1.0}
+    alone = conditions.model_copy(update={**own, "pretrain_steps": 0, "pretrain_lr": 0.0})
     return Trial(system=system.swap(bare, name="pretraining"), conditions=alone, seed=PRETRAINING_SEED)
 
 

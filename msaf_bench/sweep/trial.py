@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.miou import score
+from msaf_bench.analyzers.scoring import score
 from msaf_bench.architectures import build
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
@@ -160,7 +160,8 @@ def prepare(
         return setting
     folder = setting.workspace.pretraining
     record = read_records(folder).get(trial.id)
-    if record is None or record.state != "done":
+    there = newest_checkpoint(setting.workspace.checkpoints(trial))[0]
+    if record is None or record.state != "done" or there is None:
         record = run_trial(trial, setting, partial(on_step, trial), on_note, folder)
     if record.state != "done":
         raise HostError(f"the pre-training failed: {record.reason}")

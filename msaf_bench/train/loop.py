@@ -42,7 +42,7 @@ def train(
     `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know. Equal seeds
     give equal numbers on a CPU with equal threads, interrupted or not. Raises `NonFiniteLoss`.
     """
-    optimizer = torch.optim.AdamW(net.parameters(), lr=conditions.lr, weight_decay=conditions.weight_decay, foreach=True)
+    optimizer = _optimizer(net, conditions)
     found, damaged = newest_checkpoint(folder)
     start, curve = 0, Loss()
     if found:
@@ -66,9 +66,18 @@ def train(
     return curve
 
 
+def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
+    own = {id(p) for p in net.backbone.parameters()}
+    groups = [
+        {"params": list(net.backbone.parameters()), "rate": conditions.backbone_rate},
+        {"params": [p for p in net.parameters() if id(p) not in own], "rate": 1.0},
+    ]
+    return torch.optim.AdamW(groups, lr=conditions.lr, weight_decay=conditions.weight_decay, foreach=True)
+
+
 def _step(net: Any, optimizer: torch.optim.Optimizer, frames: Tensor, labels: Tensor, step: int, conditions: Conditions) -> Tensor:
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, conditions)
+        group["lr"] = group["rate"] * learning_rate(step, conditions)
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
         loss = net.loss(net(frames), labels)
     optimizer.zero_grad()

@@ -156,10 +156,19 @@ BAD = {
     "no PNG": (IMAGE, lambda p: save(p, np.zeros((24, 32, 3), np.uint8), format="JPEG"), f"{IMAGE}: not a whole PNG ("),
     "folder": (IMAGE, folder_instead, f"{IMAGE}: cannot be read (Is a directory); copy it again"),
     "16 bits": (IMAGE, wide_image, f"{IMAGE}: a PNG of mode RGB with 16 bits; expected 8-bit RGB"),
-    "grey 16": (LABEL, lambda p: save(p, np.zeros((24, 32), np.uint16)), f"{LABEL}: a PNG of mode I;16 with 16 bits; expected 8-bit L or P"),
+    "grey 16": (
+        LABEL, lambda p: save(p, np.zeros((24, 32), np.uint16)),
+        f"{LABEL}: a PNG of mode I;16 with 16 bits; expected 8-bit L or P",
+    ),
     "alpha": (IMAGE, lambda p: save(p, np.zeros((24, 32, 4), np.uint8)), f"{IMAGE}: a PNG of mode RGBA with 8 bits; expected 8-bit RGB"),
-    "colours": (LABEL, lambda p: save(p, np.zeros((24, 32, 3), np.uint8)), f"{LABEL}: a PNG of mode RGB with 8 bits; expected 8-bit L or P"),
-    "sizes": (LABEL, lambda p: save(p, np.zeros((20, 32), np.uint8)), f"{LABEL}: a label of 20x32 for an image of 24x32; copy the data set again"),
+    "colours": (
+        LABEL, lambda p: save(p, np.zeros((24, 32, 3), np.uint8)),
+        f"{LABEL}: a PNG of mode RGB with 8 bits; expected 8-bit L or P",
+    ),
+    "sizes": (
+        LABEL, lambda p: save(p, np.zeros((20, 32), np.uint8)),
+        f"{LABEL}: a label of 20x32 for an image of 24x32; copy the data set again",
+    ),
     "raw ids": (
         LABEL, lambda p: save(p, np.full((24, 32), 26, np.uint8)),
         f"{LABEL}: label 26; expected 0 to 11 (11 classes and void), not raw ids or colours",

@@ -1,0 +1,232 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from msaf_bench.analyzers.miou import miou
+from msaf_bench.catalog import read_conditions, read_table
+from msaf_bench.errors import DataError, LockedError, UsageError
+from msaf_bench.records import read_records
+from msaf_bench.sweep import trial as trial_module
+from msaf_bench.sweep.plan import Workspace, make_plan, pretraining_of
+from msaf_bench.sweep.run import check_device, run_sweep
+from msaf_bench.sweep.trial import Setting
+
+CONDITIONS = read_conditions("smoke", "street", {"pretrain_steps": 3})
+ROWS = ["Baseline", "w/o DCN"]
+
+
+class Heard:
+    def __init__(self):
+        self.steps, self.records, self.notes = [], [], []
+
+    def step(self, trial, step, loss):
+        self.steps.append((trial.id, step))
+
+    def finished(self, record):
+        self.records.append(record)
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def plan(conditions=CONDITIONS, seeds=2, rows=ROWS):
+    return make_plan(read_table("3"), conditions, rows, seeds)
+
+
+def sweep(folder, the_plan=None, **options):
+    heard = Heard()
+    run_sweep(the_plan or plan(), Setting(Workspace(folder)), heard, **options)
+    return heard
+
+
+def scores(folder):
+    return {i: (miou(r.confusion.unpack().sum(0)), r.loss) for i, r in read_records(folder / "records").items() if r.state == "done"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    sweep(folder)
+    return scores(folder)
+
+
+def test_a_plan_has_every_row_and_seed_and_the_reference():
+    trials = plan().trials()
+    assert len({t.id for t in trials}) == len(trials) == 6
+    assert plan().rows == ("Baseline", "w/o DCN", "MSAF")
+    assert [t.seed for t in trials] == [0, 0, 0, 1, 1, 1]
+
+
+def test_records_checkpoints_and_predictions_are_left(tmp_path, undisturbed):
+    heard = sweep(tmp_path)
+    assert scores(tmp_path) == undisturbed
+    assert len(heard.records) == 6
+    assert {i for i, _ in heard.steps} >= set(undisturbed)
+    workspace = Workspace(tmp_path)
+    for trial in plan().trials():
+        assert workspace.predictions(trial).exists()
+        assert list(workspace.checkpoints(trial).glob("step-0000004.safetensors"))
+    starts = {r.start for r in read_records(tmp_path / "records").values()}
+    assert len(starts) == 1
+    assert pretraining_of(plan().trials()[0].system, CONDITIONS).id in starts.pop()
+    assert len(read_records(tmp_path / "pretraining")) == 1
+
+
+def test_resume_runs_what_is_missing_and_nothing_else(tmp_path, undisturbed):
+    sweep(tmp_path)
+    gone = sorted((tmp_path / "records").glob("*.json"))[2]
+    gone.unlink()
+    with pytest.raises(UsageError, match="--resume"):
+        sweep(tmp_path)
+    heard = sweep(tmp_path, resume=True)
+    assert [r.trial.id for r in heard.records] == [gone.stem]
+    assert scores(tmp_path) == undisturbed
+    assert sweep(tmp_path, resume=True).records == []
+
+
+def test_more_seeds_add_to_a_run(tmp_path, undisturbed):
+    sweep(tmp_path, plan(seeds=1))
+    assert len(sweep(tmp_path, resume=True).records) == 3
+    assert scores(tmp_path) == undisturbed
+
+
+def test_another_run_is_never_overwritten(tmp_path):
+    sweep(tmp_path, plan(seeds=1))
+    before = scores(tmp_path)
+    with pytest.raises(UsageError, match=r"steps = 4, not 5.*--reports"):
+        sweep(tmp_path, plan(CONDITIONS.model_copy(update={"steps": 5})), resume=True)
+    assert scores(tmp_path) == before
+
+
+def test_a_failing_trial_is_recorded_and_the_others_go_on(tmp_path, monkeypatch):
+    plain = trial_module.train
+
+    def failing(net, *args, **options):
+        if options["system"].name == "msaf-r50" and net.frames == 1:
+            raise RuntimeError("out of luck")
+        return plain(net, *args, **options)
+
+    monkeypatch.setattr(trial_module, "train", failing)
+    heard = sweep(tmp_path)
+    failed = [r for r in heard.records if r.state == "failed"]
+    assert len(heard.records) == 6
+    assert len(failed) == 2
+    assert "out of luck" in failed[0].reason
+    monkeypatch.undo()
+    assert len(sweep(tmp_path, resume=True).records) == 2
+
+
+def test_two_processes_cannot_share_a_folder(tmp_path):
+    with Workspace(tmp_path).lock(), pytest.raises(LockedError, match=f"process {os.getpid()}"):
+        sweep(tmp_path)
+
+
+def test_what_would_stop_every_trial_stops_the_sweep(tmp_path):
+    with pytest.raises(UsageError, match="there is cpu"):
+        check_device("cuda:7")
+    bad = CONDITIONS.model_copy(update={"data": "camvid"})
+    (tmp_path / "data").mkdir()
+    with pytest.raises(DataError):
+        run_sweep(plan(bad), Setting(Workspace(tmp_path / "run"), tmp_path / "data"), Heard())
+    assert not (tmp_path / "run" / "records").exists()
+
+
+def test_no_seed_and_unknown_rows_are_refused():
+    with pytest.raises(UsageError, match="--seeds 0"):
+        plan(seeds=0)
+    with pytest.raises(UsageError, match="did you mean w/o DCN"):
+        plan(rows=["w/o DCM"])
+
+
+COMMAND = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", "--preset", "smoke", "--set", "pretrain_steps=3", "--seeds", "2"]
+ONLY = [part for row in ROWS for part in ("--rows", row)]
+
+
+def start(folder, *options):
+    command = [*COMMAND, *ONLY, "--reports", str(folder), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def wait_for(condition, process, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("executor", ["local", "ray"])
+def test_a_killed_driver_and_resume_end_as_an_undisturbed_run(tmp_path, undisturbed, executor):
+    process = start(tmp_path, "--on", executor)
+    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 2, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    finished = {p: p.stat().st_mtime_ns for p in (tmp_path / "records").glob("*.json")}
+    assert 2 <= len(finished) < 6
+    again = start(tmp_path, "--on", executor, "--resume")
+    text = again.communicate(timeout=200)[0]
+    assert again.returncode == 0, text
+    assert scores(tmp_path) == undisturbed
+    assert all(p.stat().st_mtime_ns == when for p, when in finished.items())
+    assert (tmp_path / "table3.html").exists()
+
+
+def test_ray_gives_the_numbers_of_the_plain_loop(tmp_path, undisturbed):
+    process = start(tmp_path, "--on", "ray", "--json")
+    text = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, text
+    assert scores(tmp_path) == undisturbed
+
+
+def test_a_worker_that_dies_is_tried_again(tmp_path, undisturbed):
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "deadly.py").write_text(
+        "import os, pathlib, signal\n"
+        "def register(registry):\n"
+        f"    flag = pathlib.Path({str(tmp_path / 'died')!r})\n"
+        "    if 'RAY_JOB_ID' in os.environ and not flag.exists():\n"
+        "        flag.touch()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(parts)}
+    command = [*COMMAND, *ONLY, "--reports", str(tmp_path / "run"), "--on", "ray", "--plugin", "deadly"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "died").exists()
+    assert scores(tmp_path / "run") == undisturbed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("executor", ["local", "ray"])
+def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, code, executor):
+    process = start(tmp_path, "--on", executor)
+    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 1, process)
+    os.kill(process.pid, number)
+    text = process.communicate(timeout=60)[0]
+    assert process.returncode == code, text
+    assert "--resume" in text
+    assert "Traceback" not in text
+    assert read_records(tmp_path / "records")
+
+
+def test_a_cluster_that_is_not_there_is_an_error_within_seconds(tmp_path):
+    begin = time.monotonic()
+    done = subprocess.run(
+        [*COMMAND, "--reports", str(tmp_path), "--on", "ray", "--address", "127.0.0.1:9"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5
+    assert "no Ray cluster" in done.stderr
+    assert time.monotonic() - begin < 60
+
+
+def test_the_plan_is_readable_json(tmp_path):
+    sweep(tmp_path, plan(seeds=1))
+    assert json.loads(Path(tmp_path / "plan.json").read_text())["rows"] == ["Baseline", "w/o DCN", "MSAF"]
+    assert Workspace(tmp_path).plan() == plan(seeds=1)

@@ -1,0 +1,65 @@
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+
+from msaf_bench.catalog import read_conditions, read_system
+from msaf_bench.errors import HostError
+from msaf_bench.records import Host, Matrices, Record, read_record, read_records, write_atomic, write_record
+from msaf_bench.spec import Trial
+
+TRIAL = Trial(system=read_system("msaf-r18"), conditions=read_conditions("smoke", "street"), seed=0)
+
+
+def record(**changes):
+    matrices = Matrices.pack(np.arange(18, dtype=np.int64).reshape(2, 3, 3))
+    fields = {"trial": TRIAL, "state": "done", "host": Host.here(), "data": "abc", "confusion": matrices, "loss": ((10, 1.5),)}
+    return Record(**(fields | changes))
+
+
+def test_a_record_comes_back_as_it_went(tmp_path):
+    path = write_record(tmp_path, record())
+    assert path.stem == TRIAL.id
+    assert read_records(tmp_path) == {TRIAL.id: record()}
+    np.testing.assert_array_equal(read_record(path).confusion.unpack(), np.arange(18).reshape(2, 3, 3))
+
+
+def test_counts_beyond_16_bits_survive():
+    big = np.full((1, 2, 2), 2_000_000_000, np.int64)
+    np.testing.assert_array_equal(Matrices.pack(big).unpack(), big)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"format": 2}'])
+def test_an_unreadable_record_is_named_and_never_taken_for_missing(tmp_path, damage):
+    path = write_record(tmp_path, record())
+    path.write_text(damage)
+    with pytest.raises(HostError, match=path.name):
+        read_records(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_atomic(path, "old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HostError, match="No space left"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_others_may_read_what_is_written(tmp_path):
+    write_atomic(tmp_path / "x", b"1")
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644
+
+
+def test_the_host_says_what_made_a_number():
+    host = json.loads(Host.here(threads=3).model_dump_json())
+    assert host["threads"] == 3
+    assert host["torch"].startswith("2.")
+    assert host["cpu"]

@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from msaf_bench import build
+from msaf_bench.catalog import read_conditions, read_table, systems_of
+from msaf_bench.data import open_split
+from msaf_bench.errors import DataError
+from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, restore
+from msaf_bench.train.loop import NonFiniteLoss, train
+
+CONDITIONS = read_conditions("smoke", "street", {"steps": 24, "checkpoint_every": 10})
+SYSTEM = systems_of(read_table("3"), CONDITIONS)["MSAF"]
+CLIPS = open_split(CONDITIONS, "train")
+
+
+class Killed(Exception):
+    pass
+
+
+def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None):
+    torch.manual_seed(seed)
+    net = build(SYSTEM, len(CLIPS.classes))
+
+    def on_step(step, loss):
+        if step == die_at:
+            raise Killed
+
+    note = notes.append if notes is not None else lambda text: None
+    curve = train(net, CLIPS, conditions, seed, system=SYSTEM, folder=folder, on_step=on_step, on_note=note)
+    return net.state_dict(), curve
+
+
+def equal(a, b):
+    return all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_equal_seeds_give_equal_weights(tmp_path):
+    first, second, other = (run(tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert equal(first[0], second[0])
+    assert first[1] == second[1]
+    assert not equal(first[0], other[0])
+    assert first[1][-1][0] == 24
+
+
+def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", die_at=20)
+    assert newest_checkpoint(tmp_path / "cut")[0].sidecar.step == 10
+    resumed = run(tmp_path / "cut")
+    assert equal(whole[0], resumed[0])
+    assert whole[1] == resumed[1]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    whole = run(tmp_path)
+    assert equal(whole[0], run(tmp_path, die_at=10)[0])
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.5, 0.999])
+def test_a_damaged_checkpoint_is_said_and_the_older_one_used(tmp_path, cut):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", CONDITIONS.model_copy(update={"checkpoint_every": 5}), die_at=20)
+    newest = newest_checkpoint(tmp_path / "cut")[0].path
+    content = newest.read_bytes()
+    newest.write_bytes(content[: int(cut * len(content))])
+    notes = []
+    resumed = run(tmp_path / "cut", notes=notes)
+    assert len(notes) == 1
+    assert newest.name in notes[0]
+    assert "step 10" in notes[0]
+    assert equal(whole[0], resumed[0])
+
+
+def test_a_flipped_byte_is_found(tmp_path):
+    run(tmp_path)
+    path = newest_checkpoint(tmp_path)[0].path
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="sha256"):
+        read_checkpoint(path)
+
+
+def test_weights_of_another_system_are_refused(tmp_path):
+    run(tmp_path)
+    other = build(systems_of(read_table("3"), CONDITIONS)["Baseline"], len(CLIPS.classes))
+    with pytest.raises(DataError, match="not those of"):
+        restore(newest_checkpoint(tmp_path)[0], other)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(tmp_path, monkeypatch):
+    from msaf_bench.architectures.msaf import MSAF
+
+    plain, calls = MSAF.loss, []
+
+    def poisoned(net, out, labels):
+        calls.append(1)
+        return plain(net, out, labels) * (float("nan") if len(calls) >= 13 else 1)
+
+    monkeypatch.setattr(MSAF, "loss", poisoned)
+    with pytest.raises(NonFiniteLoss, match="step 13"):
+        run(tmp_path)
+
+
+def test_only_the_newest_checkpoints_stay(tmp_path):
+    run(tmp_path, CONDITIONS.model_copy(update={"checkpoint_every": 4}))
+    assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["step-0000020.safetensors", "step-0000024.safetensors"]
