@@ -49,4 +49,4 @@ def one_of(what: str, name: str, known: Iterable[str]) -> str:
     if name in names:
         return name
     near = get_close_matches(name, names, 3, 0.6)
-    raise UsageError(f"unknown {what} {name!r}; {'did you mean' if near else 'there is'} {', '.join(near or names)}?")
+    raise UsageError(f"unknown {what} {name!r}; " + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}"))

@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import Choice, System
 
-
 Factory = Callable[..., Any]
 
 
@@ -113,9 +112,9 @@ class Registry:
 
     def _check_used(self, chosen: Mapping[str, Choice]) -> None:
         # `align` works inside `motion`: a motion that takes no aligner would leave the choice without effect.
-        if "align" in chosen and "motion" in chosen and chosen["align"].use != "none":
-            if "align" not in inspect.signature(self.motion[chosen["motion"].use]).parameters:
-                raise UsageError(f"align {chosen['align'].use!r} has no effect with motion {chosen['motion'].use!r}; write align = \"none\"")
+        align, motion = chosen.get("align"), chosen.get("motion")
+        if align and motion and align.use != "none" and "align" not in inspect.signature(self.motion[motion.use]).parameters:
+            raise UsageError(f'align {align.use!r} has no effect with motion {motion.use!r}; write align = "none"')
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:

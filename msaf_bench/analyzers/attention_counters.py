@@ -62,7 +62,7 @@ def _foreign(counter: Callable[[nn.Module, Tensor], int], h: int, w: int, d: int
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Count(_both(counter, h, w, d, device))
-    except Exception as error:  # noqa: BLE001  (whatever another project raises, on import too: it is reported and the others go on)
+    except Exception as error:  # noqa: BLE001  (ptflops raises RuntimeError where torchvision is broken)
         return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
 

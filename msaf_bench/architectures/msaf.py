@@ -1,4 +1,7 @@
-"""MSAF: motion-state alignment (Su et al., CVPR Workshops 2023). Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8)."""
+"""MSAF: motion-state alignment (Su et al., CVPR Workshops 2023).
+
+Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8).
+"""
 
 from functools import partial
 from typing import Any

@@ -35,7 +35,7 @@ def top(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback 
     """Benchmarking and ablation for video semantic segmentation, built around MSAF."""
 
 
-class Terminated(KeyboardInterrupt):
+class Terminated(SystemExit):
     """SIGTERM: stops like Ctrl-C, with its own exit code."""
 
 
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(app(arguments, standalone_mode=False) or 0)
     except Terminated:
         return 143
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         # A reader such as `head` has gone; what is still buffered has nowhere to go.
@@ -71,7 +71,7 @@ def _explain(error: Any) -> int:
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated
+    raise Terminated(143)
 
 
 def run() -> NoReturn:

@@ -56,7 +56,9 @@ def ablate(
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
-    failed = _sweep(plan, setting, run_sweep, {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial})
+    failed = _sweep(
+        plan, setting, run_sweep, {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial}
+    )
 
     from msaf_bench.report.run import render_run
 
@@ -76,7 +78,7 @@ def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> 
     with SweepProgress(labels, [t for t in trials if t.id not in known], len(known)) as progress:
         try:
             run_sweep(plan, setting, progress, **options)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             progress.note(f"stopped; {progress.before + progress.ended} of {len(trials)} trials are finished, --resume runs the rest")
             raise
     return progress.failed
@@ -92,9 +94,12 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
     for label, row in found["rows"].items():
         typer.echo(f"{label:<30}{row['params']:>12,} parameters  {1000 * row['step_seconds']:>8.0f} ms a step")
     typer.echo(f"{found['trials']} trials: {len(plan.rows)} rows, {plan.seeds} seeds, {found['steps']} steps each, into {found['folder']}")
-    typer.echo(f"about {found['minutes']:.0f} min of training on {executor}, {found['workers']} at a time (a step of each row was timed here)")
+    typer.echo(
+        f"about {found['minutes']:.0f} min of training on {executor}, {found['workers']} at a time (a step of each row was timed here)"
+    )
     for sd, power in found["power"].items():
-        typer.echo(f"with {plan.seeds} seeds and differences that spread by {sd} points, an effect of 0.6 points is seen {100 * power:.0f} % of the time")
+        chance = f"an effect of 0.6 points is seen {100 * power:.0f} % of the time"
+        typer.echo(f"with {plan.seeds} seeds and differences that spread by {sd} points, {chance}")
 
 
 def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:

@@ -30,13 +30,16 @@ def check_data(data: Data = "street", root: Root = None, preset: Preset = "quick
             "clips": len(clips),
             "repeated_history_frames": clips.repeated,
             "fingerprint": clips.fingerprint,
-            "percent": {name: round(100 * float(share[i]), 2) for i, name in enumerate(clips.classes)} | {"void": round(100 * float(share[VOID]), 2)},
+            "percent": {name: round(100 * float(share[i]), 2) for i, name in enumerate(clips.classes)}
+            | {"void": round(100 * float(share[VOID]), 2)},
         }
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
     for split, about in found.items():
-        typer.echo(f"{split}: {about['clips']} clips, {about['repeated_history_frames']} repeated history frames, content {about['fingerprint']}")
+        typer.echo(
+            f"{split}: {about['clips']} clips, {about['repeated_history_frames']} repeated history frames, content {about['fingerprint']}"
+        )
         typer.echo("  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()))
 
 

@@ -88,16 +88,23 @@ def doctor(as_json: Json = False) -> None:
     import torch
 
     devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
-    found = {"host": Host.here(threads=torch.get_num_threads()).model_dump(mode="json"), "devices": devices, "packages": packages}
+    host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps({"host": host, "devices": devices, "packages": packages}, indent=1))
         return
-    for key, value in {**found["host"], "devices": ", ".join(devices)}.items():  # pyright: ignore[reportGeneralTypeIssues]
+    for key, value in {**host, "devices": ", ".join(devices)}.items():
         typer.echo(f"{key:<12}{value}")
     for name, state in packages.items():
         typer.echo(f"{name:<12}{state}{_advice(name, state)}")
 
 
 def _advice(name: str, state: str) -> str:
-    optional = {"ray": "use --on local", "fvcore": "that counter is left out", "ptflops": "that counter is left out", "torchvision": "not needed"}
-    return f"  ({optional.get(name, 'pip install msaf-bench brings it')})" if "installed" in state[:13] and "not" in state or "broken" in state else ""
+    if state[:1].isdigit() or state == "installed":
+        return ""
+    optional = {
+        "ray": "use --on local",
+        "torchvision": "not needed",
+        "fvcore": "that counter is left out",
+        "ptflops": "that counter is left out",
+    }
+    return f"  ({optional.get(name, 'installing msaf-bench brings it')})"

@@ -61,7 +61,7 @@ def evaluate(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """mIoU of a checkpoint on a data set's scored split, at the labels' resolution."""
+    """MIoU of a checkpoint on a data set's scored split, at the labels' resolution."""
     import torch
 
     from msaf_bench.analyzers.scoring import score
@@ -135,8 +135,16 @@ def _print_score(matrices: Any, classes: tuple[str, ...], about: dict[str, Any],
     from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
 
     confusion = matrices.sum(0)
-    per_class = {name: None if iou != iou else round(100 * float(iou), 2) for name, iou in zip(classes, iou_per_class(confusion), strict=True)}
-    found = {**about, "miou": round(miou(confusion), 2), "best_constant": round(best_constant(confusion), 2), "images": len(matrices), "void": "ignore"}
+    per_class = {
+        name: None if iou != iou else round(100 * float(iou), 2) for name, iou in zip(classes, iou_per_class(confusion), strict=True)
+    }
+    found = {
+        **about,
+        "miou": round(miou(confusion), 2),
+        "best_constant": round(best_constant(confusion), 2),
+        "images": len(matrices),
+        "void": "ignore",
+    }
     if as_json:
         typer.echo(json.dumps(found | {"per_class": per_class}, indent=1))
         return

@@ -1,5 +1,7 @@
 """From features to class logits. Shapes: B batch, d width, K classes, h w grid."""
 
+from math import log
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -80,7 +82,8 @@ def region_descriptors(weights: Tensor, features: Tensor) -> Tensor:
 
 def partition(pixels: Tensor, regions: Tensor) -> Tensor:
     """Pixels (B, d, h, w), regions (B, K, d) -> (B, K, h, w): each pixel's product with the normalised regions (Eq. 13)."""
-    return (functional.normalize(regions, dim=2) @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
+    products = functional.normalize(regions, dim=2) @ pixels.flatten(2)
+    return products.view(*products.shape[:2], *pixels.shape[-2:])
 
 
 def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
@@ -89,7 +92,7 @@ def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
 
 def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
     # As log-probabilities, so that cross-entropy reads the mean probabilities.
-    return torch.log((a.softmax(1) + b.softmax(1)) / 2 + torch.finfo(a.dtype).tiny)
+    return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
 
 
 def _logits(region: Tensor) -> Tensor:

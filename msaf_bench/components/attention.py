@@ -64,6 +64,6 @@ def sine_position(x: Tensor) -> Tensor:
 POSITIONS = {"none": no_position, "sine": sine_position}
 
 
-def position_code(name: str):  # noqa: ANN201  (a function of a map, from the dict above)
+def position_code(name: str):
     """The positional code of that name. Raises `UsageError` for an unknown one."""
     return POSITIONS[one_of("position", name, POSITIONS)]

@@ -20,9 +20,10 @@ STD = (0.229, 0.224, 0.225)
 
 
 def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
-    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop` (by default the size), and mirrored half of the time if `flip`.
+    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop`, and mirrored half of the time if `flip`.
 
-    Padding is void in the label and the mean colour in the frames. Four numbers are drawn whatever the conditions are.
+    Without a crop it keeps `conditions.size`. Padding is void in the label and the mean colour in the frames. Four numbers are drawn
+    whatever the conditions are.
     """
     zoom, down, across, mirror = rng.random(4)
     low, high = conditions.scale

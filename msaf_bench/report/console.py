@@ -40,7 +40,7 @@ def print_summary(summary: Summary) -> None:
     console = Console(highlight=False)
     table = Table(title=made_how(summary), title_justify="left", title_style="", box=None, pad_edge=False)
     ticks = [column for column, _ in summary.table.ticks]
-    for head in ("Row", *ticks, "published", "measured mIoU", "95 % interval", f"minus {summary.table.reference}", "95 % interval"):
+    for head in ("Row", *ticks, "printed", "mIoU", "95 % interval", "diff.", "95 % interval"):
         table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
     for row in summary.rows:
         gap = row.difference.interval if row.difference else None
@@ -48,7 +48,10 @@ def print_summary(summary: Summary) -> None:
         measured = (number(own and own.mean), span(own)) if own else (row.state, "")
         marks = ["x" if tick else "" for tick in row.ticks]
         table.add_row(row.label, *marks, number(row.published, 1), *measured, number(gap and gap.mean, signed=True), span(gap, signed=True))
-    console.print(table, soft_wrap=True, markup=False)
+    console.print(table, markup=False)
+    console.print(
+        f"printed: in {summary.table.source}; mIoU: measured, mean over seeds; diff.: measured, to {summary.table.reference}", markup=False
+    )
     for verdict in summary.verdicts:
         gap = verdict.difference.interval if verdict.difference else None
         said = f" by {verdict.points:g}" if verdict.points is not None else ""

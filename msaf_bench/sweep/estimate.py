@@ -8,7 +8,7 @@ import torch
 
 from msaf_bench.architectures import build
 from msaf_bench.stats.power import paired_power
-from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.plan import Plan, pretraining_of
 from msaf_bench.sweep.run import Executor, check_device
 from msaf_bench.sweep.trial import Setting
 
@@ -27,7 +27,11 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         seconds = max(row["step_seconds"] for row in rows.values()) if late and rows else _step_seconds(net, plan, setting)
         rows[label] = {"params": sum(p.numel() for p in net.parameters()), "step_seconds": seconds}
     at_once = (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
-    one_seed = sum(row["step_seconds"] for row in rows.values()) * plan.conditions.steps
+    seconds = sum(row["step_seconds"] for row in rows.values()) * plan.conditions.steps * plan.seeds / at_once
+    before = pretraining_of(next(iter(plan.systems().values())), plan.conditions)
+    if before:
+        net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
+        seconds += before.conditions.steps * _step_seconds(net, plan, setting)
     return {
         "table": plan.table.name,
         "trials": len(plan.rows) * plan.seeds,
@@ -35,7 +39,7 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         "executor": executor,
         "workers": at_once,
         "rows": rows,
-        "minutes": one_seed * plan.seeds / at_once / 60,
+        "minutes": seconds / 60,
         "folder": str(setting.workspace.folder),
         "power": {sd: paired_power(0.6, sd, plan.seeds) for sd in (0.35, 0.7)},
     }

@@ -1,3 +1,4 @@
+# pyright: basic
 """The Ray executor: the same trials, several at a time, through Ray Tune. Nothing else imports Ray.
 
 Ray only executes. Each trial writes its own record before Ray hears of it, so what Ray keeps of a run is thrown away.
@@ -5,6 +6,7 @@ Ray only executes. Each trial writes its own record before Ray hears of it, so w
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,8 +29,8 @@ os.environ |= {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
+import ray
+from ray import tune
 
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
@@ -61,7 +63,12 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
     for trial in trials:
         if trial.id not in recorded:
             lost = Record(
-                trial=trial, state="failed", reason=f"its worker died {RETRIES + 1} times", host=setting.host(), data="", plugins=setting.plugins
+                trial=trial,
+                state="failed",
+                reason=f"its worker died {RETRIES + 1} times",
+                host=setting.host(),
+                data="",
+                plugins=setting.plugins,
             )
             write_record(setting.workspace.records, lost)
             events.finished(lost)
@@ -69,6 +76,14 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
 
 def _join(cluster: Cluster, setting: Setting) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        _init(cluster, setting, options)
+    finally:
+        signal.signal(signal.SIGTERM, ours)  # Ray's own handler prints a stack and ends with another exit code
+
+
+def _init(cluster: Cluster, setting: Setting, options: dict[str, Any]) -> None:
     if cluster.address is None:
         cpus = cluster.workers * setting.threads if cluster.workers else None
         ray.init(include_dashboard=False, num_cpus=cpus, **options)
@@ -90,7 +105,9 @@ def _check_resources(cluster: Cluster, setting: Setting) -> None:
     there = ray.cluster_resources()
     for name, wanted in (("CPU", setting.threads), ("GPU", cluster.gpus)):
         if wanted > there.get(name, 0):
-            raise UsageError(f"a trial needs {wanted:g} {name}, the cluster has {there.get(name, 0):g}; lower --threads or --gpus-per-trial")
+            raise UsageError(
+                f"a trial needs {wanted:g} {name}, the cluster has {there.get(name, 0):g}; lower --threads or --gpus-per-trial"
+            )
 
 
 def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: str) -> None:
@@ -139,6 +156,10 @@ class _Listener(tune.Callback):
     def __init__(self, trials: Sequence[Trial], setting: Setting, events: Events) -> None:
         self.trials, self.setting, self.events = trials, setting, events
         self.fatal: BenchError | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Ray pickles callbacks into its own record of the run, which nobody reads; a progress display cannot be pickled.
+        return {}
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         ours = self.trials[trial.config["index"]]

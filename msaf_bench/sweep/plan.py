@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,9 @@ class Workspace:
         try:
             return Plan.model_validate_json((self.folder / "plan.json").read_text())
         except (OSError, ValidationError) as error:
-            raise UsageError(f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first") from error
+            raise UsageError(
+                f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first"
+            ) from error
 
     def adopt(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
         """Makes this the folder of the plan; gives the finished records by trial id.
@@ -106,7 +108,7 @@ class Workspace:
         return done
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None]:
         """Holds the folder for this process; a killed process lets go. Raises `LockedError` naming the holder."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,9 @@ class Workspace:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 file.seek(0)
-                raise LockedError(f"{self.folder} is in use by {file.read().strip() or 'another process'}; wait for it or stop it") from error
+                raise LockedError(
+                    f"{self.folder} is in use by {file.read().strip() or 'another process'}; wait for it or stop it"
+                ) from error
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()

@@ -1,5 +1,6 @@
 """Runs a plan: what is missing, and nothing else."""
 
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -17,11 +18,7 @@ Executor = Literal["ray", "local"]
 
 def default_executor() -> Executor:
     """Ray where it is installed, else the plain loop."""
-    try:
-        import ray  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        return "local"
-    return "ray"
+    return "ray" if find_spec("ray") else "local"
 
 
 def check_device(device: str) -> None:
@@ -61,7 +58,7 @@ def run_sweep(
             local.run(missing, setting, events)
             return done
         try:
-            from msaf_bench.sweep import on_ray  # noqa: PLC0415
+            from msaf_bench.sweep import on_ray
         except ImportError as error:
             raise HostError(f"Ray cannot be imported ({error}); install msaf-bench's own requirements or use --on local") from error
         on_ray.run(missing, setting, events, on_ray.Cluster(address, workers, gpus))

@@ -3,9 +3,9 @@
 import resource
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,11 @@ class Setting:
         return Host.here(self.device, self.threads, name)
 
 
-@dataclass
-class _Clock:
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def part(self, name: str) -> Any:
-        begin = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - begin, 3)
+@contextmanager
+def _timed(part: str, seconds: dict[str, float]) -> Generator[None]:
+    begin = time.perf_counter()
+    yield
+    seconds[part] = round(time.perf_counter() - begin, 3)
 
 
 def run_trial(
@@ -85,15 +81,15 @@ def run_trial(
 def _run(
     trial: Trial, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None], common: dict[str, Any]
 ) -> Record:
-    clock = _Clock()
-    with clock.part("data"):
+    seconds: dict[str, float] = {}
+    with _timed("data", seconds):
         learn, test = (open_split(trial.conditions, split, setting.root) for split in ("train", "score"))
     common["data"] = f"{learn.fingerprint}/{test.fingerprint}"
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, setting)
     net.to(setting.device)
-    with clock.part("train"):
+    with _timed("train", seconds):
         loss = train(
             net,
             learn,
@@ -105,7 +101,7 @@ def _run(
             on_step=on_step,
             on_note=on_note,
         )
-    with clock.part("score"):
+    with _timed("score", seconds):
         matrices, samples = _score(net, test, setting.device)
     write_label_maps(setting.workspace.predictions(trial), samples)
     return Record(
@@ -115,7 +111,7 @@ def _run(
         class_names=test.classes,
         confusion=Matrices.pack(matrices),
         loss=tuple(loss),
-        seconds=tuple(clock.seconds.items()),
+        seconds=tuple(seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **common,
     )

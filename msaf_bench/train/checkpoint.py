@@ -44,7 +44,8 @@ def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimiz
     Without an optimizer the checkpoint serves inference, not resuming.
     """
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-    for index, state in (optimizer.state_dict()["state"] if optimizer else {}).items():
+    states: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"] if optimizer else {}
+    for index, state in states.items():
         tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in state.items()}
     content = save(tensors)
     path = folder / f"step-{sidecar.step:07d}.safetensors"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ LOG_EVERY = 10  #: steps between two entries of the loss curve
 Loss = list[tuple[int, float]]
 
 
-class NonFiniteLoss(BenchError):
+class NonFiniteLossError(BenchError):
     """The loss was NaN or infinite; the message names the step."""
 
 
@@ -40,7 +40,7 @@ def train(
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there. Gives the loss curve.
 
     `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know. Equal seeds
-    give equal numbers on a CPU with equal threads, interrupted or not. Raises `NonFiniteLoss`.
+    give equal numbers on a CPU with equal threads, interrupted or not. Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
     found, damaged = newest_checkpoint(folder)
@@ -72,7 +72,7 @@ def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
         {"params": list(net.backbone.parameters()), "rate": conditions.backbone_rate},
         {"params": [p for p in net.parameters() if id(p) not in own], "rate": 1.0},
     ]
-    return torch.optim.AdamW(groups, lr=conditions.lr, weight_decay=conditions.weight_decay, foreach=True)
+    return torch.optim.AdamW(groups, lr=conditions.lr, weight_decay=conditions.weight_decay, fused=True)
 
 
 def _step(net: Any, optimizer: torch.optim.Optimizer, frames: Tensor, labels: Tensor, step: int, conditions: Conditions) -> Tensor:
@@ -88,10 +88,10 @@ def _step(net: Any, optimizer: torch.optim.Optimizer, frames: Tensor, labels: Te
 
 def _mean(losses: list[Tensor], step: int) -> float:
     # Read together, so that a GPU is not made to wait at every step.
-    values = torch.stack(losses).float().tolist()
+    values = cast("list[float]", torch.stack(losses).float().tolist())
     for i, value in enumerate(values):
         if not math.isfinite(value):
-            raise NonFiniteLoss(f"non-finite loss ({value}) at step {step - len(values) + i + 1}")
+            raise NonFiniteLossError(f"non-finite loss ({value}) at step {step - len(values) + i + 1}")
     return sum(values) / len(values)
 
 

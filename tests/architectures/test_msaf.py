@@ -83,7 +83,8 @@ def test_three_losses_are_summed():
     labels = torch.randint(5, (2, 32, 48))
     whole = net.loss(out, labels)
     parts = [net.loss(out._replace(aux={}), labels)] + [
-        net.loss(out._replace(logits=torch.nn.functional.interpolate(m, (32, 48), mode="bilinear"), aux={}), labels) for m in out.aux.values()
+        net.loss(out._replace(logits=torch.nn.functional.interpolate(m, (32, 48), mode="bilinear"), aux={}), labels)
+        for m in out.aux.values()
     ]
     assert len(parts) == 3
     torch.testing.assert_close(whole, sum(parts))

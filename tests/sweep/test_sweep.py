@@ -130,7 +130,7 @@ def test_two_processes_cannot_share_a_folder(tmp_path):
 def test_what_would_stop_every_trial_stops_the_sweep(tmp_path):
     with pytest.raises(UsageError, match="there is cpu"):
         check_device("cuda:7")
-    bad = CONDITIONS.model_copy(update={"data": "camvid"})
+    bad = read_conditions("smoke", "camvid")
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError):
         run_sweep(plan(bad), Setting(Workspace(tmp_path / "run"), tmp_path / "data"), Heard())

@@ -6,7 +6,7 @@ from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
 from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, restore
-from msaf_bench.train.loop import NonFiniteLoss, train
+from msaf_bench.train.loop import NonFiniteLossError, train
 
 CONDITIONS = read_conditions("smoke", "street", {"steps": 24, "checkpoint_every": 10})
 SYSTEM = systems_of(read_table("3"), CONDITIONS)["MSAF"]
@@ -100,7 +100,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(tmp_path, monkeypa
         return plain(net, out, labels) * (float("nan") if len(calls) >= 13 else 1)
 
     monkeypatch.setattr(MSAF, "loss", poisoned)
-    with pytest.raises(NonFiniteLoss, match="step 13"):
+    with pytest.raises(NonFiniteLossError, match="step 13"):
         run(tmp_path)
 
 
