@@ -24,7 +24,7 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) RGB. Raises `DataError` for a file that is none or is cut."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
 

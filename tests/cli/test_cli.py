@@ -1,0 +1,214 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msaf_bench.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def said(capsys):
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["show", "3"], ["flops", "--n", "97x97"]])
+def test_light_commands_import_nothing_heavy(arguments):
+    code = f"""
+import sys
+from msaf_bench.cli import main
+code = main({arguments!r})
+print([m for m in ("torch", "ray", "matplotlib", "scipy", "pandas", "cv2") if m in sys.modules], code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[] 0"
+
+
+def image(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def look_alike(root):
+    rng = np.random.default_rng(0)
+    for split, step, count in (("train", 30, 4), ("val", 2, 4)):
+        for i in range(count):
+            name = f"0016E5_{900 + (split == 'val') * 500 + i * step:05d}.png"
+            image(root / split / name, rng.integers(255, size=(24, 32, 3)).astype(np.uint8))
+            image(root / f"{split}annot" / name, rng.integers(12, size=(24, 32)).astype(np.uint8))
+    return root
+
+
+def camvid(root, *more):
+    small = ["--preset", "smoke", "--set", "data_options.allow_partial=true", "--set", "train_spacing=30", "--set", "score_spacing=2"]
+    return ["ablate", "--table", "3", "--data", "camvid", "--root", str(root), "--seeds", "1", "--on", "local", *small, *more]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "parts"),
+    [
+        (["ablate", "--table", "33"], 2, ["table33", "table3"]),
+        (["ablate", "--table", "3", "--rows", "w/o DCM"], 2, ["w/o DCM", "w/o DCN"]),
+        (["ablate", "--table", "3", "--seeds", "0"], 2, ["--seeds 0"]),
+        (["ablate", "--table", "3", "--preset", "quik"], 2, ["quik", "quick"]),
+        (["ablate", "--table", "3", "--data", "kitti"], 2, ["kitti", "street"]),
+        (["ablate", "--table", "3", "--on", "slurm"], 2, ["slurm", "ray"]),
+        (["ablate", "--table", "3", "--set", "stepz=4"], 2, ["stepz", "steps"]),
+        (["ablate", "--table", "3", "--set", "steps"], 2, ["key=value"]),
+        (["ablate", "--table", "3", "--set", "data_options.nois=1", "--preset", "smoke", "--on", "local"], 2, ["nois", "noise"]),
+        (["ablate", "--table", "3", "--plugin", "no_such_part"], 2, ["no_such_part"]),
+        (["ablate", "--table", "3", "--tabel", "3"], 2, ["--tabel"]),
+        (["ablate"], 2, ["--table"]),
+        (["ablate", "--table", "3", "--device", "cuda:9", "--preset", "smoke", "--on", "local"], 2, ["cuda:9", "there is cpu"]),
+        (["ablate", "--table", "3", "--data", "camvid"], 2, ["--root"]),
+        (["ablate", "--table", "3", "--data", "camvid", "--root", "nowhere"], 3, ["nowhere", "no such folder"]),
+        (["ablate", "--table", "3", "--preset", "smoke", "--reports", "/proc/nothing"], 5, ["/proc/nothing", "--reports"]),
+        (["show", "table4"], 2, ["table4", "table3"]),
+        (["show", "missing.toml"], 2, ["missing.toml"]),
+        (["report", "nowhere"], 2, ["nowhere", "no run"]),
+        (["evaluate", "nothing.safetensors"], 3, ["nothing.safetensors"]),
+        (["flops", "--n", "97"], 2, ["97"]),
+        (["nonsense"], 2, ["nonsense"]),
+    ],
+)
+def test_bad_input_is_one_line_with_the_remedy_and_the_right_code(arguments, code, parts, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == code
+    out, err = said(capsys)
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in err
+
+
+def damage_nothing(root):
+    pass
+
+
+def drop_label(root):
+    next((root / "trainannot").iterdir()).unlink()
+
+
+def cut_image(root):
+    path = sorted((root / "val").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def stray_id(root):
+    image(sorted((root / "valannot").iterdir())[1], np.full((24, 32), 77, np.uint8))
+
+
+def other_size(root):
+    image(sorted((root / "trainannot").iterdir())[2], np.zeros((12, 16), np.uint8))
+
+
+def empty(root):
+    for path in (root / "train").iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [(drop_label, "trainannot"), (cut_image, "0016E5_01400"), (stray_id, "77"), (other_size, "12"), (empty, "train")],
+)
+def test_bad_data_are_named_before_anything_runs(damage, part, capsys, tmp_path):
+    root = look_alike(tmp_path / "camvid")
+    damage(root)
+    assert main(camvid(root, "--reports", str(tmp_path / "run"))) == 3
+    _, err = said(capsys)
+    assert err.strip().count("\n") == 0
+    assert part in err
+    assert not (tmp_path / "run" / "records").exists()
+
+
+def test_half_of_camvid_is_not_camvid(capsys, tmp_path):
+    root = look_alike(tmp_path / "camvid")
+    assert main(["data", "check", "--data", "camvid", "--root", str(root)]) == 3
+    assert "367" in said(capsys)[1]
+
+
+def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path):
+    root, run = look_alike(tmp_path / "camvid"), tmp_path / "run"
+    assert main(camvid(root, "--reports", str(run), "--json")) == 0
+    document = json.loads(said(capsys)[0])
+    assert [row["row"] for row in document["rows"]][-1] == "MSAF"
+    assert document["rows"][-1]["published_miou"] == 80.4
+    assert (run / "figures" / "table3_strip.png").exists()
+    for path in (run / "figures").iterdir():
+        path.unlink()
+    assert main(["report", str(run), "--no-pictures"]) == 0
+    assert not (run / "figures" / "table3_strip.png").exists()
+    assert (run / "figures" / "table3_miou.svg").exists()
+
+
+def test_train_evaluate_predict(capsys, tmp_path):
+    assert main(["train", "msaf-r18", "--preset", "smoke", "--reports", str(tmp_path / "t"), "--json"]) == 0
+    trained = json.loads(said(capsys)[0])
+    assert main(["evaluate", trained["checkpoint"], "--preset", "smoke", "--json"]) == 0
+    assert json.loads(said(capsys)[0])["miou"] == trained["miou"]
+    assert main(["data", "street", "--out", str(tmp_path / "s"), "--frames", "4", "--size", "32x64"]) == 0
+    said(capsys)
+    frames = tmp_path / "s" / "street_00000" / "frames"
+    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "p"), "--json"]) == 0
+    assert json.loads(said(capsys)[0])["frames"] == 4
+    with Image.open(tmp_path / "p" / "000003.png") as picture:
+        assert picture.size == (64, 32)
+        assert np.asarray(picture).max() < 11
+    (frames / "000002.png").write_bytes(b"no picture")
+    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "q")]) == 3
+    assert "000002.png" in said(capsys)[1]
+
+
+def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
+    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "2", "--on", "local", "--rows", "Baseline", "--reports"]
+    for name in ("a", "b"):
+        assert main([*command, str(tmp_path / name)]) == 0
+    said(capsys)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--json"]) == 0
+    assert {row["state"] for row in json.loads(said(capsys)[0])} == {"same"}
+    assert main([*command, str(tmp_path / "c"), "--set", "steps=5"]) == 0
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "c")]) == 2
+    assert "steps 4 and 5" in said(capsys)[1]
+
+
+def test_a_dry_run_runs_nothing(capsys, tmp_path):
+    assert main(["ablate", "--table", "3", "--preset", "smoke", "--dry-run", "--json", "--reports", str(tmp_path / "r")]) == 0
+    assert json.loads(said(capsys)[0])["trials"] == 45
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, monkeypatch):
+    from msaf_bench.architectures.msaf import MSAF
+
+    plain = MSAF.loss
+    monkeypatch.setattr(MSAF, "loss", lambda net, out, labels: plain(net, out, labels) * (float("nan") if out.aux else 1))
+    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "1", "--on", "local", "--rows", "Baseline"]
+    assert main([*command, "--reports", str(tmp_path)]) == 1
+    out, err = said(capsys)
+    assert "non-finite loss" in err
+    assert re.search(r"MSAF .*failed", out)
+    assert "non-finite loss" in (tmp_path / "table3.html").read_text()
+
+
+def test_debug_shows_where():
+    with pytest.raises(Exception, match="table33"):
+        main(["--debug", "ablate", "--table", "33"])
+
+
+def test_every_command_in_the_workflow_and_the_readme_exists():
+    words = set()
+    for name in ("README.md", ".github/workflows/ci.yml", "Makefile"):
+        words |= set(re.findall(r"(?m)(?:^|/|`)msaf-bench ([a-z]+)\b", (ROOT / name).read_text()))
+    help_text = subprocess.run(
+        [sys.executable, "-m", "msaf_bench", "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}, check=True
+    ).stdout
+    assert words
+    assert [word for word in words if f" {word} " not in help_text] == []
