@@ -30,7 +30,10 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then MLP(LN(X')) + X' (Eq. 3)."""
+    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then MLP(LN(X')) + X' (Eq. 3).
+
+    It starts close to the identity: weights of standard deviation 0.02 and no bias, as in ViT.
+    """
 
     def __init__(self, width: int, *, heads: int, mlp_ratio: int) -> None:
         super().__init__()
@@ -38,6 +41,9 @@ class Block(nn.Module):
         self.attention = Attention(width, heads=heads)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
+        for layer in (self.attention.qkv, self.attention.out, self.mlp[0], self.mlp[2]):
+            nn.init.trunc_normal_(layer.weight, std=0.02)  # pyright: ignore[reportArgumentType]
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.attention(self.norm1(x)) + x
