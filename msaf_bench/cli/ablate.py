@@ -70,12 +70,13 @@ def ablate(
 
 def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> int:
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.records import read_records
 
     systems = {system.key: label for label, system in plan.systems().items()}
     trials = plan.trials()
     labels = {trial.id: systems[trial.system.key] for trial in trials}
-    known = {path.stem for path in setting.workspace.records.glob("*.json")} & set(labels) if options["resume"] else set[str]()
-    with SweepProgress(labels, [t for t in trials if t.id not in known], len(known)) as progress:
+    done = {i for i, r in read_records(setting.workspace.records).items() if r.state == "done" and i in labels}
+    with SweepProgress(labels, [t for t in trials if t.id not in done], len(done)) as progress:
         try:
             run_sweep(plan, setting, progress, **options)
         except (KeyboardInterrupt, SystemExit):

@@ -23,7 +23,7 @@ class SweepProgress:
         self.total = sum(t.conditions.steps for t in trials)
         self.trials, self.before, self.ended, self.failed = len(trials), finished, 0, 0
         self.steps: dict[str, int] = {}
-        self.begin = self.spoken = time.monotonic()
+        self.begin = self.spoken = time.monotonic()  # the first is moved to when the first trial starts, after any pre-training
         columns = (TextColumn("{task.description}", markup=False), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
         self.bars = Progress(*columns, console=self.console, transient=True)
         self.whole = self.bars.add_task("all steps", total=self.total)
@@ -40,6 +40,7 @@ class SweepProgress:
         """Moves the trial's bar, or says a line now and then."""
         name = f"{self._name(trial)}  loss {loss:.3f}"
         if trial.id in self.labels:
+            self.begin = self.begin if self.steps else time.monotonic()
             self.steps[trial.id] = step
         if self.console.is_terminal:
             task = self.tasks.get(trial.id)
@@ -52,6 +53,9 @@ class SweepProgress:
 
     def finished(self, record: Record) -> None:
         """Says how a trial ended."""
+        if record.trial.id not in self.labels:
+            self._say(f"pre-training {record.state}  {record.reason or f'loss {record.loss[-1][1]:.3f}'}")
+            return
         self.ended += 1
         self.steps[record.trial.id] = record.trial.conditions.steps
         done = f"[{self.before + self.ended}/{self.before + self.trials}] {self._name(record.trial)}"

@@ -30,8 +30,8 @@ def train(
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.spec import Trial
     from msaf_bench.sweep.plan import Workspace
-    from msaf_bench.sweep.run import check_device
-    from msaf_bench.sweep.trial import Setting, prepare, run_trial
+    from msaf_bench.sweep.run import check_device, pretrained
+    from msaf_bench.sweep.trial import Setting, run_trial
 
     conditions = conditions_from(preset, data, changes)
     read = read_system(system)
@@ -41,7 +41,7 @@ def train(
     setting = Setting(Workspace(folder), read_root(root), device, threads, tuple(plugins or ()))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
-        setting = prepare(shrunk, conditions, setting, progress.step, progress.note)
+        setting = pretrained(shrunk, conditions, setting, progress)
         record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
         progress.finished(record)
     if record.confusion is None:

@@ -76,7 +76,9 @@ def made_how(summary: Summary) -> str:
     c, hosts = summary.conditions, summary.hosts
     if len(hosts) == 1:
         (only,) = hosts
-        host = f"host {only.cpu if only.device == 'cpu' else only.device}, {only.threads} threads, torch {only.torch}"
+        host = (
+            f"host {only.cpu if only.device == 'cpu' else only.device}, {only.threads} thread{'s' * (only.threads > 1)}, torch {only.torch}"
+        )
     else:
         host = f"{len(hosts)} hosts or versions" if hosts else "no record yet"
     parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", seed_list(summary.seeds), host)

@@ -64,7 +64,7 @@ def sentence(verdict: Verdict) -> str:
     }[verdict.decision]
     if verdict.covers is None:
         return f"{where}."
-    return f"{where}; it {'holds' if verdict.covers else 'does not hold'} the printed difference."
+    return f"{where}; it {'contains' if verdict.covers else 'does not contain'} the printed difference."
 
 
 def seen(effect: Effect) -> str:

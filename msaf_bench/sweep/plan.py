@@ -60,19 +60,14 @@ def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), se
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `pretraining/`, `checkpoints/`, `predictions/`, and what is rendered."""
+    """The folder of one run: `plan.json`, `records/`, `checkpoints/`, `predictions/`, and what is rendered."""
 
     folder: Path
 
     @property
     def records(self) -> Path:
-        """One JSON a trial."""
+        """One JSON a trial, the pre-training among them."""
         return self.folder / "records"
-
-    @property
-    def pretraining(self) -> Path:
-        """The record of the common pre-training."""
-        return self.folder / "pretraining"
 
     def checkpoints(self, trial: Trial) -> Path:
         """The weights of a trial."""
@@ -91,21 +86,25 @@ class Workspace:
                 f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first"
             ) from error
 
-    def adopt(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
-        """Makes this the folder of the plan; gives the finished records by trial id.
+    def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
+        """The plan's finished records by trial id; none where the folder holds no run yet.
 
-        Raises `UsageError` if it holds another run, or results of this one and `resume` is off. Nothing is removed.
+        Raises `UsageError` if it holds another run, or this one and `resume` is off.
         """
-        if (self.folder / "plan.json").exists():
-            held = self.plan()
-            if (held.table, held.conditions) != (plan.table, plan.conditions):
-                raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
+        if not (self.folder / "plan.json").exists():
+            return {}
+        held = self.plan()
+        if (held.table, held.conditions) != (plan.table, plan.conditions):
+            raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
         wanted = {trial.id for trial in plan.trials()}
         done = {i: r for i, r in read_records(self.records).items() if i in wanted and r.state == "done"}
-        if done and not resume:
-            raise UsageError(f"{self.folder} holds {len(done)} finished trials of this plan; add --resume to keep them and run the rest")
-        write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
+        if not resume:
+            raise UsageError(f"{self.folder} holds this run with {len(done)} trials finished; add --resume to keep them and run the rest")
         return done
+
+    def keep(self, plan: Plan) -> None:
+        """Makes this the folder of the plan."""
+        write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
 
     @contextmanager
     def lock(self) -> Generator[None]:

@@ -1,5 +1,8 @@
 """Runs a plan: what is missing, and nothing else."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Literal
 
@@ -7,13 +10,16 @@ import torch
 
 from msaf_bench.data import open_split
 from msaf_bench.errors import HostError, UsageError
-from msaf_bench.records import Record
+from msaf_bench.records import Record, read_record
+from msaf_bench.spec import Conditions, System, Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.plan import Plan
-from msaf_bench.sweep.trial import Setting, prepare
+from msaf_bench.sweep.plan import Plan, pretraining_of
+from msaf_bench.sweep.trial import Setting
+from msaf_bench.train.checkpoint import newest_checkpoint
 
 Executor = Literal["ray", "local"]
+Execute = Callable[[Sequence[Trial], Setting, Events], None]
 
 
 def default_executor() -> Executor:
@@ -30,6 +36,23 @@ def check_device(device: str) -> None:
         raise UsageError(f"no device {device!r} here; there is {', '.join(there)}") from error
 
 
+def pretrained(system: System, conditions: Conditions, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
+    """The setting that starts from the pre-training that the conditions ask for, which is run unless it is there.
+
+    Raises `HostError` if it failed.
+    """
+    trial = pretraining_of(system, conditions)
+    if trial is None:
+        return setting
+    path = setting.workspace.records / f"{trial.id}.json"
+    if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
+        execute([trial], setting, events)
+    record = read_record(path)
+    if record.state != "done":
+        raise HostError(f"the pre-training failed: {record.reason}")
+    return replace(setting, start=trial)
+
+
 def run_sweep(
     plan: Plan,
     setting: Setting,
@@ -40,26 +63,39 @@ def run_sweep(
     address: str | None = None,
     workers: int | None = None,
     gpus: float = 0.0,
-) -> dict[str, Record]:
-    """Runs the trials of the plan that have no finished record, failed ones again; gives the records that were there before.
+) -> None:
+    """Runs the trials of the plan that have no finished record, failed ones again.
 
     The data are opened and the device is tried before anything else, so that what would stop every trial stops the sweep at once.
     """
     with setting.workspace.lock():
-        done = setting.workspace.adopt(plan, resume=resume)
+        done = setting.workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]
         if not missing:
-            return done
-        check_device(setting.device)
+            return
+        if address is None:
+            check_device(setting.device)
         for split in ("train", "score"):
             open_split(plan.conditions, split, setting.root)
-        setting = prepare(missing[0].system, plan.conditions, setting, events.step, events.note)
-        if on == "local":
-            local.run(missing, setting, events)
-            return done
-        try:
-            from msaf_bench.sweep import on_ray
-        except ImportError as error:
-            raise HostError(f"Ray cannot be imported ({error}); install msaf-bench's own requirements or use --on local") from error
-        on_ray.run(missing, setting, events, on_ray.Cluster(address, workers, gpus))
-        return done
+        _say_drift(done, setting, events)
+        setting.workspace.keep(plan)
+        execute = local.run if on == "local" else _on_ray(address, workers, gpus)
+        # The driver of a cluster may have no accelerator of its own.
+        setting = pretrained(missing[0].system, plan.conditions, setting, events, execute if address else local.run)
+        execute(missing, setting, events)
+
+
+def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:
+    try:
+        from msaf_bench.sweep import on_ray
+    except ImportError as error:
+        raise HostError(f"Ray cannot be imported ({error}); install msaf-bench's own requirements or use --on local") from error
+    return partial(on_ray.run, cluster=on_ray.Cluster(address, workers, gpus))
+
+
+def _say_drift(done: Mapping[str, Record], setting: Setting, events: Events) -> None:
+    here = setting.host()
+    others = {(r.host.msaf_bench, r.host.commit) for r in done.values()} - {(here.msaf_bench, here.commit)}
+    if others:
+        made = ", ".join(f"{version} {commit}".strip() for version, commit in sorted(others))
+        events.note(f"finished trials here were made by other code ({made}); this is {here.msaf_bench} {here.commit}")

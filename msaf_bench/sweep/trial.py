@@ -5,8 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
 from msaf_bench.data.samples import sample_indices
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
-from msaf_bench.records import Host, Matrices, Record, read_records, write_record
-from msaf_bench.spec import Conditions, System, Trial
-from msaf_bench.sweep.plan import Workspace, pretraining_of
-from msaf_bench.train.checkpoint import Checkpoint, backbone_weights, newest_checkpoint
+from msaf_bench.records import Host, Matrices, Record, write_record
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.plan import Workspace
+from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint
 from msaf_bench.train.loop import train
 
 
@@ -57,7 +56,6 @@ def run_trial(
     setting: Setting,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
-    folder: Path | None = None,
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
 
@@ -74,7 +72,7 @@ def run_trial(
     except Exception as error:  # noqa: BLE001  (a sweep must outlive any fault of one trial)
         place = traceback.extract_tb(error.__traceback__)[-1]
         record = Record(state="failed", reason=f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", **common)
-    write_record(folder or setting.workspace.records, record)
+    write_record(setting.workspace.records, record)
     return record
 
 
@@ -131,34 +129,11 @@ def _load_start(net: Any, setting: Setting) -> str:
     """Loads the common backbone; gives its identity for the record."""
     if setting.start is None:
         return "random"
-    checkpoint = _start_checkpoint(setting.start, setting)
-    net.backbone.load_state_dict(backbone_weights(checkpoint))
-    return f"pre-training {setting.start.id}, sha256 {checkpoint.sidecar.sha256[:12]}"
-
-
-def _start_checkpoint(start: Trial, setting: Setting) -> Checkpoint:
-    found, damaged = newest_checkpoint(setting.workspace.checkpoints(start))
+    folder = setting.workspace.checkpoints(setting.start)
+    found, damaged = newest_checkpoint(folder)
     if found is None:
-        detail = damaged[0] if damaged else "it is not there"
-        raise HostError(f"the pre-trained backbone in {setting.workspace.checkpoints(start)}: {detail}; every worker must see this folder")
-    return found
-
-
-def prepare(
-    system: System, conditions: Conditions, setting: Setting, on_step: Callable[[Trial, int, float], None], on_note: Callable[[str], None]
-) -> Setting:
-    """Runs the pre-training that the conditions ask for unless it is there; gives the setting that starts from it.
-
-    Raises `HostError` if it failed.
-    """
-    trial = pretraining_of(system, conditions)
-    if trial is None:
-        return setting
-    folder = setting.workspace.pretraining
-    record = read_records(folder).get(trial.id)
-    there = newest_checkpoint(setting.workspace.checkpoints(trial))[0]
-    if record is None or record.state != "done" or there is None:
-        record = run_trial(trial, setting, partial(on_step, trial), on_note, folder)
-    if record.state != "done":
-        raise HostError(f"the pre-training failed: {record.reason}")
-    return replace(setting, start=trial)
+        raise HostError(
+            f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"
+        )
+    net.backbone.load_state_dict(backbone_weights(found))
+    return f"pre-training {setting.start.id}, sha256 {found.sidecar.sha256[:12]}"

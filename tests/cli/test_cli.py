@@ -126,7 +126,7 @@ def test_bad_data_are_named_before_anything_runs(damage, part, capsys, tmp_path)
     _, err = said(capsys)
     assert err.strip().count("\n") == 0
     assert part in err
-    assert not (tmp_path / "run" / "records").exists()
+    assert not (tmp_path / "run" / "plan.json").exists()
 
 
 def test_half_of_camvid_is_not_camvid(capsys, tmp_path):

@@ -46,7 +46,9 @@ def sweep(folder, the_plan=None, **options):
 
 
 def scores(folder):
-    return {i: (miou(r.confusion.unpack().sum(0)), r.loss) for i, r in read_records(folder / "records").items() if r.state == "done"}
+    """Of the trials, without the pre-training they start from."""
+    found = read_records(folder / "records").items()
+    return {i: (miou(r.confusion.unpack().sum(0)), r.loss) for i, r in found if r.state == "done" and r.start != "random"}
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +68,24 @@ def test_a_plan_has_every_row_and_seed_and_the_reference():
 def test_records_checkpoints_and_predictions_are_left(tmp_path, undisturbed):
     heard = sweep(tmp_path)
     assert scores(tmp_path) == undisturbed
-    assert len(heard.records) == 6
+    assert len(heard.records) == 7
     assert {i for i, _ in heard.steps} >= set(undisturbed)
     workspace = Workspace(tmp_path)
     for trial in plan().trials():
         assert workspace.predictions(trial).exists()
         assert list(workspace.checkpoints(trial).glob("step-0000004.safetensors"))
-    starts = {r.start for r in read_records(tmp_path / "records").values()}
+    records = read_records(tmp_path / "records")
+    first = pretraining_of(plan().trials()[0].system, CONDITIONS)
+    assert records[first.id].start == "random"
+    assert records[first.id].loss[-1][0] == 3
+    starts = {r.start for i, r in records.items() if i != first.id}
     assert len(starts) == 1
-    assert pretraining_of(plan().trials()[0].system, CONDITIONS).id in starts.pop()
-    assert len(read_records(tmp_path / "pretraining")) == 1
+    assert first.id in starts.pop()
 
 
 def test_resume_runs_what_is_missing_and_nothing_else(tmp_path, undisturbed):
     sweep(tmp_path)
-    gone = sorted((tmp_path / "records").glob("*.json"))[2]
+    gone = tmp_path / "records" / f"{plan().trials()[2].id}.json"
     gone.unlink()
     with pytest.raises(UsageError, match="--resume"):
         sweep(tmp_path)
@@ -115,7 +120,7 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(tmp_path, monkeypatch)
     monkeypatch.setattr(trial_module, "train", failing)
     heard = sweep(tmp_path)
     failed = [r for r in heard.records if r.state == "failed"]
-    assert len(heard.records) == 6
+    assert len(heard.records) == 7
     assert len(failed) == 2
     assert "out of luck" in failed[0].reason
     monkeypatch.undo()
@@ -164,11 +169,11 @@ def wait_for(condition, process, seconds=120):
 @pytest.mark.parametrize("executor", ["local", "ray"])
 def test_a_killed_driver_and_resume_end_as_an_undisturbed_run(tmp_path, undisturbed, executor):
     process = start(tmp_path, "--on", executor)
-    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 2, process)
+    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 3, process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     finished = {p: p.stat().st_mtime_ns for p in (tmp_path / "records").glob("*.json")}
-    assert 2 <= len(finished) < 6
+    assert 3 <= len(finished) < 7
     again = start(tmp_path, "--on", executor, "--resume")
     text = again.communicate(timeout=200)[0]
     assert again.returncode == 0, text
@@ -207,7 +212,7 @@ def test_a_worker_that_dies_is_tried_again(tmp_path, undisturbed):
 @pytest.mark.parametrize("executor", ["local", "ray"])
 def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, code, executor):
     process = start(tmp_path, "--on", executor)
-    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 1, process)
+    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 2, process)
     os.kill(process.pid, number)
     text = process.communicate(timeout=60)[0]
     assert process.returncode == code, text
