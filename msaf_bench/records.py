@@ -1,4 +1,4 @@
-"""What was measured: hosts, records and measurements, and how they reach the disk. No torch here.
+"""What was measured: hosts and records, and how they reach the disk. No torch here.
 
 A record is the JSON of one trial. It is replaced atomically, so a killed process leaves the old one or the new one, never a piece.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import HostError
-from msaf_bench.spec import Conditions, Spec, Trial
+from msaf_bench.spec import Spec, Trial
 
 FORMAT = 1  #: of a record; a reader refuses any other
 
@@ -87,19 +87,6 @@ class Record(Spec):
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
     peak_mib: float = 0.0  #: highest resident memory of the process so far
     plugins: tuple[str, ...] = ()
-
-
-class Measurement(Spec):
-    """A value over seeds with its spread, conditions and host. It cannot be made without the last two."""
-
-    name: str
-    value: float
-    spread: float | None  #: standard deviation over seeds; None for a single seed
-    seeds: int
-    unit: str
-    higher_is_better: bool
-    conditions: Conditions
-    hosts: tuple[Host, ...]
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -105,6 +105,7 @@ class Summary:
     hosts: tuple[Host, ...]
     seeds: tuple[int, ...]
     data: tuple[str, ...]  #: fingerprints of the data that the records read
+    starts: tuple[str, ...]  #: the weights that the backbones started from
     class_names: tuple[str, ...]
     notes: tuple[str, ...]  #: what a reader must know before comparing rows
 

@@ -49,6 +49,7 @@ def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Tria
         hosts=hosts_of([record for row in runs.values() for run in row if (record := records.get(run.trial))]),
         seeds=tuple(sorted({trial.seed for trial in trials})),
         data=tuple(dict.fromkeys(record.data for record in kept)),
+        starts=tuple(dict.fromkeys(record.start for record in kept)),
         class_names=class_names,
         notes=_notes(kept),
     )
@@ -195,5 +196,6 @@ def _notes(records: Sequence[Record]) -> tuple[str, ...]:
         "data of different content": len({record.data for record in records}),
         "different machines or versions": len(hosts_of(records)),
         "networks with different plug-ins": len({record.plugins for record in records}),
+        "backbones with different starting weights": len({record.start for record in records}),
     }
     return tuple(f"The records come from {what}: rows may differ in more than their parts." for what, count in kinds.items() if count > 1)
