@@ -123,6 +123,8 @@ def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: 
     every = [point for name in NAMES for point in quantity.points(documents, name)]
     axes.set(xscale="log", yscale="log", xlim=_decades([n for n, _ in every]), ylim=_decades([cost for _, cost in every]))
     axes.set(xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_power_of_ten)
     axes.grid(True)
     axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="upper left")
 
@@ -131,6 +133,11 @@ def _decades(values: Sequence[float]) -> tuple[float, float]:
     # Whole decades: a shorter axis would get labels between them, which run into each other.
     low = floor(log10(min(values)))
     return 10.0**low, 10.0 ** max(ceil(log10(max(values))), low + 1)
+
+
+def _power_of_ten(value: float, position: float | None) -> str:
+    # In plain signs: the style keeps $ in a label from being read as mathematics.
+    return "10" + str(round(log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _caption(documents: Sequence[Document]) -> str:

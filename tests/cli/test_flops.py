@@ -150,6 +150,9 @@ def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     again = Path("reports/flops/cost.svg").read_bytes()
     text = run("--n", "64x64,97x97,128x256").stdout
     assert Path("reports/flops/cost.svg").read_bytes() == again
+    drawn = again.decode()  # text is drawn as outlines, with the words in a comment
+    assert "10¹²" in drawn
+    assert "mathdefault" not in drawn
     assert "wrote reports/flops/cost.png" in text
     assert max(map(len, text.splitlines())) <= 80
 
