@@ -1,7 +1,7 @@
 """What makes single frames of a procedural street hard: knobs that change the images and nothing else.
 
 Each knob has its own generator and draws in frame order, so no knob moves the dice of another and a longer video begins as a
-shorter one does. Arithmetic is in 8 bits, which gives the same bytes on every machine.
+shorter one does. Arithmetic is in 8 bits.
 """
 
 from collections.abc import Callable
