@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from msaf_bench.report.canvas import BLUE, GREY, INK, LOOK, MUTED, PALE, PAPER, STYLE, Chart, blank, sign
 from msaf_bench.report.cells import number, span
@@ -178,12 +179,19 @@ def losses(summary: Summary) -> Chart | None:
             panel.set_xlabel("step", fontsize=10)
             panel.tick_params(labelbottom=True)
     figure.supylabel("training loss", fontsize=10.5)
-    figure.suptitle("Training loss by step, mean over seeds; the other rows in grey", x=0.008, ha="left", fontsize=11.5)
+    figure.suptitle(
+        "Training loss by step, summed over the masks a row supervises, mean over seeds; the other rows in grey",
+        x=0.008,
+        ha="left",
+        fontsize=11.5,
+    )
     sign(figure, summary)
     lines = tuple(
         (row.label, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
     )
-    text = "One small panel a row with its mean training loss over steps, on shared axes."
+    text = (
+        "One small panel a row with its mean training loss over steps, on shared axes. A row that supervises more masks sums more losses."
+    )
     return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
 
 
@@ -198,3 +206,6 @@ def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary]) -> None:
         axes.grid(lw=0.5)
         if values and max(values) > 10 * min(values):
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
