@@ -53,8 +53,8 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
     resolved: dict[str, System] = {}
     shrink: Options = conditions.shrink_options if conditions else ()
     for label, row in table.rows:
-        base = read_system(row.system or table.base)
         try:
+            base = read_system(row.system or table.base)
             system = base.swap(row.swap, row.options)
             resolved[label] = system.swap(conditions.shrink if conditions else (), shrink)
         except UsageError as error:
@@ -100,13 +100,16 @@ def _parse(kind: type[S], place: str, content: dict[str, Any]) -> S:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{place}: {_first_fault(kind, error)}") from error
+        raise UsageError(f"{place}: {_first_fault(kind, error, content)}") from error
 
 
-def _first_fault(kind: type[Spec], error: ValidationError) -> str:
+def _first_fault(kind: type[Spec], error: ValidationError, content: dict[str, Any]) -> str:
     """Pydantic's first complaint as one line: where, what, and for an unknown key the nearest known one."""
     fault = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in fault["loc"] if not isinstance(part, int))
+    path = list(fault["loc"])
+    if path[:1] == ["rows"] and len(path) > 1 and isinstance(path[1], int):
+        path[1] = repr(list(content["rows"])[path[1]])
+    where = ".".join(str(part) for part in path if not isinstance(part, int))
     if fault["type"] == "extra_forbidden":
         key = str(fault["loc"][-1])
         known = kind.model_fields if len(fault["loc"]) == 1 else _fields_near(kind, key)
@@ -114,7 +117,9 @@ def _first_fault(kind: type[Spec], error: ValidationError) -> str:
             one_of("key", key, known)
         except UsageError as hint:
             return f"{where}: {hint}"
-    return f"{where}: {fault['msg'].removeprefix('Value error, ')}" if where else fault["msg"].removeprefix("Value error, ")
+    said = fault["msg"].removeprefix("Value error, ")
+    given = f", not {fault['input']!r}" if where and len(repr(fault["input"])) < 40 else ""
+    return f"{where}: {said}{given}" if where else said
 
 
 def _fields_near(kind: type[Spec], key: str) -> set[str]:

@@ -105,7 +105,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder with --reports") from error
+        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
 
 
 def write_record(folder: Path, record: Record) -> Path:

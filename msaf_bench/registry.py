@@ -9,6 +9,7 @@ parameters are the options that a spec may set. Both are read from the signature
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -87,12 +88,12 @@ class Registry:
 
         Both call `register(registry)`. A plug-in that fails is an error: a table with a silently missing row would be a lie.
         """
-        for point in entry_points(group="msaf_bench.components"):
-            point.load()(self)
-        for name in modules:
+        installed = {point.name: point.load for point in entry_points(group="msaf_bench.components")}
+        named = {name: partial(_register_of, name) for name in modules}
+        for name, load in (installed | named).items():
             try:
-                import_module(name).register(self)
-            except (ImportError, AttributeError) as error:
+                load()(self)
+            except Exception as error:
                 raise UsageError(f"plug-in {name!r}: {error}; it must be importable and have register(registry)") from error
         return self
 
@@ -115,6 +116,10 @@ class Registry:
         align, motion = chosen.get("align"), chosen.get("motion")
         if align and motion and align.use != "none" and "align" not in inspect.signature(self.motion[motion.use]).parameters:
             raise UsageError(f'align {align.use!r} has no effect with motion {motion.use!r}; write align = "none"')
+
+
+def _register_of(module: str) -> Callable[["Registry"], None]:
+    return import_module(module).register
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:

@@ -12,9 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from msaf_bench.errors import one_of
 
+Side = Annotated[int, Field(gt=0)]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
 
+METRICS = ("miou",)  #: what a table may measure
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
 
@@ -153,6 +155,8 @@ class Table(Spec):
         labels = dict(self.rows)
         for label in (self.reference, *(end for o in self.orderings for end in (o.better, o.worse))):
             one_of("row", label, labels)
+        for metric in (*self.metrics, *(name for row in labels.values() for name, _ in row.paper)):
+            one_of("metric", metric, METRICS)
         return self
 
     def claims(self) -> tuple[Claim, ...]:
@@ -169,17 +173,17 @@ class Conditions(Spec):
 
     preset: str
     data: str
-    size: tuple[int, int]  #: H, W that every frame is brought to
-    crop: tuple[int, int] | None = None  #: H, W of the random crop in training; None: the whole size
+    size: tuple[Side, Side]  #: H, W that every frame is brought to
+    crop: tuple[Side, Side] | None = None  #: H, W of the random crop in training; None: the whole size
     frames: int = Field(3, ge=1)  #: T, the newest one is segmented
     train_spacing: int = Field(ge=0)  #: source frames between two frames of a training clip
     score_spacing: int = Field(ge=0)  #: the same in scoring
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
-    lr: float = Field(gt=0)
+    lr: float = Field(gt=0, allow_inf_nan=False)
     backbone_rate: float = Field(1.0, ge=0)  #: of the backbone's learning rate to the rest's
     warmup: int = Field(0, ge=0)  #: steps of linear warm-up
-    power: float = 0.9  #: of the poly decay
+    power: float = Field(0.9, ge=0, allow_inf_nan=False)  #: of the poly decay
     weight_decay: float = Field(0.01, ge=0)
     scale: tuple[float, float] = (1.0, 1.0)  #: range of the random resize
     flip: bool = True
@@ -192,6 +196,13 @@ class Conditions(Spec):
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
     watermark: str = ""  #: printed over every result that is not meant to be read as one
+
+    @model_validator(mode="after")
+    def _scale_in_order(self) -> Self:
+        low, high = self.scale
+        if not 0 < low <= high < float("inf"):
+            raise ValueError(f"scale: [{low:g}, {high:g}] is no range above 0; write [low, high]")
+        return self
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
@@ -41,7 +42,8 @@ class Terminated(SystemExit):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. An error is one line on stderr."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return int(app(arguments, standalone_mode=False) or 0)
@@ -53,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A reader such as `head` has gone; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        if "--debug" in arguments:
-            raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+        if "--debug" in given:
+            traceback.print_exc()
         return _explain(error)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, conditions_from, read_root
+from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, check_data, conditions_from, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 
@@ -36,23 +36,24 @@ def ablate(
     """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page."""
     conditions = conditions_from(preset, data, changes)
     read = read_table(table)
+    data_root = check_data(data, root)
     if on is not None:
         one_of("executor", on, ("ray", "local"))
-    if on == "local" and address:
-        raise UsageError("--address needs --on ray")
+    if on == "local" and (address or workers or gpus_per_trial):
+        raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
 
     from msaf_bench.architectures import builtin
     from msaf_bench.sweep.plan import Workspace, make_plan
     from msaf_bench.sweep.run import default_executor, run_sweep
     from msaf_bench.sweep.trial import Setting
 
-    plan = make_plan(read, conditions, rows or (), seeds, plugins or ())
+    plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins))
     registry = builtin().extend(plan.plugins)
     for system in plan.systems().values():
         registry.check(system)
-    folder = (reports or Path("reports") / f"{read.name}-{data}-{preset}").resolve()
+    folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
-    setting = Setting(Workspace(folder), read_root(root), device, threads, plan.plugins)
+    setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
@@ -62,7 +63,8 @@ def ablate(
 
     from msaf_bench.report.run import render_run
 
-    summary, paths = render_run(setting.workspace, plan, setting.root if pictures else None, pictures=pictures)
+    kept = setting.workspace.plan()  # with rows and seeds of earlier calls
+    summary, paths = render_run(setting.workspace, kept, setting.root if pictures else None, pictures=pictures)
     print_result(summary, paths, as_json)
     if failed:
         raise typer.Exit(1)
@@ -94,7 +96,8 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
         return
     for label, row in found["rows"].items():
         typer.echo(f"{label:<30}{row['params']:>12,} parameters  {1000 * row['step_seconds']:>8.0f} ms a step")
-    typer.echo(f"{found['trials']} trials: {len(plan.rows)} rows, {plan.seeds} seeds, {found['steps']} steps each, into {found['folder']}")
+    trials = f"{found['trials']} trials ({found['finished']} finished)"
+    typer.echo(f"{trials}: {len(plan.rows)} rows, {plan.seeds} seeds, {found['steps']} steps each, into {found['folder']}")
     typer.echo(
         f"about {found['minutes']:.0f} min of training on {executor}, {found['workers']} at a time (a step of each row was timed here)"
     )

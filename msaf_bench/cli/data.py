@@ -7,23 +7,25 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.cli.inspect import Json
-from msaf_bench.cli.settings import Changes, Data, Preset, Root, conditions_from, read_root
+from msaf_bench.cli.settings import Changes, Data, Preset, Root, check_data, conditions_from
 
 data_app = typer.Typer(no_args_is_help=True, help="Check a data set, or write street videos to disk.")
 
 
 @data_app.command("check")
-def check_data(data: Data = "street", root: Root = None, preset: Preset = "quick", changes: Changes = None, as_json: Json = False) -> None:
+def check_splits(
+    data: Data = "street", root: Root = None, preset: Preset = "quick", changes: Changes = None, as_json: Json = False
+) -> None:
     """Open both splits, which checks every file, and say what is in them."""
     import numpy as np
 
     from msaf_bench.data import open_split
     from msaf_bench.spec import VOID
 
-    conditions = conditions_from(preset, data, changes)
+    conditions, data_root = conditions_from(preset, data, changes), check_data(data, root)
     found: dict[str, Any] = {}
     for split in ("train", "score"):
-        clips = open_split(conditions, split, read_root(root))
+        clips = open_split(conditions, split, data_root)
         counts = sum(np.bincount(clips[i].label.ravel(), minlength=VOID + 1) for i in range(len(clips)))
         share = np.asarray(counts) / np.sum(counts)
         found[split] = {

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import one_of
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="Importable module with register(registry); may be repeated.")]
@@ -55,19 +55,17 @@ def check(
 ) -> None:
     """Whether tables, their systems and all presets resolve to known components and options, no two rows the same."""
     from msaf_bench.architectures import builtin
+    from msaf_bench.cli.settings import use_plugins
+    from msaf_bench.sweep.plan import make_plan
+    from msaf_bench.sweep.run import check_systems
 
-    registry = builtin().extend(plugins or ())
+    registry = builtin().extend(use_plugins(plugins))
     for name in list_systems():
         registry.check(read_system(name))
     for name in names or list_tables():
         table = read_table(name)
-        for preset in (None, *list_presets()):
-            conditions = read_conditions(preset, "street") if preset else None
-            for label, system in systems_of(table, conditions).items():
-                try:
-                    registry.check(system)
-                except UsageError as error:
-                    raise UsageError(f"{table.name}: row {label!r}: {error}") from error
+        for preset in list_presets():
+            check_systems(make_plan(table, read_conditions(preset, "street"), plugins=plugins or ()))
         typer.echo(f"{table.name}: {len(table.rows)} rows, {len(table.claims())} printed numbers, ok")
 
 

@@ -12,6 +12,7 @@ from msaf_bench.records import Record
 from msaf_bench.spec import Trial
 
 PLAIN_S = 15  #: seconds between two plain lines
+FIRST_S = 2  #: seconds before the time left is guessed
 
 
 class SweepProgress:
@@ -79,7 +80,7 @@ class SweepProgress:
 
     def _left(self) -> str:
         share = sum(self.steps.values()) / self.total if self.total else 1.0
-        if not share or share >= 1:
+        if not share or share >= 1 or time.monotonic() - self.begin < FIRST_S:
             return ""
         seconds = (time.monotonic() - self.begin) * (1 - share) / share
         return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"

@@ -1,5 +1,7 @@
 """Options that several commands share, and what they become."""
 
+import os
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +24,24 @@ Changes = Annotated[
 ]
 
 
+FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
+
+
+def check_data(data: str, root: Path | None) -> Path | None:
+    """The root of a data set that needs one. Raises `UsageError` without one, `DataError` where it is not there."""
+    if data != "street" and root is None:
+        raise UsageError(f"{data} needs --root DIR, the data set's own folder")
+    return read_root(root)
+
+
+def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
+    """The plug-ins' names; they may lie in the current folder, here and in every worker that is started."""
+    if names:
+        sys.path.insert(0, str(Path.cwd()))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
+    return tuple(names or ())
+
+
 def read_root(root: Path | None) -> Path | None:
     """The folder as an absolute path, since workers run elsewhere. Raises `DataError` where it is not there."""
     if root is not None and not root.is_dir():
@@ -38,11 +58,18 @@ def conditions_from(preset: str, data: str, changes: Iterable[str] | None) -> Co
         if not equals:
             raise UsageError(f"--set {text}: write key=value, e.g. --set steps=500")
         name, _, option = key.strip().partition(".")
+        if name in FIXED:
+            raise UsageError(f"--set {text}: {name} cannot be changed; {FIXED[name]}")
+        if option and name not in ("data_options", "shrink", "shrink_options"):
+            raise UsageError(f"--set {text}: {name} has no options; write {name}=value")
         if option:
-            changed.setdefault(name, dict(getattr(base, name, ())))[option] = _value(value)
+            changed.setdefault(name, dict(getattr(base, name)))[option] = _value(value)
         else:
             changed[name] = _value(value)
-    return read_conditions(preset, data, changed) if changed else base
+    try:
+        return read_conditions(preset, data, changed) if changed else base
+    except UsageError as error:
+        raise UsageError(f"--set: {str(error).partition(': ')[2]}") from error
 
 
 def _value(text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, conditions_from, read_root
+from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, check_data, conditions_from, use_plugins
 
 CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
 
@@ -29,7 +29,7 @@ def train(
     from msaf_bench.catalog import read_system
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.spec import Trial
-    from msaf_bench.sweep.plan import Workspace
+    from msaf_bench.sweep.plan import Workspace, pretraining_of
     from msaf_bench.sweep.run import check_device, pretrained
     from msaf_bench.sweep.trial import Setting, run_trial
 
@@ -37,11 +37,11 @@ def train(
     read = read_system(system)
     shrunk = read.swap(conditions.shrink, conditions.shrink_options)
     trial = Trial(system=shrunk, conditions=conditions, seed=seed)
-    folder = (reports or Path("reports") / f"train-{read.name}-{data}-{preset}").resolve()
-    setting = Setting(Workspace(folder), read_root(root), device, threads, tuple(plugins or ()))
+    folder = (reports or Path("reports") / f"train-{read.name}-{data}-{Path(preset).stem}").resolve()
+    setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
-        setting = pretrained(shrunk, conditions, setting, progress)
+        setting = pretrained(pretraining_of(shrunk, conditions), setting, progress)
         record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
         progress.finished(record)
     if record.confusion is None:
@@ -72,8 +72,8 @@ def evaluate(
     conditions = conditions_from(preset, data, changes)
     check_device(device)
     torch.set_num_threads(threads)
-    net, classes = _load(checkpoint, plugins or [], device)
-    clips = open_split(conditions, "score", read_root(root))
+    net, classes = _load(checkpoint, use_plugins(plugins), device)
+    clips = open_split(conditions, "score", check_data(data, root))
     if len(clips.classes) != classes:
         raise DataError(f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on data of its own classes")
     about = {"checkpoint": str(checkpoint), "data": data, "split": "score", "spacing": conditions.score_spacing, "repeated": clips.repeated}
@@ -100,7 +100,7 @@ def predict(
 
     check_device(device)
     torch.set_num_threads(threads)
-    net, _ = _load(checkpoint, plugins or [], device)
+    net, _ = _load(checkpoint, use_plugins(plugins), device)
     stream, paths = net.stream(), list_frames(frames)
     with torch.inference_mode(), typer.progressbar(paths, file=typer.get_text_stream("stderr"), label="frames") as bar:
         for path in bar:
@@ -121,7 +121,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _load(path: Path, plugins: list[str], device: str) -> tuple[Any, int]:
+def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
     from msaf_bench.architectures import build
     from msaf_bench.train.checkpoint import read_checkpoint, restore
 

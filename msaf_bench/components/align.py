@@ -15,14 +15,16 @@ def deformable_conv2d(x: Tensor, offset: Tensor, weight: Tensor) -> Tensor:
     """
     b, c, h, w = x.shape
     k = weight.shape[-1]
-    reach = torch.arange(k, device=x.device, dtype=x.dtype) - (k - 1) / 2
-    dy, dx = offset.view(b, k * k, 2, h, w).unbind(2)
-    row = torch.arange(h, device=x.device, dtype=x.dtype).view(h, 1) + reach.repeat_interleave(k).view(-1, 1, 1) + dy
-    column = torch.arange(w, device=x.device, dtype=x.dtype) + reach.repeat(k).view(-1, 1, 1) + dx
+    # Half precision cannot tell neighbouring pixels of a large map apart: places are float32 at least, also under autocast.
+    wide = torch.promote_types(x.dtype, torch.float32)
+    reach = torch.arange(k, device=x.device, dtype=wide) - (k - 1) / 2
+    dy, dx = offset.to(wide).view(b, k * k, 2, h, w).unbind(2)
+    row = torch.arange(h, device=x.device, dtype=wide).view(h, 1) + reach.repeat_interleave(k).view(-1, 1, 1) + dy
+    column = torch.arange(w, device=x.device, dtype=wide) + reach.repeat(k).view(-1, 1, 1) + dx
     # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)  # B, K², h, w, 2
-    taps = functional.grid_sample(x, grid.view(b, k * k * h, w, 2), align_corners=False)
-    taps = taps.view(b, c * k * k, h * w)
+    taps = functional.grid_sample(x.to(wide), grid.view(b, k * k * h, w, 2), align_corners=False)
+    taps = taps.to(x.dtype).view(b, c * k * k, h * w)
     return (weight.reshape(weight.shape[0], -1) @ taps).view(b, -1, h, w)
 
 

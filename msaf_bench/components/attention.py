@@ -60,11 +60,12 @@ def sine_position(x: Tensor) -> Tensor:
     width, h, w = x.shape[-3:]
     if width % 4:
         raise UsageError(f"position = 'sine' needs a width divisible by 4, not {width}")
-    rate = 10_000.0 ** (-torch.arange(width // 4, device=x.device, dtype=x.dtype) * 4 / width)
-    row = torch.arange(h, device=x.device, dtype=x.dtype)[None, :, None] * rate[:, None, None]
-    column = torch.arange(w, device=x.device, dtype=x.dtype)[None, None, :] * rate[:, None, None]
+    wide = torch.promote_types(x.dtype, torch.float32)
+    rate = 10_000.0 ** (-torch.arange(width // 4, device=x.device, dtype=wide) * 4 / width)
+    row = torch.arange(h, device=x.device, dtype=wide)[None, :, None] * rate[:, None, None]
+    column = torch.arange(w, device=x.device, dtype=wide)[None, None, :] * rate[:, None, None]
     waves = [f(angle).expand(-1, h, w) for angle in (row, column) for f in (torch.sin, torch.cos)]
-    return x + torch.cat(waves)
+    return x + torch.cat(waves).to(x.dtype)
 
 
 POSITIONS = {"none": no_position, "sine": sine_position}

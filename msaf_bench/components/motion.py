@@ -40,8 +40,8 @@ class VanillaTransformer(nn.Module):
 class DecoupledTransformer(nn.Module):
     """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
 
-    PST attends in space, each frame with a block of its own on a map smaller by its `pyramid` rate along each axis (Eq. 2). ATT
-    aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
+    PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller by its `pyramid` rate along each
+    axis (Eq. 2). ATT aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class DecoupledTransformer(nn.Module):
         *,
         pyramid: tuple[int, ...] = (4, 2, 1),
         pool: str = "average",
+        share: bool = False,
         position: str = "none",
     ) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class DecoupledTransformer(nn.Module):
         self.pyramid = pyramid
         self.pool = POOLS[one_of("pool", pool, POOLS)]
         self.position = position_code(position)
-        self.spatial = nn.ModuleList(block() for _ in range(frames))
+        self.spatial = nn.ModuleList([block()] * frames if share else [block() for _ in range(frames)])
         self.align = nn.ModuleList(align() for _ in range(frames - 1))
         self.temporal = block()
 

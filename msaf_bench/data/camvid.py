@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip
+from msaf_bench.data.frames import resized
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.spec import VOID, Conditions, content_hash
 
@@ -147,7 +148,7 @@ def _read(frames: tuple[_Frame, ...], size: tuple[int, int], resize_labels: bool
             raise DataError(f"{frame.label}: a label of {lh}x{lw} for an image of {h}x{w}; copy the data set again")
         if label.max() > _VOID_ID:
             raise DataError(f"{frame.label}: label {label.max()}; expected 0 to {_VOID_ID} (11 classes and void), not raw ids or colours")
-        images[i] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        images[i] = resized(image, size)
         label = table[label]
         if resize_labels:
             label = np.asarray(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)

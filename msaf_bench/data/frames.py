@@ -30,7 +30,8 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 
 
 def resized(picture: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The picture at `size` (H, W), averaged where it shrinks."""
+    """The picture at `size` (H, W): averaged where it shrinks, bilinear where it grows."""
     if picture.shape[:2] == tuple(size):
         return picture
-    return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    how = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=how), np.uint8)

@@ -75,7 +75,9 @@ def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple
     for i, seed in enumerate(seeds):
         images[i], labels[i], *_ = make_video(seed, frames, size, **dict(knobs))
     images.flags.writeable = labels.flags.writeable = False
-    return _Videos(images, labels, hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()[:12])
+    digest = hashlib.sha256(images.data)
+    digest.update(labels.data)
+    return _Videos(images, labels, digest.hexdigest()[:12])
 
 
 class Street:

@@ -26,6 +26,10 @@ def compare(old: Summary, new: Summary) -> list[Change]:
         before, after = old.conditions.model_dump(), new.conditions.model_dump()
         differs = ", ".join(f"{key} {before[key]} and {after[key]}" for key in after if before[key] != after[key])
         raise UsageError(f"the two runs cannot be compared: {differs}")
+    if old.data != new.data:
+        raise UsageError(
+            f"the two runs cannot be compared: they read data of other content ({', '.join(old.data)} and {', '.join(new.data)})"
+        )
     rows = {row.label: row for row in new.rows}
     earlier = {row.label: row for row in old.rows}
     return [_change(label, earlier.get(label), rows.get(label)) for label in dict.fromkeys((*earlier, *rows))]

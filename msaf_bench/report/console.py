@@ -39,14 +39,14 @@ def print_summary(summary: Summary) -> None:
     """The table, then the verdicts, on stdout."""
     console = Console(highlight=False)
     table = Table(title=made_how(summary), title_justify="left", title_style="", box=None, pad_edge=False)
-    ticks = [column for column, _ in summary.table.ticks]
+    ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []  # narrow: the intervals matter more
     for head in ("Row", *ticks, "printed", "mIoU", "95 % interval", "diff.", "95 % interval"):
         table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
     for row in summary.rows:
         gap = row.difference.interval if row.difference else None
         own = row.interval
         measured = (number(own and own.mean), span(own)) if own else (row.state, "")
-        marks = ["x" if tick else "" for tick in row.ticks]
+        marks = ["x" if tick else "" for tick in row.ticks[: len(ticks)]]
         table.add_row(row.label, *marks, number(row.published, 1), *measured, number(gap and gap.mean, signed=True), span(gap, signed=True))
     console.print(table, markup=False)
     console.print(

@@ -11,7 +11,7 @@ from msaf_bench.records import Host
 from msaf_bench.spec import Conditions, System, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval
 
-STARS_FROM = 6  #: seeds; below, the exact p over Table 3 cannot fall under 0.05 and a star would mean nothing
+STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class RowSummary:
     runs: tuple[Run, ...]
     interval: Interval | None  #: of the mIoU over seeds
     per_class: tuple[float, ...]  #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
+    per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
     params: int | None
     loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
     difference: Difference | None  #: this row - reference row; None for the reference itself

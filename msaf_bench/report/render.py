@@ -31,4 +31,8 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
     }
     for path, content in files.items():
         write_atomic(folder / path, content)
+    for kind in ("svg", "png"):  # a figure that is no longer made, such as pictures that were turned off
+        for old in (folder / "figures").glob(f"{name}_*.{kind}"):
+            if f"figures/{old.name}" not in files:
+                old.unlink()
     return [folder / path for path in files]

@@ -42,10 +42,14 @@ def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:
         return None
     clips: Any = open_split(plan.conditions, "score", root)
     shown = [clips[i] for i in sample_indices(clips)]
+    try:
+        predictions = {label: read_label_maps(path, len(shown)) for label, path in there.items()}
+    except (OSError, ValueError):
+        return None  # a picture that is cut is worth no table
     return Strip(
         frames=[clip.frames[-1] for clip in shown],
         truths=[clip.label for clip in shown],
-        predictions={label: read_label_maps(path, len(shown)) for label, path in there.items()},
+        predictions=predictions,
         colours=clips.colours,
         class_names=clips.classes,
         names=[clip.name for clip in shown],

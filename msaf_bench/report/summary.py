@@ -123,6 +123,7 @@ def _row(
 ) -> RowSummary:
     values = [run.miou for run in runs if run.miou is not None]
     interval = mean_interval(values) if values else None
+    per_class, per_class_sd = _per_class(records)
     clears = interval.low > control.miou if interval and interval.low is not None and control else None
     return RowSummary(
         label=label,
@@ -132,7 +133,8 @@ def _row(
         published=dict(row.paper).get("miou"),
         runs=runs,
         interval=interval,
-        per_class=_per_class(records),
+        per_class=per_class,
+        per_class_sd=per_class_sd,
         params=records[0].params if records else None,
         loss=_loss(records),
         difference=compared[0] if compared else None,
@@ -141,13 +143,17 @@ def _row(
     )
 
 
-def _per_class(records: Sequence[Record]) -> tuple[float, ...]:
+def _per_class(records: Sequence[Record]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """IoU of each class: its mean over the seeds that have one, and their standard deviation."""
     if not records:
-        return ()
-    iou = np.array([iou_per_class(_confusion(record)) for record in records])  # (S, K)
-    known = np.isfinite(iou)
-    with np.errstate(invalid="ignore"):
-        return tuple(float(v) for v in 100 * np.where(known, iou, 0).sum(0) / known.sum(0))
+        return (), ()
+    scores = 100 * np.array([iou_per_class(_confusion(record)) for record in records])  # (S, K)
+    known = np.isfinite(scores)
+    count = known.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, scores, 0).sum(0) / count
+        spread = np.sqrt((np.where(known, scores - mean, 0) ** 2).sum(0) / np.where(count > 1, count - 1, np.nan))
+    return tuple(mean.tolist()), tuple(spread.tolist())
 
 
 def _loss(records: Sequence[Record]) -> tuple[tuple[int, float], ...]:

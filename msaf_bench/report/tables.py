@@ -18,9 +18,11 @@ def to_csv(summary: Summary) -> str:
 
 
 def to_per_class_csv(summary: Summary) -> str:
-    """IoU in percent, mean over seeds: one line a row, one column a class; empty for a class that never occurs."""
-    known = [(row.label, *(row.per_class or [None] * len(summary.class_names)), summary.conditions.watermark) for row in summary.rows]
-    return _csv(("row", *summary.class_names, "watermark"), known)
+    """IoU in percent, one line a row: mean over seeds of each class, then its standard deviation; empty for a class that never occurs."""
+    names = summary.class_names
+    nothing = [None] * len(names)
+    lines = [(row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), summary.conditions.watermark) for row in summary.rows]
+    return _csv(("row", *names, *(f"{name}_sd" for name in names), "watermark"), lines)
 
 
 def to_markdown(summary: Summary) -> str:

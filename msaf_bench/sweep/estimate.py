@@ -8,16 +8,20 @@ import torch
 
 from msaf_bench.architectures import build
 from msaf_bench.stats.power import paired_power
-from msaf_bench.sweep.plan import Plan, pretraining_of
-from msaf_bench.sweep.run import Executor, check_device
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.run import Executor, check_device, check_systems
 from msaf_bench.sweep.trial import Setting
 
 BUDGET_S = 60  #: after which the rows not timed yet are taken to be as slow as the slowest
 
 
 def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | None) -> dict[str, Any]:
-    """Parameters and step time of each row, and the minutes of training for all. Random frames and labels: no data are read."""
+    """Parameters and step time of each row, and the minutes of training for what is not finished.
+
+    Random frames and labels: no data are read.
+    """
     check_device(setting.device)
+    check_systems(plan)
     torch.set_num_threads(setting.threads)
     begin = time.perf_counter()
     rows: dict[str, dict[str, float]] = {}
@@ -27,14 +31,18 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         seconds = max(row["step_seconds"] for row in rows.values()) if late and rows else _step_seconds(net, plan, setting)
         rows[label] = {"params": sum(p.numel() for p in net.parameters()), "step_seconds": seconds}
     at_once = (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
-    seconds = sum(row["step_seconds"] for row in rows.values()) * plan.conditions.steps * plan.seeds / at_once
-    before = pretraining_of(next(iter(plan.systems().values())), plan.conditions)
-    if before:
+    done = setting.workspace.finished(plan, resume=True)
+    labels = {system.key: label for label, system in plan.systems().items()}
+    missing = [labels[trial.system.key] for trial in plan.trials() if trial.id not in done]
+    seconds = sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
+    before = plan.pretraining()
+    if before and missing and not (setting.workspace.records / f"{before.id}.json").exists():
         net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
         seconds += before.conditions.steps * _step_seconds(net, plan, setting)
     return {
         "table": plan.table.name,
         "trials": len(plan.rows) * plan.seeds,
+        "finished": len(done),
         "steps": plan.conditions.steps,
         "executor": executor,
         "workers": at_once,

@@ -10,11 +10,12 @@ import signal
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
-from msaf_bench.records import Record, read_record, read_records, write_record
+from msaf_bench.records import Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.trial import Setting, run_trial
@@ -56,12 +57,12 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
     try:
         _check_resources(cluster, setting)
         with tempfile.TemporaryDirectory(prefix="msaf-bench-ray-") as storage:
-            _fit(trials, setting, events, cluster, storage)
+            finished = _fit(trials, setting, events, cluster, storage)
     finally:
-        ray.shutdown()
-    recorded = read_records(setting.workspace.records)
+        with suppress(OSError):  # a sweep that was stopped half-way may have lost its connection
+            ray.shutdown()
     for trial in trials:
-        if trial.id not in recorded:
+        if trial.id not in finished:
             lost = Record(
                 trial=trial,
                 state="failed",
@@ -86,7 +87,7 @@ def _join(cluster: Cluster, setting: Setting) -> None:
 def _init(cluster: Cluster, setting: Setting, options: dict[str, Any]) -> None:
     if cluster.address is None:
         cpus = cluster.workers * setting.threads if cluster.workers else None
-        ray.init(include_dashboard=False, num_cpus=cpus, **options)
+        ray.init(address="local", include_dashboard=False, num_cpus=cpus, **options)
         return
     host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
@@ -102,6 +103,10 @@ def _init(cluster: Cluster, setting: Setting, options: dict[str, Any]) -> None:
 
 def _check_resources(cluster: Cluster, setting: Setting) -> None:
     # Ray would let a trial that can never be placed wait for ever, without a word.
+    if setting.device.startswith("cuda") and not cluster.gpus:
+        raise UsageError(
+            f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides GPUs that a trial did not ask for"
+        )
     there = ray.cluster_resources()
     for name, wanted in (("CPU", setting.threads), ("GPU", cluster.gpus)):
         if wanted > there.get(name, 0):
@@ -110,7 +115,8 @@ def _check_resources(cluster: Cluster, setting: Setting) -> None:
             )
 
 
-def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: str) -> None:
+def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: str) -> set[str]:
+    """Gives the ids of the trials that left a record."""
     listener = _Listener(trials, setting, events)
     tuner = tune.Tuner(
         tune.with_resources(
@@ -129,6 +135,7 @@ def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clu
             raise
     if listener.fatal is not None:
         raise listener.fatal
+    return listener.finished
 
 
 def _work(config: dict[str, Any], trials: list[Trial], setting: Setting) -> None:
@@ -156,6 +163,7 @@ class _Listener(tune.Callback):
     def __init__(self, trials: Sequence[Trial], setting: Setting, events: Events) -> None:
         self.trials, self.setting, self.events = trials, setting, events
         self.fatal: BenchError | None = None
+        self.finished: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         # Ray pickles callbacks into its own record of the run, which nobody reads; a progress display cannot be pickled.
@@ -169,6 +177,7 @@ class _Listener(tune.Callback):
         if "note" in result:
             self.events.note(result["note"])
         elif "state" in result:
+            self.finished.add(ours.id)
             self.events.finished(read_record(self.setting.workspace.records / f"{ours.id}.json"))
         else:
             self.events.step(ours, result["step"], result["loss"])

@@ -33,6 +33,19 @@ class Plan(Spec):
         systems = systems_of(self.table, self.conditions)
         return {label: systems[label] for label in self.rows}
 
+    def pretraining(self) -> Trial | None:
+        """The common pre-training, made from the reference row. Raises `UsageError` where a row has another backbone."""
+        systems = self.systems()
+        reference = systems[self.table.reference]
+        trial = pretraining_of(reference, self.conditions)
+        for label, system in systems.items():
+            if trial and system["backbone"] != reference["backbone"]:
+                raise UsageError(
+                    f"row {label!r} has another backbone than {self.table.reference!r}: there is no common pre-training;"
+                    " add --set pretrain_steps=0"
+                )
+        return trial
+
     def trials(self) -> list[Trial]:
         """All trials, seed by seed, so that a sweep that is cut short has compared every row."""
         systems = self.systems()
@@ -96,14 +109,18 @@ class Workspace:
         held = self.plan()
         if (held.table, held.conditions) != (plan.table, plan.conditions):
             raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
+        records = read_records(self.records)
+        if records and not resume:
+            raise UsageError(f"{self.folder} holds {len(records)} records of this run; add --resume to keep them and run the rest")
         wanted = {trial.id for trial in plan.trials()}
-        done = {i: r for i, r in read_records(self.records).items() if i in wanted and r.state == "done"}
-        if not resume:
-            raise UsageError(f"{self.folder} holds this run with {len(done)} trials finished; add --resume to keep them and run the rest")
-        return done
+        return {i: r for i, r in records.items() if i in wanted and r.state == "done"}
 
     def keep(self, plan: Plan) -> None:
-        """Makes this the folder of the plan."""
+        """Makes this the folder of the plan; rows and seeds that it was the folder of before stay in it."""
+        if (self.folder / "plan.json").exists():
+            held = self.plan()
+            rows = tuple(label for label, _ in plan.table.rows if label in (*held.rows, *plan.rows))
+            plan = plan.model_copy(update={"rows": rows, "seeds": max(held.seeds, plan.seeds)})
         write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
 
     @contextmanager

@@ -1,5 +1,6 @@
 """Runs a plan: what is missing, and nothing else."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,13 +9,14 @@ from typing import Literal
 
 import torch
 
+from msaf_bench.architectures import build
 from msaf_bench.data import open_split
-from msaf_bench.errors import HostError, UsageError
+from msaf_bench.errors import DataError, HostError, UsageError
 from msaf_bench.records import Record, read_record
-from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.spec import Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.plan import Plan, pretraining_of
+from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.trial import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint
 
@@ -30,18 +32,37 @@ def default_executor() -> Executor:
 def check_device(device: str) -> None:
     """Raises `UsageError` for a device that this machine does not have."""
     try:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise RuntimeError
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise UsageError(f"no device {device!r} here; there is {', '.join(there)}") from error
 
 
-def pretrained(system: System, conditions: Conditions, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
-    """The setting that starts from the pre-training that the conditions ask for, which is run unless it is there.
+def check_systems(plan: Plan) -> None:
+    """Builds every row without weights, so that a wrong component, option or value stops the sweep before its first trial.
 
-    Raises `HostError` if it failed.
+    Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or no row reads them all.
     """
-    trial = pretraining_of(system, conditions)
+    read = 0
+    for label, system in plan.systems().items():
+        try:
+            with torch.device("meta"):
+                frames: int = build(system, 2, plugins=plan.plugins).frames  # pyright: ignore[reportAssignmentType]
+        except (UsageError, TypeError, ValueError) as error:
+            raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
+        if frames > plan.conditions.frames:
+            raise UsageError(f"row {label!r} reads {frames} frames, a clip has {plan.conditions.frames}; add --set frames={frames}")
+        read = max(read, frames)
+    if 1 < read < plan.conditions.frames:
+        raise UsageError(
+            f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
+        )
+
+
+def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
+    """The setting that starts from this pre-training, which is run unless it is there. Raises `HostError` if it failed."""
     if trial is None:
         return setting
     path = setting.workspace.records / f"{trial.id}.json"
@@ -66,23 +87,25 @@ def run_sweep(
 ) -> None:
     """Runs the trials of the plan that have no finished record, failed ones again.
 
-    The data are opened and the device is tried before anything else, so that what would stop every trial stops the sweep at once.
+    The systems are built, the data opened and the device tried before anything else, so that what would stop every trial stops the sweep
+    at once.
     """
+    check_systems(plan)
+    before = plan.pretraining()
     with setting.workspace.lock():
         done = setting.workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]
-        if not missing:
-            return
-        if address is None:
-            check_device(setting.device)
-        for split in ("train", "score"):
-            open_split(plan.conditions, split, setting.root)
-        _say_drift(done, setting, events)
+        if missing:
+            if address is None:
+                check_device(setting.device)
+            data = "/".join(open_split(plan.conditions, split, setting.root).fingerprint for split in ("train", "score"))
+            _check_same(done, data, setting, events)
         setting.workspace.keep(plan)
-        execute = local.run if on == "local" else _on_ray(address, workers, gpus)
-        # The driver of a cluster may have no accelerator of its own.
-        setting = pretrained(missing[0].system, plan.conditions, setting, events, execute if address else local.run)
-        execute(missing, setting, events)
+        if missing:
+            execute = local.run if on == "local" else _on_ray(address, workers, gpus)
+            # The driver of a cluster may have no accelerator of its own.
+            setting = pretrained(before, setting, events, execute if address else local.run)
+            execute(missing, setting, events)
 
 
 def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:
@@ -93,7 +116,10 @@ def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:
     return partial(on_ray.run, cluster=on_ray.Cluster(address, workers, gpus))
 
 
-def _say_drift(done: Mapping[str, Record], setting: Setting, events: Events) -> None:
+def _check_same(done: Mapping[str, Record], data: str, setting: Setting, events: Events) -> None:
+    """Raises `DataError` where finished trials read other data; says where they were made by other code."""
+    if other := {record.data for record in done.values()} - {data}:
+        raise DataError(f"the finished trials read data of other content ({other.pop()}, now {data}); choose another folder with --reports")
     here = setting.host()
     others = {(r.host.msaf_bench, r.host.commit) for r in done.values()} - {(here.msaf_bench, here.commit)}
     if others:

@@ -1,5 +1,6 @@
 """One trial from start to record, the same on every executor."""
 
+import platform
 import resource
 import time
 import traceback
@@ -7,8 +8,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
 from msaf_bench.data.samples import sample_indices
-from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.errors import BenchError, HostError
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Workspace
@@ -40,7 +42,10 @@ class Setting:
 
     def host(self) -> Host:
         """This machine under this setting."""
-        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
+        try:
+            name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
+        except (RuntimeError, AssertionError) as error:
+            raise HostError(f"no device {self.device} on {platform.node()} ({str(error).splitlines()[0]})") from error
         return Host.here(self.device, self.threads, name)
 
 
@@ -59,38 +64,57 @@ def run_trial(
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
 
-    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike.
+    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike: device, data, components, starting weights.
     """
     torch.set_num_threads(setting.threads)
-    common: dict[str, Any] = {"trial": trial, "host": setting.host(), "data": "", "plugins": setting.plugins}
+    cv2.setNumThreads(setting.threads)
+    begun = _begin(trial, setting)
     try:
-        record = _run(trial, setting, on_step, on_note, common)
-    except (UsageError, DataError, HostError):
-        raise
+        record = _run(begun, setting, on_step, on_note)
     except BenchError as error:
-        record = Record(state="failed", reason=str(error), **common)
+        record = _failed(begun, str(error), setting)
     except Exception as error:  # noqa: BLE001  (a sweep must outlive any fault of one trial)
         place = traceback.extract_tb(error.__traceback__)[-1]
-        record = Record(state="failed", reason=f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", **common)
+        record = _failed(begun, f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", setting)
     write_record(setting.workspace.records, record)
     return record
 
 
-def _run(
-    trial: Trial, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None], common: dict[str, Any]
-) -> Record:
+class _Begun(NamedTuple):
+    trial: Trial
+    host: Host
+    train: Clips
+    score: Clips
+    net: Any
+    start: str
+    seconds: dict[str, float]
+
+    def common(self, setting: Setting) -> dict[str, Any]:
+        data = f"{self.train.fingerprint}/{self.score.fingerprint}"
+        return {"trial": self.trial, "host": self.host, "data": data, "start": self.start, "plugins": setting.plugins}
+
+
+def _begin(trial: Trial, setting: Setting) -> _Begun:
     seconds: dict[str, float] = {}
+    host = setting.host()
     with _timed("data", seconds):
         learn, test = (open_split(trial.conditions, split, setting.root) for split in ("train", "score"))
-    common["data"] = f"{learn.fingerprint}/{test.fingerprint}"
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, setting)
-    net.to(setting.device)
-    with _timed("train", seconds):
+    return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
+
+
+def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
+    return Record(state="failed", reason=reason, **begun.common(setting))
+
+
+def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None]) -> Record:
+    trial, net = begun.trial, begun.net
+    with _timed("train", begun.seconds):
         loss = train(
             net,
-            learn,
+            begun.train,
             trial.conditions,
             trial.seed,
             system=trial.system,
@@ -99,19 +123,18 @@ def _run(
             on_step=on_step,
             on_note=on_note,
         )
-    with _timed("score", seconds):
-        matrices, samples = _score(net, test, setting.device)
+    with _timed("score", begun.seconds):
+        matrices, samples = _score(net, begun.score, setting.device)
     write_label_maps(setting.workspace.predictions(trial), samples)
     return Record(
         state="done",
-        start=start,
         params=sum(p.numel() for p in net.parameters()),
-        class_names=test.classes,
+        class_names=begun.score.classes,
         confusion=Matrices.pack(matrices),
         loss=tuple(loss),
-        seconds=tuple(seconds.items()),
+        seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        **common,
+        **begun.common(setting),
     )
 
 

@@ -55,11 +55,13 @@ def train(
     for step, (frames, labels) in _batches(clips, conditions, seed, start, device):
         recent.append(_step(net, optimizer, frames, labels, step, conditions))
         done = step + 1
-        if done % LOG_EVERY == 0 or done == conditions.steps:
+        keep = conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps
+        if done % LOG_EVERY == 0 or done == conditions.steps or keep:
+            # Before a checkpoint too: weights after a loss that was not finite must never be kept.
             curve.append((done, _mean(recent, done)))
             recent.clear()
             on_step(*curve[-1])
-        if conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps:
+        if keep:
             save_checkpoint(folder, net, optimizer, _sidecar(system, clips, done, curve))
     if start < conditions.steps:
         save_checkpoint(folder, net, None, _sidecar(system, clips, conditions.steps, curve))
