@@ -36,19 +36,28 @@ def top(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback 
     """Benchmarking and ablation for video semantic segmentation, built around MSAF."""
 
 
-class Terminated(SystemExit):
-    """SIGTERM: stops like Ctrl-C, with its own exit code."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. An error is one line on stderr."""
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
-    signal.signal(signal.SIGTERM, _terminate)
+    terminated: list[int] = []
+
+    def stop(number: int, frame: object) -> NoReturn:
+        terminated.append(number)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        code = _run(arguments, debug="--debug" in given)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    # Whatever else broke while a terminated sweep was wound up, it was the signal that ended it.
+    return 128 + terminated[0] if terminated else code
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         return int(app(arguments, standalone_mode=False) or 0)
-    except Terminated:
-        return 143
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
@@ -56,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  (whatever it is, the user gets one line)
-        if "--debug" in given:
+        if debug:
             traceback.print_exc()
         return _explain(error)
 
@@ -70,10 +79,6 @@ def _explain(error: Any) -> int:
         text, code = f"{type(error).__name__}: {error}; this is a fault of msaf-bench, --debug shows where", 5
     print(f"msaf-bench: {' '.join(text.split())}", file=sys.stderr)
     return code
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated(143)
 
 
 def run() -> NoReturn:
