@@ -81,5 +81,7 @@ def made_how(summary: Summary) -> str:
         )
     else:
         host = f"{len(hosts)} hosts or versions" if hosts else "no record yet"
-    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", seed_list(summary.seeds), host)
+    changed = [f"{slot} {choice}" for slot, choice in c.shrink] + [f"{name} {value}" for name, value in c.shrink_options]
+    network = f"network shrunk to {', '.join(changed)}" if changed else ""
+    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, seed_list(summary.seeds), host)
     return " · ".join(part for part in parts if part)
