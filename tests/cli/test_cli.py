@@ -63,6 +63,14 @@ def camvid(root, *more):
         (["ablate", "--table", "3", "--set", "stepz=4"], 2, ["stepz", "steps"]),
         (["ablate", "--table", "3", "--set", "steps"], 2, ["key=value"]),
         (["ablate", "--table", "3", "--set", "data_options.nois=1", "--preset", "smoke", "--on", "local"], 2, ["nois", "noise"]),
+        (["ablate", "--table", "3", "--set", "steps.x=4"], 2, ["steps", "no options"]),
+        (["ablate", "--table", "3", "--set", "lr=nan"], 2, ["--set", "lr"]),
+        (["ablate", "--table", "3", "--set", "size=3"], 2, ["--set", "size"]),
+        (["ablate", "--table", "3", "--set", "scale=[2,0.5]"], 2, ["scale", "low, high"]),
+        (["ablate", "--table", "3", "--set", "watermark="], 2, ["watermark", "preset"]),
+        (["ablate", "--table", "3", "--on", "local", "--workers", "2"], 2, ["--workers", "--on ray"]),
+        (["ablate", "--table", "3", "--device", "meta", "--dry-run"], 2, ["meta", "there is cpu"]),
+        (["data", "street", "--out", "/proc/x"], 5, ["/proc/x", "another folder"]),
         (["ablate", "--table", "3", "--plugin", "no_such_part"], 2, ["no_such_part"]),
         (["ablate", "--table", "3", "--tabel", "3"], 2, ["--tabel"]),
         (["ablate"], 2, ["--table"]),
@@ -175,6 +183,34 @@ def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
     assert main([*command, str(tmp_path / "c"), "--set", "steps=5"]) == 0
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "c")]) == 2
     assert "steps 4 and 5" in said(capsys)[1]
+
+
+def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
+    """As the README shows it, through the installed command."""
+    (tmp_path / "my_part.py").write_text(
+        "from torch import nn\n"
+        "class Shift(nn.Module):\n"
+        "    def __init__(self, width, *, by=1):\n        super().__init__()\n        self.by = by\n"
+        "    def forward(self, frame):\n        return frame.roll(self.by, -1)\n"
+        "def register(registry):\n    registry.align.add('shift', Shift)\n"
+    )
+    (tmp_path / "mine.toml").write_text(
+        'title = "t"\nsource = "mine"\nbase = "msaf-r50"\nmetrics = ["miou"]\nreference = "MSAF"\n[rows.MSAF]\n'
+        '[rows.shift]\nswap = { align = { use = "shift", by = 2 } }\n'
+    )
+    command = [
+        str(Path(sys.executable).parent / "msaf-bench"),
+        "ablate",
+        "--table",
+        "mine.toml",
+        "--plugin",
+        "my_part",
+        "--preset",
+        "smoke",
+    ]
+    done = subprocess.run([*command, "--seeds", "1", "--on", "local"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "reports" / "mine-street-smoke" / "mine.html").exists()
 
 
 def test_a_dry_run_runs_nothing(capsys, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import DataError, LockedError, UsageError
-from msaf_bench.records import read_records
+from msaf_bench.records import read_record, read_records, write_record
 from msaf_bench.sweep import trial as trial_module
 from msaf_bench.sweep.plan import Workspace, make_plan, pretraining_of
 from msaf_bench.sweep.run import check_device, run_sweep
@@ -125,6 +125,70 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(tmp_path, monkeypatch)
     assert "out of luck" in failed[0].reason
     monkeypatch.undo()
     assert len(sweep(tmp_path, resume=True).records) == 2
+
+
+def test_weights_that_diverged_fail_their_trial_alone(tmp_path, monkeypatch):
+    plain = trial_module.train
+
+    def diverging(net, *args, **options):
+        curve = plain(net, *args, **options)
+        if net.frames == 1 and options["system"].name != "pretraining":
+            next(net.parameters()).data.fill_(float("inf"))
+        return curve
+
+    monkeypatch.setattr(trial_module, "train", diverging)
+    states = [r.state for r in sweep(tmp_path, plan(seeds=1)).records]
+    assert sorted(states) == ["done", "done", "done", "failed"]
+
+
+def test_a_smaller_call_takes_nothing_from_a_run(tmp_path):
+    sweep(tmp_path, plan(seeds=2))
+    sweep(tmp_path, plan(seeds=1, rows=["w/o DCN"]), resume=True)
+    assert Workspace(tmp_path).plan() == plan(seeds=2)
+
+
+def test_trials_on_other_data_are_not_mixed(tmp_path):
+    sweep(tmp_path, plan(seeds=1))
+    for path in (tmp_path / "records").glob("*.json"):
+        record = read_record(path)
+        write_record(tmp_path / "records", record.model_copy(update={"data": "other/data"}))
+    with pytest.raises(DataError, match="other content"):
+        sweep(tmp_path, plan(seeds=2), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("swap", "message"),
+    [
+        ({"assign": {"use": "mean", "of": "foo"}}, "did you mean|there is"),
+        ({"align": {"use": "dcn", "kernel": "three"}}, "row 'x'"),
+        ({"motion": {"use": "decoupled", "pyramid": [4, 2]}}, "pyramid"),
+    ],
+)
+def test_a_wrong_value_stops_the_sweep_before_its_first_trial(tmp_path, swap, message):
+    table = read_table("3")
+    rows = {"MSAF": {}, "x": {"swap": swap}}
+    wrong = type(table).model_validate(
+        {**table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}), "rows": rows}
+    )
+    with pytest.raises(UsageError, match=message):
+        sweep(tmp_path, make_plan(wrong, CONDITIONS))
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_frames_than_any_row_reads_are_refused(tmp_path):
+    for frames, message in ((5, "no row reads more than 3"), (2, "reads 3 frames, a clip has 2")):
+        with pytest.raises(UsageError, match=message):
+            sweep(tmp_path, plan(CONDITIONS.model_copy(update={"frames": frames})))
+
+
+def test_rows_of_unequal_backbones_have_no_common_pre_training():
+    table = read_table("3")
+    rows = {"MSAF": {}, "x": {"swap": {"backbone": "resnet18"}}}
+    mixed = type(table).model_validate(
+        {**table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}), "rows": rows}
+    )
+    with pytest.raises(UsageError, match="pretrain_steps=0"):
+        make_plan(mixed, read_conditions("quick", "street", {"shrink": {}})).pretraining()
 
 
 def test_two_processes_cannot_share_a_folder(tmp_path):

@@ -104,6 +104,31 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(tmp_path, monkeypa
         run(tmp_path)
 
 
+def test_weights_after_a_bad_loss_are_never_kept(tmp_path, monkeypatch):
+    from msaf_bench.architectures.msaf import MSAF
+
+    plain, calls = MSAF.loss, []
+
+    def once(net, out, labels):
+        calls.append(1)
+        return plain(net, out, labels) * (float("nan") if len(calls) == 5 else 1)
+
+    conditions = CONDITIONS.model_copy(update={"checkpoint_every": 7})
+    with monkeypatch.context() as patched:
+        patched.setattr(MSAF, "loss", once)
+        with pytest.raises(NonFiniteLossError, match="step 5"):
+            run(tmp_path / "bad", conditions)
+    assert newest_checkpoint(tmp_path / "bad")[0] is None
+    assert equal(run(tmp_path / "bad", conditions)[0], run(tmp_path / "good", conditions)[0])
+
+
+def test_a_curve_goes_on_as_if_nothing_had_happened(tmp_path):
+    conditions = CONDITIONS.model_copy(update={"checkpoint_every": 7})
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", conditions, die_at=10)
+    assert run(tmp_path / "cut", conditions)[1] == run(tmp_path / "whole", conditions)[1]
+
+
 def test_only_the_newest_checkpoints_stay(tmp_path):
     run(tmp_path, CONDITIONS.model_copy(update={"checkpoint_every": 4}))
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["step-0000020.safetensors", "step-0000024.safetensors"]
