@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
-from msaf_bench.records import Record, read_record, write_record
+from msaf_bench.records import Host, Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.trial import Setting, run_trial
@@ -35,6 +35,7 @@ from ray import tune
 
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
+START = "start one with `ray start --head`, or set RAY_AUTH_MODE=token for one that asks for a token"
 STOPS_ALL: Mapping[str, type[BenchError]] = {"UsageError": UsageError, "DataError": DataError, "HostError": HostError}
 
 
@@ -67,7 +68,7 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
                 trial=trial,
                 state="failed",
                 reason=f"its worker died {RETRIES + 1} times",
-                host=setting.host(),
+                host=Host.here(setting.device, setting.threads),
                 data="",
                 plugins=setting.plugins,
             )
@@ -94,11 +95,11 @@ def _init(cluster: Cluster, setting: Setting, options: dict[str, Any]) -> None:
         try:
             socket.create_connection((host, int(port)), REACH_S).close()
         except OSError as error:
-            raise HostError(f"no Ray cluster at {cluster.address} ({error}); start one with `ray start --head`") from error
+            raise HostError(f"no Ray cluster at {cluster.address} ({error}); {START}") from error
     try:
         ray.init(address=cluster.address, **options)
     except (ConnectionError, ValueError) as error:
-        raise HostError(f"no Ray cluster at {cluster.address} ({str(error).splitlines()[0]}); start one with `ray start --head`") from error
+        raise HostError(f"no Ray cluster at {cluster.address} ({str(error).splitlines()[0]}); {START}") from error
 
 
 def _check_resources(cluster: Cluster, setting: Setting) -> None:

@@ -12,7 +12,7 @@ import torch
 from msaf_bench.architectures import build
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError, HostError, UsageError
-from msaf_bench.records import Record, read_record
+from msaf_bench.records import Host, Record, read_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.events import Events
@@ -99,7 +99,7 @@ def run_sweep(
             if address is None:
                 check_device(setting.device)
             data = "/".join(open_split(plan.conditions, split, setting.root).fingerprint for split in ("train", "score"))
-            _check_same(done, data, setting, events)
+            _check_same(done, data, events)
         setting.workspace.keep(plan)
         if missing:
             execute = local.run if on == "local" else _on_ray(address, workers, gpus)
@@ -116,11 +116,11 @@ def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:
     return partial(on_ray.run, cluster=on_ray.Cluster(address, workers, gpus))
 
 
-def _check_same(done: Mapping[str, Record], data: str, setting: Setting, events: Events) -> None:
+def _check_same(done: Mapping[str, Record], data: str, events: Events) -> None:
     """Raises `DataError` where finished trials read other data; says where they were made by other code."""
     if other := {record.data for record in done.values()} - {data}:
         raise DataError(f"the finished trials read data of other content ({other.pop()}, now {data}); choose another folder with --reports")
-    here = setting.host()
+    here = Host.here()
     others = {(r.host.msaf_bench, r.host.commit) for r in done.values()} - {(here.msaf_bench, here.commit)}
     if others:
         made = ", ".join(f"{version} {commit}".strip() for version, commit in sorted(others))
