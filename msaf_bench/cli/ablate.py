@@ -42,15 +42,11 @@ def ablate(
     if on == "local" and (address or workers or gpus_per_trial):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
 
-    from msaf_bench.architectures import builtin
     from msaf_bench.sweep.plan import Workspace, make_plan
     from msaf_bench.sweep.run import default_executor, run_sweep
     from msaf_bench.sweep.trial import Setting
 
     plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins))
-    registry = builtin().extend(plan.plugins)
-    for system in plan.systems().values():
-        registry.check(system)
     folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)

@@ -46,7 +46,7 @@ def train(
         progress.finished(record)
     if record.confusion is None:
         raise typer.Exit(1)
-    checkpoint = next(iter(sorted(setting.workspace.checkpoints(trial).glob("step-*.safetensors"), reverse=True)))
+    checkpoint = max(setting.workspace.checkpoints(trial).glob("step-*.safetensors"))
     _print_score(record.confusion.unpack(), record.class_names, {"checkpoint": str(checkpoint), "data": data, "seed": seed}, as_json)
 
 

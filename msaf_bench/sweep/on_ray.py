@@ -48,12 +48,11 @@ class Cluster:
     gpus: float = 0.0  #: of each trial; a fraction shares one
 
 
-def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster | None = None) -> None:
+def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster) -> None:
     """Runs the trials; each leaves its record. A trial whose worker dies is tried again, then recorded as failed.
 
     Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster that is not there.
     """
-    cluster = cluster or Cluster()
     _join(cluster, setting)
     try:
         _check_resources(cluster, setting)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from msaf_bench.architectures import build
+from msaf_bench.architectures import builtin
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError, HostError, UsageError
 from msaf_bench.records import Host, Record, read_record
@@ -45,11 +45,12 @@ def check_systems(plan: Plan) -> None:
 
     Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or no row reads them all.
     """
-    read = 0
+    registry, read = builtin().extend(plan.plugins), 0
     for label, system in plan.systems().items():
         try:
+            registry.check(system)
             with torch.device("meta"):
-                frames: int = build(system, 2, plugins=plan.plugins).frames  # pyright: ignore[reportAssignmentType]
+                frames: int = registry.build(system, 2).frames
         except (UsageError, TypeError, ValueError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
         if frames > plan.conditions.frames:
