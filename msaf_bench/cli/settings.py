@@ -29,9 +29,9 @@ FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belong
 
 def check_data(data: str, root: Path | None) -> Path | None:
     """The root of a data set that needs one. Raises `UsageError` without one, `DataError` where it is not there."""
-    if data != "street" and root is None:
-        raise UsageError(f"{data} needs --root DIR, the data set's own folder")
-    return read_root(root)
+    from msaf_bench.data import needed_root
+
+    return read_root(root if data == "street" else needed_root(data, root))
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:

@@ -7,9 +7,16 @@ from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Clips, c
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import Conditions
 
-__all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "open_split"]
+__all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "needed_root", "open_split"]
 
 DATA_SETS = ("street", "camvid")
+
+
+def needed_root(name: str, root: Path | None) -> Path:
+    """The folder of a data set that lies on disk. Raises `UsageError` without one."""
+    if root is None:
+        raise UsageError(f"{name} needs --root DIR, the data set's own folder")
+    return root
 
 
 def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None) -> Clips:
@@ -22,8 +29,7 @@ def open_split(conditions: Conditions, split: Literal["train", "score"], root: P
         from msaf_bench.data.street import Street
 
         return Street(conditions, split)
-    if root is None:
-        raise UsageError(f"{name} needs --root DIR")
+    root = needed_root(name, root)
     from msaf_bench.data.camvid import CamVid
 
     return CamVid(conditions, split, root)
