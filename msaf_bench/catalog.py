@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import Conditions, Options, Spec, System, Table
+from msaf_bench.spec import DATA_SETS, Conditions, Options, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
 
@@ -43,7 +43,7 @@ def read_table(name: str) -> Table:
 def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None) -> Conditions:
     """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`."""
     place, content = _load("ablations/presets", "preset", preset)
-    sections: dict[str, Any] = {k: content.pop(k) for k in tuple(content) if isinstance(content[k], dict) and k in ("street", "camvid")}
+    sections: dict[str, Any] = {k: content.pop(k) for k in tuple(content) if isinstance(content[k], dict) and k in DATA_SETS}
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
     return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **(changes or {})})
 

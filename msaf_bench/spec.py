@@ -16,7 +16,8 @@ Side = Annotated[int, Field(gt=0)]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
 
-METRICS = ("miou",)  #: what a table may measure
+METRICS = ("miou", "miou_test", "tc", "fps")  #: what a table may print; `miou` is that of the validation split
+DATA_SETS = ("street", "camvid", "cityscapes")
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
 
@@ -195,6 +196,11 @@ class Conditions(Spec):
     shrink_options: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
+    history: Literal["repeat", "skip", "error"] = (
+        "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
+    )
+    flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
+    consistency: tuple[str, ...] = ("clean",)  #: presets of temporal consistency
     watermark: str = ""  #: printed over every result that is not meant to be read as one
 
     @model_validator(mode="after")

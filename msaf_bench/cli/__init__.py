@@ -12,8 +12,10 @@ import typer
 from msaf_bench.cli.ablate import ablate
 from msaf_bench.cli.data import data_app
 from msaf_bench.cli.flops import flops
+from msaf_bench.cli.fps import fps
 from msaf_bench.cli.inspect import check, doctor, list_specs, show
 from msaf_bench.cli.report import compare, report
+from msaf_bench.cli.score import score_app
 from msaf_bench.cli.weights import evaluate, predict, train
 from msaf_bench.errors import BenchError
 
@@ -24,8 +26,9 @@ EXIT_CODES = (
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.command("list")(list_specs)
-for command in (show, check, ablate, flops, train, evaluate, predict):
+for command in (show, check, ablate, flops, fps, train, evaluate, predict):
     app.command()(command)
+app.add_typer(score_app, name="score")
 app.add_typer(data_app, name="data")
 for command in (report, compare, doctor):
     app.command()(command)

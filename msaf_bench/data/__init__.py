@@ -5,11 +5,9 @@ from typing import Literal
 
 from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Clips, colourise
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import Conditions
+from msaf_bench.spec import DATA_SETS, Conditions
 
 __all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "needed_root", "open_split"]
-
-DATA_SETS = ("street", "camvid")
 
 
 def needed_root(name: str, root: Path | None) -> Path:

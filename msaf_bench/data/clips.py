@@ -24,6 +24,14 @@ class Clip(NamedTuple):
     name: str  #: unique in the split, e.g. "0016E5/07959"
 
 
+class Flow(NamedTuple):
+    """Motion between two frames of one video, (H, W, 2) as (dx, dy) in pixels."""
+
+    forward: NDArray[np.float32]  #: pixel p of the earlier frame is at p + (dx, dy) in the later one
+    backward: NDArray[np.float32] | None = None  #: pixel p of the later frame is at p + (dx, dy) in the earlier one
+    occluded: NDArray[np.bool_] | None = None  #: (H, W), where it is known: the point seen in the earlier frame is not seen in the later
+
+
 class Clips(Protocol):
     """One split of a data set. Opening it checks it; indexing gives a clip, the same one every time."""
 
@@ -31,10 +39,20 @@ class Clips(Protocol):
     colours: tuple[tuple[int, int, int], ...]
     fingerprint: str  #: content hash of what the clips are made from
     repeated: int  #: history frames that do not exist and are replaced by the oldest one that does
+    skipped: int  #: clips left out because a history frame does not exist
+    pairs: tuple[tuple[int, int], ...]  #: (earlier, later) clips whose newest frames are neighbours in a video
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Clip: ...
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """The newest frame of a clip, (H, W, 3), at the size of its label map."""
+        ...
+
+    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+        """The true motion of a pair at the size of its label maps, where it is known."""
+        ...
 
 
 def colourise(label: NDArray[np.uint8], colours: tuple[tuple[int, int, int], ...]) -> NDArray[np.uint8]:

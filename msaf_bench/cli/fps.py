@@ -1,0 +1,5 @@
+"""`msaf-bench fps`: how long a frame takes on this machine."""
+
+
+def fps() -> None:
+    """Not there yet."""
