@@ -1,4 +1,4 @@
-"""What attention over three frames costs: the paper's formulas in relations, exact MACs by term. n = H W pixels, d width. No torch here."""
+"""What attention over three frames costs: the paper's formulas, true pairs, exact MACs by term. n = H W pixels, d width. No torch here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +59,29 @@ def relations(n: int) -> Relations:
     return Relations(transformer=3 * n**3, pst=3 * n**2, att=2 * 3 * n + 2 * 9 * n)
 
 
+class Pairs(NamedTuple):
+    """Pairs of tokens that attend to each other, without down-sampling."""
+
+    transformer: int  #: all 3n tokens with all 3n
+    pst: int  #: n with n, in each of 3 frames
+    att: int  #: 3 with 3, at each of n pixels
+
+    @property
+    def d_transformer(self) -> int:
+        """PST and ATT."""
+        return self.pst + self.att
+
+    @property
+    def ratio(self) -> Fraction:
+        """Joint over decoupled: 3n / (n + 3), below 3 for any n."""
+        return Fraction(self.transformer, self.d_transformer)
+
+
+def pairs(n: int) -> Pairs:
+    """What n pixels in each of 3 frames really have: 9n² pairs jointly; 3n² and 9n decoupled."""
+    return Pairs(transformer=(FRAMES * n) ** 2, pst=FRAMES * n**2, att=FRAMES**2 * n)
+
+
 def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
     """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each, four projections, the MLP's two layers."""
     return {"attention": 2 * queries * keys * d, "projections": 4 * queries * d**2, "mlp": 2 * MLP_RATIO * queries * d**2}
@@ -89,6 +112,7 @@ class AttentionCost:
     grid: Grid
     width: int
     paper: Relations
+    pairs: Pairs
     transformer: Mapping[str, int]  #: MACs by term
     d_transformer: Mapping[str, int]
 
@@ -104,7 +128,7 @@ class AttentionCost:
 
     def document(self) -> dict[str, Any]:
         """For JSON. Relations and MACs are different units: they stay in branches of their own."""
-        paper, total = self.paper, self.totals
+        paper, pairs, total = self.paper, self.pairs, self.totals
         return {
             "n": self.grid.pixels,
             "grid": list(self.grid),
@@ -120,6 +144,20 @@ class AttentionCost:
                 "ratio_exact": str(paper.ratio),
                 "crossover": CROSSOVER,
             },
+            "pairs": {
+                "unit": "pairs",
+                "transformer": pairs.transformer,
+                "pst": pairs.pst,
+                "att": pairs.att,
+                "d_transformer": pairs.d_transformer,
+                "ratio": float(pairs.ratio),
+                "ratio_exact": str(pairs.ratio),
+            },
+            "core": {
+                "unit": "MAC",
+                "transformer": 2 * self.width * pairs.transformer,
+                "d_transformer": 2 * self.width * pairs.d_transformer,
+            },
             "exact": {
                 "unit": "MAC",
                 "transformer": {**self.transformer, "total": total["transformer"]},
@@ -131,8 +169,9 @@ class AttentionCost:
 
 
 def attention_cost(grid: Grid, width: int) -> AttentionCost:
-    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8) and in MACs. Any size: only integers are made."""
-    return AttentionCost(grid, width, relations(grid.pixels), transformer_macs(grid, width), d_transformer_macs(grid, width))
+    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any size: only integers are made."""
+    n = grid.pixels
+    return AttentionCost(grid, width, relations(n), pairs(n), transformer_macs(grid, width), d_transformer_macs(grid, width))
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float | None:

@@ -8,7 +8,8 @@ from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-RUNS = 3  #: timed forwards, after one that is not timed
+RUNS, MOST_RUNS = 3, 50  #: timed forwards, after one that is not timed: more than 3 until `LONG_ENOUGH`
+LONG_ENOUGH = 0.5  #: seconds of timed forwards
 MOST_MACS = 10**12  #: a forward of more takes about half a minute on a few cores
 MEMORY_SHARE = 0.7  #: of what is available now
 TIMEOUT = 600  #: seconds, for one process
@@ -79,12 +80,12 @@ def _measure(name: str, h: int, w: int, d: int) -> Forward:
     seconds: list[float] = []
     with torch.inference_mode():
         net(clip)
-        for _ in range(RUNS):
+        while len(seconds) < RUNS or (sum(seconds) < LONG_ENOUGH and len(seconds) < MOST_RUNS):
             start = perf_counter()
             net(clip)
             seconds.append(perf_counter() - start)
     peak = None if base is None else _kib(Path("/proc/self/status"), "VmHWM") * 1024 - base
-    return Forward(median(seconds), min(seconds), max(seconds), peak, RUNS, torch.get_num_threads())
+    return Forward(median(seconds), min(seconds), max(seconds), peak, len(seconds), torch.get_num_threads())
 
 
 def _reset_peak() -> int | None:

@@ -1,4 +1,4 @@
-"""`msaf-bench flops`: what attention over frames costs, by the paper's formulas, by exact count and by counters."""
+"""`msaf-bench flops`: what a system costs, or what attention over frames does, by formula, by exact count, by counters, by the clock."""
 
 import json
 import re
@@ -8,37 +8,66 @@ from typing import Annotated, Any
 
 import typer
 
+from msaf_bench.analyzers.attention_claims import claims
 from msaf_bench.analyzers.attention_cost import HEADS, AttentionCost, Grid, attention_cost
-from msaf_bench.cli.flops_text import as_text
+from msaf_bench.cli.flops_system import as_text as system_text
+from msaf_bench.cli.flops_system import system_document
+from msaf_bench.cli.flops_text import as_text as attention_text
 from msaf_bench.errors import GateError, UsageError
 
 COUNTERS = ("torch", "fvcore", "ptflops")
 
 
 def flops(
-    n: Annotated[str, typer.Option("--n", help="Feature map(s) as HxW, e.g. 97x97 or 64x64,97x97,128x256.")],
-    width: Annotated[int, typer.Option(help="Channels of the feature map, for the exact count.")] = 256,
-    measure: Annotated[bool, typer.Option("--measure", help="Count with torch, fvcore and ptflops too, and time a forward.")] = False,
-    reports: Annotated[Path | None, typer.Option(help="Folder for CSV and figure; with several sizes reports/flops.")] = None,
+    n: Annotated[str | None, typer.Option("--n", help="Feature map(s) as HxW, e.g. 97x97 or 64x64,97x97,128x256.")] = None,
+    width: Annotated[int | None, typer.Option(help="With --n: channels of the feature map, for the exact count; 256.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="With --n: count with torch, fvcore, ptflops too, and time a forward.")
+    ] = False,
+    reports: Annotated[Path | None, typer.Option(help="With --n: folder for CSV and figure; with several sizes reports/flops.")] = None,
+    system: Annotated[str | None, typer.Option(help="A system's name, or a .toml file: its whole cost, in place of --n.")] = None,
+    size: Annotated[str | None, typer.Option(help="With --system: the frame as HxW, e.g. 1024x2048.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="With --system: number of classes; 19.")] = None,
+    mode: Annotated[str | None, typer.Option(help="With --system: clip (all frames anew; the default) or stream (one step).")] = None,
+    plugins: Annotated[
+        list[str] | None, typer.Option("--plugin", help="With --system: module with register(registry); may be repeated.")
+    ] = None,
+    allow_uncounted: Annotated[
+        bool, typer.Option("--allow-uncounted", help="With --system: list operators that have no formula, and go on.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """The cost of attention over three frames: joint against decoupled (MSAF, section 3.3)."""
+    """What a system costs, or attention over three frames (--n): joint against decoupled (MSAF, section 3.3)."""
+    of_n = {"--width": width, "--measure": measure, "--reports": reports}
+    of_system = {"--size": size, "--classes": classes, "--mode": mode, "--plugin": plugins, "--allow-uncounted": allow_uncounted}
+    if (n is None) == (system is None):
+        raise UsageError("flops needs one of --n HxW, for attention alone, and --system NAME --size HxW, for a whole network")
+    for option, value in (of_system if system is None else of_n).items():
+        if value is not None and value is not False:
+            raise UsageError(f"{option} goes with {'--system' if system is None else '--n'} only; leave it out")
+    if system is not None:
+        if size is None:
+            raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
+        document = system_document(system, size, classes or 19, mode or "clip", plugins, allow_uncounted=allow_uncounted)
+        lines = system_text(document)
+    else:
+        documents, document = attention_documents(n or "", 256 if width is None else width, reports, measure=measure)
+        lines = attention_text(documents, document)
+    typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(lines))
+
+
+def attention_documents(n: str, width: int, reports: Path | None, *, measure: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked."""
     grids = parse_grids(n)
     _check_width(width, measure)
-    costs = [attention_cost(grid, width) for grid in grids]
-    documents = [_document(cost, measure) for cost in costs]
-    whole: dict[str, Any] = documents[0]
-    folder = reports
-    if len(documents) > 1:
-        from msaf_bench.report.cost_figure import exponents
+    documents = [_document(attention_cost(grid, width), measure) for grid in grids]
+    checked = [claim.document() for claim in claims()]
+    if len(documents) == 1 and not reports:
+        return documents, documents[0] | {"claims": checked}
+    from msaf_bench.report.cost_figure import exponents, write
 
-        whole = {"sizes": documents, "exponents": exponents(documents)}
-        folder = reports or Path("reports/flops")
-    if folder:
-        from msaf_bench.report.cost_figure import write
-
-        whole["files"] = [str(path) for path in write(documents, folder)]
-    typer.echo(json.dumps(whole, indent=1, allow_nan=False) if as_json else "\n".join(as_text(documents, whole)))
+    whole = {"sizes": documents, "exponents": exponents(documents)} if len(documents) > 1 else documents[0]
+    return documents, whole | {"claims": checked, "files": [str(path) for path in write(documents, reports or Path("reports/flops"))]}
 
 
 def parse_grids(text: str) -> list[Grid]:
@@ -69,7 +98,7 @@ def _document(cost: AttentionCost, measure: bool) -> dict[str, Any]:
 
 def _measured(cost: AttentionCost) -> dict[str, Any]:
     """The branches of the counters and of the clock. Raises `GateError` if torch counts other MACs than the formulas."""
-    from msaf_bench.analyzers.attention_counters import count_all
+    from msaf_bench.analyzers.attention_counters import count_all, live_bytes
     from msaf_bench.analyzers.attention_time import time_forward
     from msaf_bench.records import Host
 
@@ -87,4 +116,8 @@ def _measured(cost: AttentionCost) -> dict[str, Any]:
     note = "; ".join(f"{name}: {c.reason}" for name, c in counts.items() if c.reason)
     counters = {"unit": "MAC", "analytic": cost.totals, **{name: counts[name].macs for name in COUNTERS}, "note": note}
     timed = "one forward on the CPU, batch 1, fp32, alone in a fresh process"
-    return {"counters": counters, "measured": {"timed": timed, **forwards, "host": host.model_dump(mode="json")}}
+    return {
+        "counters": counters,
+        "live_bytes": live_bytes(h, w, d),
+        "measured": {"timed": timed, **forwards, "host": host.model_dump(mode="json")},
+    }

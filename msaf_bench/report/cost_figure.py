@@ -29,6 +29,7 @@ class Quantity(NamedTuple):
     title: str
     unit: str
     read: Callable[[Document, str], float | None]
+    drawn: bool = True  #: whether it has a panel in the figure
 
     def points(self, documents: Sequence[Document], name: str) -> list[tuple[int, float]]:
         """(n, cost) of one transformer."""
@@ -38,6 +39,10 @@ class Quantity(NamedTuple):
 
 def _paper(document: Document, name: str) -> float:
     return document["paper"][name]
+
+
+def _pairs(document: Document, name: str) -> float:
+    return document["pairs"][name]
 
 
 def _exact(document: Document, name: str) -> float:
@@ -51,12 +56,18 @@ def _measured(key: str) -> Callable[[Document, str], float | None]:
     return read
 
 
+def _live(document: Document, name: str) -> float | None:
+    return document["live_bytes"][name] if SECONDS.points([document], name) else None
+
+
 EXACT = Quantity("exact", "Exact count", "MAC", _exact)
 SECONDS = Quantity("seconds", "Measured time of a forward", "seconds", _measured("seconds"))
 QUANTITIES = (
     Quantity("paper", "The paper's formulas, Eqs. 1 and 8", "relations", _paper),
+    Quantity("pairs", "Pairs of tokens", "pairs", _pairs, drawn=False),
     EXACT,
     SECONDS,
+    Quantity("live_bytes", "Live activations of a forward, predicted", "bytes", _live, drawn=False),
     Quantity("peak_bytes", "Measured peak memory of a forward", "bytes", _measured("peak_bytes")),
 )
 
@@ -101,7 +112,7 @@ def _csv(documents: Sequence[Document]) -> str:
 
 
 def _figure(documents: Sequence[Document]) -> Figure:
-    kinds, fits = present(documents), exponents(documents)
+    kinds, fits = [q for q in present(documents) if q.drawn], exponents(documents)
     lines = (len(kinds) + 1) // 2
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
         figure, panels = blank(0.6 + 3.3 * lines, 2, lines)
@@ -126,7 +137,7 @@ def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: 
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_power_of_ten)
     axes.grid(True)
-    axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="upper left")
+    axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="lower right")
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:

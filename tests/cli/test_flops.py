@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from msaf_bench.analyzers import attention_counters
-from msaf_bench.analyzers.attention_counters import Count
+from msaf_bench.analyzers.attention_counters import Counts
 from msaf_bench.cli import main
 from msaf_bench.cli.flops import flops, parse_grids
 from msaf_bench.errors import GateError, HostError, UsageError
@@ -35,6 +35,10 @@ def test_json_of_one_size() -> None:
     assert paper["ratio"] == pytest.approx(9401.0068, abs=5e-5)
     assert paper["crossover"] == pytest.approx(3.37228, abs=5e-6)
     assert document["exact"]["unit"] == "MAC"
+    assert document["pairs"]["transformer"] == 9 * 9409**2
+    assert document["pairs"]["d_transformer"] == 3 * 9409**2 + 9 * 9409
+    assert document["core"]["transformer"] == document["exact"]["transformer"]["attention"] == 2 * (3 * 9409) ** 2 * 256
+    assert {claim["verdict"] for claim in document["claims"]} == {"true", "false"}
     for name in ("transformer", "d_transformer"):
         terms = dict(document["exact"][name])
         assert terms.pop("total") == sum(terms.values()) == document["counters"]["analytic"][name]
@@ -105,7 +109,7 @@ def test_a_width_without_measurement_need_not_fit_the_heads() -> None:
 def test_text_fits_80_columns_and_keeps_the_units_apart() -> None:
     text = run("--n", "128x256").stdout
     assert max(map(len, text.splitlines())) <= 80
-    relations, exact = text.index("in relations"), text.index("in MAC")
+    relations, exact = text.index("in relations"), text.index("(iii) Exact count")
     assert relations < text.index("105,553,116,266,496") < exact < text.index("738,918,924,288")
     assert "9,401.0068" in run("--n", "97x97").stdout
 
@@ -145,8 +149,8 @@ def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["files"] == ["reports/flops/cost.csv", "reports/flops/cost.svg", "reports/flops/cost.png"]
     with Path("reports/flops/cost.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert [(line["grid"], line["unit"]) for line in lines[:2]] == [("64x64", "relations"), ("64x64", "MAC")]
-    assert len(lines) == 6
+    assert [(line["grid"], line["unit"]) for line in lines[:2]] == [("64x64", "relations"), ("64x64", "pairs")]
+    assert len(lines) == 9
     again = Path("reports/flops/cost.svg").read_bytes()
     text = run("--n", "64x64,97x97,128x256").stdout
     assert Path("reports/flops/cost.svg").read_bytes() == again
@@ -175,14 +179,15 @@ def test_measured(tmp_path: Path) -> None:
         counters = size["counters"]
         assert counters["analytic"] == counters["torch"] == counters["fvcore"] == counters["ptflops"]
         assert size["measured"]["transformer"]["seconds"] > 0
+        assert size["live_bytes"]["transformer"] > 0
         assert size["measured"]["host"]["threads"] >= 1
-    assert set(document["exponents"]) == {"paper", "exact", "seconds", "peak_bytes", "predicted"}
+    assert set(document["exponents"]) == {"paper", "pairs", "exact", "seconds", "live_bytes", "peak_bytes", "predicted"}
     assert "8x8: timing transformer" in result.stderr
 
 
 def test_torch_in_disagreement_is_a_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(h: int, w: int, d: int) -> dict[str, Count]:
-        return {"torch": Count({"transformer": h, "d_transformer": w * d})}
+    def wrong(h: int, w: int, d: int) -> dict[str, Counts]:
+        return {"torch": Counts({"transformer": h, "d_transformer": w * d})}
 
     monkeypatch.setattr(attention_counters, "count_all", wrong)
     error = run("--n", "8x8", "--measure").exception
