@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msaf_bench.analyzers.miou import best_constant, confusion_matrix, iou_per_class, miou
+from msaf_bench.analyzers.miou import best_constant, class_scores, confusion_matrix, constant_counts, count_ids, iou_per_class, miou
 from msaf_bench.errors import DataError
 
 VOID = 255
@@ -84,3 +84,123 @@ def test_the_best_constant_is_the_best_of_all():
     truth, _ = maps(1)
     scores = [miou(confusion_matrix(truth, np.full_like(truth, c), 5)) for c in range(5)]
     assert best_constant(confusion_matrix(truth, np.zeros_like(truth), 5)) == pytest.approx(max(scores))
+
+
+def tally(truth, prediction, classes, void):
+    """Pixel by pixel with dictionaries: IoU and recall of each class in percent, None where there is nothing to divide by."""
+    hits, misses, false_alarms = (dict.fromkeys(range(classes), 0) for _ in range(3))
+    for t, p in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True):
+        if t == VOID and p != VOID and void == "penalise":
+            false_alarms[p] += 1
+        elif t != VOID and t == p:
+            hits[t] += 1
+        elif t != VOID:
+            misses[t] += 1
+            if p != VOID:
+                false_alarms[p] += 1
+    union = {c: hits[c] + misses[c] + false_alarms[c] for c in hits}
+    pixels = {c: hits[c] + misses[c] for c in hits}
+    return [[100 * hits[c] / whole[c] if whole[c] else None for c in hits] for whole in (union, pixels)]
+
+
+def mean(values, absent):
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return sum(known) / (len(values) if absent == "zero" else len(known))
+
+
+def counts_of(truth, prediction, classes):
+    """256 x 256 -> (K+1) x (K+1) with void last."""
+    order = [*range(classes), VOID]
+    return count_ids(truth, prediction)[np.ix_(order, order)]
+
+
+def rough_maps(seed, classes=6):
+    """Also with void in the prediction, and now and then without some class, or with nothing but void."""
+    truth, prediction = maps(seed, classes)
+    rng = np.random.default_rng(seed)
+    prediction[rng.random(prediction.shape) < 0.1] = VOID
+    for gone in rng.choice(classes, rng.integers(classes), replace=False):
+        truth[truth == gone] = VOID
+        prediction[prediction == gone] = rng.integers(classes)
+    if seed % 7 == 0:
+        truth[:] = VOID
+    return truth, prediction
+
+
+RULES = [(void, absent) for void in ("ignore", "penalise") for absent in ("skip", "zero")]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
+def test_the_rules_are_the_dictionary_count(seed, rules):
+    void, absent = rules
+    truth, prediction = rough_maps(seed)
+    iou, recall = tally(truth, prediction, 6, void)
+    scores = class_scores(counts_of(truth, prediction, 6), void=void, absent=absent)
+    expected = [*iou, *recall, mean(iou, absent), mean(recall, absent)]
+    found = [*scores.iou, *scores.recall, scores.miou, scores.class_accuracy]
+    np.testing.assert_allclose(found, [float("nan") if value is None else value for value in expected], rtol=1e-13)
+    valid = truth != VOID
+    right = 100 * np.mean(truth[valid] == prediction[valid]) if valid.any() else float("nan")
+    assert scores.pixel_accuracy == pytest.approx(right, nan_ok=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
+def test_renaming_classes_renames_every_score(seed, rules):
+    void, absent = rules
+    order = np.append(np.random.default_rng(seed).permutation(6), np.full(250, VOID)).astype(np.uint8)
+    truth, prediction = rough_maps(seed)
+    plain, renamed = (
+        class_scores(counts_of(t, p, 6), void=void, absent=absent) for t, p in ((truth, prediction), (order[truth], order[prediction]))
+    )
+    np.testing.assert_array_equal(renamed.iou[order[:6]], plain.iou)
+    np.testing.assert_array_equal(renamed.recall[order[:6]], plain.recall)
+    assert renamed.miou == pytest.approx(plain.miou, nan_ok=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9))
+def test_halves_add_up_to_the_whole(seed, row):
+    truth, prediction = rough_maps(seed)
+    halves = count_ids(truth[row:], prediction[row:]) + count_ids(truth[:row], prediction[:row])
+    np.testing.assert_array_equal(halves, count_ids(truth, prediction))
+
+
+def test_void_by_hand():
+    truth = np.array([[0, 0, 0, 1, VOID, VOID, VOID]], np.uint8)
+    prediction = np.array([[0, 0, VOID, 1, 1, 2, VOID]], np.uint8)
+    counts = counts_of(truth, prediction, 4)
+    ignore = class_scores(counts, void="ignore", absent="skip")
+    np.testing.assert_allclose(ignore.iou, [200 / 3, 100, np.nan, np.nan])  # void predicted on class 0: a miss of it, and nothing else
+    assert ignore.miou == pytest.approx((200 / 3 + 100) / 2)
+    penalise = class_scores(counts, void="penalise", absent="skip")
+    np.testing.assert_allclose(penalise.iou, [200 / 3, 50, 0, np.nan])  # class 2 is predicted at void alone: it counts, with 0
+    assert penalise.miou == pytest.approx((200 / 3 + 50) / 3)
+    assert class_scores(counts, void="penalise", absent="zero").miou == pytest.approx((200 / 3 + 50) / 4)
+    np.testing.assert_allclose(penalise.recall, [200 / 3, 100, np.nan, np.nan])
+    assert ignore.class_accuracy == penalise.class_accuracy == pytest.approx((200 / 3 + 100) / 2)
+    assert ignore.pixel_accuracy == penalise.pixel_accuracy == pytest.approx(75)
+
+
+def test_the_shorter_way_is_the_same():
+    truth, prediction = maps(8)
+    confusion = confusion_matrix(truth, prediction, 5)
+    scores = class_scores(counts_of(truth, prediction, 5), void="ignore", absent="skip")
+    np.testing.assert_allclose(scores.iou, 100 * iou_per_class(confusion), rtol=1e-15)
+    assert scores.miou == pytest.approx(miou(confusion))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
+def test_no_constant_is_better_than_the_best(seed, rules):
+    void, absent = rules
+    truth, prediction = rough_maps(seed)
+    best = class_scores(constant_counts(counts_of(truth, prediction, 6)), void=void, absent=absent).miou
+    constants = [class_scores(counts_of(truth, np.full_like(truth, c), 6), void=void, absent=absent).miou for c in range(6)]
+    assert best == pytest.approx(max(constants), nan_ok=True)
+
+
+def test_all_void_has_no_score():
+    nothing = np.full((2, 2), VOID, np.uint8)
+    for void, absent in RULES:
+        scores = class_scores(counts_of(nothing, nothing, 3), void=void, absent=absent)
+        assert np.isnan([scores.miou, scores.class_accuracy, scores.pixel_accuracy]).all()

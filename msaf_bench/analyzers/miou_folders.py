@@ -1,0 +1,131 @@
+"""Counts of two folders of label maps: read in threads, one pass over the files. Shapes: N images, K classes, H W label map.
+
+Every pair is counted in the ids of its files. Which ids those are is told at the end, from all files, and the counts are mapped.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.miou import count_ids
+from msaf_bench.data.class_sets import ClassSet
+from msaf_bench.data.label_folders import LabelPair, LabelPairs, read_ids
+from msaf_bench.data.label_ids import IdFormat, What, check_ids, find_format, id_table
+from msaf_bench.errors import DataError
+
+
+class Bad(NamedTuple):
+    """A pair that is not scored, and why."""
+
+    name: str
+    why: str
+
+
+class FolderCounts(NamedTuple):
+    """What two folders count to."""
+
+    matrices: dict[str, NDArray[np.int64]]  #: name of each image scored -> (K+1, K+1), rows truth, columns prediction, void last
+    sizes: dict[tuple[int, ...], int]  #: (H, W) -> images
+    formats: Mapping[What, IdFormat]
+    palettes: int  #: files whose ids are indices of a palette
+    bad: tuple[Bad, ...]
+
+
+class _Counted(NamedTuple):
+    pair: LabelPair
+    size: tuple[int, ...]
+    truth_ids: list[int]  #: together with `prediction_ids` the combinations of ids that occur
+    prediction_ids: list[int]
+    counts: NDArray[np.int64]
+    palettes: int
+
+
+def count_folders(
+    pairs: LabelPairs,
+    classes: ClassSet,
+    given: Mapping[What, IdFormat],
+    *,
+    skip_bad: bool = False,
+    threads: int = 1,
+    on_pair: Callable[[], None] = lambda: None,
+) -> FolderCounts:
+    """The counts of every pair. `given` are the formats that are known, others are told from the files; `on_pair` is called after each.
+
+    Raises `DataError` for the first thing that is wrong. With `skip_bad` such pairs are left out and listed, unless none is left.
+    """
+    bad = _unpaired(pairs)
+    if bad and not skip_bad:
+        count = f"{len(pairs.missing)} missing and {len(pairs.extra)} extra beside {len(pairs.both)} pairs"
+        raise DataError(f"{bad[0].why}; {count}; complete the folders or give --skip-bad")
+
+    def refuse(pair: LabelPair, error: DataError) -> None:
+        if not skip_bad:
+            raise error
+        bad.append(Bad(pair.name, str(error)))
+
+    counted = _read(pairs.both, threads, refuse, on_pair)
+    formats = _formats(counted, classes, given) if counted else {}
+    scored = list[_Counted]()
+    matrices = dict[str, NDArray[np.int64]]()
+    for each in counted:
+        try:
+            matrices[each.pair.name] = _mapped(each, classes, formats)
+            scored.append(each)
+        except DataError as error:
+            refuse(each.pair, error)
+    if not scored:
+        raise DataError(f"none of the {len(pairs.both)} pairs can be scored: {bad[-1].why}")
+    sizes = Counter(each.size for each in scored)
+    return FolderCounts(matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad))
+
+
+def _unpaired(pairs: LabelPairs) -> list[Bad]:
+    missing = [Bad(name, f"{name}: no prediction for this truth") for name in pairs.missing]
+    return missing + [Bad(name, f"{name}: no truth for this prediction") for name in pairs.extra]
+
+
+def _read(
+    pairs: Sequence[LabelPair], threads: int, refuse: Callable[[LabelPair, DataError], None], on_pair: Callable[[], None]
+) -> list[_Counted]:
+    counted = list[_Counted]()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for pair, waiting in [(pair, pool.submit(_count, pair)) for pair in pairs]:
+            try:
+                counted.append(waiting.result())
+            except DataError as error:
+                refuse(pair, error)
+            on_pair()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the rest is not read
+    return counted
+
+
+def _count(pair: LabelPair) -> _Counted:
+    prediction, truth = read_ids(pair.prediction, what="prediction"), read_ids(pair.truth, what="truth")
+    try:
+        matrix = count_ids(truth.ids, prediction.ids)
+    except DataError as error:
+        raise DataError(f"{pair.prediction}: {error}") from error
+    rows, columns = matrix.nonzero()
+    counts = matrix[rows, columns]
+    return _Counted(pair, truth.ids.shape, rows.tolist(), columns.tolist(), counts, prediction.palette + truth.palette)
+
+
+def _formats(counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat]) -> dict[What, IdFormat]:
+    prediction = given.get("prediction") or find_format({c.pair.prediction: c.prediction_ids for c in counted}, classes, "prediction")
+    truth = given.get("truth") or find_format({c.pair.truth: c.truth_ids for c in counted}, classes, "truth")
+    return {"prediction": prediction, "truth": truth}
+
+
+def _mapped(each: _Counted, classes: ClassSet, formats: Mapping[What, IdFormat]) -> NDArray[np.int64]:
+    check_ids(each.prediction_ids, each.pair.prediction, classes, formats["prediction"], "prediction")
+    check_ids(each.truth_ids, each.pair.truth, classes, formats["truth"], "truth")
+    to_prediction, to_truth = id_table(classes, formats["prediction"]), id_table(classes, formats["truth"])
+    matrix = np.zeros((len(classes.names) + 1,) * 2, np.int64)
+    np.add.at(matrix, (to_truth[each.truth_ids], to_prediction[each.prediction_ids]), each.counts)
+    return matrix

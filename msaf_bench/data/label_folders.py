@@ -1,0 +1,151 @@
+"""Folders of label maps that anybody made: which files there are, what belongs together, how a file is read.
+
+A label map is an 8-bit PNG with one channel (grey, or palette: its indices) or a two-dimensional integer array in a .npy file.
+Shapes: K classes, H W label map.
+"""
+
+import io
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.class_sets import ClassSet
+from msaf_bench.data.label_ids import ENDINGS, IdFormat, What, check_ids, id_table
+from msaf_bench.data.png import decode_png
+from msaf_bench.errors import DataError
+from msaf_bench.spec import VOID
+
+_SUFFIXES = {".png", ".npy"}
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_GREY, _PALETTE = 0, 3  # a PNG's colour types with one channel
+_FRAME = re.compile(r"[A-Za-z-]+_\d{6}_\d{6}(?![^_])")  # Cityscapes: city, sequence, frame
+_OTHER_KINDS = ("_color", "_instanceIds", "_instanceTrainIds")  # what lies beside the label maps of Cityscapes
+
+
+class LabelPair(NamedTuple):
+    """A prediction and the truth that it belongs to."""
+
+    name: str
+    prediction: Path
+    truth: Path
+
+
+class LabelPairs(NamedTuple):
+    """What two folders hold, in the natural order of the names."""
+
+    both: tuple[LabelPair, ...]
+    missing: tuple[str, ...]  #: truths without a prediction
+    extra: tuple[str, ...]  #: predictions without a truth
+
+
+class Ids(NamedTuple):
+    """A label map as it is in its file."""
+
+    ids: NDArray[np.uint8]  #: (H, W)
+    palette: bool  #: the ids are the indices of a palette
+
+
+def list_label_maps(folder: Path) -> dict[str, Path]:
+    """The label maps of a folder and its subfolders in natural order; the key is the path in the folder without the suffix.
+
+    Colour and instance pictures of Cityscapes are passed over. Raises `DataError` for a folder that is missing or has no label map, and for
+    two files of one key.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give a folder of label maps")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*"), key=lambda path: natural(path.as_posix())):
+        other = path.name.startswith(".") or path.suffix.lower() not in _SUFFIXES or path.stem.endswith(_OTHER_KINDS)
+        if other or not path.is_file():
+            continue
+        key = path.relative_to(folder).with_suffix("").as_posix()
+        if key in found:
+            raise DataError(f"{path}: {found[key].name} is there too; leave one of them")
+        found[key] = path
+    if not found:
+        raise DataError(f"{folder}: no label map there; it takes .png or .npy files of class ids (JPEG changes ids)")
+    return found
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A sort key that puts frame 9 before frame 10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)]
+
+
+def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPairs:
+    """Pairs the label maps of two folders by key; those of Cityscapes by city, sequence and frame, wherever they lie.
+
+    Raises `DataError` where a folder cannot be listed, a Cityscapes frame is there twice or nothing belongs together.
+    """
+    predictions, truths = _by_frame(prediction, classes), _by_frame(truth, classes)
+    both = tuple(LabelPair(name, predictions[name], path) for name, path in truths.items() if name in predictions)
+    if not both:
+        raise DataError(f"{prediction}: no name is one of {truth}; there is {next(iter(predictions))!r} against {next(iter(truths))!r}")
+    return LabelPairs(both, tuple(n for n in truths if n not in predictions), tuple(n for n in predictions if n not in truths))
+
+
+def _by_frame(folder: Path, classes: ClassSet) -> dict[str, Path]:
+    maps = list_label_maps(folder)
+    if not classes.raw:
+        return maps
+    if any(path.stem.endswith(ENDINGS["raw"]) for path in maps.values()):  # the official folder may hold both formats of each frame
+        maps = {key: path for key, path in maps.items() if not path.stem.endswith(ENDINGS["train"])}
+    found: dict[str, Path] = {}
+    for key, path in maps.items():
+        match = _FRAME.match(path.stem)
+        name = match[0] if match else key
+        if name in found:
+            raise DataError(f"{path}: {found[name]} is of the same frame; leave one of them")
+        found[name] = path
+    return found
+
+
+def read_ids(path: Path, *, what: What) -> Ids:
+    """A label map as it is stored. Raises `DataError` for a file that is none: cut, coloured, 16-bit, probabilities."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: the {what} cannot be read ({error.strerror})") from error
+    if not data:
+        raise DataError(f"{path}: the {what} is an empty file; write it again")
+    return Ids(_array_ids(path, data, what), palette=False) if path.suffix.lower() == ".npy" else _png_ids(path, data, what)
+
+
+def _png_ids(path: Path, data: bytes, what: What) -> Ids:
+    depth, colour = data[24:26] if data.startswith(_PNG_START) and len(data) > 25 else (8, _GREY)  # of the header
+    if colour not in (_GREY, _PALETTE):
+        raise DataError(
+            f"{path}: the {what} is a picture of several channels, such as class colours; it takes one 8-bit channel of class ids"
+        )
+    if depth == 16:
+        raise DataError(f"{path}: the {what} is a 16-bit PNG; it takes one 8-bit channel of class ids")
+    ids = decode_png(data, f"{path}: the {what}", ("1", "L", "P"))
+    if _PNG_END not in data:  # Pillow does not miss it
+        raise DataError(f"{path}: the {what}: a PNG without its end ({len(data)} bytes); copy it again")
+    stretched = colour == _GREY and depth in (2, 4)  # by Pillow, to 0..255
+    return Ids(ids // (255 // (2**depth - 1)) if stretched else ids, palette=colour == _PALETTE)
+
+
+def _array_ids(path: Path, data: bytes, what: What) -> NDArray[np.uint8]:
+    try:
+        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: the {what} is not a whole array ({len(data)} bytes); write it again") from error
+    if array.dtype.kind not in "iu" or array.ndim != 2:
+        size = "x".join(map(str, array.shape))
+        raise DataError(f"{path}: the {what} is {size} {array.dtype}; it takes HxW integer ids: of probabilities, the argmax over classes")
+    for extreme in (int(array.min(initial=0)), int(array.max(initial=0))):
+        if not 0 <= extreme <= VOID:
+            raise DataError(f"{path}: the {what} holds id {extreme}; ids are 0 to {VOID}")
+    return array.astype(np.uint8)
+
+
+def read_label_map(path: Path, classes: ClassSet, *, what: What, form: IdFormat = "train") -> NDArray[np.uint8]:
+    """One label map as ids 0..K-1 and void = 255, (H, W). Raises `DataError` for a file that is none and for an id without a meaning."""
+    ids = read_ids(path, what=what).ids
+    check_ids(np.flatnonzero(np.bincount(ids.ravel(), minlength=VOID + 1)).tolist(), path, classes, form, what)
+    table = id_table(classes, form)
+    return np.where(table == len(classes.names), VOID, table).astype(np.uint8)[ids]

@@ -1,0 +1,33 @@
+"""PNG files, read whole or not at all."""
+
+import struct
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from msaf_bench.errors import DataError
+
+LARGEST = 1 << 26  #: pixels of a picture, at most: 32 times those of a Cityscapes frame
+
+_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+
+
+def decode_png(data: bytes, where: object, modes: tuple[str, ...]) -> NDArray[np.uint8]:
+    """The pixels of a PNG of one of `modes` (Pillow's names), palette indices for a palette: (H, W) or (H, W, 3).
+
+    Raises `DataError` naming `where` for a file that is cut or none, another mode or depth, or more pixels than `LARGEST`.
+    """
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    if data[:4] == b"\x89PNG" and width * height > LARGEST:
+        raise DataError(f"{where}: a PNG of {width}x{height} pixels; at most {LARGEST} pixels are read")
+    try:
+        with Image.open(BytesIO(data), formats=("PNG",)) as image:
+            mode, pixels = image.mode, np.array(image, np.uint8)
+    except _DAMAGE as error:
+        raise DataError(f"{where}: not a whole PNG ({len(data)} bytes); copy it again") from error
+    # Pillow gives 16-bit colour as 8-bit RGB, so the depth is read from the header: byte 24.
+    if mode not in modes or data[24] == 16:
+        raise DataError(f"{where}: a PNG of mode {mode} with {data[24]} bits; expected 8-bit {' or '.join(modes)}")
+    return pixels

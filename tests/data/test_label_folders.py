@@ -1,0 +1,207 @@
+"""Label maps on disk: what is listed, paired, read and refused."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msaf_bench.data.class_sets import class_set
+from msaf_bench.data.label_folders import list_label_maps, pair_label_maps, read_ids, read_label_map
+from msaf_bench.errors import DataError
+
+IDS = np.array([[0, 1, 2], [1, 0, 255]], np.uint8)
+THREE = class_set("3")
+CITYSCAPES = class_set("cityscapes19")
+
+
+def save(path, array=IDS):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array) if path.suffix == ".npy" else Image.fromarray(array).save(path)
+    return path
+
+
+def test_listing_is_natural_deep_and_blind_to_other_files(tmp_path):
+    for name in ("b/f10.png", "b/f9.png", "a.b.npy", "._a.png", ".hidden.npy"):
+        save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "folder.png").mkdir()
+    save(tmp_path / "x_000000_000000_gtFine_color.png")
+    save(tmp_path / "x_000000_000000_gtFine_instanceIds.png")
+    assert list(list_label_maps(tmp_path)) == ["a.b", "b/f9", "b/f10"]
+
+
+def test_folders_without_label_maps_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        list_label_maps(tmp_path / "gone")
+    with pytest.raises(DataError, match="no label map there"):
+        list_label_maps(tmp_path)
+    save(tmp_path / "a.png")
+    save(tmp_path / "a.npy")
+    with pytest.raises(DataError, match=r"a\.npy is there too"):
+        list_label_maps(tmp_path)
+
+
+def test_pairs_are_of_one_key(tmp_path):
+    for name in ("p/v/1.png", "p/v/2.png", "t/v/2.npy", "t/v/3.png"):
+        save(tmp_path / name)
+    pairs = pair_label_maps(tmp_path / "p", tmp_path / "t", THREE)
+    assert [(pair.name, pair.prediction.name, pair.truth.name) for pair in pairs.both] == [("v/2", "2.png", "2.npy")]
+    assert (pairs.missing, pairs.extra) == (("v/3",), ("v/1",))
+
+
+def test_nothing_in_common_shows_a_name_of_each(tmp_path):
+    save(tmp_path / "p/a_pred.png")
+    save(tmp_path / "t/a.png")
+    with pytest.raises(DataError, match="'a_pred' against 'a'"):
+        pair_label_maps(tmp_path / "p", tmp_path / "t", THREE)
+
+
+def test_cityscapes_is_paired_by_frame(tmp_path):
+    frame = "aachen_000000_000019"
+    save(tmp_path / "p" / f"{frame}_leftImg8bit.png")
+    for kind in ("labelIds", "labelTrainIds", "color"):
+        save(tmp_path / "t" / "aachen" / f"{frame}_gtFine_{kind}.png")
+    ((name, prediction, truth),) = pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES).both
+    assert (name, prediction.name, truth.name) == (frame, f"{frame}_leftImg8bit.png", f"{frame}_gtFine_labelIds.png")
+    save(tmp_path / "p" / f"{frame}.png")
+    with pytest.raises(DataError, match="of the same frame"):
+        pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES)
+    with pytest.raises(DataError, match="no name is one of"):  # other data have no frames, only names
+        pair_label_maps(tmp_path / "p", tmp_path / "t", class_set("19"))
+
+
+def test_longer_frame_numbers_are_only_names(tmp_path):
+    for folder in ("p", "t"):
+        save(tmp_path / folder / "aachen_000000_0000190.png")
+        save(tmp_path / folder / "aachen_000000_0000191.png")
+    assert len(pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES).both) == 2
+
+
+@pytest.mark.parametrize("suffix", ["png", "npy"])
+def test_ids_come_back(tmp_path, suffix):
+    read = read_ids(save(tmp_path / f"a.{suffix}"), what="truth")
+    assert read.ids.dtype == np.uint8
+    np.testing.assert_array_equal(read.ids, IDS)
+    assert not read.palette
+
+
+def test_a_palette_is_read_as_indices(tmp_path):
+    picture = Image.fromarray(IDS).convert("P")
+    picture.putdata(IDS.ravel().tolist())
+    picture.putpalette([200, 10, 10] * 256)
+    picture.save(tmp_path / "a.png")
+    read = read_ids(tmp_path / "a.png", what="truth")
+    np.testing.assert_array_equal(read.ids, IDS)
+    assert read.palette
+
+
+def png(bits, colour, rows, width):
+    """A PNG of packed rows, made by hand."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
+    packed = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("bits", "row", "ids"), [(1, b"\xa0", [1, 0, 1, 0]), (2, b"\x1b", [0, 1, 2, 3]), (4, b"\x0b\xf1", [0, 11, 15, 1])])
+def test_grey_of_few_bits_is_not_stretched(tmp_path, bits, row, ids):
+    (tmp_path / "a.png").write_bytes(png(bits, 0, [row], 4))
+    np.testing.assert_array_equal(read_ids(tmp_path / "a.png", what="truth").ids, [ids])
+
+
+def bad_png(mode):
+    return lambda path: Image.new(mode, (4, 3)).save(path)
+
+
+def cut(end):
+    def write(path):
+        save(path, np.random.default_rng(0).integers(0, 9, (20, 20)).astype(np.uint8))
+        path.write_bytes(path.read_bytes()[:end])
+
+    return write
+
+
+def flipped(path):
+    save(path, np.random.default_rng(0).integers(0, 9, (20, 20)).astype(np.uint8))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    path.write_bytes(bytes(data))
+
+
+BAD_PNG = {
+    "colours": (bad_png("RGB"), "several channels"),
+    "colours and alpha": (bad_png("RGBA"), "several channels"),
+    "grey and alpha": (bad_png("LA"), "several channels"),
+    "16 bits": (bad_png("I;16"), "16-bit"),
+    "nothing": (lambda path: path.touch(), "empty file"),
+    "text": (lambda path: path.write_text("not a picture"), "not a whole PNG"),
+    "JPEG": (lambda path: Image.new("L", (4, 3)).save(path, "JPEG"), "not a whole PNG"),
+    "header only": (cut(40), "not a whole PNG"),
+    "half": (cut(150), "not a whole PNG"),
+    "no end": (cut(-12), "without its end"),
+    "one byte short": (cut(-1), "without its end"),
+    "damaged": (flipped, "not a whole PNG"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), BAD_PNG.values(), ids=BAD_PNG)
+def test_what_is_no_label_map_is_named(tmp_path, make, says):
+    path = tmp_path / "a.png"
+    make(path)
+    with pytest.raises(DataError, match=says) as error:
+        read_ids(path, what="prediction")
+    assert str(path) in str(error.value)
+    assert "prediction" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((3, 2, 2), np.float32), "3x2x2 float32.*argmax"),
+        (np.zeros((2, 2)), "2x2 float64.*argmax"),
+        (np.zeros((1, 2, 2), np.int64), "1x2x2 int64"),
+        (np.array([[0, -1]]), "id -1"),
+        (np.array([[0, 256]]), "id 256"),
+        (np.array([[0, None]], object), "not a whole array"),
+    ],
+)
+def test_arrays_that_are_no_label_map(tmp_path, array, says):
+    with pytest.raises(DataError, match=says):
+        read_ids(save(tmp_path / "a.npy", array), what="prediction")
+
+
+def test_a_cut_array(tmp_path):
+    path = save(tmp_path / "a.npy")
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(DataError, match="not a whole array"):
+        read_ids(path, what="prediction")
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_ids(tmp_path, what="truth")
+
+
+def test_a_map_is_read_as_classes_and_void(tmp_path):
+    np.testing.assert_array_equal(read_label_map(save(tmp_path / "a.png"), THREE, what="truth"), IDS)
+    camvid = save(tmp_path / "b.png", np.array([[0, 10, 11, 255]], np.uint8))
+    np.testing.assert_array_equal(read_label_map(camvid, class_set("camvid11"), what="truth"), [[0, 10, 255, 255]])
+    raw = save(tmp_path / "c.png", np.array([[7, 8, 33, 0, 9, 255]], np.uint8))
+    np.testing.assert_array_equal(read_label_map(raw, CITYSCAPES, what="truth", form="raw"), [[0, 1, 18, 255, 255, 255]])
+    all_ids = save(tmp_path / "d.png", np.arange(256, dtype=np.uint8)[None])
+    np.testing.assert_array_equal(read_label_map(all_ids, class_set("255"), what="truth"), [range(256)])
+
+
+def test_an_id_without_a_meaning_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"the prediction holds id 3; --classes 3 has 0 to 2 \(void 255\)"):
+        read_label_map(save(tmp_path / "a.png", IDS + np.uint8(2)), THREE, what="prediction")
+    with pytest.raises(DataError, match="id 34"):
+        read_label_map(save(tmp_path / "b.png", np.array([[7, 34]], np.uint8)), CITYSCAPES, what="truth", form="raw")
+    with pytest.raises(DataError, match="id 26"):
+        read_label_map(save(tmp_path / "b.png", np.array([[7, 26]], np.uint8)), CITYSCAPES, what="truth")
