@@ -1,48 +1,145 @@
-"""`msaf-bench data`: look at a data set, or make one."""
+"""`msaf-bench data`: look at a data set, plan what of it to get, or make one."""
 
 import json
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from msaf_bench.cli.inspect import Json
-from msaf_bench.cli.settings import Changes, Data, Preset, Root, check_data, conditions_from
+from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, read_root
+from msaf_bench.errors import DataError
 
-data_app = typer.Typer(no_args_is_help=True, help="Check a data set, or write street videos to disk.")
+data_app = typer.Typer(no_args_is_help=True, help="Check a data set, plan which files a job needs, or write street videos to disk.")
+
+PLAIN_S = 15  #: seconds between two lines of progress
 
 
 @data_app.command("check")
 def check_splits(
-    data: Data = "street", root: Root = None, preset: Preset = "quick", changes: Changes = None, as_json: Json = False
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    history: History = None,
+    changes: Changes = None,
+    as_json: Json = False,
 ) -> None:
-    """Open both splits, which checks every file, and say what is in them."""
-    import numpy as np
-
+    """Read every clip of both splits, which checks every file, and say what is in them."""
     from msaf_bench.data import open_split
-    from msaf_bench.spec import VOID
+    from msaf_bench.data.contents import Contents, read_contents
 
-    conditions, data_root = conditions_from(preset, data, changes), check_data(data, root)
+    conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
+    read: dict[str, Contents] = {}
     found: dict[str, Any] = {}
     for split in ("train", "score"):
         clips = open_split(conditions, split, data_root)
-        counts = sum(np.bincount(clips[i].label.ravel(), minlength=VOID + 1) for i in range(len(clips)))
-        share = np.asarray(counts) / np.sum(counts)
-        found[split] = {
-            "clips": len(clips),
-            "repeated_history_frames": clips.repeated,
-            "fingerprint": clips.fingerprint,
-            "percent": {name: round(100 * float(share[i]), 2) for i, name in enumerate(clips.classes)}
-            | {"void": round(100 * float(share[VOID]), 2)},
-        }
+        read[split] = contents = read_contents(clips, _Lines(split, len(clips)))
+        found[split] = _described(contents, clips.classes)
+    found["overlap"] = _overlap(read["train"].pictures, read["score"].pictures)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps(found, indent=1, allow_nan=False))
         return
-    for split, about in found.items():
-        typer.echo(
-            f"{split}: {about['clips']} clips, {about['repeated_history_frames']} repeated history frames, content {about['fingerprint']}"
-        )
-        typer.echo("  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()))
+    for split in read:
+        typer.echo("\n".join(_split_text(split, found[split])))
+    typer.echo(f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']} pictures")
+
+
+class _Lines:
+    """Says on stderr now and then how far a split is read."""
+
+    def __init__(self, split: str, total: int) -> None:
+        self.split, self.total, self.spoken = split, total, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self.spoken > PLAIN_S:
+            self.spoken = time.monotonic()
+            typer.echo(f"{self.split}: {done} of {self.total} clips read", err=True)
+
+
+def _described(contents: Any, classes: tuple[str, ...]) -> dict[str, Any]:
+    from msaf_bench.spec import VOID
+
+    share = contents.pixels / contents.pixels.sum()
+    named = {name: round(100 * float(share[i]), 2) for i, name in enumerate(classes)}
+    return {
+        "clips": contents.clips,
+        "repeated_history_frames": contents.repeated,
+        "skipped_clips": contents.skipped,
+        "pairs": contents.pairs,
+        "fingerprint": contents.fingerprint,
+        "frame_sizes": contents.frames,
+        "label_sizes": contents.labels,
+        "ids": [int(i) for i in contents.pixels.nonzero()[0]],
+        "percent": named | {"void": round(100 * float(share[VOID]), 2)},
+    }
+
+
+def _overlap(train: dict[str, int], score: dict[str, int]) -> dict[str, int]:
+    same = set(train.values()) & set(score.values())
+    return {"names": len(train.keys() & score.keys()), "pictures": len(same)}
+
+
+def _split_text(split: str, about: dict[str, Any]) -> list[str]:
+    def sizes(counts: dict[str, int]) -> str:
+        return ", ".join(size if len(counts) == 1 else f"{size} ({n})" for size, n in counts.items())
+
+    history = f"{about['repeated_history_frames']} repeated history frames, {about['skipped_clips']} clips left out for want of history"
+    return [
+        f"{split}: {about['clips']} clips, {about['pairs']} pairs of neighbours, {history}, content {about['fingerprint']}",
+        f"  frames {sizes(about['frame_sizes'])}, label maps {sizes(about['label_sizes'])}, ids {', '.join(map(str, about['ids']))}",
+        "  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()),
+    ]
+
+
+@data_app.command("plan")
+def plan_files(
+    data: Data = "cityscapes",
+    root: Root = None,
+    need: Annotated[Literal["miou", "tc"], typer.Option(help="miou: labelled frames and their past; tc: whole snippets.")] = "miou",
+    split: Annotated[Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Of a clip.")] = 3,
+    spacing: Annotated[int, typer.Option(min=0, help="Source frames between two frames of a clip.")] = 1,
+    names: Annotated[Path | None, typer.Option("--list", help="Write the names of all files, one a line, for rsync or unzip.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Which files a job needs and how many bytes they are: from published sizes before a download, exactly where the files are."""
+    from msaf_bench.data.needs import PUBLISHED, find_needs
+    from msaf_bench.records import write_atomic
+
+    parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
+    needs = find_needs(data, need, parts, frames, spacing, read_root(root))
+    if names:
+        if any(n.there is None for n in needs):
+            raise DataError(f"--list {names}: the names follow from those of the label maps; give --root DIR with them")
+        write_atomic(names, "".join(f"{name}\n" for n in needs for name in n.names))
+    documents = [
+        {**n._asdict(), "names": len(n.names), "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None}
+        for n in needs
+    ]
+    if as_json:
+        typer.echo(json.dumps({"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents}, indent=1))
+        return
+    typer.echo(f"{data}, {need}, {' and '.join(parts)}, {frames} frames a clip")
+    for document in documents:
+        typer.echo(_need_text(document))
+    if all(n.size is not None for n in needs):
+        exact = all(n.exact for n in needs)
+        typer.echo(f"together {'' if exact else 'about '}{_bytes(sum(n.size or 0 for n in needs))}")
+
+
+def _need_text(need: dict[str, Any]) -> str:
+    published = need["published"]
+    whole = f" of {published['files']:,} with {_bytes(published['size'])} ({published['source']})" if published else ""
+    size = _bytes(need["size"]) if need["exact"] else f"about {_bytes(need['size'])}"
+    there = "" if need["there"] is None else f"; {need['there']:,} are there"
+    return f"{need['archive'] if published else need['folder']}: {need['files']:,} files{whole}, {size}{there}"
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return "unknown size"
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
 @data_app.command("street")

@@ -1,4 +1,4 @@
-"""The data sets: a procedural street, and CamVid from disk. The modules that need OpenCV are imported when a split is opened."""
+"""The data sets: a procedural street, CamVid and Cityscapes from disk. The modules that need OpenCV are imported when a split is opened."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ def needed_root(name: str, root: Path | None) -> Path:
 
 
 def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None) -> Clips:
-    """The clips of `conditions.data`, checked. `root` is the data set's folder; the street needs none.
+    """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is read. `root` is the data set's folder.
 
     Raises `UsageError` for an unknown data set or option or a missing root, `DataError` for content that is wrong.
     """
@@ -28,6 +28,10 @@ def open_split(conditions: Conditions, split: Literal["train", "score"], root: P
 
         return Street(conditions, split)
     root = needed_root(name, root)
-    from msaf_bench.data.camvid import CamVid
+    if name == "cityscapes":
+        from msaf_bench.data.cityscapes import open_cityscapes
 
-    return CamVid(conditions, split, root)
+        return open_cityscapes(conditions, split, root)
+    from msaf_bench.data.camvid import open_camvid
+
+    return open_camvid(conditions, split, root)

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip
+from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Flow
+from msaf_bench.data.histories import histories
 from msaf_bench.data.street_disturbance import EFFECTS, disturb
 from msaf_bench.data.street_geometry import motion, view
 from msaf_bench.data.street_image import paint
@@ -80,12 +81,19 @@ def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple
     return _Videos(images, labels, digest.hexdigest()[:12])
 
 
+@lru_cache(maxsize=1)
+def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
+    """The video for its motion alone, without what disturbs its images."""
+    return make_video(seed, frames, size, **dict.fromkeys(EFFECTS, 0.0), speed=speed)
+
+
 class Street:
-    """A split of procedural videos, as `Clips`: made once a process, then kept in memory.
+    """A split of procedural videos, as `Clips`: made once a process, then kept in memory; motion is made again when it is asked for.
 
     Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no number of videos makes them meet. Every
-    frame whose whole history exists is the end of a clip; where no frame has it, all are, and the oldest frame stands in.
-    `conditions.data_options` may set those of `COUNTS` and `KNOBS`. Raises `UsageError` for an option that is unknown or out of range.
+    frame whose whole history exists is the end of a clip; where no frame has it, all are, and `conditions.history` says what then.
+    `conditions.data_options` may set those of `COUNTS` and `KNOBS`. Raises `UsageError` for an option that is unknown or out of range,
+    `DataError` as the history tells.
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
@@ -94,25 +102,57 @@ class Street:
     def __init__(self, conditions: Conditions, split: Literal["train", "score"]) -> None:
         counts, knobs = _options(dict(conditions.data_options))
         self._seeds = range(split == "score", 2 * counts[f"{split}_videos"], 2)
-        length = counts["video_frames"]
-        self._videos = _videos(self._seeds, length, conditions.size, tuple(sorted(knobs.items())))
+        self._videos = _videos(self._seeds, counts["video_frames"], conditions.size, tuple(sorted(knobs.items())))
+        self._speed = knobs["speed"]
         spacing = conditions.train_spacing if split == "train" else conditions.score_spacing
-        self._history = np.arange(1 - conditions.frames, 1) * spacing
-        self._first = -int(self._history[0]) if length + self._history[0] > 0 else 0
-        self._ends = length - self._first  # clips a video
-        missing = np.arange(self._first, length)[:, None] + self._history < 0
-        self.repeated = int(missing.sum()) * len(self._seeds)
+        ends = _ends(counts["video_frames"], (conditions.frames - 1) * spacing)
+        newest = [(video, end) for video in range(len(self._seeds)) for end in ends]
+
+        def past(i: int, back: int) -> int | None:
+            frame = newest[i][1] - back * spacing
+            return frame if frame >= 0 else None
+
+        def missing(i: int, back: int) -> str:
+            video, end = newest[i]
+            return f"street video {self._seeds[video]:05d}: frame {end} has none {back * spacing} before it"
+
+        found = histories(len(newest), past, conditions.frames, conditions.history, missing)
+        self._clips = [(newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)]
+        self.repeated, self.skipped = found.repeated, found.skipped
+        self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
         self.fingerprint = self._videos.fingerprint
 
     def __len__(self) -> int:
-        return len(self._seeds) * self._ends
+        return len(self._clips)
 
     def __getitem__(self, index: int) -> Clip:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        video, end = index // self._ends, self._first + index % self._ends
-        frames = np.maximum(end + self._history, 0)
-        return Clip(self._videos.images[video, frames], self._videos.labels[video, end], f"{self._seeds[video]:05d}/{end:03d}")
+        video, frames = self._clips[index]
+        name = f"{self._seeds[video]:05d}/{frames[-1]:03d}"
+        return Clip(self._videos.images[video, list(frames)], self._videos.labels[video, frames[-1]], name)
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """The newest frame of a clip, (H, W, 3)."""
+        video, frames = self._clips[index]
+        return self._videos.images[video, frames[-1]]
+
+    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+        """The true motion of a pair, with what is hidden or out of the frame afterwards; None for two clips that are no neighbours."""
+        if not self._neighbours(*pair):
+            return None
+        (video, (*_, earlier)), (_, (*_, later)) = (self._clips[i] for i in pair)
+        motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
+        return Flow(motion.flow_forward[earlier], motion.flow_backward[later], motion.occluded_forward[earlier])
+
+    def _neighbours(self, earlier: int, later: int) -> bool:
+        (video, frames), (other, others) = self._clips[earlier], self._clips[later]
+        return video == other and frames[-1] + 1 == others[-1]
+
+
+def _ends(length: int, reach: int) -> range:
+    """The frames of a video that end a clip which reaches so far back."""
+    return range(reach if reach < length else 0, length)
 
 
 def _options(given: Mapping[str, Option]) -> tuple[dict[str, int], dict[str, float]]:

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from msaf_bench.data.flow import write_flow
 from msaf_bench.data.street import Video
 from msaf_bench.records import write_atomic
-
-FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
 
 
 def write_video(folder: Path, video: Video) -> None:
@@ -25,13 +24,6 @@ def write_video(folder: Path, video: Video) -> None:
         ):
             write_flow(folder / f"flow_{way}" / f"{name}.flo", flow[t])
             _write_png(folder / f"occluded_{way}" / f"{name}.png", np.where(hidden[t], 255, 0).astype(np.uint8))
-
-
-def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
-    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row, little-endian."""
-    height, width = flow.shape[:2]
-    head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
-    write_atomic(path, head + flow.astype("<f4").tobytes())
 
 
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -1,5 +1,6 @@
 """CamVid on small trees that look like it, each bad input once, and the real data where they are."""
 
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -187,6 +188,13 @@ def test_bad_files_are_named(root, case):
     assert "\n" not in str(error.value)
 
 
+def test_frames_of_two_sizes_are_refused(root):
+    for folder, shape in (("train", (12, 16, 3)), ("trainannot", (12, 16))):
+        Image.fromarray(np.zeros(shape, np.uint8)).save(root / folder / "0006R0_f00930.png")
+    with pytest.raises(DataError, match=r"0006R0_f00930.png: a frame of 12x16 among frames of 24x32; copy it again"):
+        open_split(conditions(), "train", root)
+
+
 def test_half_copied_data_says_how_much_is_missing(root):
     for name in TRAIN[2:]:
         (root / "trainannot" / f"{name}.png").unlink()
@@ -217,9 +225,68 @@ def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
         open_split(conditions(), "score", root)
 
 
+def test_pairs_are_labelled_neighbours_without_a_gap(root):
+    train, score = open_split(conditions(), "train", root), open_split(conditions(), "score", root)
+    assert train.pairs == ((0, 1), (1, 2), (3, 4))  # 30, 31 and 30 frames apart; then another drive, and a gap
+    assert score.pairs == ((0, 1), (1, 2))
+    assert train.exact_flow((0, 1)) is None
+
+
+def test_clips_without_history_are_left_out(root):
+    clips = open_split(conditions(history="skip"), "train", root)
+    assert [clips[i].name for i in range(len(clips))] == ["0001TP/06751"]
+    assert (clips.repeated, clips.skipped, clips.pairs) == (0, 5, ())
+    assert history(clips, 0) == [shade(name) for name in TRAIN[:3]]
+    assert clips[0].label[-1, -1] == 2
+    two = open_split(conditions(history="skip", frames=2), "train", root)
+    assert ([two[i].name[-5:] for i in range(len(two))], two.pairs) == (["06720", "06751", "00960"], ((0, 1),))
+
+
+def test_a_missing_frame_can_be_an_error(root):
+    with pytest.raises(DataError) as error:
+        open_split(conditions(history="error"), "train", root)
+    path = root / "train/0001TP_006690.png"
+    assert str(error.value) == f"{path}: frame 6660 of 0001TP is not there; add that frame, or use --history repeat or skip"
+
+
+def test_a_picture_has_the_size_of_its_label_map(root):
+    train, score = open_split(conditions(), "train", root), open_split(conditions(), "score", root)
+    np.testing.assert_array_equal(train.picture(3), train[3].frames[-1])
+    np.testing.assert_array_equal(score.picture(1), np.full((24, 32, 3), shade(VAL[1]), np.uint8))
+
+
+def test_the_test_split_can_be_scored(root):
+    for folder in ("", "annot"):
+        (root / f"test{folder}").mkdir()
+        (root / f"test{folder}" / "Seq05VD_f00030.png").write_bytes((root / f"val{folder}" / "0016E5_07959.png").read_bytes())
+        (root / f"test{folder}" / "Seq05VD_f00060.png").write_bytes((root / f"val{folder}" / "0016E5_07961.png").read_bytes())
+    options = {"allow_partial": True, "scored": "test"}
+    clips = open_split(conditions(data_options=options, score_spacing=30), "score", root)
+    assert ([clips[i].name for i in range(len(clips))], clips.pairs) == (["Seq05VD/00030", "Seq05VD/00060"], ((0, 1),))
+    with pytest.raises(DataError, match="test: 2 frames, the official split has 233; copy the data set again"):
+        open_split(conditions(data_options={"scored": "test"}, score_spacing=30), "score", root)
+
+
+def test_folders_may_be_zips(root):
+    plain = open_split(conditions(), "train", root)
+    clips = [plain[i] for i in range(len(plain))]
+    for folder in ("train", "trainannot", "val"):
+        with zipfile.ZipFile(root / f"{folder}.zip", "w") as packed:
+            for path in (root / folder).iterdir():
+                packed.write(path, f"{folder}/{path.name}")
+                path.unlink()
+        (root / folder).rmdir()
+    zipped = open_split(conditions(), "train", root)
+    assert (zipped.fingerprint, len(zipped)) == (plain.fingerprint, len(clips))
+    for i, clip in enumerate(clips):
+        np.testing.assert_array_equal(zipped[i].frames, clip.frames)
+        np.testing.assert_array_equal(zipped[i].label, clip.label)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"scored": "tests"}, "camvid option scored = 'tests': needs 'val' or 'test'"),
         ({"alow_partial": True}, "unknown camvid option 'alow_partial'; did you mean allow_partial?"),
         ({"allow_partial": "yes"}, "camvid option allow_partial = 'yes': needs true or false"),
     ],
@@ -245,3 +312,12 @@ def test_the_official_split():
     assert score[0].label.shape == (360, 480)
     assert score[0].name == "0016E5/07959"
     np.testing.assert_array_equal(score[20].frames[1], score[5].frames[2])
+
+
+def test_pairs_of_the_real_splits(camvid_root):
+    full = conditions(size=(45, 60), data_options={}, score_spacing=30)
+    train, score = open_split(full, "train", camvid_root), open_split(full, "score", camvid_root)
+    assert (len(train.pairs), len(score.pairs)) == (362, 100)  # five stretches of train, one of val
+    assert score.picture(0).shape == (360, 480, 3)
+    skipped = open_split(full.model_copy(update={"history": "skip"}), "score", camvid_root)
+    assert (len(skipped), skipped.skipped, len(skipped.pairs)) == (71, 30, 70)

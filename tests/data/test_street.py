@@ -13,7 +13,7 @@ from msaf_bench.data.street import KNOBS, Street, make_video
 from msaf_bench.data.street_geometry import NEAR, view
 from msaf_bench.data.street_objects import SKYLINE
 from msaf_bench.data.street_scene import FAR, Scene, populate
-from msaf_bench.errors import UsageError
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import Conditions
 
 CLEAR = {name: 0.0 for name in KNOBS if name != "speed"}
@@ -238,12 +238,13 @@ def test_a_clip_ends_at_its_label():
         clips[len(clips)]
 
 
-def test_a_video_that_is_too_short_repeats_its_oldest_frame():
+def test_a_video_that_is_too_short_repeats_the_oldest_frame_found():
     clips = Street(conditions(frames=3, score_spacing=4), "score")
     assert len(clips) == 2 * 6
     assert clips.repeated == 2 * (4 * 2 + 2)
     video = make_video(1, 6, (32, 64))
-    np.testing.assert_array_equal(clips[5].frames, video.images[[0, 1, 5]])
+    np.testing.assert_array_equal(clips[5].frames, video.images[[1, 1, 5]])
+    np.testing.assert_array_equal(clips[3].frames, video.images[[3, 3, 3]])
 
 
 def test_spacing_zero_repeats_the_newest_frame():
@@ -251,6 +252,42 @@ def test_spacing_zero_repeats_the_newest_frame():
     assert len(clips) == 3 * 6
     assert clips.repeated == 0
     assert (clips[4].frames == clips[4].frames[-1]).all()
+
+
+def test_pairs_are_consecutive_ends_of_one_video():
+    clips = Street(conditions(frames=3), "score")  # 2 videos, frames 2 to 5 end a clip
+    names = [clips[i].name for i in range(len(clips))]
+    expected = [(i, j) for i in range(len(names)) for j in range(len(names)) if names[j] == f"{names[i][:6]}{int(names[i][6:]) + 1:03d}"]
+    assert list(clips.pairs) == expected
+    assert len(clips.pairs) == 6
+    assert Street(conditions(data_options={"video_frames": 1}), "score").pairs == ()
+
+
+def test_a_pair_knows_its_exact_motion():
+    clips = Street(conditions(data_options={"score_videos": 2, "video_frames": 6, "noise": 0.5, "speed": 2.0}), "score")
+    for earlier, later in clips.pairs:
+        name = clips[earlier].name
+        video, frame = make_video(int(name[:5]), 6, (32, 64), noise=0.5, speed=2.0), int(name[6:])
+        flow = clips.exact_flow((earlier, later))
+        assert flow is not None
+        np.testing.assert_array_equal(flow.forward, video.flow_forward[frame])
+        np.testing.assert_array_equal(flow.backward, video.flow_backward[frame + 1])
+        np.testing.assert_array_equal(flow.occluded, video.occluded_forward[frame])
+        np.testing.assert_array_equal(clips.picture(later), video.images[frame + 1])
+    assert clips.exact_flow((3, 4)) is None  # the last of a video and the first of the next
+    assert clips.exact_flow((1, 0)) is None
+
+
+def test_missing_history_by_rule():
+    short = {"frames": 3, "score_spacing": 4}
+    with pytest.raises(
+        DataError, match=r"^no clip of 3 frames is whole \(street video 00001: frame 0 has none 4 before it\); use --history"
+    ):
+        Street(conditions(history="skip", **short), "score")
+    with pytest.raises(DataError, match=r"^street video 00001: frame 0 has none 4 before it; add that frame, or use --history repeat"):
+        Street(conditions(history="error", **short), "score")
+    whole = Street(conditions(history="error", frames=3), "score")
+    assert (whole.repeated, whole.skipped) == (0, 0)
 
 
 def test_train_and_score_share_no_video():

@@ -1,0 +1,55 @@
+"""What is in a split, by reading every clip of it. Shapes: H W image, K classes."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.clips import Clips
+from msaf_bench.spec import VOID
+
+WORKERS = 8  #: clips that are read at a time, at most
+
+
+class Contents(NamedTuple):
+    """A split as it was read."""
+
+    clips: int
+    repeated: int
+    skipped: int
+    pairs: int
+    fingerprint: str
+    frames: dict[str, int]  #: size HxW as clips give it -> clips
+    labels: dict[str, int]  #: size HxW of label maps -> clips
+    pixels: NDArray[np.int64]  #: (256,): how often each id is there
+    pictures: dict[str, int]  #: name of a clip -> checksum of its newest frame
+
+
+def read_contents(clips: Clips, on_clip: Callable[[int], None] = lambda done: None) -> Contents:
+    """Reads every clip, which checks every file that the split uses. `on_clip` hears how many are done.
+
+    Raises `DataError` for the first file that is wrong.
+    """
+
+    def look(index: int) -> tuple[str, str, str, int, NDArray[np.int64]]:
+        clip = clips[index]
+        newest = clip.frames[-1]
+        size, label_size = (f"{h}x{w}" for h, w in (newest.shape[:2], clip.label.shape))
+        pixels = np.bincount(clip.label.ravel(), minlength=VOID + 1)
+        return clip.name, size, label_size, crc32(newest.tobytes()), pixels
+
+    frames, labels, pictures, pixels = Counter[str](), Counter[str](), dict[str, int](), np.zeros(VOID + 1, np.int64)
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        for done, (name, size, label_size, checksum, counted) in enumerate(pool.map(look, range(len(clips))), 1):
+            frames[size] += 1
+            labels[label_size] += 1
+            pictures[name] = checksum
+            pixels += counted
+            on_clip(done)
+    numbers = len(clips), clips.repeated, clips.skipped, len(clips.pairs), clips.fingerprint
+    return Contents(*numbers, dict(frames), dict(labels), pixels, pictures)

@@ -1,0 +1,146 @@
+"""Optical flow: Middlebury's files, what estimates it from two pictures, and a cache of what was estimated.
+
+Flow is (H, W, 2) float32 as (dx, dy) in pixels; NaN where a file says that it is unknown.
+"""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.clips import Flow
+from msaf_bench.errors import DataError, HostError, one_of
+from msaf_bench.records import write_atomic
+
+FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
+UNKNOWN = 1e9  #: a component of this size or more means that the flow is not known there
+_LARGEST = 2**15  # rows or columns; a header that says more is damaged
+_DIS_LEAST = 12  # rows and columns that DIS needs
+
+_Ways = tuple[NDArray[np.float32], NDArray[np.float32]]  # forward, backward
+
+#: What can estimate flow, with everything that its result depends on.
+ESTIMATORS = {
+    "dis": f"OpenCV {cv2.__version__} DIS, preset medium, grey",
+    "farneback": f"OpenCV {cv2.__version__} Farnebäck, pyramid 5 x 0.5, window 15, 3 iterations, polynomial 5 / 1.2, grey",
+    "raft": "torchvision RAFT large, weights C_T_SKHT_V2, 20 iterations",
+    "zero": "no motion",
+}
+
+
+def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
+    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row, little-endian; NaN as unknown."""
+    height, width = flow.shape[:2]
+    head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
+    write_atomic(path, head + np.nan_to_num(flow, nan=2 * UNKNOWN).astype("<f4").tobytes())
+
+
+def read_flow(path: Path) -> NDArray[np.float32]:
+    """The flow of a .flo file, (H, W, 2), NaN where it is unknown. Raises `DataError` for a file that is not one, or is cut."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the folder of the .flo files") from error
+    if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(FLO_TAG):
+        raise DataError(f"{path}: not a Middlebury .flo file (its first 4 bytes are not {FLO_TAG} as float32)")
+    width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, 4))
+    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST) or len(data) != 12 + 8 * width * height:
+        raise DataError(f"{path}: {len(data)} bytes, but {width}x{height} (WxH) flow has {12 + 8 * width * height}; restore the file")
+    flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+    if np.isnan(flow).any():
+        raise DataError(f"{path}: NaN in the flow; unknown flow is written as {UNKNOWN:.0e} or more")
+    flow[(np.abs(flow) >= UNKNOWN).any(-1)] = np.nan
+    return flow
+
+
+def estimate(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], cache: Path | None = None) -> Flow:
+    """Flow between two pictures (H, W, 3), forward and backward, by one of `ESTIMATORS`.
+
+    In the folder `cache` it is kept under the hash of the pictures and of the estimator with its parameters and version; a damaged file
+    is made again. Raises `UsageError` for an unknown estimator, `DataError` for pictures that it cannot take, `HostError` where it is not
+    installed.
+    """
+    one_of("flow", kind, ESTIMATORS)
+    if earlier.shape != later.shape:
+        raise DataError(f"flow from a picture of {earlier.shape[:2]} to one of {later.shape[:2]}; frames of one video have one size")
+    if kind == "zero":
+        still = np.zeros((*earlier.shape[:2], 2), np.float32)
+        return Flow(still, still)
+    if cache is None:
+        return Flow(*_estimated(kind, earlier, later))
+    digest = hashlib.sha256(f"{ESTIMATORS[kind]} {earlier.shape}".encode())
+    digest.update(np.ascontiguousarray(earlier).data)
+    digest.update(np.ascontiguousarray(later).data)
+    path = cache / f"{digest.hexdigest()[:32]}.flow"
+    known = _cached(path, earlier.shape[:2])
+    if known is None:
+        known = _estimated(kind, earlier, later)
+        body = np.stack(known).astype("<f4").tobytes()
+        write_atomic(path, hashlib.sha256(body).digest() + body)
+    return Flow(*known)
+
+
+def flat(picture: NDArray[np.uint8]) -> bool:
+    """Whether a picture has next to no texture (a deviation under 1 of 255 grey levels): flow estimated from it means nothing."""
+    return float(_grey(picture).std()) < 1
+
+
+def _cached(path: Path, size: tuple[int, ...]) -> _Ways | None:
+    """What an earlier call left, or nothing where that is missing or damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    body = data[32:]
+    if len(body) != 16 * size[0] * size[1] or hashlib.sha256(body).digest() != data[:32]:
+        return None
+    forward, backward = np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(2, *size, 2)
+    return forward, backward
+
+
+def _estimated(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> _Ways:
+    if kind == "raft":
+        return _raft(earlier, later)
+    one, two = _grey(earlier), _grey(later)
+    if kind == "dis" and min(one.shape) < _DIS_LEAST:
+        raise DataError(f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs {_DIS_LEAST} rows and columns")
+    way = _dis if kind == "dis" else _farneback
+    return way(one, two), way(two, one)
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return np.asarray(estimator.calc(a, b, np.zeros((*a.shape, 2), np.float32)), np.float32)
+
+
+def _farneback(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    flow = cv2.calcOpticalFlowFarneback(a, b, np.zeros((*a.shape, 2), np.float32), 0.5, 5, 15, 3, 5, 1.2, 0)
+    return np.asarray(flow, np.float32)
+
+
+def _raft(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> _Ways:
+    try:
+        import torch
+
+        models: Any = import_module("torchvision.models.optical_flow")
+        net = models.raft_large(weights=models.Raft_Large_Weights.C_T_SKHT_V2).eval()
+    except Exception as error:  # a broken torchvision raises RuntimeError; without a network, the weights a URLError
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise HostError(f"--flow raft: {reason}; install the torchvision that fits this torch and its RAFT weights, or use dis") from error
+    height, width = earlier.shape[:2]
+    # RAFT takes multiples of 8, from 128 on.
+    padding = (*((0, max(-side % 8, 128 - side)) for side in (height, width)), (0, 0))
+    both = np.stack([np.pad(picture, padding, "edge") for picture in (earlier, later)]).transpose(0, 3, 1, 2)
+    images = torch.from_numpy(both).float() / 127.5 - 1
+    with torch.inference_mode():
+        flow = net(images, images.flip(0), num_flow_updates=20)[-1]
+    forward, backward = flow[:, :, :height, :width].permute(0, 2, 3, 1).contiguous().numpy()
+    return forward, backward
