@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import DATA_SETS, Conditions, Options, Spec, System, Table
+from msaf_bench.spec import DATA_SETS, Conditions, Slots, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
 
@@ -32,12 +32,12 @@ def list_presets() -> tuple[str, ...]:
 
 def read_system(name: str) -> System:
     """A system by its name in `models/`, or from a path that ends in `.toml`. Raises `UsageError`."""
-    return _read(System, "models", "system", name)
+    return read_spec(System, "models", "system", name)
 
 
 def read_table(name: str) -> Table:
     """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in `.toml`. Raises `UsageError`."""
-    return _read(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
+    return read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
 
 
 def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None) -> Conditions:
@@ -49,14 +49,20 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
-    """Row label -> system, shrunk as the conditions say. Raises `UsageError` if two rows are the same system."""
+    """Row label -> system, shrunk as the conditions say; rows that are only printed have none.
+
+    Where every row names its own system, rows may differ by just the slot that is shrunk: each keeps its component there and takes the
+    options. Raises `UsageError` if two rows are the same system.
+    """
     resolved: dict[str, System] = {}
-    shrink: Options = conditions.shrink_options if conditions else ()
-    for label, row in table.rows:
+    for label in table.built:
+        row = dict(table.rows)[label]
         try:
-            base = read_system(row.system or table.base)
-            system = base.swap(row.swap, row.options)
-            resolved[label] = system.swap(conditions.shrink if conditions else (), shrink)
+            system = read_system(row.system or table.base).swap(row.swap, row.options)
+            if conditions:
+                shrink = conditions.shrink if table.base else _options_of(conditions.shrink, system)
+                system = system.swap(shrink, conditions.shrink_options)
+            resolved[label] = system
         except UsageError as error:
             raise UsageError(f"{table.name}: row {label!r}: {error}") from error
     owner: dict[str, str] = {}
@@ -65,6 +71,11 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
             raise UsageError(f"{table.name}: rows {owner[system.key]!r} and {label!r} are the same system; change one swap")
         owner[system.key] = label
     return resolved
+
+
+def _options_of(shrink: Slots, system: System) -> Slots:
+    own = dict(system.slots)
+    return tuple((slot, own.get(slot, choice).model_copy(update={"options": choice.options})) for slot, choice in shrink)
 
 
 def _root() -> Traversable:
@@ -91,7 +102,8 @@ def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
         raise UsageError(f"{name}: {error}") from error
 
 
-def _read(kind: type[S], folder: str, what: str, name: str) -> S:
+def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
+    """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in an error. Raises `UsageError`."""
     place, content = _load(folder, what, name)
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
 

@@ -70,6 +70,31 @@ class Matrices(Spec):
         return flat.reshape(self.images, self.classes, self.classes)
 
 
+Counts = tuple[tuple[str, int], ...]
+
+
+class Cost(Spec):
+    """What a network holds and computes, by part, at the size of the conditions."""
+
+    params: Counts
+    clip: Counts  #: MACs of a whole clip
+    stream: Counts  #: MACs of one more frame, where what the past frames gave is kept
+
+
+class Consistency(Spec):
+    """Temporal consistency of the predictions on the scored split under one preset."""
+
+    preset: str
+    flow: str
+    value: float | None  #: None for the reason given
+    reason: str = ""
+    pairs: int = 0
+    agreement: float | None = None  #: share of the votes that agree, in percent
+    votes: float | None = None  #: share of the pixels that have a vote, in percent
+    controls: tuple[tuple[str, float | None], ...] = ()  #: what predictions that need no network get under the same preset and flow
+    matrices: Matrices | None = None  #: of each pair, where the preset is made of them
+
+
 class Record(Spec):
     """The outcome of one trial."""
 
@@ -83,6 +108,11 @@ class Record(Spec):
     params: int = 0
     class_names: tuple[str, ...] = ()
     confusion: Matrices | None = None  #: of the scored split
+    still: Matrices | None = None  #: the same with the newest frame in place of its history: what the past is worth
+    consistency: tuple[Consistency, ...] = ()
+    cost: Cost | None = None
+    repeated: int = 0  #: history frames of the scored split that do not exist and were replaced
+    skipped: int = 0  #: scored clips left out for lack of history
     loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the last entry)
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
     peak_mib: float = 0.0  #: highest resident memory of the process so far

@@ -103,18 +103,29 @@ class System(Spec):
 
 
 class Row(Spec):
-    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names, and what the paper printed."""
+    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names, and what the paper printed.
+
+    In a table without a base, a row that names no system is only printed: there is nothing to run yet.
+    """
 
     swap: Slots = ()
     options: Options = ()
     system: str = ""
+    model: str = ""  #: as the paper names it, like its year and backbone
+    year: int | None = None
+    backbone: str = ""
+    block: str = ""  #: of the printed table; the paper marks the best number of each
     paper: Numbers = ()
+    best: tuple[str, ...] = ()  #: the metrics whose number the paper marks as the best
+    provenance: Names = ()  #: metric -> how its number was made, where that is not what the table says
     note: str = ""
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    def _holds_together(self) -> Self:
         if self.system and self.swap:
             raise ValueError("a row has 'swap' or 'system', not both")
+        for metric in (*self.best, *dict(self.provenance)):
+            one_of("printed metric", metric, dict(self.paper))
         return self
 
 
@@ -135,6 +146,7 @@ class Claim(Spec):
     value: float
     place: str
     provenance: str
+    dagger: bool = False  #: it was made otherwise than the table says of its numbers
 
 
 class Table(Spec):
@@ -144,7 +156,8 @@ class Table(Spec):
     title: str
     source: str
     provenance: str = ""
-    base: str
+    data: str = ""  #: the data set of the printed numbers
+    base: str = ""  #: the system that `swap` changes; none where every row names its own
     metrics: tuple[str, ...]
     reference: str  #: the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]
@@ -158,14 +171,33 @@ class Table(Spec):
             one_of("row", label, labels)
         for metric in (*self.metrics, *(name for row in labels.values() for name, _ in row.paper)):
             one_of("metric", metric, METRICS)
+        if self.data:
+            one_of("data set", self.data, DATA_SETS)
+        if not self.base:
+            if changed := [label for label, row in self.rows if (row.swap or row.options) and not row.system]:
+                raise ValueError(f"row {changed[0]!r} changes a base system and the table has none; give it a 'base' or the row a 'system'")
+            if self.reference not in self.built:
+                raise ValueError(f"the reference row {self.reference!r} has no 'system': nothing could be compared with it")
         return self
+
+    @property
+    def built(self) -> tuple[str, ...]:
+        """The labels of the rows that have a system; the others are only printed."""
+        return tuple(label for label, row in self.rows if row.system or self.base)
 
     def claims(self) -> tuple[Claim, ...]:
         """Every printed number of the table."""
         return tuple(
-            Claim(row=label, metric=metric, value=value, place=f"{self.source}, {label!r}", provenance=self.provenance)
+            Claim(
+                row=label,
+                metric=metric,
+                value=value,
+                place=f"{self.source}, {label!r}",
+                provenance=dict(row.provenance).get(metric, self.provenance),
+                dagger=metric in dict(row.provenance),
+            )
             for label, row in self.rows
-            for metric, value in row.paper
+            for metric, value in sorted(row.paper, key=lambda printed: METRICS.index(printed[0]))
         )
 
 
@@ -196,9 +228,7 @@ class Conditions(Spec):
     shrink_options: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
-    history: Literal["repeat", "skip", "error"] = (
-        "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
-    )
+    history: Literal["repeat", "skip", "error"] = "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
     flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
     consistency: tuple[str, ...] = ("clean",)  #: presets of temporal consistency
     watermark: str = ""  #: printed over every result that is not meant to be read as one

@@ -48,6 +48,70 @@ def test_table3_is_the_papers():
             assert printed[said.better] - printed[said.worse] == pytest.approx(said.points)
 
 
+# Counted and added up from the printed tables, not from the files: numbers, their sum, the largest.
+COLUMNS = {
+    "1": {"miou": (25, 1957.2, 82.1), "miou_test": (13, 1008.4, 81.5), "fps": (24, 138.61, 24.39), "tc": (17, 1233.5, 75.4)},
+    "2": {"miou": (9, 688.2, 77.9), "miou_test": (14, 1003.8, 78.8), "fps": (15, 142.16, 25.13)},
+}
+
+
+@pytest.mark.parametrize(("name", "rows", "ours"), [("1", 29, 9), ("2", 18, 5)])
+def test_tables_1_and_2_are_the_papers(name, rows, ours):
+    table = read_table(name)
+    assert len(table.rows) == rows
+    assert sum(row.model == "MSAF" for _, row in table.rows) == ours
+    columns = {metric: [claim.value for claim in table.claims() if claim.metric == metric] for metric in table.metrics}
+    found = {metric: (len(values), round(sum(values), 2), max(values)) for metric, values in columns.items()}
+    assert found == COLUMNS[name]
+    # The paper's own rows have no year, all others have; the best of each block is marked at most once a column.
+    assert {label for label, row in table.rows if row.year is None} == {label for label, row in table.rows if row.model == "MSAF"}
+    marks = [(row.block, metric) for _, row in table.rows for metric in row.best]
+    assert len(marks) == len(set(marks)) == 2 * len({row.block for _, row in table.rows})
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "seconds"),  # as the methods' own repositories state them, to the digits given there
+    [
+        ("1", "Accel ResNet18", 0.44), ("1", "Accel ResNet50", 0.67), ("1", "Accel ResNet101", 0.87),
+        ("1", "TDNet PSPNet18", 0.085), ("1", "PSPNet101", 0.360), ("2", "TDNet PSPNet18", 0.040), ("2", "TDNet PSPNet50", 0.090),
+    ],
+)  # fmt: skip
+def test_printed_fps_are_the_sources_latencies(table, row, seconds):
+    claim = next(c for c in read_table(table).claims() if (c.row, c.metric) == (row, "fps"))
+    assert 1 / claim.value == pytest.approx(seconds, rel=0.002)
+    assert claim.dagger
+    assert claim.provenance != read_table(table).provenance
+
+
+def test_a_stitched_cell_has_its_own_provenance_and_a_dagger():
+    claims = {(c.row, c.metric): c for c in read_table("1").claims()}
+    assert "69.79" in claims["PSPNet18", "tc"].provenance
+    assert all(claims[f"Accel ResNet{n}", "miou_test"].provenance == "of val in Accel's README" for n in (18, 50, 101))
+    plain = claims["MSAF ResNet50", "miou"]
+    assert not plain.dagger
+    assert plain.provenance == read_table("1").provenance
+    assert sum(c.dagger for c in claims.values()) == 24
+
+
+def test_rows_without_a_system_are_printed_only():
+    for name in ("1", "2"):
+        table = read_table(name)
+        assert list(systems_of(table)) == ["MSAF ResNet18", "MSAF ResNet50", "MSAF ResNet101"]
+
+
+@pytest.mark.parametrize("preset", list_presets())
+def test_a_table_of_systems_keeps_its_backbones_when_shrunk(preset):
+    conditions = read_conditions(preset, "street")
+    systems = systems_of(read_table("1"), conditions)
+    assert [system["backbone"].use for system in systems.values()] == ["resnet18", "resnet50", "resnet101"]
+    for _, choice in conditions.shrink:
+        assert {system["backbone"].options for system in systems.values()} == {choice.options}
+    # In a table with a base the shrunk slot is replaced, as its rows do not differ in it.
+    assert {s["backbone"] for s in systems_of(read_table("3"), conditions).values()} == {
+        dict(conditions.shrink).get("backbone", Choice(use="resnet50"))
+    }
+
+
 def test_the_factorial_has_every_cell_once():
     table = read_table("factorial")
     systems = systems_of(table)
@@ -93,6 +157,11 @@ def test_specs_are_frozen():
         (TABLE.replace("msaf-r18", "msaf-r81"), ["msaf-r81", "did you mean", "msaf-r18"]),
         (TABLE.replace('reference = "MSAF"', 'reference = "MSAFF"'), ["MSAFF", "did you mean", "MSAF"]),
         (TABLE + '[rows.x]\nsystem = "msaf-r50"\nswap = { align = "none" }', ["not both"]),
+        (TABLE.replace('base = "msaf-r18"\n', ""), ["reference row 'MSAF'", "no 'system'"]),
+        (TABLE.replace('base = "msaf-r18"\n', "") + 'system = "msaf-r18"\n[rows.x.swap]\nalign = "none"', ["'x'", "has none", "'base'"]),
+        (TABLE + 'best = ["tc"]', ["tc", "miou"]),
+        (TABLE + 'provenance = { fps = "a GPU" }', ["fps", "miou"]),
+        (TABLE.replace('source = "s"', 'source = "s"\ndata = "citiscapes"'), ["citiscapes", "did you mean", "cityscapes"]),
     ],
 )
 def test_a_wrong_table_is_one_line_that_names_the_fault(tmp_path, text, parts):

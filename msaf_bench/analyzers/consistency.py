@@ -39,9 +39,7 @@ class Consistency(NamedTuple):
     value: float | None
     reason: str = ""
     pairs: int = 0  #: scored; of vc8 and vc16 the windows
-    controls: Mapping[
-        str, float | None
-    ] = {}  #: the same of truth, constant (class 0), no_warp (the predictions, zero flow), frames (ewarp)
+    controls: Mapping[str, float | None] = {}  #: the same of truth, constant (class 0), no_warp (zero flow), frames (of ewarp)
     agreement: float | None = None  #: share of the votes that agree, in percent, where there are matrices
     votes: float | None = None  #: share of the pixels that have one, in percent, where there are matrices
     matrices: NDArray[np.int64] | None = None  #: (P, K, K), video by video: rows the earlier map, columns the later one pulled back

@@ -17,10 +17,16 @@ BATCH = 4  #: clips scored together
 
 
 def score(
-    net: Any, clips: Clips, *, device: str = "cpu", on_image: Callable[[int, NDArray[np.uint8]], None] = lambda i, m: None
+    net: Any,
+    clips: Clips,
+    *,
+    device: str = "cpu",
+    still: bool = False,
+    on_image: Callable[[int, NDArray[np.uint8]], None] = lambda i, m: None,
 ) -> NDArray[np.int64]:
     """The confusion matrix of each clip's newest frame, (N, K, K), at the label's resolution (logits brought there bilinearly).
 
+    `still` repeats the newest frame in place of its history: what the score loses by it is what the network took from the past.
     `on_image` is given each clip's index and predicted label map. Raises `DataError` for logits that are not finite.
     """
     net.eval()
@@ -28,7 +34,7 @@ def score(
     with torch.inference_mode():
         for first in range(0, len(clips), BATCH):
             chunk = [clips[i] for i in range(first, min(first + BATCH, len(clips)))]
-            frames = normalise(np.stack([clip.frames for clip in chunk]))
+            frames = normalise(np.stack([clip.frames[[-1] * len(clip.frames)] if still else clip.frames for clip in chunk]))
             logits = net(frames.to(device)).logits
             if not torch.isfinite(logits).all():
                 raise DataError(f"the logits of clip {chunk[0].name} or one of the next {len(chunk) - 1} are not finite")

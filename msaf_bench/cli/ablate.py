@@ -8,7 +8,7 @@ import typer
 
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 
@@ -17,12 +17,16 @@ def ablate(
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
+    history: History = None,
     seeds: Annotated[int, typer.Option(help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.")] = 5,
     rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,
     on: Annotated[str | None, typer.Option(help="ray or local [ray where it is installed].")] = None,
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray [as many as fit].")] = None,
     gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of each trial on Ray; a fraction shares one.")] = 0.0,
+    speed: Annotated[
+        int, typer.Option(min=0, help="Processes in which each row is timed, in each mode, after the trials; 0: no timing.")
+    ] = 2,
     threads: Threads = 1,
     device: Device = "cpu",
     reports: Annotated[Path | None, typer.Option(help="Folder of this run [reports/TABLE-DATA-PRESET].")] = None,
@@ -34,7 +38,7 @@ def ablate(
     as_json: Json = False,
 ) -> None:
     """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page."""
-    conditions = conditions_from(preset, data, changes)
+    conditions = conditions_from(preset, data, changes, history)
     read = read_table(table)
     data_root = check_data(data, root)
     if on is not None:
@@ -54,7 +58,10 @@ def ablate(
         _print_plan(plan, setting, executor, workers, as_json)
         return
     failed = _sweep(
-        plan, setting, run_sweep, {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial}
+        plan,
+        setting,
+        run_sweep,
+        {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial, "speed_processes": speed},
     )
 
     from msaf_bench.report.run import render_run

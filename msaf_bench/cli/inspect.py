@@ -42,11 +42,18 @@ def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or
 
 def _print_table(table: Any) -> None:
     typer.echo(f"{table.source}: {table.title}")
-    rows = dict(table.rows)
-    for label, system in systems_of(table).items():
-        printed = ", ".join(f"{metric} {value:g}" for metric, value in rows[label].paper)
-        choices = "  ".join(f"{slot}={choice}" for slot, choice in system.slots)
-        typer.echo(f"{label:<28}{printed or 'nothing printed':<18}{choices}")
+    systems, claims = systems_of(table), table.claims()
+    printed = {
+        label: ", ".join(f"{claim.metric} {claim.value:g}{'†' * claim.dagger}" for claim in claims if claim.row == label)
+        for label, _ in table.rows
+    }
+    width = 2 + max(16, *map(len, printed.values()))
+    for label, cells in printed.items():
+        choices = "  ".join(f"{slot}={choice}" for slot, choice in systems[label].slots) if label in systems else "only printed"
+        typer.echo(f"{label:<28}{cells or 'nothing printed':<{width}}{choices}")
+    for claim in claims:
+        if claim.dagger:
+            typer.echo(f"† {claim.row}, {claim.metric}: {claim.provenance}")
 
 
 def check(
@@ -65,8 +72,10 @@ def check(
     for name in names or list_tables():
         table = read_table(name)
         for preset in list_presets():
-            check_systems(make_plan(table, read_conditions(preset, "street"), plugins=plugins or ()))
-        typer.echo(f"{table.name}: {len(table.rows)} rows, {len(table.claims())} printed numbers, ok")
+            conditions = read_conditions(preset, "street")
+            check_systems(make_plan(table, conditions, table.built, plugins=plugins or ()))
+        built = f" ({len(table.built)} can be run)" if len(table.built) < len(table.rows) else ""
+        typer.echo(f"{table.name}: {len(table.rows)} rows{built}, {len(table.claims())} printed numbers, ok")
 
 
 def doctor(as_json: Json = False) -> None:

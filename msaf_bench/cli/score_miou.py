@@ -71,7 +71,7 @@ def _given_ids(classes: "ClassSet", pred_ids: str | None, truth_ids: str | None)
 
 
 def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: "Absent") -> dict[str, Any]:
-    """What `--json` prints. Scores are in percent; null where there is nothing to divide by."""
+    """What `--json` prints. In percent to two decimals, null where there is nothing to divide by; `confusion` says it exactly."""
     import numpy as np
 
     from msaf_bench.analyzers.miou import class_scores, constant_counts
@@ -133,4 +133,4 @@ def _named(classes: "ClassSet", values: Iterable[float]) -> dict[str, float | No
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return None if math.isnan(value) else round(value, 2)

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.catalog import read_conditions
-from msaf_bench.errors import DataError, UsageError
+from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.spec import Conditions
 
-Data = Annotated[str, typer.Option(help="Data set: street (made here) or camvid.")]
+Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
 Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
+History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat [default], skip the clip, or error.")]
 Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")]
@@ -24,6 +25,7 @@ Changes = Annotated[
 ]
 
 
+HISTORIES = ("repeat", "skip", "error")
 FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
 
 
@@ -49,10 +51,10 @@ def read_root(root: Path | None) -> Path | None:
     return root.resolve() if root else None
 
 
-def conditions_from(preset: str, data: str, changes: Iterable[str] | None) -> Conditions:
+def conditions_from(preset: str, data: str, changes: Iterable[str] | None, history: str | None = None) -> Conditions:
     """A preset's conditions with `key=value` changes on top. Raises `UsageError`."""
     base = read_conditions(preset, data)
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = {"history": one_of("history", history, HISTORIES)} if history else {}
     for text in changes or ():
         key, equals, value = text.partition("=")
         if not equals:

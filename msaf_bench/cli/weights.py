@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, Preset, Root, Threads, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
 
 CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
 
@@ -17,6 +17,7 @@ def train(
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
+    history: History = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
@@ -33,7 +34,7 @@ def train(
     from msaf_bench.sweep.run import check_device, pretrained
     from msaf_bench.sweep.trial import Setting, run_trial
 
-    conditions = conditions_from(preset, data, changes)
+    conditions = conditions_from(preset, data, changes, history)
     read = read_system(system)
     shrunk = read.swap(conditions.shrink, conditions.shrink_options)
     trial = Trial(system=shrunk, conditions=conditions, seed=seed)
@@ -47,7 +48,9 @@ def train(
     if record.confusion is None:
         raise typer.Exit(1)
     checkpoint = max(setting.workspace.checkpoints(trial).glob("step-*.safetensors"))
-    _print_score(record.confusion.unpack(), record.class_names, {"checkpoint": str(checkpoint), "data": data, "seed": seed}, as_json)
+    about = {"checkpoint": str(checkpoint), "data": data, "seed": seed}
+    confusion, still = record.confusion.unpack(), record.still and record.still.unpack()
+    _print_score(confusion, record.class_names, about | _beside(confusion, still, record.consistency), as_json)
 
 
 def evaluate(
@@ -55,21 +58,24 @@ def evaluate(
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
+    history: History = None,
     device: Device = "cpu",
     threads: Threads = 1,
     changes: Changes = None,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """MIoU of a checkpoint on a data set's scored split, at the labels' resolution."""
+    """MIoU and temporal consistency of a checkpoint on a data set's scored split, at the labels' resolution."""
+    import tempfile
+
     import torch
 
-    from msaf_bench.analyzers.scoring import score
     from msaf_bench.data import open_split
     from msaf_bench.errors import DataError
+    from msaf_bench.sweep.measure import measure
     from msaf_bench.sweep.run import check_device
 
-    conditions = conditions_from(preset, data, changes)
+    conditions = conditions_from(preset, data, changes, history)
     check_device(device)
     torch.set_num_threads(threads)
     net, classes = _load(checkpoint, use_plugins(plugins), device)
@@ -77,7 +83,10 @@ def evaluate(
     if len(clips.classes) != classes:
         raise DataError(f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on data of its own classes")
     about = {"checkpoint": str(checkpoint), "data": data, "split": "score", "spacing": conditions.score_spacing, "repeated": clips.repeated}
-    _print_score(score(net, clips, device=device), clips.classes, about, as_json)
+    with tempfile.TemporaryDirectory() as cache:
+        scored = measure(net, clips, conditions, device, Path(cache))
+    about |= {"skipped": clips.skipped, **_beside(scored.confusion, scored.still, scored.consistency)}
+    _print_score(scored.confusion, clips.classes, about, as_json)
 
 
 def predict(
@@ -129,6 +138,15 @@ def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
     net: Any = build(checkpoint.sidecar.system, checkpoint.sidecar.num_classes, plugins=plugins)
     restore(checkpoint, net)
     return net.to(device).eval(), checkpoint.sidecar.num_classes
+
+
+def _beside(confusion: Any, still: Any, consistency: Any) -> dict[str, Any]:
+    """What is printed beside the mIoU: its part that comes from the past, and temporal consistency."""
+    from msaf_bench.analyzers.miou import miou
+
+    past = {} if still is None else {"past": round(miou(confusion.sum(0)) - miou(still.sum(0)), 2)}
+    values = {f"tc_{c.preset}": None if c.value is None else round(c.value, 2) for c in consistency}
+    return past | values | ({"flow": consistency[0].flow} if consistency else {})
 
 
 def _print_score(matrices: Any, classes: tuple[str, ...], about: dict[str, Any], as_json: bool) -> None:

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from msaf_bench.report.cells import made_how, number, span
 from msaf_bench.report.findings import Summary
+from msaf_bench.report.second_table import columns, legend
 from msaf_bench.report.tables import row_values
 
 
@@ -52,8 +53,26 @@ def print_summary(summary: Summary) -> None:
     console.print(
         f"printed: in {summary.table.source}; mIoU: measured, mean over seeds; diff.: measured, to {summary.table.reference}", markup=False
     )
+    _print_second(console, summary)
     for verdict in summary.verdicts:
         gap = verdict.difference.interval if verdict.difference else None
         said = f" by {verdict.points:g}" if verdict.points is not None else ""
         ours = f": measured {number(gap and gap.mean, signed=True)} {span(gap, signed=True)}" if gap else ""
         console.print(f"{verdict.decision:<13}{verdict.better} beats {verdict.worse}{said}{ours}", markup=False, soft_wrap=True)
+
+
+def _print_second(console: Console, summary: Summary) -> None:
+    """Means alone, in 80 columns: intervals and FPS are in the files."""
+    second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS"))]
+    if not second:
+        return
+    table = Table(box=None, pad_edge=False)
+    for head in ("Row", *(column.head for column in second)):
+        table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
+    for row in summary.rows:
+        table.add_row(row.label, *(column.text(row).partition(" (")[0] for column in second))
+    console.print()
+    console.print(table, markup=False)
+    for line in legend(summary):
+        console.print(line, markup=False)
+    console.print()

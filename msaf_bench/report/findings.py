@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from msaf_bench.records import Host
+from msaf_bench.analyzers.speed import Speed
+from msaf_bench.records import Cost, Host
 from msaf_bench.spec import Conditions, System, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval
+from msaf_bench.stats.bootstrap import ImageDifference
 
 STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
 
@@ -23,6 +25,30 @@ class Run:
     state: Literal["done", "failed", "missing"]
     reason: str = ""
     miou: float | None = None
+
+
+@dataclass(frozen=True)
+class RowConsistency:
+    """A row's temporal consistency under one preset, over seeds."""
+
+    preset: str
+    flow: str
+    interval: Interval | None  #: None for the reason given
+    reason: str
+    difference: Difference | None  #: this row - reference row
+    controls: tuple[tuple[str, float | None], ...]  #: mean over seeds
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is known of a row beside its mIoU over seeds."""
+
+    images: Interval | None = None  #: of the mIoU when images and seeds are drawn again: what other frames might have given
+    image_difference: ImageDifference | None = None  #: this row - reference row under such draws
+    past: Interval | None = None  #: what the mIoU loses when the newest frame stands for its history; None for a network of one frame
+    consistency: tuple[RowConsistency, ...] = ()
+    cost: Cost | None = None
+    speeds: tuple[Speed, ...] = ()  #: by mode, measured alone after the trials
 
 
 @dataclass(frozen=True)
@@ -42,6 +68,7 @@ class RowSummary:
     loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
     difference: Difference | None  #: this row - reference row; None for the reference itself
     p_holm: float | None
+    measures: Measures
     clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
 
     @cached_property

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
 from msaf_bench.report.cells import made_how, millions, number, p_value, seed_list, span
 from msaf_bench.report.findings import Summary, Verdict
+from msaf_bench.report.second_table import columns, legend
 from msaf_bench.stats import Effect, judge, paired_power, seeds_needed
 
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?"}
@@ -46,6 +47,8 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
         power=power(summary),
+        second=columns(summary),
+        legend=legend(summary),
         figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
         settings=summary.conditions.model_dump(mode="json"),
     )

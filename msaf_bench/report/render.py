@@ -8,6 +8,7 @@ from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.figures import charts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.page import to_html
+from msaf_bench.report.second_figure import beside
 from msaf_bench.report.strip import Strip, draw
 from msaf_bench.report.tables import to_csv, to_latex, to_markdown, to_per_class_csv
 
@@ -18,7 +19,7 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
     Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where the folder cannot be written.
     """
     name = re.sub(r"[^\w-]+", "-", summary.table.name)  # a table's name comes from a file: it must not lead out of the folder
-    drawn = charts(summary) + ([draw(strip, summary)] if strip else [])
+    drawn = [*charts(summary), *filter(None, [beside(summary)]), *([draw(strip, summary)] if strip else [])]
     figures = {chart.name: to_bytes(chart.figure, "svg") for chart in drawn}
     files: dict[str, str | bytes] = {
         f"{name}.csv": to_csv(summary),

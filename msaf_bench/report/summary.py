@@ -4,14 +4,17 @@ Shapes: N images, K classes, R rows, S seeds.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+from msaf_bench.analyzers.speed import Speed
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Record, hosts_of
-from msaf_bench.report.findings import Control, RowSummary, Run, Summary, Verdict
+from msaf_bench.report.findings import Control, Measures, RowSummary, Run, Summary, Verdict
+from msaf_bench.report.measures import measures_of
 from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
 from msaf_bench.stats import Agreement, Difference, agreement, effects, holm, judge, mean_interval, paired_difference
 
@@ -20,11 +23,17 @@ Scores = Mapping[str, Mapping[int, float]]  # row label -> seed -> mIoU
 __all__ = ["Summary", "summarise"]
 
 
-def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Trial], records: Mapping[str, Record]) -> Summary:
+def summarise(
+    table: Table,
+    systems: Mapping[str, System],
+    trials: Sequence[Trial],
+    records: Mapping[str, Record],
+    speeds: Mapping[str, Sequence[Speed]] = MappingProxyType({}),
+) -> Summary:
     """All that the records say of the table.
 
     `systems` gives every row's system by label; `trials` are those that were asked for, which is how a missing one is known;
-    `records` are by trial id. Raises `UsageError` where there is no trial, or where conditions or classes differ.
+    `records` are by trial id, `speeds` by row label. Raises `UsageError` where there is no trial, or where conditions or classes differ.
     """
     conditions = _only_conditions(trials)
     runs = {label: _runs(systems[label], trials, records) for label, _ in table.rows}
@@ -35,10 +44,11 @@ def summarise(table: Table, systems: Mapping[str, System], trials: Sequence[Tria
     control = _control(kept[0], class_names) if kept else None
     ticks = {label: _ticks(table, systems[label], systems[table.reference]) for label in runs}
     compared = _compared(table, runs, scores)
+    measures = {label: measures_of(found, done[table.reference], speeds.get(label, ())) for label, found in done.items()}
     return Summary(
         table=table,
         rows=tuple(
-            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control)
+            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control, measures[label])
             for label, row in table.rows
         ),
         verdicts=tuple(_verdict(ordering, printed, scores) for ordering in _orderings(table)),
@@ -120,6 +130,7 @@ def _row(
     records: Sequence[Record],
     compared: tuple[Difference, float] | None,
     control: Control | None,
+    measures: Measures,
 ) -> RowSummary:
     values = [run.miou for run in runs if run.miou is not None]
     interval = mean_interval(values) if values else None
@@ -139,6 +150,7 @@ def _row(
         loss=_loss(records),
         difference=compared[0] if compared else None,
         p_holm=compared[1] if compared else None,
+        measures=measures,
         clears_constant=clears,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msaf_bench.report.cells import csv_text, latex_text, made_how, markdown_text, millions, number, p_value, span
 from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.second_table import columns, legend
 
 Cell = str | int | float | None
 
@@ -26,7 +27,7 @@ def to_per_class_csv(summary: Summary) -> str:
 
 
 def to_markdown(summary: Summary) -> str:
-    """A line of conditions, then a table for GitHub and its legend."""
+    """A line of conditions, then for GitHub the table and the second table, each with its legend."""
     heads = ("Row", *(column for column, _ in summary.table.ticks), *_HEADS)
     lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(made_how(summary))}", ""]
     if summary.conditions.watermark:
@@ -35,11 +36,20 @@ def to_markdown(summary: Summary) -> str:
     for row in summary.rows:
         ticks = ["✓" if tick else "" for tick in row.ticks]
         lines.append(_pipes([row.label, *ticks, *_texts(row), row.state]))
-    return "\n".join([*lines, "", *map(markdown_text, _legend(summary))]) + "\n"
+    lines += ["", *map(markdown_text, _legend(summary))]
+    if second := columns(summary):
+        lines += ["", _pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
+        lines += [_pipes([row.label, *(column.text(row) for column in second)]) for row in summary.rows]
+        lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary))]
+    return "\n".join(lines) + "\n"
 
 
 def to_latex(summary: Summary) -> str:
-    """A `table` environment; the preamble needs booktabs, amssymb and graphicx."""
+    """A `table` environment, and a second one for what stands beside the mIoU; the preamble needs booktabs, amssymb and graphicx."""
+    return _first_latex(summary) + (_second_latex(summary) if columns(summary) else "")
+
+
+def _first_latex(summary: Summary) -> str:
     ticks = [latex_text(column) for column, _ in summary.table.ticks]
     first = 3 + len(ticks)
     rules = f"\\cmidrule(lr){{{first}-{first + 3}}}\\cmidrule(lr){{{first + 4}-{first + 6}}}"
@@ -50,7 +60,7 @@ def to_latex(summary: Summary) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{latex_text(summary.table.title)}. {' '.join(map(latex_text, (made_how(summary) + '.', *_legend(summary))))}}}",
-            rf"\label{{tab:{''.join(c for c in summary.table.name if c.isalnum() or c == '-')}}}",
+            rf"\label{{tab:{_label(summary)}}}",
             r"\resizebox{\linewidth}{!}{%",
             rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
             r"\toprule",
@@ -67,6 +77,33 @@ def to_latex(summary: Summary) -> str:
             "",
         ]
     )
+
+
+def _second_latex(summary: Summary) -> str:
+    second = columns(summary)
+    caption = " ".join(map(latex_text, (f"{summary.table.title}, beside the mIoU.", made_how(summary) + ".", *legend(summary))))
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{tab:{_label(summary)}-beside}}",
+            r"\resizebox{\linewidth}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * len(second)}}}",
+            r"\toprule",
+            " & ".join(["Row", *(latex_text(column.head) for column in second)]) + r" \\",
+            r"\midrule",
+            *(" & ".join(map(latex_text, (row.label, *(column.text(row) for column in second)))) + r" \\" for row in summary.rows),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _label(summary: Summary) -> str:
+    return "".join(c for c in summary.table.name if c.isalnum() or c == "-")
 
 
 _HEADS = (
@@ -91,6 +128,7 @@ def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
         "diff_low": gap and gap.low,
         "diff_high": gap and gap.high,
         "p_holm": row.p_holm,
+        **{name: value for column in columns(summary) for name, value in column.values(row).items()},
         "params": row.params,
         "state": row.state,
         "data": summary.conditions.data,

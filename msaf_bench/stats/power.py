@@ -21,3 +21,12 @@ def paired_power(effect: float, sd: float, n: int, level: float = 0.95) -> float
 def seeds_needed(effect: float, sd: float, power: float = 0.8, most: int = 200) -> int | None:
     """The fewest seeds that see `effect` with chance `power`, or None where `most` are too few."""
     return next((n for n in range(2, most + 1) if paired_power(effect, sd, n) >= power), None)
+
+
+def power_sentence(effect: float, sd: float, n: int) -> str:
+    """What `n` seeds can see at this spread, in words."""
+    seeds = "1 seed sees" if n == 1 else f"{n} seeds see"
+    more = seeds_needed(effect, sd)
+    enough = "more than 200 seeds are needed" if more is None else f"{more} {'is' if more == 1 else 'are'} needed"
+    spread = f"With differences that spread by {sd:.2g} points"
+    return f"{spread}, {seeds} an effect of {effect:g} points {100 * paired_power(effect, sd, n):.0f} % of the time; for 80 % {enough}."

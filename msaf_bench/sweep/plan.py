@@ -73,9 +73,19 @@ def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), se
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `checkpoints/`, `predictions/`, and what is rendered."""
+    """The folder of one run: `plan.json`, `records/`, `speed/`, `checkpoints/`, `predictions/`, `flow/`, and what is rendered."""
 
     folder: Path
+
+    @property
+    def flow(self) -> Path:
+        """Estimated flow of the scored frames, which every trial reads."""
+        return self.folder / "flow"
+
+    @property
+    def speed(self) -> Path:
+        """One JSON a row, measured alone after the trials."""
+        return self.folder / "speed"
 
     @property
     def records(self) -> Path:

@@ -1,6 +1,7 @@
 """Runs a plan: what is missing, and nothing else."""
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.speed import measure_rows
 from msaf_bench.sweep.trial import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint
 
@@ -85,8 +87,9 @@ def run_sweep(
     address: str | None = None,
     workers: int | None = None,
     gpus: float = 0.0,
+    speed_processes: int = 0,
 ) -> None:
-    """Runs the trials of the plan that have no finished record, failed ones again.
+    """Runs the trials of the plan that have no finished record, failed ones again; then times every row in so many processes.
 
     The systems are built, the data opened and the device tried before anything else, so that what would stop every trial stops the sweep
     at once.
@@ -107,6 +110,21 @@ def run_sweep(
             # The driver of a cluster may have no accelerator of its own.
             setting = pretrained(before, setting, events, execute if address else local.run)
             execute(missing, setting, events)
+        shutil.rmtree(setting.workspace.flow, ignore_errors=True)  # estimated again where it is asked for again
+        if speed_processes:
+            _time_rows(plan, setting, events, speed_processes)
+
+
+def _time_rows(plan: Plan, setting: Setting, events: Events, processes: int) -> None:
+    classes = {len(record.class_names) for record in setting.workspace.finished(plan, resume=True).values()}
+    if not classes:
+        return
+    try:
+        check_device(setting.device)
+    except UsageError as error:
+        events.note(f"speed is not measured: {error}")
+        return
+    measure_rows(plan, setting, events, num_classes=classes.pop(), processes=processes)
 
 
 def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from msaf_bench.analyzers.scoring import score
 from msaf_bench.architectures import build
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
-from msaf_bench.data.samples import sample_indices
 from msaf_bench.errors import BenchError, HostError
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.spec import Trial
+from msaf_bench.sweep.measure import cost_of, measure
 from msaf_bench.sweep.plan import Workspace
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint
 from msaf_bench.train.loop import train
@@ -124,28 +121,23 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
             on_note=on_note,
         )
     with _timed("score", begun.seconds):
-        matrices, samples = _score(net, begun.score, setting.device)
-    write_label_maps(setting.workspace.predictions(trial), samples)
+        scored = measure(net, begun.score, trial.conditions, setting.device, setting.workspace.flow)
+    write_label_maps(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",
         params=sum(p.numel() for p in net.parameters()),
         class_names=begun.score.classes,
-        confusion=Matrices.pack(matrices),
+        confusion=Matrices.pack(scored.confusion),
+        still=None if scored.still is None else Matrices.pack(scored.still),
+        consistency=scored.consistency,
+        cost=cost_of(trial.system, len(begun.score.classes), trial.conditions, setting.plugins),
+        repeated=begun.score.repeated,
+        skipped=begun.score.skipped,
         loss=tuple(loss),
         seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **begun.common(setting),
     )
-
-
-def _score(net: Any, clips: Clips, device: str) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
-    wanted, samples = set(sample_indices(clips)), list[NDArray[np.uint8]]()
-
-    def keep(index: int, prediction: NDArray[np.uint8]) -> None:
-        if index in wanted:
-            samples.append(prediction)
-
-    return score(net, clips, device=device, on_image=keep), samples
 
 
 def _load_start(net: Any, setting: Setting) -> str:

@@ -29,6 +29,16 @@ def test_agreement_holds_its_estimate():
     assert agreement(PRINTED, measured) == found
 
 
+def test_interval_is_that_of_a_slow_bootstrap_over_seeds():
+    measured = np.array(PRINTED)[:, None] + np.random.default_rng(3).normal(0, 2, (9, 6))
+    rng, taus = np.random.default_rng(42), []
+    for _ in range(4000):
+        drawn = rng.integers(0, 6, 6)
+        taus.append(kendalltau(PRINTED, measured[:, drawn].mean(1)).statistic)
+    found = agreement(PRINTED, measured, resamples=4000)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(taus, [0.025, 0.975])), abs=0.04)
+
+
 def test_a_row_without_a_seed_uses_the_seeds_it_has():
     measured = np.array([[1.0, 2.0], [3.0, np.nan], [2.0, 2.0]])
     assert agreement([1, 3, 2], measured).tau == 1

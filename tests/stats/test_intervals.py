@@ -1,10 +1,24 @@
 """Intervals, exact tests, verdicts and power against scipy and against hand-made cases."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats as reference
 
-from msaf_bench.stats import Interval, holm, judge, mean_interval, paired_difference, paired_power, seeds_needed, sign_flip_p
+from msaf_bench.stats import (
+    Interval,
+    holm,
+    judge,
+    mean_interval,
+    paired_difference,
+    paired_power,
+    power_sentence,
+    seeds_needed,
+    sign_flip_p,
+)
 
 
 def test_interval_is_student_t():
@@ -72,6 +86,15 @@ def test_holm_by_hand():
     assert holm([]) == []
 
 
+@given(st.lists(st.floats(0, 1), max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]):
+    """A hypothesis falls if every set that holds it falls to Bonferroni: the definition that Holm's steps abbreviate."""
+    sets = [s for size in range(1, len(ps) + 1) for s in combinations(range(len(ps)), size)]
+    slow = [max(min(1.0, len(s) * min(ps[i] for i in s)) for s in sets if j in s) for j in range(len(ps))]
+    assert holm(ps) == pytest.approx(slow)
+
+
 def test_nine_seeds_are_the_fewest_for_eight_comparisons():
     assert [min(holm([sign_flip_p([1.0] * n)] * 8)) <= 0.05 for n in (8, 9)] == [False, True]
 
@@ -93,3 +116,12 @@ def test_power_at_the_ends():
     assert n is not None
     assert paired_power(0.6, 0.5, n - 1) < 0.8 <= paired_power(0.6, 0.5, n)
     assert seeds_needed(0.001, 1) is None
+
+
+def test_power_in_words():
+    assert power_sentence(0.6, 0.5, 5) == (
+        "With differences that spread by 0.5 points, 5 seeds see an effect of 0.6 points "
+        f"{100 * paired_power(0.6, 0.5, 5):.0f} % of the time; for 80 % {seeds_needed(0.6, 0.5)} are needed."
+    )
+    assert "1 seed sees an effect of 0.6 points 0 % of the time" in power_sentence(0.6, 0.5, 1)
+    assert "more than 200 seeds are needed" in power_sentence(0.001, 1, 5)

@@ -1,0 +1,241 @@
+"""The ways in which a sentence of the paper is checked against the paper's own printed numbers. No record is read here.
+
+Each kind is a spec, its fields as they stand in `ablations/claims/paper.toml`, with a `judge` that computes what holds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from msaf_bench.spec import METRICS, Numbers, Spec, Table
+
+COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}  #: as the paper heads them
+
+Tables = Mapping[str, Table]
+Place = tuple[str, str, str]  # table, row, metric
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether the paper agrees with itself: its words, what its numbers say, and the cells that this rests on."""
+
+    consistent: bool
+    says: str
+    found: str
+    cells: tuple[Place, ...] = ()
+
+
+def column_of(table: Table, metric: str) -> dict[str, float]:
+    """Row label -> printed number, of the rows that have one."""
+    return {label: value for label, row in table.rows if (value := dict(row.paper).get(metric)) is not None}
+
+
+def printed(metric: str, value: float) -> str:
+    """A number as the paper prints it: one decimal, FPS as many as it has."""
+    return f"{value:g}" if metric == "fps" else f"{value:.1f}"
+
+
+class Said(Spec):
+    """A number that the text gives for a cell."""
+
+    row: str
+    metric: str
+    says: float
+
+
+class Values(Spec):
+    """The text repeats cells of a table."""
+
+    kind: Literal["values"]
+    table: str
+    cells: tuple[Said, ...]
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where every cell is as the text says; a number that stands in other rows of the column is found there."""
+        found, right = list[str](), True
+        for cell in self.cells:
+            column = column_of(tables[self.table], cell.metric)
+            right &= column[cell.row] == cell.says
+            elsewhere = [] if column[cell.row] == cell.says else [row for row, value in column.items() if value == cell.says]
+            where = f" ({printed(cell.metric, cell.says)} is {' and '.join(elsewhere)})" if elsewhere else ""
+            found.append(f"{cell.row} {printed(cell.metric, column[cell.row])}{where}")
+        says = ", ".join(f"{cell.row} {COLUMN[cell.metric]} {printed(cell.metric, cell.says)}" for cell in self.cells)
+        return Finding(right, says, ", ".join(found), tuple((self.table, cell.row, cell.metric) for cell in self.cells))
+
+
+class Best(Spec):
+    """A model's best row beats every other model's, in each group of rows and each of the columns."""
+
+    kind: Literal["best"]
+    table: str
+    metrics: tuple[str, ...]
+    of: str
+    within: Literal["table", "block", "backbone"]
+    blocks: tuple[str, ...] = ()  #: only these
+    says: float | None = None  #: the largest number, where the text gives it
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where it holds in every group that has both; the model's rows that are below the best other one are named."""
+        found, right, cells = list[str](), True, list[Place]()
+        for metric in self.metrics:
+            column = column_of(tables[self.table], metric)
+            for group, (mine, others) in self.groups(tables[self.table], metric).items():
+                first, rival = max(mine, key=column.__getitem__), max(others, key=column.__getitem__)
+                ahead = column[first] > column[rival]
+                right &= ahead and self.says in (None, column[first])
+                shown = {row: f"{row} {printed(metric, column[row])}" for row in (*mine, *others)}
+                below = [shown[row] for row in mine if column[row] <= column[rival]] if ahead else []
+                where, order = f"{COLUMN[metric]} {group}".rstrip(), "above" if ahead else "not above"
+                also = f" (below that: {', '.join(below)})" if below else ""
+                found.append(f"{where}: {shown[first]} {order} {shown[rival]}{also}")
+                cells += _places(self.table, (first, rival), metric)
+        says = "the largest" if self.says is None else f"{self.says:.1f}, the largest"
+        return Finding(right, says, "; ".join(found), tuple(cells))
+
+    def groups(self, table: Table, metric: str) -> dict[str, tuple[list[str], list[str]]]:
+        """Group -> the model's rows and the others, of those with a number; only groups that have both."""
+        found: dict[str, tuple[list[str], list[str]]] = {}
+        for label in column_of(table, metric):
+            row = dict(table.rows)[label]
+            if not self.blocks or row.block in self.blocks:
+                group = {"table": "", "block": row.block, "backbone": row.backbone}[self.within]
+                found.setdefault(group, ([], []))[row.model != self.of].append(label)
+        return {group: both for group, both in found.items() if all(both)}
+
+
+class Ratio(Spec):
+    """The first row of each pair is so many times the second, in whole numbers."""
+
+    kind: Literal["ratio"]
+    table: str
+    metric: str
+    pairs: tuple[tuple[str, str], ...]
+    low: int
+    high: int
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where every ratio, rounded as the text rounds, lies between the two."""
+        column = column_of(tables[self.table], self.metric)
+        ratios = {f"{a} / {b}": column[a] / column[b] for a, b in self.pairs}
+        right = all(self.low <= round(ratio) <= self.high for ratio in ratios.values())
+        found = ", ".join(f"{pair} {ratio:.2f}" for pair, ratio in ratios.items())
+        rows = [row for pair in self.pairs for row in pair]
+        return Finding(right, f"{self.low} to {self.high} times", found, _places(self.table, rows, self.metric))
+
+
+class Direction(Spec):
+    """Which way of a column is better, by its definition; the paper's own rows are then expected at the better end."""
+
+    kind: Literal["direction"]
+    table: str
+    metric: str
+    of: str
+    better: Literal["higher", "lower"]
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where the best cell, read so, is one of the model's."""
+        column, rows = column_of(tables[self.table], self.metric), dict(tables[self.table].rows)
+        low, high = min(column, key=column.__getitem__), max(column, key=column.__getitem__)
+        best, worst = (low, high) if self.better == "lower" else (high, low)
+        ends = [f"{row} {printed(self.metric, column[row])}" for row in (best, worst)]
+        found = f"read so, {ends[0]} is the best of the column and {ends[1]} the worst"
+        right = rows[best].model == self.of
+        return Finding(right, f"{self.better} is better", found, _places(self.table, (best, worst), self.metric))
+
+
+class Growth(Spec):
+    """The time of a frame (1 / FPS) grows with its pixels to a power between two bounds."""
+
+    kind: Literal["growth"]
+    table: str
+    pixels: Numbers
+    low: float
+    high: float
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where the power from each size to the next lies between them."""
+        column = column_of(tables[self.table], "fps")
+        sizes = sorted(self.pixels, key=lambda pair: pair[1])
+        x, y = np.log([pixels for _, pixels in sizes]), np.log([1 / column[row] for row, _ in sizes])
+        powers = [float(power) for power in np.diff(y) / np.diff(x)]
+        steps = ", ".join(f"{power:.2f} from {a} to {b}" for power, ((a, _), (b, _)) in zip(powers, pairwise(sizes), strict=True))
+        right = all(self.low <= power <= self.high for power in powers)
+        found = f"time ~ pixels^{np.polyfit(x, y, 1)[0]:.2f} ({steps})"
+        return Finding(right, f"power {self.low:g} to {self.high:g}", found, _places(self.table, [row for row, _ in sizes], "fps"))
+
+
+class Marks(Spec):
+    """The marked numbers are the best of each column in each block."""
+
+    kind: Literal["marks"]
+    table: str
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where exactly these are marked, in every column."""
+        table, found, right = tables[self.table], list[str](), True
+        rows = dict(table.rows)
+        for metric in (m for m in METRICS if column_of(table, m)):
+            column = column_of(table, metric)
+            blocks = {rows[label].block for label in column}
+            best = {max((r for r in column if rows[r].block == block), key=column.__getitem__) for block in blocks}
+            marked = {label for label in column if metric in rows[label].best}
+            right &= marked == best
+            odd = ", ".join(f"{row} {printed(metric, column[row])}" for row in column if row in marked ^ best)
+            found.append(f"{COLUMN[metric]}: " + ("marked so" if marked == best else f"not marked, or marked and not the best: {odd}"))
+        return Finding(right, "the best of each block is marked", "; ".join(found))
+
+
+class Same(Spec):
+    """Cells of several tables that show one number."""
+
+    kind: Literal["same"]
+    cells: tuple[Place, ...]
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where they are equal."""
+        values = [column_of(tables[table], metric)[row] for table, row, metric in self.cells]
+        found = ", ".join(
+            f"{tables[table].source} {row} {printed(metric, value)}" for (table, row, metric), value in zip(self.cells, values, strict=True)
+        )
+        return Finding(len(set(values)) == 1, "equal", found, self.cells)
+
+
+class Sum(Spec):
+    """Parts and their total."""
+
+    kind: Literal["sum"]
+    parts: tuple[int, ...]
+    total: int
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where the parts add up."""
+        return Finding(sum(self.parts) == self.total, f"{self.total:,}", f"{' + '.join(map(str, self.parts))} = {sum(self.parts):,}")
+
+
+class Fact(Spec):
+    """Something that is known from elsewhere."""
+
+    kind: Literal["fact"]
+    says: str
+    against: str
+    source: str
+
+    def judge(self, tables: Tables) -> Finding:
+        """Consistent where both are the same."""
+        return Finding(self.says == self.against, self.says, f"{self.against} ({self.source})")
+
+
+class Parameters(Spec):
+    """One row's network has more parameters than another's. The paper prints none: only a run can tell."""
+
+    kind: Literal["parameters"]
+    table: str
+    more: str
+    fewer: str
+
+
+def _places(table: str, rows: Iterable[str], metric: str) -> tuple[Place, ...]:
+    return tuple((table, row, metric) for row in rows)

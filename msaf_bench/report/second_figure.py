@@ -1,0 +1,102 @@
+"""One chart of what stands beside the mIoU: consistency, the worth of the past, MACs and latency of every row, a panel each."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.cells import NONE
+from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
+from msaf_bench.stats import Interval
+
+Draw = Callable[[Axes, Sequence[RowSummary]], None]
+LOOK = {"stream": (BLUE, "o"), "clip": (ORANGE, "s")}  #: colour and marker of a mode
+
+
+def beside(summary: Summary) -> Chart | None:
+    """A panel for each kind that the records have, rows in the table's order; None where they have none."""
+    rows = summary.measured
+    panels = _panels(rows)
+    if not panels:
+        return None
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        figure, axes = blank(2.0 + 0.36 * len(rows), len(panels), sharey=True)
+        for panel, (title, unit, draw) in zip(axes, panels, strict=True):
+            draw(panel, rows)
+            panel.set_title(title, fontsize=10.5)
+            panel.set_xlabel(unit, fontsize=9.5)
+            panel.grid(axis="x", lw=0.7)
+            panel.tick_params(axis="y", length=0)
+            panel.tick_params(axis="x", labelsize=9)
+            panel.margins(x=0.12)
+            panel.locator_params(axis="x", nbins=4)
+        axes[0].set_yticks(range(len(rows)), [row.label for row in rows])
+        axes[0].set_ylim(len(rows) - 0.4, -0.6)
+        by_mode = [
+            Line2D([], [], color=colour, marker=marker, mfc=PAPER if mode == "clip" else colour, lw=0, ms=7, label=f"{mode}: {what}")
+            for mode, (colour, marker) in LOOK.items()
+            for what in [{"stream": "one more frame", "clip": "all frames again"}[mode]]
+        ]
+        sign(figure, summary, [Line2D([], [], color=INK, lw=2, label="95 % interval"), *by_mode])
+    found = columns(summary)
+    lines = tuple((row.label, *(column.text(row) for column in found)) for row in rows)
+    text = "Panels with a point for every row, on axes of their own; the first ones with 95 % intervals over seeds."
+    return Chart(
+        "beside", "Consistency, worth of the past, cost and speed", text, figure, ("Row", *(column.head for column in found)), lines
+    )
+
+
+def _panels(rows: Sequence[RowSummary]) -> list[tuple[str, str, Draw]]:
+    found: list[tuple[str, str, Draw]] = []
+    if consistent := next((row.measures.consistency for row in rows if row.measures.consistency), ()):
+        first = consistent[0].preset
+        found.append((f"TC ({first})", "%, higher is steadier", lambda axes, rows: _intervals(axes, [_tc(row, first) for row in rows])))
+    if any(row.measures.past for row in rows):
+        found.append(("Worth of the past", "points of mIoU", _past))
+    if any(row.measures.cost for row in rows):
+        found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac)))
+    if any(row.measures.speeds for row in rows):
+        found.append(("Latency, median", "ms", partial(_modes, value=_ms)))
+    return found
+
+
+def _gmac(row: RowSummary, mode: str) -> float | None:
+    macs = total_macs(row, mode)
+    return None if macs is None else macs / 1e9
+
+
+def _ms(row: RowSummary, mode: str) -> float | None:
+    speed = speed_of(row, mode)
+    return speed.latency.p50.value if speed and speed.latency else None
+
+
+def _tc(row: RowSummary, preset: str) -> Interval | None:
+    return next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+
+
+def _past(axes: Axes, rows: Sequence[RowSummary]) -> None:
+    axes.axvline(0, color=INK, lw=1)
+    _intervals(axes, [row.measures.past for row in rows])
+
+
+def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
+    for y, interval in enumerate(intervals):
+        if interval is None:
+            axes.text(0.04, y, NONE, transform=axes.get_yaxis_transform(), color=GREY, va="center")
+            continue
+        if interval.low is not None and interval.high is not None:
+            axes.plot([interval.low, interval.high], [y, y], color=INK, lw=2, solid_capstyle="butt")
+        axes.plot(interval.mean, y, "o", color=INK, ms=6)
+
+
+def _modes(axes: Axes, rows: Sequence[RowSummary], value: Callable[[RowSummary, str], float | None]) -> None:
+    for y, row in enumerate(rows):
+        for mode in MODES:
+            found, (colour, marker) = value(row, mode), LOOK[mode]
+            if found is not None:
+                axes.plot(found, y, marker, color=colour, mfc=PAPER if mode == "clip" else colour, mew=1.5, ms=7)
+    axes.set_xlim(left=0)

@@ -1,0 +1,147 @@
+"""The table beside the table: other frames, consistency, the worth of the past, cost and speed of every row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msaf_bench.analyzers.speed import Speed
+from msaf_bench.report.cells import NONE, number, span
+from msaf_bench.report.findings import RowConsistency, RowSummary, Summary
+from msaf_bench.stats import Interval
+
+MODES = ("clip", "stream")
+Value = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: as text with its interval, and as plain values for the CSV."""
+
+    head: str
+    text: Callable[[RowSummary], str]
+    values: Callable[[RowSummary], dict[str, Value]]
+
+
+def columns(summary: Summary) -> list[Column]:
+    """The columns that the records can fill, in the order of the table."""
+    rows = summary.rows
+    found: list[Column] = []
+    if any(row.measures.images for row in rows):
+        found.append(Column("mIoU, other frames", lambda r: span(r.measures.images), lambda r: _bounds("images", r.measures.images)))
+    if any(row.measures.image_difference for row in rows):
+        found.append(Column(f"ahead of {summary.table.reference}", _ahead, lambda r: {"ahead": _better(r)}))
+    found += [_consistency(preset) for preset in dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)]
+    if any(row.measures.past for row in rows):
+        found.append(Column("worth of the past", lambda r: _mean_span(r.measures.past), lambda r: _values("past", r.measures.past)))
+    found += [_cost(mode) for mode in MODES if any(row.measures.cost for row in rows)]
+    found += [column for mode in MODES if any(speed_of(row, mode) for row in rows) for column in _speed(mode)]
+    return found
+
+
+def legend(summary: Summary) -> list[str]:
+    """What each column is, in a sentence; controls are said here, since they do not depend on the row."""
+    heads = {column.head for column in columns(summary)}
+    kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
+    lines = [_consistency_sentence(c) for c in kept]
+    if "worth of the past" in heads:
+        lines.append(
+            "Worth of the past: points of mIoU that a network loses when its newest frame stands for its history;"
+            " where it is 0 the past is not used."
+        )
+    if "mIoU, other frames" in heads:
+        lines.append(
+            "Other frames: 95 % interval of the mIoU when the scored frames and the seeds are drawn again (bootstrap), as if frames were"
+            " independent; neighbours in a video are not, so it is too narrow. Ahead: share of the draws in which the row beats the"
+            " reference row."
+        )
+    if any(row.measures.cost for row in summary.rows):
+        lines.append("GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes; elementwise work is not in them.")
+    if any(row.measures.speeds for row in summary.rows):
+        lines.append(_speed_sentence(next(row.measures.speeds[0] for row in summary.rows if row.measures.speeds)))
+    if any(row.measures.cost or row.measures.speeds for row in summary.rows):
+        lines.append("Clip: all frames of the window are computed; stream: one more frame, what the past frames gave is kept.")
+    return lines
+
+
+def total_macs(row: RowSummary, mode: str) -> int | None:
+    """MACs of one result."""
+    cost = row.measures.cost
+    return None if cost is None else sum(macs for _, macs in (cost.clip if mode == "clip" else cost.stream))
+
+
+def speed_of(row: RowSummary, mode: str) -> Speed | None:
+    """The row's speed in a mode, where it could be timed."""
+    return next((s for s in row.measures.speeds if s.conditions.mode == mode and s.latency), None)
+
+
+def _consistency(preset: str) -> Column:
+    def interval(row: RowSummary) -> Interval | None:
+        return next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+
+    return Column(f"TC {preset}", lambda r: _mean_span(interval(r), signed=False), lambda r: _values(f"tc_{preset}", interval(r)))
+
+
+def _cost(mode: str) -> Column:
+    def text(row: RowSummary) -> str:
+        macs = total_macs(row, mode)
+        return NONE if macs is None else number(macs / 1e9, 3)
+
+    return Column(f"GMAC {mode}", text, lambda r: {f"macs_{mode}": total_macs(r, mode)})
+
+
+def _speed(mode: str) -> list[Column]:
+    def p50(row: RowSummary) -> float | None:
+        speed = speed_of(row, mode)
+        return speed.latency.p50.value if speed and speed.latency else None
+
+    def fps(row: RowSummary) -> float | None:
+        speed = speed_of(row, mode)
+        return speed.fps if speed else None
+
+    def text(row: RowSummary) -> str:
+        speed = speed_of(row, mode)
+        return number(p50(row)) + ("" if speed is None or not speed.flags else " (" + ", ".join(word for word, _ in speed.flags) + ")")
+
+    return [
+        Column(f"ms {mode}", text, lambda r: {f"ms_{mode}": p50(r)}),
+        Column(f"FPS {mode}", lambda r: number(fps(r), 1), lambda r: {f"fps_{mode}": fps(r)}),
+    ]
+
+
+def _ahead(row: RowSummary) -> str:
+    better = _better(row)
+    return NONE if better is None else f"{number(100 * better, 0)} %"
+
+
+def _better(row: RowSummary) -> float | None:
+    return row.measures.image_difference and row.measures.image_difference.better
+
+
+def _mean_span(interval: Interval | None, *, signed: bool = True) -> str:
+    if interval is None:
+        return NONE
+    mean = number(interval.mean, signed=signed)
+    return mean if interval.low is None else f"{mean} ({span(interval, signed=signed)})"
+
+
+def _values(name: str, interval: Interval | None) -> dict[str, Value]:
+    return {name: interval and interval.mean, **_bounds(name, interval)}
+
+
+def _bounds(name: str, interval: Interval | None) -> dict[str, Value]:
+    return {f"{name}_low": interval and interval.low, f"{name}_high": interval and interval.high}
+
+
+def _consistency_sentence(c: RowConsistency) -> str:
+    controls = ", ".join(f"{name} {number(value)}" for name, value in c.controls if name != "no_warp")
+    said = f"TC {c.preset}: temporal consistency in percent, flow {c.flow}"
+    return f"{said}; {c.reason}." if c.interval is None else f"{said}. The same for what is no network: {controls}."
+
+
+def _speed_sentence(speed: Speed) -> str:
+    c = speed.conditions
+    return (
+        f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision}, {c.region},"
+        f" {c.threads} thread{'s' * (c.threads > 1)},"
+        f" {c.processes} fresh processes, alone after the trials, on {speed.host.cpu if c.device == 'cpu' else speed.host.device};"
+        " FPS: 1000 / mean latency."
+    )

@@ -1,0 +1,107 @@
+"""What another draw of the images, and of the seeds, might have given: the bootstrap of mIoU.
+
+mIoU is a ratio of sums over all images, so images are drawn again, never their scores. The draws are fixed: equal data give equal
+intervals.
+Shapes: N images, K classes, S seeds, B resamples, V = networks × seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.stats.intervals import Interval
+
+Floats = NDArray[np.float64]
+CHUNK = 1000  #: resamples at a time, so that memory does not grow with their number
+
+
+class Areas(NamedTuple):
+    """Pixels by image and class, both (N, K): where prediction and truth agree on the class, and where either has it."""
+
+    intersections: NDArray[np.int64]
+    unions: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ImageDifference:
+    """A difference of two mIoU when images and seeds are drawn again, both networks on the same draw."""
+
+    interval: Interval
+    better: float  #: share of the resamples in which the first network is ahead; a tie counts half
+    images: int
+    seeds: int
+
+
+def image_weights(images: int, resamples: int, rng: np.random.Generator) -> Floats:
+    """(B, N): how often each image is in each resample of N images with replacement, a multinomial draw."""
+    drawn = rng.integers(0, images, (resamples, images)) + images * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(np.float64)
+
+
+def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Floats:
+    """Areas (V, N, K) and weights (B, N) -> mIoU in percent (B, V), over the classes that occur in the resample; NaN where none does."""
+    networks, images, classes = intersections.shape
+    columns = np.concatenate([intersections, unions]).transpose(1, 0, 2).reshape(images, -1)
+    sums = (weights @ columns).reshape(len(weights), 2, networks, classes)
+    hit, union = sums[:, 0], sums[:, 1]
+    iou = np.divide(hit, union, out=np.zeros_like(hit), where=union > 0)
+    count = (union > 0).sum(-1)
+    return 100 * np.where(count > 0, iou.sum(-1) / np.maximum(count, 1), np.nan)
+
+
+def image_interval(seeds: Sequence[Areas], *, level: float = 0.95, resamples: int = 10_000) -> Interval:
+    """The mean mIoU over the seeds in percent, with its percentile interval when images, and with two seeds or more also seeds, are
+    drawn again.
+
+    `n` is the number of images, `sd` that of the resamples. Every seed scores the same images, so one draw of images serves all seeds:
+    drawn anew for each, the error of the images would seem to shrink with the number of seeds. A handful of seeds drawn again spreads
+    less than they do: for the seeds alone Student's interval is the honest one. Source: Owen 2007, crossed random effects.
+    """
+    estimate, values = _resampled([seeds], resamples)
+    return _interval(float(estimate[0]), values[:, 0], len(seeds[0].intersections), level)
+
+
+def image_difference(
+    a: Mapping[int, Areas], b: Mapping[int, Areas], *, level: float = 0.95, resamples: int = 10_000
+) -> ImageDifference | None:
+    """The mIoU of a minus that of b, in points, over the seeds that both have (seed -> areas), paired by seed and image; None
+    where they share none.
+
+    Raises `ValueError` where the two were scored on different numbers of images.
+    """
+    shared = sorted(a.keys() & b.keys())
+    if not shared:
+        return None
+    estimate, values = _resampled([[a[seed] for seed in shared], [b[seed] for seed in shared]], resamples)
+    gaps, images = values[:, 0] - values[:, 1], len(a[shared[0]].intersections)
+    known = gaps[np.isfinite(gaps)]
+    better = float(((known > 0) + 0.5 * (known == 0)).mean()) if known.size else float("nan")
+    return ImageDifference(_interval(float(estimate[0] - estimate[1]), gaps, images, level), better, images, len(shared))
+
+
+def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Floats, Floats]:
+    """The networks' mean mIoU over their S seeds, as observed and resampled: (networks,) and (B, networks)."""
+    flat = [areas for seeds in networks for areas in seeds]
+    if len({areas.intersections.shape for areas in flat}) != 1:
+        raise ValueError("a paired bootstrap needs the same images and classes everywhere")
+    hit, union = (np.stack([np.asarray(part, np.float64) for part in parts]) for parts in zip(*flat, strict=True))
+    count, images = len(networks[0]), hit.shape[1]
+    rng = np.random.default_rng(0)
+    chunks: list[Floats] = []
+    for begin in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - begin)
+        by_seed = weighted_miou(hit, union, image_weights(images, size, rng)).reshape(size, len(networks), count)
+        chunks.append(np.einsum("bvs,bs->bv", by_seed, image_weights(count, size, rng) / count))
+    observed = weighted_miou(hit, union, np.ones((1, images))).reshape(len(networks), count)
+    return observed.mean(1), np.concatenate(chunks)
+
+
+def _interval(estimate: float, values: Floats, images: int, level: float) -> Interval:
+    known = values[np.isfinite(values)]
+    if images < 2 or known.size < 2:
+        return Interval(estimate, None, None, None, images)
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high), float(known.std(ddof=1)), images)

@@ -1,0 +1,72 @@
+"""What is measured of a trained network beside its loss: accuracy, the worth of the past, consistency, cost."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency import consistency
+from msaf_bench.analyzers.consistency_flows import flows_of
+from msaf_bench.analyzers.scoring import score
+from msaf_bench.analyzers.system_cost import system_cost
+from msaf_bench.data.clips import Clips
+from msaf_bench.data.samples import sample_indices
+from msaf_bench.records import Consistency, Cost, Matrices
+from msaf_bench.spec import Conditions, System
+
+
+class Scored(NamedTuple):
+    """A network's predictions on the scored split, measured."""
+
+    confusion: NDArray[np.int64]  #: (N, K, K)
+    still: NDArray[np.int64] | None  #: the same without the past; None where the network reads one frame
+    consistency: tuple[Consistency, ...]
+    samples: list[NDArray[np.uint8]]  #: the label maps that reports show
+
+
+def measure(net: Any, clips: Clips, conditions: Conditions, device: str, flow_cache: Path) -> Scored:
+    """Scores the split; once more without the past where the network reads it; and consistency where the conditions name a flow.
+
+    `flow_cache` keeps estimated flow between trials.
+    """
+    shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
+    kept: dict[int, NDArray[np.uint8]] = {}
+
+    def keep(index: int, prediction: NDArray[np.uint8]) -> None:
+        if paired or index in shown:
+            kept[index] = prediction
+
+    confusion = score(net, clips, device=device, on_image=keep)
+    still = score(net, clips, device=device, still=True) if net.frames > 1 else None
+    found = _consistency(list(kept.values()) if paired else [], clips, conditions, flow_cache)
+    return Scored(confusion, still, found, [kept[i] for i in sorted(shown)])
+
+
+def _consistency(predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path) -> tuple[Consistency, ...]:
+    if conditions.flow == "none":
+        return ()
+    truths = [clips[i].label for i in range(len(predictions))]
+    flows = flows_of(clips, conditions.flow, flow_cache)
+    found = consistency(predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes))
+    return tuple(
+        Consistency(
+            preset=c.preset,
+            flow=conditions.flow,
+            value=c.value,
+            reason=c.reason,
+            pairs=c.pairs,
+            agreement=c.agreement,
+            votes=c.votes,
+            controls=tuple(c.controls.items()),
+            matrices=None if c.matrices is None else Matrices.pack(c.matrices),
+        )
+        for c in found
+    )
+
+
+def cost_of(system: System, num_classes: int, conditions: Conditions, plugins: tuple[str, ...]) -> Cost:
+    """Parameters and MACs by part at the size of the conditions."""
+    clip, stream = (system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+    macs = [tuple((part, sum(kinds.values())) for part, kinds in cost.macs.items()) for cost in (clip, stream)]
+    return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])

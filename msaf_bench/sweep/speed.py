@@ -1,0 +1,63 @@
+"""The speed of every row: measured alone on this machine after the trials, since nothing can be timed beside them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msaf_bench.analyzers.speed import Speed, SpeedConditions, measure_speed
+from msaf_bench.errors import HostError
+from msaf_bench.records import write_atomic
+from msaf_bench.spec import System
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.trial import Setting
+
+MODES: tuple[Literal["clip", "stream"], ...] = ("clip", "stream")
+SECONDS, TIMEOUT = 1.5, 5.0  #: of samples in a process; it ends unconverged after the second
+
+
+def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int) -> None:
+    """Times what was not timed yet under these conditions, in both modes, and leaves a file for each row and mode."""
+    for mode in MODES:
+        conditions = SpeedConditions(
+            size=plan.conditions.size,
+            mode=mode,
+            device=setting.device,
+            precision=plan.conditions.precision,
+            threads=setting.threads,
+            processes=processes,
+            seconds=SECONDS,
+            timeout=TIMEOUT,
+        )
+        missing = {
+            label: system
+            for label, system in plan.systems().items()
+            if not any(s.conditions == conditions for s in _read(setting.workspace, system, [mode]))
+        }
+        if not missing:
+            continue
+        for speed in measure_speed(missing, conditions, num_classes=num_classes, plugins=setting.plugins, on_note=events.note).values():
+            path = _path(setting.workspace, speed.system, mode)
+            write_atomic(path, json.dumps(speed.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+
+def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:
+    """What was timed of every row, by label. Raises `HostError` for a file that is none of these."""
+    return {label: _read(workspace, system, MODES) for label, system in plan.systems().items()}
+
+
+def _path(workspace: Workspace, system: System, mode: str) -> Path:
+    return workspace.speed / f"{system.key}-{mode}.json"
+
+
+def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
+    found: list[Speed] = []
+    for path in (_path(workspace, system, mode) for mode in modes):
+        if path.exists():
+            try:
+                found.append(Speed.model_validate_json(path.read_text()))
+            except (OSError, ValueError) as error:
+                first = str(error).splitlines()[0]
+                raise HostError(f"{path}: not a speed of this version ({first}); move it away to time it again") from error
+    return found

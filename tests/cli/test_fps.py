@@ -1,0 +1,197 @@
+"""`msaf-bench fps`: what it prints and refuses. The processes are made up, but for one run."""
+
+import json
+from collections.abc import Iterator
+from itertools import cycle
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner, Result
+
+from msaf_bench.analyzers import speed
+from msaf_bench.analyzers.speed import SpeedTask
+from msaf_bench.analyzers.speed_host import Snapshot
+from msaf_bench.analyzers.speed_run import Energy, Memory, Output, Process, Run
+from msaf_bench.cli import main
+from msaf_bench.cli.fps import fps
+from msaf_bench.errors import UsageError
+from msaf_bench.records import Host
+
+
+def invoke(*words: str) -> Result:
+    app = typer.Typer()
+    app.command()(fps)
+    return CliRunner().invoke(app, words)
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
+    """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on a machine with too much to do."""
+    asked: list[SpeedTask] = []
+    jitter: Iterator[float] = cycle([1.0, 1.002, 0.998])
+
+    def answer(task: SpeedTask) -> Run | str:
+        asked.append(task)
+        if task.system.name == "msaf-r101":
+            return "MemoryError: too large"
+        c = task.conditions
+        ms = c.size[0] * c.size[1] / 1000 * next(jitter) * {"clip": 1, "stream": 0.5}[c.mode]
+        ms *= 2 if task.system.name == "msaf-r50" else 1
+        wall = (ms,) * 50
+        process = Process(
+            first_ms=9 * ms,
+            warm_up=50,
+            settled=True,
+            samples=50,
+            mean_ms=ms,
+            p50_ms=ms,
+            converged=False,
+            before=Snapshot(load=1.0),
+            after=Snapshot(load=7.0),
+        )
+        return Run(
+            host=Host.here(threads=c.threads),
+            process=process,
+            cores=2,
+            cycle=1,
+            wall_ms=wall,
+            parts_ms=(("forward", wall), ("argmax", (0.0,) * 50)),
+            output=Output(max_abs_difference=1e-6, max_abs=1, same_class=1, agrees=True),
+            memory=Memory(kind="resident, above the built network", weights_bytes=2**26, peak_bytes=2**27),
+            energy=Energy(reason="none here"),
+            facts=(("governor", "unknown"),),
+        )
+
+    monkeypatch.setattr(speed, "run_alone", answer)
+    return asked
+
+
+def test_json_of_one_run(tasks: list[SpeedTask]):
+    result = invoke("msaf-r18", "--size", "10x100", "--mode", "stream", "--threads", "1", "--classes", "7", "--json")
+    document = json.loads(result.stdout)
+    assert {"mode", "latency_ms", "fps", "samples", "converged", "host"} <= set(document)
+    assert (document["mode"], document["size"], document["region"]) == ("stream", [10, 100], "forward+argmax")
+    latency = document["latency_ms"]
+    assert latency["p50"] == pytest.approx(0.5, rel=0.01)
+    assert latency["p90"] == pytest.approx(0.5, rel=0.01)
+    assert latency["p99"] is None
+    assert latency["not_stated"] == {"p99": "150 samples, 662 are needed"}
+    assert latency["intervals"]["p50"][0] <= latency["p50"] <= latency["intervals"]["p50"][1]
+    assert document["fps"] == pytest.approx(1000 / latency["mean"])
+    assert (document["samples"], document["converged"]) == (150, False)
+    assert document["host"]["threads"] == document["conditions"]["threads"] == 1
+    assert set(document["flags"]) == {"not converged", "contended"}
+    assert document["parts_ms"]["forward"]["p50"] == latency["p50"]
+    assert document["processes"][0]["before"]["load"] == 1
+    assert "runs" not in document
+    assert [(t.num_classes, t.conditions.processes) for t in tasks] == [(7, 3)] * 3
+    assert "process 3 of 3" in result.stderr
+
+
+def test_options_are_conditions(tasks: list[SpeedTask]):
+    words = "--mode clip --region e2e --precision bf16 --channels-last --compile --threads 3 --processes 1 --seconds 2 --timeout 5"
+    assert invoke("msaf-r18", "--size", "8X9", *words.split()).exit_code == 0
+    (task,) = tasks
+    found = task.conditions.model_dump()
+    assert found == found | {
+        "size": (8, 9),
+        "mode": "clip",
+        "region": "e2e",
+        "precision": "bf16",
+        "channels_last": True,
+        "compiled": True,
+        "threads": 3,
+        "seconds": 2,
+        "timeout": 5,
+    }
+
+
+def test_both_modes_sizes_and_systems(tasks: list[SpeedTask]):
+    document = json.loads(invoke("msaf-r18", "msaf-r50", "--size", "10x100,20x100", "--json").stdout)
+    runs = [(r["system"], r["mode"], r["size"]) for r in document["runs"]]
+    assert runs == [(s, m, [h, 100]) for h in (10, 20) for m in ("clip", "stream") for s in ("msaf-r18", "msaf-r50")]
+    assert {key: document[key] for key in document["runs"][0]} == document["runs"][0]
+    assert [t.system.name for t in tasks] == ["msaf-r18", "msaf-r50"] * 12
+    assert all(c["verdict"] == "faster" and c["ratio"] == pytest.approx(2, rel=0.01) for c in document["comparisons"])
+    assert len(document["comparisons"]) == 4
+    assert [fit["exponent"] for fit in document["scaling"]["measured"]] == pytest.approx([1] * 4, abs=0.01)
+    assert document["scaling"]["paper"]["exponent"] == pytest.approx(0.74, abs=0.005)
+
+
+def test_a_system_named_twice_is_its_own_control(tasks: list[SpeedTask]):
+    document = json.loads(invoke("msaf-r18", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json").stdout)
+    assert [run["system"] for run in document["runs"]] == ["msaf-r18", "msaf-r18 #2"]
+    assert document["comparisons"][0]["verdict"] == "not told apart"
+    assert len(tasks) == 6
+
+
+def test_a_system_that_fails_is_a_failed_row(tasks: list[SpeedTask]):
+    result = invoke("msaf-r101", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json")
+    assert result.exit_code == 1
+    failed, done = json.loads(result.stdout)["runs"]
+    assert failed["reason"] == "MemoryError: too large"
+    assert (failed["fps"], failed["latency_ms"]["p50"], failed["samples"], failed["converged"]) == (None, None, 0, False)
+    assert done["fps"] > 0
+    text = invoke("msaf-r101", "msaf-r18", "--size", "10x100", "--mode", "clip")
+    assert text.exit_code == 1
+    assert "not timed: MemoryError: too large" in text.stdout
+
+
+def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedTask]):
+    result = invoke("msaf-r18", "msaf-r50", "--size", "512x1024,768x1536,1024x2048", "--threads", "4")
+    text = result.stdout
+    assert result.exit_code == 0, result.exception
+    assert max(map(len, text.splitlines())) <= 90
+    for said in (
+        "NOT CONVERGED",
+        "CONTENDED: load 7.0 on 2 cores",
+        "OVERSUBSCRIBED: 4 threads on 2 cores",
+        "p99: 150 samples",
+        "not ranked with ours",
+    ):
+        assert said in text
+    assert "0.74  (0.73, 0.76)" in text
+    assert "msaf-r18 is 2.000" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("msaf-r18", "--size", "0x0"), "--size 0x0"),
+        (("msaf-r18", "--size", "64"), "HxW"),
+        (("msaf-r18", "--size", "64x64,"), "HxW"),
+        (("msaf-r19", "--size", "64x64"), "msaf-r18"),
+        (("nothing.toml", "--size", "64x64"), "nothing.toml"),
+        (("msaf-r18", "--size", "64x64", "--mode", "strean"), "stream"),
+        (("msaf-r18", "--size", "64x64", "--region", "argmax"), "forward+argmax"),
+        (("msaf-r18", "--size", "64x64", "--precision", "fp8"), "fp16"),
+        (("msaf-r18", "--size", "64x64", "--device", "tpu"), "cpu"),
+        (("msaf-r18", "--size", "64x64", "--seconds", "0"), "--seconds"),
+        (("msaf-r18", "--size", "64x64", "--seconds", "nan"), "--seconds"),
+        (("msaf-r18", "--size", "64x64", "--timeout=-1"), "--timeout"),
+        (("msaf-r18", "--size", "64x64", "--plugin", "no_such_module"), "no_such_module"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], said: str, tasks: list[SpeedTask], capsys: pytest.CaptureFixture[str]):
+    assert main(["fps", *words, "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert said in err
+    assert not tasks
+
+
+def test_a_gpu_that_is_not_there():
+    if torch.cuda.device_count() > 6:
+        pytest.skip("it is there")
+    assert isinstance(invoke("msaf-r18", "--size", "64x64", "--device", "cuda:6").exception, UsageError)
+
+
+def test_a_real_run():
+    words = "msaf-r18 --size 32x64 --mode stream --threads 1 --processes 1 --seconds 0.2 --json"
+    document = json.loads(invoke(*words.split()).stdout)
+    assert document["reason"] == ""
+    assert document["samples"] > 0
+    assert document["fps"] == pytest.approx(1000 / document["latency_ms"]["mean"])
+    assert document["output"]["agrees"]

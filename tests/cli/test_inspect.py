@@ -1,0 +1,46 @@
+"""`list`, `show` and `check` on tables whose rows are mostly only printed."""
+
+import json
+
+import pytest
+
+from msaf_bench.cli import main
+
+
+@pytest.mark.parametrize(("name", "rows", "daggers"), [("1", 29, 24), ("table2", 18, 4)])
+def test_show_prints_every_row_and_how_daggers_were_made(capsys, name, rows, daggers):
+    assert main(["show", name]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading.startswith("Table")
+    notes = [line for line in lines if line.startswith("†")]
+    assert (len(lines) - len(notes), len(notes)) == (rows, daggers)
+    assert sum("only printed" in line for line in lines) == rows - 3
+    assert sum(line.count("†") for line in lines if line not in notes) == daggers
+
+
+def test_show_orders_numbers_as_the_paper_does(capsys):
+    assert main(["show", "1"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MSAF ResNet50 ")]
+    assert "miou 80.4, miou_test 79.8, tc 73.9, fps 2.57" in row
+    assert "backbone=resnet50" in row
+
+
+def test_show_as_json_has_the_rows_that_can_be_run(capsys):
+    assert main(["show", "1", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["rows"]) == 29
+    assert list(shown["systems"]) == ["MSAF ResNet18", "MSAF ResNet50", "MSAF ResNet101"]
+
+
+def test_check_says_how_many_can_be_run(capsys):
+    assert main(["check", "1", "2", "3"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "table1: 29 rows (3 can be run), 79 printed numbers, ok",
+        "table2: 18 rows (3 can be run), 38 printed numbers, ok",
+        "table3: 9 rows, 9 printed numbers, ok",
+    ]
+
+
+def test_sentences_are_no_table(capsys):
+    assert main(["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tables"] == ["factorial", "readings", "table1", "table2", "table3"]

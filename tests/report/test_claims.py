@@ -1,0 +1,229 @@
+"""What a run says of the paper's claims: comparable or not and why, and what follows from our intervals."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from msaf_bench.catalog import read_conditions, read_table
+from msaf_bench.report import Summary
+from msaf_bench.report.claims import WORDS, ClaimVerdict, claims_of, counted
+from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
+from msaf_bench.spec import Conditions, Row, Table
+from msaf_bench.stats import mean_interval
+
+Make = Callable[..., Summary]
+PAPER = read_conditions("paper", "cityscapes")
+
+
+def by_id(summary: Summary) -> dict[str, ClaimVerdict]:
+    return {claim.id: claim for claim in claims_of(summary) if claim.scope == "run"}
+
+
+def printing(table: Table, label: str, paper: dict[str, float], **more) -> Table:
+    """The table with other printed numbers in one row."""
+    rows = ((name, Row.model_validate({**dict(row), "paper": paper, **more}) if name == label else row) for name, row in table.rows)
+    return table.model_copy(update={"data": "cityscapes", "rows": tuple(rows)})
+
+
+@pytest.mark.parametrize(
+    ("off", "verdict", "reason"),
+    [(0.0, "reproduced", "lies in our interval"), (5, "contradicted", "+"), (-5, "contradicted", "−")],  # noqa: RUF001
+)
+def test_a_number_printed_under_our_conditions_is_in_the_interval_or_not(make: Make, table: Table, off, verdict, reason):
+    interval = make(table, conditions=PAPER).rows[0].interval
+    assert interval is not None
+    printed = printing(table, "Baseline", {"miou": interval.mean + off})
+    found = by_id(make(printed, conditions=PAPER))["table3: Baseline: miou"]
+    assert found.verdict == verdict
+    assert reason in found.reason
+    assert "backbones start here from" in found.reason
+    if off:  # the gap to the nearer end, by hand
+        assert interval.high is not None
+        half = interval.high - interval.mean
+        assert f"{abs(off) - half:.2f} points" in found.reason
+    alone = by_id(make(printed, seeds=[0], conditions=PAPER))["table3: Baseline: miou"]
+    assert (alone.verdict, alone.reason) == ("undecided", "one seed gives no interval; the paper prints one run and no spread")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reasons"),
+    [
+        (PAPER.model_copy(update={"steps": 10}), ["steps 10, not 80000"]),
+        (PAPER.model_copy(update={"size": (512, 1024)}), ["size (512, 1024), not (1024, 2048)"]),
+        (read_conditions("quick", "cityscapes"), ["the networks are shrunk", "preset quick"]),
+        (read_conditions("paper", "camvid"), ["measured on camvid, printed for cityscapes"]),
+        (read_conditions("smoke", "street"), ["measured on street", "shrunk", "preset smoke"]),
+    ],
+)
+def test_other_conditions_are_not_comparable_and_named(make: Make, table: Table, conditions: Conditions, reasons: list[str]):
+    found = by_id(make(printing(table, "Baseline", {"miou": 60}), conditions=conditions))["table3: Baseline: miou"]
+    assert found.verdict == "not comparable"
+    assert all(reason in found.reason for reason in reasons)
+    assert found.measured
+
+
+def test_what_has_no_part_in_the_miou_does_not_matter(make: Make, table: Table):
+    conditions = PAPER.model_copy(update={"flow": "dis", "consistency": ("vspw2021",), "checkpoint_every": 7})
+    found = by_id(make(printing(table, "Baseline", {"miou": 1}), conditions=conditions))["table3: Baseline: miou"]
+    assert found.verdict == "contradicted"
+
+
+def test_columns_and_cells_that_can_never_be_compared(make: Make, table: Table):
+    printed = printing(table, "Baseline", {"miou": 60, "miou_test": 60, "tc": 70, "fps": 3}, provenance={"miou": "another network"})
+    found = by_id(make(printed, conditions=PAPER))
+    assert {found[f"table3: Baseline: {metric}"].verdict for metric in ("miou", "miou_test", "tc", "fps")} == {"not comparable"}
+    assert "† another network" in found["table3: Baseline: miou"].reason
+    assert found["table3: Baseline: miou"].printed == "60.0†"
+    assert "val is scored" in found["table3: Baseline: miou_test"].reason
+    assert "flow" in found["table3: Baseline: tc"].reason
+    assert "hardware" in found["table3: Baseline: fps"].reason
+
+
+def test_orderings_have_the_reports_verdicts(summary: Summary):
+    found = by_id(summary)
+    for verdict in summary.verdicts[: len(summary.table.orderings)]:
+        claim = found[f"table3: {verdict.better} > {verdict.worse}"]
+        assert claim.verdict == verdict.decision
+        assert ("does not contain" in claim.reason) == (verdict.covers is False)
+        assert "Other conditions: measured on street" in claim.reason
+    assert found["table3: MSAF > w/o Motion"].printed == "+3.1"
+
+
+def test_undecided_says_what_the_seeds_could_have_seen(make: Make):
+    two = as_shipped(make(seeds=[0, 1]))
+    undecided = [claim for claim in claims_of(two) if claim.kind == "ordering" and claim.verdict == "undecided"]
+    assert undecided
+    assert all("2 seeds see an effect of" in claim.reason for claim in undecided)
+    assert {claim.verdict for claim in claims_of(make(seeds=[3])) if (claim.scope, claim.kind) == ("run", "ordering")} == {"undecided"}
+
+
+def as_shipped(summary: Summary, name: str = "table3") -> Summary:
+    """The made-up rows under the paper's own Table 3."""
+    return replace(summary, table=read_table(name))
+
+
+def test_a_table_of_the_paper_is_judged_whole(summary: Summary):
+    few = replace(as_shipped(summary), rows=summary.rows[1:])
+    found = by_id(few)
+    assert len([c for c in found.values() if c.kind == "cell"]) == 9
+    assert "Baseline is not in this run" in found["table3: Baseline: miou"].reason
+    assert found["table3: Baseline + TR > Baseline"].verdict == "not comparable"
+    assert found["table3: Baseline + TR > Baseline"].reason == "Baseline is not in this run"
+
+
+def test_a_row_without_a_result_says_what_became_of_it(summary: Summary):
+    failed = replace(summary.rows[0], runs=(replace(summary.rows[0].runs[0], state="failed", reason="out of memory", miou=None),))
+    found = by_id(replace(as_shipped(summary), rows=(failed, *summary.rows[1:])))["table3: Baseline: miou"]
+    assert "Baseline: failed: out of memory" in found.reason
+
+
+@pytest.mark.parametrize(("params", "verdict"), [((9, 8), "reproduced"), ((8, 9), "contradicted"), ((8, 8), "contradicted")])
+def test_parameters_are_counted(summary: Summary, params, verdict):
+    given = {"Baseline + TR": params[0], "MSAF": params[1]}
+    rows = tuple(replace(row, params=given.get(row.label, row.params)) for row in summary.rows)
+    found = by_id(replace(as_shipped(summary), rows=rows))["more-parameters"]
+    assert (found.verdict, found.measured) == (verdict, f"{params[0]} against {params[1]}")
+
+
+def test_only_sentences_of_the_runs_table(summary: Summary):
+    assert {c.kind for c in by_id(as_shipped(summary)).values()} == {"cell", "ordering", "parameters"}
+    assert {c.kind for c in by_id(summary).values()} == {"cell", "ordering"}  # a table of the user's, though of the same name
+
+
+def table2(summary: Summary, scores: dict[str, float], fps: dict[str, float]) -> Summary:
+    """Table 2 with rows that have a score in three seeds and a speed."""
+
+    def row(label: str):
+        offsets = (-0.1, 0.0, 0.1)
+        runs = tuple(replace(summary.rows[0].runs[0], seed=i, miou=scores[label] + x) for i, x in enumerate(offsets))
+        speeds = (SimpleNamespace(fps=fps[label], conditions=SimpleNamespace(mode="stream"), host="here"),) if label in fps else ()
+        measures = replace(summary.rows[0].measures, speeds=speeds)
+        interval = mean_interval([run.miou for run in runs])
+        return replace(summary.rows[0], label=label, runs=runs, interval=interval, measures=measures)
+
+    return replace(as_shipped(summary, "table2"), rows=tuple(row(label) for label in scores), verdicts=())
+
+
+ACCEL = [(f"MSAF ResNet{n}", f"Accel ResNet{n}") for n in (18, 50, 101)]
+
+
+def test_ratios_only_between_rows_timed_here(summary: Summary):
+    labels = [label for pair in ACCEL for label in pair]
+    scores = dict.fromkeys(labels, 70.0)
+    fast = {label: 6.0 if "MSAF" in label else 2.0 for label in labels}
+    assert by_id(table2(summary, scores, fast))["accel-ratio"].verdict == "reproduced"
+    slow = by_id(table2(summary, scores, fast | {"MSAF ResNet18": 2.0}))["accel-ratio"]
+    assert slow.verdict == "contradicted"
+    assert "MSAF ResNet18 / Accel ResNet18 1.00 (stream)" in slow.measured
+    del fast["Accel ResNet18"]
+    assert by_id(table2(summary, scores, fast))["accel-ratio"].verdict == "not comparable"
+    del scores["Accel ResNet18"]
+    absent = by_id(table2(summary, scores, {}))["accel-ratio"]
+    assert absent.verdict == "not comparable"
+    assert "Accel ResNet18 is only printed" in absent.reason
+
+
+def test_best_needs_every_row_and_every_difference(summary: Summary):
+    table = read_table("2")
+    scores = {label: (72.0 if row.model == "MSAF" else 70.0) for label, row in table.rows if "miou" in dict(row.paper)}
+    name = "efficiency-camvid: miou"
+    assert by_id(table2(summary, scores, {}))[name].verdict == "reproduced"
+    assert by_id(table2(summary, scores | {"STT PSPNet18": 73.0}, {}))[name].verdict == "contradicted"
+    assert by_id(table2(summary, scores | {"STT PSPNet18": 72.0}, {}))[name].verdict == "undecided"
+    del scores["PC ResNet101"]
+    few = by_id(table2(summary, scores, {}))[name]
+    assert (few.verdict, few.reason) == ("not comparable", "8 of the 9 rows that it is about are measured")
+    assert by_id(table2(summary, scores, {}))["efficiency-camvid: fps"].verdict == "not comparable"
+
+
+def test_the_models_rows_on_smaller_frames_are_not_needed(summary: Summary):
+    table = read_table("1")
+    scores = {label: (75.0 if row.model == "MSAF" else 70.0) for label, row in table.rows if "miou" in dict(row.paper)}
+    del scores["MSAF ResNet18 512"], scores["MSAF ResNet18 768"]
+    whole = replace(table2(summary, scores, {}), table=table)
+    assert by_id(whole)["lightweight-best: miou"].verdict == "reproduced"
+    assert by_id(whole)["lightweight-best: miou_test"].verdict == "not comparable"
+    assert by_id(whole)["accuracy-on-every-backbone: miou"].verdict == "reproduced"
+
+
+def test_the_two_scopes_never_share_a_word(summary: Summary):
+    claims = claims_of(summary)
+    for scope, words in WORDS.items():
+        counts = counted(claims, scope)
+        assert tuple(counts) == words
+        assert sum(counts.values()) == sum(claim.scope == scope for claim in claims)
+        assert {claim.verdict for claim in claims if claim.scope == scope} <= set(words)
+    assert all(claim.reason for claim in claims if claim.scope == "run")
+    assert len({(claim.scope, claim.id) for claim in claims}) == len(claims)
+
+
+def test_a_table_that_prints_nothing_has_no_claims(summary: Summary):
+    assert claims_of(replace(summary, table=read_table("readings"))) == ()
+
+
+def test_csv_has_a_line_a_claim(summary: Summary):
+    claims = claims_of(as_shipped(summary))
+    lines = list(csv.DictReader(io.StringIO(claims_to_csv(claims, "SMOKE"))))
+    assert [line["id"] for line in lines] == [claim.id for claim in claims]
+    assert {line["verdict"] for line in lines} == {claim.verdict for claim in claims}
+    assert {line["watermark"] for line in lines} == {"SMOKE"}
+    assert not any(cell.startswith(("=", "+", "-", "@")) for line in lines for cell in line.values())
+
+
+def test_markdown_shows_both_scopes(summary: Summary):
+    shipped = as_shipped(summary)
+    claims = claims_of(shipped)
+    text = claims_to_markdown(shipped, claims)
+    assert text.index("## What this run says of the paper") < text.index("## The paper against itself")
+    for scope in WORDS:
+        for word, count in counted(claims, scope).items():
+            assert f"{count} {word}" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| claim")]
+    assert len(rows) == len(claims)
+    assert len({line.count(" | ") for line in rows}) == 2  # six columns and seven
+    hostile = replace(claims[0], text="<b>a|b</b>\n[x](http://e.x)")
+    assert "<b>" not in claims_to_markdown(shipped, [hostile])

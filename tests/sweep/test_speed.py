@@ -1,0 +1,71 @@
+"""When rows are timed, what is kept, and what is read again."""
+
+import pytest
+
+from msaf_bench.analyzers.speed import Speed
+from msaf_bench.catalog import read_conditions, read_table
+from msaf_bench.errors import HostError
+from msaf_bench.records import Host
+from msaf_bench.sweep import speed as speed_module
+from msaf_bench.sweep.plan import Workspace, make_plan
+from msaf_bench.sweep.speed import measure_rows, read_speeds
+from msaf_bench.sweep.trial import Setting
+
+PLAN = make_plan(read_table("3"), read_conditions("smoke", "street"), ["Baseline", "w/o DCN"], 1)
+ROWS = list(PLAN.systems())
+
+
+class Silent:
+    def note(self, text):
+        pass
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What would have been timed: (mode, labels)."""
+    calls = []
+
+    def timed(systems, conditions, *, num_classes, plugins, on_note):
+        calls.append((conditions.mode, list(systems)))
+        return {
+            label: Speed(system=system, conditions=conditions, num_classes=num_classes, host=Host.here(), reason="not timed in this test")
+            for label, system in systems.items()
+        }
+
+    monkeypatch.setattr(speed_module, "measure_speed", timed)
+    return calls
+
+
+def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
+    workspace = Workspace(tmp_path)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    assert asked == [("clip", ROWS), ("stream", ROWS)]
+    found = read_speeds(PLAN, workspace)
+    assert list(found) == ROWS
+    assert [(s.conditions.mode, s.conditions.size, s.conditions.processes) for s in found["MSAF"]] == [
+        ("clip", (32, 64), 2),
+        ("stream", (32, 64), 2),
+    ]
+
+
+def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
+    workspace = Workspace(tmp_path)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    (workspace.speed / f"{PLAN.systems()['MSAF'].key}-stream.json").unlink()
+    asked.clear()
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    assert asked == [("stream", ["MSAF"])]
+    asked.clear()
+    measure_rows(PLAN, Setting(workspace, threads=2), Silent(), num_classes=11, processes=2)
+    assert asked == [("clip", ROWS), ("stream", ROWS)]
+    assert all(s.conditions.threads == 2 for speeds in read_speeds(PLAN, workspace).values() for s in speeds)
+
+
+def test_a_damaged_file_is_named(asked, tmp_path):
+    workspace = Workspace(tmp_path)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=1)
+    path = next(workspace.speed.glob("*.json"))
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(HostError, match=path.name):
+        read_speeds(PLAN, workspace)
