@@ -11,11 +11,11 @@ import tracemalloc
 import cv2
 import numpy as np
 
-from msaf_bench.analyzers.consistency import PRESETS, consistency
-from msaf_bench.analyzers.consistency_ewarp import label_error
-from msaf_bench.analyzers.consistency_flows import across_edges
-from msaf_bench.analyzers.consistency_labels import pulled_back
-from msaf_bench.analyzers.warping import Motion
+from msaf_bench.analyzers.consistency.ewarp import label_error
+from msaf_bench.analyzers.consistency.flows import across_edges
+from msaf_bench.analyzers.consistency.labels import pulled_back
+from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
+from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import estimate
 from msaf_bench.data.street import make_video

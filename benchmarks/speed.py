@@ -12,7 +12,7 @@ from time import perf_counter
 import torch
 from torch.utils.benchmark import Timer
 
-from msaf_bench.analyzers.speed import SpeedConditions, measure_speed
+from msaf_bench.analyzers.speed.measure import SpeedConditions, measure_speed
 from msaf_bench.architectures import build
 from msaf_bench.catalog import read_system
 
@@ -41,7 +41,8 @@ def main() -> None:
         speed = measure_speed({name: read_system(name)}, conditions, num_classes=CLASSES)[name]
         with torch.inference_mode():
             block, loop = 1000 * timer.blocked_autorange(min_run_time=5).median, in_a_loop(net, clip)
-        print(f"round {number + 1:<12}{speed.p50:>12.2f}{speed.latency.mean:>11.2f}{block:>11.2f}{loop:>11.2f}   {dict(speed.flags)}")
+        figures = (speed.latency.p50.value, speed.latency.mean, block, loop)
+        print(f"round {number + 1:<13}" + "".join(f"{ms:>11.2f}" for ms in figures), dict(speed.flags))
 
 
 if __name__ == "__main__":

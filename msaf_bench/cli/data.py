@@ -153,7 +153,7 @@ def write_street(
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""
     from msaf_bench.cli.weights import parse_size
     from msaf_bench.data.street import make_video
-    from msaf_bench.data.street_files import write_video
+    from msaf_bench.data.street.files import write_video
 
     for index in range(seed, seed + videos):
         folder = out / f"street_{index:05d}"

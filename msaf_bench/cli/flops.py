@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from msaf_bench.analyzers.attention_claims import claims
-from msaf_bench.analyzers.attention_cost import HEADS, AttentionCost, Grid, attention_cost
+from msaf_bench.analyzers.attention.claims import claims
+from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, attention_cost
 from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
@@ -98,8 +98,8 @@ def _document(cost: AttentionCost, measure: bool) -> dict[str, Any]:
 
 def _measured(cost: AttentionCost) -> dict[str, Any]:
     """The branches of the counters and of the clock. Raises `GateError` if torch counts other MACs than the formulas."""
-    from msaf_bench.analyzers.attention_counters import count_all, live_bytes
-    from msaf_bench.analyzers.attention_time import time_forward
+    from msaf_bench.analyzers.attention.clock import time_forward
+    from msaf_bench.analyzers.attention.counters import count_all, live_bytes
     from msaf_bench.records import Host
 
     h, w, d = *cost.grid, cost.width

@@ -31,9 +31,9 @@ def system_document(
 ) -> dict[str, Any]:
     """All of one system's cost, for JSON. Raises `UsageError` for bad input, `GateError` where a count is not to be trusted."""
     grid = parse_size(size)
-    from msaf_bench.analyzers.op_formulas import CONVENTION
-    from msaf_bench.analyzers.system_cost import system_cost
-    from msaf_bench.analyzers.system_counters import check_counts, check_known, count_system
+    from msaf_bench.analyzers.cost.check import check_counts, check_known, count_system
+    from msaf_bench.analyzers.cost.formulas import CONVENTION
+    from msaf_bench.analyzers.cost.system import system_cost
     from msaf_bench.catalog import read_system
     from msaf_bench.cli.settings import use_plugins
 

@@ -12,7 +12,7 @@ from msaf_bench.cli.settings import Device, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:
-    from msaf_bench.analyzers.speed import Speed, SpeedConditions
+    from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
     from msaf_bench.spec import System
 
 MODES = ("clip", "stream")
@@ -38,8 +38,8 @@ def fps(
     as_json: Json = False,
 ) -> None:
     """Latency and FPS of systems with random weights, batch 1, in fresh processes that run alone."""
-    from msaf_bench.analyzers.speed import measure_speed
-    from msaf_bench.analyzers.speed_host import usable_cores
+    from msaf_bench.analyzers.speed.host import usable_cores
+    from msaf_bench.analyzers.speed.measure import measure_speed
     from msaf_bench.cli.fps_text import as_text
     from msaf_bench.sweep.run import check_device
 
@@ -76,7 +76,7 @@ def _sizes(text: str) -> list[tuple[int, int]]:
 def _conditions(options: dict[str, Any]) -> "SpeedConditions":
     from pydantic import ValidationError
 
-    from msaf_bench.analyzers.speed import SpeedConditions
+    from msaf_bench.analyzers.speed.measure import SpeedConditions
 
     try:
         return SpeedConditions.model_validate(options)
@@ -148,7 +148,7 @@ def _latency(kept: dict[str, Any] | None) -> dict[str, Any]:
 
 def _comparisons(by_label: "dict[str, Speed]") -> list[dict[str, Any]]:
     """The first system against every other one."""
-    from msaf_bench.analyzers.speed_comparison import compare
+    from msaf_bench.analyzers.speed.comparison import compare
 
     (first, speed), *others = by_label.items()
     c, found = speed.conditions, list[dict[str, Any]]()
@@ -160,7 +160,7 @@ def _comparisons(by_label: "dict[str, Speed]") -> list[dict[str, Any]]:
 
 def _scaling(measured: "Sequence[dict[str, Speed]]") -> dict[str, Any]:
     """Latency ~ pixels^a of every system and mode, and the paper's."""
-    from msaf_bench.analyzers.speed_comparison import PAPER_FPS, paper_scaling, scaling
+    from msaf_bench.analyzers.speed.comparison import PAPER_FPS, paper_scaling, scaling
 
     points: dict[tuple[str, str], list[tuple[tuple[int, int], float]]] = {}
     for label, speed in (item for by_label in measured for item in by_label.items()):

@@ -115,8 +115,10 @@ def _span(low: float, high: float) -> str:
 
 
 def _figure(value: float | None) -> str:
-    """Four digits; counts as they are."""
-    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:#.4g}".rstrip(".")
+    """Four digits, or all before the point; counts as they are."""
+    if value is None or isinstance(value, int):
+        return "-" if value is None else str(value)
+    return f"{value:.0f}" if value >= 1000 else f"{value:#.4g}"
 
 
 def _item(name: str, text: str) -> list[str]:

@@ -12,9 +12,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msaf_bench.analyzers.attention_cost import exponent
 from msaf_bench.records import write_atomic
 from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
+from msaf_bench.stats.growth import exponent
 
 Document = dict[str, Any]  #: of one size, as `msaf-bench flops --json` prints it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from msaf_bench.analyzers.speed import Speed
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Cost, Host
 from msaf_bench.spec import Conditions, System, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval

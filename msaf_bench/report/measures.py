@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from msaf_bench.analyzers.miou import miou
-from msaf_bench.analyzers.speed import Speed
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Consistency, Record
 from msaf_bench.report.findings import Measures, RowConsistency
 from msaf_bench.stats import Interval, mean_interval, paired_difference

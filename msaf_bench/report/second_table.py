@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from msaf_bench.analyzers.speed import Speed
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.report.cells import NONE, number, span
 from msaf_bench.report.findings import RowConsistency, RowSummary, Summary
 from msaf_bench.stats import Interval

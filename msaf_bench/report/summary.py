@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
-from msaf_bench.analyzers.speed import Speed
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Record, hosts_of
 from msaf_bench.report.findings import Control, Measures, RowSummary, Run, Summary, Verdict

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency import consistency
-from msaf_bench.analyzers.consistency_flows import flows_of
+from msaf_bench.analyzers.consistency.flows import flows_of
+from msaf_bench.analyzers.consistency.measure import consistency
+from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.scoring import score
-from msaf_bench.analyzers.system_cost import system_cost
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.samples import sample_indices
 from msaf_bench.records import Consistency, Cost, Matrices

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from msaf_bench.analyzers.speed import Speed, SpeedConditions, measure_speed
+from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, measure_speed
 from msaf_bench.errors import HostError
 from msaf_bench.records import write_atomic
 from msaf_bench.spec import System

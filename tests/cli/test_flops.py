@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from msaf_bench.analyzers import attention_counters
-from msaf_bench.analyzers.attention_counters import Counts
+from msaf_bench.analyzers.attention import counters as attention_counters
+from msaf_bench.analyzers.attention.counters import Counts
 from msaf_bench.cli import main
 from msaf_bench.cli.flops import flops, parse_grids
 from msaf_bench.errors import GateError, HostError, UsageError

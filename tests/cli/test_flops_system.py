@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from msaf_bench.analyzers import counters
+from msaf_bench.analyzers.cost import counters
 from msaf_bench.cli import main
 from msaf_bench.cli.flops_system import parse_size
 

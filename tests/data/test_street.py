@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from msaf_bench.data import CAMVID_CLASSES, open_split
 from msaf_bench.data.street import KNOBS, Street, make_video
-from msaf_bench.data.street_geometry import NEAR, view
-from msaf_bench.data.street_objects import SKYLINE
-from msaf_bench.data.street_scene import FAR, Scene, populate
+from msaf_bench.data.street.geometry import NEAR, view
+from msaf_bench.data.street.objects import SKYLINE
+from msaf_bench.data.street.scene import FAR, Scene, populate
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import Conditions
 

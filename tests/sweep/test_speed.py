@@ -2,7 +2,7 @@
 
 import pytest
 
-from msaf_bench.analyzers.speed import Speed
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
 from msaf_bench.records import Host

@@ -1,0 +1,174 @@
+"""What attention over three frames costs: the paper's formulas, true pairs, exact MACs by term. n = H W pixels, d width. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import sqrt
+from typing import Any, NamedTuple
+
+FRAMES = 3
+HEADS = 8  #: of the networks that are counted and timed; MACs do not depend on it
+PYRAMID = (4, 2, 1)  #: down-sampling along each axis of frames t-2, t-1, t (section 3.3)
+MLP_RATIO = 4
+TAPS = 9  #: points that a deformable convolution reads, K x K with K = 3 (Eq. 5)
+CROSSOVER = (1 + sqrt(33)) / 2  #: positive root of n² - n - 8: beyond it Eq. 1 exceeds Eq. 8
+
+#: What the exact counts leave out on purpose. Each costs a few operations an element, and none multiplies matrices.
+UNCOUNTED = ("softmax", "LayerNorm", "GELU", "biases and residual sums", "down- and up-sampling", "bilinear reads of the DCN")
+
+
+class Grid(NamedTuple):
+    """A feature map's rows and columns."""
+
+    h: int
+    w: int
+
+    def __str__(self) -> str:
+        return f"{self.h}x{self.w}"
+
+    @property
+    def pixels(self) -> int:
+        """The paper's n."""
+        return self.h * self.w
+
+    def reduced(self, rate: int) -> "Grid":
+        """The grid after down-sampling by `rate` along each axis; a last, partial cell counts as one."""
+        return Grid(-(-self.h // rate), -(-self.w // rate))
+
+
+class Relations(NamedTuple):
+    """The paper's own costs in relations (pairs of pixels), which are not MACs."""
+
+    transformer: int  #: Eq. 1
+    pst: int  #: Eq. 4
+    att: int  #: Eq. 7
+
+    @property
+    def d_transformer(self) -> int:
+        """Eq. 8."""
+        return self.pst + self.att
+
+    @property
+    def ratio(self) -> Fraction:
+        """Eq. 1 over Eq. 8: n² / (n + 8)."""
+        return Fraction(self.transformer, self.d_transformer)
+
+
+def relations(n: int) -> Relations:
+    """The paper's costs of n pixels: 3n³, 3n² and 2·3n + 2·9n, as printed."""
+    return Relations(transformer=3 * n**3, pst=3 * n**2, att=2 * 3 * n + 2 * 9 * n)
+
+
+class Pairs(NamedTuple):
+    """Pairs of tokens that attend to each other, without down-sampling."""
+
+    transformer: int  #: all 3n tokens with all 3n
+    pst: int  #: n with n, in each of 3 frames
+    att: int  #: 3 with 3, at each of n pixels
+
+    @property
+    def d_transformer(self) -> int:
+        """PST and ATT."""
+        return self.pst + self.att
+
+    @property
+    def ratio(self) -> Fraction:
+        """Joint over decoupled: 3n / (n + 3), below 3 for any n."""
+        return Fraction(self.transformer, self.d_transformer)
+
+
+def pairs(n: int) -> Pairs:
+    """What n pixels in each of 3 frames really have: 9n² pairs jointly; 3n² and 9n decoupled."""
+    return Pairs(transformer=(FRAMES * n) ** 2, pst=FRAMES * n**2, att=FRAMES**2 * n)
+
+
+def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
+    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each, four projections, the MLP's two layers."""
+    return {"attention": 2 * queries * keys * d, "projections": 4 * queries * d**2, "mlp": 2 * MLP_RATIO * queries * d**2}
+
+
+def transformer_macs(grid: Grid, d: int) -> dict[str, int]:
+    """MACs by term of one joint block: all 3n tokens against all 3n tokens."""
+    tokens = FRAMES * grid.pixels
+    return block_macs(tokens, tokens, d)
+
+
+def d_transformer_macs(grid: Grid, d: int) -> dict[str, int]:
+    """MACs by term: PST, a block a frame on its smaller map (Eq. 2); two DCNs (Eq. 5); ATT, 3 against 3 tokens at each pixel (Eq. 6)."""
+    n = grid.pixels
+    maps = [grid.reduced(rate).pixels for rate in PYRAMID]
+    frames = [block_macs(m, m, d) for m in maps]
+    pst = {f"pst_{term}": sum(frame[term] for frame in frames) for term in frames[0]}
+    aligned = FRAMES - 1
+    dcn = {"dcn": aligned * TAPS * n * d**2, "dcn_offset": aligned * TAPS * n * d * 2 * TAPS}
+    att = {f"att_{term}": macs for term, macs in block_macs(FRAMES * n, FRAMES, d).items()}
+    return pst | dcn | att
+
+
+@dataclass(frozen=True)
+class AttentionCost:
+    """Both transformers' cost at one grid and width."""
+
+    grid: Grid
+    width: int
+    paper: Relations
+    pairs: Pairs
+    transformer: Mapping[str, int]  #: MACs by term
+    d_transformer: Mapping[str, int]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Exact MACs of each transformer."""
+        return {"transformer": sum(self.transformer.values()), "d_transformer": sum(self.d_transformer.values())}
+
+    @property
+    def exact_ratio(self) -> float:
+        """MACs of the joint transformer over the decoupled one's."""
+        return self.totals["transformer"] / self.totals["d_transformer"]
+
+    def document(self) -> dict[str, Any]:
+        """For JSON. Relations and MACs are different units: they stay in branches of their own."""
+        paper, pairs, total = self.paper, self.pairs, self.totals
+        return {
+            "n": self.grid.pixels,
+            "grid": list(self.grid),
+            "width": self.width,
+            "paper": {
+                "unit": "relations",
+                "transformer": paper.transformer,
+                "pst": paper.pst,
+                "att": paper.att,
+                "d_transformer": paper.d_transformer,
+                "difference": paper.transformer - paper.d_transformer,
+                "ratio": float(paper.ratio),
+                "ratio_exact": str(paper.ratio),
+                "crossover": CROSSOVER,
+            },
+            "pairs": {
+                "unit": "pairs",
+                "transformer": pairs.transformer,
+                "pst": pairs.pst,
+                "att": pairs.att,
+                "d_transformer": pairs.d_transformer,
+                "ratio": float(pairs.ratio),
+                "ratio_exact": str(pairs.ratio),
+            },
+            "core": {
+                "unit": "MAC",
+                "transformer": 2 * self.width * pairs.transformer,
+                "d_transformer": 2 * self.width * pairs.d_transformer,
+            },
+            "exact": {
+                "unit": "MAC",
+                "transformer": {**self.transformer, "total": total["transformer"]},
+                "d_transformer": {**self.d_transformer, "total": total["d_transformer"]},
+                "ratio": self.exact_ratio,
+                "uncounted": list(UNCOUNTED),
+            },
+        }
+
+
+def attention_cost(grid: Grid, width: int) -> AttentionCost:
+    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any size: only integers are made."""
+    n = grid.pixels
+    return AttentionCost(grid, width, relations(n), pairs(n), transformer_macs(grid, width), d_transformer_macs(grid, width))

@@ -1,0 +1,1 @@
+"""Temporal consistency: how far predictions agree along the motion of a video."""

@@ -1,0 +1,51 @@
+"""The flow of a data set's pairs, for temporal consistency."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.warping import Mask, Motion
+from msaf_bench.data.clips import Clips, Flow
+from msaf_bench.data.flow import ESTIMATORS, estimate
+from msaf_bench.errors import UsageError, one_of
+
+Pair = tuple[int, int]
+Flows = Callable[[Pair], Flow]
+
+
+def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
+    """What gives the flow of a pair of clips: `exact`, where the data set knows it, or one of `ESTIMATORS`, cached in a folder.
+
+    Exact flow counts as hidden also what is read across the edge of a true class (see `across_edges`).
+    Raises `UsageError` for an unknown kind, and on a pair whose exact flow is not known.
+    """
+    one_of("flow", kind, ("exact", *ESTIMATORS))
+
+    def exact(pair: Pair) -> Flow:
+        flow = clips.exact_flow(pair)
+        if flow is None:
+            raise UsageError("flow exact: this data set does not know its motion; use flow dis")
+        earlier, later = (clips[i].label for i in pair)
+        edges = across_edges(earlier, later, Motion(flow))
+        return flow._replace(occluded=edges if flow.occluded is None else edges | flow.occluded)
+
+    picture = lru_cache(maxsize=2)(clips.picture)  # neighbouring pairs share one
+
+    def estimated(pair: Pair) -> Flow:
+        return estimate(kind, picture(pair[0]), picture(pair[1]), cache)
+
+    return exact if kind == "exact" else estimated
+
+
+def across_edges(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion) -> Mask:
+    """Which pixels (H, W) are read from at least one pixel of another class, by the true label maps of both frames.
+
+    A label map holds the class at each pixel's centre. Where motion is no whole number of pixels, the point on which a pixel lands lies
+    between centres, and next to an edge the majority of the four centres around it may belong to the other side though the point does
+    not. That is no inconsistency of a prediction. The rule reads the truth only: every predictor is scored on the same pixels.
+    """
+    places = motion.everywhere
+    return places.some(later.ravel()[places.pixel] != earlier.ravel()).reshape(earlier.shape)

@@ -1,0 +1,97 @@
+"""Presets that compare a label map with the next one pulled back to it: a K x K matrix a pair, pooled over all pairs.
+
+Rows of a matrix are the earlier map, columns the later one pulled back. Pixels that are void, that read void (under `clean`: where void
+wins the vote) or whose flow is unknown have no vote in any preset. Shapes: K classes, H W label map.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.warping import CORNERS, Mask, Motion
+from msaf_bench.analyzers.miou import confusion_matrix, iou_per_class
+from msaf_bench.spec import VOID
+
+Labels = NDArray[np.uint8]
+Matrix = NDArray[np.int64]
+
+
+def pulled_back(later: Labels, motion: Motion) -> Labels:
+    """The class with the most bilinear weight among the four pixels that each pixel is read from; of equal ones the first in reading order.
+
+    It is the argmax of K bilinearly warped one-hot maps, without making them: only where the four differ is there anything to count.
+    """
+    corners = np.pad(later, ((0, 1), (0, 1)), "edge")
+    corners = [corners[i : i + later.shape[0], j : j + later.shape[1]] for i, j in CORNERS]
+    mixed = (corners[0] != corners[1]) | (corners[0] != corners[2]) | (corners[0] != corners[3])
+    height, width = later.shape
+    column = np.clip(motion.x, 0, width - 1).astype(np.int32)
+    row = np.clip(motion.y, 0, height - 1).astype(np.int32)
+    nearest = (row * np.int32(width) + column).ravel()
+    pulled = later.ravel()[nearest]
+    undecided = np.flatnonzero(mixed.ravel()[nearest])
+    places = motion.places(undecided)
+    labels = later.ravel()[places.pixel]
+    votes = [(places.weight * (labels == label)).sum(0) for label in labels]
+    pulled[undecided] = np.take_along_axis(labels, np.argmax(votes, axis=0)[None], axis=0)[0]
+    return pulled.reshape(later.shape)
+
+
+def clean(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+    """One-hot bilinear warp and argmax; a pixel that is hidden, or read from outside of the frame, has no vote."""
+    return _matrix(earlier, pulled_back(later, motion), motion.hidden | motion.outside | motion.unknown, num_classes)
+
+
+def etc2020(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+    """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly and truncated, nothing is hidden.
+
+    Between classes 2 and 13 every id in between appears. The rounding is that of FlowNet2's Resample2d, whose first three products are
+    double and whose sum is float32: inside a class that is no power of two some pixels come out one id too low.
+    """
+    places = motion.everywhere
+    x, y = motion.x.ravel(), motion.y.ravel()
+    a, b = x - np.floor(x), y - np.floor(y)
+    one_a, one_b = 1 - a.astype(np.float64), 1 - b.astype(np.float64)
+    total = np.zeros(earlier.size, np.float32)
+    labels = later.ravel()[places.pixel]
+    for label, weight in zip(labels, (one_a * one_b, a * one_b, one_a * b, a * b), strict=True):
+        total = (total + weight * label.astype(np.float32)).astype(np.float32)
+    left_out = motion.unknown | places.some(labels == VOID).reshape(earlier.shape)
+    return _matrix(earlier, total.astype(np.uint8).reshape(earlier.shape), left_out, num_classes)
+
+
+def vspw2021(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+    """What `TC_cal.py` of VSPW (Miao et al. 2021) does: the nearest pixel, nothing is hidden, out of the frame is class 0.
+
+    Coordinates are normalised as if the corners of the outer pixels were -1 and 1 and read as if their outer edges were: a shift of up
+    to half a pixel, which grows from the middle to the borders.
+    """
+    height, width = earlier.shape
+    rows, columns = (
+        np.rint(((place * np.float32(2) / np.float32(max(side - 1, 1)) - 1 + 1) * np.float32(side) - 1) / 2)
+        for place, side in ((motion.y, height), (motion.x, width))
+    )
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    pulled = np.zeros_like(earlier)
+    pulled[inside] = later[rows[inside].astype(np.intp), columns[inside].astype(np.intp)]
+    return _matrix(earlier, pulled, motion.unknown, num_classes)
+
+
+def _matrix(earlier: Labels, pulled: Labels, left_out: Mask, num_classes: int) -> Matrix:
+    silent = left_out | (pulled == VOID)
+    return confusion_matrix(np.where(silent, np.uint8(VOID), earlier), np.where(silent, np.uint8(0), pulled), num_classes)
+
+
+def mean_of_all(matrix: Matrix) -> float:
+    """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of `etc2020`."""
+    return float(100 * np.nan_to_num(iou_per_class(matrix)).mean())
+
+
+def mean_of_reference(matrix: Matrix) -> float:
+    """Mean IoU in percent over the classes that the earlier maps hold. Of `vspw2021`, as evaluated in the copy that CFFM uses."""
+    held = matrix.sum(1) > 0
+    return float(100 * iou_per_class(matrix)[held].mean()) if held.any() else float("nan")
+
+
+def agreement(matrix: Matrix) -> float | None:
+    """Share of the votes that agree, in percent; None where there is none."""
+    return float(100 * np.trace(matrix) / matrix.sum()) if matrix.any() else None

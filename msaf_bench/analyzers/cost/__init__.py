@@ -1,0 +1,1 @@
+"""What any network costs: parameters, MACs, elementwise operations, activations."""

@@ -1,0 +1,126 @@
+"""Three MAC counters made by others, each completed where it is blind. A network is one of a single tensor, in evaluation mode."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from msaf_bench.analyzers.cost.formulas import FUSED, PRODUCTS, Formula, attention, einsum
+
+aten = torch.ops.aten
+
+#: Products that torch and ptflops leave out where their tables end, and that only a real tensor meets.
+BLIND: dict[Any, Formula] = {op: PRODUCTS[op].macs for op in (aten.mv, aten.dot, aten.vdot, aten.addmv, aten.baddbmm)} | FUSED
+
+
+class Count(NamedTuple):
+    """MACs by one counter, or the reason why it has none."""
+
+    macs: int | None
+    reason: str = ""
+
+
+def torch_counter() -> FlopCounterMode:
+    """A FlopCounterMode with formulas for what its own table lacks. It counts a multiplication and an addition as two."""
+
+    def twice(macs: Formula) -> Callable[..., int]:
+        def flops(*shapes: Any, out_shape: Any = (), **_: Any) -> int:
+            several = bool(out_shape) and isinstance(out_shape[0], tuple)
+            return 2 * macs(shapes, out_shape[0] if several else out_shape)
+
+        return flops
+
+    missing = {op: twice(macs) for op, macs in BLIND.items() if op not in flop_registry}
+    return FlopCounterMode(display=False, custom_mapping=missing)
+
+
+def by_torch(net: nn.Module, x: Tensor) -> Count:
+    """The FlopCounterMode of torch, on any device."""
+    with torch.no_grad(), torch_counter() as counter:
+        net(x)
+    return Count(counter.get_total_flops() // 2)
+
+
+def by_fvcore(net: nn.Module, x: Tensor) -> Count:
+    """By fvcore. It traces, hence computes what it counts: only for tensors with content. Results that nobody reads fall out."""
+    return _guarded(_fvcore, net, x)
+
+
+def by_ptflops(net: nn.Module, x: Tensor) -> Count:
+    """The aten backend of ptflops. It leaves hooks on the network's children."""
+    return _guarded(_ptflops, net, x)
+
+
+def _guarded(counter: Callable[[nn.Module, Tensor], int], net: nn.Module, x: Tensor) -> Count:
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return Count(counter(net, x))
+    except Exception as error:  # noqa: BLE001  (ptflops raises RuntimeError where torchvision is broken)
+        return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+
+
+def _fvcore(net: nn.Module, x: Tensor) -> int:
+    from fvcore.nn import FlopCountAnalysis
+    from fvcore.nn.jit_handles import get_shape
+
+    def shapes(values: list[Any]) -> list[Any]:
+        return [get_shape(value) for value in values]
+
+    def handle(formula: Formula) -> Callable[[list[Any], list[Any]], int]:
+        return lambda inputs, outputs: formula(shapes(inputs), get_shape(outputs[0]) or ())
+
+    def einsum_of_two(inputs: list[Any], _: list[Any]) -> int:
+        return einsum(inputs[0].toIValue(), shapes(list(inputs[1].node().inputs())))
+
+    def nothing(*_: list[Any]) -> int:
+        return 0
+
+    # Its own product of matrices fails on a vector, its einsum is rounded to four digits. What it adds for norms, resizing and bilinear
+    # reads is elementwise, not MACs: a handle that returns 0 is needed, as None would leave its own in place.
+    elementwise = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "adaptive_avg_pool2d", "grid_sampler")
+    silent = (*elementwise, "upsample_nearest2d", "upsample_bilinear2d")
+    products = BLIND | {aten.matmul: PRODUCTS[aten.matmul].macs, aten.scaled_dot_product_attention: attention}
+    handles: Mapping[str, Any] = {
+        **{f"aten::{name}": nothing for name in silent},
+        **{f"aten::{op.__name__}": handle(formula) for op, formula in products.items()},
+        "aten::einsum": einsum_of_two,
+    }
+    analysis = FlopCountAnalysis(net, (x,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    return int(analysis.set_op_handle(**handles).total())
+
+
+def _ptflops(net: nn.Module, x: Tensor) -> int:
+    from ptflops import get_model_complexity_info  # pyright: ignore[reportUnknownVariableType]
+
+    def given(_: tuple[Any, ...]) -> Any:
+        return x
+
+    def hook(formula: Formula) -> Callable[[Any, Any], int]:
+        return lambda inputs, outputs: formula([getattr(i, "shape", i) for i in inputs], outputs[0].shape)
+
+    # On tensors without content attention is two bmm, which it counts. Biases are left out, as everywhere here.
+    without_bias: dict[Any, Callable[[Any, Any], int]] = {
+        aten.addmm: lambda inputs, _: prod(inputs[1].shape) * inputs[2].shape[-1],
+        aten.convolution: hook(PRODUCTS[aten.convolution].macs),
+    }
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):  # it prints its errors and returns None
+        macs, _ = get_model_complexity_info(
+            net,
+            tuple(x.shape[1:]),
+            input_constructor=given,
+            backend="aten",
+            as_strings=False,
+            print_per_layer_stat=False,
+            custom_modules_hooks={op: hook(formula) for op, formula in BLIND.items()} | without_bias,
+        )
+    if macs is None:
+        raise RuntimeError(said.getvalue().strip().splitlines()[-1])
+    return int(macs)

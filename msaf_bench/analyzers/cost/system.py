@@ -1,0 +1,161 @@
+"""What a network costs: parameters, MACs by part and by operator, elementwise operations, activation memory.
+
+Shapes: B batch, T frames, H W image. A part is a child of the network, such as `backbone` or `motion`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from msaf_bench.analyzers.cost.counters import torch_counter
+from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_content
+from msaf_bench.architectures import build
+from msaf_bench.errors import BenchError, GateError, UsageError, one_of
+from msaf_bench.spec import System
+
+MODES = ("clip", "stream")
+OUTSIDE = "(rest)"  #: what the network does outside its parts
+BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula may make no more
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One inference of a network in fp32, nothing counted twice."""
+
+    frames: int  #: of the clip; in a stream one is new, and the others' features are kept
+    params: Mapping[str, int]  #: by part; a shared parameter belongs to the first
+    macs: Mapping[str, Mapping[str, int]]  #: by part, by kind of operator
+    elementwise: Mapping[str, int]  #: by part, in operations (`op_formulas.CONVENTION`)
+    activation_bytes: int  #: of all outputs of operators
+    live_bytes: int  #: the most of them that exist at once, beside the weights, the input and what a kernel needs for itself
+    uncounted: Mapping[str, float]  #: operators without a formula -> their share of all output elements
+
+    @property
+    def total_params(self) -> int:
+        """The network's size."""
+        return sum(self.params.values())
+
+    @property
+    def total_macs(self) -> int:
+        """Of all parts and operators."""
+        return sum(self.by_operator.values())
+
+    @property
+    def by_operator(self) -> dict[str, int]:
+        """MACs by kind of operator."""
+        return {kind: sum(part[kind] for part in self.macs.values()) for kind in KINDS}
+
+    @property
+    def blind_spots(self) -> dict[str, float]:
+        """Those of `uncounted` that are too large to be left out."""
+        return {name: share for name, share in self.uncounted.items() if share > BLIND_SHARE}
+
+
+def system_cost(system: System | str, num_classes: int, size: tuple[int, int], *, mode: str = "clip", plugins: Iterable[str] = ()) -> Cost:
+    """The cost of a system at (H, W): of `net(clip)`, or of `step(frame)` once a stream's past is full.
+
+    No weight and no activation is allocated. Raises `UsageError` for what cannot be built or is too large to name, `GateError` for what
+    cannot be counted.
+    """
+    net = empty_network(system, num_classes, plugins=plugins)
+    return _cost(net, clip_shape(net, size), mode)
+
+
+def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> Cost:
+    """The same of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a stream; the network itself is left as it is."""
+    return _cost(without_content(net), shape, mode)
+
+
+def empty_network(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:
+    """The network of a system on the meta device, in evaluation mode."""
+    with torch.random.fork_rng(devices=()), torch.device("meta"):
+        return build(system, num_classes, plugins=plugins).eval()
+
+
+def clip_shape(net: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
+    """(1, T, 3, H, W) with as many frames as the network reads; 3 for one that does not say."""
+    return (1, getattr(net, "frames", 3), 3, *size)
+
+
+class Inference(nn.Module):
+    """One call of a network as a module of one tensor: `net(clip)`, or `step(frame)` of a stream whose past is full."""
+
+    def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:
+        super().__init__()
+        self.net, self.x = net, clip
+        self.stream: Any = net.stream() if one_of("mode", mode, MODES) == "stream" else None  # pyright: ignore[reportCallIssue]
+        if self.stream:
+            self.x = clip[:, -1]
+            for frame in clip.unbind(1):
+                self.stream.step(frame)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        out = self.stream.step(x) if self.stream else self.net(x)
+        return tuple(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
+
+
+def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[], int] | None = None) -> Tally:
+    """Every operator of one inference. Raises `GateError` for a network that cannot run on tensors without content."""
+    one_of("mode", mode, MODES)
+    sheet = Tally(net, witness)
+    try:
+        with torch.inference_mode(), sheet.places():
+            call = Inference(net, torch.empty(shape, device="meta"), mode)
+            with sheet:
+                call(call.x)
+    except BenchError:
+        raise
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0]
+        place = f"{sheet.path}: " if sheet.path else ""
+        grid = "x".join(map(str, shape[-2:]))
+        if "overflow" in said:
+            raise UsageError(f"{grid} is too large even for tensors without content; give a smaller size") from error
+        raise GateError(f"{place}cannot run at {grid} on tensors without content, so nothing is counted: {said}") from error
+    return sheet
+
+
+def first_difference(net: nn.Module, shape: tuple[int, ...], mode: str) -> Operator | None:
+    """The first operator to which torch's counter gives other MACs than the formulas."""
+    with torch_counter() as counter:
+        operators = tally(net, shape, mode, lambda: counter.get_total_flops() // 2).operators
+    return next((op for op in operators if op.witnessed != op.macs), None)
+
+
+def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
+    sheet = tally(net, shape, mode)
+    parts = dict.fromkeys((*(name for name, _ in net.named_children()), OUTSIDE))
+    part_of = partial(_part, parts=parts)
+    params, elementwise = Counter[str](), Counter[str]()
+    macs = {name: dict.fromkeys(KINDS, 0) for name in parts}
+    unknown = Counter[str]()
+    for name, parameter in net.named_parameters():
+        params[part_of(name)] += parameter.numel()
+    for op in sheet.operators:
+        part = part_of(op.path)
+        elementwise[part] += op.elementwise
+        if op.kind:
+            macs[part][op.kind] += op.macs
+        if not op.known:
+            unknown[op.name] += op.elements
+    elements = sum(op.elements for op in sheet.operators)
+    return Cost(
+        frames=shape[1] if len(shape) == 5 else 1,
+        params={part: params[part] for part in parts},
+        macs=macs,
+        elementwise={part: elementwise[part] for part in parts},
+        activation_bytes=sheet.made_bytes,
+        live_bytes=sheet.live_bytes,
+        uncounted={name: count / elements for name, count in unknown.items()},
+    )
+
+
+def _part(path: str, parts: Mapping[str, None]) -> str:
+    first = path.partition(".")[0]
+    return first if first in parts else OUTSIDE

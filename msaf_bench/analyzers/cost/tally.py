@@ -1,0 +1,134 @@
+"""Runs a network on tensors without content and writes down every operator: its place, its MACs, its elementwise operations, its output."""
+
+import copy
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from msaf_bench.analyzers.cost.formulas import ELEMENTWISE, PRODUCTS
+from msaf_bench.components.align import DeformableAlign
+
+DEFORMABLE = "deformable product"
+KINDS: tuple[str, ...] = ("convolution", "linear", "attention", DEFORMABLE, "matmul")  #: of the operators that multiply matrices
+
+
+class Operator(NamedTuple):
+    """One call of an operator."""
+
+    path: str  #: of the module that called it, "" for the network itself
+    name: str
+    shapes: tuple[tuple[int, ...], ...]  #: of its tensors
+    kind: str  #: one of `KINDS`, or ""
+    macs: int
+    elementwise: int
+    elements: int  #: of its outputs; 0 for a view
+    known: bool  #: whether there is a formula for it
+    witnessed: int | None  #: MACs that another counter gives it, where one was asked
+
+
+class Tally(TorchDispatchMode):
+    """Writes down the operators that run while it is active. In inference mode they arrive whole: `linear`, `conv2d`, attention."""
+
+    def __init__(self, net: nn.Module, witness: Callable[[], int] | None = None) -> None:
+        super().__init__()
+        self.operators: list[Operator] = []
+        self.made_bytes = 0  #: of all storage that operators made
+        self.live_bytes = 0  #: the most of it that was in use at once
+        self._live = 0
+        self._witness = witness
+        self._inside: list[tuple[str, nn.Module]] = [("", net)]
+        self._modules: dict[str, nn.Module] = dict(net.named_modules())  # pyright: ignore[reportUnknownArgumentType]
+
+    @property
+    def path(self) -> str:
+        """Where the network is."""
+        return self._inside[-1][0]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        packet = func.overloadpacket
+        if packet not in PRODUCTS and packet not in ELEMENTWISE:
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        before = self._witness() if self._witness else 0
+        out = func(*args, **kwargs)
+        made = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+        if made:
+            witnessed = self._witness() - before if self._witness else None
+            self.operators.append(self._operator(func, args, made, witnessed))
+            self._keep(made, args, kwargs)
+        return out
+
+    def _operator(self, func: Any, args: Any, made: list[Tensor], witnessed: int | None) -> Operator:
+        packet, out = func.overloadpacket, made[0].shape
+        shaped = tree_map(_shape, args)
+        product = PRODUCTS.get(packet)
+        kind, macs = (product.kind, product.macs(shaped, out)) if product else ("", 0)
+        if kind == "matmul" and isinstance(self._inside[-1][1], DeformableAlign):
+            kind = DEFORMABLE
+        pointwise = torch.Tag.pointwise in func.tags
+        elements = 0 if func.is_view else sum(t.numel() for t in made)
+        if product:
+            elementwise = product.elementwise(shaped, out)
+        elif packet in ELEMENTWISE:
+            elementwise = ELEMENTWISE[packet](shaped, out)
+        else:
+            elementwise = elements if pointwise else 0
+        known = bool(product) or packet in ELEMENTWISE or pointwise or func.is_view
+        shapes = tuple(tuple(t.shape) for t in tree_leaves(args) if isinstance(t, Tensor))
+        return Operator(self.path, str(packet), shapes, kind, macs, elementwise, elements, known, witnessed)
+
+    def _keep(self, made: list[Tensor], args: Any, kwargs: Mapping[str, Any]) -> None:
+        # An output in its input's own storage, a view or in place, takes no more memory.
+        old = {id(t.untyped_storage()) for t in tree_leaves((args, dict(kwargs))) if isinstance(t, Tensor)}
+        for storage in {id(s): s for s in (t.untyped_storage() for t in made) if id(s) not in old}.values():
+            size = storage.nbytes()
+            self.made_bytes += size
+            self._live += size
+            weakref.finalize(storage, self._free, size).atexit = False
+        self.live_bytes = max(self.live_bytes, self._live)
+
+    def _free(self, size: int) -> None:
+        self._live -= size
+
+    @contextmanager
+    def places(self) -> Generator[None]:
+        """While it is open, the tally knows in which module of its network an operator runs."""
+        hooks = [hook for path, module in self._modules.items() if path for hook in self._follow(path, module)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _follow(self, path: str, module: nn.Module) -> Iterator[Any]:
+        def enter(*_: Any) -> None:
+            self._inside.append((path, module))
+
+        def leave(*_: Any) -> None:
+            self._inside.pop()
+
+        yield module.register_forward_pre_hook(enter)
+        yield module.register_forward_hook(leave)
+
+
+def _shape(value: Any) -> Any:
+    return tuple(value.shape) if isinstance(value, Tensor) else value
+
+
+def without_content(net: nn.Module) -> nn.Module:
+    """A copy on the meta device, in evaluation mode: shapes and structure, no weights. What is shared stays shared."""
+
+    def empty(tensor: Tensor) -> Tensor:
+        like = torch.empty_like(tensor, device="meta")
+        return nn.Parameter(like, requires_grad=False) if isinstance(tensor, nn.Parameter) else like
+
+    return copy.deepcopy(net, {id(t): empty(t) for t in (*net.parameters(), *net.buffers())}).eval()

@@ -1,0 +1,1 @@
+"""Speed: how long a frame takes, measured in fresh processes, alone."""

@@ -1,0 +1,62 @@
+"""Which of two systems is faster, and how latency grows with the picture. No torch here."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import exp, log, prod
+from typing import Literal, NamedTuple
+
+from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.stats.growth import exponent
+from msaf_bench.stats.intervals import mean_interval
+
+NOISE_FLOOR = 0.01  #: two systems closer than this are not told apart
+UNRANKED = ("other output", "unstable")  #: flags with which a number takes part in no order
+PAPER_FPS = {(512, 1024): 24.39, (768, 1536): 13.54, (1024, 2048): 8.76}
+"""What the paper prints for MSAF with ResNet-18, by the input's rows (Su et al. 2023, Table 1; its device is not named)."""
+
+
+class Comparison(NamedTuple):
+    """Two systems timed in turn."""
+
+    ratio: float  #: of the mean latencies, second / first: how many times as fast the first one is
+    low: float | None  #: 95 %, Student t over the log ratios of the rounds; None for one round
+    high: float | None
+    verdict: Literal["faster", "slower", "not told apart"]  #: the first one
+    reason: str = ""  #: why they are not told apart
+
+
+class Scaling(NamedTuple):
+    """Latency ~ pixels^exponent."""
+
+    exponent: float | None  #: by least squares in logs; None for fewer than two sizes
+    piecewise: tuple[float, ...]  #: between neighbouring sizes
+
+
+def compare(first: Speed, second: Speed) -> Comparison | None:
+    """Which has the lower mean latency, by the rounds both were timed in; None where one was not timed."""
+    if not (first.latency and second.latency):
+        return None
+    found = mean_interval([log(b.mean_ms / a.mean_ms) for a, b in zip(first.processes, second.processes, strict=True)])
+    ratio = exp(found.mean)
+    if found.low is None or found.high is None:
+        return Comparison(ratio, None, None, "not told apart", "one process each has no interval")
+    low, high = exp(found.low), exp(found.high)
+    if against := [word for word in UNRANKED if word in dict(first.flags) | dict(second.flags)]:
+        return Comparison(ratio, low, high, "not told apart", against[0])
+    if low > 1 + NOISE_FLOOR:
+        return Comparison(ratio, low, high, "faster")
+    if high < 1 / (1 + NOISE_FLOOR):
+        return Comparison(ratio, low, high, "slower")
+    return Comparison(ratio, low, high, "not told apart", "the interval reaches into the noise floor of 1 %")
+
+
+def scaling(latencies: Sequence[tuple[tuple[int, int], float]]) -> Scaling:
+    """The exponent of ((H, W), ms) pairs."""
+    ordered = sorted((prod(size), ms) for size, ms in latencies)
+    pieces = [exponent([n for n, _ in pair], [ms for _, ms in pair]) for pair in pairwise(ordered)]
+    return Scaling(exponent([n for n, _ in ordered], [ms for _, ms in ordered]), tuple(p for p in pieces if p is not None))
+
+
+def paper_scaling() -> Scaling:
+    """That of the paper's three printed numbers: 0.74, and 0.73 and 0.76 piece by piece."""
+    return scaling([(size, 1000 / fps) for size, fps in PAPER_FPS.items()])

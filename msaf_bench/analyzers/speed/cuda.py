@@ -1,0 +1,77 @@
+"""What timing on a GPU needs beside the wall clock: events, the allocator's peak, energy, flags."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from msaf_bench.analyzers.speed.nvml import Gpu, open_gpu
+from msaf_bench.analyzers.speed.run import Energy, Memory
+from msaf_bench.spec import Scalar
+
+WINDOW_S = 10.0  #: of an energy reading; the counter moves on every 20 to 100 ms
+
+
+def driver_of_current() -> Gpu | None:
+    """What the driver tells of the current device; None where it does not know it."""
+    return open_gpu(str(getattr(torch.cuda.get_device_properties(), "uuid", "")))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def device_laps(stages: Sequence[Callable[[Any], Any]], feed: Iterator[Any], laps: int) -> list[list[float]]:
+    """The ms of each stage of each lap by the device's clock: events in the queue, one synchronisation at the end."""
+    events = [[torch.cuda.Event(enable_timing=True) for _ in range(len(stages) + 1)] for _ in range(laps)]
+    for marks in events:
+        value = next(feed)
+        marks[0].record()
+        for stage, mark in zip(stages, marks[1:], strict=True):
+            value = stage(value)
+            mark.record()
+    torch.cuda.synchronize()
+    return [[a.elapsed_time(b) for a, b in pairwise(marks)] for marks in events]
+
+
+def reset_memory() -> None:
+    """Gives unused memory back and forgets the peak so far."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+
+
+def memory(weights_bytes: int) -> Memory:
+    """The allocator's peak since `reset_memory`."""
+    return Memory(
+        kind="allocated on the device",
+        weights_bytes=weights_bytes,
+        peak_bytes=torch.cuda.max_memory_allocated(),
+        reserved_bytes=torch.cuda.max_memory_reserved(),
+    )
+
+
+def energy(gpu: Gpu | None, take: Callable[[], object], *, idle_w: float | None, seconds: float, window_s: float = WINDOW_S) -> Energy:
+    """Joules a frame over a window of `window_s`, which has to fit into the budget of `seconds`."""
+    before = gpu.millijoules() if gpu else None
+    if gpu is None or before is None:
+        return Energy(idle_w=idle_w, reason="the driver gives no energy counter for this device")
+    if seconds < window_s:
+        return Energy(idle_w=idle_w, reason=f"a window of {window_s:g} s is needed, the budget is {seconds:g} s")
+    begin, frames = perf_counter(), 0
+    while (passed := perf_counter() - begin) < window_s:
+        take()
+        frames += 1
+    used = (gpu.millijoules() or before) - before
+    return Energy(joules=used / 1000 / frames, idle_w=idle_w, window_s=passed)
+
+
+def facts(gpu: Gpu | None) -> dict[str, Scalar]:
+    """Versions and switches that change how fast a GPU computes, as they are; none is set here."""
+    cudnn = torch.backends.cudnn
+    return {
+        "cuda": torch.version.cuda or "none",
+        "cudnn": cudnn.version() or 0,
+        "driver": gpu.driver() if gpu else "unknown",
+        "cudnn.benchmark": cudnn.benchmark,
+        "cudnn.deterministic": cudnn.deterministic,
+        "cudnn.allow_tf32": cudnn.allow_tf32,
+        "matmul.allow_tf32": torch.backends.cuda.matmul.allow_tf32,
+    }

@@ -1,0 +1,40 @@
+"""Latencies of frames in short: mean and percentiles, with what a sample is too small to state left out. No torch here."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from msaf_bench.analyzers.speed.run import Finite
+from msaf_bench.spec import Spec
+from msaf_bench.stats.order_statistics import least_samples, quantile
+
+LEAST = {"p50": 1, "p90": least_samples(0.9), "p99": least_samples(0.99)}  #: samples below which it is not stated: 64 and 662
+
+
+class Percentile(Spec):
+    """A percentile in ms with its 95 % interval, or the reason why it is not stated."""
+
+    value: Finite | None = None
+    low: Finite | None = None
+    high: Finite | None = None
+    reason: str = ""
+
+
+class Latency(Spec):
+    """The samples of all processes together, in ms."""
+
+    p50: Percentile
+    p90: Percentile
+    p99: Percentile
+    mean: Finite
+    samples: int
+
+
+def summarise(samples_ms: Sequence[float]) -> Latency:
+    """Mean and percentiles of at least one sample."""
+    found: dict[str, Percentile] = {}
+    for name, needed in LEAST.items():
+        if len(samples_ms) < needed:
+            found[name] = Percentile(reason=f"{len(samples_ms)} samples, {needed} are needed")
+        else:
+            found[name] = Percentile.model_validate(quantile(samples_ms, int(name[1:]) / 100)._asdict())
+    return Latency(mean=fmean(samples_ms), samples=len(samples_ms), **found)

@@ -1,0 +1,69 @@
+"""What one fresh process reports of one system. No torch here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from msaf_bench.analyzers.speed.host import Snapshot
+from msaf_bench.records import Host
+from msaf_bench.spec import Options, Spec
+
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+Milliseconds = tuple[Finite, ...]
+
+
+class Process(Spec):
+    """One process in short."""
+
+    first_ms: Finite  #: the first frame: allocation, choice of kernels, compilation
+    warm_up: int  #: frames run before counting
+    settled: bool  #: whether the warm-up's last medians agreed within 1 %
+    samples: int
+    mean_ms: Finite
+    p50_ms: Finite
+    converged: bool  #: whether the median is known to 1 %
+    before: Snapshot
+    after: Snapshot
+
+
+class Output(Spec):
+    """The logits of the timed network against those of the eager fp32 network on the same clip."""
+
+    max_abs_difference: Finite
+    max_abs: Finite  #: of the eager fp32 logits
+    same_class: Finite  #: share of the pixels whose class is the same
+    agrees: bool  #: whether the difference is one of rounding at this precision
+
+
+class Memory(Spec):
+    """The highest memory while frames ran."""
+
+    kind: Literal["resident, above the built network", "allocated on the device"]
+    weights_bytes: int
+    peak_bytes: int | None = None  #: None where the system does not tell
+    reserved_bytes: int | None = None  #: what the device's allocator held, None on a CPU
+
+
+class Energy(Spec):
+    """Energy of a frame by the device's own counter, over a window of at least 10 s; None for the reason given."""
+
+    joules: Finite | None = None
+    idle_w: Finite | None = None  #: drawn before the first frame
+    window_s: Finite | None = None
+    reason: str = ""
+
+
+class Run(Spec):
+    """Everything one process saw."""
+
+    host: Host
+    process: Process
+    cores: int  #: that it may run on
+    cycle: int  #: frames after which the system's work repeats
+    wall_ms: Milliseconds  #: each frame by the wall clock, synchronised
+    device_ms: Milliseconds = ()  #: each frame by the device's own events; on a GPU alone
+    parts_ms: tuple[tuple[str, Milliseconds], ...] = ()  #: the same for each part of the region; by events on a GPU
+    output: Output
+    memory: Memory
+    energy: Energy
+    facts: Options = ()  #: flags and versions of what computes

@@ -1,0 +1,64 @@
+"""From the reports of several processes to one result, and what speaks against it. No torch here."""
+
+from collections.abc import Sequence
+from statistics import fmean, median
+
+from msaf_bench.analyzers.speed.latency import summarise
+from msaf_bench.analyzers.speed.run import Output, Run
+
+UNSTABLE = 0.1  #: spread between processes above which a number is not ranked
+
+
+def summary(runs: Sequence[Run], threads: int) -> dict[str, object]:
+    """The fields of a `Speed` that the runs, at least one, can fill."""
+    wall = [t for run in runs for t in run.wall_ms]
+    device = [t for run in runs for t in run.device_ms]
+    cycle = runs[0].cycle
+    joules = [run.energy.joules for run in runs if run.energy.joules is not None]
+    return {
+        "host": runs[0].host,
+        "latency": summarise(wall),
+        "device_latency": summarise(device) if device else None,
+        "parts": tuple((name, summarise([t for run in runs for t in dict(run.parts_ms)[name]])) for name, _ in runs[0].parts_ms),
+        "phases_ms": tuple(median(wall[phase::cycle]) for phase in range(cycle)) if cycle > 1 else (),
+        "processes": tuple(run.process for run in runs),
+        "spread": spread(runs),
+        "output": worst_output(runs),
+        "memory": max((run.memory for run in runs), key=lambda memory: memory.peak_bytes or 0),
+        "energy": runs[0].energy.model_copy(update={"joules": fmean(joules)} if joules else {}),
+        "facts": runs[0].facts,
+        "flags": tuple(flags(runs, threads).items()),
+    }
+
+
+def spread(runs: Sequence[Run]) -> float | None:
+    """(highest - lowest) / median of the processes' medians; None for one process."""
+    medians = [run.process.p50_ms for run in runs]
+    return (max(medians) - min(medians)) / median(medians) if len(runs) > 1 else None
+
+
+def worst_output(runs: Sequence[Run]) -> Output:
+    """The output that differs most from the eager fp32 network's."""
+    return max((run.output for run in runs), key=lambda output: (not output.agrees, output.max_abs_difference))
+
+
+def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
+    """What speaks against the number: a word, and a sentence."""
+    found: dict[str, str] = {}
+    processes, cores, apart = [run.process for run in runs], min(run.cores for run in runs), spread(runs)
+    if not (output := worst_output(runs)).agrees:
+        found["other output"] = f"logits differ from the eager fp32 network's by {output.max_abs_difference:.2g} of {output.max_abs:.2g}"
+    if wide := sum(not p.converged for p in processes):
+        found["not converged"] = f"{wide} of {len(runs)} processes stopped before their median was known to 1 %"
+    if drifting := sum(not p.settled for p in processes):
+        found["not settled"] = f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree within 1 %"
+    if apart is not None and apart > UNSTABLE:
+        found["unstable"] = f"the processes' medians lie {100 * apart:.0f} % apart: not ranked"
+    load = max((s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0)
+    if load > cores:
+        found["contended"] = f"load {load:.1f} on {cores} cores: other work ran beside it"
+    if threads > cores:
+        found["oversubscribed"] = f"{threads} threads on {cores} cores"
+    if slowed := sorted({why for p in processes for why in p.after.slowed}):
+        found["slowed"] = f"the GPU's clocks were held down: {', '.join(slowed)}"
+    return found

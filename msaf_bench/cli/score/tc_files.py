@@ -1,0 +1,175 @@
+"""The files that `msaf-bench score tc` reads and writes."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.measure import PRESETS, Consistency, chains
+from msaf_bench.data.class_sets import ClassSet, class_set
+from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
+from msaf_bench.data.frame_folders import Neighbours, list_pictures, neighbours
+from msaf_bench.data.frames import read_frame
+from msaf_bench.data.label_folders import list_label_maps, read_label_map
+from msaf_bench.data.label_ids import What
+from msaf_bench.errors import DataError
+from msaf_bench.records import write_atomic
+from msaf_bench.report.cells import csv_text
+from msaf_bench.spec import VOID
+
+_KEPT = 4  # maps or pictures in memory, of each kind
+
+
+class Files:
+    """Pictures or label maps by the index of their frame, read when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], NDArray[np.uint8]]) -> None:
+        self._paths, self._read = paths, lru_cache(_KEPT)(read)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        return self._read(self._paths[index])
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A folder of predictions and what belongs to it, by the index of the frame."""
+
+    keys: Sequence[str]
+    neighbours: Neighbours
+    predictions: Files
+    truths: Files | None
+    pictures: Files | None
+    unused: int  #: frames without a prediction
+    flat: set[int] = field(default_factory=set[int])  #: frames without texture; fills while flow is estimated
+
+    def flows(
+        self, kind: str, folder: Path, backward: Path | None, cache: Path | None, step: Callable[[], None]
+    ) -> Callable[[tuple[int, int]], Flow]:
+        """What gives a pair's flow, by an estimator or from .flo files. `step` is called for each pair."""
+
+        def flow(pair: tuple[int, int]) -> Flow:
+            step()
+            if kind == "flo":
+                forward, back = (self.keys[index] + ".flo" for index in pair)
+                found = Flow(read_flow(folder / forward), read_flow(backward / back) if backward else None)
+                self._check_sizes(pair, {"forward flow": found.forward, "backward flow": found.backward})
+                return found
+            self._check_sizes(pair, {})
+            # Where there is no motion, any picture of the right size will do.
+            earlier, later = ((self.pictures or self.predictions)[index] for index in pair)
+            if kind != "zero":
+                self.flat.update(index for index, picture in zip(pair, (earlier, later), strict=True) if flat(picture))
+            return estimate(kind, earlier, later, cache)
+
+        return flow
+
+    def _check_sizes(self, pair: tuple[int, int], flow: Mapping[str, NDArray[Any] | None]) -> None:
+        """All that belongs to a pair has one size. Raises `DataError`."""
+        size = self.predictions[pair[0]].shape
+        read = {f"{what} of {self.keys[pair[0]]}": each for what, each in flow.items()}
+        for what, files in (("prediction", self.predictions), ("truth", self.truths), ("frame", self.pictures)):
+            read |= {f"{what} of {self.keys[index]}": files and files[index] for index in pair}
+        for what, each in read.items():
+            if each is not None and each.shape[:2] != size:
+                sizes = ["x".join(map(str, shape)) for shape in (each.shape[:2], size)]
+                raise DataError(
+                    f"{what}: {sizes[0]} (HxW), but the prediction of {self.keys[pair[0]]} is {sizes[1]}; bring all to one size"
+                )
+
+    def conditions(self, flow: str, backward: Path | None, classes: str) -> dict[str, Any]:
+        """What the numbers hold under."""
+        kind = flow.partition(":")[0]
+        known = kind != "flo" or backward is not None
+        return {
+            "flow": flow,
+            "flow_made_by": ESTIMATORS.get(kind, "files"),
+            "occlusion": "forward/backward check and motion boundaries" if known else "motion boundaries only, for want of backward flow",
+            "classes": classes,
+            "frames": len(self.keys),
+            "gaps": len(self.neighbours.gaps),
+            "steps": list(self.neighbours.steps),
+            "notes": list(self._notes()),
+        }
+
+    def _notes(self) -> Iterator[str]:
+        if self.neighbours.gaps:
+            before, after = (self.keys[index] for index in self.neighbours.gaps[0])
+            yield f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; no pair reaches across one"
+        if self.unused:
+            yield f"{self.unused} frames have no prediction and are left out"
+        if self.flat:
+            first = self.keys[min(self.flat)]
+            yield f"low confidence: {len(self.flat)} frames have no texture, such as {first}; the flow estimated there means nothing"
+
+
+def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: ClassSet) -> Footage:
+    """Lists the folders. Raises `DataError` where a frame or truth of a prediction is missing."""
+    predictions = list_label_maps(pred)
+    keys = list(predictions)
+
+    def belonging(folder: Path, there: Mapping[str, Path]) -> list[Path]:
+        missing = [key for key in keys if key not in there]
+        if missing:
+            more = f"and {len(missing) - 1} more of {len(keys)} are missing"
+            raise DataError(f"{folder}: nothing there is called {missing[0]!r}, {more}; names must be those of {pred}")
+        return [there[key] for key in keys]
+
+    pictures = list_pictures(frames) if frames else {}
+    truths = list_label_maps(truth) if truth else {}
+    return Footage(
+        keys,
+        neighbours(keys),
+        Files(list(predictions.values()), lambda path: read_label_map(path, classes, what="prediction")),
+        Files(belonging(truth, truths), lambda path: read_label_map(path, classes, what="truth")) if truth else None,
+        Files(belonging(frames, pictures), read_frame) if frames else None,
+        max(len(pictures) - len(keys), 0),
+    )
+
+
+def found_classes(pred: Path, truth: Path | None) -> ClassSet:
+    """As many classes as the largest id of all files needs, without names."""
+    largest = 1
+    folders: dict[What, Path | None] = {"prediction": pred, "truth": truth}
+    for what, folder in folders.items():
+        for path in list_label_maps(folder).values() if folder else ():
+            labels = read_label_map(path, class_set(str(VOID)), what=what)
+            largest = max(largest, int(labels.max(initial=0, where=labels != VOID)))
+    return class_set(str(largest + 1))
+
+
+def write_reports(document: Mapping[str, Any], found: Sequence[Consistency], footage: Footage, folder: Path) -> list[Path]:
+    """`tc.json`, what is printed; `tc_pairs.csv`, each pair or window by itself; `tc_matrices.npz`, (P, K, K) for presets with matrices."""
+    packed = io.BytesIO()
+    matrices: dict[str, Any] = {result.preset: result.matrices for result in found if result.matrices is not None}
+    np.savez_compressed(packed, **matrices)
+    files = {
+        "tc.json": json.dumps(document, indent=1, allow_nan=False) + "\n",
+        "tc_pairs.csv": _pairs_csv(found, footage),
+        "tc_matrices.npz": packed.getvalue(),
+    }
+    for name, content in files.items():
+        write_atomic(folder / name, content)
+    return [folder / name for name in files]
+
+
+def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("preset", "first", "last", "tc"))
+    videos = chains(footage.neighbours.pairs)
+    for result in (result for result in found if result.pairs):
+        preset = PRESETS[result.preset]
+        reach, lost = (preset.window - 1, 1) if preset.window else (1, 0)  # windows lose the last one of a video
+        spans = [span for video in videos for span in zip(video, video[reach : len(video) - lost], strict=False)]
+        values = result.parts if result.matrices is None else map(preset.mean, result.matrices)
+        for (first, last), value in zip(spans, values, strict=True):
+            writer.writerow((result.preset, csv_text(footage.keys[first]), csv_text(footage.keys[last]), value if value == value else ""))
+    return text.getvalue()

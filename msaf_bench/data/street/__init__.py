@@ -1,0 +1,167 @@
+"""A procedural street with exact labels, exact flow and exact occlusion: a data set that needs no download."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from math import isfinite
+from typing import Literal, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Flow
+from msaf_bench.data.histories import histories
+from msaf_bench.data.street.disturbance import EFFECTS, disturb
+from msaf_bench.data.street.geometry import motion, view
+from msaf_bench.data.street.image import paint
+from msaf_bench.data.street.objects import ROAD, SIDEWALK, SKY
+from msaf_bench.data.street.scene import populate
+from msaf_bench.errors import UsageError, one_of
+from msaf_bench.spec import Conditions, Option
+
+#: Strengths of what makes the street hard, and their defaults: 0 is off, 1 is a lot. `speed` scales the camera's own motion.
+KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items()} | {"speed": 1.0}
+#: How many videos a split has, and how long they are.
+COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
+
+SMALLEST = 16  #: rows or columns of a frame, at least
+
+
+class Video(NamedTuple):
+    """T frames with what is known about them. The scene exists before and after, so flow does for the first and the last frame too."""
+
+    images: NDArray[np.uint8]  #: (T, H, W, 3)
+    labels: NDArray[np.uint8]  #: (T, H, W): the class at each pixel's centre
+    flow_forward: NDArray[np.float32]  #: (T, H, W, 2): pixel p of frame t is at p + (dx, dy) in frame t + 1
+    flow_backward: NDArray[np.float32]  #: the same for frame t - 1
+    occluded_forward: NDArray[np.bool_]  #: (T, H, W): the point seen at t is hidden or out of the frame at t + 1
+    occluded_backward: NDArray[np.bool_]  #: the same for t - 1
+
+
+def _strengths(knobs: Mapping[str, Option]) -> dict[str, float]:
+    for name, value in knobs.items():
+        one_of("street option", name, KNOBS)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
+            raise UsageError(f"street option {name} = {value!r}: needs a number >= 0")
+    return KNOBS | {name: float(cast("float", value)) for name, value in knobs.items()}
+
+
+def make_video(seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **knobs: float) -> Video:
+    """The video of `seed`, at 15 frames a second. It depends on the arguments alone, and a longer one begins with the shorter one.
+
+    `knobs` are those of `KNOBS`; all but `speed` change the images only. Raises `UsageError` for an unknown or negative one.
+    """
+    strengths = _strengths(knobs)
+    if seed < 0 or frames < 1 or min(size) < SMALLEST:
+        least = f"needs a seed >= 0, 1 frame and {SMALLEST}x{SMALLEST} pixels"
+        raise UsageError(f"street: seed {seed}, {frames} frames of {size[0]}x{size[1]}; {least}")
+    scene = populate(seed, frames, strengths["speed"])
+    seen = view(scene, size)
+    images, inverse_depth = paint(scene, seen)
+    disturb(images, seed, strengths)
+    labels = np.append(scene.panels["label"], (ROAD, SIDEWALK, SKY)).astype(np.uint8)[seen.front[1:-1]]
+    forward, backward = (motion(scene, seen, inverse_depth, step) for step in (1, -1))
+    return Video(images, labels, forward.flow, backward.flow, forward.occluded, backward.occluded)
+
+
+class _Videos(NamedTuple):
+    images: NDArray[np.uint8]  # (N, T, H, W, 3)
+    labels: NDArray[np.uint8]  # (N, T, H, W)
+    fingerprint: str
+
+
+@lru_cache(maxsize=8)
+def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple[str, float], ...]) -> _Videos:
+    images, labels = np.empty((len(seeds), frames, *size, 3), np.uint8), np.empty((len(seeds), frames, *size), np.uint8)
+    for i, seed in enumerate(seeds):
+        images[i], labels[i], *_ = make_video(seed, frames, size, **dict(knobs))
+    images.flags.writeable = labels.flags.writeable = False
+    digest = hashlib.sha256(images.data)
+    digest.update(labels.data)
+    return _Videos(images, labels, digest.hexdigest()[:12])
+
+
+@lru_cache(maxsize=1)
+def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
+    """The video for its motion alone, without what disturbs its images."""
+    return make_video(seed, frames, size, **dict.fromkeys(EFFECTS, 0.0), speed=speed)
+
+
+class Street:
+    """A split of procedural videos, as `Clips`: made once a process, then kept in memory; motion is made again when it is asked for.
+
+    Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no number of videos makes them meet. Every
+    frame whose whole history exists is the end of a clip; where no frame has it, all are, and `conditions.history` says what then.
+    `conditions.data_options` may set those of `COUNTS` and `KNOBS`. Raises `UsageError` for an option that is unknown or out of range,
+    `DataError` as the history tells.
+    """
+
+    classes: tuple[str, ...] = CAMVID_CLASSES
+    colours: tuple[tuple[int, int, int], ...] = CAMVID_COLOURS
+
+    def __init__(self, conditions: Conditions, split: Literal["train", "score"]) -> None:
+        counts, knobs = _options(dict(conditions.data_options))
+        self._seeds = range(split == "score", 2 * counts[f"{split}_videos"], 2)
+        self._videos = _videos(self._seeds, counts["video_frames"], conditions.size, tuple(sorted(knobs.items())))
+        self._speed = knobs["speed"]
+        spacing = conditions.train_spacing if split == "train" else conditions.score_spacing
+        ends = _ends(counts["video_frames"], (conditions.frames - 1) * spacing)
+        newest = [(video, end) for video in range(len(self._seeds)) for end in ends]
+
+        def past(i: int, back: int) -> int | None:
+            frame = newest[i][1] - back * spacing
+            return frame if frame >= 0 else None
+
+        def missing(i: int, back: int) -> str:
+            video, end = newest[i]
+            return f"street video {self._seeds[video]:05d}: frame {end} has none {back * spacing} before it"
+
+        found = histories(len(newest), past, conditions.frames, conditions.history, missing)
+        self._clips = [(newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)]
+        self.repeated, self.skipped = found.repeated, found.skipped
+        self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
+        self.fingerprint = self._videos.fingerprint
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> Clip:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        video, frames = self._clips[index]
+        name = f"{self._seeds[video]:05d}/{frames[-1]:03d}"
+        return Clip(self._videos.images[video, list(frames)], self._videos.labels[video, frames[-1]], name)
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """The newest frame of a clip, (H, W, 3)."""
+        video, frames = self._clips[index]
+        return self._videos.images[video, frames[-1]]
+
+    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+        """The true motion of a pair, with what is hidden or out of the frame afterwards; None for two clips that are no neighbours."""
+        if not self._neighbours(*pair):
+            return None
+        (video, (*_, earlier)), (_, (*_, later)) = (self._clips[i] for i in pair)
+        motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
+        return Flow(motion.flow_forward[earlier], motion.flow_backward[later], motion.occluded_forward[earlier])
+
+    def _neighbours(self, earlier: int, later: int) -> bool:
+        (video, frames), (other, others) = self._clips[earlier], self._clips[later]
+        return video == other and frames[-1] + 1 == others[-1]
+
+
+def _ends(length: int, reach: int) -> range:
+    """The frames of a video that end a clip which reaches so far back."""
+    return range(reach if reach < length else 0, length)
+
+
+def _options(given: Mapping[str, Option]) -> tuple[dict[str, int], dict[str, float]]:
+    for name in given:
+        one_of("street option", name, COUNTS | KNOBS)
+    counts = dict(COUNTS)
+    for name in counts.keys() & given.keys():
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(f"street option {name} = {value!r}: needs a whole number >= 1")
+        counts[name] = value
+    return counts, _strengths({name: value for name, value in given.items() if name in KNOBS})

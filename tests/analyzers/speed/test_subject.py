@@ -1,0 +1,154 @@
+"""What is timed: the right network, on the right input, with the output that it should have."""
+
+import io
+from itertools import islice
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from msaf_bench.analyzers.speed import process as speed_process
+from msaf_bench.analyzers.speed.measure import SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.process import main, wall_lap
+from msaf_bench.analyzers.speed.subject import Subject, prepare
+from msaf_bench.catalog import read_system
+from msaf_bench.errors import GateError
+from msaf_bench.ports import Output
+
+
+class Net(nn.Module):
+    """Logits of two frames' 1x1 convolution, the past one's halved; its stream keeps what the past frame gave."""
+
+    frames = 2
+
+    def __init__(self, scale: float = 1.0, drift: float = 0.0) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        nn.init.constant_(self.conv.weight, scale)
+        self.drift = drift
+        self.seen: list[Tensor] = []
+
+    def forward(self, clip: Tensor) -> Output:
+        self.seen.append(clip)
+        past, now = (self.conv(clip[:, t]) for t in range(2))
+        return Output(now + past / 2, {})
+
+    def stream(self) -> Any:
+        past: list[Tensor] = []
+
+        def step(frame: Tensor) -> Tensor:
+            self.seen.append(frame)
+            now = self.conv(frame)
+            past.append(now)
+            return now + past[-2:][0] / 2 + self.drift
+
+        return SimpleNamespace(step=step, cycle=3)
+
+
+def ready(net: Net, **changes: Any) -> Subject:
+    torch.manual_seed(0)
+    given = {"size": (6, 8), "mode": "stream", "threads": 1} | changes
+    return prepare(net, SpeedConditions.model_validate(given))
+
+
+@pytest.mark.parametrize("mode", ["clip", "stream"])
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_input_has_the_asked_form(mode: str, precision: str, dtype: torch.dtype):
+    net = Net()
+    subject = ready(net, mode=mode, precision=precision, channels_last=True)
+    given = next(subject.feed)
+    assert given.shape == ((1, 2, 3, 6, 8) if mode == "clip" else (1, 3, 6, 8))
+    assert given.dtype == net.conv.weight.dtype == dtype
+    flat = given.flatten(0, 1) if mode == "clip" else given
+    assert flat.is_contiguous(memory_format=torch.channels_last)
+    assert 0.5 < given.float().std() < 2  # real values, as frames have
+    assert subject.output.agrees
+    assert subject.output.max_abs_difference < (1e-5 if precision == "fp32" else 0.1) * subject.output.max_abs
+
+
+def test_the_check_sees_another_network():
+    assert ready(Net()).output.max_abs_difference == 0
+    other = ready(Net(drift=0.5)).output
+    assert other.max_abs_difference == pytest.approx(0.5)
+    assert not other.agrees
+    assert ready(Net(drift=0.5), mode="clip").output.agrees
+
+
+def test_logits_that_overflow_are_not_timed():
+    with pytest.raises(GateError, match="fp16"):
+        ready(Net(scale=1e5), precision="fp16")
+
+
+@torch.inference_mode()
+def test_clip_computes_all_frames_and_stream_one():
+    net = Net()
+    subject = ready(net, mode="clip")
+    net.seen.clear()
+    wall_lap(subject.stages.values(), subject.feed)
+    assert [tuple(x.shape) for x in net.seen] == [(1, 2, 3, 6, 8)]
+    subject = ready(net)
+    net.seen.clear()
+    for _ in range(3):
+        wall_lap(subject.stages.values(), subject.feed)
+    assert [tuple(x.shape) for x in net.seen] == [(1, 3, 6, 8)] * 3
+    assert torch.equal(net.seen[0], net.seen[2])  # the frames come round again
+    assert not torch.equal(net.seen[0], net.seen[1])
+    assert (subject.cycle, ready(net, mode="clip").cycle) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("region", "names"),
+    [("forward", ["forward"]), ("forward+argmax", ["forward", "argmax"]), ("e2e", ["upload", "forward", "argmax", "download"])],
+)
+@torch.inference_mode()
+def test_regions(region: str, names: list[str]):
+    subject = ready(Net(), region=region)
+    assert list(subject.stages) == names
+    value = next(subject.feed)
+    assert value.shape == ((1, 6, 8, 3) if region == "e2e" else (1, 3, 6, 8))
+    for stage in subject.stages.values():
+        value = stage(value)
+    assert value.shape == ((1, 4, 6, 8) if region == "forward" else (1, 6, 8))
+    assert value.dtype == {"forward": torch.float32, "forward+argmax": torch.int64, "e2e": torch.uint8}[region]
+    assert len(wall_lap(subject.stages.values(), subject.feed)) == len(names)
+
+
+def test_a_lap_of_a_device_has_one_mark_after_it_was_waited_for():
+    order: list[str] = []
+    stages = [lambda x: order.append("a") or x, lambda x: order.append("b") or x]
+    lap = wall_lap(stages, iter([1, 2]), lambda: order.append("wait"))
+    assert order == ["a", "b", "wait"]
+    assert len(lap) == 1
+
+
+def test_what_is_compiled_is_what_runs(monkeypatch: pytest.MonkeyPatch):
+    compiled: list[Any] = []
+
+    def stand_in(forward: Any) -> Any:
+        compiled.append(forward)
+        return forward
+
+    monkeypatch.setattr(torch, "compile", stand_in)
+    for mode in ("clip", "stream"):
+        subject = ready(Net(), mode=mode, compiled=True)
+        assert subject.stages["forward"] is compiled[-1]
+        list(islice(subject.feed, 3))
+
+
+def test_whatever_breaks_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    task = SpeedTask(
+        system=read_system("msaf-r18"), conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1), num_classes=2
+    ).model_dump_json()
+
+    def broken(_: SpeedTask) -> None:
+        print("a plug-in prints")
+        raise RuntimeError("no compiler\n  found: install one\n\nSet X for the stack")
+
+    monkeypatch.setattr(speed_process, "time_task", broken)
+    monkeypatch.setattr("sys.stdin", io.StringIO(task))
+    assert main() == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.splitlines()[-1] == "RuntimeError: no compiler found: install one"
