@@ -7,6 +7,7 @@ import typer
 
 from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
 from msaf_bench.errors import one_of
+from msaf_bench.spec import DATA_SETS
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="Importable module with register(registry); may be repeated.")]
@@ -25,7 +26,7 @@ def list_specs(as_json: Json = False) -> None:
 def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")], as_json: Json = False) -> None:
     """One system, table or preset, resolved."""
     if name in list_presets():
-        shown: Any = {data: read_conditions(name, data).model_dump(mode="json") for data in ("street", "camvid")}
+        shown: Any = {data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS}
     elif name in list_systems():
         shown = read_system(name).model_dump(mode="json")
     elif name in list_tables() or name.isdigit() or name.endswith(".toml"):

@@ -42,7 +42,7 @@ def train(
     setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
-        setting = pretrained(pretraining_of(shrunk, conditions), setting, progress)
+        setting = pretrained([pretraining_of(shrunk, conditions)] if conditions.pretrain_steps else [], setting, progress)
         record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
         progress.finished(record)
     if record.confusion is None:

@@ -38,7 +38,7 @@ def compare(old: Summary, new: Summary) -> list[Change]:
 def _change(label: str, old: RowSummary | None, new: RowSummary | None) -> Change:
     if old is None or new is None:
         return Change(label, "not comparable", reason="only in one run")
-    if old.system.key != new.system.key:
+    if (old.system and old.system.key) != (new.system and new.system.key):
         return Change(label, "not comparable", reason="the row is another system now")
     if not old.measured or not new.measured:
         state: State = "new failure" if old.measured else "fixed" if new.measured else "not comparable"

@@ -1,11 +1,14 @@
 """A summary for the terminal and for scripts."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from msaf_bench.report.cells import made_how, number, span
+from msaf_bench.report.claims import WORDS, claims_of, counted
+from msaf_bench.report.claims_text import TITLES
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import columns, legend
 from msaf_bench.report.tables import row_values
@@ -31,6 +34,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
             }
             for v in summary.verdicts
         ],
+        "claims": [asdict(claim) for claim in claims_of(summary)],
         "kendall_tau_b": summary.agreement.tau,
         "best_constant": summary.control.miou if summary.control else None,
     }
@@ -59,6 +63,10 @@ def print_summary(summary: Summary) -> None:
         said = f" by {verdict.points:g}" if verdict.points is not None else ""
         ours = f": measured {number(gap and gap.mean, signed=True)} {span(gap, signed=True)}" if gap else ""
         console.print(f"{verdict.decision:<13}{verdict.better} beats {verdict.worse}{said}{ours}", markup=False, soft_wrap=True)
+    claims = claims_of(summary)
+    for scope in WORDS if claims else ():
+        said = ", ".join(f"{count} {word}" for word, count in counted(claims, scope).items())
+        console.print(f"{TITLES[scope].lower()}: {said}", markup=False, soft_wrap=True)
 
 
 def _print_second(console: Console, summary: Summary) -> None:

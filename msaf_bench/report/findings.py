@@ -56,7 +56,7 @@ class RowSummary:
     """One row of the table: printed, measured, and compared with the reference row."""
 
     label: str
-    system: System
+    system: System | None  #: None where the row is only printed
     note: str
     ticks: tuple[bool, ...]
     published: float | None
@@ -78,7 +78,9 @@ class RowSummary:
 
     @property
     def state(self) -> str:
-        """What became of the row: "done", "partial 3/5 seeds", "failed: reason" or "missing"."""
+        """What became of the row: "done", "partial 3/5 seeds", "failed: reason", "missing" or "only printed"."""
+        if self.system is None:
+            return "only printed"
         done = len(self.measured)
         if done:
             return "done" if done == len(self.runs) else f"partial {done}/{len(self.runs)} seeds"

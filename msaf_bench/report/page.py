@@ -10,11 +10,14 @@ from markupsafe import Markup, escape
 
 from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
 from msaf_bench.report.cells import made_how, millions, number, p_value, seed_list, span
-from msaf_bench.report.findings import Summary, Verdict
+from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
+from msaf_bench.report.claims_run import because
+from msaf_bench.report.claims_text import TITLES, by_verdict
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import columns, legend
 from msaf_bench.stats import Effect, judge, paired_power, seeds_needed
 
-SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?"}
+SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗"}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
@@ -27,7 +30,7 @@ class Power:
     lines: tuple[tuple[float, float, int | None], ...]  #: (effect in points, chance to see it, seeds for 80 %)
 
 
-def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes]) -> str:
+def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes], claims: Sequence[ClaimVerdict]) -> str:
     """The whole report as text; `figures` are the charts' SVG by name."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -41,33 +44,25 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         made_how=made_how(summary),
         signs=SIGNS,
         seen=seen,
-        counts={word: sum(v.decision == word for v in summary.verdicts) for word in SIGNS},
-        sentence=sentence,
+        counts={word: sum(v.decision == word for v in summary.verdicts) for word in ("reproduced", "contradicted", "undecided")},
+        because=because,
         best=max(means, default=None),
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
         power=power(summary),
         second=columns(summary),
+        claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
+        claim_counts={scope: counted(claims, scope) for scope in WORDS},
+        titles=TITLES,
         legend=legend(summary),
         figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
         settings=summary.conditions.model_dump(mode="json"),
     )
 
 
-def sentence(verdict: Verdict) -> str:
-    """What the verdict rests on, in words."""
-    if verdict.difference is None:
-        return "No seed finished in both rows."
-    if verdict.difference.interval.low is None:
-        return "One shared seed gives no interval."
-    where = {
-        "reproduced": "The whole interval lies above zero",
-        "contradicted": "The whole interval lies below zero: the order is the other way round here",
-        "undecided": "The interval includes zero",
-    }[verdict.decision]
-    if verdict.covers is None:
-        return f"{where}."
-    return f"{where}; it {'contains' if verdict.covers else 'does not contain'} the printed difference."
+def _without_orderings(claims: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
+    """The page has a table of its own for what a run says of orderings."""
+    return [claim for claim in claims if (claim.scope, claim.kind) != ("run", "ordering")]
 
 
 def seen(effect: Effect) -> str:

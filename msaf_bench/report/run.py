@@ -14,7 +14,8 @@ from msaf_bench.sweep.speed import read_speeds
 
 def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
     """What the records of a run say."""
-    table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows)})
+    built = plan.table.built  # rows that are only printed stay in the table
+    table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)})
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
     table = table.model_copy(update={"orderings": kept})
     return summarise(table, plan.systems(), plan.trials(), read_records(workspace.records), read_speeds(plan, workspace))

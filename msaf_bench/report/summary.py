@@ -36,19 +36,19 @@ def summarise(
     `records` are by trial id, `speeds` by row label. Raises `UsageError` where there is no trial, or where conditions or classes differ.
     """
     conditions = _only_conditions(trials)
-    runs = {label: _runs(systems[label], trials, records) for label, _ in table.rows}
+    runs = {label: _runs(systems.get(label), trials, records) for label, _ in table.rows}
     done = {label: [records[run.trial] for run in row if run.miou is not None] for label, row in runs.items()}
     scores = {label: {run.seed: run.miou for run in row if run.miou is not None} for label, row in runs.items()}
     kept = [record for row in done.values() for record in row]
     class_names, printed = _only_class_names(kept), _printed(table)
     control = _control(kept[0], class_names) if kept else None
-    ticks = {label: _ticks(table, systems[label], systems[table.reference]) for label in runs}
+    ticks = {label: _ticks(table, systems.get(label), systems[table.reference]) for label in runs}
     compared = _compared(table, runs, scores)
     measures = {label: measures_of(found, done[table.reference], speeds.get(label, ())) for label, found in done.items()}
     return Summary(
         table=table,
         rows=tuple(
-            _row(label, row, systems[label], ticks[label], runs[label], done[label], compared.get(label), control, measures[label])
+            _row(label, row, systems.get(label), ticks[label], runs[label], done[label], compared.get(label), control, measures[label])
             for label, row in table.rows
         ),
         verdicts=tuple(_verdict(ordering, printed, scores) for ordering in _orderings(table)),
@@ -79,7 +79,9 @@ def _only_class_names(records: Sequence[Record]) -> tuple[str, ...]:
     return next(iter(found), ())
 
 
-def _runs(system: System, trials: Sequence[Trial], records: Mapping[str, Record]) -> tuple[Run, ...]:
+def _runs(system: System | None, trials: Sequence[Trial], records: Mapping[str, Record]) -> tuple[Run, ...]:
+    if system is None:
+        return ()
     mine = sorted((trial for trial in trials if trial.system.key == system.key), key=lambda trial: trial.seed)
     return tuple(_run(trial, records.get(trial.id)) for trial in mine)
 
@@ -107,8 +109,8 @@ def _control(record: Record, class_names: Sequence[str]) -> Control:
     return Control(class_names[most] if class_names else f"class {most}", best_constant(confusion))
 
 
-def _ticks(table: Table, system: System, base: System) -> tuple[bool, ...]:
-    have, full = dict(system.slots), dict(base.slots)
+def _ticks(table: Table, system: System | None, base: System) -> tuple[bool, ...]:
+    have, full = dict(system.slots) if system else {}, dict(base.slots)
     return tuple(slot in have and slot in full and have[slot].use == full[slot].use for _, slot in table.ticks)
 
 
@@ -124,7 +126,7 @@ def _compared(table: Table, runs: Mapping[str, tuple[Run, ...]], scores: Scores)
 def _row(
     label: str,
     row: Row,
-    system: System,
+    system: System | None,
     ticks: tuple[bool, ...],
     runs: tuple[Run, ...],
     records: Sequence[Record],
@@ -187,7 +189,10 @@ def _orderings(table: Table) -> tuple[Ordering, ...]:
     implied = [
         Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source="printed numbers")
         for label in printed
-        if frozenset(pair := (label, reference)) not in said and reference in printed and printed[label] != printed[reference]
+        if label in table.built
+        and frozenset(pair := (label, reference)) not in said
+        and reference in printed
+        and printed[label] != printed[reference]
     ]
     return (*table.orderings, *implied)
 

@@ -33,18 +33,25 @@ class Plan(Spec):
         systems = systems_of(self.table, self.conditions)
         return {label: systems[label] for label in self.rows}
 
-    def pretraining(self) -> Trial | None:
-        """The common pre-training, made from the reference row. Raises `UsageError` where a row has another backbone."""
+    def pretrainings(self) -> tuple[Trial, ...]:
+        """The pre-trainings that the rows start from: one that all share, made from the reference row; without a base one a backbone.
+
+        Raises `UsageError` where a row of a table with a base has another backbone than the reference row.
+        """
         systems = self.systems()
         reference = systems[self.table.reference]
-        trial = pretraining_of(reference, self.conditions)
+        if not self.conditions.pretrain_steps:
+            return ()
+        if not self.table.base:
+            own = {system["backbone"]: system for system in systems.values()}
+            return tuple(pretraining_of(system, self.conditions) for system in own.values())
         for label, system in systems.items():
-            if trial and system["backbone"] != reference["backbone"]:
+            if system["backbone"] != reference["backbone"]:
                 raise UsageError(
                     f"row {label!r} has another backbone than {self.table.reference!r}: there is no common pre-training;"
                     " add --set pretrain_steps=0"
                 )
-        return trial
+        return (pretraining_of(reference, self.conditions),)
 
     def trials(self) -> list[Trial]:
         """All trials, seed by seed, so that a sweep that is cut short has compared every row."""
@@ -52,10 +59,8 @@ class Plan(Spec):
         return [Trial(system=s, conditions=self.conditions, seed=seed) for seed in range(self.seeds) for s in systems.values()]
 
 
-def pretraining_of(system: System, conditions: Conditions) -> Trial | None:
-    """The common pre-training of a system's backbone: the same architecture with nothing in its other slots, for as long as told."""
-    if not conditions.pretrain_steps:
-        return None
+def pretraining_of(system: System, conditions: Conditions) -> Trial:
+    """The pre-training of a system's backbone: the same architecture with nothing in its other slots, for as long as told."""
     bare = tuple((slot, choice if slot == "backbone" else Choice(use="none")) for slot, choice in system.slots)
     own = {"steps": conditions.pretrain_steps, "lr": conditions.pretrain_lr or conditions.lr, "backbone_rate": 1.0}
     alone = conditions.model_copy(update={**own, "pretrain_steps": 0, "pretrain_lr": 0.0})
@@ -63,12 +68,16 @@ def pretraining_of(system: System, conditions: Conditions) -> Trial | None:
 
 
 def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), seeds: int = 5, plugins: Sequence[str] = ()) -> Plan:
-    """A plan of all rows, or of those named and the reference row. Raises `UsageError` for an unknown row or no seed."""
+    """A plan of all rows that can be run, or of those named and the reference row.
+
+    Raises `UsageError` for an unknown row, one that is only printed, or no seed.
+    """
     if seeds < 1:
         raise UsageError(f"--seeds {seeds}: give at least 1")
-    labels = dict(table.rows)
-    chosen = {one_of("row", row, labels) for row in rows} | {table.reference} if rows else set(labels)
-    return Plan(table=table, conditions=conditions, rows=tuple(r for r in labels if r in chosen), seeds=seeds, plugins=tuple(plugins))
+    if printed := [row for row in rows if one_of("row", row, dict(table.rows)) not in table.built]:
+        raise UsageError(f"row {printed[0]!r} is only printed, it has no system here; there is {', '.join(table.built)}")
+    chosen = {*rows, table.reference} if rows else set(table.built)
+    return Plan(table=table, conditions=conditions, rows=tuple(r for r in table.built if r in chosen), seeds=seeds, plugins=tuple(plugins))
 
 
 @dataclass(frozen=True)

@@ -64,17 +64,16 @@ def check_systems(plan: Plan) -> None:
         )
 
 
-def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
-    """The setting that starts from this pre-training, which is run unless it is there. Raises `HostError` if it failed."""
-    if trial is None:
-        return setting
-    path = setting.workspace.records / f"{trial.id}.json"
-    if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
-        execute([trial], setting, events)
-    record = read_record(path)
-    if record.state != "done":
-        raise HostError(f"the pre-training failed: {record.reason}")
-    return replace(setting, start=trial)
+def pretrained(trials: Sequence[Trial], setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
+    """The setting that starts from these pre-trainings, which are run unless they are there. Raises `HostError` if one failed."""
+    for trial in trials:
+        path = setting.workspace.records / f"{trial.id}.json"
+        if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
+            execute([trial], setting, events)
+        record = read_record(path)
+        if record.state != "done":
+            raise HostError(f"the pre-training failed: {record.reason}")
+    return replace(setting, starts=tuple(trials))
 
 
 def run_sweep(
@@ -95,7 +94,7 @@ def run_sweep(
     at once.
     """
     check_systems(plan)
-    before = plan.pretraining()
+    before = plan.pretrainings()
     with setting.workspace.lock():
         done = setting.workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]

@@ -35,7 +35,7 @@ class Setting:
     device: str = "cpu"
     threads: int = 1
     plugins: tuple[str, ...] = ()
-    start: Trial | None = None  #: the pre-training whose backbone every trial starts from
+    starts: tuple[Trial, ...] = ()  #: the pre-trainings whose backbones the trials start from
 
     def host(self) -> Host:
         """This machine under this setting."""
@@ -98,7 +98,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
         learn, test = (open_split(trial.conditions, split, setting.root) for split in ("train", "score"))
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
-    start = _load_start(net, setting)
+    start = _load_start(net, trial, setting)
     return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
 
 
@@ -140,15 +140,16 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
     )
 
 
-def _load_start(net: Any, setting: Setting) -> str:
-    """Loads the common backbone; gives its identity for the record."""
-    if setting.start is None:
+def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
+    """Loads the pre-trained backbone, where there is one; gives its identity for the record."""
+    start = next((start for start in setting.starts if start.system["backbone"] == trial.system["backbone"]), None)
+    if start is None:
         return "random"
-    folder = setting.workspace.checkpoints(setting.start)
+    folder = setting.workspace.checkpoints(start)
     found, damaged = newest_checkpoint(folder)
     if found is None:
         raise HostError(
             f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"
         )
     net.backbone.load_state_dict(backbone_weights(found))
-    return f"pre-training {setting.start.id}, sha256 {found.sidecar.sha256[:12]}"
+    return f"pre-training {start.id}, sha256 {found.sidecar.sha256[:12]}"
