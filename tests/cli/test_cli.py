@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import re
@@ -48,7 +49,23 @@ def look_alike(root):
 
 def camvid(root, *more):
     small = ["--preset", "smoke", "--set", "data_options.allow_partial=true", "--set", "train_spacing=30", "--set", "score_spacing=2"]
-    return ["ablate", "--table", "3", "--data", "camvid", "--root", str(root), "--seeds", "1", "--on", "local", *small, *more]
+    return [
+        "ablate",
+        "--table",
+        "3",
+        "--data",
+        "camvid",
+        "--root",
+        str(root),
+        "--seeds",
+        "1",
+        "--on",
+        "local",
+        "--speed",
+        "0",
+        *small,
+        *more,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +191,8 @@ def test_train_evaluate_predict(capsys, tmp_path):
 
 
 def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
-    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "2", "--on", "local", "--rows", "Baseline", "--reports"]
+    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "2", "--on", "local", "--speed", "0"]
+    command += ["--rows", "Baseline", "--reports"]
     for name in ("a", "b"):
         assert main([*command, str(tmp_path / name)]) == 0
     said(capsys)
@@ -208,9 +226,25 @@ def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
         "--preset",
         "smoke",
     ]
-    done = subprocess.run([*command, "--seeds", "1", "--on", "local"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--seeds", "1", "--on", "local", "--speed", "1"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "reports" / "mine-street-smoke" / "mine.html").exists()
+    run = tmp_path / "reports" / "mine-street-smoke"
+    assert (run / "mine.html").exists()
+    with (run / "mine.csv").open() as file:
+        assert all(float(row["ms_clip"]) > 0 and float(row["fps_stream"]) > 0 for row in csv.DictReader(file))
+
+
+def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys, tmp_path):
+    command = ["ablate", "--table", "2", "--preset", "smoke", "--seeds", "1", "--on", "local", "--speed", "0", "--set", "steps=1"]
+    assert main([*command, "--reports", str(tmp_path)]) == 0
+    with (tmp_path / "table2.csv").open() as file:
+        states = [row["state"] for row in csv.DictReader(file)]
+    assert (len(states), states.count("done"), states.count("only printed")) == (18, 3, 15)
+    said(capsys)
+    assert main([*command, "--rows", "TDNet PSPNet18", "--reports", str(tmp_path / "more")]) == 2
+    assert "only printed" in said(capsys)[1]
 
 
 def test_a_dry_run_runs_nothing(capsys, tmp_path):
@@ -224,8 +258,8 @@ def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, mon
 
     plain = MSAF.loss
     monkeypatch.setattr(MSAF, "loss", lambda net, out, labels: plain(net, out, labels) * (float("nan") if out.aux else 1))
-    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "1", "--on", "local", "--rows", "Baseline"]
-    assert main([*command, "--reports", str(tmp_path)]) == 1
+    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "1", "--on", "local", "--speed", "0"]
+    assert main([*command, "--rows", "Baseline", "--reports", str(tmp_path)]) == 1
     out, err = said(capsys)
     assert "non-finite loss" in err
     assert re.search(r"MSAF .*failed", out)

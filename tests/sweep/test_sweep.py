@@ -213,7 +213,22 @@ def test_no_seed_and_unknown_rows_are_refused():
         plan(rows=["w/o DCM"])
 
 
-COMMAND = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", "--preset", "smoke", "--set", "pretrain_steps=3", "--seeds", "2"]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "msaf_bench",
+    "ablate",
+    "--table",
+    "3",
+    "--preset",
+    "smoke",
+    "--set",
+    "pretrain_steps=3",
+    "--seeds",
+    "2",
+    "--speed",
+    "0",
+]
 ONLY = [part for row in ROWS for part in ("--rows", row)]
 
 
