@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, sign
-from msaf_bench.report.cells import NONE
+from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.findings import RowSummary, Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
 from msaf_bench.stats import Interval
@@ -53,8 +53,9 @@ def beside(summary: Summary) -> Chart | None:
 def _panels(rows: Sequence[RowSummary]) -> list[tuple[str, str, Draw]]:
     found: list[tuple[str, str, Draw]] = []
     if consistent := next((row.measures.consistency for row in rows if row.measures.consistency), ()):
-        first = consistent[0].preset
-        found.append((f"TC ({first})", "%, higher is steadier", lambda axes, rows: _intervals(axes, [_tc(row, first) for row in rows])))
+        preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
+        unit = "%, higher is steadier" + ("" if truth is None else f"\ndashed: the truth's, {number(truth, 1)}")
+        found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
     if any(row.measures.past for row in rows):
         found.append(("Worth of the past", "points of mIoU", _past))
     if any(row.measures.cost for row in rows):
@@ -74,8 +75,10 @@ def _ms(row: RowSummary, mode: str) -> float | None:
     return speed.latency.p50.value if speed and speed.latency else None
 
 
-def _tc(row: RowSummary, preset: str) -> Interval | None:
-    return next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+def _consistency(axes: Axes, rows: Sequence[RowSummary], preset: str, truth: float | None) -> None:
+    if truth is not None:
+        axes.axvline(truth, color=INK, ls=(0, (4, 3)), lw=1.2)
+    _intervals(axes, [next((c.interval for c in row.measures.consistency if c.preset == preset), None) for row in rows])
 
 
 def _past(axes: Axes, rows: Sequence[RowSummary]) -> None:

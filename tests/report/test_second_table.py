@@ -106,5 +106,5 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
 def test_the_figure_has_a_panel_for_each_kind(full: Summary):
     chart = beside(full)
     assert chart is not None
-    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == ["TC (clean)", "Worth of the past", "MACs of a result"]
+    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == ["TC clean", "Worth of the past", "MACs of a result"]
     assert len(chart.lines) == len(full.rows)
