@@ -104,9 +104,8 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
     typer.echo(
         f"about {found['minutes']:.0f} min of training on {executor}, {found['workers']} at a time (a step of each row was timed here)"
     )
-    for sd, power in found["power"].items():
-        chance = f"an effect of 0.6 points is seen {100 * power:.0f} % of the time"
-        typer.echo(f"with {plan.seeds} seeds and differences that spread by {sd} points, {chance}")
+    for sentence in found["power"]:
+        typer.echo(sentence)
 
 
 def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:

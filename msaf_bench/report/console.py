@@ -36,6 +36,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         ],
         "claims": [asdict(claim) for claim in claims_of(summary)],
         "kendall_tau_b": summary.agreement.tau,
+        "friedman_p": summary.omnibus.p,
         "best_constant": summary.control.miou if summary.control else None,
     }
 

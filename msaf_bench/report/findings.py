@@ -10,7 +10,7 @@ from typing import Literal
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Cost, Host
 from msaf_bench.spec import Conditions, System, Table
-from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval
+from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
 from msaf_bench.stats.bootstrap import ImageDifference
 
 STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
@@ -129,6 +129,7 @@ class Summary:
     rows: tuple[RowSummary, ...]
     verdicts: tuple[Verdict, ...]
     agreement: Agreement
+    omnibus: Omnibus  #: whether the rows differ at all
     effects: tuple[Effect, ...]
     control: Control | None
     conditions: Conditions

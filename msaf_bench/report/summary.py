@@ -16,7 +16,7 @@ from msaf_bench.records import Record, hosts_of
 from msaf_bench.report.findings import Control, Measures, RowSummary, Run, Summary, Verdict
 from msaf_bench.report.measures import measures_of
 from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
-from msaf_bench.stats import Agreement, Difference, agreement, effects, holm, judge, mean_interval, paired_difference
+from msaf_bench.stats import Agreement, Difference, agreement, effects, friedman, holm, judge, mean_interval, paired_difference
 
 Scores = Mapping[str, Mapping[int, float]]  # row label -> seed -> mIoU
 
@@ -53,6 +53,7 @@ def summarise(
         ),
         verdicts=tuple(_verdict(ordering, printed, scores) for ordering in _orderings(table)),
         agreement=_agreement(printed, scores),
+        omnibus=friedman(_by_seed(list(scores), scores)),
         effects=effects([column for column, _ in table.ticks], list(ticks.values()), list(scores.values())),
         control=control,
         conditions=conditions,
@@ -209,9 +210,13 @@ def _verdict(ordering: Ordering, printed: Mapping[str, float], scores: Scores) -
 def _agreement(printed: Mapping[str, float], scores: Scores) -> Agreement:
     """Over the rows that have both a printed and a measured number."""
     both = [label for label in printed if scores[label]]
-    seeds = sorted({seed for label in both for seed in scores[label]})
-    measured = np.array([[scores[label].get(seed, np.nan) for seed in seeds] for label in both]).reshape(len(both), len(seeds))
-    return agreement([printed[label] for label in both], measured)
+    return agreement([printed[label] for label in both], _by_seed(both, scores))
+
+
+def _by_seed(labels: Sequence[str], scores: Scores) -> NDArray[np.float64]:
+    """The scores as (R, S), NaN where a row lacks a seed."""
+    seeds = sorted({seed for label in labels for seed in scores[label]})
+    return np.array([[scores[label].get(seed, np.nan) for seed in seeds] for label in labels]).reshape(len(labels), len(seeds))
 
 
 def _notes(records: Sequence[Record]) -> tuple[str, ...]:

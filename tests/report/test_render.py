@@ -84,7 +84,7 @@ def hostile(make: Make, table: Table) -> Summary:
 
 def test_files(folder: Path):
     figures = {f"figures/table3_{name}.{kind}" for name in ("miou", "difference", "per_class", "loss", "strip") for kind in ("svg", "png")}
-    tables = {"table3.csv", "table3.md", "table3.tex", "table3.html", "table3_per_class.csv"}
+    tables = {"table3.csv", "table3.md", "table3.tex", "table3.html", "table3_per_class.csv", "table3_claims.csv", "table3_claims.md"}
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == figures | tables
 
 
@@ -255,7 +255,7 @@ def test_one_seed_and_its_watermark(make: Make, conditions: Conditions, tmp_path
 
 
 def test_effects_of_a_complete_design(make: Make, factorial: Table):
-    text = Page(to_html(make(factorial), [], {})).text
+    text = Page(to_html(make(factorial), [], {}, [])).text
     assert "MonA × StaA × SemA" in text
     assert "raises mIoU" in text
 
