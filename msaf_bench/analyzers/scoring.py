@@ -27,7 +27,8 @@ def score(
     """The confusion matrix of each clip's newest frame, (N, K, K), at the label's resolution (logits brought there bilinearly).
 
     `still` repeats the newest frame in place of its history: what the score loses by it is what the network took from the past.
-    `on_image` is given each clip's index and predicted label map. Raises `DataError` for logits that are not finite.
+    `on_image` is given each clip's index and predicted label map. Raises `DataError` for logits that are not
+    finite, or of another number of clips or classes.
     """
     net.eval()
     matrices = list[NDArray[np.int64]]()
@@ -36,6 +37,9 @@ def score(
             chunk = [clips[i] for i in range(first, min(first + BATCH, len(clips)))]
             frames = normalise(np.stack([clip.frames[[-1] * len(clip.frames)] if still else clip.frames for clip in chunk]))
             logits = net(frames.to(device)).logits
+            wanted = len(chunk), len(clips.classes)
+            if logits.ndim != 4 or logits.shape[:2] != wanted:
+                raise DataError(f"clip {chunk[0].name}: logits of {tuple(logits.shape)}; expected {wanted} and two sides of a picture")
             if not torch.isfinite(logits).all():
                 raise DataError(f"the logits of clip {chunk[0].name} or one of the next {len(chunk) - 1} are not finite")
             for i, clip in enumerate(chunk):

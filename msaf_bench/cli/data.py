@@ -1,9 +1,8 @@
 """`msaf-bench data`: look at a data set, plan what of it to get, or make one."""
 
 import json
-import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,9 +10,10 @@ from msaf_bench.cli.inspect import Json
 from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, read_root
 from msaf_bench.errors import DataError
 
-data_app = typer.Typer(no_args_is_help=True, help="Check a data set, plan which files a job needs, or write street videos to disk.")
+if TYPE_CHECKING:
+    from msaf_bench.data.contents import Contents
 
-PLAIN_S = 15  #: seconds between two lines of progress
+data_app = typer.Typer(no_args_is_help=True, help="Check a data set, plan which files a job needs, or write street videos to disk.")
 
 
 @data_app.command("check")
@@ -26,15 +26,17 @@ def check_splits(
     as_json: Json = False,
 ) -> None:
     """Read every clip of both splits, which checks every file, and say what is in them."""
+    from msaf_bench.cli.counting import counting
     from msaf_bench.data import open_split
-    from msaf_bench.data.contents import Contents, read_contents
+    from msaf_bench.data.contents import read_contents
 
     conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
     read: dict[str, Contents] = {}
     found: dict[str, Any] = {}
     for split in ("train", "score"):
         clips = open_split(conditions, split, data_root)
-        read[split] = contents = read_contents(clips, _Lines(split, len(clips)))
+        with counting(f"{split}: clips read", len(clips)) as step:
+            read[split] = contents = read_contents(clips, step)
         found[split] = _described(contents, clips.classes)
     found["overlap"] = _overlap(read["train"].pictures, read["score"].pictures)
     if as_json:
@@ -45,19 +47,7 @@ def check_splits(
     typer.echo(f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']} pictures")
 
 
-class _Lines:
-    """Says on stderr now and then how far a split is read."""
-
-    def __init__(self, split: str, total: int) -> None:
-        self.split, self.total, self.spoken = split, total, time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        if time.monotonic() - self.spoken > PLAIN_S:
-            self.spoken = time.monotonic()
-            typer.echo(f"{self.split}: {done} of {self.total} clips read", err=True)
-
-
-def _described(contents: Any, classes: tuple[str, ...]) -> dict[str, Any]:
+def _described(contents: "Contents", classes: tuple[str, ...]) -> dict[str, Any]:
     from msaf_bench.spec import VOID
 
     share = contents.pixels / contents.pixels.sum()

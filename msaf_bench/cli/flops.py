@@ -1,7 +1,6 @@
 """`msaf-bench flops`: what a system costs, or what attention over frames does, by formula, by exact count, by counters, by the clock."""
 
 import json
-import re
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import typer
 from msaf_bench.analyzers.attention.claims import claims
 from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, attention_cost
 from msaf_bench.cli.flops_system import as_text as system_text
-from msaf_bench.cli.flops_system import system_document
+from msaf_bench.cli.flops_system import parse_size, system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
 from msaf_bench.errors import GateError, UsageError
 
@@ -71,16 +70,8 @@ def attention_documents(n: str, width: int, reports: Path | None, *, measure: bo
 
 
 def parse_grids(text: str) -> list[Grid]:
-    """The grids of `97x97` or `64x64,128x256`. Raises `UsageError` for anything else; a side has 18 digits at most."""
-    grids: list[Grid] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", part.strip())
-        grid = Grid(*map(int, match.groups())) if match else Grid(0, 0)
-        if not grid.pixels:
-            place = "" if part == text else f" in {shortened(text)}"
-            raise UsageError(f"--n: {shortened(part)}{place} is not a size; write HxW from 1x1 on, as in 97x97 or 64x64,97x97")
-        grids.append(grid)
-    return grids
+    """The grids of `97x97` or `64x64,128x256`. Raises `UsageError` for anything else."""
+    return [Grid(*parse_size(part, "--n")) for part in text.split(",")]
 
 
 def _check_width(width: int, measure: bool) -> None:

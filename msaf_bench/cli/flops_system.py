@@ -17,12 +17,12 @@ Activations: fp32 outputs of operators; views and in-place results take nothing.
 kernel needs for itself is not in it, and attention holds no map of all pairs."""
 
 
-def parse_size(text: str) -> tuple[int, int]:
+def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
     """(H, W) of `1024x2048`. Raises `UsageError` for anything else; a side has 18 digits at most."""
     match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
     h, w = map(int, match.groups()) if match else (0, 0)
     if not h * w:
-        raise UsageError(f"--size: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024")
+        raise UsageError(f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024")
     return h, w
 
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-FOOTNOTE = """\
-(iii) is of a D-Transformer with maps smaller by 4, 2, 1 along each axis, odd
-sizes rounded up; MLP ratio 4. Not in it, as it is elementwise: softmax,
+from msaf_bench.analyzers.attention.cost import MLP_RATIO, PYRAMID
+
+FOOTNOTE = f"""\
+(iii) is of a D-Transformer with maps smaller by {", ".join(map(str, PYRAMID))} along each axis, odd
+sizes rounded up; MLP ratio {MLP_RATIO}. Not in it, as it is elementwise: softmax,
 LayerNorm, GELU, biases, residuals, resizing, the DCN's bilinear reads."""
 
 NOISY = 1.5  #: slowest over fastest forward, beyond which a time is not worth much
@@ -114,7 +116,7 @@ def _clock(d: dict[str, Any]) -> Iterator[str]:
     yield f"(v) Measured: {m['timed']}"
     if any(f["runs"] for f in forwards):
         host = m["host"]
-        yield from _wrapped(f"on {host['threads']} threads of {host['cpu']}, torch {host['torch']}")
+        yield from _wrapped(f"on {host['threads']} thread{'s' * (host['threads'] != 1)} of {host['cpu']}, torch {host['torch']}")
         yield _row("", "Transformer", "D-Transformer")
         yield _row("time in s, median", *(_figure(f["seconds"], 1) for f in forwards))
         yield _row("          fastest", *(_figure(f["fastest"], 1) for f in forwards))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from msaf_bench.cli.flops_system import parse_size
 from msaf_bench.cli.inspect import Json, Plugins
 from msaf_bench.cli.settings import Device, use_plugins
 from msaf_bench.errors import UsageError, one_of
@@ -68,9 +69,7 @@ def fps(
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:
-    from msaf_bench.cli.weights import parse_size
-
-    return [parse_size(part.strip()) for part in text.split(",")]
+    return [parse_size(part) for part in text.split(",")]
 
 
 def _conditions(options: dict[str, Any]) -> "SpeedConditions":

@@ -6,6 +6,10 @@ from typing import Any
 
 PERCENTILES = ("p50", "p90", "p99")
 MIB = 2**20
+NOTE = (
+    "FPS = 1000 / mean latency, batch 1. Intervals are 95 %: of percentiles by order statistics of all samples, as if frames did not"
+    " depend on each other; of ratios Student's t over the rounds."
+)
 
 
 def as_text(document: dict[str, Any]) -> Iterator[str]:
@@ -18,7 +22,7 @@ def as_text(document: dict[str, Any]) -> Iterator[str]:
     if "scaling" in document:
         yield from (*_scaling(document["scaling"]), "")
     yield from _host(runs[0])
-    yield "FPS = 1000 / mean latency, batch 1. Intervals: 95 %, order statistics of all samples."
+    yield from _wrapped(NOTE, "")
 
 
 def _run(run: dict[str, Any]) -> Iterator[str]:
@@ -52,9 +56,9 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
     if run["phases_ms"]:
         text["cycle"] = f"p50 of its frames {', '.join(_figure(ms) for ms in run['phases_ms'])} ms"
     apart = "" if run["spread"] is None else f"; medians {100 * run['spread']:.1f} % apart"
-    text["processes"] = f"{len(processes)} of {', '.join(str(p['samples']) for p in processes)} samples{apart}"
+    text["processes"] = f"{len(processes)}; samples in each: {', '.join(str(p['samples']) for p in processes)}{apart}"
     first, warm = (", ".join(_figure(p[key]) for p in processes) for key in ("first_ms", "warm_up"))
-    text["start"] = f"first frame {first} ms; then {warm} frames of warm-up"
+    text["start"] = f"first frame {first} ms; frames of warm-up after it: {warm}"
     peak = "not told by this system" if memory["peak_bytes"] is None else f"{memory['peak_bytes'] / MIB:,.0f} MiB {memory['kind']}"
     reserved = "" if memory["reserved_bytes"] is None else f", {memory['reserved_bytes'] / MIB:,.0f} MiB reserved"
     text["peak memory"] = f"{peak}{reserved}; weights {memory['weights_bytes'] / MIB:,.0f} MiB"

@@ -45,8 +45,11 @@ class File(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of the content."""
-        return self.entry.size if self.entry else self.path.stat().st_size
+        """Bytes of the content. Raises `DataError` for a broken link."""
+        try:
+            return self.entry.size if self.entry else self.path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
     def read(self) -> bytes:
         """The content, which in an archive must be what the directory says. Raises `DataError`."""
@@ -123,7 +126,7 @@ def _fault(member: ZipInfo, seen: dict[str, str]) -> str:
         "is a link or a device": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
         "is encrypted": member.flag_bits & 1,
         "is packed in a way that is not read here": member.compress_type not in (ZIP_STORED, ZIP_DEFLATED),
-        f"unpacks to {member.file_size} bytes from {member.compress_size}": member.file_size > LARGEST
+        f"unpacks to {member.file_size} bytes from {member.compress_size}": max(member.file_size, member.compress_size) > LARGEST
         or member.file_size > max(DENSEST * member.compress_size, 1 << 20),
         "is there twice" if other == member.filename else f"is {other!r} in other case": other is not None,
     }

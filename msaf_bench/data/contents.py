@@ -30,8 +30,8 @@ class Contents(NamedTuple):
     pictures: dict[str, int]  #: name of a clip -> checksum of its newest frame
 
 
-def read_contents(clips: Clips, on_clip: Callable[[int], None] = lambda done: None) -> Contents:
-    """Reads every clip, which checks every file that the split uses. `on_clip` hears how many are done.
+def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> Contents:
+    """Reads every clip, which checks every file that the split uses. `on_clip` is called after each.
 
     Raises `DataError` for the first file that is wrong.
     """
@@ -45,11 +45,11 @@ def read_contents(clips: Clips, on_clip: Callable[[int], None] = lambda done: No
 
     frames, labels, pictures, pixels = Counter[str](), Counter[str](), dict[str, int](), np.zeros(VOID + 1, np.int64)
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        for done, (name, size, label_size, checksum, counted) in enumerate(pool.map(look, range(len(clips))), 1):
+        for name, size, label_size, checksum, counted in pool.map(look, range(len(clips))):
             frames[size] += 1
             labels[label_size] += 1
             pictures[name] = checksum
             pixels += counted
-            on_clip(done)
+            on_clip()
     numbers = len(clips), clips.repeated, clips.skipped, len(clips.pairs), clips.fingerprint
     return Contents(*numbers, dict(frames), dict(labels), pixels, pictures)

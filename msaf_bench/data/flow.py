@@ -48,7 +48,9 @@ def read_flow(path: Path) -> NDArray[np.float32]:
     if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(FLO_TAG):
         raise DataError(f"{path}: not a Middlebury .flo file (its first 4 bytes are not {FLO_TAG} as float32)")
     width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, 4))
-    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST) or len(data) != 12 + 8 * width * height:
+    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+        raise DataError(f"{path}: its header says {width}x{height} (WxH); restore the file")
+    if len(data) != 12 + 8 * width * height:
         raise DataError(f"{path}: {len(data)} bytes, but {width}x{height} (WxH) flow has {12 + 8 * width * height}; restore the file")
     flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
     if np.isnan(flow).any():

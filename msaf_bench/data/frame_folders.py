@@ -1,14 +1,9 @@
-"""Folders with the frames of several videos: which pictures there are, and which of them follow each other."""
+"""Frames of several videos in one folder: which of them follow each other."""
 
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
-
-from msaf_bench.data.frames import SUFFIXES
-from msaf_bench.data.label_folders import natural
-from msaf_bench.errors import DataError
 
 _NUMBER = re.compile(r"\d+(?![0-9A-Za-z])")  # "000294" of frankfurt_000000_000294_leftImg8bit, "07959" of 0016E5_07959
 
@@ -19,24 +14,6 @@ class Neighbours(NamedTuple):
     pairs: tuple[tuple[int, int], ...]
     gaps: tuple[tuple[int, int], ...]  #: neighbours in a video between whose numbers there are more than the video's step
     steps: tuple[int, ...]  #: the steps between the numbers of pairs that occur; none where names have no number
-
-
-def list_pictures(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder and its subfolders in natural order; the key is the path in the folder without the suffix.
-
-    Raises `DataError` for a folder that is missing or has none, and for two files of one key.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give a folder of frames")
-    found: dict[str, Path] = {}
-    for path in sorted((p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES), key=lambda path: natural(path.as_posix())):
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in found:
-            raise DataError(f"{path}: {found[key].name} is there too; leave one of them")
-        found[key] = path
-    if not found:
-        raise DataError(f"{folder}: no frame there (.png, .jpg, .bmp or .webp)")
-    return found
 
 
 def neighbours(keys: Sequence[str]) -> Neighbours:

@@ -1,5 +1,6 @@
 """Frames of a video in a folder."""
 
+import warnings
 from pathlib import Path
 
 import cv2
@@ -7,26 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from msaf_bench.data.folders import list_by_key
+from msaf_bench.data.png import DAMAGE
 from msaf_bench.errors import DataError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 def list_frames(folder: Path) -> list[Path]:
-    """The pictures of a folder, in the order of their names. Raises `DataError` where there is none."""
-    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise DataError(f"{folder}: no frame there (.png, .jpg, .bmp or .webp)")
-    return paths
+    """The pictures of a folder in natural order. Raises `DataError` where there is none, and for two of one name."""
+    return list(list_by_key(folder, SUFFIXES, "frame", deep=False).values())
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
-    """A picture as (H, W, 3) RGB. Raises `DataError` for a file that is none or is cut."""
+    """A picture as (H, W, 3) RGB. Raises `DataError` for a file that is none, is cut, or has 16-bit grey or too many pixels."""
     try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
+            mode, pixels = image.mode, np.array(image.convert("RGB"))
+    except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+    if mode.startswith(("I", "F")):  # Pillow cuts such values at 255
+        raise DataError(f"{path}: a picture of mode {mode}; frames have 8 bits a channel")
+    return pixels
 
 
 def resized(picture: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:

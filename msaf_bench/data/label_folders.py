@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.class_sets import ClassSet
+from msaf_bench.data.folders import list_by_key
 from msaf_bench.data.label_ids import ENDINGS, IdFormat, What, check_ids, id_table
 from msaf_bench.data.png import decode_png
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
-_SUFFIXES = {".png", ".npy"}
+_SUFFIXES = (".png", ".npy")
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _GREY, _PALETTE = 0, 3  # a PNG's colour types with one channel
 _FRAME = re.compile(r"[A-Za-z-]+_\d{6}_\d{6}(?![^_])")  # Cityscapes: city, sequence, frame
@@ -49,30 +50,15 @@ class Ids(NamedTuple):
 
 
 def list_label_maps(folder: Path) -> dict[str, Path]:
-    """The label maps of a folder and its subfolders in natural order; the key is the path in the folder without the suffix.
+    """The label maps of a folder and its subfolders, as `list_by_key` lists them. Raises `DataError` as it does.
 
-    Colour and instance pictures of Cityscapes are passed over. Raises `DataError` for a folder that is missing or has no label map, and for
-    two files of one key.
+    Colour and instance pictures of Cityscapes are passed over.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give a folder of label maps")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*"), key=lambda path: natural(path.as_posix())):
-        other = path.name.startswith(".") or path.suffix.lower() not in _SUFFIXES or path.stem.endswith(_OTHER_KINDS)
-        if other or not path.is_file():
-            continue
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in found:
-            raise DataError(f"{path}: {found[key].name} is there too; leave one of them")
-        found[key] = path
+    files = list_by_key(folder, _SUFFIXES, "label map")
+    found = {key: path for key, path in files.items() if not path.stem.endswith(_OTHER_KINDS)}
     if not found:
-        raise DataError(f"{folder}: no label map there; it takes .png or .npy files of class ids (JPEG changes ids)")
+        raise DataError(f"{folder}: no label map there, only colours and instances; give the folder of the class ids")
     return found
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """A sort key that puts frame 9 before frame 10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)]
 
 
 def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPairs:
@@ -104,14 +90,17 @@ def _by_frame(folder: Path, classes: ClassSet) -> dict[str, Path]:
 
 
 def read_ids(path: Path, *, what: What) -> Ids:
-    """A label map as it is stored. Raises `DataError` for a file that is none: cut, coloured, 16-bit, probabilities."""
+    """A label map as it is stored. Raises `DataError` for a file that is none: cut, coloured, 16-bit, probabilities, without a pixel."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: the {what} cannot be read ({error.strerror})") from error
     if not data:
         raise DataError(f"{path}: the {what} is an empty file; write it again")
-    return Ids(_array_ids(path, data, what), palette=False) if path.suffix.lower() == ".npy" else _png_ids(path, data, what)
+    found = Ids(_array_ids(path, data, what), palette=False) if path.suffix.lower() == ".npy" else _png_ids(path, data, what)
+    if not found.ids.size:
+        raise DataError(f"{path}: the {what} has no pixel; write it again")
+    return found
 
 
 def _png_ids(path: Path, data: bytes, what: What) -> Ids:
@@ -125,14 +114,13 @@ def _png_ids(path: Path, data: bytes, what: What) -> Ids:
     ids = decode_png(data, f"{path}: the {what}", ("1", "L", "P"))
     if _PNG_END not in data:  # Pillow does not miss it
         raise DataError(f"{path}: the {what}: a PNG without its end ({len(data)} bytes); copy it again")
-    stretched = colour == _GREY and depth in (2, 4)  # by Pillow, to 0..255
-    return Ids(ids // (255 // (2**depth - 1)) if stretched else ids, palette=colour == _PALETTE)
+    return Ids(ids, palette=colour == _PALETTE)
 
 
 def _array_ids(path: Path, data: bytes, what: What) -> NDArray[np.uint8]:
     try:
-        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except Exception as error:  # of a damaged header also MemoryError, OverflowError and those of Python's tokenizer
         raise DataError(f"{path}: the {what} is not a whole array ({len(data)} bytes); write it again") from error
     if array.dtype.kind not in "iu" or array.ndim != 2:
         size = "x".join(map(str, array.shape))
@@ -144,7 +132,12 @@ def _array_ids(path: Path, data: bytes, what: What) -> NDArray[np.uint8]:
 
 
 def read_label_map(path: Path, classes: ClassSet, *, what: What, form: IdFormat = "train") -> NDArray[np.uint8]:
-    """One label map as ids 0..K-1 and void = 255, (H, W). Raises `DataError` for a file that is none and for an id without a meaning."""
+    """One label map as ids 0..K-1 and void = 255, (H, W).
+
+    Raises `DataError` for a file that is none, for an id without a meaning, and for a name that says raw ids where they are not.
+    """
+    if classes.raw and form == "train" and path.stem.endswith(ENDINGS["raw"]):
+        raise DataError(f"{path}: the {what} has raw ids by its name; map them to 0 to {len(classes.names) - 1}")
     ids = read_ids(path, what=what).ids
     check_ids(np.flatnonzero(np.bincount(ids.ravel(), minlength=VOID + 1)).tolist(), path, classes, form, what)
     table = id_table(classes, form)

@@ -65,4 +65,5 @@ def check_ids(ids: Iterable[int], path: Path, classes: ClassSet, form: IdFormat,
     if strays:
         top = max(classes.raw) if form == "raw" else len(classes.names) - 1
         void = f"void {', '.join(str(i) for i in classes.void)}" if form == "train" else "raw ids"
-        raise DataError(f"{path}: the {what} holds id {strays[0]}; --classes {classes.name} has 0 to {top} ({void})")
+        known = f"--classes {classes.name} has 0 to {top} ({void})"
+        raise DataError(f"{path}: the {what} holds id {strays[0]}; {known}; map the ids or give the right --classes")

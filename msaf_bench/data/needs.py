@@ -57,7 +57,8 @@ def find_needs(data: str, job: Job, parts: Sequence[Part], frames: int, spacing:
 
 
 def _cityscapes(job: Job, parts: Sequence[Part], frames: int, spacing: int, root: Path | None) -> list[Need]:
-    past = [-back * spacing for back in range(1, frames)] if spacing else []
+    # What lies before the snippet is nowhere.
+    past = [offset for offset in SNIPPET if -frames * spacing < offset < 0 and offset % spacing == 0] if spacing else []
     wanted = {
         cityscapes.STILLS: [0] if job == "miou" else [],
         cityscapes.LABELS: [0] if job == "miou" else [],

@@ -183,8 +183,13 @@ class Marks(Spec):
             best = {max((r for r in column if rows[r].block == block), key=column.__getitem__) for block in blocks}
             marked = {label for label in column if metric in rows[label].best}
             right &= marked == best
-            odd = ", ".join(f"{row} {printed(metric, column[row])}" for row in column if row in marked ^ best)
-            found.append(f"{COLUMN[metric]}: " + ("marked so" if marked == best else f"not marked, or marked and not the best: {odd}"))
+            odd = {"the best, not marked": best - marked, "marked, not the best": marked - best}
+            said = [
+                f"{what}: " + ", ".join(f"{row} {printed(metric, column[row])}" for row in column if row in which)
+                for what, which in odd.items()
+                if which
+            ]
+            found.append(f"{COLUMN[metric]} " + (", ".join(said) or "marked so"))
         return Finding(right, "the best of each block is marked", "; ".join(found))
 
 

@@ -39,6 +39,7 @@ class ClaimVerdict:
 def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
     """All claims that concern the run's table, then those that the paper settles by itself; none for a table that prints nothing.
 
+    Every ordering that the run has a verdict on is among them, also one that only the printed numbers imply.
     A table of the paper is judged whole, as it ships with the package: with the rows that this run does not have.
     """
     tables = read_tables()
@@ -48,7 +49,9 @@ def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
         return ()
     rows = {row.label: row for row in summary.rows}
     found = [_cell(claim, table, judge_cell(claim, table, rows.get(claim.row), summary)) for claim in table.claims()]
-    found += [_ordering(ordering, table, judge_ordering(ordering, table, rows, summary)) for ordering in table.orderings]
+    said = {(ordering.better, ordering.worse) for ordering in table.orderings}
+    implied = (Ordering(better=v.better, worse=v.worse, source=v.source) for v in summary.verdicts if (v.better, v.worse) not in said)
+    found += [_ordering(ordering, table, judge_ordering(ordering, table, rows, summary)) for ordering in (*table.orderings, *implied)]
     if table is shipped:
         found += [claim for sentence in read_sentences() for claim in _sentence(sentence, table, rows, summary)]
     return (*found, *paper_claims(tables))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.catalog import read_conditions
 from msaf_bench.report.cells import number, span
 from msaf_bench.report.checks import Best, Parameters, Ratio
@@ -111,8 +112,8 @@ def judge_parameters(check: Parameters, table: Table, rows: Rows, summary: Summa
 
 
 def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
-    """Between rows that were timed in this run, on one machine under one set of conditions."""
-    alone = "FPS are compared only where both rows of every pair are timed here"
+    """Between rows that were timed in this run, on one machine under one set of conditions, and whose numbers may be ranked."""
+    alone = "FPS are compared only where both rows of every pair are timed here, with numbers that may be ranked"
     if absent := _all_absent([label for pair in check.pairs for label in pair], rows, table):
         return "", "not comparable", f"{alone}; {absent}"
     found = {
@@ -121,6 +122,7 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
         for mine in rows[pair[0]].measures.speeds
         for other in rows[pair[1]].measures.speeds
         if mine.conditions == other.conditions and mine.host == other.host and mine.fps and other.fps
+        if not {*UNRANKED} & {word for word, _ in (*mine.flags, *other.flags)}
     }
     if {pair for pair, _ in found} != set(check.pairs):
         return "", "not comparable", alone

@@ -14,7 +14,7 @@ from msaf_bench.stats.intervals import Interval, mean_interval
 
 @dataclass(frozen=True)
 class Effect:
-    """What a factor adds (one name), or how much more several add together than alone (more names)."""
+    """What a factor adds (one name), or an interaction: of two, half of what one adds more with the other than without it."""
 
     factors: tuple[str, ...]
     interval: Interval
@@ -26,8 +26,8 @@ def effects(
     """All main effects, then all interactions by growing order, in the unit of the values.
 
     `ticks` and `values` (seed -> value) go row by row. An effect is mean(on) - mean(off), an interaction the same with the
-    product of the ±1 signs: Yates's contrasts, divided by 2^(k-1). Empty unless each of the 2^k combinations is exactly
-    one row and the rows share a seed.
+    product of the ±1 signs: Yates's contrasts, divided by 2^(k-1), so that all have the same spread. Empty unless each of the
+    2^k combinations is exactly one row and the rows share a seed.
     """
     k = len(factors)
     seeds = sorted(set[int].intersection(*(set(row) for row in values))) if values else []

@@ -158,7 +158,8 @@ def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedT
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("msaf-r18", "--size", "0x0"), "--size 0x0"),
+        (("msaf-r18", "--size", "0x0"), "--size: '0x0'"),
+        (("msaf-r18", "--size", "²x3"), "HxW"),
         (("msaf-r18", "--size", "64"), "HxW"),
         (("msaf-r18", "--size", "64x64,"), "HxW"),
         (("msaf-r19", "--size", "64x64"), "msaf-r18"),

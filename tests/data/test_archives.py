@@ -123,6 +123,22 @@ def test_a_name_twice_and_a_file_that_is_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "LARGEST", 3)
     with pytest.raises(DataError, match="'a.png' unpacks to 4 bytes from 4"):
         list_archive(path)
+    monkeypatch.undo()
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\1\2") + 20
+    data[at : at + 4] = (2**32 - 2).to_bytes(4, "little")  # what would be read for these 4 bytes
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="'a.png' unpacks to 4 bytes from 4294967294"):
+        list_archive(path)
+
+
+def test_a_broken_link_is_a_damaged_file(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.png").symlink_to("gone")
+    (file,) = list_files(tmp_path, "set", "set.zip").values()
+    for ask in (lambda: file.size, file.read, lambda: fingerprint([file])):
+        with pytest.raises(DataError, match=r"a\.png: cannot be read \(No such file or directory\); copy it again"):
+            ask()
 
 
 def test_an_encrypted_member_is_refused(both):

@@ -1,32 +1,6 @@
-import numpy as np
 import pytest
-from PIL import Image
 
-from msaf_bench.data.frame_folders import list_pictures, neighbours
-from msaf_bench.errors import DataError
-
-
-def save(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path)
-
-
-def test_pictures_come_in_natural_order(tmp_path):
-    for name in ("b/frame10.png", "b/frame9.png", "a/x.jpg"):
-        save(tmp_path / name)
-    (tmp_path / "b" / "notes.txt").write_text("")
-    assert list(list_pictures(tmp_path)) == ["a/x", "b/frame9", "b/frame10"]
-
-
-def test_a_folder_without_pictures_is_named(tmp_path):
-    with pytest.raises(DataError, match="no frame there"):
-        list_pictures(tmp_path)
-    with pytest.raises(DataError, match="no such folder"):
-        list_pictures(tmp_path / "none")
-    save(tmp_path / "a.png")
-    save(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match="is there too"):
-        list_pictures(tmp_path)
+from msaf_bench.data.frame_folders import neighbours
 
 
 @pytest.mark.parametrize(

@@ -22,25 +22,14 @@ def save(path, array=IDS):
     return path
 
 
-def test_listing_is_natural_deep_and_blind_to_other_files(tmp_path):
-    for name in ("b/f10.png", "b/f9.png", "a.b.npy", "._a.png", ".hidden.npy"):
-        save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("x")
-    (tmp_path / "folder.png").mkdir()
+def test_listing_is_blind_to_the_other_pictures_of_cityscapes(tmp_path):
     save(tmp_path / "x_000000_000000_gtFine_color.png")
     save(tmp_path / "x_000000_000000_gtFine_instanceIds.png")
+    with pytest.raises(DataError, match="no label map there, only colours and instances"):
+        list_label_maps(tmp_path)
+    for name in ("b/f10.png", "b/f9.png", "a.b.npy"):
+        save(tmp_path / name)
     assert list(list_label_maps(tmp_path)) == ["a.b", "b/f9", "b/f10"]
-
-
-def test_folders_without_label_maps_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no such folder"):
-        list_label_maps(tmp_path / "gone")
-    with pytest.raises(DataError, match="no label map there"):
-        list_label_maps(tmp_path)
-    save(tmp_path / "a.png")
-    save(tmp_path / "a.npy")
-    with pytest.raises(DataError, match=r"a\.npy is there too"):
-        list_label_maps(tmp_path)
 
 
 def test_pairs_are_of_one_key(tmp_path):
@@ -176,23 +165,45 @@ def test_arrays_that_are_no_label_map(tmp_path, array, says):
         read_ids(save(tmp_path / "a.npy", array), what="prediction")
 
 
-def test_a_cut_array(tmp_path):
+SHAPE = b"(2, 3), }"  # in the header, before its padding
+BAD_ARRAY = {
+    "cut": lambda data: data[:-2],
+    "a shape beyond all memory": lambda data: data.replace(SHAPE + b" " * 12, b"(9999999, 9999999), }"),
+    "a shape beyond 64 bits": lambda data: data.replace(SHAPE + b" " * 36, b"(%d,), }" % 10**38),
+    "a negative shape": lambda data: data.replace(SHAPE, b"(-2, 3),}"),
+    "a header that does not end": lambda data: data.replace(SHAPE, b"(2, 3    "),
+    "a zip": lambda data: b"PK\3\4" + data,
+}
+
+
+@pytest.mark.parametrize("spoil", BAD_ARRAY.values(), ids=BAD_ARRAY)
+def test_a_damaged_array(tmp_path, spoil):
     path = save(tmp_path / "a.npy")
-    path.write_bytes(path.read_bytes()[:-2])
+    whole = path.read_bytes()
+    path.write_bytes(spoil(whole))
+    assert path.read_bytes() != whole
     with pytest.raises(DataError, match="not a whole array"):
         read_ids(path, what="prediction")
 
 
-def test_a_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(DataError, match="cannot be read"):
-        read_ids(tmp_path, what="truth")
+def test_a_map_without_a_pixel(tmp_path):
+    with pytest.raises(DataError, match="the truth has no pixel"):
+        read_ids(save(tmp_path / "a.npy", np.zeros((0, 5), np.uint8)), what="truth")
+
+
+def test_a_folder_or_a_broken_link_in_place_of_a_file_is_an_error_of_that_file(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "b.png").symlink_to("gone")
+    for path, says in zip(list_label_maps(tmp_path).values(), ("Is a directory", "No such file"), strict=True):
+        with pytest.raises(DataError, match=f"{path.name}: the truth cannot be read .{says}"):
+            read_ids(path, what="truth")
 
 
 def test_a_map_is_read_as_classes_and_void(tmp_path):
     np.testing.assert_array_equal(read_label_map(save(tmp_path / "a.png"), THREE, what="truth"), IDS)
     camvid = save(tmp_path / "b.png", np.array([[0, 10, 11, 255]], np.uint8))
     np.testing.assert_array_equal(read_label_map(camvid, class_set("camvid11"), what="truth"), [[0, 10, 255, 255]])
-    raw = save(tmp_path / "c.png", np.array([[7, 8, 33, 0, 9, 255]], np.uint8))
+    raw = save(tmp_path / "c_labelIds.png", np.array([[7, 8, 33, 0, 9, 255]], np.uint8))
     np.testing.assert_array_equal(read_label_map(raw, CITYSCAPES, what="truth", form="raw"), [[0, 1, 18, 255, 255, 255]])
     all_ids = save(tmp_path / "d.png", np.arange(256, dtype=np.uint8)[None])
     np.testing.assert_array_equal(read_label_map(all_ids, class_set("255"), what="truth"), [range(256)])
@@ -203,5 +214,12 @@ def test_an_id_without_a_meaning_is_refused(tmp_path):
         read_label_map(save(tmp_path / "a.png", IDS + np.uint8(2)), THREE, what="prediction")
     with pytest.raises(DataError, match="id 34"):
         read_label_map(save(tmp_path / "b.png", np.array([[7, 34]], np.uint8)), CITYSCAPES, what="truth", form="raw")
-    with pytest.raises(DataError, match="id 26"):
+    with pytest.raises(DataError, match="id 26.*map the ids"):
         read_label_map(save(tmp_path / "b.png", np.array([[7, 26]], np.uint8)), CITYSCAPES, what="truth")
+
+
+def test_raw_ids_are_not_taken_for_classes(tmp_path):
+    path = save(tmp_path / "a_gtFine_labelIds.png", np.array([[7, 8]], np.uint8))
+    with pytest.raises(DataError, match="the truth has raw ids by its name; map them to 0 to 18"):
+        read_label_map(path, CITYSCAPES, what="truth")
+    np.testing.assert_array_equal(read_label_map(path, class_set("9"), what="truth"), [[7, 8]])

@@ -18,6 +18,16 @@ def test_before_a_download_needs_are_shares_of_published_sizes():
     assert [n.folder for n in find_needs("cityscapes", "miou", ("val",), 1, 1, None)] == ["leftImg8bit", "gtFine"]
 
 
+def test_there_is_no_past_before_a_snippet():
+    def past(frames, spacing):
+        return [n.files // 500 for n in find_needs("cityscapes", "miou", ("val",), frames, spacing, None)[2:]]
+
+    assert past(3, 9) == past(99, 9) == [2]
+    assert past(10**12, 1) == [19]
+    assert past(3, 10) == [1]
+    assert past(3, 0) == past(3, 20) == []
+
+
 @pytest.mark.parametrize("zipped", [False, True])
 def test_names_follow_from_the_label_maps_and_bytes_are_exact(cityscapes, pack_cityscapes, zipped):
     sizes = {path.relative_to(cityscapes).as_posix(): path.stat().st_size for path in cityscapes.rglob("*.png")}

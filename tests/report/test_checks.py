@@ -99,8 +99,9 @@ def test_marks():
 
     right = {"ours_s": ("miou", "fps"), "ours_l": ("miou",), "b": ("fps",)}
     assert marked(**right).consistent
-    assert marked(**right).found == "mIoU-V: marked so; FPS: marked so"
-    assert marked(**right, a=("miou",)).found.startswith("mIoU-V: not marked, or marked and not the best: a 68.0;")
+    assert marked(**right).found == "mIoU-V marked so; FPS marked so"
+    assert marked(**right, a=("miou",)).found.startswith("mIoU-V marked, not the best: a 68.0;")
+    assert marked(**right | {"b": ("miou",)}).found == "mIoU-V marked, not the best: b 79.0; FPS the best, not marked: b 6"
     assert not marked(**right | {"b": ()}).consistent
 
 

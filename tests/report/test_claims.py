@@ -85,7 +85,9 @@ def test_columns_and_cells_that_can_never_be_compared(make: Make, table: Table):
 
 def test_orderings_have_the_reports_verdicts(summary: Summary):
     found = by_id(summary)
-    for verdict in summary.verdicts[: len(summary.table.orderings)]:
+    assert len(summary.verdicts) > len(summary.table.orderings)  # the rest is implied by the printed numbers
+    assert len([claim for claim in found.values() if claim.kind == "ordering"]) == len(summary.verdicts)
+    for verdict in summary.verdicts:
         claim = found[f"table3: {verdict.better} > {verdict.worse}"]
         assert claim.verdict == verdict.decision
         assert ("does not contain" in claim.reason) == (verdict.covers is False)
@@ -134,13 +136,14 @@ def test_only_sentences_of_the_runs_table(summary: Summary):
     assert {c.kind for c in by_id(summary).values()} == {"cell", "ordering"}  # a table of the user's, though of the same name
 
 
-def table2(summary: Summary, scores: dict[str, float], fps: dict[str, float]) -> Summary:
+def table2(summary: Summary, scores: dict[str, float], fps: dict[str, float], flags: tuple[tuple[str, str], ...] = ()) -> Summary:
     """Table 2 with rows that have a score in three seeds and a speed."""
 
     def row(label: str):
         offsets = (-0.1, 0.0, 0.1)
         runs = tuple(replace(summary.rows[0].runs[0], seed=i, miou=scores[label] + x) for i, x in enumerate(offsets))
-        speeds = (SimpleNamespace(fps=fps[label], conditions=SimpleNamespace(mode="stream"), host="here"),) if label in fps else ()
+        seen = SimpleNamespace(fps=fps.get(label), conditions=SimpleNamespace(mode="stream"), host="here", flags=flags)
+        speeds = (seen,) if label in fps else ()
         measures = replace(summary.rows[0].measures, speeds=speeds)
         interval = mean_interval([run.miou for run in runs])
         return replace(summary.rows[0], label=label, runs=runs, interval=interval, measures=measures)
@@ -156,6 +159,8 @@ def test_ratios_only_between_rows_timed_here(summary: Summary):
     scores = dict.fromkeys(labels, 70.0)
     fast = {label: 6.0 if "MSAF" in label else 2.0 for label in labels}
     assert by_id(table2(summary, scores, fast))["accel-ratio"].verdict == "reproduced"
+    for word, verdict in (("not converged", "reproduced"), ("unstable", "not comparable"), ("other output", "not comparable")):
+        assert by_id(table2(summary, scores, fast, ((word, ""),)))["accel-ratio"].verdict == verdict
     slow = by_id(table2(summary, scores, fast | {"MSAF ResNet18": 2.0}))["accel-ratio"]
     assert slow.verdict == "contradicted"
     assert "MSAF ResNet18 / Accel ResNet18 1.00 (stream)" in slow.measured

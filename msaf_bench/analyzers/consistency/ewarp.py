@@ -28,7 +28,7 @@ def label_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Mo
 
     With weight u_i on those of the four pixels whose class is another than the earlier one, the squared difference of the one-hot vectors
     is (sum u)² + the sum of u_i u_j over all i, j of equal class, so the K planes need not be made. Void pixels, and those read from a void
-    one, are left out.
+    one, are left out; NaN where that, or flow that is not known, leaves none.
     """
     places = motion.everywhere
     labels, own = later.ravel()[places.pixel], earlier.ravel()
@@ -36,8 +36,8 @@ def label_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Mo
     error = other.sum(0) ** 2 + (other**2).sum(0)
     for i, j in combinations(range(4), 2):
         error += 2 * other[i] * other[j] * (labels[i] == labels[j])
-    void = places.some(labels == VOID) | (own == VOID)
-    return _mean(error.reshape(earlier.shape), motion.doubtful | void.reshape(earlier.shape), num_classes)
+    left_out = (places.some(labels == VOID) | (own == VOID)).reshape(earlier.shape) | motion.unknown
+    return float("nan") if left_out.all() else _mean(error.reshape(earlier.shape), motion.doubtful | left_out, num_classes)
 
 
 def _mean(error: NDArray[np.floating[Any]], masked: Mask, channels: int) -> float:

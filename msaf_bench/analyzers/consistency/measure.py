@@ -43,7 +43,7 @@ class Consistency(NamedTuple):
     agreement: float | None = None  #: share of the votes that agree, in percent, where there are matrices
     votes: float | None = None  #: share of the pixels that have one, in percent, where there are matrices
     matrices: NDArray[np.int64] | None = None  #: (P, K, K), video by video: rows the earlier map, columns the later one pulled back
-    parts: tuple[float, ...] = ()  #: of ewarp the error of each pair, of vc8 and vc16 the share of each window (NaN: no label lasts)
+    parts: tuple[float, ...] = ()  #: of ewarp the error of each pair, of vc8 and vc16 the share of each window; NaN where there is none
 
 
 def consistency(
@@ -158,10 +158,10 @@ def _value(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> flo
     if preset.matrix:
         whole = np.sum(parts, axis=0)
         return preset.mean(whole) if whole.any() else None
-    # Windows are averaged as they come, errors by video first.
-    means = parts if preset.window else [np.mean(of) for of in _split(preset, parts, videos)]
-    known = [float(mean) for mean in means if np.isfinite(mean)]
-    return float(np.mean(known)) if known else None
+    # Windows are averaged as they come, errors by video first; of either those that have a number.
+    groups = [parts] if preset.window else _split(preset, parts, videos)
+    means = [np.mean(known) for of in groups if (known := [part for part in of if np.isfinite(part)])]
+    return float(np.mean(means)) if means else None
 
 
 def _split(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> list[Parts]:

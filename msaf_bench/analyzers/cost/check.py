@@ -72,8 +72,10 @@ def check_counts(system: System, num_classes: int, mode: str, counted: dict[str,
         if c.difference is not None and c.difference > TOLERANCE[name]:
             net = empty_network(system, num_classes, plugins=plugins)
             first = first_difference(net, clip_shape(net, c.size), mode)
-            where = f"torch gives {first.witnessed:,} MAC to {first.name} in {first.path or 'the network'}, shapes " if first else ""
-            where += f"{list(first.shapes)}, the formula {first.macs:,}" if first else "torch agrees on every operator"
+            where = "torch agrees on every operator"
+            if first:
+                called = f"{first.name} in {first.path or 'the network'}, shapes {list(first.shapes)}"
+                where = f"torch gives {first.witnessed:,} MAC to {called}, the formula {first.macs:,}"
             grid = "x".join(map(str, c.size))
             raise GateError(f"{name} counts {c.macs:,} MAC at {grid}, the formulas {c.analytic:,} ({c.difference:.2%} apart); {where}")
 

@@ -31,7 +31,7 @@ class Cost:
     frames: int  #: of the clip; in a stream one is new, and the others' features are kept
     params: Mapping[str, int]  #: by part; a shared parameter belongs to the first
     macs: Mapping[str, Mapping[str, int]]  #: by part, by kind of operator
-    elementwise: Mapping[str, int]  #: by part, in operations (`op_formulas.CONVENTION`)
+    elementwise: Mapping[str, int]  #: by part, in operations (`formulas.CONVENTION`)
     activation_bytes: int  #: of all outputs of operators
     live_bytes: int  #: the most of them that exist at once, beside the weights, the input and what a kernel needs for itself
     uncounted: Mapping[str, float]  #: operators without a formula -> their share of all output elements

@@ -47,7 +47,7 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
         return Comparison(ratio, low, high, "faster")
     if high < 1 / (1 + NOISE_FLOOR):
         return Comparison(ratio, low, high, "slower")
-    return Comparison(ratio, low, high, "not told apart", "the interval reaches into the noise floor of 1 %")
+    return Comparison(ratio, low, high, "not told apart", f"the interval reaches into the noise floor of {100 * NOISE_FLOOR:g} %")
 
 
 def scaling(latencies: Sequence[tuple[tuple[int, int], float]]) -> Scaling:

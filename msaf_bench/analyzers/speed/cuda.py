@@ -59,8 +59,9 @@ def energy(gpu: Gpu | None, take: Callable[[], object], *, idle_w: float | None,
     while (passed := perf_counter() - begin) < window_s:
         take()
         frames += 1
-    used = (gpu.millijoules() or before) - before
-    return Energy(joules=used / 1000 / frames, idle_w=idle_w, window_s=passed)
+    if (after := gpu.millijoules()) is None:
+        return Energy(idle_w=idle_w, reason="the driver's energy counter stopped answering")
+    return Energy(joules=(after - before) / 1000 / frames, idle_w=idle_w, window_s=passed)
 
 
 def facts(gpu: Gpu | None) -> dict[str, Scalar]:

@@ -36,8 +36,9 @@ def score_miou(
 ) -> None:
     """Data-set mIoU, class accuracy and confusion of predicted label maps against the truth."""
     from msaf_bench.analyzers.miou_folders import count_folders
+    from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.miou_text import as_text
-    from msaf_bench.cli.score.progress import counting
+    from msaf_bench.cli.score.reports import check_reports
     from msaf_bench.data.class_sets import class_set
     from msaf_bench.data.label_folders import pair_label_maps
 
@@ -45,6 +46,8 @@ def score_miou(
     one_of("rule for --absent", absent, ("skip", "zero"))
     known = class_set(classes)
     given = _given_ids(known, pred_ids, truth_ids)
+    if reports:
+        check_reports(reports)
     pairs = pair_label_maps(pred, truth, known)
     with counting("pairs scored", len(pairs.both)) as step:
         counts = count_folders(pairs, known, given, skip_bad=skip_bad, threads=threads, on_pair=step)

@@ -41,23 +41,27 @@ def score_tc(
     Ends with exit code 3 where no preset has a number, as for a video of one frame.
     """
     from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
-    from msaf_bench.cli.score.progress import counting
+    from msaf_bench.cli.counting import counting
+    from msaf_bench.cli.score.reports import check_reports
     from msaf_bench.cli.score.tc_files import found_classes, open_footage
     from msaf_bench.cli.score.tc_text import as_text
     from msaf_bench.data.class_sets import class_set
 
     presets = list(dict.fromkeys(one_of("consistency preset", name, PRESETS) for name in preset or ["clean"]))
-    kind, folder = _flow_source(flow, frames, backward_flow)
+    warped = not all(PRESETS[name].window for name in presets)
+    kind, folder = _flow_source(flow, frames, backward_flow, warped=warped)
     counted = [name for name in presets if PRESETS[name].all_classes]
     if classes is None and counted:
         raise UsageError(f"--preset {counted[0]} counts classes that never occur; give their number with --classes")
+    if reports:
+        check_reports(reports)
     known = class_set(classes) if classes else found_classes(pred, truth)
     footage = open_footage(pred, frames, truth, known)
     pairs = footage.neighbours.pairs
     with counting("pairs scored", len(pairs)) as step:
         flows = footage.flows(kind, folder, backward_flow, flow_cache, step)
         found = consistency(footage.predictions, footage.truths, pairs, flows, presets, len(known.names), footage.pictures)
-    conditions = footage.conditions(flow, backward_flow, known.name)
+    conditions = footage.conditions(flow if warped else "none", backward_flow, known.name)
     documents = [describe(result, footage, known.names) | conditions for result in found]
     document: dict[str, Any] = documents[0] if len(documents) == 1 else {"results": documents}
     if reports:
@@ -69,7 +73,7 @@ def score_tc(
         raise DataError(f"{pred}: no consistency: " + "; ".join(f"{result.preset}: {result.reason}" for result in found))
 
 
-def _flow_source(flow: str, frames: Path | None, backward: Path | None) -> tuple[str, Path]:
+def _flow_source(flow: str, frames: Path | None, backward: Path | None, *, warped: bool) -> tuple[str, Path]:
     """The kind of flow, and the folder of `flo:DIR`. Raises `UsageError` for options that do not go together."""
     from msaf_bench.data.flow import ESTIMATORS
 
@@ -79,7 +83,7 @@ def _flow_source(flow: str, frames: Path | None, backward: Path | None) -> tuple
         raise UsageError(f"--flow {flow}: write flo:DIR, or one of {', '.join(ESTIMATORS)}")
     if backward and kind != "flo":
         raise UsageError(f"--backward-flow goes with --flow flo:DIR; {kind} gives both directions")
-    if frames is None and kind not in ("flo", "zero"):
+    if warped and frames is None and kind not in ("flo", "zero"):
         raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR")
     return kind, Path(folder)
 

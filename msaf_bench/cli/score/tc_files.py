@@ -16,8 +16,9 @@ from msaf_bench.analyzers.consistency.measure import PRESETS, Consistency, chain
 from msaf_bench.data.class_sets import ClassSet, class_set
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
-from msaf_bench.data.frame_folders import Neighbours, list_pictures, neighbours
-from msaf_bench.data.frames import read_frame
+from msaf_bench.data.folders import list_by_key
+from msaf_bench.data.frame_folders import Neighbours, neighbours
+from msaf_bench.data.frames import SUFFIXES, read_frame
 from msaf_bench.data.label_folders import list_label_maps, read_label_map
 from msaf_bench.data.label_ids import What
 from msaf_bench.errors import DataError
@@ -90,7 +91,7 @@ class Footage:
         known = kind != "flo" or backward is not None
         return {
             "flow": flow,
-            "flow_made_by": ESTIMATORS.get(kind, "files"),
+            "flow_made_by": {"flo": "files", "none": "the presets need none", **ESTIMATORS}[kind],
             "occlusion": "forward/backward check and motion boundaries" if known else "motion boundaries only, for want of backward flow",
             "classes": classes,
             "frames": len(self.keys),
@@ -122,7 +123,7 @@ def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: C
             raise DataError(f"{folder}: nothing there is called {missing[0]!r}, {more}; names must be those of {pred}")
         return [there[key] for key in keys]
 
-    pictures = list_pictures(frames) if frames else {}
+    pictures = list_by_key(frames, SUFFIXES, "frame") if frames else {}
     truths = list_label_maps(truth) if truth else {}
     return Footage(
         keys,
@@ -152,7 +153,7 @@ def write_reports(document: Mapping[str, Any], found: Sequence[Consistency], foo
     np.savez_compressed(packed, **matrices)
     files = {
         "tc.json": json.dumps(document, indent=1, allow_nan=False) + "\n",
-        "tc_pairs.csv": _pairs_csv(found, footage),
+        "tc_pairs.csv": _pairs_csv(found, footage).encode(errors="backslashreplace"),  # names of files may be no text
         "tc_matrices.npz": packed.getvalue(),
     }
     for name, content in files.items():

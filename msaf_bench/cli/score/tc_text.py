@@ -19,7 +19,8 @@ def as_text(documents: Sequence[dict[str, Any]], whole: dict[str, Any]) -> Itera
         yield from (*_preset(d), "")
     d = documents[0]
     steps = ", ".join(map(str, d["steps"])) or "not numbered"
-    yield from _wrapped(f"flow: {d['flow']} ({d['flow_made_by']}); occlusion, where it is masked: {d['occlusion']}")
+    occlusion = "" if d["flow"] == "none" else f"; occlusion, where it is masked: {d['occlusion']}"
+    yield from _wrapped(f"flow: {d['flow']} ({d['flow_made_by']}){occlusion}")
     yield f"{d['frames']} frames, {d['classes']} classes; distance of a pair's frame numbers: {steps}"
     for note in d["notes"]:
         yield from _wrapped(f"note: {note}")

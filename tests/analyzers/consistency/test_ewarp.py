@@ -65,6 +65,14 @@ def test_void_is_left_out():
     assert label_error(earlier, later, zero, K) == pytest.approx(2 / K / (SIZE[0] - 2))
 
 
+def test_a_pair_without_a_pixel_to_compare_has_no_number():
+    none, some = np.full(SIZE, VOID, np.uint8), np.zeros(SIZE, np.uint8)
+    zero = Motion(Flow(np.zeros((*SIZE, 2), np.float32)))
+    assert np.isnan(label_error(none, some, zero, K))
+    assert np.isnan(label_error(some, none, zero, K))
+    assert np.isnan(label_error(some, some, Motion(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K))
+
+
 def test_a_pair_that_is_all_masked_has_no_error():
     rng = np.random.default_rng(0)
     wild = Motion(Flow(rng.normal(0, 9, (*SIZE, 2)).astype(np.float32), rng.normal(0, 9, (*SIZE, 2)).astype(np.float32)))

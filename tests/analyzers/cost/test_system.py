@@ -126,6 +126,10 @@ def test_the_first_operator_that_differs_is_named(monkeypatch):
     assert found is not None
     assert (found.path, found.name) == ("backbone.layer2.0.downsample.0", "aten.conv2d")
     assert found.macs == found.witnessed + 1
+    wrong = Counted((16, 16), 10, 11, "")
+    said = rf"torch gives {found.witnessed:,} MAC to aten.conv2d in {found.path}, shapes \[.*\], the formula {found.macs:,}"
+    with pytest.raises(GateError, match=said):
+        check_counts(read_system("msaf-r18"), 7, "clip", {"torch": wrong})
 
 
 class Unknown(nn.Module):

@@ -103,7 +103,11 @@ def test_no_energy_is_a_reason():
     unsupported = speed_cuda.energy(gpu(), lambda: None, idle_w=None, seconds=10)
     short = speed_cuda.energy(gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: 5), lambda: None, idle_w=70, seconds=1)
     none = speed_cuda.energy(None, lambda: None, idle_w=None, seconds=10)
-    assert [found.joules for found in (unsupported, short, none)] == [None] * 3
+    once = iter([5])
+    silent = gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: next(once, -1))
+    lost = speed_cuda.energy(silent, lambda: None, idle_w=None, seconds=10, window_s=0.01)
+    assert [found.joules for found in (unsupported, short, none, lost)] == [None] * 4
+    assert "stopped" in lost.reason
     assert "no energy counter" in unsupported.reason
     assert "10 s" in short.reason
     assert none.reason

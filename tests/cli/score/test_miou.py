@@ -109,6 +109,15 @@ def test_files(score, folders):
     assert before == {path: path.read_bytes() for path in (folders / "out").iterdir()}
 
 
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(score, folders, out):
+    (folders / "file").touch()
+    (folders / "pred" / "a.png").write_bytes(b"")
+    code, printed, err = score("--out", str(folders / out), "--json")
+    assert (code, printed, err.count("\n")) == (5, "", 1)
+    assert f"--reports {folders / out}: {folders / 'file'} is not a folder that can be written to" in err
+
+
 def test_nothing_is_written_unless_asked(score, folders, monkeypatch):
     monkeypatch.chdir(folders)
     score()

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from functools import cache
 
 import numpy as np
@@ -49,9 +50,9 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
-def document(capsys, *arguments):
-    code, out, err = run(capsys, *arguments, "--json")
-    assert code == 0, err
+def document(capsys, *arguments, code=0):
+    found, out, err = run(capsys, *arguments, "--json")
+    assert found == code, err
     return json.loads(out)
 
 
@@ -214,6 +215,48 @@ def test_bad_input_is_one_line(footage, capsys, change, more, flow, code, parts)
     assert err.count("\n") == 1
     for part in parts:
         assert part in err
+
+
+def test_presets_without_a_warp_need_no_flow(footage, capsys):
+    d = document(capsys, *command(footage, "--truth", str(footage / "labels"), "--preset", "vc8", frames=False), code=3)
+    assert (d["flow"], d["flow_made_by"]) == ("none", "the presets need none")
+    assert "more than 8 frames" in d["reason"]
+    code, _, err = run(capsys, *command(footage, "--preset", "vc8", flow="diss", frames=False))
+    assert (code, "unknown flow 'diss'" in err) == (2, True)
+
+
+def test_what_has_no_pixel_to_compare_has_no_number(footage, capsys):
+    for path in (footage / "labels").rglob("*.png"):
+        png(path, np.full((48, 64), 255, np.uint8))
+    presets = [word for name in ("clean", "etc2020", "vspw2021", "ewarp") for word in ("--preset", name)]
+    d = document(capsys, *command(footage, *presets, "--out", str(footage / "out")), code=3)
+    assert [(result["tc"], result["reason"]) for result in d["results"]] == [(None, "no pixel has a vote")] * 4
+
+
+def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(footage, capsys):
+    (footage / "file").touch()
+    for path in (footage / "labels").rglob("*.png"):
+        path.write_bytes(b"")
+    for out in ("file", "file/below"):
+        code, printed, err = run(capsys, *command(footage, "--out", str(footage / out)))
+        assert (code, printed, err.count("\n")) == (5, "", 1)
+        assert f"--reports {footage / out}: {footage / 'file'} is not a folder" in err
+
+
+def test_names_that_are_no_text_are_written_all_the_same(footage, capsys):
+    for folder in ("frames", "labels"):
+        (footage / folder / "street_1").rename(footage / folder / os.fsdecode(b"street_\xff"))
+    d = document(capsys, *command(footage, "--out", str(footage / "out")))
+    assert [video["first"] for video in d["per_video"]] == ["street_3/000000", "street_\udcff/000000"]
+    assert "street_\\udcff/000000" in (footage / "out" / "tc_pairs.csv").read_text()
+
+
+def test_raw_ids_of_cityscapes_are_refused_and_not_scored(tmp_path, capsys):
+    for t in range(2):
+        png(tmp_path / f"bonn_000000_00000{t}_gtFine_labelIds.png", np.full((4, 4), 7, np.uint8))
+    code, out, err = run(capsys, "score", "tc", "--pred", str(tmp_path), "--flow", "zero", "--classes", "cityscapes19")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "raw ids by its name" in err
 
 
 def test_estimated_flow_needs_frames(footage, capsys):
