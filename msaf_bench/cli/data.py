@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from msaf_bench.cli.inspect import Json
-from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, read_root
+from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, parse_size, read_root
 from msaf_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -141,7 +141,6 @@ def write_street(
     seed: Annotated[int, typer.Option(min=0, help="Of the first video.")] = 0,
 ) -> None:
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""
-    from msaf_bench.cli.weights import parse_size
     from msaf_bench.data.street import make_video
     from msaf_bench.data.street.files import write_video
 

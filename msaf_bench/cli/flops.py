@@ -10,8 +10,9 @@ import typer
 from msaf_bench.analyzers.attention.claims import claims
 from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, attention_cost
 from msaf_bench.cli.flops_system import as_text as system_text
-from msaf_bench.cli.flops_system import parse_size, system_document
+from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
+from msaf_bench.cli.settings import parse_size
 from msaf_bench.errors import GateError, UsageError
 
 COUNTERS = ("torch", "fvcore", "ptflops")

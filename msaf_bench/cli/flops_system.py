@@ -1,29 +1,18 @@
 """`msaf-bench flops --system`: the document of one system's cost, and its text for a terminal."""
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from reprlib import repr as shortened
 from typing import Any
 
 import typer
 
-from msaf_bench.errors import UsageError
+from msaf_bench.cli.settings import parse_size
 
 NOTES = """\
 1 MAC = 2 FLOPs. Elementwise operations are no MACs and are not in these totals.
 Activations: fp32 outputs of operators; views and in-place results take nothing.
 "At once" is the most that exists at one time, beside weights and input; what a
 kernel needs for itself is not in it, and attention holds no map of all pairs."""
-
-
-def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
-    """(H, W) of `1024x2048`. Raises `UsageError` for anything else; a side has 18 digits at most."""
-    match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
-    h, w = map(int, match.groups()) if match else (0, 0)
-    if not h * w:
-        raise UsageError(f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024")
-    return h, w
 
 
 def system_document(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msaf_bench.cli.flops_system import parse_size
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Device, use_plugins
+from msaf_bench.cli.settings import Device, parse_size, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:

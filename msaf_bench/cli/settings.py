@@ -1,10 +1,12 @@
 """Options that several commands share, and what they become."""
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +17,7 @@ from msaf_bench.spec import Conditions
 
 Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
 Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
-History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat [default], skip the clip, or error.")]
+History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat (default), skip the clip, or error.")]
 Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")]
@@ -34,6 +36,15 @@ def check_data(data: str, root: Path | None) -> Path | None:
     from msaf_bench.data import needed_root
 
     return read_root(root if data == "street" else needed_root(data, root))
+
+
+def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
+    """(H, W) of `1024x2048`. Raises `UsageError` for anything else; a side has 18 digits at most."""
+    match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
+    h, w = map(int, match.groups()) if match else (0, 0)
+    if not h * w:
+        raise UsageError(f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024")
+    return h, w
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:

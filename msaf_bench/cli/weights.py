@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import (
+    Changes,
+    Data,
+    Device,
+    History,
+    Preset,
+    Root,
+    Threads,
+    check_data,
+    conditions_from,
+    parse_size,
+    use_plugins,
+)
 
 CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
 
@@ -21,7 +33,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
-    reports: Annotated[Path | None, typer.Option(help="Folder of this run [reports/train-SYSTEM-DATA-PRESET].")] = None,
+    reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/train-SYSTEM-DATA-PRESET).")] = None,
     changes: Changes = None,
     plugins: Plugins = None,
     as_json: Json = False,
@@ -93,7 +105,7 @@ def predict(
     checkpoint: CheckpointFile,
     frames: Annotated[Path, typer.Option(help="Folder of the frames of one video, in the order of their names.")],
     out: Annotated[Path, typer.Option(help="Folder for the label maps.")],
-    size: Annotated[str | None, typer.Option(help="HxW that the network sees [the frames' own].")] = None,
+    size: Annotated[str | None, typer.Option(help="HxW that the network sees (default: the frames' own).")] = None,
     device: Device = "cpu",
     threads: Threads = 1,
     plugins: Plugins = None,
@@ -118,16 +130,6 @@ def predict(
             logits = torch.nn.functional.interpolate(stream.step(frame), picture.shape[:2], mode="bilinear")
             write_label_maps(out / f"{path.stem}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
     typer.echo(json.dumps({"frames": len(paths), "out": str(out)}) if as_json else f"{len(paths)} label maps in {out}")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(H, W) of `512x1024`. Raises `UsageError`."""
-    from msaf_bench.errors import UsageError
-
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise UsageError(f"--size {text}: write HxW, e.g. 512x1024")
-    return int(height), int(width)
 
 
 def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:

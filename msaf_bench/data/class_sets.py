@@ -41,4 +41,7 @@ def class_set(name: str) -> ClassSet:
         if not 2 <= int(name) <= VOID:
             raise UsageError(f"--classes {name}: a number of classes is 2 to {VOID}")
         return ClassSet(name, tuple(f"class {i}" for i in range(int(name))))
-    return CLASS_SETS[one_of("class set", name, CLASS_SETS)]
+    try:
+        return CLASS_SETS[one_of("class set", name, CLASS_SETS)]
+    except UsageError as error:
+        raise UsageError(f"--classes: {error}; or give a number of classes, 2 to {VOID}") from error

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-import numpy as np
-
 from msaf_bench.spec import METRICS, Numbers, Spec, Table
+from msaf_bench.stats.growth import exponent
 
 COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}  #: as the paper heads them
 
@@ -159,11 +158,11 @@ class Growth(Spec):
         """Consistent where the power from each size to the next lies between them."""
         column = column_of(tables[self.table], "fps")
         sizes = sorted(self.pixels, key=lambda pair: pair[1])
-        x, y = np.log([pixels for _, pixels in sizes]), np.log([1 / column[row] for row, _ in sizes])
-        powers = [float(power) for power in np.diff(y) / np.diff(x)]
+        pixels, seconds = [round(n) for _, n in sizes], [1 / column[row] for row, _ in sizes]
+        powers = [exponent(pixels[i : i + 2], seconds[i : i + 2]) or 0.0 for i in range(len(sizes) - 1)]
         steps = ", ".join(f"{power:.2f} from {a} to {b}" for power, ((a, _), (b, _)) in zip(powers, pairwise(sizes), strict=True))
         right = all(self.low <= power <= self.high for power in powers)
-        found = f"time ~ pixels^{np.polyfit(x, y, 1)[0]:.2f} ({steps})"
+        found = f"time ~ pixels^{exponent(pixels, seconds) or 0.0:.2f} ({steps})"
         return Finding(right, f"power {self.low:g} to {self.high:g}", found, _places(self.table, [row for row, _ in sizes], "fps"))
 
 

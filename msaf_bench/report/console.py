@@ -1,5 +1,6 @@
 """A summary for the terminal and for scripts."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -62,7 +63,7 @@ def print_summary(summary: Summary) -> None:
     for verdict in summary.verdicts:
         gap = verdict.difference.interval if verdict.difference else None
         said = f" by {verdict.points:g}" if verdict.points is not None else ""
-        ours = f": measured {number(gap and gap.mean, signed=True)} {span(gap, signed=True)}" if gap else ""
+        ours = f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})" if gap else ""
         console.print(f"{verdict.decision:<13}{verdict.better} beats {verdict.worse}{said}{ours}", markup=False, soft_wrap=True)
     claims = claims_of(summary)
     for scope in WORDS if claims else ():
@@ -79,9 +80,9 @@ def _print_second(console: Console, summary: Summary) -> None:
     for head in ("Row", *(column.head for column in second)):
         table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
     for row in summary.rows:
-        table.add_row(row.label, *(column.text(row).partition(" (")[0] for column in second))
+        table.add_row(row.label, *(re.sub(r" \([^()]* to [^()]*\)", "", column.text(row)) for column in second))
     console.print()
     console.print(table, markup=False)
-    for line in legend(summary):
+    for line in legend(summary, second):
         console.print(line, markup=False)
     console.print()

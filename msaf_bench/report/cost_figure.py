@@ -137,7 +137,7 @@ def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: 
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_power_of_ten)
     axes.grid(True)
-    axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="lower right")
+    axes.legend(fontsize=9, framealpha=1, facecolor=PAPER, edgecolor="none", loc="best")
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
@@ -157,4 +157,5 @@ def _caption(documents: Sequence[Document]) -> str:
     if not timed:
         return text
     host = timed[0]["host"]
-    return f"{text} Measured: {timed[0]['timed']}; {host['cpu']}, {host['threads']} threads, torch {host['torch']}."
+    threads = f"{host['threads']} thread{'s' * (host['threads'] > 1)}"
+    return f"{text} Measured: {timed[0]['timed']}; {host['cpu']}, {threads}, torch {host['torch']}."

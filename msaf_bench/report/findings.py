@@ -35,7 +35,6 @@ class RowConsistency:
     flow: str
     interval: Interval | None  #: None for the reason given
     reason: str
-    difference: Difference | None  #: this row - reference row
     controls: tuple[tuple[str, float | None], ...]  #: mean over seeds
 
 

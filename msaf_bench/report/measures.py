@@ -3,7 +3,7 @@
 Shapes: N images, K classes, S seeds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Consistency, Record
 from msaf_bench.report.findings import Measures, RowConsistency
-from msaf_bench.stats import Interval, mean_interval, paired_difference
+from msaf_bench.stats import Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
 
 
@@ -23,7 +23,7 @@ def measures_of(records: Sequence[Record], reference: Sequence[Record], speeds: 
         images=images_of(records),
         image_difference=image_difference_of(records, reference),
         past=past_of(records),
-        consistency=consistency_of(records, reference),
+        consistency=consistency_of(records),
         cost=next((r.cost for r in records if r.cost), None),
         speeds=tuple(speeds),
     )
@@ -56,34 +56,22 @@ def past_of(records: Sequence[Record]) -> Interval | None:
     return mean_interval(gaps) if gaps else None
 
 
-def consistency_of(records: Sequence[Record], reference: Sequence[Record]) -> tuple[RowConsistency, ...]:
-    """A row's consistency under each preset, and its difference to the reference row's."""
-    own, other = _by_preset(records), _by_preset(reference)
-    return tuple(_consistency(seeds, other.get(preset, {}), same=records is reference) for preset, seeds in own.items())
-
-
-def _by_preset(records: Sequence[Record]) -> dict[str, dict[int, Consistency]]:
-    found: dict[str, dict[int, Consistency]] = {}
+def consistency_of(records: Sequence[Record]) -> tuple[RowConsistency, ...]:
+    """A row's consistency under each preset."""
+    by_preset: dict[str, list[Consistency]] = {}
     for record in records:
-        for one in record.consistency:
-            found.setdefault(one.preset, {})[record.trial.seed] = one
-    return found
+        for found in record.consistency:
+            by_preset.setdefault(found.preset, []).append(found)
+    return tuple(_over_seeds(found) for found in by_preset.values())
 
 
-def _consistency(own: Mapping[int, Consistency], other: Mapping[int, Consistency], *, same: bool) -> RowConsistency:
-    first = next(iter(own.values()))
-    values, theirs = _values(own), _values(other)
-    names = tuple(name for name, _ in first.controls)
-    controls = {name: [v for c in own.values() if (v := dict(c.controls).get(name)) is not None] for name in names}
+def _over_seeds(found: Sequence[Consistency]) -> RowConsistency:
+    values = [c.value for c in found if c.value is not None]
+    controls = {name: [v for c in found if (v := dict(c.controls).get(name)) is not None] for name, _ in found[0].controls}
     return RowConsistency(
-        preset=first.preset,
-        flow=first.flow,
-        interval=mean_interval(list(values.values())) if values else None,
-        reason=first.reason,
-        difference=None if same else paired_difference(values, theirs),
-        controls=tuple((name, float(np.mean(found)) if found else None) for name, found in controls.items()),
+        preset=found[0].preset,
+        flow=found[0].flow,
+        interval=mean_interval(values) if values else None,
+        reason=found[0].reason,
+        controls=tuple((name, float(np.mean(of)) if of else None) for name, of in controls.items()),
     )
-
-
-def _values(seeds: Mapping[int, Consistency]) -> dict[int, float]:
-    return {seed: c.value for seed, c in seeds.items() if c.value is not None}

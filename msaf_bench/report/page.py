@@ -37,6 +37,7 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
     )
     environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
     means = [row.interval.mean for row in summary.rows if row.interval]
+    second = columns(summary)
     return environment.get_template("page.html.j2").render(
         s=summary,
         table=summary.table,
@@ -50,11 +51,11 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
         power=power(summary),
-        second=columns(summary),
+        second=second,
         claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
         claim_counts={scope: counted(claims, scope) for scope in WORDS},
         titles=TITLES,
-        legend=legend(summary),
+        legend=legend(summary, second),
         figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
         settings=summary.conditions.model_dump(mode="json"),
     )

@@ -1,6 +1,6 @@
 """The table beside the table: other frames, consistency, the worth of the past, cost and speed of every row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.analyzers.speed.measure import Speed
@@ -37,9 +37,9 @@ def columns(summary: Summary) -> list[Column]:
     return found
 
 
-def legend(summary: Summary) -> list[str]:
+def legend(summary: Summary, shown: Sequence[Column]) -> list[str]:
     """What each column is, in a sentence; controls are said here, since they do not depend on the row."""
-    heads = {column.head for column in columns(summary)}
+    heads = {column.head for column in shown}
     kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
     lines = [_consistency_sentence(c) for c in kept]
     if "worth of the past" in heads:
@@ -55,8 +55,7 @@ def legend(summary: Summary) -> list[str]:
         )
     if any(row.measures.cost for row in summary.rows):
         lines.append("GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes; elementwise work is not in them.")
-    if any(row.measures.speeds for row in summary.rows):
-        lines.append(_speed_sentence(next(row.measures.speeds[0] for row in summary.rows if row.measures.speeds)))
+    lines += _speed_sentences([(row.label, speed) for row in summary.rows for speed in row.measures.speeds])
     if any(row.measures.cost or row.measures.speeds for row in summary.rows):
         lines.append("Clip: all frames of the window are computed; stream: one more frame, what the past frames gave is kept.")
     return lines
@@ -137,11 +136,17 @@ def _consistency_sentence(c: RowConsistency) -> str:
     return f"{said}; {c.reason}." if c.interval is None else f"{said}. The same for what is no network: {controls}."
 
 
-def _speed_sentence(speed: Speed) -> str:
-    c = speed.conditions
-    return (
+def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
+    if not speeds:
+        return []
+    _, first = speeds[0]
+    c = first.conditions
+    timed = (
         f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision}, {c.region},"
-        f" {c.threads} thread{'s' * (c.threads > 1)},"
-        f" {c.processes} fresh processes, alone after the trials, on {speed.host.cpu if c.device == 'cpu' else speed.host.device};"
-        " FPS: 1000 / mean latency."
+        f" {c.threads} thread{'s' * (c.threads > 1)}, {c.processes} fresh process{'es' * (c.processes > 1)}, alone after the trials,"
+        f" on {first.host.cpu if c.device == 'cpu' else first.host.device}; FPS: 1000 / mean latency."
     )
+    lines = [timed]
+    if len({(s.conditions.model_copy(update={"mode": "clip"}), s.host.cpu, s.host.device) for _, s in speeds}) > 1:
+        lines.append("Not all rows were timed on one machine under the same conditions: their ms and FPS are not to be ranked.")
+    return lines + [f"{label}, {speed.conditions.mode}: not timed: {speed.reason}." for label, speed in speeds if speed.reason]

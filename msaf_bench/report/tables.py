@@ -40,7 +40,7 @@ def to_markdown(summary: Summary) -> str:
     if second := columns(summary):
         lines += ["", _pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
         lines += [_pipes([row.label, *(column.text(row) for column in second)]) for row in summary.rows]
-        lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary))]
+        lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary, second))]
     return "\n".join(lines) + "\n"
 
 
@@ -81,7 +81,7 @@ def _first_latex(summary: Summary) -> str:
 
 def _second_latex(summary: Summary) -> str:
     second = columns(summary)
-    caption = " ".join(map(latex_text, (f"{summary.table.title}, beside the mIoU.", made_how(summary) + ".", *legend(summary))))
+    caption = " ".join(map(latex_text, (f"{summary.table.title}, beside the mIoU.", made_how(summary) + ".", *legend(summary, second))))
     return "\n".join(
         [
             r"\begin{table}",

@@ -1,5 +1,6 @@
 """What is measured of a trained network beside its loss: accuracy, the worth of the past, consistency, cost."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.scoring import score
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.samples import sample_indices
+from msaf_bench.errors import GateError
 from msaf_bench.records import Consistency, Cost, Matrices
 from msaf_bench.spec import Conditions, System
 
@@ -39,7 +41,7 @@ def measure(net: Any, clips: Clips, conditions: Conditions, device: str, flow_ca
 
     confusion = score(net, clips, device=device, on_image=keep)
     still = score(net, clips, device=device, still=True) if net.frames > 1 else None
-    found = _consistency(list(kept.values()) if paired else [], clips, conditions, flow_cache)
+    found = _consistency([kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache)
     return Scored(confusion, still, found, [kept[i] for i in sorted(shown)])
 
 
@@ -65,8 +67,17 @@ def _consistency(predictions: list[NDArray[np.uint8]], clips: Clips, conditions:
     )
 
 
-def cost_of(system: System, num_classes: int, conditions: Conditions, plugins: tuple[str, ...]) -> Cost:
-    """Parameters and MACs by part at the size of the conditions."""
-    clip, stream = (system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+def cost_of(
+    system: System, num_classes: int, conditions: Conditions, plugins: tuple[str, ...], on_note: Callable[[str], None] = lambda text: None
+) -> Cost | None:
+    """Parameters and MACs by part at the size of the conditions; None, and a note, for a network that cannot be counted."""
+    try:
+        clip, stream = (system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+    except GateError as error:
+        on_note(f"cost is not counted: {error}")
+        return None
+    if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
+        on_note(f"cost is not counted: there is no formula for {', '.join(blind)}")
+        return None
     macs = [tuple((part, sum(kinds.values())) for part, kinds in cost.macs.items()) for cost in (clip, stream)]
     return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, measure_speed
 from msaf_bench.errors import HostError
-from msaf_bench.records import write_atomic
+from msaf_bench.records import Host, write_atomic
 from msaf_bench.spec import System
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan, Workspace
@@ -19,6 +19,7 @@ SECONDS, TIMEOUT = 1.5, 5.0  #: of samples in a process; it ends unconverged aft
 
 def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int) -> None:
     """Times what was not timed yet under these conditions, in both modes, and leaves a file for each row and mode."""
+    here = setting.host()
     for mode in MODES:
         conditions = SpeedConditions(
             size=plan.conditions.size,
@@ -33,13 +34,19 @@ def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: i
         missing = {
             label: system
             for label, system in plan.systems().items()
-            if not any(s.conditions == conditions for s in _read(setting.workspace, system, [mode]))
+            if not any(_same(speed, conditions, num_classes, here) for speed in _read(setting.workspace, system, [mode]))
         }
         if not missing:
             continue
         for speed in measure_speed(missing, conditions, num_classes=num_classes, plugins=setting.plugins, on_note=events.note).values():
             path = _path(setting.workspace, speed.system, mode)
             write_atomic(path, json.dumps(speed.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+
+def _same(speed: Speed, conditions: SpeedConditions, num_classes: int, here: Host) -> bool:
+    """Whether it was timed, as asked, on a machine like this."""
+    asked = (conditions, num_classes, here.cpu, here.device)
+    return not speed.reason and (speed.conditions, speed.num_classes, speed.host.cpu, speed.host.device) == asked
 
 
 def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:

@@ -216,7 +216,7 @@ def test_any_size_and_seed(seed, frames, height, width):
         ({"seed": 0, "noise": -0.1}, "street option noise = -0.1: needs a number >= 0"),
         ({"seed": 0, "blur": math.nan}, "street option blur = nan: needs a number >= 0"),
         ({"seed": 0, "rain": True}, "street option rain = True: needs a number >= 0"),
-        ({"seed": -1}, "street: seed -1, 8 frames of 64x128; needs a seed >= 0, 1 frame and 16x16 pixels"),
+        ({"seed": -1}, "street: seed -1, 8 frames of 64x128; needs a seed >= 0, 1 frame and sides of 16 to 8192"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, message):

@@ -10,7 +10,9 @@ from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.data.transforms import normalise
+from msaf_bench.errors import GateError
 from msaf_bench.spec import Conditions
+from msaf_bench.sweep import measure as measure_module
 from msaf_bench.sweep.measure import cost_of, measure
 
 CONDITIONS = read_conditions("smoke", "street", {"flow": "exact", "consistency": ("clean", "vc8")})
@@ -73,3 +75,13 @@ def test_the_cost_is_that_of_the_network_at_the_size_of_the_conditions():
     assert dict(cost.clip)["backbone"] == 3 * dict(cost.stream)["backbone"]  # of three frames two are kept
     larger = Conditions.model_validate(CONDITIONS.model_dump() | {"size": (64, 128)})
     assert dict(cost_of(systems["MSAF"], 11, larger, ()).clip)["backbone"] == 4 * dict(cost.clip)["backbone"]
+
+
+def test_a_network_that_cannot_be_counted_keeps_its_score(monkeypatch):
+    def blind(*args, **options):
+        raise GateError("motion: reads values")
+
+    heard = []
+    monkeypatch.setattr(measure_module, "system_cost", blind)
+    assert cost_of(systems_of(read_table("3"), CONDITIONS)["MSAF"], 11, CONDITIONS, (), heard.append) is None
+    assert heard == ["cost is not counted: motion: reads values"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
@@ -27,10 +28,8 @@ def asked(monkeypatch):
 
     def timed(systems, conditions, *, num_classes, plugins, on_note):
         calls.append((conditions.mode, list(systems)))
-        return {
-            label: Speed(system=system, conditions=conditions, num_classes=num_classes, host=Host.here(), reason="not timed in this test")
-            for label, system in systems.items()
-        }
+        common = {"conditions": conditions, "num_classes": num_classes, "host": Host.here()}
+        return {label: Speed(system=system, latency=summarise([2.0, 4.0]), **common) for label, system in systems.items()}
 
     monkeypatch.setattr(speed_module, "measure_speed", timed)
     return calls
@@ -60,6 +59,22 @@ def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     measure_rows(PLAN, Setting(workspace, threads=2), Silent(), num_classes=11, processes=2)
     assert asked == [("clip", ROWS), ("stream", ROWS)]
     assert all(s.conditions.threads == 2 for speeds in read_speeds(PLAN, workspace).values() for s in speeds)
+
+
+def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(asked, tmp_path):
+    workspace = Workspace(tmp_path)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    systems = PLAN.systems()
+    for label, mode, change in (
+        ("MSAF", "clip", {"reason": "killed"}),
+        ("Baseline", "stream", {"host": Host.here().model_copy(update={"cpu": "another"})}),
+    ):
+        path = workspace.speed / f"{systems[label].key}-{mode}.json"
+        speed = Speed.model_validate_json(path.read_text())
+        path.write_text(speed.model_copy(update=change).model_dump_json())
+    asked.clear()
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    assert asked == [("clip", ["MSAF"]), ("stream", ["Baseline"])]
 
 
 def test_a_damaged_file_is_named(asked, tmp_path):

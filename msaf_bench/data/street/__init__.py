@@ -24,7 +24,7 @@ KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items
 #: How many videos a split has, and how long they are.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
-SMALLEST = 16  #: rows or columns of a frame, at least
+SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 
 
 class Video(NamedTuple):
@@ -52,8 +52,8 @@ def make_video(seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **
     `knobs` are those of `KNOBS`; all but `speed` change the images only. Raises `UsageError` for an unknown or negative one.
     """
     strengths = _strengths(knobs)
-    if seed < 0 or frames < 1 or min(size) < SMALLEST:
-        least = f"needs a seed >= 0, 1 frame and {SMALLEST}x{SMALLEST} pixels"
+    if seed < 0 or frames < 1 or min(size) < SMALLEST or max(size) > LARGEST:
+        least = f"needs a seed >= 0, 1 frame and sides of {SMALLEST} to {LARGEST}"
         raise UsageError(f"street: seed {seed}, {frames} frames of {size[0]}x{size[1]}; {least}")
     scene = populate(seed, frames, strengths["speed"])
     seen = view(scene, size)
