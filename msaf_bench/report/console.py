@@ -72,7 +72,7 @@ def print_summary(summary: Summary) -> None:
 
 
 def _print_second(console: Console, summary: Summary) -> None:
-    """Means alone, in 80 columns: intervals and FPS are in the files."""
+    """Means alone, for 80 columns: intervals and FPS are in the files."""
     second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS"))]
     if not second:
         return

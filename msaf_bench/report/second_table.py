@@ -99,7 +99,7 @@ def _speed(mode: str) -> list[Column]:
 
     def text(row: RowSummary) -> str:
         speed = speed_of(row, mode)
-        return number(p50(row)) + ("" if speed is None or not speed.flags else " (" + ", ".join(word for word, _ in speed.flags) + ")")
+        return number(p50(row)) + "*" * bool(speed and speed.flags)
 
     return [
         Column(f"ms {mode}", text, lambda r: {f"ms_{mode}": p50(r)}),
@@ -150,4 +150,6 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
     lines = [timed]
     if len({(s.conditions.model_copy(update={"mode": "clip"}), s.host.cpu, s.host.device) for _, s in speeds}) > 1:
         lines.append("Not all rows were timed on one machine under the same conditions: their ms and FPS are not to be ranked.")
+    if flagged := [f"{label}, {s.conditions.mode}: {' and '.join(word for word, _ in s.flags)}" for label, s in speeds if s.flags]:
+        lines.append(f"* what speaks against a time: {'; '.join(flagged)}.")
     return lines + [f"{label}, {speed.conditions.mode}: not timed: {speed.reason}." for label, speed in speeds if speed.reason]
