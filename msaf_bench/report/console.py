@@ -72,8 +72,8 @@ def print_summary(summary: Summary) -> None:
 
 
 def _print_second(console: Console, summary: Summary) -> None:
-    """Means alone, for 80 columns: intervals and FPS are in the files."""
-    second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS"))]
+    """Means alone, for 80 columns: the rest is in the files."""
+    second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS", "no warp"))]
     if not second:
         return
     table = Table(box=None, pad_edge=False)

@@ -29,7 +29,8 @@ def columns(summary: Summary) -> list[Column]:
         found.append(Column("mIoU, other frames", lambda r: span(r.measures.images), lambda r: _bounds("images", r.measures.images)))
     if any(row.measures.image_difference for row in rows):
         found.append(Column(f"ahead of {summary.table.reference}", _ahead, lambda r: {"ahead": _better(r)}))
-    found += [_consistency(preset) for preset in dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)]
+    presets = dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)
+    found += [column for preset in presets for column in _consistency(preset)]
     if any(row.measures.past for row in rows):
         found.append(Column("worth of the past", lambda r: _mean_span(r.measures.past), lambda r: _values("past", r.measures.past)))
     found += [_cost(mode) for mode in MODES if any(row.measures.cost for row in rows)]
@@ -42,6 +43,8 @@ def legend(summary: Summary, shown: Sequence[Column]) -> list[str]:
     heads = {column.head for column in shown}
     kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
     lines = [_consistency_sentence(c) for c in kept]
+    if kept:
+        lines.append("No warp: what the same predictions have under the preset if nothing is warped.")
     if "worth of the past" in heads:
         lines.append(
             "Worth of the past: points of mIoU that a network loses when its newest frame stands for its history;"
@@ -73,11 +76,23 @@ def speed_of(row: RowSummary, mode: str) -> Speed | None:
     return next((s for s in row.measures.speeds if s.conditions.mode == mode and s.latency), None)
 
 
-def _consistency(preset: str) -> Column:
-    def interval(row: RowSummary) -> Interval | None:
-        return next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+def _consistency(preset: str) -> list[Column]:
+    """The preset's number, and what the same predictions have without any warp."""
 
-    return Column(f"TC {preset}", lambda r: _mean_span(interval(r), signed=False), lambda r: _values(f"tc_{preset}", interval(r)))
+    def of(row: RowSummary) -> RowConsistency | None:
+        return next((c for c in row.measures.consistency if c.preset == preset), None)
+
+    def interval(row: RowSummary) -> Interval | None:
+        return (found := of(row)) and found.interval
+
+    def still(row: RowSummary) -> float | None:
+        return dict(found.controls).get("no_warp") if (found := of(row)) else None
+
+    name = f"tc_{preset}"
+    return [
+        Column(f"TC {preset}", lambda r: _mean_span(interval(r), signed=False), lambda r: _values(name, interval(r))),
+        Column("no warp", lambda r: number(still(r)), lambda r: {f"{name}_no_warp": still(r)}),
+    ]
 
 
 def _cost(mode: str) -> Column:
@@ -134,6 +149,7 @@ def _bounds(name: str, interval: Interval | None) -> dict[str, Value]:
 def _consistency_sentence(c: RowConsistency) -> str:
     controls = ", ".join(f"{name} {number(value)}" for name, value in c.controls if name != "no_warp")
     said = f"TC {c.preset}: temporal consistency in percent, flow {c.flow}"
+    said += ", without the pixels that are read across a true edge" if (c.flow, c.preset) == ("exact", "clean") else ""
     return f"{said}; {c.reason}." if c.interval is None else f"{said}. The same for what is no network: {controls}."
 
 

@@ -88,11 +88,22 @@ def test_macs_are_summed_over_the_parts(full: Summary):
     assert (total_macs(full.rows[0], "clip"), total_macs(full.rows[0], "stream")) == (3_500, 1_500)
     values = row_values(full, full.rows[0])
     assert (values["macs_clip"], values["macs_stream"], values["tc_clean"], values["tc_vc8"]) == (3_500, 1_500, 67.0, None)
+    assert (values["tc_clean_no_warp"], values["tc_vc8_no_warp"]) == (50.0, None)
 
 
 def test_every_format_has_the_columns_and_what_they_are(full: Summary):
     heads = [column.head for column in columns(full)]
-    assert heads == ["mIoU, other frames", "ahead of MSAF", "TC clean", "TC vc8", "worth of the past", "GMAC clip", "GMAC stream"]
+    assert heads == [
+        "mIoU, other frames",
+        "ahead of MSAF",
+        "TC clean",
+        "no warp",
+        "TC vc8",
+        "no warp",
+        "worth of the past",
+        "GMAC clip",
+        "GMAC stream",
+    ]
     markdown, latex = to_markdown(full), to_latex(full)
     assert all(head in markdown and head in latex for head in heads)
     assert "67.00 (65.04 to 68.96)" in markdown
