@@ -34,6 +34,7 @@ def score_tc(
     truth: Annotated[Path | None, typer.Option(help="Folder of true label maps: the control, and needed by vc8 and vc16.")] = None,
     flow_cache: Annotated[Path | None, typer.Option(help="Folder that keeps estimated flow for the next time.")] = None,
     reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for JSON, the pairs as CSV, and the matrices.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list frames without a prediction; exit code 1.")] = False,
     as_json: Json = False,
 ) -> None:
     """Temporal consistency of predicted label maps, with the controls that tell what it is worth.
@@ -56,7 +57,7 @@ def score_tc(
     if reports:
         check_reports(reports)
     known = class_set(classes) if classes else found_classes(pred, truth)
-    footage = open_footage(pred, frames, truth, known)
+    footage = open_footage(pred, frames, truth, known, skip_bad=skip_bad)
     pairs = footage.neighbours.pairs
     with counting("pairs scored", len(pairs)) as step:
         flows = footage.flows(kind, folder, backward_flow, flow_cache, step)
@@ -71,6 +72,8 @@ def score_tc(
     typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(documents, document)))
     if all(result.value is None for result in found):
         raise DataError(f"{pred}: no consistency: " + "; ".join(f"{result.preset}: {result.reason}" for result in found))
+    if footage.unpredicted:
+        raise typer.Exit(1)
 
 
 def _flow_source(flow: str, frames: Path | None, backward: Path | None, *, warped: bool) -> tuple[str, Path]:

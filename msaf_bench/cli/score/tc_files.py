@@ -48,7 +48,7 @@ class Footage:
     predictions: Files
     truths: Files | None
     pictures: Files | None
-    unused: int  #: frames without a prediction
+    unpredicted: Sequence[str]  #: frames without a prediction
     flat: set[int] = field(default_factory=set[int])  #: frames without texture; fills while flow is estimated
 
     def flows(
@@ -97,6 +97,8 @@ class Footage:
             "frames": len(self.keys),
             "gaps": len(self.neighbours.gaps),
             "steps": list(self.neighbours.steps),
+            "partial": bool(self.unpredicted),
+            "bad": list(self.unpredicted),
             "notes": list(self._notes()),
         }
 
@@ -104,15 +106,15 @@ class Footage:
         if self.neighbours.gaps:
             before, after = (self.keys[index] for index in self.neighbours.gaps[0])
             yield f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; no pair reaches across one"
-        if self.unused:
-            yield f"{self.unused} frames have no prediction and are left out"
+        if self.unpredicted:
+            yield f"PARTIAL: {len(self.unpredicted)} frames have no prediction and are left out, such as {self.unpredicted[0]}"
         if self.flat:
             first = self.keys[min(self.flat)]
             yield f"low confidence: {len(self.flat)} frames have no texture, such as {first}; the flow estimated there means nothing"
 
 
-def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: ClassSet) -> Footage:
-    """Lists the folders. Raises `DataError` where a frame or truth of a prediction is missing."""
+def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: ClassSet, *, skip_bad: bool) -> Footage:
+    """Lists the folders. Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a prediction."""
     predictions = list_label_maps(pred)
     keys = list(predictions)
 
@@ -125,13 +127,17 @@ def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: C
 
     pictures = list_by_key(frames, SUFFIXES, "frame") if frames else {}
     truths = list_label_maps(truth) if truth else {}
+    unpredicted = [key for key in pictures if key not in predictions]
+    if unpredicted and not skip_bad:
+        more = f"and {len(unpredicted) - 1} more of {len(pictures)}"
+        raise DataError(f"{pred}: no prediction for frame {unpredicted[0]!r}, {more}; add --skip-bad to score the others")
     return Footage(
         keys,
         neighbours(keys),
         Files(list(predictions.values()), lambda path: read_label_map(path, classes, what="prediction")),
         Files(belonging(truth, truths), lambda path: read_label_map(path, classes, what="truth")) if truth else None,
         Files(belonging(frames, pictures), read_frame) if frames else None,
-        max(len(pictures) - len(keys), 0),
+        unpredicted,
     )
 
 

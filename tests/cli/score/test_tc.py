@@ -105,13 +105,20 @@ def test_a_gap_is_no_pair_and_is_said(footage, capsys):
     for folder in ("frames", "labels"):
         (footage / folder / "street_1" / "000001.png").unlink()
     d = document(capsys, *command(footage))
-    assert (d["pairs"], d["gaps"]) == (4, 1)
+    assert (d["pairs"], d["gaps"], d["partial"], d["bad"]) == (4, 1, False, [])
     assert any("gaps: 1, such as from street_1/000000 to street_1/000002" in note for note in d["notes"])
 
 
-def test_frames_without_prediction_are_counted(footage, capsys):
+def test_a_frame_without_prediction_is_an_error_unless_it_is_left_out_and_listed(footage, capsys):
     (footage / "labels" / "street_3" / "000003.png").unlink()
-    assert "1 frames have no prediction and are left out" in document(capsys, *command(footage))["notes"]
+    code, out, err = run(capsys, *command(footage))
+    assert (code, out) == (3, "")
+    assert "no prediction for frame 'street_3/000003', and 0 more of" in err
+    assert "--skip-bad" in err
+    code, out, _ = run(capsys, *command(footage), "--skip-bad", "--json")
+    d = json.loads(out)
+    assert (code, d["partial"], d["bad"]) == (1, True, ["street_3/000003"])
+    assert "PARTIAL" in run(capsys, *command(footage), "--skip-bad")[1]
 
 
 def test_degenerate_predictions_are_flagged(footage, capsys):
