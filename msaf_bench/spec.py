@@ -18,6 +18,7 @@ Option = Scalar | tuple[Scalar, ...]
 
 METRICS = ("miou", "miou_test", "tc", "fps")  #: what a table may print; `miou` is that of the validation split
 DATA_SETS = ("street", "camvid", "cityscapes")
+CONSISTENCY = ("clean", "etc2020", "vspw2021", "ewarp", "vc8", "vc16")  #: presets of temporal consistency
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
 
@@ -232,6 +233,12 @@ class Conditions(Spec):
     flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
     consistency: tuple[str, ...] = ("clean",)  #: presets of temporal consistency
     watermark: str = ""  #: printed over every result that is not meant to be read as one
+
+    @model_validator(mode="after")
+    def _known_presets(self) -> Self:
+        for name in self.consistency:
+            one_of("consistency preset", name, CONSISTENCY)
+        return self
 
     @model_validator(mode="after")
     def _scale_in_order(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError, HostError, UsageError
@@ -101,7 +102,10 @@ def run_sweep(
         if missing:
             if address is None:
                 check_device(setting.device)
-            data = "/".join(open_split(plan.conditions, split, setting.root).fingerprint for split in ("train", "score"))
+            learn, test = (open_split(plan.conditions, split, setting.root) for split in ("train", "score"))
+            if plan.conditions.flow != "none" and test.pairs:
+                flows_of(test, plan.conditions.flow)(test.pairs[0])  # exact flow is not known of every data set
+            data = f"{learn.fingerprint}/{test.fingerprint}"
             _check_same(done, data, events)
         setting.workspace.keep(plan)
         if missing:

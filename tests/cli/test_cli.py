@@ -85,6 +85,7 @@ def camvid(root, *more):
         (["ablate", "--table", "3", "--set", "size=3"], 2, ["--set", "size"]),
         (["ablate", "--table", "3", "--set", "scale=[2,0.5]"], 2, ["scale", "low, high"]),
         (["ablate", "--table", "3", "--set", "watermark="], 2, ["watermark", "preset"]),
+        (["ablate", "--table", "3", "--set", 'consistency=["cleen"]'], 2, ["cleen", "clean"]),
         (["ablate", "--table", "3", "--on", "local", "--workers", "2"], 2, ["--workers", "--on ray"]),
         (["ablate", "--table", "3", "--device", "meta", "--dry-run"], 2, ["meta", "there is cpu"]),
         (["data", "street", "--out", "/proc/x"], 5, ["/proc/x", "another folder"]),
@@ -188,6 +189,13 @@ def test_train_evaluate_predict(capsys, tmp_path):
     (frames / "000002.png").write_bytes(b"no picture")
     assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "q")]) == 3
     assert "000002.png" in said(capsys)[1]
+
+
+def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_path):
+    root = look_alike(tmp_path / "camvid")
+    assert main([*camvid(root, "--set", 'flow="exact"'), "--reports", str(tmp_path / "run")]) == 2
+    assert "use flow dis" in said(capsys)[1]
+    assert not (tmp_path / "run" / "records").exists()
 
 
 def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):

@@ -12,7 +12,7 @@ from msaf_bench.data.clips import Clip, Flow
 from msaf_bench.data.label_folders import read_label_map
 from msaf_bench.data.street import make_video
 from msaf_bench.errors import DataError, UsageError
-from msaf_bench.spec import VOID
+from msaf_bench.spec import CONSISTENCY, VOID
 
 K = 11
 SIZE = (64, 128)
@@ -55,6 +55,10 @@ def test_a_perfect_predictor_scores_100_under_clean_with_exact_flow(size):
     assert found.controls["no_warp"] < 90
     assert found.pairs == 6 * 3
     assert (found.matrices.sum(0).diagonal() > 0).sum() == K
+
+
+def test_conditions_know_every_preset():
+    assert tuple(PRESETS) == CONSISTENCY
 
 
 def test_what_the_edges_of_the_truth_do():
