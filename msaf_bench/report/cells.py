@@ -1,8 +1,10 @@
 """How numbers, conditions and foreign text become cells: one place for digits, signs and escaping."""
 
+import csv
+import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msaf_bench.report.findings import Summary
 from msaf_bench.spec import Choice
@@ -39,6 +41,12 @@ def span(interval: Interval | None, digits: int = 2, *, signed: bool = False) ->
     return f"{number(interval.low, digits, signed=signed)} to {number(interval.high, digits, signed=signed)}"
 
 
+def mean_span(interval: Interval | None, *, signed: bool = False) -> str:
+    """The mean with the bounds in brackets, "mean (low to high)"; an en dash for none."""
+    mean = number(interval and interval.mean, signed=signed)
+    return mean if interval is None or interval.low is None else f"{mean} ({span(interval, signed=signed)})"
+
+
 def p_value(p: float | None) -> str:
     """Three decimals, and never 0."""
     return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -52,6 +60,18 @@ def millions(params: int | None) -> str:
 def csv_text(text: str) -> str:
     """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe."""
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def csv_document(lines: Iterable[Iterable[object]]) -> str:
+    """Lines of cells as CSV."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(lines)
+    return file.getvalue()
+
+
+def pipes(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
 
 def markdown_text(text: str) -> str:

@@ -5,11 +5,11 @@ from typing import Literal
 
 from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.catalog import read_conditions
-from msaf_bench.report.cells import number, span
+from msaf_bench.report.cells import mean_span, number
 from msaf_bench.report.checks import Best, Parameters, Ratio
 from msaf_bench.report.findings import RowSummary, Summary, Verdict
 from msaf_bench.spec import Claim, Ordering, Table
-from msaf_bench.stats import Interval, judge, paired_difference, power_sentence
+from msaf_bench.stats import judge, paired_difference, power_sentence
 
 Word = Literal["reproduced", "contradicted", "undecided", "not comparable", "consistent", "inconsistent"]
 Judged = tuple[str, Word, str]  # measured, verdict, reason
@@ -26,7 +26,7 @@ NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}  # 
 def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summary) -> Judged:
     """A printed number: comparable where data, split, recipe and networks are the printed ones; then our interval holds it or does not."""
     own = row.interval if row and claim.metric == "miou" else None
-    measured = _with_span(own) if own else ""
+    measured = mean_span(own) if own else ""
     against = [*filter(None, [NEVER.get(claim.metric), f"† {claim.provenance}" if claim.dagger else "", _absent(row, claim.row, table)])]
     if against or own is None:
         return measured, "not comparable", "; ".join(against)
@@ -83,7 +83,7 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
     reason, other = because(found), "; ".join(_other_conditions(summary, table))
     if found.decision == "undecided" and found.points and gap and gap.sd:
         reason += f" {power_sentence(abs(found.points), gap.sd, gap.n)}"
-    return _with_span(gap, signed=True) if gap else "", found.decision, f"{reason} Other conditions: {other}." if other else reason
+    return mean_span(gap, signed=True) if gap else "", found.decision, f"{reason} Other conditions: {other}." if other else reason
 
 
 def because(verdict: Verdict) -> str:
@@ -150,12 +150,7 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows) -> Judged:
         for other in others:
             difference = paired_difference(there[first], there[other])
             gap = difference.interval if difference else None
-            found.append((f"{first} - {other} {_with_span(gap, signed=True)}", judge(gap)))
+            found.append((f"{first} - {other} {mean_span(gap, signed=True)}", judge(gap)))
     words = {word for _, word in found}
     verdict: Word = "contradicted" if "contradicted" in words else "undecided" if "undecided" in words else "reproduced"
     return ", ".join(text for text, _ in found), verdict, "every difference must lie above zero with its whole interval"
-
-
-def _with_span(interval: Interval | None, *, signed: bool = False) -> str:
-    bounds = f" ({span(interval, signed=signed)})" if interval and interval.low is not None else ""
-    return f"{number(interval and interval.mean, signed=signed)}{bounds}"

@@ -1,11 +1,9 @@
 """Claims and their verdicts as Markdown and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
-from msaf_bench.report.cells import csv_text, made_how, markdown_text
+from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, pipes
 from msaf_bench.report.claims import WORDS, ClaimVerdict, Scope, counted
 from msaf_bench.report.findings import Summary
 
@@ -18,11 +16,8 @@ HEADS: dict[Scope, tuple[str, ...]] = {
 
 def claims_to_csv(claims: Sequence[ClaimVerdict], watermark: str = "") -> str:
     """One line a claim, its fields as columns; the watermark repeats on every line."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*(field.name for field in fields(ClaimVerdict)), "watermark"])
-    writer.writerows([*(csv_text(str(value)) for value in asdict(claim).values()), watermark] for claim in claims)
-    return file.getvalue()
+    heads = [*(field.name for field in fields(ClaimVerdict)), "watermark"]
+    return csv_document([heads, *([*(csv_text(str(value)) for value in asdict(claim).values()), watermark] for claim in claims)])
 
 
 def claims_to_markdown(summary: Summary, claims: Sequence[ClaimVerdict]) -> str:
@@ -42,12 +37,8 @@ def by_verdict(claims: Sequence[ClaimVerdict], scope: Scope) -> list[ClaimVerdic
 
 def _block(scope: Scope, claims: Sequence[ClaimVerdict]) -> Iterator[str]:
     yield from (f"## {TITLES[scope]}", "", ", ".join(f"{count} {word}" for word, count in counted(claims, scope).items()) + ".", "")
-    yield from (_pipes(HEADS[scope]), "|---" * len(HEADS[scope]) + "|")
+    yield from (pipes(HEADS[scope]), "|---" * len(HEADS[scope]) + "|")
     for c in by_verdict(claims, scope):
         cells = (c.text, c.place, c.verdict, c.printed, c.measured, c.reason, c.provenance)
-        yield _pipes(cells[: len(HEADS[scope])])
+        yield pipes(cells[: len(HEADS[scope])])
     yield ""
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(markdown_text, cells)) + " |"

@@ -3,7 +3,6 @@
 Counts are (K+1) x (K+1), rows truth, columns prediction, void last. N images, K classes.
 """
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.records import write_atomic
 from msaf_bench.report.canvas import MARK, MUTED, PAPER, STYLE, WIDTH, Chart, blank, to_bytes
-from msaf_bench.report.cells import csv_text, number
+from msaf_bench.report.cells import csv_document, csv_text, number
 
 SHOWN = 0.5  #: percent; a smaller share is an empty cell
 CELL = 0.37  #: inches of a cell with a number in it
@@ -107,7 +106,4 @@ def _class_csv(document: Mapping[str, Any]) -> str:
 
 def _csv(lines: Sequence[Sequence[Any]]) -> str:
     """None becomes "-"."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([csv_text(cell) if isinstance(cell, str) else "-" if cell is None else cell for cell in line] for line in lines)
-    return text.getvalue()
+    return csv_document([csv_text(cell) if isinstance(cell, str) else "-" if cell is None else cell for cell in line] for line in lines)

@@ -1,7 +1,5 @@
 """The cost of attention over several sizes: growth exponents, a CSV and a log-log figure. Each unit keeps to rows and axes of its own."""
 
-import csv
-import io
 import textwrap
 from collections.abc import Callable, Sequence
 from math import ceil, floor, log10
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 
 from msaf_bench.records import write_atomic
 from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
+from msaf_bench.report.cells import csv_document
 from msaf_bench.stats.growth import exponent
 
 Document = dict[str, Any]  #: of one size, as `msaf-bench flops --json` prints it
@@ -102,13 +101,11 @@ def write(documents: Sequence[Document], folder: Path) -> list[Path]:
 
 
 def _csv(documents: Sequence[Document]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("grid", "n", "width", "quantity", "unit", *NAMES))
+    lines: list[tuple[object, ...]] = [("grid", "n", "width", "quantity", "unit", *NAMES)]
     for d in documents:
         head = ("x".join(map(str, d["grid"])), d["n"], d["width"])
-        writer.writerows((*head, q.key, q.unit, *(q.read(d, name) for name in NAMES)) for q in present(documents))
-    return text.getvalue()
+        lines += [(*head, q.key, q.unit, *(q.read(d, name) for name in NAMES)) for q in present(documents)]
+    return csv_document(lines)
 
 
 def _figure(documents: Sequence[Document]) -> Figure:

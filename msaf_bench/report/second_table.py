@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.report.cells import NONE, number, span
+from msaf_bench.report.cells import NONE, mean_span, number, span
 from msaf_bench.report.findings import RowConsistency, RowSummary, Summary
 from msaf_bench.stats import Interval
 
@@ -32,7 +32,9 @@ def columns(summary: Summary) -> list[Column]:
     presets = dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)
     found += [column for preset in presets for column in _consistency(preset)]
     if any(row.measures.past for row in rows):
-        found.append(Column("worth of the past", lambda r: _mean_span(r.measures.past), lambda r: _values("past", r.measures.past)))
+        found.append(
+            Column("worth of the past", lambda r: mean_span(r.measures.past, signed=True), lambda r: _values("past", r.measures.past))
+        )
     found += [_cost(mode) for mode in MODES if any(row.measures.cost for row in rows)]
     found += [column for mode in MODES if any(speed_of(row, mode) for row in rows) for column in _speed(mode)]
     return found
@@ -90,7 +92,7 @@ def _consistency(preset: str) -> list[Column]:
 
     name = f"tc_{preset}"
     return [
-        Column(f"TC {preset}", lambda r: _mean_span(interval(r), signed=False), lambda r: _values(name, interval(r))),
+        Column(f"TC {preset}", lambda r: mean_span(interval(r)), lambda r: _values(name, interval(r))),
         Column("no warp", lambda r: number(still(r)), lambda r: {f"{name}_no_warp": still(r)}),
     ]
 
@@ -129,13 +131,6 @@ def _ahead(row: RowSummary) -> str:
 
 def _better(row: RowSummary) -> float | None:
     return row.measures.image_difference and row.measures.image_difference.better
-
-
-def _mean_span(interval: Interval | None, *, signed: bool = True) -> str:
-    if interval is None:
-        return NONE
-    mean = number(interval.mean, signed=signed)
-    return mean if interval.low is None else f"{mean} ({span(interval, signed=signed)})"
 
 
 def _values(name: str, interval: Interval | None) -> dict[str, Value]:

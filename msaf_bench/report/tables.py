@@ -1,11 +1,9 @@
 """The table as CSV, Markdown and LaTeX, with the published and the measured number never in one column."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from msaf_bench.report.cells import csv_text, latex_text, made_how, markdown_text, millions, number, p_value, span
+from msaf_bench.report.cells import csv_document, csv_text, latex_text, made_how, markdown_text, millions, number, p_value, pipes, span
 from msaf_bench.report.findings import RowSummary, Summary
 from msaf_bench.report.second_table import columns, legend
 
@@ -32,14 +30,14 @@ def to_markdown(summary: Summary) -> str:
     lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(made_how(summary))}", ""]
     if summary.conditions.watermark:
         lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
-    lines += [_pipes(heads), "|---|" + ":-:|" * len(summary.table.ticks) + "--:|" * (len(_HEADS) - 1) + "---|"]
+    lines += [pipes(heads), "|---|" + ":-:|" * len(summary.table.ticks) + "--:|" * (len(_HEADS) - 1) + "---|"]
     for row in summary.rows:
         ticks = ["✓" if tick else "" for tick in row.ticks]
-        lines.append(_pipes([row.label, *ticks, *_texts(row), row.state]))
+        lines.append(pipes([row.label, *ticks, *_texts(row), row.state]))
     lines += ["", *map(markdown_text, _legend(summary))]
     if second := columns(summary):
-        lines += ["", _pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
-        lines += [_pipes([row.label, *(column.text(row) for column in second)]) for row in summary.rows]
+        lines += ["", pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
+        lines += [pipes([row.label, *(column.text(row) for column in second)]) for row in summary.rows]
         lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary, second))]
     return "\n".join(lines) + "\n"
 
@@ -171,15 +169,7 @@ def _cell(value: Cell) -> str:
 
 
 def _csv(heads: Iterable[str], lines: Iterable[Iterable[Cell]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([csv_text(head) for head in heads])
-    writer.writerows([_cell(value) for value in line] for line in lines)
-    return file.getvalue()
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(markdown_text, cells)) + " |"
+    return csv_document([map(csv_text, heads), *(map(_cell, line) for line in lines)])
 
 
 def _latex_row(row: RowSummary) -> str:

@@ -37,49 +37,34 @@ class Grid(NamedTuple):
 
 
 class Relations(NamedTuple):
-    """The paper's own costs in relations (pairs of pixels), which are not MACs."""
+    """Both transformers' cost in pairs of pixels or tokens, which are not MACs."""
 
-    transformer: int  #: Eq. 1
-    pst: int  #: Eq. 4
-    att: int  #: Eq. 7
+    transformer: int  #: joint
+    pst: int  #: among the pixels of a frame
+    att: int  #: among the frames at a pixel
 
     @property
     def d_transformer(self) -> int:
-        """Eq. 8."""
+        """Decoupled: PST and ATT."""
         return self.pst + self.att
 
     @property
     def ratio(self) -> Fraction:
-        """Eq. 1 over Eq. 8: n² / (n + 8)."""
+        """Joint over decoupled."""
         return Fraction(self.transformer, self.d_transformer)
 
 
 def relations(n: int) -> Relations:
-    """The paper's costs of n pixels: 3n³, 3n² and 2·3n + 2·9n, as printed."""
+    """The paper's costs of n pixels (Eqs. 1, 4, 7): 3n³, 3n² and 2·3n + 2·9n, as printed. The ratio is n² / (n + 8)."""
     return Relations(transformer=3 * n**3, pst=3 * n**2, att=2 * 3 * n + 2 * 9 * n)
 
 
-class Pairs(NamedTuple):
-    """Pairs of tokens that attend to each other, without down-sampling."""
+def pairs(n: int) -> Relations:
+    """The pairs of tokens that attend to each other, without down-sampling: 9n² jointly; 3n² and 9n decoupled.
 
-    transformer: int  #: all 3n tokens with all 3n
-    pst: int  #: n with n, in each of 3 frames
-    att: int  #: 3 with 3, at each of n pixels
-
-    @property
-    def d_transformer(self) -> int:
-        """PST and ATT."""
-        return self.pst + self.att
-
-    @property
-    def ratio(self) -> Fraction:
-        """Joint over decoupled: 3n / (n + 3), below 3 for any n."""
-        return Fraction(self.transformer, self.d_transformer)
-
-
-def pairs(n: int) -> Pairs:
-    """What n pixels in each of 3 frames really have: 9n² pairs jointly; 3n² and 9n decoupled."""
-    return Pairs(transformer=(FRAMES * n) ** 2, pst=FRAMES * n**2, att=FRAMES**2 * n)
+    The ratio is 3n / (n + 3), below 3 for any n.
+    """
+    return Relations(transformer=(FRAMES * n) ** 2, pst=FRAMES * n**2, att=FRAMES**2 * n)
 
 
 def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
@@ -112,7 +97,7 @@ class AttentionCost:
     grid: Grid
     width: int
     paper: Relations
-    pairs: Pairs
+    pairs: Relations
     transformer: Mapping[str, int]  #: MACs by term
     d_transformer: Mapping[str, int]
 

@@ -1,6 +1,5 @@
 """The files that `msaf-bench score tc` reads and writes."""
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from msaf_bench.data.label_folders import list_label_maps, read_label_map
 from msaf_bench.data.label_ids import What
 from msaf_bench.errors import DataError
 from msaf_bench.records import write_atomic
-from msaf_bench.report.cells import csv_text
+from msaf_bench.report.cells import csv_document, csv_text
 from msaf_bench.spec import VOID
 
 _KEPT = 4  # maps or pictures in memory, of each kind
@@ -168,9 +167,7 @@ def write_reports(document: Mapping[str, Any], found: Sequence[Consistency], foo
 
 
 def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("preset", "first", "last", "tc"))
+    lines: list[tuple[object, ...]] = [("preset", "first", "last", "tc")]
     videos = chains(footage.neighbours.pairs)
     for result in (result for result in found if result.pairs):
         preset = PRESETS[result.preset]
@@ -178,5 +175,5 @@ def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
         spans = [span for video in videos for span in zip(video, video[reach : len(video) - lost], strict=False)]
         values = result.parts if result.matrices is None else map(preset.mean, result.matrices)
         for (first, last), value in zip(spans, values, strict=True):
-            writer.writerow((result.preset, csv_text(footage.keys[first]), csv_text(footage.keys[last]), value if value == value else ""))
-    return text.getvalue()
+            lines.append((result.preset, csv_text(footage.keys[first]), csv_text(footage.keys[last]), value if value == value else ""))
+    return csv_document(lines)
