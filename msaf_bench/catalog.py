@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import DATA_SETS, Conditions, Slots, Spec, System, Table
+from msaf_bench.spec import DATA_SETS, Choice, Conditions, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
 
@@ -40,29 +40,31 @@ def read_table(name: str) -> Table:
     return read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
 
 
-def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None) -> Conditions:
-    """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`."""
+def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None, *, systems: bool = False) -> Conditions:
+    """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`.
+
+    `systems` gives those under which whole systems are compared, each with a backbone of its own; else those of the variants of one.
+    """
     place, content = _load("ablations/presets", "preset", preset)
+    whole = content.pop("systems", {})
     sections: dict[str, Any] = {k: content.pop(k) for k in tuple(content) if isinstance(content[k], dict) and k in DATA_SETS}
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
-    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **(changes or {})})
+    return _parse(
+        Conditions, place, {"preset": preset, "data": data, **content, **section, **(whole if systems else {}), **(changes or {})}
+    )
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
     """Row label -> system, shrunk as the conditions say; rows that are only printed have none.
 
-    Where every row names its own system, rows may differ by just the slot that is shrunk: each keeps its component there and takes the
-    options. Raises `UsageError` if two rows are the same system.
+    Raises `UsageError` if two rows are the same system.
     """
     resolved: dict[str, System] = {}
     for label in table.built:
         row = dict(table.rows)[label]
         try:
             system = read_system(row.system or table.base).swap(row.swap, row.options)
-            if conditions:
-                shrink = conditions.shrink if table.base else _options_of(conditions.shrink, system)
-                system = system.swap(shrink, conditions.shrink_options)
-            resolved[label] = system
+            resolved[label] = shrunk(system, conditions) if conditions else system
         except UsageError as error:
             raise UsageError(f"{table.name}: row {label!r}: {error}") from error
     owner: dict[str, str] = {}
@@ -73,9 +75,22 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
     return resolved
 
 
-def _options_of(shrink: Slots, system: System) -> Slots:
-    own = dict(system.slots)
-    return tuple((slot, own.get(slot, choice).model_copy(update={"options": choice.options})) for slot, choice in shrink)
+def shrunk(system: System, conditions: Conditions) -> System:
+    """The system as the conditions run it.
+
+    A stand-in named like a slot fills it; one named like a component or an architecture replaces that wherever it is chosen: another
+    component with its options, or the same with the given options beside its own.
+    """
+    stand_ins = dict(conditions.shrink)
+    slots = {slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use)) for slot, choice in system.slots}
+    own = stand_ins.get(system.architecture)
+    return system.swap(tuple(slots.items()), (own.options if own else ()) + conditions.shrink_options)
+
+
+def _stand_in(choice: Choice, other: Choice | None) -> Choice:
+    if other is None or other.use != choice.use:
+        return other or choice
+    return choice.model_copy(update={"options": tuple(sorted((dict(choice.options) | dict(other.options)).items()))})
 
 
 def _root() -> Traversable:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 
 class Stages(NamedTuple):
@@ -18,15 +19,41 @@ class Output(NamedTuple):
     """What a network gives for a clip."""
 
     logits: "Tensor"  #: (B, K, H, W), for the newest frame
-    aux: "dict[str, Tensor]"  #: {name: (B, K, h, w)}, what the losses read beside the logits
+    aux: "dict[str, Tensor]"  #: what the losses read beside the logits: masks (B, K, h, w), and what else a training needs
 
 
 class Backbone(Protocol):
-    """Image (N, 3, H, W) -> stages at stride 8; `channels` are those of f3, f4, f5."""
+    """Image (N, 3, H, W) -> its last three stages on one grid; `channels` are those of f3, f4, f5, `stride` is the grid's."""
 
     channels: tuple[int, int, int]
+    stride: int
 
     def __call__(self, image: "Tensor") -> Stages: ...
+
+
+class Head(Protocol):
+    """Stages -> logits (N, K, h, w), in two steps: `classify(features(stages))`; `width` is the channels of the features."""
+
+    width: int
+
+    def features(self, stages: Stages) -> "Tensor":
+        """Stages -> (N, width, h, w), what the classifier reads."""
+        ...
+
+    def classify(self, features: "Tensor") -> "Tensor":
+        """(N, width, h, w) -> logits (N, K, h, w)."""
+        ...
+
+    def __call__(self, stages: Stages) -> "Tensor": ...
+
+
+class Flow(Protocol):
+    """Two normalised frames (B, 3, H, W) -> flow (B, 2, h, w) as (dx, dy), in pixels of its own grid.
+
+    What is at p in `image` is at p + F(p) in `reference`: warped by it, the reference comes to lie over the image.
+    """
+
+    def __call__(self, image: "Tensor", reference: "Tensor") -> "Tensor": ...
 
 
 class Motion(Protocol):
@@ -54,7 +81,9 @@ class Assign(Protocol):
 
 
 class Stream(Protocol):
-    """The state of one video."""
+    """The state of one video. `cycle` is after how many frames its work repeats; its first frame is the key frame, if it has those."""
+
+    cycle: int
 
     def step(self, frame: "Tensor") -> "Tensor":
         """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
@@ -66,7 +95,16 @@ class Stream(Protocol):
 
 
 class Network(Protocol):
-    """A video segmentation network."""
+    """A video segmentation network.
+
+    `frames` is how many of a clip's frames it reads, the newest ones; `backbone` holds the weights that learn at the backbone's rate;
+    `training_only` names its parts that no inference uses. With `recursive` a stream's result depends on all frames since its reset.
+    """
+
+    frames: int
+    backbone: "Module"
+    training_only: tuple[str, ...]
+    recursive: bool
 
     def __call__(self, clip: "Tensor") -> Output:
         """Clip (B, T, 3, H, W), oldest frame first."""
@@ -77,5 +115,5 @@ class Network(Protocol):
         ...
 
     def stream(self) -> Stream:
-        """A fresh stream, which in steady state gives what a clip of the same frames gives."""
+        """A fresh stream: after a clip's frames it gives what the clip gives, and goes on doing so at every whole cycle."""
         ...

@@ -67,6 +67,9 @@ class Registry:
     align: Slot
     state: Slot
     assign: Slot
+    head: Slot
+    flow: Slot
+    teacher: Slot
 
     def slot(self, name: str) -> Slot:
         """The slot of that name. Raises `UsageError` with near names."""

@@ -27,9 +27,9 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def canonical(self) -> str:
-        """The content as one JSON text that does not depend on the order of keys."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    def canonical(self, without: set[str] | None = None) -> str:
+        """The content as one JSON text that does not depend on the order of keys, but for the fields named."""
+        return json.dumps(self.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":"))
 
 
 def content_hash(text: str) -> str:
@@ -83,6 +83,8 @@ class System(Spec):
     name: str = ""
     title: str = ""
     source: str = ""
+    licence: str = ""  #: of the official code, where there is one
+    style: str = ""  #: why it is only in the style of its source; empty where the source says enough to build it
 
     def __getitem__(self, slot: str) -> Choice:
         return dict(self.slots)[slot]
@@ -95,12 +97,13 @@ class System(Spec):
         for slot, _ in slots:
             one_of("slot", slot, dict(self.slots))
         changed = {"slots": dict(self.slots) | dict(slots), "options": dict(self.options) | dict(options)}
-        return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, **changed})
+        return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, "style": self.style, **changed})
 
     @property
     def key(self) -> str:
-        """Content hash of what is built: two systems that differ only in name or title are the same."""
-        return content_hash(self.model_copy(update={"name": "", "title": "", "source": ""}).canonical())
+        """Content hash of what is built: two systems that differ only in name, title, source or licence are the same."""
+        unnamed = self.model_copy(update={"name": "", "title": "", "source": ""})
+        return content_hash(unnamed.canonical(without={"licence", "style"}))
 
 
 class Row(Spec):
@@ -225,7 +228,7 @@ class Conditions(Spec):
     pretrain_lr: float = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
     checkpoint_every: int = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
     precision: Literal["fp32", "bf16"] = "fp32"
-    shrink: Slots = ()  #: slots that replace every row's own, to fit a small machine
+    shrink: Slots = ()  #: what stands in for a slot's choice, or for a component or an architecture by its name, on a small machine
     shrink_options: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored

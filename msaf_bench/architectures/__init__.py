@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from msaf_bench.architectures import msaf
+from msaf_bench.architectures import msaf, single_frame
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
 from msaf_bench.errors import UsageError
@@ -14,7 +14,11 @@ from msaf_bench.spec import System
 
 def builtin() -> Registry:
     """A fresh registry of everything in this package."""
-    return Registry(architecture={"msaf": Architecture(msaf.SLOTS, msaf.msaf)}, **slots())
+    architectures = {
+        "msaf": Architecture(msaf.SLOTS, msaf.msaf),
+        "single-frame": Architecture(single_frame.SLOTS, single_frame.single_frame),
+    }
+    return Registry(architecture=architectures, **slots())
 
 
 def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:

@@ -27,6 +27,9 @@ class MSAF(nn.Module):
     and `assign` turns both into classes. `frames` is how many of the clip's frames are read.
     """
 
+    training_only: tuple[str, ...] = ()
+    recursive = False
+
     def __init__(self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
@@ -61,6 +64,8 @@ class MSAF(nn.Module):
 
 class MSAFStream:
     """One video, frame by frame. At its start the first frame stands for those before it."""
+
+    cycle = 1
 
     def __init__(self, net: MSAF) -> None:
         self.net = net

@@ -66,6 +66,7 @@ class DilatedResNet(nn.Module):
             layers.append(nn.Sequential(first, *rest))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.channels = (inputs // 4, inputs // 2, inputs)
+        self.stride = 8
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

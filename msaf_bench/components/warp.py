@@ -1,0 +1,32 @@
+"""Reads a map where flow says. Shapes: B batch, C channels, h w grid."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from msaf_bench.errors import one_of
+
+OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nearest pixel
+
+
+def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
+    """The map x (B, C, h, w) brought back along flow (B, 2, h, w) in pixels as (dx, dy): y(p) = x(p + F(p)), read bilinearly.
+
+    Pixel centres are whole numbers: no flow gives x itself, to the bit.
+    """
+    one_of("outside", outside, OUTSIDE)
+    h, w = x.shape[-2:]
+    wide = torch.promote_types(x.dtype, torch.float32)  # half precision cannot tell neighbouring pixels of a large map apart
+    dx, dy = flow.to(wide).unbind(1)
+    column = torch.arange(w, device=x.device, dtype=wide) + dx
+    row = torch.arange(h, device=x.device, dtype=wide).view(h, 1) + dy
+    # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
+    grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)
+    return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(x.dtype)
+
+
+def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Flow (B, 2, h, w) brought bilinearly to a grid of `size`, and its pixels to that grid's."""
+    h, w = flow.shape[-2:]
+    ratio = flow.new_tensor((size[1] / w, size[0] / h)).view(1, 2, 1, 1)
+    return functional.interpolate(flow, size, mode="bilinear") * ratio if (h, w) != size else flow
