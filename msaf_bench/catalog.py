@@ -47,11 +47,15 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
     """
     place, content = _load("ablations/presets", "preset", preset)
     whole = content.pop("systems", {})
-    sections: dict[str, Any] = {k: content.pop(k) for k in tuple(content) if isinstance(content[k], dict) and k in DATA_SETS}
+    sections, of_systems = _by_data(content), _by_data(whole)
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
-    return _parse(
-        Conditions, place, {"preset": preset, "data": data, **content, **section, **(whole if systems else {}), **(changes or {})}
-    )
+    more = {**whole, **of_systems.get(data, {})} if systems else {}
+    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **more, **(changes or {})})
+
+
+def _by_data(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Takes the sections that are for one data set out of a preset."""
+    return {name: content.pop(name) for name in tuple(content) if isinstance(content[name], dict) and name in DATA_SETS}
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:

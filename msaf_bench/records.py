@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import HostError
-from msaf_bench.spec import Spec, Trial
+from msaf_bench.spec import Side, Spec, System, Trial
 
 FORMAT = 1  #: of a record; a reader refuses any other
 
@@ -79,6 +79,20 @@ class Cost(Spec):
     params: Counts
     clip: Counts  #: MACs of a whole clip
     stream: Counts  #: MACs of one more frame, where what the past frames gave is kept
+
+
+class SystemCost(Spec):
+    """What a system costs as published: counted on shapes at the size that the table's numbers are for, not at the size of a run."""
+
+    system: System
+    size: tuple[Side, Side]  #: H, W of a frame
+    num_classes: int
+    params: int = 0  #: that inference uses
+    clip: int = 0  #: MACs of a whole clip
+    stream: tuple[int, ...] = ()  #: MACs of each frame of the stream's cycle, the key frame first; what the past gave is kept
+    live_mib: float = 0.0  #: activations that exist at once in a stream, a lower bound
+    uncounted: tuple[str, ...] = ()  #: what the counts leave out
+    reason: str = ""  #: why nothing could be counted
 
 
 class Consistency(Spec):

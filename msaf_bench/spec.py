@@ -162,6 +162,8 @@ class Table(Spec):
     provenance: str = ""
     data: str = ""  #: the data set of the printed numbers
     base: str = ""  #: the system that `swap` changes; none where every row names its own
+    cost_size: tuple[Side, Side] | None = None  #: H, W that the systems' published cost is counted at; None: it is not
+    cost_classes: int = Field(0, ge=0)
     metrics: tuple[str, ...]
     reference: str  #: the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]

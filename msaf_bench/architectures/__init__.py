@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from msaf_bench.architectures import msaf, single_frame
+from msaf_bench.architectures import accel, dff, efc, etc, grfp, lma, lvs, mc, msaf, netwarp, pc, pearl, single_frame, stt, tdnet, tmanet
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
 from msaf_bench.errors import UsageError
@@ -16,7 +16,21 @@ def builtin() -> Registry:
     """A fresh registry of everything in this package."""
     architectures = {
         "msaf": Architecture(msaf.SLOTS, msaf.msaf),
+        "etc": Architecture(etc.SLOTS, etc.etc),
+        "pc": Architecture(pc.SLOTS, pc.pc),
+        "lvs": Architecture(lvs.SLOTS, lvs.lvs),
+        "pearl": Architecture(pearl.SLOTS, pearl.pearl),
+        "stt": Architecture(stt.SLOTS, stt.stt),
+        "dff": Architecture(dff.SLOTS, dff.dff),
+        "accel": Architecture(accel.SLOTS, accel.accel),
         "single-frame": Architecture(single_frame.SLOTS, single_frame.single_frame),
+        "tmanet": Architecture(tmanet.SLOTS, tmanet.tmanet),
+        "lma": Architecture(lma.SLOTS, lma.lma),
+        "mc": Architecture(mc.SLOTS, mc.mc),
+        "tdnet": Architecture(tdnet.SLOTS, tdnet.tdnet),
+        "netwarp": Architecture(netwarp.SLOTS, netwarp.netwarp),
+        "grfp": Architecture(grfp.SLOTS, grfp.grfp),
+        "efc": Architecture(efc.SLOTS, efc.efc),
     }
     return Registry(architecture=architectures, **slots())
 

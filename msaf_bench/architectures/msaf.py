@@ -24,13 +24,16 @@ class MSAF(nn.Module):
     """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
     Every frame passes the backbone and one projection to d channels; `motion` mixes the frames, `state` the stages of the newest one,
-    and `assign` turns both into classes. `frames` is how many of the clip's frames are read.
+    and `assign` turns both into classes. `frames` is how many of the clip's frames are read; they are resized by `input_scale` before, and
+    the logits have their full size.
     """
 
     training_only: tuple[str, ...] = ()
     recursive = False
 
-    def __init__(self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module) -> None:
+    def __init__(
+        self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module, input_scale: float
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.entry = entry
@@ -38,14 +41,22 @@ class MSAF(nn.Module):
         self.state = state
         self.assign = assign
         self.frames: int = motion.frames  # pyright: ignore[reportAttributeAccessIssue]
+        self.input_scale = input_scale
 
     def forward(self, clip: Tensor) -> Output:
         b, t, _, height, width = clip.shape
         if t < self.frames:
             raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
-        stages = Stages(*self.backbone(clip[:, -self.frames :].flatten(0, 1)))
+        stages = self.encode(clip[:, -self.frames :].flatten(0, 1))
         newest = Stages(*(f.unflatten(0, (b, self.frames))[:, -1] for f in stages))
         return self.decode(newest, self.entry(stages.f5).unflatten(0, (b, self.frames)), (height, width))
+
+    def encode(self, frames: Tensor) -> Stages:
+        """Frames (N, 3, H, W) -> their stages, on a grid of 1/8 of the resized ones."""
+        if self.input_scale != 1:
+            height, width = (max(1, round(self.input_scale * side)) for side in frames.shape[-2:])
+            frames = functional.interpolate(frames, (height, width), mode="bilinear")
+        return Stages(*self.backbone(frames))
 
     def decode(self, stages: Stages, features: Tensor, size: tuple[int, int]) -> Output:
         """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits at `size`."""
@@ -77,7 +88,7 @@ class MSAFStream:
 
     def step(self, frame: Tensor) -> Tensor:
         """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        stages = Stages(*self.net.backbone(frame))
+        stages = self.net.encode(frame)
         feature = self.net.entry(stages.f5)
         history = self.past or [feature] * (self.net.frames - 1)
         window = [*history, feature]
@@ -85,8 +96,23 @@ class MSAFStream:
         return self.net.decode(stages, torch.stack(window, 1), (frame.shape[-2], frame.shape[-1])).logits
 
 
-def msaf(make: Make, num_classes: int, *, width: int | str = 256, frames: int = 3, heads: int = 8, mlp_ratio: int = 4) -> MSAF:
-    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly)."""
+def msaf(
+    make: Make,
+    num_classes: int,
+    *,
+    width: int | str = 256,
+    frames: int = 3,
+    heads: int = 8,
+    mlp_ratio: int = 4,
+    input_scale: float = 1.0,
+) -> MSAF:
+    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly).
+
+    `input_scale` is what the network resizes its frames by: 0.5 and 0.75 of 1024x2048 are the rows "512" and "768" of Table 1.
+    Raises `UsageError` if it is not above 0 and at most 1.
+    """
+    if not 0 < input_scale <= 1:
+        raise UsageError(f"input_scale = {input_scale:g}; give a number above 0 and at most 1")
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
     d = channels[2] if width == "full" else int(width)
@@ -97,4 +123,5 @@ def msaf(make: Make, num_classes: int, *, width: int | str = 256, frames: int = 
         motion=make("motion", frames=frames, block=block, align=partial(make, "align", width=d)),
         state=make("state", channels=channels, width=d, block=block),
         assign=make("assign", width=d, num_classes=num_classes),
+        input_scale=input_scale,
     )

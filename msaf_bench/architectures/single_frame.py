@@ -5,6 +5,7 @@ Shapes: B batch, T frames, K classes, H W image, h w grid.
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,6 +15,7 @@ from msaf_bench.registry import Make
 
 SLOTS = ("backbone", "head")
 AUXILIARY_WEIGHT = 0.4  #: of the auxiliary loss (Zhao et al. 2017)
+REACH = 3  #: how many frames back a frame may lie that a training compares with the newest (Liu et al. 2020)
 
 
 class SingleFrame(nn.Module):
@@ -23,17 +25,21 @@ class SingleFrame(nn.Module):
     recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
-    def __init__(self, *, backbone: nn.Module, head: nn.Module, auxiliary: nn.Module, corners: bool) -> None:
+    def __init__(self, *, backbone: nn.Module, head: Any, auxiliary: nn.Module | None, weight: float, corners: bool) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
+        self.weight = weight
         self.corners = corners
 
     def forward(self, clip: Tensor) -> Output:
         stages = Stages(*self.backbone(clip[:, -1]))
-        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
-        return Output(self.enlarge(self.head(stages), clip), aux)
+        return Output(self.enlarge(self.head(stages), clip), self.supervise(stages) if self.training else {})
+
+    def supervise(self, stages: Stages) -> dict[str, Tensor]:
+        """What the auxiliary head, if there is one, makes of the stages of the newest frame."""
+        return {"auxiliary": self.auxiliary(stages)} if self.auxiliary else {}
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
         """Logits (N, K, h, w) bilinearly to the size of the frames."""
@@ -41,8 +47,11 @@ class SingleFrame(nn.Module):
         return functional.interpolate(logits, size, mode="bilinear", align_corners=self.corners)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+        """Cross-entropy, and in training 0.4 of the auxiliary head's."""
+        total = cross_entropy(out.logits, labels)
+        if "auxiliary" in out.aux:
+            total += self.weight * cross_entropy(self.enlarge(out.aux["auxiliary"], labels), labels)
+        return total
 
     def stream(self) -> "FrameByFrame":
         """Keeps nothing."""
@@ -79,15 +88,33 @@ class Auxiliary(nn.Sequential):
         )
 
     def forward(self, stages: Stages) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return super().forward(stages.f4)
+        x = stages.f4
+        for layer in self:
+            x = layer(x)
+        return x
 
 
-def single_frame(make: Make, num_classes: int, *, corners: bool = True) -> SingleFrame:
-    """The network of the backbone and head that `make` gives; `corners` aligns the corners when logits are enlarged, as PSPNet does."""
+def neighbours(clip: Tensor, count: int) -> list[Tensor]:
+    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest, drawn at random; fewer where T is small."""
+    gaps = 1 + torch.randperm(min(REACH, clip.shape[1] - 1))[:count]
+    return [clip[:, -1 - int(gap)] for gap in gaps]
+
+
+def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> dict[str, Any]:
+    """What a network of one frame is made of: the backbone and head that `make` gives, and the auxiliary head with its weight, if not 0."""
     backbone: Any = make("backbone")
-    return SingleFrame(
-        backbone=backbone,
-        head=make("head", channels=backbone.channels, num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
-        corners=corners,
-    )
+    return {
+        "backbone": backbone,
+        "head": make("head", channels=backbone.channels, num_classes=num_classes),
+        "auxiliary": Auxiliary(backbone.channels, num_classes) if auxiliary else None,
+        "weight": auxiliary,
+        "corners": corners,
+    }
+
+
+def single_frame(make: Make, num_classes: int, *, corners: bool = True, auxiliary: float = AUXILIARY_WEIGHT) -> SingleFrame:
+    """The network of the backbone and head that `make` gives.
+
+    `corners` aligns the corners when logits are enlarged, as PSPNet does; `auxiliary` is the weight of the auxiliary head, 0 for none.
+    """
+    return SingleFrame(**parts(make, num_classes, corners=corners, auxiliary=auxiliary))

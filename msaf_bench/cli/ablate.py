@@ -38,8 +38,8 @@ def ablate(
     as_json: Json = False,
 ) -> None:
     """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page."""
-    conditions = conditions_from(preset, data, changes, history)
     read = read_table(table)
+    conditions = conditions_from(preset, data, changes, history, systems=not read.base)
     data_root = check_data(data, root)
     if on is not None:
         one_of("executor", on, ("ray", "local"))

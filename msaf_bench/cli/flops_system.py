@@ -39,9 +39,11 @@ def system_document(
         "classes": classes,
         "mode": mode,
         "frames": cost.frames,
+        "cycle": len(cost.phases),
         "params": cost.total_params,
-        "gmacs": cost.total_macs / 1e9,
-        "gflops": 2 * cost.total_macs / 1e9,
+        "gmacs": cost.total_macs / len(cost.phases) / 1e9,
+        "gflops": 2 * cost.total_macs / len(cost.phases) / 1e9,
+        "frame_macs": list(cost.phases),
         "macs": cost.total_macs,
         "operators": cost.by_operator,
         "parts": {
@@ -56,12 +58,14 @@ def system_document(
             **{name: {**c._asdict(), "difference": c.difference} for name, c in counted.items()},
         },
         "uncounted": [{"operator": op, "share_of_output": share} for op, share in cost.uncounted.items()],
+        "outside": list(cost.outside),
     }
 
 
 def as_text(d: dict[str, Any]) -> Iterator[str]:
     """Lines of up to 80 columns."""
-    what = f"a clip of {d['frames']} frames" if d["mode"] == "clip" else f"a step of a stream over {d['frames']} frames"
+    step = f"{d['cycle']} steps, a whole cycle" if d["cycle"] > 1 else "a step"
+    what = f"a clip of {d['frames']} frames" if d["mode"] == "clip" else f"{step} of a stream over {d['frames']} frames"
     yield f"{d['system']} at {d['size'][0]}x{d['size'][1]}: {d['classes']} classes, {what}, batch 1"
     yield from ("", _row("Part", "parameters", "MAC", "%", "elementwise"))
     for name, part in d["parts"].items():
@@ -72,10 +76,15 @@ def as_text(d: dict[str, Any]) -> Iterator[str]:
     for kind, macs in d["operators"].items():
         if macs:
             yield _row(kind, "", _n(macs), _share(macs, d["macs"]), "")
-    yield from ("", f"{d['gmacs']:,.2f} GMAC = {d['gflops']:,.2f} GFLOPs", "")
+    yield from ("", f"{d['gmacs']:,.2f} GMAC = {d['gflops']:,.2f} GFLOPs" + " a frame, mean over the cycle" * (d["cycle"] > 1))
+    if d["cycle"] > 1:
+        yield f"GMAC of its frames, the key frame first: {', '.join(f'{macs / 1e9:,.2f}' for macs in d['frame_macs'])}"
+    yield ""
     memory = d["activations"]
     yield f"Activations {memory['bytes'] / 2**20:,.1f} MiB in all, {memory['live_bytes'] / 2**20:,.1f} MiB at once"
-    yield from ("", *_counters(d["counters"]), "", *_uncounted(d["uncounted"]), "")
+    yield from ("", *_counters(d["counters"]), "", *_uncounted(d["uncounted"]))
+    yield from (f"Outside of all counts: {what}" for what in d["outside"])
+    yield ""
     yield NOTES
     yield from textwrap.wrap(f"Elementwise, {d['elementwise']['convention']}.", 80)
 

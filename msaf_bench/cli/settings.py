@@ -62,9 +62,11 @@ def read_root(root: Path | None) -> Path | None:
     return root.resolve() if root else None
 
 
-def conditions_from(preset: str, data: str, changes: Iterable[str] | None, history: str | None = None) -> Conditions:
-    """A preset's conditions with `key=value` changes on top. Raises `UsageError`."""
-    base = read_conditions(preset, data)
+def conditions_from(
+    preset: str, data: str, changes: Iterable[str] | None, history: str | None = None, *, systems: bool = False
+) -> Conditions:
+    """A preset's conditions with `key=value` changes on top, for whole systems or for variants of one. Raises `UsageError`."""
+    base = read_conditions(preset, data, systems=systems)
     changed: dict[str, Any] = {"history": one_of("history", history, HISTORIES)} if history else {}
     for text in changes or ():
         key, equals, value = text.partition("=")
@@ -80,7 +82,7 @@ def conditions_from(preset: str, data: str, changes: Iterable[str] | None, histo
         else:
             changed[name] = _value(value)
     try:
-        return read_conditions(preset, data, changed) if changed else base
+        return read_conditions(preset, data, changed, systems=systems) if changed else base
     except UsageError as error:
         raise UsageError(f"--set: {str(error).partition(': ')[2]}") from error
 

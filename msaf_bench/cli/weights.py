@@ -39,22 +39,22 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train and score one system; leaves a record and a checkpoint. Goes on from a checkpoint that is there."""
-    from msaf_bench.catalog import read_system
+    from msaf_bench.catalog import read_system, shrunk
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.spec import Trial
     from msaf_bench.sweep.plan import Workspace, pretraining_of
     from msaf_bench.sweep.run import check_device, pretrained
     from msaf_bench.sweep.trial import Setting, run_trial
 
-    conditions = conditions_from(preset, data, changes, history)
+    conditions = conditions_from(preset, data, changes, history, systems=True)
     read = read_system(system)
-    shrunk = read.swap(conditions.shrink, conditions.shrink_options)
-    trial = Trial(system=shrunk, conditions=conditions, seed=seed)
+    small = shrunk(read, conditions)
+    trial = Trial(system=small, conditions=conditions, seed=seed)
     folder = (reports or Path("reports") / f"train-{read.name}-{data}-{Path(preset).stem}").resolve()
     setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
-        setting = pretrained([pretraining_of(shrunk, conditions)] if conditions.pretrain_steps else [], setting, progress)
+        setting = pretrained(pretraining_of(small, conditions) if conditions.pretrain_steps else None, setting, progress)
         record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
         progress.finished(record)
     if record.confusion is None:
@@ -87,7 +87,7 @@ def evaluate(
     from msaf_bench.sweep.measure import measure
     from msaf_bench.sweep.run import check_device
 
-    conditions = conditions_from(preset, data, changes, history)
+    conditions = conditions_from(preset, data, changes, history, systems=True)
     check_device(device)
     torch.set_num_threads(threads)
     net, classes = _load(checkpoint, use_plugins(plugins), device)

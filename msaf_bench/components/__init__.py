@@ -2,23 +2,60 @@
 
 from msaf_bench.components.align import DeformableAlign, NoAlign
 from msaf_bench.components.assign import MeanOfMasks, OneHead, SemanticAssignment
-from msaf_bench.components.backbone import resnet10, resnet18, resnet50, resnet101
+from msaf_bench.components.backbone import resnet10, resnet18, resnet34, resnet50, resnet101
+from msaf_bench.components.erfnet import ERFNet, ERFNetHead
 from msaf_bench.components.flow import DISFlow, ZeroFlow
+from msaf_bench.components.flownet import flownet_c, flownet_s
+from msaf_bench.components.flownet2 import flownet2
 from msaf_bench.components.head import FCNHead, PSPHead
+from msaf_bench.components.hrnet import HRNetHead, hrnet
+from msaf_bench.components.late_head import LatePSPHead
 from msaf_bench.components.motion import DecoupledTransformer, Still, VanillaTransformer
+from msaf_bench.components.pyramid_backbone import psp18, psp50, psp101
+from msaf_bench.components.segnet import SegNetHead, segnet
 from msaf_bench.components.state import Concat, NoState, StageTransformer
+from msaf_bench.components.teacher import NoTeacher, PSPTeacher
+from msaf_bench.components.vgg import context8, context10, dilation8
 from msaf_bench.registry import Slot
 
 
 def slots() -> dict[str, Slot]:
     """Every built-in component: this list is the whole of it."""
     return {
-        "backbone": Slot("backbone", {"resnet10": resnet10, "resnet18": resnet18, "resnet50": resnet50, "resnet101": resnet101}),
+        "backbone": Slot(
+            "backbone",
+            {
+                "resnet10": resnet10,
+                "resnet18": resnet18,
+                "resnet34": resnet34,
+                "resnet50": resnet50,
+                "resnet101": resnet101,
+                "hrnet": hrnet,
+                "psp18": psp18,
+                "psp50": psp50,
+                "psp101": psp101,
+                "erfnet": ERFNet,
+                "dilation8": dilation8,
+                "segnet": segnet,
+            },
+        ),
         "motion": Slot("motion", {"none": Still, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}),
         "align": Slot("align", {"none": NoAlign, "dcn": DeformableAlign}),
         "state": Slot("state", {"none": NoState, "concat": Concat, "stage": StageTransformer}),
         "assign": Slot("assign", {"none": OneHead, "mean": MeanOfMasks, "semantic": SemanticAssignment}),
-        "head": Slot("head", {"fcn": FCNHead, "psp": PSPHead}),
-        "flow": Slot("flow", {"zero": ZeroFlow, "dis": DISFlow}),
-        "teacher": Slot("teacher", {}),
+        "head": Slot(
+            "head",
+            {
+                "fcn": FCNHead,
+                "psp": PSPHead,
+                "psp-late": LatePSPHead,
+                "hrnet-head": HRNetHead,
+                "erfnet-head": ERFNetHead,
+                "context8": context8,
+                "context10": context10,
+                "segnet-head": SegNetHead,
+            },
+        ),
+        "flow": Slot("flow", {"zero": ZeroFlow, "dis": DISFlow, "flownet-s": flownet_s, "flownet-c": flownet_c, "flownet2": flownet2}),
+        "teacher": Slot("teacher", {"none": NoTeacher, "pspnet": PSPTeacher}),
     }

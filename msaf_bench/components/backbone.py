@@ -1,11 +1,29 @@
-"""Dilated ResNets at output stride 8. Shapes: N images, C channels, H W image, h w grid (1/8).
+"""Dilated ResNets. Shapes: N images, C channels, H W image, h w grid (1/8 or 1/16).
 
-Parameter names are torchvision's, so its ImageNet weights load.
+Published code disagrees on the stem and on where the dilation stands, so both are options. With the plain stem parameter names are
+torchvision's, so its ImageNet weights load.
 """
 
+import pickle
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 
+from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Stages
+
+#: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation); "plain" is one 7x7.
+STEMS = {"plain": (), "deep": (2, 2, 4), "v1c": (1, 1, 2)}
+#: Strides and dilations of the four stages, by the stride of the grid.
+STAGES = {8: ((1, 2, 1, 1), (1, 1, 2, 4)), 16: ((1, 2, 2, 1), (1, 1, 1, 2))}
+#: Where dilation stands: everywhere (section 3.2, PSPNet), in the second 3x3 of a basic block (ETC), halved in the first block of a stage
+#: (mmsegmentation), or so and growing through the last stage (TDNet).
+DILATE = ("all", "second", "half-first", "multigrid")
 
 
 class BasicBlock(nn.Module):
@@ -13,11 +31,11 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, width: int, *, stride: int, dilation: int) -> None:
+    def __init__(self, inputs: int, width: int, *, stride: int, dilations: tuple[int, int]) -> None:
         super().__init__()
-        self.conv1 = _conv3x3(inputs, width, stride, dilation)
+        self.conv1 = _conv3x3(inputs, width, stride, dilations[0])
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = _conv3x3(width, width, 1, dilation)
+        self.conv2 = _conv3x3(width, width, 1, dilations[1])
         self.bn2 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(inputs, width, stride)
@@ -32,11 +50,11 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, *, stride: int, dilation: int) -> None:
+    def __init__(self, inputs: int, width: int, *, stride: int, dilations: tuple[int, int]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = _conv3x3(width, width, stride, dilation)
+        self.conv2 = _conv3x3(width, width, stride, dilations[0])
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * width)
@@ -50,52 +68,96 @@ class Bottleneck(nn.Module):
 
 
 class DilatedResNet(nn.Module):
-    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2 and 4 (section 3.2)."""
+    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2 and 4 (section 3.2).
 
-    def __init__(self, block: type[BasicBlock] | type[Bottleneck], depths: tuple[int, int, int, int], *, width: int = 64) -> None:
+    With `output_stride` 16 layer3 has stride 2 and layer4 dilation 2; F3, twice as large, is then read at every second pixel.
+    `weights` is the path of a state dict with this network's names (.safetensors, else torch's); a classifier's are left out.
+    Raises `UsageError` if it does not fit.
+    """
+
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        depths: tuple[int, int, int, int],
+        *,
+        width: int = 64,
+        stem: str = "plain",
+        dilate: str = "all",
+        output_stride: int = 8,
+        weights: str = "",
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        inner = [width * n // 2 for n in STEMS[one_of("stem", stem, STEMS)]]
+        if output_stride not in STAGES:
+            raise UsageError(f"output_stride = {output_stride}; give 8 or 16")
+        self.conv1 = _deep_stem(inner) if inner else nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        inputs = inner[-1] if inner else width
+        self.bn1 = nn.BatchNorm2d(inputs)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        inputs, layers = width, list[nn.Sequential]()
-        for i, (depth, stride, dilation) in enumerate(zip(depths, (1, 2, 1, 1), (1, 1, 2, 4), strict=True)):
-            first = block(inputs, width << i, stride=stride, dilation=dilation)
-            inputs = (width << i) * block.expansion
-            rest = (block(inputs, width << i, stride=1, dilation=dilation) for _ in range(depth - 1))
-            layers.append(nn.Sequential(first, *rest))
+        rule = one_of("dilate", dilate, DILATE)
+        layers = list[nn.Sequential]()
+        for i, (depth, stride, dilation) in enumerate(zip(depths, *STAGES[output_stride], strict=True)):
+            blocks = list[nn.Module]()
+            for j in range(depth):
+                dilations = _dilations(rule, dilation, j, last=i == 3)
+                blocks.append(block(inputs, width << i, stride=1 if j else stride, dilations=dilations))
+                inputs = (width << i) * block.expansion
+            layers.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.channels = (inputs // 4, inputs // 2, inputs)
-        self.stride = 8
+        self.stride = output_stride
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if weights:
+            load_weights(self, weights)
 
     def forward(self, image: Tensor) -> Stages:
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         f3 = self.layer2(self.layer1(x))
         f4 = self.layer3(f3)
-        return Stages(f3, f4, self.layer4(f4))
+        step = self.stride // 8
+        return Stages(f3[..., ::step, ::step], f4, self.layer4(f4))
 
 
-def resnet10(*, width: int = 64) -> DilatedResNet:
-    """One basic block a stage: for small machines and tests, not in the paper."""
-    return DilatedResNet(BasicBlock, (1, 1, 1, 1), width=width)
+#: One basic block a stage: for small machines and tests, not in the paper.
+resnet10 = partial(DilatedResNet, BasicBlock, (1, 1, 1, 1))
+resnet18 = partial(DilatedResNet, BasicBlock, (2, 2, 2, 2))
+resnet34 = partial(DilatedResNet, BasicBlock, (3, 4, 6, 3))
+resnet50 = partial(DilatedResNet, Bottleneck, (3, 4, 6, 3))
+resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
 
 
-def resnet18(*, width: int = 64) -> DilatedResNet:
-    """ResNet-18."""
-    return DilatedResNet(BasicBlock, (2, 2, 2, 2), width=width)
+def load_weights(net: nn.Module, path: str) -> None:
+    """Fills the network from a state dict on disk, but for a classifier `fc`; a network on the meta device stays as it is.
+
+    Raises `UsageError` for a file that cannot be read, and for a tensor that is missing, unknown or of another shape.
+    """
+    if next(net.parameters()).is_meta:
+        return
+    try:
+        read = load(Path(path).read_bytes()) if path.endswith(".safetensors") else torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict({name: tensor for name, tensor in read.items() if not name.startswith("fc.")})
+    except (OSError, EOFError, SafetensorError, pickle.UnpicklingError, AttributeError, RuntimeError) as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines())
+        raise UsageError(f"weights {path}: {reason:.300}; give a state dict of this network") from error
 
 
-def resnet50(*, width: int = 64) -> DilatedResNet:
-    """ResNet-50."""
-    return DilatedResNet(Bottleneck, (3, 4, 6, 3), width=width)
+def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int, int]:
+    """Of the first and the second 3x3 convolution of block `index` of a stage; a bottleneck has the first alone."""
+    halved = max(1, dilation // 2) if index == 0 else dilation
+    if rule == "multigrid":
+        return (dilation << index if last else halved), dilation
+    return {"all": (dilation, dilation), "second": (1, dilation), "half-first": (halved, 1)}[rule]
 
 
-def resnet101(*, width: int = 64) -> DilatedResNet:
-    """ResNet-101."""
-    return DilatedResNet(Bottleneck, (3, 4, 23, 3), width=width)
+def _deep_stem(widths: list[int]) -> nn.Sequential:
+    """3x3 convolutions, the first of stride 2, with batch norm and ReLU between them."""
+    layers: list[nn.Module] = [_conv3x3(3, widths[0], 2, 1)]
+    for inputs, outputs in pairwise(widths):
+        layers += nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), _conv3x3(inputs, outputs, 1, 1)
+    return nn.Sequential(*layers)
 
 
 def _conv3x3(inputs: int, outputs: int, stride: int, dilation: int) -> nn.Conv2d:

@@ -38,8 +38,12 @@ class _Convolutional(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
 
+    def context(self, stages: Stages) -> Tensor:
+        """What the 3x3 convolution reads, which ETC distils."""
+        return stages.f5
+
     def features(self, stages: Stages) -> Tensor:
-        return self.mix(stages.f5)
+        return self.mix(self.context(stages))
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(self.dropout(features))
@@ -62,5 +66,5 @@ class PSPHead(_Convolutional):
         super().__init__(2 * channels[2], num_classes, width, dropout)
         self.pyramid = PyramidPooling(channels[2])
 
-    def features(self, stages: Stages) -> Tensor:
-        return self.mix(self.pyramid(stages.f5))
+    def context(self, stages: Stages) -> Tensor:
+        return self.pyramid(stages.f5)

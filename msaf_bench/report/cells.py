@@ -21,6 +21,8 @@ _LATEX = {
     "|": r"\textbar{}",
     MINUS: "$-$",
     "\N{MICRO SIGN}": r"\textmu{}",
+    "≈": r"$\approx$",
+    "†": r"\dag{}",
     **{sign: "\\" + sign for sign in "{}$&#_%"},
     "[": "{[}",  # at the start of a line it would be read as the option of the line break before it
     "]": "{]}",

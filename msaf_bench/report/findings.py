@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.records import Cost, Host
+from msaf_bench.records import Cost, Host, SystemCost
 from msaf_bench.spec import Conditions, System, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
 from msaf_bench.stats.bootstrap import ImageDifference
 
+IN_STYLE = "≈"  #: before the label of a system that is only in the style of its source
 STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
 
 
@@ -48,6 +49,7 @@ class Measures:
     consistency: tuple[RowConsistency, ...] = ()
     cost: Cost | None = None
     speeds: tuple[Speed, ...] = ()  #: by mode, measured alone after the trials
+    published_cost: SystemCost | None = None  #: of the system as published, not as it was run
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class RowSummary:
     p_holm: float | None
     measures: Measures
     clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
+
+    @property
+    def shown(self) -> str:
+        """The label as it is printed: marked where the system is only in the style of its source."""
+        return f"{IN_STYLE} {self.label}" if self.system and self.system.style else self.label
 
     @cached_property
     def measured(self) -> dict[int, float]:

@@ -9,16 +9,18 @@ import numpy as np
 
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.records import Consistency, Record
+from msaf_bench.records import Consistency, Record, SystemCost
 from msaf_bench.report.findings import Measures, RowConsistency
 from msaf_bench.stats import Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
 
 
-def measures_of(records: Sequence[Record], reference: Sequence[Record], speeds: Sequence[Speed] = ()) -> Measures:
+def measures_of(
+    records: Sequence[Record], reference: Sequence[Record], speeds: Sequence[Speed] = (), published_cost: SystemCost | None = None
+) -> Measures:
     """All of it for one row; `reference` are the records of the row that all are compared with."""
     if not records:
-        return Measures(speeds=tuple(speeds))
+        return Measures(speeds=tuple(speeds), published_cost=published_cost)
     return Measures(
         images=images_of(records),
         image_difference=image_difference_of(records, reference),
@@ -26,6 +28,7 @@ def measures_of(records: Sequence[Record], reference: Sequence[Record], speeds: 
         consistency=consistency_of(records),
         cost=next((r.cost for r in records if r.cost), None),
         speeds=tuple(speeds),
+        published_cost=published_cost,
     )
 
 

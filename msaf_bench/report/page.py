@@ -14,7 +14,14 @@ from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
 from msaf_bench.report.findings import Summary
+from msaf_bench.report.rankings import legend as ranking_legend
+from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import columns, legend
+from msaf_bench.report.systems import blocks, entries
+from msaf_bench.report.systems_columns import beside, groups
+from msaf_bench.report.systems_legend import systems_legend
+from msaf_bench.report.systems_table import RANKING, ranking_texts
+from msaf_bench.report.tradeoffs import tradeoffs
 from msaf_bench.stats import Effect, judge, paired_power, seeds_needed
 
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗"}
@@ -37,8 +44,8 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
     )
     environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
     means = [row.interval.mean for row in summary.rows if row.interval]
-    second = columns(summary)
-    return environment.get_template("page.html.j2").render(
+    template, own = ("page.html.j2", _variants(summary)) if summary.table.base else ("systems.html.j2", _systems(summary))
+    return environment.get_template(template).render(
         s=summary,
         table=summary.table,
         c=summary.conditions,
@@ -47,18 +54,42 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         seen=seen,
         counts={word: sum(v.decision == word for v in summary.verdicts) for word in ("reproduced", "contradicted", "undecided")},
         because=because,
+        shown={row.label: row.shown for row in summary.rows},
         best=max(means, default=None),
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
         power=power(summary),
-        second=second,
         claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
         claim_counts={scope: counted(claims, scope) for scope in WORDS},
         titles=TITLES,
-        legend=legend(summary, second),
         figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
         settings=summary.conditions.model_dump(mode="json"),
+        **own,
     )
+
+
+def _variants(summary: Summary) -> dict[str, object]:
+    """What only a table of variants of one system shows."""
+    second = columns(summary)
+    return {"second": second, "legend": legend(summary, second)}
+
+
+def _systems(summary: Summary) -> dict[str, object]:
+    """What only a table of whole systems shows."""
+    found, ranked = groups(summary), rankings(summary)
+    return {
+        "groups": found,
+        "width": 2 + sum(len(group.columns) for group in found),
+        "blocks": list(blocks(entries(summary))),
+        "second": beside(summary),
+        "legend": systems_legend(summary),
+        "rankings": ranked,
+        "ranking_heads": RANKING,
+        "ranking_texts": ranking_texts,
+        "ranking_legend": ranking_legend(ranked),
+        "tradeoffs": tradeoffs(summary),
+        "decided": any(verdict.difference and verdict.difference.interval.low is not None for verdict in summary.verdicts),
+    }
 
 
 def _without_orderings(claims: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:

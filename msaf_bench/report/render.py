@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from msaf_bench.records import write_atomic
+from msaf_bench.report import systems_table, tables
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
@@ -12,24 +13,28 @@ from msaf_bench.report.findings import Summary
 from msaf_bench.report.page import to_html
 from msaf_bench.report.second_figure import beside
 from msaf_bench.report.strip import Strip, draw
-from msaf_bench.report.tables import to_csv, to_latex, to_markdown, to_per_class_csv
+from msaf_bench.report.tradeoff_figure import tradeoff_charts
 
 
 def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> list[Path]:
     """The paths written under `folder`: `<table>.csv`, `.md`, `.tex`, `.html`, `<table>_per_class.csv`, `<table>_claims.csv|md`,
-    `figures/<table>_*.svg|png`.
+    `figures/<table>_*.svg|png`; of whole systems also `<table>_agreement.csv`.
 
     Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where the folder cannot be written.
     """
     name = re.sub(r"[^\w-]+", "-", summary.table.name)  # a table's name comes from a file: it must not lead out of the folder
-    drawn = [*charts(summary), *filter(None, [beside(summary)]), *([draw(strip, summary)] if strip else [])]
+    systems = not summary.table.base
+    made = systems_table if systems else tables
+    drawn = [*(tradeoff_charts(summary) if systems else []), *charts(summary), *filter(None, [beside(summary)])]
+    drawn += [draw(strip, summary)] if strip else []
     figures = {chart.name: to_bytes(chart.figure, "svg") for chart in drawn}
     claims, mark = claims_of(summary), summary.conditions.watermark
     files: dict[str, str | bytes] = {
-        f"{name}.csv": to_csv(summary),
-        f"{name}_per_class.csv": to_per_class_csv(summary),
-        f"{name}.md": to_markdown(summary),
-        f"{name}.tex": to_latex(summary),
+        f"{name}.csv": made.to_csv(summary),
+        f"{name}_per_class.csv": made.to_per_class_csv(summary),
+        f"{name}.md": made.to_markdown(summary),
+        f"{name}.tex": made.to_latex(summary),
+        **({f"{name}_agreement.csv": systems_table.to_rankings_csv(summary)} if systems else {}),
         f"{name}.html": to_html(summary, drawn, figures, claims),
         **({f"{name}_claims.csv": claims_to_csv(claims, mark), f"{name}_claims.md": claims_to_markdown(summary, claims)} if claims else {}),
         **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},

@@ -8,6 +8,7 @@ from msaf_bench.report.findings import Summary
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.report.summary import summarise
+from msaf_bench.sweep.cost import read_costs
 from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.speed import read_speeds
 
@@ -18,7 +19,8 @@ def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
     table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)})
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
     table = table.model_copy(update={"orderings": kept})
-    return summarise(table, plan.systems(), plan.trials(), read_records(workspace.records), read_speeds(plan, workspace))
+    records, speeds, costs = read_records(workspace.records), read_speeds(plan, workspace), read_costs(plan, workspace)
+    return summarise(table, plan.systems(), plan.trials(), records, speeds, costs)
 
 
 def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:

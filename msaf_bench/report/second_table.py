@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.report.cells import NONE, mean_span, number, span
@@ -9,22 +10,24 @@ from msaf_bench.report.findings import RowConsistency, RowSummary, Summary
 from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")
+NAMED = 20  #: flagged times above which they are counted and not named
 Value = str | int | float | None
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(Generic[Row]):
     """One column: as text with its interval, and as plain values for the CSV."""
 
     head: str
-    text: Callable[[RowSummary], str]
-    values: Callable[[RowSummary], dict[str, Value]]
+    text: Callable[[Row], str]
+    values: Callable[[Row], dict[str, Value]]
 
 
-def columns(summary: Summary) -> list[Column]:
+def columns(summary: Summary) -> list[Column[RowSummary]]:
     """The columns that the records can fill, in the order of the table."""
     rows = summary.rows
-    found: list[Column] = []
+    found: list[Column[RowSummary]] = []
     if any(row.measures.images for row in rows):
         found.append(Column("mIoU, other frames", lambda r: span(r.measures.images), lambda r: _bounds("images", r.measures.images)))
     if any(row.measures.image_difference for row in rows):
@@ -40,7 +43,7 @@ def columns(summary: Summary) -> list[Column]:
     return found
 
 
-def legend(summary: Summary, shown: Sequence[Column]) -> list[str]:
+def legend(summary: Summary, shown: Sequence[Column[RowSummary]]) -> list[str]:
     """What each column is, in a sentence; controls are said here, since they do not depend on the row."""
     heads = {column.head for column in shown}
     kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
@@ -78,7 +81,7 @@ def speed_of(row: RowSummary, mode: str) -> Speed | None:
     return next((s for s in row.measures.speeds if s.conditions.mode == mode and s.latency), None)
 
 
-def _consistency(preset: str) -> list[Column]:
+def _consistency(preset: str) -> list[Column[RowSummary]]:
     """The preset's number, and what the same predictions have without any warp."""
 
     def of(row: RowSummary) -> RowConsistency | None:
@@ -97,7 +100,7 @@ def _consistency(preset: str) -> list[Column]:
     ]
 
 
-def _cost(mode: str) -> Column:
+def _cost(mode: str) -> Column[RowSummary]:
     def text(row: RowSummary) -> str:
         macs = total_macs(row, mode)
         return NONE if macs is None else number(macs / 1e9, 3)
@@ -105,7 +108,7 @@ def _cost(mode: str) -> Column:
     return Column(f"GMAC {mode}", text, lambda r: {f"macs_{mode}": total_macs(r, mode)})
 
 
-def _speed(mode: str) -> list[Column]:
+def _speed(mode: str) -> list[Column[RowSummary]]:
     def p50(row: RowSummary) -> float | None:
         speed = speed_of(row, mode)
         return speed.latency.p50.value if speed and speed.latency else None
@@ -162,5 +165,12 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
     if len({(s.conditions.model_copy(update={"mode": "clip"}), s.host.cpu, s.host.device) for _, s in speeds}) > 1:
         lines.append("Not all rows were timed on one machine under the same conditions: their ms and FPS are not to be ranked.")
     if flagged := [f"{label}, {s.conditions.mode}: {' and '.join(word for word, _ in s.flags)}" for label, s in speeds if s.flags]:
-        lines.append(f"* what speaks against a time: {'; '.join(flagged)}.")
+        said = "; ".join(flagged) if len(flagged) <= NAMED else _counted([word for _, s in speeds for word, _ in s.flags], len(speeds))
+        lines.append(f"* what speaks against a time: {said}.")
     return lines + [f"{label}, {speed.conditions.mode}: not timed: {speed.reason}." for label, speed in speeds if speed.reason]
+
+
+def _counted(words: Sequence[str], times: int) -> str:
+    """How often each word was said."""
+    said = ", ".join(f"{word} {words.count(word)}" for word in dict.fromkeys(words))
+    return f"{said}, of {times} times; the files in speed/ say which"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.errors import UsageError
-from msaf_bench.records import Record, hosts_of
+from msaf_bench.records import Record, SystemCost, hosts_of
 from msaf_bench.report.findings import Control, Measures, RowSummary, Run, Summary, Verdict
 from msaf_bench.report.measures import measures_of
 from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
@@ -29,11 +29,13 @@ def summarise(
     trials: Sequence[Trial],
     records: Mapping[str, Record],
     speeds: Mapping[str, Sequence[Speed]] = MappingProxyType({}),
+    costs: Mapping[str, SystemCost] = MappingProxyType({}),
 ) -> Summary:
     """All that the records say of the table.
 
     `systems` gives every row's system by label; `trials` are those that were asked for, which is how a missing one is known;
-    `records` are by trial id, `speeds` by row label. Raises `UsageError` where there is no trial, or where conditions or classes differ.
+    `records` are by trial id, `speeds` and `costs` (of the systems as published) by row label. Raises `UsageError` where there is no
+    trial, or where conditions or classes differ.
     """
     conditions = _only_conditions(trials)
     runs = {label: _runs(systems.get(label), trials, records) for label, _ in table.rows}
@@ -44,7 +46,7 @@ def summarise(
     control = _control(kept[0], class_names) if kept else None
     ticks = {label: _ticks(table, systems.get(label), systems[table.reference]) for label in runs}
     compared = _compared(table, runs, scores)
-    measures = {label: measures_of(found, done[table.reference], speeds.get(label, ())) for label, found in done.items()}
+    measures = {label: measures_of(found, done[table.reference], speeds.get(label, ()), costs.get(label)) for label, found in done.items()}
     return Summary(
         table=table,
         rows=tuple(

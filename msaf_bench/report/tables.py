@@ -13,7 +13,7 @@ Cell = str | int | float | None
 def to_csv(summary: Summary) -> str:
     """One line a row, plain numbers (mIoU in percent), an empty cell for what is not known; conditions repeat on every line."""
     lines = [row_values(summary, row) for row in summary.rows]
-    return _csv(lines[0], [line.values() for line in lines])
+    return csv_lines(lines[0], [line.values() for line in lines])
 
 
 def to_per_class_csv(summary: Summary) -> str:
@@ -21,7 +21,7 @@ def to_per_class_csv(summary: Summary) -> str:
     names = summary.class_names
     nothing = [None] * len(names)
     lines = [(row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), summary.conditions.watermark) for row in summary.rows]
-    return _csv(("row", *names, *(f"{name}_sd" for name in names), "watermark"), lines)
+    return csv_lines(("row", *names, *(f"{name}_sd" for name in names), "watermark"), lines)
 
 
 def to_markdown(summary: Summary) -> str:
@@ -33,11 +33,11 @@ def to_markdown(summary: Summary) -> str:
     lines += [pipes(heads), "|---|" + ":-:|" * len(summary.table.ticks) + "--:|" * (len(_HEADS) - 1) + "---|"]
     for row in summary.rows:
         ticks = ["✓" if tick else "" for tick in row.ticks]
-        lines.append(pipes([row.label, *ticks, *_texts(row), row.state]))
+        lines.append(pipes([row.shown, *ticks, *_texts(row), row.state]))
     lines += ["", *map(markdown_text, _legend(summary))]
     if second := columns(summary):
         lines += ["", pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
-        lines += [pipes([row.label, *(column.text(row) for column in second)]) for row in summary.rows]
+        lines += [pipes([row.shown, *(column.text(row) for column in second)]) for row in summary.rows]
         lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary, second))]
     return "\n".join(lines) + "\n"
 
@@ -58,7 +58,7 @@ def _first_latex(summary: Summary) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{latex_text(summary.table.title)}. {' '.join(map(latex_text, (made_how(summary) + '.', *_legend(summary))))}}}",
-            rf"\label{{tab:{_label(summary)}}}",
+            rf"\label{{tab:{latex_label(summary)}}}",
             r"\resizebox{\linewidth}{!}{%",
             rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
             r"\toprule",
@@ -85,13 +85,13 @@ def _second_latex(summary: Summary) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{caption}}}",
-            rf"\label{{tab:{_label(summary)}-beside}}",
+            rf"\label{{tab:{latex_label(summary)}-beside}}",
             r"\resizebox{\linewidth}{!}{%",
             rf"\begin{{tabular}}{{l{'r' * len(second)}}}",
             r"\toprule",
             " & ".join(["Row", *(latex_text(column.head) for column in second)]) + r" \\",
             r"\midrule",
-            *(" & ".join(map(latex_text, (row.label, *(column.text(row) for column in second)))) + r" \\" for row in summary.rows),
+            *(" & ".join(map(latex_text, (row.shown, *(column.text(row) for column in second)))) + r" \\" for row in summary.rows),
             r"\bottomrule",
             r"\end{tabular}}",
             r"\end{table}",
@@ -100,7 +100,8 @@ def _second_latex(summary: Summary) -> str:
     )
 
 
-def _label(summary: Summary) -> str:
+def latex_label(summary: Summary) -> str:
+    """The table's name in a label of LaTeX."""
     return "".join(c for c in summary.table.name if c.isalnum() or c == "-")
 
 
@@ -168,10 +169,11 @@ def _cell(value: Cell) -> str:
     return "" if value is None else csv_text(value) if isinstance(value, str) else str(value)
 
 
-def _csv(heads: Iterable[str], lines: Iterable[Iterable[Cell]]) -> str:
+def csv_lines(heads: Iterable[str], lines: Iterable[Iterable[Cell]]) -> str:
+    """Heads and lines of plain values as CSV: an empty cell for None and NaN."""
     return csv_document([map(csv_text, heads), *(map(_cell, line) for line in lines)])
 
 
 def _latex_row(row: RowSummary) -> str:
     ticks = [r"\checkmark" if tick else "" for tick in row.ticks]
-    return " & ".join([latex_text(row.label), *ticks, *map(latex_text, _texts(row)), latex_text(row.state)]) + r" \\"
+    return " & ".join([latex_text(row.shown), *ticks, *map(latex_text, _texts(row)), latex_text(row.state)]) + r" \\"

@@ -35,10 +35,10 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
     labels = {system.key: label for label, system in plan.systems().items()}
     missing = [labels[trial.system.key] for trial in plan.trials() if trial.id not in done]
     seconds = sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
-    for before in plan.pretrainings() if missing else ():
-        if not (setting.workspace.records / f"{before.id}.json").exists():
-            net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
-            seconds += before.conditions.steps * _step_seconds(net, plan, setting)
+    before = plan.pretraining()
+    if missing and before and not (setting.workspace.records / f"{before.id}.json").exists():
+        net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
+        seconds += before.conditions.steps * _step_seconds(net, plan, setting)
     return {
         "table": plan.table.name,
         "trials": len(plan.rows) * plan.seeds,

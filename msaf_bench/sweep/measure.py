@@ -79,5 +79,5 @@ def cost_of(
     if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
         on_note(f"cost is not counted: there is no formula for {', '.join(blind)}")
         return None
-    macs = [tuple((part, sum(kinds.values())) for part, kinds in cost.macs.items()) for cost in (clip, stream)]
+    macs = [tuple((part, round(sum(kinds.values()) / len(cost.phases))) for part, kinds in cost.macs.items()) for cost in (clip, stream)]
     return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])

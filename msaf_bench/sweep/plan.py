@@ -33,25 +33,22 @@ class Plan(Spec):
         systems = systems_of(self.table, self.conditions)
         return {label: systems[label] for label in self.rows}
 
-    def pretrainings(self) -> tuple[Trial, ...]:
-        """The pre-trainings that the rows start from: one that all share, made from the reference row; without a base one a backbone.
+    def pretraining(self) -> Trial | None:
+        """The pre-training that all rows start from, made from the reference row.
 
-        Raises `UsageError` where a row of a table with a base has another backbone than the reference row.
+        Raises `UsageError` where a row has another backbone than the reference row.
         """
+        if not self.conditions.pretrain_steps:
+            return None
         systems = self.systems()
         reference = systems[self.table.reference]
-        if not self.conditions.pretrain_steps:
-            return ()
-        if not self.table.base:
-            own = {system["backbone"]: system for system in systems.values()}
-            return tuple(pretraining_of(system, self.conditions) for system in own.values())
         for label, system in systems.items():
-            if system["backbone"] != reference["backbone"]:
+            if dict(system.slots).get("backbone") != reference["backbone"]:
                 raise UsageError(
                     f"row {label!r} has another backbone than {self.table.reference!r}: there is no common pre-training;"
                     " add --set pretrain_steps=0"
                 )
-        return (pretraining_of(reference, self.conditions),)
+        return pretraining_of(reference, self.conditions)
 
     def trials(self) -> list[Trial]:
         """All trials, seed by seed, so that a sweep that is cut short has compared every row."""
@@ -82,7 +79,7 @@ def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), se
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `speed/`, `checkpoints/`, `predictions/`, `flow/`, and what is rendered."""
+    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, `flow/`, and what is rendered."""
 
     folder: Path
 
@@ -93,8 +90,13 @@ class Workspace:
 
     @property
     def speed(self) -> Path:
-        """One JSON a row, measured alone after the trials."""
+        """One JSON a row and mode, measured alone after the trials."""
         return self.folder / "speed"
+
+    @property
+    def cost(self) -> Path:
+        """One JSON a row: what it costs as published."""
+        return self.folder / "cost"
 
     @property
     def records(self) -> Path:

@@ -17,6 +17,7 @@ from msaf_bench.errors import DataError, HostError, UsageError
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep import local
+from msaf_bench.sweep.cost import count_rows
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.speed import measure_rows
@@ -59,22 +60,23 @@ def check_systems(plan: Plan) -> None:
         if frames > plan.conditions.frames:
             raise UsageError(f"row {label!r} reads {frames} frames, a clip has {plan.conditions.frames}; add --set frames={frames}")
         read = max(read, frames)
-    if 1 < read < plan.conditions.frames:
+    if plan.table.base and 1 < read < plan.conditions.frames:
         raise UsageError(
             f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
         )
 
 
-def pretrained(trials: Sequence[Trial], setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
-    """The setting that starts from these pre-trainings, which are run unless they are there. Raises `HostError` if one failed."""
-    for trial in trials:
-        path = setting.workspace.records / f"{trial.id}.json"
-        if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
-            execute([trial], setting, events)
-        record = read_record(path)
-        if record.state != "done":
-            raise HostError(f"the pre-training failed: {record.reason}")
-    return replace(setting, starts=tuple(trials))
+def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
+    """The setting that starts from this pre-training, which is run unless it is there. Raises `HostError` if it failed."""
+    if trial is None:
+        return setting
+    path = setting.workspace.records / f"{trial.id}.json"
+    if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
+        execute([trial], setting, events)
+    record = read_record(path)
+    if record.state != "done":
+        raise HostError(f"the pre-training failed: {record.reason}")
+    return replace(setting, start=trial)
 
 
 def run_sweep(
@@ -89,13 +91,14 @@ def run_sweep(
     gpus: float = 0.0,
     speed_processes: int = 0,
 ) -> None:
-    """Runs the trials of the plan that have no finished record, failed ones again; then times every row in so many processes.
+    """Runs the trials of the plan that have no finished record, failed ones again; then counts every row's cost, and times it in so
+    many processes.
 
     The systems are built, the data opened and the device tried before anything else, so that what would stop every trial stops the sweep
     at once.
     """
     check_systems(plan)
-    before = plan.pretrainings()
+    before = plan.pretraining()
     with setting.workspace.lock():
         done = setting.workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]
@@ -113,6 +116,7 @@ def run_sweep(
             # The driver of a cluster may have no accelerator of its own.
             setting = pretrained(before, setting, events, execute if address else local.run)
             execute(missing, setting, events)
+        count_rows(plan, setting, events)
         shutil.rmtree(setting.workspace.flow, ignore_errors=True)  # estimated again where it is asked for again
         if speed_processes:
             _time_rows(plan, setting, events, speed_processes)

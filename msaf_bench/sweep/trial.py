@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import torch
 
+from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
@@ -35,7 +36,7 @@ class Setting:
     device: str = "cpu"
     threads: int = 1
     plugins: tuple[str, ...] = ()
-    starts: tuple[Trial, ...] = ()  #: the pre-trainings whose backbones the trials start from
+    start: Trial | None = None  #: the pre-training whose backbone the trials start from
 
     def host(self) -> Host:
         """This machine under this setting."""
@@ -125,7 +126,7 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
     write_label_maps(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",
-        params=sum(p.numel() for p in net.parameters()),
+        params=sum(parameters_of(net).values()),
         class_names=begun.score.classes,
         confusion=Matrices.pack(scored.confusion),
         still=None if scored.still is None else Matrices.pack(scored.still),
@@ -142,8 +143,8 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
 
 def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
     """Loads the pre-trained backbone, where there is one; gives its identity for the record."""
-    start = next((start for start in setting.starts if start.system["backbone"] == trial.system["backbone"]), None)
-    if start is None:
+    start = setting.start
+    if start is None or start == trial:
         return "random"
     folder = setting.workspace.checkpoints(start)
     found, damaged = newest_checkpoint(folder)

@@ -2,12 +2,13 @@ import pytest
 import torch
 
 from msaf_bench import build
-from msaf_bench.catalog import list_systems, list_tables, read_conditions, read_system, read_table, systems_of
+from msaf_bench.catalog import list_tables, read_conditions, read_system, read_table, systems_of
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import VOID, Choice
 
 SMALL = read_conditions("smoke", "street")
-ROWS = {f"{name}: {label}": system for name in list_tables() for label, system in systems_of(read_table(name), SMALL).items()}
+TABLES = [read_table(name) for name in list_tables()]
+ROWS = {f"{t.name}: {label}": system for t in TABLES if t.base for label, system in systems_of(t, SMALL).items()}
 
 
 @pytest.fixture(params=ROWS)
@@ -19,41 +20,6 @@ def net(request):
 def clip(frames=3, size=(32, 48)):
     torch.manual_seed(1)
     return torch.randn(2, frames, 3, *size)
-
-
-def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
-    labels = torch.randint(5, (2, 32, 48))
-    optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
-    losses = []
-    for _ in range(12):
-        out = net(clip())
-        assert out.logits.shape == (2, 5, 32, 48)
-        loss = net.loss(out, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
-
-
-def test_every_parameter_learns(net):
-    out = net(clip())
-    net.loss(out, torch.randint(5, (2, 32, 48))).backward()
-    assert [name for name, p in net.named_parameters() if p.grad is None] == []
-
-
-def test_a_stream_gives_what_the_clip_gives(net):
-    net.eval()
-    frames = clip(frames=5)
-    stream = net.stream()
-    with torch.inference_mode():
-        steps = [stream.step(frames[:, t]) for t in range(5)]
-        for t in range(2, 5):
-            torch.testing.assert_close(steps[t], net(frames[:, t - 2 : t + 1]).logits, rtol=1e-4, atol=1e-4)
-        first = frames[:, :1].expand(-1, 3, -1, -1, -1)
-        torch.testing.assert_close(steps[0], net(first).logits, rtol=1e-4, atol=1e-4)
-        stream.reset()
-        torch.testing.assert_close(stream.step(frames[:, 0]), steps[0])
 
 
 def test_only_rows_with_motion_read_the_past(net):
@@ -102,13 +68,6 @@ def test_the_vanilla_transformer_has_more_parameters_than_msaf_and_no_layer_to_s
     assert parameters(vanilla) > parameters(systems["MSAF"])
     shallower = vanilla.swap((("motion", Choice(use="vanilla", options=(("layers", 8),))),))
     assert parameters(shallower) < parameters(systems["MSAF"])
-
-
-@pytest.mark.parametrize("name", list_systems())
-def test_every_system_builds_at_full_size(name):
-    with torch.device("meta"):
-        out = build(name, 19).eval()(torch.empty(1, 3, 3, 97, 129))
-    assert out.logits.shape == (1, 19, 97, 129)
 
 
 def test_full_width_keeps_f5s_channels():

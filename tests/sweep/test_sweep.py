@@ -188,7 +188,7 @@ def test_rows_of_unequal_backbones_have_no_common_pre_training():
         {**table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}), "rows": rows}
     )
     with pytest.raises(UsageError, match="pretrain_steps=0"):
-        make_plan(mixed, read_conditions("quick", "street", {"shrink": {}})).pretrainings()
+        make_plan(mixed, read_conditions("quick", "street", {"shrink": {}})).pretraining()
 
 
 def test_two_processes_cannot_share_a_folder(tmp_path):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from msaf_bench.analyzers.cost.counters import torch_counter
 from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_content
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError, GateError, UsageError, one_of
+from msaf_bench.ports import Stream
 from msaf_bench.spec import System
 
 MODES = ("clip", "stream")
@@ -26,15 +28,17 @@ BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula ma
 
 @dataclass(frozen=True)
 class Cost:
-    """One inference of a network in fp32, nothing counted twice."""
+    """One inference of a network in fp32, nothing counted twice: a clip, or the frames of one whole cycle of a stream."""
 
     frames: int  #: of the clip; in a stream one is new, and the others' features are kept
+    phases: tuple[int, ...]  #: MACs of each frame of a stream's cycle, the key frame first; of a clip there is one
     params: Mapping[str, int]  #: by part; a shared parameter belongs to the first
     macs: Mapping[str, Mapping[str, int]]  #: by part, by kind of operator
     elementwise: Mapping[str, int]  #: by part, in operations (`formulas.CONVENTION`)
     activation_bytes: int  #: of all outputs of operators
     live_bytes: int  #: the most of them that exist at once, beside the weights, the input and what a kernel needs for itself
     uncounted: Mapping[str, float]  #: operators without a formula -> their share of all output elements
+    outside: tuple[str, ...]  #: what parts say that they compute where nothing can count it
 
     @property
     def total_params(self) -> int:
@@ -58,7 +62,7 @@ class Cost:
 
 
 def system_cost(system: System | str, num_classes: int, size: tuple[int, int], *, mode: str = "clip", plugins: Iterable[str] = ()) -> Cost:
-    """The cost of a system at (H, W): of `net(clip)`, or of `step(frame)` once a stream's past is full.
+    """The cost of a system at (H, W): of `net(clip)`, or of a cycle of `step(frame)` once a stream's past is full.
 
     No weight and no activation is allocated. Raises `UsageError` for what cannot be built or is too large to name, `GateError` for what
     cannot be counted.
@@ -84,19 +88,23 @@ def clip_shape(net: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
 
 
 class Inference(nn.Module):
-    """One call of a network as a module of one tensor: `net(clip)`, or `step(frame)` of a stream whose past is full."""
+    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of a stream whose past is full."""
 
-    def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:
+    def __init__(self, net: nn.Module, clip: Tensor, mode: str, on_step: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.net, self.x = net, clip
-        self.stream: Any = net.stream() if one_of("mode", mode, MODES) == "stream" else None  # pyright: ignore[reportCallIssue]
+        self.net, self.x, self.on_step = net, clip, on_step
+        self.cycle: int = 1
+        self.stream: Stream | None = net.stream() if one_of("mode", mode, MODES) == "stream" else None  # pyright: ignore[reportCallIssue]
         if self.stream:
-            self.x = clip[:, -1]
-            for frame in clip.unbind(1):
-                self.stream.step(frame)
+            self.x, self.cycle = clip[:, -1], self.stream.cycle
+            for _ in range(-(-clip.shape[1] // self.cycle) * self.cycle):  # whole cycles, so that the next frame begins one
+                self.stream.step(self.x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        out = self.stream.step(x) if self.stream else self.net(x)
+        out: list[Any] = []
+        for _ in range(self.cycle):
+            out.append(self.stream.step(x) if self.stream else self.net(x))
+            self.on_step()
         return tuple(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
 
 
@@ -106,7 +114,7 @@ def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[
     sheet = Tally(net, witness)
     try:
         with torch.inference_mode(), sheet.places():
-            call = Inference(net, torch.empty(shape, device="meta"), mode)
+            call = Inference(net, torch.empty(shape, device="meta"), mode, sheet.end_step)
             with sheet:
                 call(call.x)
     except BenchError:
@@ -135,8 +143,8 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
     params, elementwise = Counter[str](), Counter[str]()
     macs = {name: dict.fromkeys(KINDS, 0) for name in parts}
     unknown = Counter[str]()
-    for name, parameter in net.named_parameters():
-        params[part_of(name)] += parameter.numel()
+    for name, count in parameters_of(net).items():
+        params[part_of(name)] += count
     for op in sheet.operators:
         part = part_of(op.path)
         elementwise[part] += op.elementwise
@@ -153,7 +161,23 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
         activation_bytes=sheet.made_bytes,
         live_bytes=sheet.live_bytes,
         uncounted={name: count / elements for name, count in unknown.items()},
+        phases=tuple(sum(op.macs for op in sheet.operators[a:b]) for a, b in pairwise((0, *sheet.steps))),
+        outside=_outside(net),
     )
+
+
+def parameters_of(net: nn.Module) -> dict[str, int]:
+    """Parameter name -> numbers, without the parts that only training uses."""
+    return {name: p.numel() for name, p in net.named_parameters() if _infers(net, name)}
+
+
+def _outside(net: nn.Module) -> tuple[str, ...]:
+    modules: dict[str, Any] = dict(net.named_modules())  # pyright: ignore[reportUnknownArgumentType]
+    return tuple(sorted({m.uncounted for name, m in modules.items() if _infers(net, name) and hasattr(m, "uncounted")}))
+
+
+def _infers(net: nn.Module, path: str) -> bool:
+    return path.partition(".")[0] not in getattr(net, "training_only", ())
 
 
 def _part(path: str, parts: Mapping[str, None]) -> str:

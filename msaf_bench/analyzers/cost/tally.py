@@ -40,6 +40,7 @@ class Tally(TorchDispatchMode):
         self.operators: list[Operator] = []
         self.made_bytes = 0  #: of all storage that operators made
         self.live_bytes = 0  #: the most of it that was in use at once
+        self.steps: list[int] = []  #: how many operators there were at the end of each frame
         self._live = 0
         self._witness = witness
         self._inside: list[tuple[str, nn.Module]] = [("", net)]
@@ -49,6 +50,10 @@ class Tally(TorchDispatchMode):
     def path(self) -> str:
         """Where the network is."""
         return self._inside[-1][0]
+
+    def end_step(self) -> None:
+        """A frame is done."""
+        self.steps.append(len(self.operators))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}

@@ -1,0 +1,125 @@
+"""Accel: a corrective fusion of two networks (Jain et al., CVPR 2019).
+
+Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.backbone import resnet50
+from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
+from msaf_bench.errors import one_of
+from msaf_bench.ports import Output
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone",)
+
+
+class Accel(nn.Module):
+    """Features of a key frame, carried along flow and corrected by what a second network sees.
+
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the features (DFF, from frame to frame), `fusion`
+    has the second network. A key frame is the reference's alone.
+    """
+
+    training_only: tuple[str, ...] = ()
+    recursive = False
+
+    def __init__(self, reference: DFF, fusion: "ScoreFusion | FeatureFusion") -> None:
+        super().__init__()
+        self.reference = reference
+        self.fusion = fusion
+        self.frames = reference.frames
+
+    @property
+    def backbone(self) -> nn.ModuleList:
+        """The networks that see a frame."""
+        return nn.ModuleList([self.reference.backbone, *self.fusion.extractors])
+
+    def forward(self, clip: Tensor) -> Output:
+        frames = whole(clip, self.frames)
+        features, newest = self.reference.follow(frames), frames[:, -1]
+        logits, aux = self.fusion(self.reference, features, newest)
+        return Output(cut(logits, clip), {name: cut(scores, clip) for name, scores in aux.items()})
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy of the fused scores and, in training, of each branch's own: the published networks learn these one by one."""
+        return sum((cross_entropy(scores, labels) for scores in out.aux.values()), cross_entropy(out.logits, labels))
+
+    def stream(self) -> KeyFrameStream:
+        """The state of one video: the previous frame and its features."""
+        return KeyFrameStream(self.reference, lambda features, frame: self.fusion(self.reference, features, frame)[0])
+
+
+class ScoreFusion(nn.Module):
+    """Accel-18, -34, -50: the second network has a head of its own; both score maps, at full size, are mixed by a 1x1 convolution.
+
+    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each branch. At the start it is their mean.
+    """
+
+    def __init__(self, features: nn.Module, head: DeepLabHead, num_classes: int) -> None:
+        super().__init__()
+        self.features = features
+        self.head = head
+        self.mix = nn.Conv2d(2 * num_classes, num_classes, 1)
+        _combine(self.mix, 0.5, 0.5)
+
+    @property
+    def extractors(self) -> list[nn.Module]:
+        """What sees a frame, beside the reference."""
+        return [self.features]
+
+    def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        scores = {"reference": reference.decode(carried), "update": self.head(self.features(frame))}
+        return self.mix(torch.cat(tuple(scores.values()), 1)), scores if self.training else {}
+
+
+class FeatureFusion(nn.Module):
+    """Accel-101: the reference's own network sees the frame; its features and the carried ones are mixed by a 1x1 convolution.
+
+    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each branch. At the start it is the frame's own.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.extractors: list[nn.Module] = []
+        self.mix = nn.Conv2d(2 * channels, channels, 1)
+        _combine(self.mix, 0, 1)
+
+    def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        current = reference.extract(frame)
+        fused = reference.decode(self.mix(torch.cat((carried, current), 1)))
+        own = {"reference": carried, "update": current} if self.training else {}
+        return fused, {name: reference.decode(features) for name, features in own.items()}
+
+
+def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
+    """Lets a 1x1 convolution (2n -> n channels) start as a weighted sum of the halves of its input."""
+    identity = torch.eye(mix.out_channels)
+    with torch.no_grad():
+        mix.weight.copy_(torch.cat((carried * identity, current * identity), 1)[..., None, None])
+    nn.init.zeros_(mix.bias)  # pyright: ignore[reportArgumentType]
+
+
+#: Blocks of the four stages of Accel-18's and Accel-34's second network.
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+
+
+def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64) -> Accel:
+    """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update` (18, 34, 50 or 101) layers beside it.
+
+    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is the reference's.
+    """
+    one_of("update", str(update), ("18", "34", "50", "101"))
+    reference = dff(make, num_classes, accel_style=True, interval=interval, flow_width=flow_width)
+    channels = reference.backbone.width
+    if update == 101:
+        return Accel(reference, FeatureFusion(channels))
+    width = channels // 32
+    if update == 50:
+        features = DeepLabFeatures(resnet50(width=width, output_stride=16), groups=4, reach=2)
+    else:
+        features = UpdateFeatures(DEPTHS[update], channels, width=width)
+    return Accel(reference, ScoreFusion(features, DeepLabHead(channels, num_classes), num_classes))

@@ -1,0 +1,145 @@
+"""NetWarp: features of the previous frame, warped into the current ones (Gadde et al., ICCV 2017).
+
+Shapes: B batch, T frames, d width of the head's features, K classes, H W image, h w grid.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.warp import resize_flow, warp
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head", "flow")
+
+
+class FlowTransform(nn.Module):
+    """Flow (B, 2, h, w), the frame and the warped past frame, (B, 3, h, w) each -> better flow; at the start the flow as it is."""
+
+    def __init__(self, *, width: int) -> None:
+        super().__init__()
+        self.correction = nn.Sequential(
+            nn.Conv2d(8, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(2 * width, 2, 3, padding=1),
+        )
+        self.mix = nn.Conv2d(4, 2, 1)
+        with torch.no_grad():
+            self.mix.weight.copy_(torch.eye(2, 4)[..., None, None])
+        nn.init.zeros_(self.mix.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, flow: Tensor, image: Tensor, past: Tensor) -> Tensor:
+        return self.mix(torch.cat((flow, self.correction(torch.cat((flow, image, past), 1))), 1))
+
+
+class NetWarp(nn.Module):
+    """A network of one frame between whose features and classifier the past is blended in: clip (B, T, 3, H, W) -> logits (B, K, H, W).
+
+    What is warped are the past frame's features before any blend, so that two frames are all that it ever reads. The past frame is
+    read without a gradient.
+    """
+
+    frames = 2
+    recursive = False
+    training_only: tuple[str, ...] = ("auxiliary",)
+
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: Any,
+        auxiliary: nn.Module,
+        flow: nn.Module,
+        transform: nn.Module,
+        flow_scale: float,
+        corners: bool,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.auxiliary = auxiliary
+        self.flow = flow
+        self.transform = transform
+        self.blend = nn.Parameter(torch.full((2, head.width, 1, 1), 0.5))
+        self.flow_scale = flow_scale
+        self.corners = corners
+
+    def forward(self, clip: Tensor) -> Output:
+        if clip.shape[1] < self.frames:
+            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
+        reference, image = clip[:, -2], clip[:, -1]
+        with torch.no_grad():
+            past = self.head.features(Stages(*self.backbone(reference)))
+        stages = Stages(*self.backbone(image))
+        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
+        return Output(self.decode(self.head.features(stages), image, past, reference), aux)
+
+    def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
+        """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B, K, H, W)."""
+        size = (image.shape[-2], image.shape[-1])
+        flow = self.grid_flow(image, reference)
+        now, before = self.blend
+        logits = self.head.classify(now * features + before * warp(past, flow))
+        return functional.interpolate(logits, size, mode="bilinear", align_corners=self.corners)
+
+    def grid_flow(self, image: Tensor, reference: Tensor) -> Tensor:
+        """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its pixels."""
+        stride: int = self.backbone.stride  # pyright: ignore[reportAssignmentType]
+        flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
+        flow, image, reference = (functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference))
+        flow = flow * self.flow_scale
+        return self.transform(flow, image, warp(reference, flow))
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy, and 0.4 of the auxiliary head's."""
+        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+
+    def stream(self) -> "NetWarpStream":
+        """The state of one video: the last frame and its features."""
+        return NetWarpStream(self)
+
+
+class NetWarpStream:
+    """One video, frame by frame. The first frame stands for the one before it."""
+
+    cycle = 1
+
+    def __init__(self, net: NetWarp) -> None:
+        self.net = net
+        self.past: tuple[Tensor, Tensor] | None = None
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past = None
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        features = self.net.head.features(Stages(*self.net.backbone(frame)))
+        past = self.past or (features, frame)
+        self.past = features, frame
+        return self.net.decode(features, frame, *past)
+
+
+def netwarp(make: Make, num_classes: int, *, width: int = 16, literal_flow_scale: bool = False, corners: bool = True) -> NetWarp:
+    """NetWarp on the backbone, head and flow that `make` gives; `width` is that of the first layer that transforms the flow.
+
+    With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official deploy file.
+    """
+    backbone: Any = make("backbone")
+    return NetWarp(
+        backbone=backbone,
+        head=make("head", channels=backbone.channels, num_classes=num_classes),
+        auxiliary=Auxiliary(backbone.channels, num_classes),
+        flow=make("flow"),
+        transform=FlowTransform(width=width),
+        flow_scale=1.0 if literal_flow_scale else 1 / backbone.stride,
+        corners=corners,
+    )

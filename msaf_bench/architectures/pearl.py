@@ -1,0 +1,159 @@
+"""In the style of PEARL, predictive feature learning (Jin et al., ICCV 2017).
+
+Shapes: B batch, T frames, C channels, d width of the head, K classes, H W image, h w grid (1/8).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.state import project
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head")
+PAST = 4  #: frames that the predictive encoder sees
+ADVERSARIAL_WEIGHT = 0.01  #: of what the discriminator teaches the generator
+
+
+class PEARL(nn.Module):
+    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an encoder predicts from four past ones.
+
+    `transform` brings the encoder's F5 to the d channels of the parser's features, `steer` mixes both. In training the encoder's features
+    alone must also give the newest frame's labels, and the frame itself through a generator that a discriminator judges.
+    """
+
+    frames = PAST + 1
+    training_only: tuple[str, ...] = ("generator", "discriminator")
+    recursive = False
+
+    def __init__(
+        self, *, parser: nn.Module, encoder: nn.Module, head: Any, transform: nn.Module, generator: nn.Module, discriminator: nn.Module
+    ) -> None:
+        super().__init__()
+        self.backbone = nn.ModuleList((parser, encoder))
+        self.head = head
+        self.transform = transform
+        self.steer = nn.Sequential(nn.Conv2d(2 * head.width, head.width, 3, padding=1, bias=False), nn.BatchNorm2d(head.width), nn.ReLU())
+        self.generator = generator
+        self.discriminator = discriminator
+
+    def forward(self, clip: Tensor) -> Output:
+        if clip.shape[1] < self.frames:
+            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
+        past, newest = clip[:, -self.frames : -1], clip[:, -1]
+        parser, encoder = self.backbone
+        predictive = Stages(*encoder(past.flatten(1, 2))).f5
+        expected = self.transform(predictive)
+        features = self.steer(torch.cat((self.head.features(Stages(*parser(newest))), expected), 1))
+        size = (clip.shape[-2], clip.shape[-1])
+        logits = functional.interpolate(self.head.classify(features), size, mode="bilinear")
+        if not self.training:
+            return Output(logits, {})
+        frame = functional.interpolate(self.generator(predictive), size, mode="bilinear")
+        scores = {"real": self.discriminator(newest), "fake": self.discriminator(reverse(frame, ADVERSARIAL_WEIGHT))}
+        return Output(logits, {"expected": self.head.classify(expected), "predicted": frame, "seen": newest, **scores})
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy of the result and of what was expected; error of the predicted frame and of its gradients; the discriminator's.
+
+        The generator's part in the last one has its gradient from `reverse`.
+        """
+        total, aux = cross_entropy(out.logits, labels), out.aux
+        if not aux:
+            return total
+        judged = functional.softplus(-aux["real"]).mean() + functional.softplus(aux["fake"]).mean()
+        frame = functional.l1_loss(aux["predicted"], aux["seen"]) + gradient_difference(aux["predicted"], aux["seen"])
+        return total + cross_entropy(aux["expected"], labels) + frame + judged
+
+    def stream(self) -> "PEARLStream":
+        """The state of one video: its past frames."""
+        return PEARLStream(self)
+
+
+class PEARLStream:
+    """One video, frame by frame. At its start the first frame stands for those before it."""
+
+    cycle = 1
+
+    def __init__(self, net: PEARL) -> None:
+        self.net = net
+        self.past: list[Tensor] = []
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past = []
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        window = [*(self.past or [frame] * PAST), frame]
+        self.past = window[1:]
+        return self.net(torch.stack(window, 1)).logits
+
+
+class Generator(nn.Sequential):
+    """Features (B, C, h, w) -> frame (B, 3, 8h, 8w): three times larger by two, a 3x3 convolution at each size."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        layers = list[nn.Module]()
+        for inputs, outputs in ((channels, width), (width, width // 2), (width // 2, width // 4)):
+            layers += nn.Upsample(scale_factor=2, mode="bilinear"), *_convolution(inputs, outputs, 3, 1, nn.ReLU())
+        super().__init__(*layers, nn.Conv2d(width // 4, 3, 3, padding=1))
+
+
+class Discriminator(nn.Sequential):
+    """Frame (B, 3, H, W) -> scores (B, 1, h, w) of its patches, high for real ones: PatchGAN of four layers (Isola et al. 2017)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            nn.Conv2d(3, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            *_convolution(width, 2 * width, 4, 2, nn.LeakyReLU(0.2)),
+            *_convolution(2 * width, 4 * width, 4, 2, nn.LeakyReLU(0.2)),
+            nn.Conv2d(4 * width, 1, 4, padding=1),
+        )
+
+
+def reverse(x: Tensor, weight: float) -> Tensor:
+    """x, with a gradient of -weight: what lies before it climbs where what follows descends (Ganin and Lempitsky 2015)."""
+    return x.detach() - weight * (x - x.detach())
+
+
+def gradient_difference(one: Tensor, other: Tensor) -> Tensor:
+    """Mean difference of the magnitudes of two images' gradients, over both axes (Mathieu et al. 2016)."""
+    return sum(((one.diff(dim=d).abs() - other.diff(dim=d).abs()).abs().mean() for d in (-2, -1)), one.new_zeros(()))
+
+
+def widened(backbone: Any, frames: int) -> Any:
+    """The backbone, to read so many frames stacked as 3 x frames channels; its first weights see their mean."""
+    first: Any = backbone.conv1[0] if isinstance(backbone.conv1, nn.Sequential) else backbone.conv1
+    first.weight = nn.Parameter(first.weight.detach().repeat(1, frames, 1, 1) / frames)
+    first.in_channels *= frames
+    return backbone
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, activation: nn.Module) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), activation
+
+
+def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
+    """PEARL with the head and twice the backbone that `make` gives; `width` is the generator's first, four times the discriminator's.
+
+    Raises `UsageError` for a backbone that is no ResNet or HRNet.
+    """
+    parser: Any = make("backbone")
+    if not hasattr(parser, "conv1"):
+        raise UsageError("pearl stacks frames before a backbone's first convolution; choose a resnet or hrnet")
+    head: Any = make("head", channels=parser.channels, num_classes=num_classes)
+    return PEARL(
+        parser=parser,
+        encoder=widened(make("backbone"), PAST),
+        head=head,
+        transform=project(parser.channels[2], head.width),
+        generator=Generator(parser.channels[2], width),
+        discriminator=Discriminator(width // 4),
+    )

@@ -1,0 +1,195 @@
+"""In the style of STT, the sparse temporal transformer (Li et al., ACM MM 2021).
+
+Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8), L = h w places, Q queries, S keys of a query.
+"""
+
+from math import ceil
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.state import project
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head")
+WINDOWS = ((7, 1), (11, 2))  #: of keys around a query's place, as side and stride: in the last frame, and in the one before
+MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
+
+
+class STT(nn.Module):
+    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to the two before it.
+
+    `entry` brings F5 to d channels, `temporal` changes it where the frame differs most from the last one, by F3, and the head reads the
+    result as its F5. In training an auxiliary head reads F4.
+    """
+
+    frames = 1 + len(WINDOWS)
+    training_only: tuple[str, ...] = ("auxiliary",)
+    recursive = False
+
+    def __init__(
+        self, *, backbone: nn.Module, entry: nn.Module, temporal: "SparseAttention", head: nn.Module, auxiliary: nn.Module
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.entry = entry
+        self.temporal = temporal
+        self.head = head
+        self.auxiliary = auxiliary
+
+    def forward(self, clip: Tensor) -> Output:
+        if clip.shape[1] < self.frames:
+            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
+        stages = Stages(*self.backbone(clip[:, -self.frames :].flatten(0, 1)))
+        features = self._of_clips(self.entry(stages.f5))
+        newest = Stages(*(self._of_clips(f)[:, -1] for f in stages))
+        memory = torch.stack([self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1)
+        logits = self.decode(newest, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, (clip.shape[-2], clip.shape[-1]))
+        return Output(logits, {"auxiliary": self.auxiliary(newest)} if self.training else {})
+
+    def _of_clips(self, x: Tensor) -> Tensor:
+        """(B T, ...) -> (B, T, ...)."""
+        return x.view(-1, self.frames, *x.shape[1:])
+
+    def decode(self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, size: tuple[int, int]) -> Tensor:
+        """Stages and entry features of the newest frame, F3 of the last one, memory (B, 2, L, S) from that on backwards -> logits."""
+        mixed = self.temporal(features, change(stages.f3, last), memory)
+        return functional.interpolate(self.head(stages._replace(f5=mixed)), size, mode="bilinear")
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy, and 0.4 of the auxiliary head's."""
+        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+
+    def stream(self) -> "STTStream":
+        """The state of one video: keys and values of the past frames, and F3 of the last one."""
+        return STTStream(self)
+
+
+class STTStream:
+    """One video, frame by frame. At its start the first frame stands for those before it."""
+
+    cycle = 1
+
+    def __init__(self, net: STT) -> None:
+        self.net = net
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.last: Tensor | None = None
+        self.memory: list[Tensor] = []
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        net = self.net
+        stages = Stages(*net.backbone(frame))
+        features = net.entry(stages.f5)
+        own = net.temporal.remember(features)
+        past = self.memory or [own] * (net.frames - 1)
+        last = stages.f3 if self.last is None else self.last
+        logits = net.decode(stages, features, last, torch.stack(past, 1), (frame.shape[-2], frame.shape[-1]))
+        self.memory, self.last = [own, *past[:-1]], stages.f3
+        return logits
+
+
+class SparseAttention(nn.Module):
+    """Features of the newest frame (B, d, h, w) -> the same, attending to windows of the past where the frame has changed most.
+
+    A pre-norm block of one layer. Only the `share` of places with the largest change make queries; the others stay as they are.
+    """
+
+    def __init__(self, width: int, *, heads: int, share: float) -> None:
+        super().__init__()
+        self.heads, self.share = heads, share
+        self.key_width = width // 4
+        self.norm1 = nn.LayerNorm(width)
+        self.query = nn.Linear(width, self.key_width)
+        self.key_value = nn.Linear(width, self.key_width + width)
+        self.out = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def remember(self, features: Tensor) -> Tensor:
+        """(N, d, h, w) -> keys and values side by side, (N, L, d / 4 + d)."""
+        return self.key_value(self.norm1(_tokens(features)))
+
+    def forward(self, features: Tensor, changes: Tensor, memory: Tensor) -> Tensor:
+        b, d, h, w = features.shape
+        tokens = _tokens(features)
+        places = changes.flatten(1).topk(ceil(self.share * h * w)).indices  # B, Q
+        index = places.unsqueeze(2).expand(-1, -1, d)
+        x = tokens.gather(1, index)
+        keys, inside = windows(places, (h, w))
+        keys = keys + memory.shape[1] * h * w * torch.arange(b, device=keys.device).view(b, 1, 1)  # of one batch after the other
+        x = x + self.out(self._attend(self.query(self.norm1(x)), keys, inside, memory))
+        x = x + self.mlp(self.norm2(x))
+        return tokens.scatter(1, index, x.to(tokens.dtype)).transpose(1, 2).reshape(b, d, h, w)
+
+    def _attend(self, queries: Tensor, keys: Tensor, inside: Tensor, memory: Tensor) -> Tensor:
+        """Queries (B, Q, d / 4) and the places of their keys (B, Q, S) in memory (B, T, L, d / 4 + d) -> (B, Q, d)."""
+        table = memory.flatten(0, 2)
+        flat = [x.flatten(0, 1) for x in (queries, keys, inside)]
+        parts = [[x[i : i + MAX_QUERIES] for x in flat] for i in range(0, len(flat[0]), MAX_QUERIES)]
+        return torch.cat([self._attend_some(q, table[place], mask) for q, place, mask in parts]).view(*queries.shape[:2], -1)
+
+    def _attend_some(self, queries: Tensor, key_value: Tensor, inside: Tensor) -> Tensor:
+        """Queries (Q, d / 4), their keys and values (Q, S, d / 4 + d), and which of them are inside (Q, S) -> (Q, d)."""
+        n, keys, _ = key_value.shape
+        key, value = (
+            key_value[..., part].reshape(n, keys, self.heads, -1).transpose(1, 2)
+            for part in (slice(self.key_width), slice(self.key_width, None))
+        )
+        query = queries.view(n, self.heads, 1, -1)
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=inside[:, None, None]).flatten(1)
+
+
+def change(newest: Tensor, last: Tensor) -> Tensor:
+    """Features (B, C, h, w) of two frames -> 1 - their cosine (B, h, w), exactly 0 where they are equal."""
+    difference = functional.normalize(newest.detach(), dim=1) - functional.normalize(last.detach(), dim=1)
+    return difference.square().sum(1) / 2
+
+
+def windows(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Places (B, Q) on a grid of `size` -> their keys' places (B, Q, S) in all past frames, one after the other, and which are inside."""
+    h, w = size
+    offsets = [
+        (frame, dy, dx)
+        for frame, (side, stride) in enumerate(WINDOWS)
+        for dy in range(-(side // 2), side // 2 + 1, stride)
+        for dx in range(-(side // 2), side // 2 + 1, stride)
+    ]
+    frame, dy, dx = torch.tensor(offsets, device=places.device).unbind(1)
+    row, column = (places // w).unsqueeze(2) + dy, (places % w).unsqueeze(2) + dx
+    inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+    return (frame * h + row.clamp(0, h - 1)) * w + column.clamp(0, w - 1), inside
+
+
+def _tokens(x: Tensor) -> Tensor:
+    """(N, d, h, w) -> (N, L, d)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def stt(make: Make, num_classes: int, *, width: int = 256, heads: int = 4, share: float = 0.5) -> STT:
+    """STT with the backbone and head that `make` gives; `share` is that of the queries kept.
+
+    Raises `UsageError` for heads that do not divide the keys' width (a quarter of `width`), and for a share not in (0, 1].
+    """
+    if width % (4 * heads):
+        raise UsageError(f"heads = {heads} does not divide {width} / 4; choose a divisor")
+    if not 0 < share <= 1:
+        raise UsageError(f"share = {share:g}; give a number above 0 and at most 1")
+    backbone: Any = make("backbone")
+    c3, c4, c5 = backbone.channels
+    return STT(
+        backbone=backbone,
+        entry=project(c5, width),
+        temporal=SparseAttention(width, heads=heads, share=share),
+        head=make("head", channels=(c3, c4, width), num_classes=num_classes),
+        auxiliary=Auxiliary(backbone.channels, num_classes),
+    )

@@ -1,0 +1,138 @@
+"""TMANet: temporal memory attention (Wang et al., ICIP 2021).
+
+Shapes: B batch, T past frames, C channels of F5, K classes, H W image, h w grid (1/8), N = hw.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.state import project
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head")
+LOGITS_AT_ONCE = 1 << 26  #: of the attention; at 1024x2048 and T = 2 there are 2^31
+
+
+class KeyValue(nn.Module):
+    """F5 (B, C, h, w) -> key (B, keys, h, w) and value (B, values, h, w): each a 1x1, then a 3x3 convolution, with batch norm and ReLU."""
+
+    def __init__(self, channels: int, keys: int, values: int) -> None:
+        super().__init__()
+        self.key = _encoder(channels, keys)
+        self.value = _encoder(channels, values)
+
+    def forward(self, f5: Tensor) -> tuple[Tensor, Tensor]:
+        return self.key(f5), self.value(f5)
+
+
+class TMANet(nn.Module):
+    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to all pixels of the past frames.
+
+    Each past frame has key and value encoders of its own, by its age. The head reads the newest frame's value and what it recalls.
+    """
+
+    recursive = False
+    training_only: tuple[str, ...] = ("auxiliary",)
+
+    def __init__(self, *, backbone: nn.Module, query: nn.Module, memory: nn.ModuleList, head: nn.Module, auxiliary: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.query = query
+        self.memory = memory
+        self.head = head
+        self.auxiliary = auxiliary
+        self.frames = len(memory) + 1
+
+    def forward(self, clip: Tensor) -> Output:
+        b, t, _, height, width = clip.shape
+        if t < self.frames:
+            raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
+        stages = Stages(*(f.unflatten(0, (b, self.frames)) for f in self.backbone(clip[:, -self.frames :].flatten(0, 1))))
+        newest = Stages(*(f[:, -1] for f in stages))
+        aux = {"auxiliary": self.auxiliary(newest)} if self.training else {}
+        return Output(self.decode(newest, stages.f5[:, :-1].unbind(1), (height, width)), aux)
+
+    def decode(self, stages: Stages, past: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Stages of the newest frame and F5 of the past ones, oldest first -> logits at `size`."""
+        query, value = self.query(stages.f5)
+        encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
+        keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
+        recalled = recall(_pixels(query), keys, values).mT.unflatten(2, value.shape[-2:])
+        logits = self.head(stages._replace(f5=torch.cat((value, recalled), 1)))
+        return functional.interpolate(logits, size, mode="bilinear", align_corners=True)
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy, and 0.4 of the auxiliary head's."""
+        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+
+    def stream(self) -> "TMANetStream":
+        """The state of one video: F5 of the past frames."""
+        return TMANetStream(self)
+
+
+class TMANetStream:
+    """One video, frame by frame. At its start the first frame stands for those before it.
+
+    What is kept is F5: a frame gets older with each step and then has other encoders, so none of its encodings is of use twice.
+    """
+
+    cycle = 1
+
+    def __init__(self, net: TMANet) -> None:
+        self.net = net
+        self.past: list[Tensor] = []
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past = []
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        stages = Stages(*self.net.backbone(frame))
+        past = self.past or [stages.f5] * len(self.net.memory)
+        self.past = [*past[1:], stages.f5]
+        return self.net.decode(stages, past, (frame.shape[-2], frame.shape[-1]))
+
+
+def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """softmax(Q Kᵀ) V without a scale: query (B, N, keys), keys (B, TN, keys), values (B, TN, values) -> (B, N, values).
+
+    Queries go in chunks, because not every machine has a fused kernel for values that are wider than keys.
+    """
+    rows = max(1, LOGITS_AT_ONCE // (keys.shape[0] * keys.shape[1]))
+    keys, values = keys[:, None], values[:, None]  # one head: the fused kernels want to see it
+    parts = [functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0) for q in query.split(rows, 1)]
+    return torch.cat(parts, 2)[:, 0]
+
+
+def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, values: int = 256) -> TMANet:
+    """TMANet with the backbone and head that `make` gives. `past` is how many frames are remembered: 2 for Cityscapes, 4 for CamVid."""
+    if past < 1:
+        raise UsageError(f"past = {past}; give at least 1")
+    backbone: Any = make("backbone")
+    channels: tuple[int, int, int] = backbone.channels
+    return TMANet(
+        backbone=backbone,
+        query=KeyValue(channels[2], keys, values),
+        memory=nn.ModuleList(KeyValue(channels[2], keys, values) for _ in range(past)),
+        head=make("head", channels=(*channels[:2], 2 * values), num_classes=num_classes),
+        auxiliary=Auxiliary(channels, num_classes),
+    )
+
+
+def _encoder(channels: int, width: int) -> nn.Sequential:
+    mix = nn.Conv2d(width, width, 3, padding=1, bias=False)
+    return nn.Sequential(project(channels, width), mix, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, N, C)."""
+    return x.flatten(2).mT

@@ -1,0 +1,77 @@
+"""Where the labels of points go, so that none covers another, a point, or the edge.
+
+Shapes: N labels, P points, C candidate places. All lengths are in typographic points, y upwards; a box is x0, y0, x1, y1.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)  #: between a point's marker and its label
+DIRECTIONS = 24
+SWEEPS = 4
+
+
+def place(points: Floats, sizes: Floats, frame: Sequence[float], radius: float = 5.0) -> Floats:
+    """The centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2) are its width and height.
+
+    Greedy, the most crowded first; then every label moves to the best of its candidate places given the others, a few times.
+    """
+    count = len(sizes)
+    markers = np.hstack([points - radius, points + radius])
+    candidates = [_around(points[i], sizes[i], radius) for i in range(count)]
+    fixed = [_fixed_cost(candidates[i], sizes[i], points[i], markers, frame) for i in range(count)]
+    crowd = [float((np.abs(points - points[i]) < (60, 20)).all(1).sum()) for i in range(count)]
+    placed: dict[int, Floats] = {}
+    for _ in range(SWEEPS):
+        for i in sorted(range(count), key=lambda i: (-crowd[i], i)):
+            boxes = np.array([_boxes(centre, sizes[j]) for j, centre in placed.items() if j != i]).reshape(-1, 4)
+            lines = np.array([[*points[j], *centre] for j, centre in placed.items() if j != i]).reshape(-1, 4)
+            cost = fixed[i] + 4 * _overlap(_boxes(candidates[i], sizes[i]), boxes) + 40 * _crossings(points[i], candidates[i], lines)
+            placed[i] = candidates[i][int(cost.argmin())]
+    return np.array([placed[i] for i in range(count)]).reshape(-1, 2)
+
+
+def _around(point: Floats, size: Floats, radius: float) -> Floats:
+    """Places for a label's centre (C, 2): its edge at each distance from the marker, in each direction."""
+    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    ways = np.stack([np.cos(angles), np.sin(angles)], 1)  # (D, 2)
+    # From the centre of a box to its edge along each way.
+    reach = (size / 2 / np.maximum(np.abs(ways), 1e-9)).min(1)
+    steps = np.array(DISTANCES)[:, None] + radius + 1 + reach
+    return (point + steps[..., None] * ways).reshape(-1, 2)
+
+
+def _boxes(centres: Floats, size: Floats) -> Floats:
+    return np.concatenate([centres - size / 2 - 1, centres + size / 2 + 1], -1)
+
+
+def _overlap(boxes: Floats, others: Floats) -> Floats:
+    """The area that each box (C, 4) shares with the others (M, 4), summed: (C,)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.clip(high - low, 0, None).prod(-1).sum(1)
+
+
+def _fixed_cost(candidates: Floats, size: Floats, point: Floats, markers: Floats, frame: Sequence[float]) -> Floats:
+    """What does not depend on other labels: covered markers, distance, and what sticks out of the frame."""
+    boxes = _boxes(candidates, size)
+    out = np.clip(np.array(frame[:2]) - boxes[:, :2], 0, None).sum(1) + np.clip(boxes[:, 2:] - np.array(frame[2:]), 0, None).sum(1)
+    return 2 * _overlap(boxes, markers) + 200 * out + np.hypot(*(candidates - point).T)
+
+
+def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
+    """How many of the lines (M, 4) from other points to their labels each line from this point would cross: (C,)."""
+    if not len(lines):
+        return np.zeros(len(candidates))
+
+    def side(a: Floats, b: Floats, c: Floats) -> Floats:
+        return np.sign((b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0]))
+
+    start, end = lines[None, :, :2], lines[None, :, 2:]
+    there = candidates[:, None]
+    across = (side(point, there, start) != side(point, there, end)) & (side(start, end, point) != side(start, end, there))
+    return across.sum(1).astype(np.float64)

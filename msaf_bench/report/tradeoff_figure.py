@@ -1,0 +1,152 @@
+"""Accuracy against speed and against consistency: one panel of what was measured, with its Pareto front, and one of what is printed."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from msaf_bench.report.canvas import BLUE, GREY, GRID, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.cells import NONE, number
+from msaf_bench.report.checks import printed
+from msaf_bench.report.findings import IN_STYLE, Summary
+from msaf_bench.report.labels import place
+from msaf_bench.report.tradeoffs import SPLITS, Point, Tradeoff, tradeoffs
+
+# Okabe and Ito's, as light as each other on white and on black, so the markers tell them apart in grey.
+LOOKS = ((BLUE, "o"), (ORANGE, "s"), ("#cc79a7", "^"), ("#009e73", "D"), (GREY, "v"))
+TITLES = {"speed": "Accuracy against speed", "consistency": "Accuracy against consistency"}
+AXES = {"fps": "printed FPS", "tc": "printed TC (%)"}
+SIZE = 7.5  #: of a label, in points
+
+
+def tradeoff_charts(summary: Summary) -> list[Chart]:
+    """A chart for each trade-off that the records can fill."""
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        return [_chart(summary, tradeoff) for tradeoff in tradeoffs(summary)]
+
+
+def _chart(summary: Summary, tradeoff: Tradeoff) -> Chart:
+    blocks = list(dict.fromkeys(point.entry.block for point in (*tradeoff.measured, *tradeoff.printed)))
+    looks = {block: LOOKS[i % len(LOOKS)] for i, block in enumerate(blocks)}
+    two = len(tradeoff.printed) > 1
+    figure, panels = blank(10.6 if two else 6.2, lines=1 + two)
+    _measured(panels[0], tradeoff, looks)
+    if two:
+        _printed(panels[1], tradeoff, looks)
+    handles = _handles(tradeoff, looks)
+    sign(figure, summary, handles, len(handles))
+    _label(figure, panels[0], tradeoff.measured)
+    if two:
+        _label(figure, panels[1], tradeoff.printed)
+    return Chart(f"tradeoff_{tradeoff.name}", TITLES[tradeoff.name], _describe(tradeoff), figure, *_numbers(tradeoff))
+
+
+def _measured(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> None:
+    speed = tradeoff.name == "speed"
+    axes.set_title(f"{TITLES[tradeoff.name]}, measured here")
+    _points(axes, tradeoff.measured, looks)
+    axes.set_xlabel(f"{tradeoff.axis}, higher is faster" if speed else f"{tradeoff.axis} (%), higher is steadier", fontsize=10)
+    axes.set_ylabel("mIoU (%)", fontsize=10)
+    _scale(axes, log=speed)
+    front = sorted((point.x, point.miou) for point in tradeoff.front)
+    (left, _), (bottom, _) = axes.get_xlim(), axes.get_ylim()
+    xs, ys = [left, *(x for x, _ in front), front[-1][0]], [front[0][1], *(y for _, y in front), bottom]
+    axes.plot(xs, ys, color=INK, lw=1.2, drawstyle="steps-pre", zorder=1, scalex=False, scaley=False)
+
+
+def _printed(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> None:
+    what = ": other data, and hardware that differs from row to row" if tradeoff.name == "speed" else ": other data"
+    axes.set_title(f"Published in the paper{what}", color=MUTED)
+    _points(axes, tradeoff.printed, looks)
+    axes.set_xlabel(AXES[tradeoff.metric], fontsize=10)
+    axes.set_ylabel(f"printed mIoU of {SPLITS[tradeoff.split]} (%)", fontsize=10)
+    _scale(axes, log=tradeoff.name == "speed")
+    axes.tick_params(colors=MUTED)
+    axes.xaxis.label.set_color(MUTED)
+    axes.yaxis.label.set_color(MUTED)
+
+
+def _points(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, str]]) -> None:
+    for point in points:
+        colour, marker = looks[point.entry.block]
+        interval = point.entry.found.interval if point.ranked else None
+        if interval and interval.low is not None and interval.high is not None:
+            axes.plot([point.x, point.x], [interval.low, interval.high], color=colour, lw=1, zorder=2)
+        axes.plot(point.x, point.miou, marker, color=colour, mfc=PAPER if point.entry.style else colour, mew=1.5, ms=6.5, zorder=3)
+
+
+def _scale(axes: Axes, *, log: bool) -> None:
+    axes.margins(x=0.09, y=0.12)
+    axes.grid(lw=0.6)
+    axes.tick_params(labelsize=9)
+    if log:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.autoscale_view()
+
+
+def _label(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
+    """Names the points, those on the front in ink; a thin line leads to a label that had to move away."""
+    figure.draw_without_rendering()  # settles where the axes lie
+    scale = 72 / figure.dpi
+    at = axes.transData.transform([(point.x, point.miou) for point in points]) * scale
+    box = axes.get_window_extent()
+    texts = [_name(point) for point in points]
+    sizes = np.array([TextPath((0, 0), text, size=SIZE).get_extents().size for text in texts]) + np.array([1.0, 2.5])
+    frame = [edge * scale for edge in (box.x0, box.y0, box.x1, box.y1)]
+    for point, text, here, centre in zip(points, texts, at, place(at, sizes, frame), strict=True):
+        note = axes.annotate(
+            text,
+            (point.x, point.miou),
+            xytext=(round(float(centre[0] - here[0]), 3), round(float(centre[1] - here[1]), 3)),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=SIZE,
+            color=INK if point.front or not point.ranked else MUTED,
+            arrowprops={"arrowstyle": "-", "color": GRID, "lw": 0.8, "shrinkA": 0, "shrinkB": 4},
+            zorder=2,
+        )
+        note.set_in_layout(False)
+
+
+def _name(point: Point) -> str:
+    return point.entry.found.shown
+
+
+def _handles(tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> list[Line2D]:
+    handles = [Line2D([], [], color=c, marker=m, lw=0, ms=7, label=block) for block, (c, m) in looks.items() if block]
+    if any(point.entry.style for point in (*tradeoff.measured, *tradeoff.printed)):
+        handles.append(
+            Line2D([], [], color=MUTED, marker="o", mfc=PAPER, mew=1.5, lw=0, ms=7, label=f"hollow, {IN_STYLE}: in the style of")
+        )
+    return [*handles, Line2D([], [], color=INK, lw=1.2, label="Pareto front")]
+
+
+def _describe(tradeoff: Tradeoff) -> str:
+    front = ", ".join(point.entry.found.shown for point in tradeoff.front)
+    apart = " In a panel of its own: what the paper prints, without a front." if len(tradeoff.printed) > 1 else ""
+    return f"One point a system; nothing measured here beats these in both numbers: {front}.{apart}"
+
+
+def _numbers(tradeoff: Tradeoff) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Heads and lines of the numbers in the figure."""
+    heads = ("System", "mIoU", tradeoff.axis, "on the front", f"published mIoU {SPLITS[tradeoff.split]}", f"published {tradeoff.metric}")
+    measured = {point.entry.found.label: point for point in tradeoff.measured}
+    published = {point.entry.found.label: point for point in tradeoff.printed}
+    shown = {point.entry.found.label: point.entry.found.shown for point in (*tradeoff.measured, *tradeoff.printed)}
+    return heads, tuple(
+        (
+            name,
+            *((number(own.miou), number(own.x, 1), "yes" if own.front else "") if (own := measured.get(label)) else (NONE, NONE, "")),
+            *((printed("miou", it.miou), printed(tradeoff.metric, it.x)) if (it := published.get(label)) else (NONE, NONE)),
+        )
+        for label, name in shown.items()
+    )

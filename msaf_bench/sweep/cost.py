@@ -1,0 +1,63 @@
+"""What every row costs as published: counted on shapes, at the size that the table's numbers are for."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.catalog import systems_of
+from msaf_bench.errors import GateError, HostError
+from msaf_bench.records import SystemCost, write_atomic
+from msaf_bench.spec import System, Table
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.trial import Setting
+
+
+def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
+    """Counts what was not counted yet, and leaves a file for each row; nothing where the table names no size."""
+    if plan.table.cost_size is None:
+        return
+    systems = systems_of(plan.table)
+    for label in plan.rows:
+        path = _path(setting.workspace, systems[label], plan.table)
+        if not path.exists():
+            events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
+            cost = cost_as_published(systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins)
+            write_atomic(path, json.dumps(cost.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+
+def cost_as_published(system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()) -> SystemCost:
+    """The cost of a system, or the reason why it cannot be counted."""
+    try:
+        clip, stream = (system_cost(system, num_classes, size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+    except GateError as error:
+        return SystemCost(system=system, size=size, num_classes=num_classes, reason=str(error))
+    return SystemCost(
+        system=system,
+        size=size,
+        num_classes=num_classes,
+        params=clip.total_params,
+        clip=clip.total_macs,
+        stream=stream.phases,
+        live_mib=round(stream.live_bytes / 2**20, 1),
+        uncounted=tuple(sorted({*clip.outside, *clip.blind_spots, *stream.blind_spots})),
+    )
+
+
+def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
+    """What was counted, by row label. Raises `HostError` for a file that is none of these."""
+    paths = {label: _path(workspace, system, plan.table) for label, system in systems_of(plan.table).items() if label in plan.rows}
+    return {label: _read(path) for label, path in paths.items() if path.exists()}
+
+
+def _path(workspace: Workspace, system: System, table: Table) -> Path:
+    height, width = table.cost_size or (0, 0)
+    return workspace.cost / f"{system.key}-{height}x{width}-{table.cost_classes}.json"
+
+
+def _read(path: Path) -> SystemCost:
+    try:
+        return SystemCost.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        raise HostError(f"{path}: not a cost of this version ({str(error).splitlines()[0]}); move it away to count it again") from error

@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.architectures import build
+from msaf_bench.components.hrnet import hrnet
+from msaf_bench.errors import UsageError
+
+PUBLISHED = {"hrnet-w48": 65_859_379, "hrnet-w18": 9_641_119}
+
+
+def test_hrnet_w18_is_the_official_one(golden):
+    net = golden.fill(build("hrnet-w18", 19))
+    logits = net.head(net.backbone(golden.frame(0, 64, 128)))
+    golden.check("hrnet_w18_seg", logits)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_sizes_are_the_published_ones(name):
+    with torch.device("meta"):
+        net = build(name, 19)
+    assert sum(p.numel() for part in (net.backbone, net.head) for p in part.parameters()) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "gflops"),
+    [
+        ("hrnet-w48", (512, 1024), 373.8),
+        ("hrnet-w48", (769, 769), 432.2),
+        ("hrnet-w48", (1024, 2048), 1495.0),
+        ("hrnet-w18", (512, 1024), 73.7),
+        ("hrnet-w18", (1024, 2048), 294.8),
+    ],
+)
+def test_the_costs_are_the_measured_ones(name, size, gflops):
+    assert 2e-9 * system_cost(name, 19, size).total_macs == pytest.approx(gflops, rel=0.01)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+@pytest.mark.parametrize("size", [(64, 96), (97, 129), (24, 32)])
+def test_all_stages_lie_on_one_grid(stride, size):
+    net = hrnet(width=4, stem=4, stride=stride).eval()
+    stages = net(torch.randn(1, 3, *size))
+    grid = tuple(-(-n // stride) for n in size)
+    assert [tuple(f.shape[1:]) for f in stages] == [(c, *grid) for c in net.channels]
+    assert net.channels == (8, 16, 60)
+
+
+def test_the_grids_differ_only_in_how_the_branches_are_read():
+    torch.manual_seed(0)
+    fine = hrnet(width=4, stem=4, stride=4).eval()
+    coarse = hrnet(width=4, stem=4, stride=8).eval()
+    coarse.load_state_dict(fine.state_dict())
+    image = torch.randn(1, 3, 64, 96)
+    a, b = fine(image), coarse(image)
+    torch.testing.assert_close(b.f5[:, 4:12], b.f3, rtol=0, atol=0)
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(a.f5[:, :4], 2), b.f5[:, :4])
+
+
+def test_another_stride_is_refused():
+    with pytest.raises(UsageError, match="4 or 8"):
+        hrnet(stride=16)
