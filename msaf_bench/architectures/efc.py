@@ -43,7 +43,7 @@ class FlowBlock(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, FlowEstimate]:
         x = self.mix(x)
-        return x, FlowEstimate(self.flow(x), self.occluded(x))
+        return x, FlowEstimate(self.flow(x).float(), self.occluded(x).float())
 
 
 class FlowDecoder(nn.Module):
@@ -55,12 +55,12 @@ class FlowDecoder(nn.Module):
         self.blocks = nn.ModuleList(FlowBlock(inputs, outputs) for inputs, outputs in pairwise(widths))
 
     def forward(self, features: Tensor, other: Tensor) -> list[FlowEstimate]:
-        x, motions = torch.cat((features, other), 1), list[FlowEstimate]()
+        x, estimates = torch.cat((features, other), 1), list[FlowEstimate]()
         for i, block in enumerate(self.blocks):
             x = functional.interpolate(x, scale_factor=2, mode="bilinear") if i else x
-            x, motion = block(x)
-            motions.append(motion)
-        return motions
+            x, estimate = block(x)
+            estimates.append(estimate)
+        return estimates
 
 
 class EFC(nn.Module):
@@ -98,13 +98,13 @@ class EFC(nn.Module):
 
     def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
         """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by name, the mean over the scales."""
-        motions: list[FlowEstimate] = self.decoder(features, _swapped(features))
+        estimates: list[FlowEstimate] = self.decoder(features, _swapped(features))
         deviation = torch.tensor(STD, device=images.device).view(3, 1, 1)
         pictures = images * deviation + torch.tensor(MEAN, device=images.device).view(3, 1, 1)
-        terms = [_motion_terms(pictures, motion) for motion in motions]
+        terms = [_motion_terms(pictures, estimate) for estimate in estimates]
         losses = {name: torch.stack([term[name] for term in terms]).mean() for name in terms[0]}
-        flow, visible = motions[0].flow, 1 - motions[0].occluded.detach().sigmoid()
-        return losses | {"consistency": masked_mean((features - warp(_swapped(features), flow)) ** 2, visible)}
+        coarse, visible = estimates[0].flow, 1 - estimates[0].occluded.detach().sigmoid()
+        return losses | {"consistency": masked_mean((features - warp(_swapped(features), coarse)).float() ** 2, visible)}
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and in training the auxiliary head's and the losses of motion, which need no labels."""
@@ -116,9 +116,9 @@ class EFC(nn.Module):
         return FrameByFrame(self)
 
 
-def _motion_terms(pictures: Tensor, motion: FlowEstimate) -> dict[str, Tensor]:
+def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]:
     """The losses of one scale."""
-    flow, occluded = motion
+    flow, occluded = estimate
     target = occlusion(_swapped(flow))
     pictures = functional.interpolate(pictures, (flow.shape[-2], flow.shape[-1]), mode="bilinear", antialias=True)
     error = photometric(pictures, warp(_swapped(pictures), flow))

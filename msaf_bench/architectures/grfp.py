@@ -133,8 +133,8 @@ def grfp(
     `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the probabilities whatever the number of
     classes, as in the official code.
     """
-    if frames < 2 or not 1 <= refined <= frames:
-        raise UsageError(f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine 1 to all of them")
+    if frames < 2 or refined < 1:
+        raise UsageError(f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine at least 1")
     if kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
     backbone: Any = make("backbone")

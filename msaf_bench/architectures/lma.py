@@ -51,9 +51,7 @@ class Wide(nn.Module):
         super().__init__()
         width = channels // 2
         self.value, self.memory_value = (nn.Conv2d(channels, width, 3, padding=1) for _ in range(2))
-        self.entries = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(width, EPS), nn.Dropout2d(0.3), nn.ReLU(inplace=True)) for _ in range(2)
-        )
+        self.entries = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width, EPS), nn.Dropout2d(0.3), nn.ReLU(inplace=True)) for _ in range(2))
         self.outputs = nn.ModuleList(nn.Conv2d(width, channels, 3, padding=1) for _ in range(2))
         self.gates = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
         self.norm = nn.BatchNorm2d(channels, EPS)
@@ -90,7 +88,7 @@ class LMA(nn.Module):
             raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
         with torch.no_grad():
             past = Stages(*self.backbone(clip[:, -self.frames : -1].flatten(0, 1))).f5
-        memory = [self.remember(f5) for f5 in past.unflatten(0, (b, -1)).unbind(1)]
+        memory = [self.remember(f5) for f5 in past.reshape(b, -1, *past.shape[1:]).unbind(1)]
         return Output(self.decode(Stages(*self.backbone(clip[:, -1])), memory, (height, width)), {})
 
     def remember(self, f5: Tensor) -> Memory:

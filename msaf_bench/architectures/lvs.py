@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.components.spatially_variant import Propagation, convolutions
+from msaf_bench.components.key_frames import SCHEDULES, Fixed, Propagation, Scheduler
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -43,8 +43,8 @@ class LVS(nn.Module):
         *,
         backbone: Any,
         head: Any,
-        propagation: "Propagation",
-        scheduler: "Scheduler | Fixed",
+        propagation: Propagation,
+        scheduler: Scheduler | Fixed,
         split: int,
         frames: int,
         threshold: float,
@@ -90,8 +90,7 @@ class LVS(nn.Module):
     def _follow(self, clip: Tensor) -> Output:
         """What a stream gives at the clip's newest frame, with the high features of one frame a clip."""
         flat = self.low(clip.flatten(0, 1))
-        low = flat.view(*clip.shape[:2], *flat.shape[1:])
-        scheduled = self.scheduler.reduce(flat).view(*clip.shape[:2], -1, *flat.shape[2:])
+        low, scheduled = (x.view(*clip.shape[:2], *x.shape[1:]) for x in (flat, self.scheduler.reduce(flat)))
         rows = torch.arange(len(clip), device=clip.device)
         index = torch.zeros_like(rows)
         for t in range(1, self.frames):
@@ -169,42 +168,10 @@ class LVSStream:
         fired = net.scheduler(net.scheduler.reduce(low), key.scheduled) > net.threshold
         if low.is_meta or not fired.any():
             return net.propagate(key, low)
-        # Few frames come here: what does not fire is propagated with the rest.
-        fresh = net.key(low[fired])
-        self.key = Key(*(old.index_put((fired,), new) for old, new in zip(key, fresh, strict=True)))
-        return net.propagate(key, low).index_put((fired,), fresh.features)
-
-
-class Scheduler(nn.Module):
-    """Two frames' low features, `reduce`d to (B, width, h, w) -> the fraction of labels (B,) that it expects to differ between them."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-        self.reduce = convolutions(channels, width)
-        self.mix = convolutions(width, width)
-        self.last = nn.Linear(width, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.constant_(self.last.bias, -2.0)  # untrained, it expects 12 % everywhere
-
-    def forward(self, newest: Tensor, key: Tensor) -> Tensor:
-        return self.last(self.mix(newest - key).mean((2, 3))).squeeze(1).sigmoid()
-
-
-class Fixed(nn.Module):
-    """No scheduler: it expects no difference, so key frames come at their interval alone."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-
-    def reduce(self, low: Tensor) -> Tensor:
-        """Nothing to reduce."""
-        return low[:, :0]
-
-    def forward(self, newest: Tensor, key: Tensor) -> Tensor:
-        return newest.new_zeros(len(newest))
-
-
-SCHEDULES = {"adaptive": Scheduler, "fixed": Fixed}
+        calm = ~fired
+        carried = net.propagate(Key(*(x[calm] for x in key)), low[calm])
+        self.key = Key(*(old.index_put((fired,), new) for old, new in zip(key, net.key(low[fired]), strict=True)))
+        return self.key.features.index_put((calm,), carried)
 
 
 def lvs(

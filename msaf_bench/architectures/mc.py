@@ -61,7 +61,7 @@ class MonteCarlo(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
-        self.flow = flow and flow.requires_grad_(False)
+        self.flow = None if flow is None else flow.requires_grad_(False)
         self.frames = frames
         self.recursive = flow is not None
         self.sampling = sampling
@@ -155,10 +155,10 @@ class MonteCarloStream:
         return self._means()[0].clamp(min=TINY).log()
 
     def uncertainty(self, kind: str = "entropy") -> Tensor:
-        """Of the newest frame (B, H, W): "entropy" of the mean (the mean over classes), "bald" (what of it is not in the passes' own),
-        "ratio" (1 - the largest probability) or "variance" (the mean over classes).
+        """Of the newest frame, (B, H, W).
 
-        Raises `UsageError` for another kind, and before the first frame.
+        "entropy" is that of the mean, "bald" what of it the passes do not have themselves, "ratio" 1 - the largest probability, "variance"
+        that of the passes; all but "ratio" are means over the classes. Raises `UsageError` for another kind, and before the first frame.
         """
         one_of("uncertainty", kind, UNCERTAINTIES)
         mean, square, own = self._means()
@@ -194,7 +194,12 @@ def mc(
     literal_flow: bool = False,
     seed: int = 0,
 ) -> MonteCarlo:
-    """The sampler of the components that `make` gives; `frames` is how many of a clip it goes through, `samples` counts in mode "mc"."""
+    """The sampler of the components that `make` gives; `frames` is how many of a clip it goes through, `samples` counts in mode "mc".
+
+    Raises `UsageError` for a mode or a number that there is not, and for components without dropout.
+    """
+    if samples < 1 or frames < 1:
+        raise UsageError(f"mc: samples = {samples}, frames = {frames}; give at least 1")
     backbone: Any = make("backbone")
     still = one_of("mode of mc", mode, MODES) == "mc"
     return MonteCarlo(

@@ -44,7 +44,7 @@ class TDNet(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Past frames are kept at every so many rows and columns of the grid."""
+        """Past frames are kept at every so many rows and columns of the grid: `strides` has that of training, that of evaluation."""
         return self.strides[0] if self.training else self.strides[1]
 
     def forward(self, clip: Tensor) -> Output:

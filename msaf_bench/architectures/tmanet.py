@@ -65,7 +65,7 @@ class TMANet(nn.Module):
         query, value = self.query(stages.f5)
         encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
         keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
-        recalled = recall(_pixels(query), keys, values).mT.unflatten(2, value.shape[-2:])
+        recalled = recall(_pixels(query), keys, values).mT.reshape(value.shape)
         logits = self.head(stages._replace(f5=torch.cat((value, recalled), 1)))
         return functional.interpolate(logits, size, mode="bilinear", align_corners=True)
 
@@ -109,7 +109,7 @@ def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     rows = max(1, LOGITS_AT_ONCE // (keys.shape[0] * keys.shape[1]))
     keys, values = keys[:, None], values[:, None]  # one head: the fused kernels want to see it
-    parts = [functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0) for q in query.split(rows, 1)]
+    parts = [functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0) for q in torch.split(query, rows, 1)]
     return torch.cat(parts, 2)[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""ERFNet (Romera et al. 2017): convolutions factored into 3x1 and 1x3. Shapes: N images, C channels, K classes, H W image, h w grid (1/8)."""
+"""ERFNet (Romera et al. 2017): 3x3 convolutions in two factors. Shapes: N images, C channels, K classes, H W image, h w grid (1/8)."""
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,12 @@ class ERFNetHead(nn.Module):
         super().__init__()
         middle, self.width = channels[2] // 2, channels[2] // 8
         self.decoder = nn.Sequential(
-            *_up(channels[2], middle), Factored(middle), Factored(middle), *_up(middle, self.width), Factored(self.width), Factored(self.width)
+            *_up(channels[2], middle),
+            Factored(middle),
+            Factored(middle),
+            *_up(middle, self.width),
+            Factored(self.width),
+            Factored(self.width),
         )
         self.classifier = nn.ConvTranspose2d(self.width, num_classes, 2, stride=2)
 

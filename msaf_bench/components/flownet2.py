@@ -3,6 +3,8 @@
 Shapes: B batch, H W image, sides of multiples of 64. Layers have the release's names, so its state dict loads.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -96,5 +98,4 @@ def _corrected(pair: Tensor, flow: Tensor) -> Tensor:
 
 
 def _length(x: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    return length
+    return cast("Tensor", torch.linalg.vector_norm(x, dim=1, keepdim=True))  # unlike a root of squares it has a gradient at 0

@@ -1,7 +1,6 @@
 """Attention of each pixel to a window around its place in past frames (Paul et al., IROS 2021).
 
-Shapes: B batch, T past frames, C channels of a key, V of a value, h w grid; a band is q rows of queries and the n rows of all frames that
-their windows touch.
+Shapes: B batch, T past frames, C channels of a key, V of a value, h w grid.
 """
 
 from collections.abc import Sequence
@@ -18,40 +17,30 @@ def local_attention(query: Tensor, keys: Sequence[Tensor], values: Sequence[Tens
     One softmax of raw dot products over the window x window places around the pixel in all T frames. A place outside the image takes part
     with logit 0 and value 0. A tile of queries is multiplied with all that its windows touch; what a query's own does not hold is masked.
     """
-    h, w = query.shape[-2:]
+    b, _, h, w = query.shape
     radius = window // 2
-    down, across = (torch.arange(n, device=query.device) for n in (h, w))
-    rows, columns = _far(down, down, radius), _far(across, across, radius)
+    down, across, places = (torch.arange(n, device=query.device) for n in (h, w, TILE + 2 * radius))
+    rows, columns, tile = _far(down, down, radius), _far(across, across, radius), _far(places[radius : radius + TILE], places, radius)
     outside = len(keys) * (window**2 - (~columns).sum(1)[:, None] * (~rows).sum(1))  # (w, h)
-    places = torch.arange(TILE + 2 * radius, device=query.device)
-    tile = _far(places[radius : radius + TILE], places, radius)
+    outside = outside.to(query.dtype).log()  # all of them as one logit
     bands = list[Tensor]()
     for y in range(0, h, TILE):
         own, seen = slice(y, y + TILE), slice(max(0, y - radius), y + TILE + radius)
+        q, k, v = _columns([query], own), _columns(keys, seen).mT, _columns(values, seen)
+        own_rows, seen_rows = q.shape[1] // w, v.shape[1] // w  # of one column; what is seen are those of all frames
         far = rows[own, seen].repeat(1, len(keys))
-        mask = (tile[:, None, :, None] | far[:, None]).flatten(2).flatten(0, 1)
-        at_zero = outside[:, own].flatten()[:, None].expand(len(query), -1, 1).to(query.dtype).log()
-        band = _read(_columns([query], own), _columns(keys, seen), _columns(values, seen), mask, at_zero, far.shape, radius)
-        bands.append(band.unflatten(1, (w, -1)))
+        mask = (tile[:, None, :, None] | far[:, None]).flatten(2).flatten(0, 1)  # of a tile whose windows end at no side of the image
+        zero = outside[:, own].flatten()[:, None].expand(b, -1, 1)
+        tiles = list[Tensor]()
+        for x in range(0, w, TILE):
+            mine = slice(x * own_rows, (x + TILE) * own_rows)
+            near = slice(max(0, x - radius) * seen_rows, (x + TILE + radius) * seen_rows)
+            logits, cut = q[:, mine] @ k[..., near], max(0, radius - x) * seen_rows
+            logits = logits.masked_fill(mask[: logits.shape[1], cut : cut + logits.shape[2]], -torch.inf)
+            weights = torch.cat((logits, zero[:, mine]), 2).softmax(2)[..., :-1]
+            tiles.append(weights @ v[:, near])
+        bands.append(torch.cat(tiles, 1).view(b, w, own_rows, -1))
     return torch.cat(bands, 2).permute(0, 3, 2, 1)
-
-
-def _read(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, at_zero: Tensor, sides: Sequence[int], radius: int) -> Tensor:
-    """A band: query (B, wq, C), key (B, wn, C), value (B, wn, V), the mask of a tile inside the image -> (B, wq, V).
-
-    `at_zero` (B, wq, 1) is the logit of all places outside together, the logarithm of their number; their value is 0.
-    """
-    q, n = sides
-    w, key = query.shape[1] // q, key.mT
-    tiles = list[Tensor]()
-    for x in range(0, w, TILE):
-        own, seen = slice(x * q, (x + TILE) * q), slice(max(0, x - radius) * n, (x + TILE + radius) * n)
-        logits = query[:, own] @ key[..., seen]
-        cut = max(0, radius - x) * n
-        logits = logits.masked_fill(mask[: logits.shape[1], cut : cut + logits.shape[2]], -torch.inf)
-        weights = torch.cat((logits, at_zero[:, own]), 2).softmax(2)[..., :-1]
-        tiles.append(weights @ value[:, seen])
-    return torch.cat(tiles, 1)
 
 
 def _far(places: Tensor, others: Tensor, radius: int) -> Tensor:

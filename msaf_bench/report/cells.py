@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from msaf_bench.report.findings import Summary
-from msaf_bench.spec import Choice
 from msaf_bench.stats import Interval
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -94,10 +93,6 @@ def seed_list(seeds: Sequence[int]) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
-def _options(choice: Choice) -> str:
-    return ", ".join(f"{name}={value}" for name, value in choice.options)
-
-
 def made_how(summary: Summary) -> str:
     """One line that says how the numbers were made: watermark, data, preset, seeds, host."""
     c, hosts = summary.conditions, summary.hosts
@@ -108,8 +103,9 @@ def made_how(summary: Summary) -> str:
         )
     else:
         host = f"{len(hosts)} hosts or versions" if hosts else "no record yet"
-    shrink = c.shrink if summary.table.base else tuple((slot, _options(choice)) for slot, choice in c.shrink if choice.options)
-    changed = [f"{slot} {choice}" for slot, choice in shrink] + [f"{name} {value}" for name, value in c.shrink_options]
+    changed = [f"{slot} {choice}" for slot, choice in c.shrink] + [f"{name} {value}" for name, value in c.shrink_options]
     network = f"network shrunk to {', '.join(changed)}" if changed else ""
+    if changed and not summary.table.base:  # a stand-in for every part by name: too many for a line
+        network = "networks shrunk part by part"
     parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, seed_list(summary.seeds), host)
     return " · ".join(part for part in parts if part)

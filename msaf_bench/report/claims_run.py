@@ -27,7 +27,8 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
     """A printed number: comparable where data, split, recipe and networks are the printed ones; then our interval holds it or does not."""
     own = row.interval if row and claim.metric == "miou" else None
     measured = mean_span(own) if own else ""
-    against = [*filter(None, [NEVER.get(claim.metric), f"† {claim.provenance}" if claim.dagger else "", _absent(row, claim.row, table)])]
+    dagger, style = f"† {claim.provenance}" if claim.dagger else "", in_style([claim.row], {claim.row: row} if row else {})
+    against = [*filter(None, [NEVER.get(claim.metric), dagger, _absent(row, claim.row, table), style])]
     if against or own is None:
         return measured, "not comparable", "; ".join(against)
     if other := [*_other_conditions(summary, table)]:
@@ -39,6 +40,12 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
         return measured, "reproduced", f"the printed number lies in our interval; {start}"
     gap = claim.value - (own.high if claim.value > own.high else own.low)
     return measured, "contradicted", f"the printed number is {number(gap, signed=True)} points from the nearer end of our interval; {start}"
+
+
+def in_style(labels: Iterable[str], rows: Rows) -> str:
+    """Which of the rows are only in the style of their source: what follows from them is not of the published systems."""
+    found = [row.shown for label in dict.fromkeys(labels) if (row := rows.get(label)) and row.system and row.system.style]
+    return f"only in the style of the source: {', '.join(found)}" if found else ""
 
 
 def _absent(row: RowSummary | None, label: str, table: Table) -> str:
@@ -83,7 +90,9 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
     reason, other = because(found), "; ".join(_other_conditions(summary, table))
     if found.decision == "undecided" and found.points and gap and gap.sd:
         reason += f" {power_sentence(abs(found.points), gap.sd, gap.n)}"
-    return mean_span(gap, signed=True) if gap else "", found.decision, f"{reason} Other conditions: {other}." if other else reason
+    reason += f" Other conditions: {other}." if other else ""
+    reason += f" {style[0].upper()}{style[1:]}." if (style := in_style(ends, rows)) else ""
+    return mean_span(gap, signed=True) if gap else "", found.decision, reason
 
 
 def because(verdict: Verdict) -> str:
@@ -128,7 +137,9 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
         return "", "not comparable", alone
     right = all(check.low <= round(ratio) <= check.high for ratio in found.values())
     text = ", ".join(f"{a} / {b} {ratio:.2f} ({mode})" for ((a, b), mode), ratio in found.items())
-    return text, "reproduced" if right else "contradicted", "of this machine; ratios are rounded to whole numbers, as in the text"
+    style = in_style([label for pair in check.pairs for label in pair], rows)
+    reason = "; ".join(filter(None, ["of this machine; ratios are rounded to whole numbers, as in the text", style]))
+    return text, "reproduced" if right else "contradicted", reason
 
 
 def judge_best(check: Best, metric: str, table: Table, rows: Rows) -> Judged:
@@ -153,4 +164,5 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows) -> Judged:
             found.append((f"{first} - {other} {mean_span(gap, signed=True)}", judge(gap)))
     words = {word for _, word in found}
     verdict: Word = "contradicted" if "contradicted" in words else "undecided" if "undecided" in words else "reproduced"
-    return ", ".join(text for text, _ in found), verdict, "every difference must lie above zero with its whole interval"
+    reason = "; ".join(filter(None, ["every difference must lie above zero with its whole interval", in_style(needed, rows)]))
+    return ", ".join(text for text, _ in found), verdict, reason

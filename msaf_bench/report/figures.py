@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, LOOK, MUTED, PALE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, LOOK, MANY, MUTED, PALE, PAPER, STYLE, Chart, blank, by_rows, sign
 from msaf_bench.report.cells import number, span
 from msaf_bench.report.findings import RowSummary, Summary
 
@@ -25,7 +25,7 @@ def charts(summary: Summary) -> list[Chart]:
 def order(summary: Summary) -> Chart:
     """Published and measured mIoU of every row, in two panels with an axis each: never on one. One panel where nothing is published."""
     printed = any(row.published is not None for row in summary.rows)
-    height = 1.9 + 0.36 * len(summary.rows)
+    height = 1.9 + by_rows(len(summary.rows))
     figure, panels = blank(height, 2, sharey=True, width_ratios=[1, 1.5]) if printed else blank(height)
     right = panels[-1]
     if printed:
@@ -37,7 +37,7 @@ def order(summary: Summary) -> Chart:
         axes.set_xlabel("mIoU (%)", fontsize=10)
         axes.grid(axis="x", lw=0.7)
         axes.tick_params(axis="y", length=0)
-    _rows(panels[0], [row.label for row in summary.rows])
+    _rows(panels[0], [row.shown for row in summary.rows])
     figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     note = _constant(right, summary)
     handles = [
@@ -48,7 +48,7 @@ def order(summary: Summary) -> Chart:
     sign(figure, summary, handles)
     heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
     lines = tuple(
-        (r.label, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured)))
+        (r.shown, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured)))
         for r in summary.rows
     )
     text = f"For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its own, left, what is printed. {note}"
@@ -111,9 +111,9 @@ def _constant(axes: Axes, summary: Summary) -> str:
 def differences(summary: Summary) -> Chart | None:
     """Each row minus the reference row, paired by seed, with the zero line; colour and marker say the verdict."""
     gaps = {row.label: row.difference.interval for row in summary.rows if row.difference}
-    if not gaps:
+    if not gaps or (not summary.table.base and len(summary.seeds) == 1):
         return None
-    figure, (axes,) = blank(2.0 + 0.36 * len(gaps))
+    figure, (axes,) = blank(2.0 + by_rows(len(gaps)))
     reference = summary.table.reference
     axes.set_title(f"Measured difference to {reference}, paired by seed")
     decisions = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
@@ -125,7 +125,8 @@ def differences(summary: Summary) -> Chart | None:
         _beside(axes, y, number(gap.mean, 1, signed=True), INK)
     axes.axvline(0, color=INK, lw=1.2)
     axes.margins(x=0.06)
-    _rows(axes, list(gaps))
+    shown = {row.label: row.shown for row in summary.rows}
+    _rows(axes, [shown[label] for label in gaps])
     axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better", fontsize=10)
     axes.grid(axis="x", lw=0.7)
     handles = [
@@ -133,7 +134,7 @@ def differences(summary: Summary) -> Chart | None:
         for word, (c, m) in LOOK.items()
     ]
     sign(figure, summary, handles if decisions else ())
-    lines = tuple((label, number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
+    lines = tuple((shown[label], number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
     text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
     return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
 
@@ -143,7 +144,7 @@ def classes(summary: Summary) -> Chart | None:
     rows, names = summary.measured, summary.class_names
     if not names:
         return None
-    figure, (axes,) = blank(2.0 + 0.36 * len(rows))
+    figure, (axes,) = blank(2.0 + by_rows(len(rows)))
     values = [row.per_class for row in rows]
     mesh = axes.pcolormesh(values, cmap="cividis", norm=Normalize(0, 100), edgecolors=PAPER, lw=1.5)
     for y, line in enumerate(values):
@@ -152,7 +153,7 @@ def classes(summary: Summary) -> Chart | None:
             axes.text(x + 0.5, y + 0.5, number(value, 0), ha="center", va="center", color=colour, fontsize=10 if len(names) < 16 else 7.5)
     axes.set_title("IoU by class, mean over seeds (%)")
     axes.set_xticks([x + 0.5 for x in range(len(names))], names, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks([y + 0.5 for y in range(len(rows))], [row.label for row in rows])
+    axes.set_yticks([y + 0.5 for y in range(len(rows))], [row.shown for row in rows])
     axes.invert_yaxis()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -160,7 +161,7 @@ def classes(summary: Summary) -> Chart | None:
     bar.set_label("IoU (%)")
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     sign(figure, summary)
-    lines = tuple((row.label, *(number(value, 1) for value in row.per_class)) for row in rows)
+    lines = tuple((row.shown, *(number(value, 1) for value in row.per_class)) for row in rows)
     text = "A heat map of rows and classes; every cell carries its number."
     return Chart("per_class", "IoU by class", text, figure, ("Row", *names), lines)
 
@@ -170,41 +171,43 @@ def losses(summary: Summary) -> Chart | None:
     rows = [row for row in summary.measured if row.loss]
     if not rows:
         return None
-    height = math.ceil(len(rows) / 3)
-    figure, panels = blank(1.0 + 1.55 * height, columns=3, lines=height, sharex=True, sharey=True)
-    _loss_panels(panels, rows)
+    wide = 3 if len(rows) <= MANY else 5
+    height = math.ceil(len(rows) / wide)
+    figure, panels = blank(1.0 + 4.65 / wide * height, columns=wide, lines=height, sharex=True, sharey=bool(summary.table.base))
+    _loss_panels(panels, rows, others=bool(summary.table.base))
     for index, panel in enumerate(panels):
         panel.set_visible(index < len(rows))
-        if len(rows) - 3 <= index < len(rows):  # the lowest panel of its column
+        if len(rows) - wide <= index < len(rows):  # the lowest panel of its column
             panel.set_xlabel("step", fontsize=10)
             panel.tick_params(labelbottom=True)
     figure.supylabel("training loss", fontsize=10.5)
     figure.suptitle(
-        "Training loss by step, summed over the masks a row supervises, mean over seeds; the other rows in grey",
+        "Training loss by step, summed over the masks a row supervises, mean over seeds; the other rows in grey"
+        if summary.table.base
+        else "Training loss by step, mean over seeds; systems have losses of their own, and axes of their own",
         x=0.008,
         ha="left",
         fontsize=11.5,
     )
     sign(figure, summary)
     lines = tuple(
-        (row.label, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
+        (row.shown, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
     )
-    text = (
-        "One small panel a row with its mean training loss over steps, on shared axes. A row that supervises more masks sums more losses."
-    )
+    text = "One small panel a row with its mean training loss over steps"
+    text += ", on shared axes. A row that supervises more masks sums more losses." if summary.table.base else "."
     return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
 
 
-def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary]) -> None:
+def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary], *, others: bool) -> None:
     values = [value for row in rows for _, value in row.loss if value > 0]
     curves = [tuple(zip(*row.loss, strict=True)) for row in rows]
     for own, (axes, row) in enumerate(zip(panels, rows, strict=False)):
-        for curve in curves:
+        for curve in curves if others else ():
             axes.plot(*curve, color=PALE, lw=1.0)
         axes.plot(*curves[own], color=BLUE, lw=2.0)
-        axes.set_title(row.label, fontsize=10)
+        axes.set_title(row.shown, fontsize=10 if len(rows) <= MANY else 8)
         axes.grid(lw=0.5)
-        if values and max(values) > 10 * min(values):
+        if others and values and max(values) > 10 * min(values):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             axes.yaxis.set_major_formatter("{x:g}")

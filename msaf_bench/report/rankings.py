@@ -36,7 +36,7 @@ def rankings(summary: Summary) -> tuple[Ranking, ...]:
     pairs += [(f"TC {preset}", partial(Entry.tc_mean, preset=preset), "printed TC", "tc") for preset in presets(summary)]
     if timed_alike(summary):
         pairs.append(("FPS stream", _fps, "printed FPS", "fps"))
-    pairs.append(("fewer GMAC stream, as published", _cheapness, "printed FPS", "fps"))
+    pairs.append(("GMAC stream, fewer first", _cheapness, "printed FPS", "fps"))
     return tuple(ranking for pair in pairs for ranking in _both(found, *pair))
 
 

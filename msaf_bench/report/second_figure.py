@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, by_rows, sign
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.findings import RowSummary, Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
@@ -24,7 +24,7 @@ def beside(summary: Summary) -> Chart | None:
     if not panels:
         return None
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
-        figure, axes = blank(2.0 + 0.36 * len(rows), len(panels), sharey=True)
+        figure, axes = blank(2.0 + by_rows(len(rows)), len(panels), sharey=True)
         for panel, (title, unit, draw) in zip(axes, panels, strict=True):
             draw(panel, rows)
             panel.set_title(title, fontsize=10.5)
@@ -34,7 +34,7 @@ def beside(summary: Summary) -> Chart | None:
             panel.tick_params(axis="x", labelsize=9)
             panel.margins(x=0.12)
             panel.locator_params(axis="x", nbins=4)
-        axes[0].set_yticks(range(len(rows)), [row.label for row in rows])
+        axes[0].set_yticks(range(len(rows)), [row.shown for row in rows])
         axes[0].set_ylim(len(rows) - 0.4, -0.6)
         by_mode = [
             Line2D([], [], color=colour, marker=marker, mfc=PAPER if mode == "clip" else colour, lw=0, ms=7, label=f"{mode}: {what}")
@@ -43,7 +43,7 @@ def beside(summary: Summary) -> Chart | None:
         ]
         sign(figure, summary, [Line2D([], [], color=INK, lw=2, label="95 % interval"), *by_mode])
     found = columns(summary)
-    lines = tuple((row.label, *(column.text(row) for column in found)) for row in rows)
+    lines = tuple((row.shown, *(column.text(row) for column in found)) for row in rows)
     text = "Panels with a point for every row, on axes of their own; the first ones with 95 % intervals over seeds."
     return Chart(
         "beside", "Consistency, worth of the past, cost and speed", text, figure, ("Row", *(column.head for column in found)), lines

@@ -11,10 +11,12 @@ import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from msaf_bench.report.canvas import MUTED, STYLE, WIDTH, Chart, blank, sign
+from msaf_bench.report.canvas import MANY, MUTED, STYLE, WIDTH, Chart, blank, sign
 from msaf_bench.report.findings import Summary
 
 Picture = NDArray[np.uint8]
+TITLE = "Frames, truth and predictions"
+ACROSS = 4  #: pictures in a line of a grid
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,17 @@ class Strip:
 
 
 def draw(strip: Strip, summary: Summary) -> Chart:
-    """One column a sample: its frame, its truth, then each row's prediction; void is black. Below: the classes' colours."""
+    """One column a sample: its frame, its truth, then each row's prediction; void is black. Below: the classes' colours.
+
+    Of many rows the first sample alone, in a grid.
+    """
     from msaf_bench.data.clips import colourise  # only a report with a strip needs the data layer
 
     truths = [colourise(label, strip.colours) for label in strip.truths]
     predictions = {name: [colourise(label, strip.colours) for label in labels] for name, labels in strip.predictions.items()}
     lines = {"Frame": strip.frames, "Truth": truths, **predictions}
+    if len(predictions) > MANY:
+        return _grid({name: pictures[0] for name, pictures in lines.items()}, strip, summary)
     columns, (h, w) = len(strip.frames), strip.truths[0].shape
     legend_lines = -(-len(strip.class_names) // 6)
     cell = (WIDTH - 1.8) / columns * h / w
@@ -52,10 +59,30 @@ def draw(strip: Strip, summary: Summary) -> Chart:
                 panel.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
             if y == 0 and strip.names:
                 panel.set_title(strip.names[x], fontsize=8.5, loc="center", color=MUTED)
-        patches = [
-            Patch(facecolor=np.divide(colour, 255), edgecolor=MUTED, linewidth=0.5, label=name)  # pyright: ignore[reportArgumentType]
-            for colour, name in zip(strip.colours, strip.class_names, strict=True)
-        ]
-        sign(figure, summary, patches, 6)
+        sign(figure, summary, _patches(strip), 6)
     text = f"{columns} samples in columns; below each frame its true classes and the prediction of {', '.join(predictions)}."
-    return Chart("strip", "Frames, truth and predictions", text, figure)
+    return Chart("strip", TITLE, text, figure)
+
+
+def _grid(pictures: Mapping[str, Picture], strip: Strip, summary: Summary) -> Chart:
+    """One sample, four pictures in a line."""
+    shown = {row.label: row.shown for row in summary.rows}
+    (h, w), height = strip.truths[0].shape, -(-len(pictures) // ACROSS)
+    cell = (WIDTH - 0.2) / ACROSS * h / w + 0.2
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+        figure, axes = blank(0.7 + 0.24 * -(-len(strip.class_names) // 6) + cell * height, columns=ACROSS, lines=height)
+        for panel in axes:
+            panel.set_axis_off()
+        for panel, (name, picture) in zip(axes, pictures.items(), strict=False):
+            panel.imshow(picture, interpolation="nearest")
+            panel.set_title(shown.get(name, name), fontsize=8.5)
+        sign(figure, summary, _patches(strip), 6)
+    text = f"One sample: its frame, its true classes and the prediction of {', '.join(list(pictures)[2:])}."
+    return Chart("strip", TITLE, text, figure)
+
+
+def _patches(strip: Strip) -> list[Patch]:
+    return [
+        Patch(facecolor=np.divide(colour, 255), edgecolor=MUTED, linewidth=0.5, label=name)  # pyright: ignore[reportArgumentType]
+        for colour, name in zip(strip.colours, strip.class_names, strict=True)
+    ]

@@ -1,6 +1,7 @@
 """Accuracy against speed and against consistency: one panel of what was measured, with its Pareto front, and one of what is printed."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -9,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import LogLocator, NullFormatter
+from numpy.typing import NDArray
 
-from msaf_bench.report.canvas import BLUE, GREY, GRID, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, sign
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.checks import printed
 from msaf_bench.report.findings import IN_STYLE, Summary
@@ -40,9 +42,9 @@ def _chart(summary: Summary, tradeoff: Tradeoff) -> Chart:
         _printed(panels[1], tradeoff, looks)
     handles = _handles(tradeoff, looks)
     sign(figure, summary, handles, len(handles))
-    _label(figure, panels[0], tradeoff.measured)
+    _label(figure, panels[0], tradeoff.measured, tradeoff)
     if two:
-        _label(figure, panels[1], tradeoff.printed)
+        _label(figure, panels[1], tradeoff.printed, tradeoff)
     return Chart(f"tradeoff_{tradeoff.name}", TITLES[tradeoff.name], _describe(tradeoff), figure, *_numbers(tradeoff))
 
 
@@ -50,20 +52,30 @@ def _measured(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str
     speed = tradeoff.name == "speed"
     axes.set_title(f"{TITLES[tradeoff.name]}, measured here")
     _points(axes, tradeoff.measured, looks)
-    axes.set_xlabel(f"{tradeoff.axis}, higher is faster" if speed else f"{tradeoff.axis} (%), higher is steadier", fontsize=10)
+    axis = f"{tradeoff.axis}, higher is faster" if speed else f"{tradeoff.axis} (%), higher is steadier"
+    axes.set_xlabel(_noted(axis, tradeoff.measured, tradeoff), fontsize=10)
     axes.set_ylabel("mIoU (%)", fontsize=10)
     _scale(axes, log=speed)
+    if tradeoff.front:
+        axes.plot(*_steps(axes, tradeoff), color=INK, lw=1.2, zorder=1, scalex=False, scaley=False)
+
+
+def _steps(axes: Axes, tradeoff: Tradeoff) -> tuple[list[float], list[float]]:
+    """The corners of the front: the most mIoU of the systems that have at least so much of the other number."""
     front = sorted((point.x, point.miou) for point in tradeoff.front)
     (left, _), (bottom, _) = axes.get_xlim(), axes.get_ylim()
-    xs, ys = [left, *(x for x, _ in front), front[-1][0]], [front[0][1], *(y for _, y in front), bottom]
-    axes.plot(xs, ys, color=INK, lw=1.2, drawstyle="steps-pre", zorder=1, scalex=False, scaley=False)
+    xs, ys = [left], [front[0][1]]
+    for (x, y), below in zip(front, [*(y for _, y in front[1:]), bottom], strict=True):
+        xs += [x, x]
+        ys += [y, below]
+    return xs, ys
 
 
 def _printed(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> None:
     what = ": other data, and hardware that differs from row to row" if tradeoff.name == "speed" else ": other data"
     axes.set_title(f"Published in the paper{what}", color=MUTED)
     _points(axes, tradeoff.printed, looks)
-    axes.set_xlabel(AXES[tradeoff.metric], fontsize=10)
+    axes.set_xlabel(_noted(AXES[tradeoff.metric], tradeoff.printed, tradeoff), fontsize=10)
     axes.set_ylabel(f"printed mIoU of {SPLITS[tradeoff.split]} (%)", fontsize=10)
     _scale(axes, log=tradeoff.name == "speed")
     axes.tick_params(colors=MUTED)
@@ -92,16 +104,18 @@ def _scale(axes: Axes, *, log: bool) -> None:
     axes.autoscale_view()
 
 
-def _label(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
+def _label(figure: Figure, axes: Axes, points: Sequence[Point], tradeoff: Tradeoff) -> None:
     """Names the points, those on the front in ink; a thin line leads to a label that had to move away."""
     figure.draw_without_rendering()  # settles where the axes lie
     scale = 72 / figure.dpi
     at = axes.transData.transform([(point.x, point.miou) for point in points]) * scale
+    line = axes.transData.transform(np.stack(_steps(axes, tradeoff), 1)) * scale if points is tradeoff.measured and tradeoff.front else None
+    obstacles = at if line is None else np.vstack([at, _along(line)])
     box = axes.get_window_extent()
-    texts = [_name(point) for point in points]
+    texts = [_name(point, tradeoff) for point in points]
     sizes = np.array([TextPath((0, 0), text, size=SIZE).get_extents().size for text in texts]) + np.array([1.0, 2.5])
     frame = [edge * scale for edge in (box.x0, box.y0, box.x1, box.y1)]
-    for point, text, here, centre in zip(points, texts, at, place(at, sizes, frame), strict=True):
+    for point, text, here, centre in zip(points, texts, at, place(obstacles, sizes, frame), strict=True):
         note = axes.annotate(
             text,
             (point.x, point.miou),
@@ -110,24 +124,41 @@ def _label(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
             ha="center",
             va="center",
             fontsize=SIZE,
-            color=INK if point.front or not point.ranked else MUTED,
-            arrowprops={"arrowstyle": "-", "color": GRID, "lw": 0.8, "shrinkA": 0, "shrinkB": 4},
+            color=INK if point.front else MUTED,
+            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.6, "shrinkA": 0, "shrinkB": 4},
             zorder=2,
         )
         note.set_in_layout(False)
 
 
-def _name(point: Point) -> str:
-    return point.entry.found.shown
+def _along(corners: NDArray[np.float64], every: float = 9.0) -> NDArray[np.float64]:
+    """Points on a line through the corners (M, 2), so close that no label fits between them."""
+    steps = [max(2, int(np.hypot(*(end - start)) / every)) for start, end in pairwise(corners)]
+    parts: list[NDArray[np.float64]] = [np.linspace(corners[i], corners[i + 1], count) for i, count in enumerate(steps)]
+    return np.vstack(parts)
+
+
+def _name(point: Point, tradeoff: Tradeoff) -> str:
+    """Its label, with what speaks against its numbers: a dagger at a printed one, a star at a time that takes no rank."""
+    if point in tradeoff.printed:
+        return point.entry.found.shown + "†" * bool(point.entry.daggers & {tradeoff.metric, tradeoff.split})
+    return point.entry.found.shown + "*" * (not point.ranked)
 
 
 def _handles(tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> list[Line2D]:
     handles = [Line2D([], [], color=c, marker=m, lw=0, ms=7, label=block) for block, (c, m) in looks.items() if block]
     if any(point.entry.style for point in (*tradeoff.measured, *tradeoff.printed)):
         handles.append(
-            Line2D([], [], color=MUTED, marker="o", mfc=PAPER, mew=1.5, lw=0, ms=7, label=f"hollow, {IN_STYLE}: in the style of")
+            Line2D([], [], color=MUTED, marker="o", mfc=PAPER, mew=1.5, lw=0, ms=7, label=f"hollow, {IN_STYLE}: in its source's style")
         )
     return [*handles, Line2D([], [], color=INK, lw=1.2, label="Pareto front")]
+
+
+def _noted(axis: str, points: Sequence[Point], tradeoff: Tradeoff) -> str:
+    """An axis label with what the mark at labels means."""
+    ends = {_name(point, tradeoff)[-1] for point in points}
+    notes = {"*": "* its times differ too much, or its output: it takes no rank", "†": "† made otherwise than the table says"}
+    return "\n".join([axis, *(note for sign, note in notes.items() if sign in ends)])
 
 
 def _describe(tradeoff: Tradeoff) -> str:

@@ -53,6 +53,7 @@ def train(
     net.train()
     recent = list[Tensor]()
     for step, (frames, labels) in _batches(clips, conditions, seed, start, device):
+        torch.manual_seed(int(augmentation_rng(step, seed).integers(2**63)))  # dropout, alike whether interrupted or not
         recent.append(_step(net, optimizer, frames, labels, step, conditions))
         done = step + 1
         keep = conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps

@@ -98,13 +98,13 @@ def test_too_short_a_clip_is_named(net):
 
 
 @pytest.mark.parametrize("name", list_systems())
-@pytest.mark.parametrize("size", [(97, 129), (24, 32), (36, 52)])
-def test_every_system_builds_at_full_width_for_any_size(name, size):
-    with torch.device("meta"):
+def test_every_system_builds_at_full_width_for_any_size(name):
+    with torch.device("meta"), torch.inference_mode():
         net = build(name, 19).eval()
-        out = net(torch.empty(1, net.frames, 3, *size))
-        step = net.stream().step(torch.empty(1, 3, *size))
-    assert out.logits.shape == step.shape == (1, 19, *size)
+        for size in ((97, 129), (24, 36)):
+            out = net(torch.empty(1, net.frames, 3, *size))
+            step = net.stream().step(torch.empty(1, 3, *size))
+            assert out.logits.shape == step.shape == (1, 19, *size)
 
 
 def test_stand_ins_of_the_presets_name_what_there_is():

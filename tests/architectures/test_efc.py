@@ -3,9 +3,8 @@ import torch
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.architectures.efc import WEIGHTS, FlowDecoder
+from msaf_bench.architectures.efc import WEIGHTS, FlowDecoder, FlowEstimate
 from msaf_bench.components.flow_loss import occlusion
-from msaf_bench.components.warp import warp
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import VOID, System
 
@@ -68,16 +67,13 @@ class Known(torch.nn.Module):
         flow = torch.zeros(b, 2, h, w)
         flow[: b // 2, 0], flow[b // 2 :, 0] = 1.0, -1.0
         occluded = 20 * (2 * occlusion(flow.roll(b // 2, 0)) - 1)  # what is occluded, it knows too
-        return [(flow, occluded)]
+        return [FlowEstimate(flow, occluded)]
 
 
 def test_losses_vanish_at_the_true_motion():
     """Pictures and features that move by one cell: nothing but the flow's own smoothness is left where nothing is occluded."""
-    from msaf_bench.architectures.efc import FlowEstimate
-
     net = network()
     net.decoder = Known()
-    net.decoder.forward = lambda f, o, inner=net.decoder.forward: [FlowEstimate(*e) for e in inner(f, o)]
     world = torch.rand(1, 6, 8, 13)
     first, second = world[..., 1:], world[..., :-1]
     both = torch.cat((first, second))
@@ -88,7 +84,6 @@ def test_losses_vanish_at_the_true_motion():
     still = net.motion_losses(torch.cat((first, first))[:, :3], torch.cat((first, first))[:, 3:])
     assert still["consistency"] > 0.05
     assert still["photometric"] > losses["photometric"]
-    torch.testing.assert_close(warp(second, torch.tensor([1.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 8, 12))[..., :-1], first[..., :-1])
 
 
 def test_the_decoder_gives_three_scales():

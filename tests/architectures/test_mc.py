@@ -162,6 +162,8 @@ def test_training_is_that_of_one_frame():
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="did you mean rta"):
         small(mode="rtb")
+    with pytest.raises(UsageError, match="samples = 0"):
+        small(mode="mc", samples=0)
     with pytest.raises(UsageError, match="reads 5 frames"):
         small()(clip(3))
     with pytest.raises(UsageError, match="call step first"):

@@ -50,6 +50,11 @@ def test_all_stages_lie_on_one_grid(border, size):
     assert [tuple(f.shape[1:]) for f in stages] == [(c, *(-(-n // 8) for n in size)) for c in (8, 8, 64)]
 
 
+def test_the_convolutions_stand_where_torchvision_has_them():
+    features = dilation8(width=1).features
+    assert [i for i, m in enumerate(features) if isinstance(m, torch.nn.Conv2d)] == [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+
+
 def test_far_from_the_edge_the_border_does_not_matter():
     torch.manual_seed(0)
     one, other = (dilation8(width=1, border=border).double().eval() for border in ("mirror", "same"))

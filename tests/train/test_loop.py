@@ -5,6 +5,7 @@ from msaf_bench import build
 from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
+from msaf_bench.spec import System
 from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, restore
 from msaf_bench.train.loop import NonFiniteLossError, train
 
@@ -17,16 +18,16 @@ class Killed(Exception):
     pass
 
 
-def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None):
+def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None, system=SYSTEM):
     torch.manual_seed(seed)
-    net = build(SYSTEM, len(CLIPS.classes))
+    net = build(system, len(CLIPS.classes))
 
     def on_step(step, loss):
         if step == die_at:
             raise Killed
 
     note = notes.append if notes is not None else lambda text: None
-    curve = train(net, CLIPS, conditions, seed, system=SYSTEM, folder=folder, on_step=on_step, on_note=note)
+    curve = train(net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note)
     return net.state_dict(), curve
 
 
@@ -50,6 +51,17 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     resumed = run(tmp_path / "cut")
     assert equal(whole[0], resumed[0])
     assert whole[1] == resumed[1]
+
+
+def test_dropout_is_drawn_alike_after_an_interruption(tmp_path):
+    system = System(
+        architecture="single-frame", slots={"backbone": {"use": "resnet10", "width": 8}, "head": {"use": "fcn", "dropout": 0.5}}
+    )
+    whole = run(tmp_path / "whole", system=system)
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", die_at=20, system=system)
+    torch.rand(3)
+    assert equal(whole[0], run(tmp_path / "cut", system=system)[0])
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):

@@ -1,4 +1,4 @@
-"""Features of a key frame carried to another frame (Li et al., CVPR 2018).
+"""How a key frame's features are carried to other frames, and when the next key frame is due (LVS: Li et al., CVPR 2018).
 
 Shapes: N images, C channels of the low features, d of the carried ones, h w grid (1/8).
 """
@@ -29,6 +29,38 @@ class Propagation(nn.Module):
         """The key frame's features and `reduce`d low features, the other frame's low features."""
         kernels = self.kernels(torch.cat((reduced, self.reduce(low)), 1)).softmax(1)
         return self.fuse(torch.cat((vary(features, kernels), self.adapt(low)), 1))
+
+
+class Scheduler(nn.Module):
+    """Two frames' low features, `reduce`d to (N, width, h, w) -> the fraction of labels (N,) that it expects to differ between them."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.reduce = convolutions(channels, width)
+        self.mix = convolutions(width, width)
+        self.last = nn.Linear(width, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.constant_(self.last.bias, -2.0)  # untrained, it expects 12 % of them everywhere
+
+    def forward(self, newest: Tensor, key: Tensor) -> Tensor:
+        return self.last(self.mix(newest - key).mean((2, 3))).squeeze(1).sigmoid()
+
+
+class Fixed(nn.Module):
+    """No scheduler: it expects no difference, so key frames come at their interval alone."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+
+    def reduce(self, low: Tensor) -> Tensor:
+        """Nothing to reduce."""
+        return low[:, :0]
+
+    def forward(self, newest: Tensor, key: Tensor) -> Tensor:
+        return newest.new_zeros(len(newest))
+
+
+SCHEDULES = {"adaptive": Scheduler, "fixed": Fixed}
 
 
 def vary(x: Tensor, kernels: Tensor) -> Tensor:
