@@ -3,9 +3,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
+from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, shrunk, systems_of
 from msaf_bench.errors import UsageError
-from msaf_bench.spec import Choice, Table, Trial
+from msaf_bench.spec import Choice, System, Table, Trial
 
 
 def write(folder, text):
@@ -94,22 +94,43 @@ def test_a_stitched_cell_has_its_own_provenance_and_a_dagger():
 
 
 def test_rows_without_a_system_are_printed_only():
-    for name in ("1", "2"):
-        table = read_table(name)
-        assert list(systems_of(table)) == ["MSAF ResNet18", "MSAF ResNet50", "MSAF ResNet101"]
+    table = read_table("1")
+    bare = table.model_dump() | {"rows": {"a": {"system": "msaf-r18"}, "b": {"paper": {"miou": 70.0}}}, "reference": "a"}
+    assert list(systems_of(Table.model_validate(bare))) == ["a"]
 
 
 @pytest.mark.parametrize("preset", list_presets())
-def test_a_table_of_systems_keeps_its_backbones_when_shrunk(preset):
-    conditions = read_conditions(preset, "street")
-    systems = systems_of(read_table("1"), conditions)
-    assert [system["backbone"].use for system in systems.values()] == ["resnet18", "resnet50", "resnet101"]
-    for _, choice in conditions.shrink:
-        assert {system["backbone"].options for system in systems.values()} == {choice.options}
+def test_every_row_of_a_table_of_systems_is_another_system_when_shrunk(preset):
+    conditions = read_conditions(preset, "street", systems=True)
+    for name in ("1", "2"):
+        table = read_table(name)
+        systems = systems_of(table, conditions)
+        assert list(systems) == [label for label, _ in table.rows]
+        assert len({system.key for system in systems.values()}) == len(systems)
     # In a table with a base the shrunk slot is replaced, as its rows do not differ in it.
-    assert {s["backbone"] for s in systems_of(read_table("3"), conditions).values()} == {
-        dict(conditions.shrink).get("backbone", Choice(use="resnet50"))
+    variants = read_conditions(preset, "street")
+    assert {s["backbone"] for s in systems_of(read_table("3"), variants).values()} == {
+        dict(variants.shrink).get("backbone", Choice(use="resnet50"))
     }
+
+
+def test_a_stand_in_adds_options_or_replaces():
+    conditions = read_conditions(
+        "smoke", "street", {"shrink": {"resnet50": {"use": "resnet50", "width": 8}, "dis": "zero", "msaf": {"use": "msaf", "width": 16}}}
+    )
+    system = System(architecture="msaf", slots={"backbone": {"use": "resnet50", "stem": "deep"}, "flow": "dis"}, options={"heads": 4})
+    small = shrunk(system, conditions.model_copy(update={"shrink_options": ()}))
+    assert dict(small["backbone"].options) == {"stem": "deep", "width": 8}
+    assert small["flow"] == Choice(use="zero")
+    assert dict(small.options) == {"heads": 4, "width": 16}
+
+
+def test_a_licence_or_a_style_makes_no_other_system():
+    system = read_system("stt-r18")
+    assert system.style
+    assert system.licence
+    assert system.model_copy(update={"style": "", "licence": ""}).key == system.key
+    assert system.swap(options=(("width", 32),)).style == system.style
 
 
 def test_the_factorial_has_every_cell_once():

@@ -74,7 +74,7 @@ class ETC(SingleFrame):
         return {"teacher": mask, "distillation": self.distillation * loss}
 
     def _remember(self, contexts: Sequence[Tensor]) -> Tensor:
-        """Newest frame first -> what the memory holds once it has read their self-similarities, oldest first."""
+        """What the memory holds once it has read the self-similarity of the past frames, and of the newest one last."""
         return self.memory([self_similarity(x, self.pool) for x in reversed(contexts)])
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:

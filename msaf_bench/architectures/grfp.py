@@ -131,11 +131,11 @@ def grfp(
     """GRFP on the backbone, head and flow that `make` gives.
 
     `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the probabilities whatever the number of
-    classes, as in the official code.
+    classes, as in the official code. Raises `UsageError` for an option out of range.
     """
     if frames < 2 or refined < 1:
         raise UsageError(f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine at least 1")
-    if kernel % 2 == 0:
+    if kernel < 1 or kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
     backbone: Any = make("backbone")
     return GRFP(

@@ -23,7 +23,7 @@ EPS = 1e-3  #: of the batch norms in a fusion
 Memory = tuple[Tensor, Tensor]  #: the key and the value of one past frame
 
 
-class Bottleneck(nn.Module):
+class BottleneckFusion(nn.Module):
     """The fusion on PSPNet: values are the features themselves. Two (B, C, h, w), now and read -> (B, C, h, w), gated from `down` channels.
 
     With `share` one convolution goes down from both, as in the official code, which has a second and does not use it.
@@ -44,7 +44,7 @@ class Bottleneck(nn.Module):
         return functional.relu(self.norm(now * gate + read * gate_read))
 
 
-class Wide(nn.Module):
+class WideFusion(nn.Module):
     """The fusion on ERFNet: values are projections to V = C / 2. Two (B, V, h, w), now and read -> (B, C, h, w), gated."""
 
     def __init__(self, channels: int) -> None:
@@ -72,7 +72,9 @@ class LMA(nn.Module):
     recursive = False
     training_only: tuple[str, ...] = ()
 
-    def __init__(self, *, backbone: nn.Module, key: nn.Module, fusion: Bottleneck | Wide, head: nn.Module, queue: int, window: int) -> None:
+    def __init__(
+        self, *, backbone: nn.Module, key: nn.Module, fusion: BottleneckFusion | WideFusion, head: nn.Module, queue: int, window: int
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.key = key
@@ -155,7 +157,10 @@ def lma(
         raise UsageError(f"queue = {queue}, window = {window}; give a queue of at least 1 and an odd window")
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
-    fusions = {"bottleneck": lambda: Bottleneck(channels[2], down=down, share=share_down_conv), "wide": lambda: Wide(channels[2])}
+    fusions = {
+        "bottleneck": lambda: BottleneckFusion(channels[2], down=down, share=share_down_conv),
+        "wide": lambda: WideFusion(channels[2]),
+    }
     return LMA(
         backbone=backbone,
         key=nn.Conv2d(channels[2], keys, 3, padding=1),

@@ -30,6 +30,8 @@ class SingleFrame(nn.Module):
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
+        if auxiliary is None:
+            self.training_only = tuple(name for name in self.training_only if name != "auxiliary")
         self.weight = weight
         self.corners = corners
 

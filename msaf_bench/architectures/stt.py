@@ -58,7 +58,7 @@ class STT(nn.Module):
         return x.view(-1, self.frames, *x.shape[1:])
 
     def decode(self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, size: tuple[int, int]) -> Tensor:
-        """Stages and entry features of the newest frame, F3 of the last one, memory (B, 2, L, S) from that on backwards -> logits."""
+        """Stages and entry features of the newest frame, F3 of the last one, what both past frames left, newest first -> logits."""
         mixed = self.temporal(features, change(stages.f3, last), memory)
         return functional.interpolate(self.head(stages._replace(f5=mixed)), size, mode="bilinear")
 
@@ -101,7 +101,8 @@ class STTStream:
 class SparseAttention(nn.Module):
     """Features of the newest frame (B, d, h, w) -> the same, attending to windows of the past where the frame has changed most.
 
-    A pre-norm block of one layer. Only the `share` of places with the largest change make queries; the others stay as they are.
+    A pre-norm block of one layer. Only the `share` of places with the largest change (B, h, w) make queries; the others stay as they are.
+    `memory` (B, T, L, d / 4 + d) is what past frames left, newest first.
     """
 
     def __init__(self, width: int, *, heads: int, share: float) -> None:

@@ -73,7 +73,7 @@ def check(
     for name in names or list_tables():
         table = read_table(name)
         for preset in list_presets():
-            conditions = read_conditions(preset, "street")
+            conditions = read_conditions(preset, "street", systems=not table.base)
             check_systems(make_plan(table, conditions, table.built, plugins=plugins or ()))
         built = f" ({len(table.built)} can be run)" if len(table.built) < len(table.rows) else ""
         typer.echo(f"{table.name}: {len(table.rows)} rows{built}, {len(table.claims())} printed numbers, ok")

@@ -3,6 +3,7 @@
 from msaf_bench.components.align import DeformableAlign, NoAlign
 from msaf_bench.components.assign import MeanOfMasks, OneHead, SemanticAssignment
 from msaf_bench.components.backbone import resnet10, resnet18, resnet34, resnet50, resnet101
+from msaf_bench.components.densenet import LinearHead, fc_densenet103
 from msaf_bench.components.erfnet import ERFNet, ERFNetHead
 from msaf_bench.components.flow import DISFlow, ZeroFlow
 from msaf_bench.components.flownet import flownet_c, flownet_s
@@ -37,6 +38,7 @@ def slots() -> dict[str, Slot]:
                 "erfnet": ERFNet,
                 "dilation8": dilation8,
                 "segnet": segnet,
+                "fc-densenet103": fc_densenet103,
             },
         ),
         "motion": Slot("motion", {"none": Still, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}),
@@ -54,6 +56,7 @@ def slots() -> dict[str, Slot]:
                 "context8": context8,
                 "context10": context10,
                 "segnet-head": SegNetHead,
+                "linear": LinearHead,
             },
         ),
         "flow": Slot("flow", {"zero": ZeroFlow, "dis": DISFlow, "flownet-s": flownet_s, "flownet-c": flownet_c, "flownet2": flownet2}),

@@ -179,10 +179,14 @@ def predict(net: nn.ModuleDict, level: int, x: Tensor) -> Tensor:
 
 
 def start(net: nn.Module) -> None:
-    """Weights to learn from scratch with: as published (Glorot and Bengio 2010), but no bias, so that flow starts around 0."""
+    """Weights to learn from scratch with: every layer keeps the variance of its input (He et al. 2015), and flow starts small."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(module.weight)
+            read = module.in_channels * module.weight[0, 0].numel()
+            if isinstance(module, nn.ConvTranspose2d):
+                read //= module.stride[0] * module.stride[1]
+            small = 0.1 if module.out_channels == 2 else 1.0
+            nn.init.normal_(module.weight, std=small * (2 / read) ** 0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

@@ -17,9 +17,9 @@ class PyramidPooling(nn.Module):
         super().__init__()
         self.corners = corners
         self.bins = bins
+        width = channels // len(bins)
         self.branches = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(channels, channels // len(bins), 1, bias=False), nn.BatchNorm2d(channels // len(bins)), nn.ReLU())
-            for _ in bins
+            nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)) for _ in bins
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class _Convolutional(nn.Module):
     def __init__(self, channels: int, num_classes: int, width: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        self.mix = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.mix = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
 

@@ -32,7 +32,7 @@ class PSPTeacher(nn.Module):
     def __init__(self, num_classes: int, *, backbone: str = "resnet101", dilate: str = "all", width: int = 64, head: int = 512) -> None:
         super().__init__()
         self.backbone = BACKBONES[one_of("backbone of a teacher", backbone, BACKBONES)](stem="deep", dilate=dilate, width=width)
-        self.head = PSPHead(self.backbone.channels, num_classes, width=head)
+        self.head = PSPHead(self.backbone.channels, num_classes, width=head, dropout=0)  # what it teaches carries no noise
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         pyramid = self.head.context(Stages(*self.backbone(image)))

@@ -45,7 +45,7 @@ class DilatedVGG(nn.Module):
         f4 = self.features[F3:F4](f3)
         x = self.dropout(functional.relu(self.fc6(f4)))
         f5 = self.dropout(functional.relu(self.fc7(x)))
-        return Stages(_middle(f3, f5), _middle(f4, f5), f5)
+        return Stages(middle(f3, f5), middle(f4, f5), f5)
 
     def _layers(self, width: int) -> list[nn.Module]:
         inputs, layers = 3, list[nn.Module]()
@@ -112,13 +112,14 @@ def mirror(image: Tensor, border: int) -> Tensor:
     return image.index_select(2, rows).index_select(3, columns)
 
 
+def middle(x: Tensor, like: Tensor) -> Tensor:
+    """The middle of a map (N, C, h, w), of the size of another."""
+    h, w = like.shape[-2:]
+    top, left = (x.shape[-2] - h) // 2, (x.shape[-1] - w) // 2
+    return x[..., top : top + h, left : left + w]
+
+
 def _mirrored(n: int, border: int, device: torch.device) -> Tensor:
     """Where each pixel of a side of n pixels with its border is read: a triangle wave of the period 2 (n - 1)."""
     end = n + -n % 8 + border
     return n - 1 - (torch.arange(-border, end, device=device) % max(1, 2 * (n - 1)) - (n - 1)).abs()
-
-
-def _middle(x: Tensor, like: Tensor) -> Tensor:
-    h, w = like.shape[-2:]
-    top, left = (x.shape[-2] - h) // 2, (x.shape[-1] - w) // 2
-    return x[..., top : top + h, left : left + w]

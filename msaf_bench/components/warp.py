@@ -12,7 +12,7 @@ OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nea
 def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
     """The map x (B, C, h, w) brought back along flow (B, 2, h, w) in pixels as (dx, dy): y(p) = x(p + F(p)), read bilinearly.
 
-    Pixel centres are whole numbers: no flow gives x itself, to the bit.
+    Pixel centres are whole numbers: no flow gives x itself, up to rounding.
     """
     one_of("outside", outside, OUTSIDE)
     h, w = x.shape[-2:]

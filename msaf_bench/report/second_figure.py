@@ -20,7 +20,7 @@ LOOK = {"stream": (BLUE, "o"), "clip": (ORANGE, "s")}  #: colour and marker of a
 def beside(summary: Summary) -> Chart | None:
     """A panel for each kind that the records have, rows in the table's order; None where they have none."""
     rows = summary.measured
-    panels = _panels(rows)
+    panels = _panels(rows, log=not summary.table.base)
     if not panels:
         return None
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
@@ -33,7 +33,6 @@ def beside(summary: Summary) -> Chart | None:
             panel.tick_params(axis="y", length=0)
             panel.tick_params(axis="x", labelsize=9)
             panel.margins(x=0.12)
-            panel.locator_params(axis="x", nbins=4)
         axes[0].set_yticks(range(len(rows)), [row.shown for row in rows])
         axes[0].set_ylim(len(rows) - 0.4, -0.6)
         by_mode = [
@@ -50,7 +49,7 @@ def beside(summary: Summary) -> Chart | None:
     )
 
 
-def _panels(rows: Sequence[RowSummary]) -> list[tuple[str, str, Draw]]:
+def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Draw]]:
     found: list[tuple[str, str, Draw]] = []
     if consistent := next((row.measures.consistency for row in rows if row.measures.consistency), ()):
         preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
@@ -59,9 +58,9 @@ def _panels(rows: Sequence[RowSummary]) -> list[tuple[str, str, Draw]]:
     if any(row.measures.past for row in rows):
         found.append(("Worth of the past", "points of mIoU", _past))
     if any(row.measures.cost for row in rows):
-        found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac)))
+        found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac, log=log)))
     if any(row.measures.speeds for row in rows):
-        found.append(("Latency, median", "ms", partial(_modes, value=_ms)))
+        found.append(("Latency, median", "ms", partial(_modes, value=_ms, log=log)))
     return found
 
 
@@ -87,6 +86,7 @@ def _past(axes: Axes, rows: Sequence[RowSummary]) -> None:
 
 
 def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
+    axes.locator_params(axis="x", nbins=4)
     for y, interval in enumerate(intervals):
         if interval is None:
             axes.text(0.04, y, NONE, transform=axes.get_yaxis_transform(), color=GREY, va="center")
@@ -96,10 +96,15 @@ def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
         axes.plot(interval.mean, y, "o", color=INK, ms=6)
 
 
-def _modes(axes: Axes, rows: Sequence[RowSummary], value: Callable[[RowSummary, str], float | None]) -> None:
+def _modes(axes: Axes, rows: Sequence[RowSummary], value: Callable[[RowSummary, str], float | None], *, log: bool) -> None:
+    """A point for each mode; from 0, or where whole systems lie far apart on a logarithmic axis."""
     for y, row in enumerate(rows):
         for mode in MODES:
             found, (colour, marker) = value(row, mode), LOOK[mode]
             if found is not None:
                 axes.plot(found, y, marker, color=colour, mfc=PAPER if mode == "clip" else colour, mew=1.5, ms=7)
-    axes.set_xlim(left=0)
+    if log:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=4)

@@ -88,7 +88,7 @@ def _points(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, 
         colour, marker = looks[point.entry.block]
         interval = point.entry.found.interval if point.ranked else None
         if interval and interval.low is not None and interval.high is not None:
-            axes.plot([point.x, point.x], [interval.low, interval.high], color=colour, lw=1, zorder=2)
+            axes.plot([point.x, point.x], [interval.low, interval.high], color=colour, lw=1, alpha=0.5, zorder=2)
         axes.plot(point.x, point.miou, marker, color=colour, mfc=PAPER if point.entry.style else colour, mew=1.5, ms=6.5, zorder=3)
 
 

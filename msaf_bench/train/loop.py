@@ -14,7 +14,7 @@ from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.checkpoint import Sidecar, newest_checkpoint, restore, save_checkpoint
-from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate
+from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
 
@@ -53,7 +53,7 @@ def train(
     net.train()
     recent = list[Tensor]()
     for step, (frames, labels) in _batches(clips, conditions, seed, start, device):
-        torch.manual_seed(int(augmentation_rng(step, seed).integers(2**63)))  # dropout, alike whether interrupted or not
+        torch.manual_seed(step_seed(step, seed))
         recent.append(_step(net, optimizer, frames, labels, step, conditions))
         done = step + 1
         keep = conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps

@@ -21,3 +21,8 @@ def batch_indices(step: int, batch: int, clips: int, seed: int) -> list[int]:
 def augmentation_rng(step: int, seed: int) -> np.random.Generator:
     """The generator of a step's crops, flips and scales."""
     return np.random.default_rng((seed, step, 1))
+
+
+def step_seed(step: int, seed: int) -> int:
+    """What a step's dropout is drawn from."""
+    return int.from_bytes(np.random.default_rng((seed, step, 2)).bytes(4))

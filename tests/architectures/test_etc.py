@@ -70,9 +70,9 @@ def test_the_motion_loss_follows_the_flow_and_forgives_what_looks_different():
     for b in range(2):
         for i in range(4):
             for j in range(6):
-                k, l = max(i - 1, 0), min(j + 2, 5)
-                weight = torch.exp(-(frames[0, b, :, i, j] - frames[1, b, :, k, l]).sum().abs())
-                expected += (weight * (logits[0, b, :, i, j] - logits[1, b, :, k, l])).square().sum() / (2 * 3 * 4 * 6)
+                k, m = max(i - 1, 0), min(j + 2, 5)
+                weight = torch.exp(-(frames[0, b, :, i, j] - frames[1, b, :, k, m]).sum().abs())
+                expected += (weight * (logits[0, b, :, i, j] - logits[1, b, :, k, m])).square().sum() / (2 * 3 * 4 * 6)
     torch.testing.assert_close(motion_loss((logits[0], logits[1]), (frames[0], frames[1]), flow), expected)
 
 

@@ -3,6 +3,7 @@ import torch
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.architectures.lma import BottleneckFusion
 from msaf_bench.catalog import read_system
 from msaf_bench.components import local_attention
 from msaf_bench.errors import UsageError
@@ -53,6 +54,20 @@ def test_published_cost_on_erfnet():
     assert 2e-9 * cost.by_operator["convolution"] == pytest.approx(63.5, abs=0.06)
     assert windows < cost.by_operator["matmul"] < 1.2 * windows
     assert 2e-9 * cost.total_macs == pytest.approx(63.5 + 2.3, rel=0.01)
+
+
+def test_the_gates_choose_between_the_frame_and_what_it_reads():
+    torch.manual_seed(0)
+    fusion = BottleneckFusion(8, down=4, share=True).eval()
+    now, read = torch.randn(2, 1, 8, 3, 5)
+    for gate, bias in zip(fusion.gates, (50.0, -50.0), strict=True):
+        torch.nn.init.zeros_(gate.weight)
+        torch.nn.init.constant_(gate.bias, bias)
+    with torch.inference_mode():
+        torch.testing.assert_close(fusion(now, read), fusion.norm(now).relu())
+        for gate, bias in zip(fusion.gates, (-50.0, 50.0), strict=True):
+            gate.bias.fill_(bias)
+        torch.testing.assert_close(fusion(now, read), fusion.norm(read).relu())
 
 
 def test_the_keys_of_the_query_and_of_the_memory_start_equal_and_are_two():

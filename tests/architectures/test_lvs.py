@@ -3,7 +3,6 @@ import torch
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.catalog import read_conditions, read_system, shrunk
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import System
 
@@ -142,8 +141,3 @@ def test_bad_options_are_named():
         build(System(architecture="lvs", slots={"backbone": "psp18", "head": "fcn"}), 5)
     with pytest.raises(UsageError, match="reads 5 frames"):
         small()(frames(t=4))
-
-
-def test_the_shrunk_system_keeps_key_frames():
-    net = build(shrunk(read_system("lvs-r101"), read_conditions("smoke", "street", systems=True)), 5)
-    assert net.stream().cycle == net.frames == 5

@@ -6,8 +6,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
 from msaf_bench.data.clips import CAMVID_CLASSES
-from msaf_bench.records import Host, Matrices, Record
+from msaf_bench.records import Consistency, Host, Matrices, Record, SystemCost
 from msaf_bench.report import Summary, summarise
 from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
 
@@ -156,3 +157,109 @@ def factorial() -> Table:
     rows = {" + ".join(sorted({"motion", "state", "assign"} - set(swap))) or "nothing": Row(swap=swap) for swap in swaps}  # pyright: ignore[reportArgumentType]
     changes = {"name": "factorial", "rows": tuple(rows.items()), "reference": "assign + motion + state", "orderings": ()}
     return TABLE.model_copy(update=changes)
+
+
+# A made-up table of whole systems, of both kinds: (label, model, block, printed numbers, daggers, in the style of its source).
+SYSTEMS: tuple[tuple[str, str, str, dict[str, float], tuple[str, ...], bool], ...] = (
+    ("PSPNet18", "PSPNet", "light", {"miou": 75.5, "fps": 10.99, "tc": 68.5}, ("fps",), False),
+    ("Accel ResNet18", "Accel", "light", {"miou_test": 72.1, "fps": 2.27}, ("miou_test", "fps"), False),
+    ("STT ResNet18", "STT", "light", {"miou": 77.3, "fps": 11.5, "tc": 73.0}, (), True),
+    ("MSAF ResNet18 512", "MSAF", "light", {"miou": 75.8, "fps": 24.39}, ("miou", "fps"), False),
+    ("MSAF ResNet18", "MSAF", "light", {"miou": 78.2, "miou_test": 78.3, "fps": 8.76, "tc": 73.8}, (), False),
+    *((f"Other {n}", f"Other{n}", "heavy", {"miou": 76.0 + n, "fps": 8.0 - n, "tc": 75.0 - n}, (), False) for n in range(6)),
+    ("MSAF ResNet101", "MSAF", "heavy", {"miou": 83.0, "fps": 1.96, "tc": 76.0}, (), False),
+)
+UNRUN = "MSAF ResNet18 512"
+
+
+def systems_table() -> Table:
+    """The made-up table; one row is only printed."""
+    rows = {
+        label: Row(
+            system="" if label == UNRUN else "x",
+            model=model,
+            backbone=label.split()[1] if " " in label else label,
+            block=block,
+            paper=paper,  # pyright: ignore[reportArgumentType]
+            provenance=dict.fromkeys(daggers, "another way"),  # pyright: ignore[reportArgumentType]
+        )
+        for label, model, block, paper, daggers, _ in SYSTEMS
+    }
+    return Table(
+        name="whole",
+        title="Whole systems",
+        source="the paper, Table 1",
+        data="cityscapes",
+        cost_size=(1024, 2048),
+        cost_classes=19,
+        metrics=("miou", "miou_test", "fps", "tc"),
+        reference="MSAF ResNet18",
+        rows=rows,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def speed_of(system: System, mode: str, fps: float, phases: tuple[float, ...] = (), flags: tuple[tuple[str, str], ...] = ()) -> Speed:
+    """A time without spread."""
+    ms = 1000 / fps
+    known = {"value": ms, "low": ms, "high": ms}
+    return Speed.model_validate(
+        {
+            "system": system,
+            "conditions": SpeedConditions(size=(64, 128), mode=mode, threads=1),  # pyright: ignore[reportArgumentType]
+            "num_classes": 11,
+            "host": HOST,
+            "latency": {"p50": known, "p90": known, "p99": known, "mean": ms, "samples": 700},
+            "phases_ms": phases,
+            "memory": {"kind": "resident, above the built network", "weights_bytes": 1, "peak_bytes": 50 * 2**20},
+            "flags": flags,
+        }
+    )
+
+
+MakeSystems = Callable[..., Summary]
+
+
+@pytest.fixture(scope="session")
+def make_systems() -> MakeSystems:
+    """Summarises a made-up run of whole systems: `make_systems(seeds=…, change=…, costs=…, flags=…)`; flags are of a row's stream time."""
+
+    def build(
+        seeds: int = 1,
+        change: Callable[[dict[str, Record], list[Trial]], dict[str, Record]] = lambda records, _: records,
+        costs: bool = True,
+        flags: dict[str, tuple[tuple[str, str], ...]] | None = None,
+    ) -> Summary:
+        table = systems_table()
+        printed = {label: row for label, row in table.rows if row.system}
+        style = {label: "no sizes are given" if styled else "" for label, *_, styled in SYSTEMS}
+        systems = {
+            label: System(architecture=row.model.lower(), slots={"backbone": row.backbone}, name=label, style=style[label])  # pyright: ignore[reportArgumentType]
+            for label, row in printed.items()
+        }
+        trials = [Trial(system=system, conditions=CONDITIONS, seed=seed) for seed in range(seeds) for system in systems.values()]
+        records, speeds, counted = {}, {}, {}
+        for index, (label, system) in enumerate(systems.items()):
+            paper = dict(printed[label].paper)
+            for trial in (t for t in trials if t.system == system):
+                found = Consistency(preset="clean", flow="exact", value=60.0 + index, pairs=3, controls=(("truth", 100.0),))
+                record = record_of(trial, 0.55 + 0.01 * (paper.get("miou", 74.0) - 74))
+                records[trial.id] = record.model_copy(update={"consistency": (found,)})
+            cycle = (400.0, 100.0, 100.0, 100.0, 100.0) if printed[label].model == "Accel" else ()
+            speeds[label] = [
+                speed_of(system, "clip", paper["fps"]),
+                speed_of(system, "stream", 2 * paper["fps"], cycle, (flags or {}).get(label, ())),
+            ]
+            stream = (10_000_000_000, 5_000_000_000) if cycle else (int(80e9 / paper["fps"]),)
+            if costs:
+                counts = {"params": 12_345_678, "clip": 3 * stream[0], "stream": stream}
+                outside = ("DIS flow",) if label == "Other 1" else ()
+                counted[label] = SystemCost(system=system, size=(1024, 2048), num_classes=19, uncounted=outside, **counts)
+        return summarise(table, systems, trials, change(records, trials), speeds, counted)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def whole(make_systems: MakeSystems) -> Summary:
+    """One seed of every made-up system."""
+    return make_systems()

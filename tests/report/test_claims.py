@@ -169,7 +169,7 @@ def test_ratios_only_between_rows_timed_here(summary: Summary):
     del scores["Accel ResNet18"]
     absent = by_id(table2(summary, scores, {}))["accel-ratio"]
     assert absent.verdict == "not comparable"
-    assert "Accel ResNet18 is only printed" in absent.reason
+    assert "Accel ResNet18 is not in this run" in absent.reason
 
 
 def test_best_needs_every_row_and_every_difference(summary: Summary):

@@ -119,7 +119,7 @@ FUSED: dict[Any, Formula] = {
 }
 
 _OPERATIONS: dict[int, tuple[str, ...]] = {
-    1: ("rsub", "_prelu_kernel"),
+    1: ("rsub", "_prelu_kernel", "native_dropout", "floor_divide"),
     2: ("batch_norm", "upsample_linear1d"),
     3: ("softmax", "_softmax", "log_softmax", "_log_softmax"),
     4: ("upsample_bilinear2d", "_upsample_bilinear2d_aa"),
@@ -128,18 +128,46 @@ _OPERATIONS: dict[int, tuple[str, ...]] = {
     16: ("upsample_bicubic2d", "_upsample_bicubic2d_aa"),
 }
 _READS: dict[int, tuple[str, ...]] = {
-    1: ("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "cumsum", "prod", "adaptive_avg_pool2d", "adaptive_max_pool2d"),
+    1: (
+        "sum",
+        "mean",
+        "amax",
+        "amin",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "cumsum",
+        "prod",
+        "topk",
+        "adaptive_avg_pool2d",
+        "adaptive_max_pool2d",
+    ),
     2: ("linalg_vector_norm",),
     3: ("var", "std", "logsumexp"),
 }
-_WINDOWS = ("avg_pool2d", "max_pool2d")
+_WINDOWS = ("avg_pool2d", "max_pool2d", "max_pool2d_with_indices")
 #: Operators that only move or fill memory.
 _MOVES = (
-    *("cat", "stack", "clone", "copy_", "_to_copy", "repeat", "index", "index_select", "gather", "flip", "roll", "constant_pad_nd"),
+    *(
+        "cat",
+        "stack",
+        "clone",
+        "copy_",
+        "_to_copy",
+        "repeat",
+        "index",
+        "index_select",
+        "gather",
+        "scatter",
+        "flip",
+        "roll",
+        "constant_pad_nd",
+    ),
     *("reflection_pad2d", "replication_pad2d", "im2col", "pixel_shuffle", "pixel_unshuffle", "fill", "fill_", "zero_", "tril", "triu"),
     *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "eye", "linspace", "scalar_tensor"),
     *("empty", "empty_like", "empty_strided", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "arange", "new_empty"),
-    *("new_zeros", "new_ones", "new_full", "_unsafe_view"),
+    *("new_zeros", "new_ones", "new_full", "_unsafe_view", "max_unpool2d", "detach_"),
 )
 
 ELEMENTWISE: dict[Any, Formula] = {

@@ -93,11 +93,12 @@ class Inference(nn.Module):
     def __init__(self, net: nn.Module, clip: Tensor, mode: str, on_step: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.net, self.x, self.on_step = net, clip, on_step
-        self.cycle: int = 1
+        self.cycle = 1
         self.stream: Stream | None = net.stream() if one_of("mode", mode, MODES) == "stream" else None  # pyright: ignore[reportCallIssue]
         if self.stream:
-            self.x, self.cycle = clip[:, -1], self.stream.cycle
-            for _ in range(-(-clip.shape[1] // self.cycle) * self.cycle):  # whole cycles, so that the next frame begins one
+            cycle: int = self.stream.cycle
+            self.x, self.cycle = clip[:, -1], cycle
+            for _ in range(-(-clip.shape[1] // cycle) * cycle):  # whole cycles, so that the next frame begins one
                 self.stream.step(self.x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -8,7 +8,7 @@ from msaf_bench import build, list_systems
 from msaf_bench.analyzers.attention.cost import Grid, d_transformer_macs
 from msaf_bench.analyzers.cost.check import Counted, check_counts, check_known, count_system
 from msaf_bench.analyzers.cost.system import Inference, clip_shape, empty_network, first_difference, module_cost, system_cost
-from msaf_bench.catalog import read_system
+from msaf_bench.catalog import read_conditions, read_system, shrunk
 from msaf_bench.components.backbone import resnet18, resnet50, resnet101
 from msaf_bench.errors import GateError, UsageError
 
@@ -16,7 +16,35 @@ from msaf_bench.errors import GateError, UsageError
 @pytest.mark.parametrize("name", list_systems())
 def test_parameters_are_those_of_the_built_network(name):
     cost = system_cost(name, 11, (64, 64))
-    assert cost.total_params == sum(p.numel() for p in build(name, 11).parameters())
+    with torch.device("meta"):
+        net = build(name, 11)
+    for part in net.training_only:
+        delattr(net, part)
+    assert cost.total_params == sum(p.numel() for p in net.parameters())
+    assert not cost.blind_spots
+
+
+def test_a_cycle_is_counted_frame_by_frame():
+    system = shrunk(read_system("dff-r101"), read_conditions("smoke", "street", systems=True))
+    clip, stream = (system_cost(system, 5, (64, 96), mode=mode) for mode in ("clip", "stream"))
+    assert clip.phases == (clip.total_macs,)
+    assert len(stream.phases) == 5
+    assert sum(stream.phases) == stream.total_macs
+    key, *others = stream.phases
+    assert set(others) == {others[0]}
+    assert key > others[0] > 0
+    # Four frames are carried forward by the flow network, one passes the key network.
+    assert sum(stream.macs["backbone"].values()) < key
+    counted = count_system(system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream"))
+    assert counted["torch"].macs == counted["torch"].analytic
+
+
+def test_what_no_counter_sees_is_named():
+    systems = {
+        name: shrunk(read_system(name), read_conditions("smoke", "street", systems=True)) for name in ("netwarp-psp101", "etc-psp18")
+    }
+    assert ["DIS" in what for what in system_cost(systems["netwarp-psp101"], 5, (32, 32)).outside] == [True]
+    assert system_cost(systems["etc-psp18"], 5, (32, 32)).outside == ()  # its flow is for training
 
 
 # GFLOPs (2 MAC) of one 1024x2048 frame as others count them for the same dilated network, ours with a stem of one 7x7 convolution:

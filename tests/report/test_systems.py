@@ -1,0 +1,195 @@
+"""A table of whole systems in every format: groups of columns that never mix, marks, what is missing, and one seed that decides nothing."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from msaf_bench.records import Record
+from msaf_bench.report import Strip, Summary, render
+from msaf_bench.report.claims import claims_of
+from msaf_bench.report.console import print_summary, to_json
+from msaf_bench.report.figures import differences
+from msaf_bench.report.page import to_html
+from msaf_bench.report.systems import entries
+from msaf_bench.report.systems_columns import beside, groups
+from msaf_bench.report.systems_legend import systems_legend
+from msaf_bench.report.systems_table import to_csv, to_latex, to_markdown, to_per_class_csv
+from msaf_bench.spec import Trial
+
+MakeSystems = Callable[..., Summary]
+STYLED = "STT ResNet18"
+
+
+def heads(summary: Summary) -> dict[str, list[str]]:
+    return {group.kind: [column.head for column in group.columns] for group in groups(summary)}
+
+
+def test_three_groups_never_share_a_column(whole: Summary):
+    assert heads(whole) == {
+        "measured": ["mIoU", "TC clean", "FPS clip", "FPS stream", "ms key", "ms other", "peak MiB"],
+        "counted": ["GMAC clip", "GMAC stream", "params (M)", "live MiB"],
+        "published": ["mIoU val", "mIoU test", "TC", "FPS"],
+    }
+    texts = {e.found.label: [column.text(e) for group in groups(whole) for column in group.columns] for e in entries(whole)}
+    assert texts["Accel ResNet18"][1:] == [
+        "61.00", "2.3", "4.5", "400.0", "100.0", "50", "30.0", "7.5", "12.346", "0", "–", "72.1†", "–", "2.27†"
+    ]  # fmt: skip
+    assert texts["Other 1"][7] == "34.3+"  # 80 / 7 three times, and a flow that is not counted
+    assert texts["MSAF ResNet18 512"][:11] == ["–"] * 11
+
+
+def test_without_costs_there_is_no_group_of_them(make_systems: MakeSystems):
+    assert list(heads(make_systems(costs=False))) == ["measured", "published"]
+
+
+def test_a_name_tells_rows_apart(whole: Summary):
+    names = {entry.found.label: entry.name for entry in entries(whole)}
+    assert names["Accel ResNet18"] == "Accel"
+    assert names["MSAF ResNet101"] == "MSAF"
+    assert (names["MSAF ResNet18"], names["MSAF ResNet18 512"]) == ("MSAF ResNet18", "MSAF ResNet18 512")
+    assert names[STYLED] == "≈ STT"
+
+
+def test_csv_has_what_the_table_has(whole: Summary):
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(whole)))}
+    accel = lines["Accel ResNet18"]
+    known = ("measured_miou", "tc_clean", "fps_clip", "fps_stream", "ms_key", "ms_other", "published_miou_test", "published_macs_stream")
+    assert all(accel[name] for name in known)
+    assert (accel["published_macs_key"], accel["published_macs_other"]) == ("10000000000", "5e+09")
+    assert accel["published_daggers"] == "fps miou_test"
+    assert (lines[STYLED]["in_style_of_source"], accel["in_style_of_source"]) == ("no sizes are given", "")
+    assert lines["MSAF ResNet18 512"]["state"] == "only printed"
+    assert (lines[STYLED]["front_speed"], lines["PSPNet18"]["front_speed"]) == ("1", "0")
+    assert "p_holm" not in accel
+    assert not any(name.startswith(("images", "ahead")) for name in accel)
+
+
+@pytest.mark.parametrize("make", [to_markdown, to_latex])
+def test_every_text_says_what_is_what(whole: Summary, make):
+    text = make(whole)
+    for words in (
+        "networks that are shrunk" if whole.conditions.shrink else "at their published widths",
+        "Counted as published",
+        "not of the networks that were run here",
+        "one seed, so no intervals",
+        "only in the style of its source: no sizes are given",
+        "Only printed, not run: MSAF ResNet18 512",
+        "more is computed than is counted: DIS flow",
+        "rank agreement with the paper",
+    ):
+        assert words.lower() in text.lower(), words
+
+
+def test_markdown_and_latex_are_whole_tables(whole: Summary):
+    tables = [part.splitlines() for part in to_markdown(whole).split("\n\n") if part.startswith("|")]
+    assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [1, 1, 1]
+    assert len(tables[0]) == 2 + 2 + len(whole.rows)  # two blocks
+    latex = to_latex(whole)
+    assert latex.count(r"\begin{") == latex.count(r"\end{") == 6
+    assert latex.count("{") == latex.count("}")
+    body = latex[latex.index(r"\toprule") : latex.index(r"\bottomrule")]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {16}
+    assert r"$\approx$ STT" in latex
+
+
+@pytest.fixture(scope="module")
+def folder(whole: Summary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("systems")
+    render(whole, folder)
+    return folder
+
+
+def page_of(summary: Summary) -> str:
+    return to_html(summary, [], {}, claims_of(summary))
+
+
+def test_in_the_style_of_is_said_in_every_table(whole: Summary):
+    page = page_of(whole)
+    heads = re.findall(r'<th scope="row"[^>]*>([^<]*STT[^<]*)</th>', page)
+    assert len(heads) > 6
+    assert all("≈" in head for head in heads if ":" not in head)
+    assert "no sizes are given" in to_per_class_csv(whole)
+    said = {claim.id: claim for claim in claims_of(whole) if claim.scope == "run"}
+    assert "only in the style of the source: ≈ STT ResNet18" in said[f"whole: {STYLED}: miou"].reason
+    assert said[f"whole: {STYLED}: miou"].verdict == "not comparable"
+    assert "Only in the style" in said[f"whole: MSAF ResNet18 > {STYLED}"].reason
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]):
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_page(folder: Path):
+    paths = {path.name for path in folder.rglob("*.*")}
+    assert {"whole_agreement.csv", "whole_tradeoff_speed.svg", "whole_tradeoff_consistency.svg"} <= paths
+    assert "whole_difference.svg" not in paths  # one seed
+    page = (folder / "whole.html").read_text()
+    assert "one seed decides none of that" in page
+    assert 'id="verdicts"' not in page
+    assert page.index('id="table"') < page.index('id="agreement"') < page.index('id="figures"') < page.index('id="beside"')
+    tags = Tags(page).tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    anchors = {str(a["href"]) for tag, a in tags if tag in ("a", "use") and a.get("href")}
+    assert anchors <= {f"#{name}" for name in ids}
+    assert sum(tag == "table" for tag, _ in tags) == sum(tag == "caption" for tag, _ in tags)
+
+
+def test_more_seeds_have_intervals_and_verdicts(make_systems: MakeSystems):
+    three = make_systems(seeds=3)
+    assert re.search(r"\d \(\d+\.\d\d to ", to_markdown(three))
+    assert "mIoU, other frames" in [column.head for column in beside(three)]
+    assert "mIoU, other frames" not in [column.head for column in beside(make_systems())]
+    assert differences(three) is not None
+    assert 'id="verdicts"' in page_of(three)
+
+
+def test_rows_without_numbers_say_why(make_systems: MakeSystems):
+    def change(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
+        failed = records[trials[1].id].model_copy(update={"state": "failed", "reason": "killed x3", "confusion": None})
+        return {**{key: record for key, record in records.items() if key != trials[2].id}, trials[1].id: failed}
+
+    summary = make_systems(change=change)
+    said = systems_legend(summary)
+    assert "Accel ResNet18: failed: killed x3." in said
+    assert "≈ STT ResNet18: missing." in said
+    assert "killed x3" in page_of(summary)
+
+
+def test_before_the_first_record(make_systems: MakeSystems, tmp_path: Path):
+    paths = render(make_systems(change=lambda records, trials: {}), tmp_path)
+    assert not any("figures" in str(path) for path in paths)
+    assert "No trial has finished yet" in (tmp_path / "whole.html").read_text()
+
+
+def test_console_and_json(whole: Summary, capsys: pytest.CaptureFixture[str]):
+    print_summary(whole)
+    said = capsys.readouterr().out
+    assert "≈ STT ResNet18" in said
+    assert "agrees" in said
+    document = to_json(whole)
+    assert {"ours", "paper", "rows", "found", "verdict"} == set(document["rank_agreement"][0])
+    assert document["rows"][1]["ms_key"] == 400.0
+
+
+def test_many_rows_show_one_sample_in_a_grid(whole: Summary):
+    from msaf_bench.report.strip import draw
+
+    picture = np.zeros((4, 8), np.uint8)
+    strip = Strip([np.zeros((4, 8, 3), np.uint8)] * 2, [picture] * 2, {f"r{n}": [picture] * 2 for n in range(29)}, ((0, 0, 0),), ("a",))
+    chart = draw(strip, whole)
+    assert len([axes for axes in chart.figure.axes if axes.images]) == 31
+    assert chart.figure.get_figheight() < 12

@@ -1,0 +1,69 @@
+"""Accuracy against speed and consistency: the front, what has no place on it, and labels that cover nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from msaf_bench.report import Summary
+from msaf_bench.report.canvas import to_bytes
+from msaf_bench.report.labels import place
+from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.report.tradeoffs import tradeoffs
+
+MakeSystems = Callable[..., Summary]
+
+
+def test_nothing_beats_the_front(whole: Summary):
+    speed, consistency = tradeoffs(whole)
+    assert (speed.name, consistency.name) == ("speed", "consistency")
+    for tradeoff in (speed, consistency):
+        for point in tradeoff.measured:
+            beaten = any(o.x >= point.x and o.miou >= point.miou and (o.x, o.miou) != (point.x, point.miou) for o in tradeoff.measured)
+            assert point.front != beaten, point.entry.found.label
+
+
+def test_an_unranked_time_is_shown_and_not_on_the_front(make_systems: MakeSystems):
+    fastest = max(tradeoffs(make_systems())[0].front, key=lambda point: point.x).entry.found.label
+    speed = tradeoffs(make_systems(flags={fastest: (("other output", ""),)}))[0]
+    assert fastest in [point.entry.found.label for point in speed.measured]
+    assert fastest not in [point.entry.found.label for point in speed.front]
+
+
+def test_measured_and_printed_points_have_axes_of_their_own(whole: Summary):
+    for chart in tradeoff_charts(whole):
+        measured, printed = chart.figure.axes
+        assert "measured here" in measured.get_title(loc="left")
+        assert "Published" in printed.get_title(loc="left")
+        assert chart.columns[1] == "mIoU"
+        assert chart.columns[-2].startswith("published")
+        assert len(chart.lines) == len({line[0] for line in chart.lines})
+
+
+def test_no_label_covers_another_in_the_figure(whole: Summary):
+    for chart in tradeoff_charts(whole):
+        to_bytes(chart.figure, "png")
+        for axes in chart.figure.axes:
+            boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to its point
+            assert len(boxes) > 5
+            assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_of_a_crowd_cover_no_label_and_no_point(seed: int):
+    rng = np.random.default_rng(seed)
+    points = np.concatenate([rng.normal((200, 150), (60, 30), (20, 2)), rng.uniform((20, 20), (560, 330), (9, 2))])
+    sizes = np.stack([rng.uniform(30, 70, 29), np.full(29, 9.0)], 1)
+    centres = place(points, sizes, (0, 0, 580, 350))
+    low, high = centres - sizes / 2, centres + sizes / 2
+    shared = np.clip(np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None]), 0, None).prod(-1)
+    assert (shared - np.diag(np.diag(shared))).max() == 0
+    inside = (points[:, None] > low[None]).all(-1) & (points[:, None] < high[None]).all(-1)
+    assert not inside.any()
+    assert (low >= 0).all()
+    assert (high <= (580, 350)).all()
+
+
+def test_no_points_no_labels():
+    assert place(np.zeros((0, 2)), np.zeros((0, 2)), (0, 0, 1, 1)).shape == (0, 2)
