@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from msaf_bench.analyzers.cost.counters import torch_counter
 from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_content
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError, GateError, UsageError, one_of
-from msaf_bench.ports import Stream
+from msaf_bench.ports import Network, Stream
 from msaf_bench.spec import System
 
 MODES = ("clip", "stream")
@@ -93,18 +93,17 @@ class Inference(nn.Module):
     def __init__(self, net: nn.Module, clip: Tensor, mode: str, on_step: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.net, self.x, self.on_step = net, clip, on_step
-        self.cycle = 1
-        self.stream: Stream | None = net.stream() if one_of("mode", mode, MODES) == "stream" else None  # pyright: ignore[reportCallIssue]
-        if self.stream:
-            cycle: int = self.stream.cycle
-            self.x, self.cycle = clip[:, -1], cycle
-            for _ in range(-(-clip.shape[1] // cycle) * cycle):  # whole cycles, so that the next frame begins one
-                self.stream.step(self.x)
+        self.calls: list[Callable[[Tensor], Any]] = [net]
+        if one_of("mode", mode, MODES) == "stream":
+            stream: Stream = cast("Network", net).stream()
+            self.x, self.calls = clip[:, -1], [stream.step] * stream.cycle
+            for _ in range(-(-clip.shape[1] // stream.cycle) * stream.cycle):  # whole cycles, so that the next frame begins one
+                stream.step(self.x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         out: list[Any] = []
-        for _ in range(self.cycle):
-            out.append(self.stream.step(x) if self.stream else self.net(x))
+        for call in self.calls:
+            out.append(call(x))
             self.on_step()
         return tuple(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
 

@@ -198,4 +198,4 @@ def test_a_stream_is_counted_in_its_steady_state():
     with torch.inference_mode():
         call = Inference(net, clip, "stream")
         assert call.x.shape == (1, 3, 16, 16)
-        assert len(call.stream.past) == 2
+        assert len(call.calls[0].__self__.past) == 2
