@@ -14,7 +14,7 @@ from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
 from msaf_bench.components.flow_loss import balanced_cross_entropy, masked_mean, occlusion, photometric, smoothness
 from msaf_bench.components.warp import warp
-from msaf_bench.data.transforms import MEAN, STD
+from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -99,8 +99,7 @@ class EFC(nn.Module):
     def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
         """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by name, the mean over the scales."""
         estimates: list[FlowEstimate] = self.decoder(features, _swapped(features))
-        deviation = torch.tensor(STD, device=images.device).view(3, 1, 1)
-        pictures = images * deviation + torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+        pictures = denormalise(images)
         terms = [_motion_terms(pictures, estimate) for estimate in estimates]
         losses = {name: torch.stack([term[name] for term in terms]).mean() for name in terms[0]}
         coarse, visible = estimates[0].flow, 1 - estimates[0].occluded.detach().sigmoid()

@@ -13,7 +13,7 @@ from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.stgru import STGRU
 from msaf_bench.components.warp import resize_flow
-from msaf_bench.data.transforms import MEAN, STD
+from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -114,8 +114,7 @@ class GRFPStream:
 
 def intensities(frames: Tensor) -> Tensor:
     """Normalised frames (B, 3, H, W) -> their grey values from 0 to 255, as the cell reads them."""
-    mean, deviation = (torch.tensor(v, dtype=frames.dtype, device=frames.device).view(3, 1, 1) for v in (MEAN, STD))
-    return (frames * deviation + mean) * 255
+    return 255 * denormalise(frames)
 
 
 def grfp(

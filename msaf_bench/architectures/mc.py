@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.warp import resize_flow, warp
-from msaf_bench.data.transforms import MEAN, STD
+from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -99,8 +99,8 @@ class MonteCarlo(nn.Module):
         flow = resize_flow(-self.flow(past, frame) if how.literal_flow else self.flow(frame, past), size)
         share = torch.full_like(frame[:, :1], how.alpha)
         if how.mode == "rta":
-            picture = _picture(frame)
-            error = (warp(_picture(past), flow, outside="zeros") - picture).abs().mean(1, keepdim=True)
+            picture = 255 * denormalise(frame)
+            error = (warp(255 * denormalise(past), flow, outside="zeros") - picture).abs().mean(1, keepdim=True)
             share = torch.where(error < how.threshold, share, how.alpha_error)
         return warp(running, flow, outside="zeros"), share
 
@@ -209,9 +209,3 @@ def mc(
         frames=1 if still else frames,
         sampling=Sampling(mode, samples, alpha, alpha_error, threshold, literal_flow, seed),
     )
-
-
-def _picture(frames: Tensor) -> Tensor:
-    """Normalised frames (B, 3, H, W) -> 0..255."""
-    mean, deviation = (torch.tensor(v, device=frames.device).view(3, 1, 1) for v in (MEAN, STD))
-    return (frames.float() * deviation + mean) * 255

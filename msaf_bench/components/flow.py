@@ -6,10 +6,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from msaf_bench.data.transforms import MEAN, STD
+from msaf_bench.data.flow import DIS_LEAST, dis
+from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
-
-DIS_LEAST = 12  #: rows and columns that DIS needs
 
 
 class ZeroFlow(nn.Module):
@@ -31,18 +30,11 @@ class DISFlow(nn.Module):
             )
         if image.is_meta:
             return image.new_empty(image.shape[0], 2, *image.shape[-2:])
-        flows = [_dis(one, other) for one, other in zip(_grey(image), _grey(reference), strict=True)]
+        flows = [dis(one, other) for one, other in zip(_grey(image), _grey(reference), strict=True)]
         return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(image.device, image.dtype)
-
-
-def _dis(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Flow (H, W, 2) between two grey pictures (H, W)."""
-    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(estimator.calc(image, reference, np.zeros((*image.shape, 2), np.float32)), np.float32)
 
 
 def _grey(frames: Tensor) -> list[NDArray[np.uint8]]:
     """Normalised frames (B, 3, H, W) -> B grey pictures (H, W)."""
-    mean, deviation = (torch.tensor(v, device=frames.device).view(3, 1, 1) for v in (MEAN, STD))
-    colours = (frames.detach().float() * deviation + mean).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
+    colours = denormalise(frames.detach()).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
     return [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in colours.permute(0, 2, 3, 1).numpy()]

@@ -19,7 +19,7 @@ from msaf_bench.records import write_atomic
 FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
 UNKNOWN = 1e9  #: a component of this size or more means that the flow is not known there
 _LARGEST = 2**15  # rows or columns; a header that says more is damaged
-_DIS_LEAST = 12  # rows and columns that DIS needs
+DIS_LEAST = 12  #: rows and columns that DIS needs
 
 _Ways = tuple[NDArray[np.float32], NDArray[np.float32]]  # forward, backward
 
@@ -108,9 +108,9 @@ def _estimated(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) 
     if kind == "raft":
         return _raft(earlier, later)
     one, two = _grey(earlier), _grey(later)
-    if kind == "dis" and min(one.shape) < _DIS_LEAST:
-        raise DataError(f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs {_DIS_LEAST} rows and columns")
-    way = _dis if kind == "dis" else _farneback
+    if kind == "dis" and min(one.shape) < DIS_LEAST:
+        raise DataError(f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs {DIS_LEAST} rows and columns")
+    way = dis if kind == "dis" else _farneback
     return way(one, two), way(two, one)
 
 
@@ -118,7 +118,8 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+def dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """DIS flow (H, W, 2) from one grey picture (H, W) to another."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(estimator.calc(a, b, np.zeros((*a.shape, 2), np.float32)), np.float32)
 

@@ -69,6 +69,13 @@ def normalise(frames: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(frames).movedim(-1, -3).to(torch.float32, memory_format=torch.contiguous_format).mul_(scale).sub_(offset)
 
 
+def denormalise(frames: Tensor) -> Tensor:
+    """Normalised frames (..., 3, H, W) -> their intensities, 0 to 1, in float32 at least."""
+    wide = torch.promote_types(frames.dtype, torch.float32)
+    mean, deviation = (torch.tensor(v, dtype=wide, device=frames.device).view(3, 1, 1) for v in (MEAN, STD))
+    return frames.to(wide) * deviation + mean
+
+
 def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
     """Frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
     return normalise(np.stack([clip.frames for clip in clips])), torch.from_numpy(np.stack([clip.label for clip in clips])).long()

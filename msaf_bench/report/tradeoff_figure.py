@@ -162,7 +162,7 @@ def _noted(axis: str, points: Sequence[Point], tradeoff: Tradeoff) -> str:
 
 
 def _describe(tradeoff: Tradeoff) -> str:
-    front = ", ".join(point.entry.found.shown for point in tradeoff.front)
+    front = ", ".join(point.entry.found.shown for point in tradeoff.front) or "none, as no time may be ranked"
     apart = " In a panel of its own: what the paper prints, without a front." if len(tradeoff.printed) > 1 else ""
     return f"One point a system; nothing measured here beats these in both numbers: {front}.{apart}"
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST = 8  #: rows; below, the interval is not to be trusted and nothing is decided
+LEAST = 8  #: rows; for fewer the interval does not hold the truth as often as it says, and nothing is decided
 EXACT = 7  #: up to so many rows every permutation is tried; above, 9,999 are drawn
 Floats = NDArray[np.float64]
 
@@ -21,15 +21,15 @@ class Concordance:
     """Kendall's tau-b: 1 the same order, 0 unrelated, -1 reversed; None where it is undefined, as where all values tie."""
 
     tau: float | None
-    low: float | None  #: 95 % interval when the rows are drawn again
+    low: float | None  #: 95 % interval when the rows are drawn again; None for fewer than `LEAST`
     high: float | None
     p: float | None  #: two-sided: how often rows in a random order are as far from 0
     rows: int
 
     @property
     def decision(self) -> Literal["agrees", "reversed", "undecided"]:
-        """Which way the orders go, where the interval lies on one side of 0 and the rows are enough."""
-        if self.low is None or self.high is None or self.rows < LEAST or self.low <= 0 <= self.high:
+        """Which way the orders go, where the interval lies on one side of 0."""
+        if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "undecided"
         return "agrees" if self.low > 0 else "reversed"
 
@@ -45,8 +45,10 @@ def concordance(x: Sequence[float], y: Sequence[float], *, level: float = 0.95, 
     if not ties:
         return Concordance(None, None, None, None, rows)
     rng = np.random.default_rng(0)
-    taus = _tau(rng.multinomial(rows, np.full(rows, 1 / rows), resamples).astype(np.float64), sx, sy)
-    low, high = np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2])
+    low = high = None
+    if rows >= LEAST:
+        taus = _tau(rng.multinomial(rows, np.full(rows, 1 / rows), resamples).astype(np.float64), sx, sy)
+        low, high = (float(bound) for bound in np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2]))
     together = (sx * sy).sum()
     if rows <= EXACT:
         reached = [abs((sx * sy[np.ix_(order, order)]).sum()) >= abs(together) for order in permutations(range(rows))]
@@ -55,7 +57,7 @@ def concordance(x: Sequence[float], y: Sequence[float], *, level: float = 0.95, 
         orders = rng.permuted(np.tile(np.arange(rows), (9999, 1)), axis=1)
         drawn = np.einsum("ij,bij->b", sx.astype(np.float32), sy.astype(np.float32)[orders[:, :, None], orders[:, None]])
         p = (1 + int((np.abs(drawn) >= abs(together)).sum())) / 10_000
-    return Concordance(float(together / ties**0.5), float(low), float(high), float(p), rows)
+    return Concordance(float(together / ties**0.5), low, high, float(p), rows)
 
 
 def _signs(values: Sequence[float]) -> Floats:

@@ -6,8 +6,11 @@ import pytest
 from scipy.stats import kendalltau
 
 from msaf_bench.report import Summary
+from msaf_bench.report.page import to_html
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.systems import entries
+from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.report.tradeoffs import tradeoffs
 
 MakeSystems = Callable[..., Summary]
 
@@ -41,3 +44,12 @@ def test_a_time_that_is_not_ranked_has_no_part(make_systems: MakeSystems):
     one = make_systems(flags={"Other 2": (("unstable", "wide"),), "Other 3": (("not converged", ""),)})
     found = by_kind(one)["FPS stream", "printed FPS", "comparable"]
     assert (found.found.rows, found.verdict) == (7, "undecided")  # seven rows are too few
+
+
+def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(make_systems: MakeSystems):
+    flags = {label: (("unstable", ""),) for label, *_ in make_systems().table.rows}
+    summary = make_systems(flags=flags)
+    assert ("FPS stream", "printed FPS", "comparable") not in by_kind(summary)
+    assert tradeoffs(summary)[0].front == ()
+    assert "none, as no time may be ranked" in tradeoff_charts(summary)[0].description
+    assert "in mIoU and FPS stream together" not in to_html(summary, [], {}, [])

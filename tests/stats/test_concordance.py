@@ -52,3 +52,8 @@ def test_decisions():
 @pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0, 2.0]])
 def test_nothing_to_order(values: list[float]):
     assert concordance(values, values) == Concordance(None, None, None, None, len(values))
+
+
+def test_few_rows_have_a_p_and_no_interval():
+    found = concordance([1, 2, 3, 4], [1, 2, 3, 4])
+    assert (found.tau, found.low, found.high, found.p) == (1.0, None, None, 2 / 24)
