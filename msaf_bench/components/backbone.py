@@ -133,8 +133,12 @@ resnet50 = partial(DilatedResNet, Bottleneck, (3, 4, 6, 3))
 resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
 
 
+#: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
+CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
+
+
 def load_weights(net: nn.Module, path: str) -> None:
-    """Fills the network from a state dict on disk, but for a classifier `fc`; a network on the meta device stays as it is.
+    """Fills the network from a state dict on disk, but for `CLASSIFIERS`; a network on the meta device stays as it is.
 
     Raises `UsageError` for a file that cannot be read, and for a tensor that is missing, unknown or of another shape.
     """
@@ -142,7 +146,8 @@ def load_weights(net: nn.Module, path: str) -> None:
         return
     try:
         read = load(Path(path).read_bytes()) if path.endswith(".safetensors") else torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict({name: tensor for name, tensor in read.items() if not name.startswith("fc.")})
+        own = {name: tensor for name, tensor in read.get("state_dict", read).items() if not name.startswith(CLASSIFIERS)}
+        net.load_state_dict(own)
     except (OSError, EOFError, SafetensorError, pickle.UnpicklingError, AttributeError, RuntimeError) as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines())
         raise UsageError(f"weights {path}: {reason:.300}; give a state dict of this network") from error

@@ -45,7 +45,7 @@ def legend(shown: Sequence[Ranking]) -> list[str]:
     lines = [
         f"tau-b: Kendall's, of two orders of the rows: 1 the same, 0 unrelated, {MINUS}1 reversed. Ours: mean over seeds.",
         "Interval: 95 %, rows drawn again (bootstrap); p: two-sided, by permuting the rows.",
-        f"Agrees, reversed: the whole interval lies on one side of 0; undecided: it does not, or there are fewer than {LEAST} rows and no interval.",
+        f"Agrees, reversed: the whole interval lies on one side of 0; undecided: it does not, or no interval below {LEAST} rows.",
         "Comparable: the system itself, not one in its style, and a printed number without a dagger; nothing follows from all rows.",
     ]
     if any(ranking.paper == "printed FPS" for ranking in shown):

@@ -106,8 +106,7 @@ def test_one_frame_is_trained_without_the_term():
     assert small().eval()(clip()).aux == {}
 
 
-@pytest.mark.parametrize(("size", "gflops"), [((512, 1024), 73.7), ((1024, 2048), 294.8)])
-def test_hrnet_w18_has_the_published_size(size, gflops):
-    cost = system_cost("pc-hrnet18", 19, size)
+def test_hrnet_w18_has_the_published_size():
+    cost = system_cost("pc-hrnet18", 19, (1024, 2048))
     assert cost.total_params == 9_641_119
-    assert 2 * cost.total_macs / 1e9 == pytest.approx(gflops, rel=1e-3)
+    assert 2 * cost.total_macs / 1e9 == pytest.approx(294.8, rel=1e-3)
