@@ -8,6 +8,7 @@ import pickle
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -145,9 +146,10 @@ def load_weights(net: nn.Module, path: str) -> None:
     if next(net.parameters()).is_meta:
         return
     try:
-        read = load(Path(path).read_bytes()) if path.endswith(".safetensors") else torch.load(path, map_location="cpu", weights_only=True)
-        own = {name: tensor for name, tensor in read.get("state_dict", read).items() if not name.startswith(CLASSIFIERS)}
-        net.load_state_dict(own)
+        safe = path.endswith(".safetensors")
+        read: dict[str, Any] = load(Path(path).read_bytes()) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        tensors: dict[str, Tensor] = read.get("state_dict", read)
+        net.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)})
     except (OSError, EOFError, SafetensorError, pickle.UnpicklingError, AttributeError, RuntimeError) as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines())
         raise UsageError(f"weights {path}: {reason:.300}; give a state dict of this network") from error

@@ -27,7 +27,8 @@ DROPPED = 3  #: the coarsest stages of both sides end with dropout
 class SegNet(nn.Module):
     """Image (N, 3, H, W) -> w features at the size of the image, as all three of the Stages: the decoder's last, unpooled.
 
-    Unpooling puts each value back where the maximum was and leaves the rest 0. Odd sizes are pooled with a window that is cut off.
+    Unpooling puts each value back where the maximum was and leaves the rest 0. Odd sides are pooled as in the code that the decoder is
+    from: up (Caffe) or down (PyTorch), but never to nothing.
     """
 
     def __init__(self, width: int, *, decoder: str) -> None:
@@ -37,6 +38,7 @@ class SegNet(nn.Module):
             stages.append(_stage(inputs, *(width * n for n in units)))
             inputs = width * units[-1]
         self.down, self.up = nn.ModuleList(stages[: len(ENCODER)]), nn.ModuleList(stages[len(ENCODER) :])
+        self.upwards = decoder == "original"
         self.dropout = nn.Dropout(0.5)
         self.channels = (width, width, width)
         self.stride = 1
@@ -46,7 +48,7 @@ class SegNet(nn.Module):
         for i, stage in enumerate(self.down):
             x = stage(x)
             size = x.shape[-2:]
-            x, index = functional.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
+            x, index = functional.max_pool2d(x, 2, ceil_mode=self.upwards or min(size) == 1, return_indices=True)
             places.append((index, size))
             x = self.dropout(x) if i >= len(ENCODER) - DROPPED else x
         for i, stage in enumerate(self.up):

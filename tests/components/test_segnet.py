@@ -32,8 +32,9 @@ def test_the_sizes_and_costs_are_the_published_ones(decoder, last, num_classes, 
 
 
 @pytest.mark.parametrize("size", [(24, 32), (33, 47), (1, 2)])
-def test_any_size_comes_back(size):
-    net = segnet(width=2).eval()
+@pytest.mark.parametrize("decoder", ["original", "narrow"])
+def test_any_size_comes_back(size, decoder):
+    net = segnet(width=2, decoder=decoder).eval()
     assert net(torch.randn(1, 3, *size)).f5.shape == (1, 2, *size)
 
 

@@ -1,0 +1,10 @@
+"""Brings a map to another grid. Shapes: N maps, C channels, h w and H W grids."""
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def resize(x: Tensor, like: Tensor, *, corners: bool = False) -> Tensor:
+    """The map x (N, C, h, w) bilinearly on the grid of `like` (..., H, W): borders on borders or, with `corners`, corner pixels on corner pixels."""
+    size = (like.shape[-2], like.shape[-1])
+    return x if x.shape[-2:] == size else functional.interpolate(x, size, mode="bilinear", align_corners=corners)
