@@ -82,12 +82,15 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
 def shrunk(system: System, conditions: Conditions) -> System:
     """The system as the conditions run it.
 
-    A stand-in named like a slot fills it; one named like a component or an architecture replaces that wherever it is chosen: another
-    component with its options, or the same with the given options beside its own.
+    A stand-in named like a slot fills it, one named like a component replaces that wherever it is chosen: another component with its
+    options, or the same with the given options beside its own. One named like an architecture adds options to it. Raises `UsageError` for
+    an architecture in the place of another.
     """
     stand_ins = dict(conditions.shrink)
     slots = {slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use)) for slot, choice in system.slots}
     own = stand_ins.get(system.architecture)
+    if own and own.use != system.architecture:
+        raise UsageError(f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name that itself, with options")
     return system.swap(tuple(slots.items()), (own.options if own else ()) + conditions.shrink_options)
 
 

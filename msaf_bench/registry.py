@@ -75,6 +75,11 @@ class Registry:
         """The slot of that name. Raises `UsageError` with near names."""
         return getattr(self, one_of("slot", name, (f.name for f in fields(self) if f.name != "architecture")))
 
+    def names(self) -> set[str]:
+        """Of all slots, components and architectures."""
+        slots = [f.name for f in fields(self) if f.name != "architecture"]
+        return {*slots, *self.architecture, *(name for slot in slots for name in self.slot(slot))}
+
     def build(self, system: System, num_classes: int) -> Any:
         """The network of a system that `check` has passed."""
 

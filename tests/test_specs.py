@@ -125,6 +125,12 @@ def test_a_stand_in_adds_options_or_replaces():
     assert dict(small.options) == {"heads": 4, "width": 16}
 
 
+def test_an_architecture_does_not_stand_in_for_another():
+    conditions = read_conditions("smoke", "street", {"shrink": {"msaf": "stt"}})
+    with pytest.raises(UsageError, match="'stt' cannot stand in for architecture 'msaf'"):
+        shrunk(read_system("msaf-r18"), conditions)
+
+
 def test_a_licence_or_a_style_makes_no_other_system():
     system = read_system("stt-r18")
     assert system.style

@@ -10,7 +10,7 @@ from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.backbone import resnet50
 from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
-from msaf_bench.errors import one_of
+from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
 from msaf_bench.registry import Make
 
@@ -110,9 +110,10 @@ DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64) -> Accel:
     """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update` (18, 34, 50 or 101) layers beside it.
 
-    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is the reference's.
+    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is a 32nd of the reference's channels.
     """
-    one_of("update", str(update), ("18", "34", "50", "101"))
+    if update not in (*DEPTHS, 50, 101):
+        raise UsageError(f"update = {update!r}; choose 18, 34, 50 or 101")
     reference = dff(make, num_classes, accel_style=True, interval=interval, flow_width=flow_width)
     channels = reference.backbone.width
     if update == 101:

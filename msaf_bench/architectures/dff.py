@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.deeplab import STRIDE, DeepLabFeatures, DeepLabHead
 from msaf_bench.components.feature_flow import FeatureFlow
@@ -116,9 +117,7 @@ class KeyFrameStream:
 
 def whole(clip: Tensor, frames: int) -> Tensor:
     """The newest frames of a clip, filled up with zeros (the mean colour) to sides of multiples of 16. Raises `UsageError`."""
-    if clip.shape[1] < frames:
-        raise UsageError(f"this network reads {frames} frames, the clip has {clip.shape[1]}")
-    return functional.pad(clip[:, -frames:], (0, -clip.shape[-1] % STRIDE, 0, -clip.shape[-2] % STRIDE))
+    return functional.pad(newest(clip, frames), (0, -clip.shape[-1] % STRIDE, 0, -clip.shape[-2] % STRIDE))
 
 
 def cut(logits: Tensor, frames: Tensor) -> Tensor:

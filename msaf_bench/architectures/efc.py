@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
+from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.flow_loss import balanced_cross_entropy, masked_mean, occlusion, photometric, smoothness
+from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import warp
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
@@ -35,7 +37,7 @@ class FlowBlock(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.mix = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.mix = conv_bn_relu(channels, width, 3)
         self.flow = nn.Conv2d(width, 2, 3, padding=1)
         self.occluded = nn.Sequential(nn.Conv2d(width, width // 2, 3, padding=1), nn.ReLU(), nn.Conv2d(width // 2, 1, 3, padding=1))
         nn.init.normal_(self.flow.weight, std=0.001)  # flow begins near zero
@@ -93,8 +95,7 @@ class EFC(nn.Module):
         if self.training and past.shape[1]:
             other = past[:, int(torch.randint(past.shape[1], ()))]
             aux |= self.motion_losses(torch.cat((image, other)), torch.cat((stages.f4, Stages(*self.backbone(other)).f4)))
-        size = (image.shape[-2], image.shape[-1])
-        return Output(functional.interpolate(self.head(stages), size, mode="bilinear", align_corners=self.corners), aux)
+        return Output(resize(self.head(stages), image, corners=self.corners), aux)
 
     def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
         """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by name, the mean over the scales."""

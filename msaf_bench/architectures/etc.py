@@ -78,7 +78,7 @@ class ETC(SingleFrame):
         return self.memory([self_similarity(x, self.pool) for x in reversed(contexts)])
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The loss of `SingleFrame`, the teacher's cross-entropy, 0.1 of the motion loss and 0.1 of what is distilled."""
+        """The loss of `SingleFrame`, the teacher's cross-entropy, and, weighted already, the motion loss and what is distilled."""
         total = super().loss(out, labels)
         if "teacher" in out.aux:
             total = total + cross_entropy(out.aux["teacher"], labels)

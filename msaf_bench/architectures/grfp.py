@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.resize import resize
 from msaf_bench.components.stgru import STGRU
 from msaf_bench.components.warp import resize_flow
 from msaf_bench.data.transforms import denormalise
@@ -54,23 +55,20 @@ class GRFP(nn.Module):
         self.corners = corners
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        *older, newest = clip[:, -self.frames :].unbind(1)
+        *older, image = newest(clip, self.frames).unbind(1)
         video = self.stream()
-        for i, image in enumerate(older):
+        for i, past in enumerate(older):
             with torch.set_grad_enabled(torch.is_grad_enabled() and i >= self.frames - self.refined):
-                scores = self.scores(Stages(*self.backbone(image)), image)
-            video.advance(image, scores)
-        stages = Stages(*self.backbone(newest))
-        scores = self.scores(stages, newest)
+                scores = self.scores(Stages(*self.backbone(past)), past)
+            video.advance(past, scores)
+        stages = Stages(*self.backbone(image))
+        scores = self.scores(stages, image)
         aux = {"scores": scores, "auxiliary": self.auxiliary(stages)} if self.training else {}
-        return Output(video.advance(newest, scores), aux)
+        return Output(video.advance(image, scores), aux)
 
     def scores(self, stages: Stages, image: Tensor) -> Tensor:
         """Stages of a frame -> its logits (B, K, H, W) by itself."""
-        size = (image.shape[-2], image.shape[-1])
-        return functional.interpolate(self.head(stages), size, mode="bilinear", align_corners=self.corners)
+        return resize(self.head(stages), image, corners=self.corners)
 
     def propagate(self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
         """The state (B, K, H, W) at an image, of its own scores and of the state at the frame before it, the reference."""
@@ -113,7 +111,7 @@ class GRFPStream:
 
 
 def intensities(frames: Tensor) -> Tensor:
-    """Normalised frames (B, 3, H, W) -> their grey values from 0 to 255, as the cell reads them."""
+    """Normalised frames (B, 3, H, W) -> their colours from 0 to 255, as the cell reads them."""
     return 255 * denormalise(frames)
 
 

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.local_attention import local_attention
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -85,28 +87,26 @@ class LMA(nn.Module):
         self.frames = queue + 1
 
     def forward(self, clip: Tensor) -> Output:
-        b, t, _, height, width = clip.shape
-        if t < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
+        past, frame = newest(clip, self.frames)[:, :-1], clip[:, -1]
         with torch.no_grad():
-            past = Stages(*self.backbone(clip[:, -self.frames : -1].flatten(0, 1))).f5
-        memory = [self.remember(f5) for f5 in past.reshape(b, -1, *past.shape[1:]).unbind(1)]
-        return Output(self.decode(Stages(*self.backbone(clip[:, -1])), memory, (height, width)), {})
+            f5 = Stages(*self.backbone(past.flatten(0, 1))).f5
+        memory = [self.remember(x) for x in f5.view(*past.shape[:2], *f5.shape[1:]).unbind(1)]
+        return Output(self.decode(Stages(*self.backbone(frame)), memory, frame), {})
 
     def remember(self, f5: Tensor) -> Memory:
         """F5 of a frame -> what later frames read of it."""
         return self.memory_key(f5), self.fusion.memory_value(f5)
 
-    def decode(self, stages: Stages, memory: Sequence[Memory], size: tuple[int, int]) -> Tensor:
-        """Stages of the newest frame and the memory, which may be empty -> logits at `size`."""
+    def decode(self, stages: Stages, memory: Sequence[Memory], frame: Tensor) -> Tensor:
+        """Stages of the newest frame and the memory, which may be empty -> logits of the frame's size."""
         if memory:
             keys, values = zip(*memory, strict=True)
             read = local_attention(self.key(stages.f5), keys, values, window=self.window)
             stages = stages._replace(f5=self.fusion(self.fusion.value(stages.f5), read))
         logits = self.head(stages)
-        if logits.shape[-2] >= size[0]:  # a head that goes up to the image: of a size filled up to whole cells
-            return logits[..., : size[0], : size[1]]
-        return functional.interpolate(logits, size, mode="bilinear", align_corners=True)
+        if logits.shape[-2] >= frame.shape[-2]:  # a head that goes up to the image: of a size filled up to whole cells
+            return logits[..., : frame.shape[-2], : frame.shape[-1]]
+        return resize(logits, frame, corners=True)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy."""
@@ -133,7 +133,7 @@ class LMAStream:
     def step(self, frame: Tensor) -> Tensor:
         """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
         stages = Stages(*self.net.backbone(frame))
-        logits = self.net.decode(stages, self.memory, (frame.shape[-2], frame.shape[-1]))
+        logits = self.net.decode(stages, self.memory, frame)
         self.memory = [*self.memory, self.net.remember(stages.f5)][1 - self.net.frames :]
         return logits
 

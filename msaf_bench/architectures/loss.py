@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
+from msaf_bench.components.resize import resize
 from msaf_bench.spec import VOID
 
 
@@ -11,7 +12,5 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
     The logits are brought to the labels' size bilinearly.
     """
-    if logits.shape[-2:] != labels.shape[-2:]:
-        logits = functional.interpolate(logits, labels.shape[-2:], mode="bilinear")
-    total = functional.cross_entropy(logits, labels, ignore_index=VOID, reduction="sum")
+    total = functional.cross_entropy(resize(logits, labels), labels, ignore_index=VOID, reduction="sum")
     return total / (labels != VOID).sum().clamp(min=1)

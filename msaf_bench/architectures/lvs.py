@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.key_frames import SCHEDULES, Fixed, Propagation, Scheduler
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -82,10 +84,8 @@ class LVS(nn.Module):
         return self.propagation(key.features, key.reduced, low)
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        clip = clip[:, -self.frames :]
-        return self._pair(clip) if self.training else self._follow(clip)
+        frames = newest(clip, self.frames)
+        return self._pair(frames) if self.training else self._follow(frames)
 
     def _follow(self, clip: Tensor) -> Output:
         """What a stream gives at the clip's newest frame, with the high features of one frame a clip."""
@@ -125,7 +125,7 @@ class LVS(nn.Module):
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
         """Logits (N, K, h, w) bilinearly to the size of the frames."""
-        return functional.interpolate(logits, (frames.shape[-2], frames.shape[-1]), mode="bilinear")
+        return resize(logits, frames)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy of the propagated and of the direct result, and the scheduler's squared error against the predicted labels."""
@@ -165,6 +165,8 @@ class LVSStream:
         if key is None or self.position == 0:
             self.key = net.key(low)
             return self.key.features
+        if torch.jit.is_tracing() and isinstance(net.scheduler, Scheduler):  # pyright: ignore[reportPrivateImportUsage]
+            raise UsageError("lvs: what a stream does depends on the video, so it cannot be traced; schedule = 'fixed' can")
         fired = net.scheduler(net.scheduler.reduce(low), key.scheduled) > net.threshold
         if low.is_meta or not fired.any():
             return net.propagate(key, low)
@@ -187,11 +189,13 @@ def lvs(
 ) -> LVS:
     """LVS on a ResNet of which the first `split` blocks of layer3 are low; `schedule` is "adaptive", or "fixed" to the `interval`.
 
-    Raises `UsageError` for a backbone that has no such stages, an even kernel, and an interval below 2.
+    Raises `UsageError` for a backbone that has no such stages or blocks, an even kernel, and an interval below 2.
     """
     backbone: Any = make("backbone")
     if not hasattr(backbone, "layer3"):
         raise UsageError("lvs splits a ResNet after some blocks of layer3; choose resnet18, resnet50 or resnet101")
+    if not 0 <= split <= len(backbone.layer3):
+        raise UsageError(f"split = {split}: layer3 of this backbone has {len(backbone.layer3)} blocks; give 0 to {len(backbone.layer3)}")
     if kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel}; give an odd number")
     if interval < 2:

@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout over time: the running mean of stochastic passes, one a frame (Huang et al. 2018).
+"""Monte-Carlo dropout over time: the running mean of stochastic passes, one a frame (Huang et al., ECCV 2018).
 
 Shapes: B batch, T frames, K classes, H W image.
 """
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import resize_flow, warp
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError, one_of
@@ -69,19 +71,16 @@ class MonteCarlo(nn.Module):
             raise UsageError("mc: neither backbone nor head has dropout, so all passes are the same; choose segnet or a head with it")
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
+        frames = newest(clip, self.frames)
         if self.training:
             return Output(self.logits(clip[:, -1]), {})
         stream = self.stream()
-        *_, logits = (stream.step(frame) for frame in clip[:, -self.frames :].unbind(1))
+        *_, logits = (stream.step(frame) for frame in frames.unbind(1))
         return Output(logits, {})
 
     def logits(self, frame: Tensor) -> Tensor:
         """Frame (B, 3, H, W) -> logits (B, K, H, W) of one pass."""
-        size = (frame.shape[-2], frame.shape[-1])
-        logits = self.head(Stages(*self.backbone(frame)))
-        return logits if logits.shape[-2:] == size else functional.interpolate(logits, size, mode="bilinear")
+        return resize(self.head(Stages(*self.backbone(frame))), frame)
 
     def draw(self, frame: Tensor, first: int) -> Tensor:
         """The means over the passes from number `first` on: of softmax, its square (B, K, H, W) and its entropy (B, 1, H, W), as one."""

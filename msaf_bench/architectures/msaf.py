@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.attention import Block
-from msaf_bench.components.state import project
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -44,12 +46,10 @@ class MSAF(nn.Module):
         self.input_scale = input_scale
 
     def forward(self, clip: Tensor) -> Output:
-        b, t, _, height, width = clip.shape
-        if t < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
-        stages = self.encode(clip[:, -self.frames :].flatten(0, 1))
-        newest = Stages(*(f.unflatten(0, (b, self.frames))[:, -1] for f in stages))
-        return self.decode(newest, self.entry(stages.f5).unflatten(0, (b, self.frames)), (height, width))
+        frames = newest(clip, self.frames)
+        every = self.encode(frames.flatten(0, 1))
+        stages = Stages(*(f.unflatten(0, frames.shape[:2])[:, -1] for f in every))
+        return self.decode(stages, self.entry(every.f5).unflatten(0, frames.shape[:2]), clip)
 
     def encode(self, frames: Tensor) -> Stages:
         """Frames (N, 3, H, W) -> their stages, on a grid of 1/8 of the resized ones."""
@@ -58,11 +58,11 @@ class MSAF(nn.Module):
             frames = functional.interpolate(frames, (height, width), mode="bilinear")
         return Stages(*self.backbone(frames))
 
-    def decode(self, stages: Stages, features: Tensor, size: tuple[int, int]) -> Output:
-        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits at `size`."""
+    def decode(self, stages: Stages, features: Tensor, frames: Tensor) -> Output:
+        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits of the frames' size."""
         dynamic = self.motion(features)[:, -1]
         logits, aux = self.assign(dynamic, self.state(stages, dynamic))
-        return Output(functional.interpolate(logits, size, mode="bilinear"), aux)
+        return Output(resize(logits, frames), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the components supervise."""
@@ -93,7 +93,7 @@ class MSAFStream:
         history = self.past or [feature] * (self.net.frames - 1)
         window = [*history, feature]
         self.past = window[len(window) - (self.net.frames - 1) :]
-        return self.net.decode(stages, torch.stack(window, 1), (frame.shape[-2], frame.shape[-1])).logits
+        return self.net.decode(stages, torch.stack(window, 1), frame).logits
 
 
 def msaf(
@@ -119,7 +119,7 @@ def msaf(
     block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio)
     return MSAF(
         backbone=backbone,
-        entry=nn.Identity() if width == "full" else project(channels[2], d),
+        entry=nn.Identity() if width == "full" else conv_bn_relu(channels[2], d),
         motion=make("motion", frames=frames, block=block, align=partial(make, "align", width=d)),
         state=make("state", channels=channels, width=d, block=block),
         assign=make("assign", width=d, num_classes=num_classes),

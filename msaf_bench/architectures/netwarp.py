@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import resize_flow, warp
-from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
@@ -73,9 +74,7 @@ class NetWarp(nn.Module):
         self.corners = corners
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        reference, image = clip[:, -2], clip[:, -1]
+        reference, image = newest(clip, self.frames).unbind(1)
         with torch.no_grad():
             past = self.head.features(Stages(*self.backbone(reference)))
         stages = Stages(*self.backbone(image))
@@ -84,11 +83,10 @@ class NetWarp(nn.Module):
 
     def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
         """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B, K, H, W)."""
-        size = (image.shape[-2], image.shape[-1])
         flow = self.grid_flow(image, reference)
         now, before = self.blend
         logits = self.head.classify(now * features + before * warp(past, flow))
-        return functional.interpolate(logits, size, mode="bilinear", align_corners=self.corners)
+        return resize(logits, image, corners=self.corners)
 
     def grid_flow(self, image: Tensor, reference: Tensor) -> Tensor:
         """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its pixels."""

@@ -46,7 +46,7 @@ class PC(SingleFrame):
         return Output(self.enlarge(logits[:b], clip), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The loss of `SingleFrame`, and 0.1 of what is missing to a consistency of 1."""
+        """The loss of `SingleFrame`, and what is missing to a consistency of 1, weighted already."""
         total = super().loss(out, labels)
         return total + out.aux["consistency"] if "consistency" in out.aux else total
 
@@ -66,7 +66,7 @@ class Perception(nn.Sequential):
 
 
 def perceptual_consistency(one: Tensor, other: Tensor, shares: Tensor, other_shares: Tensor) -> tuple[Tensor, Tensor]:
-    """How consistent the segmentation of each pixel of two images is: two maps (B, N), 1 where it is perfectly so (Eq. 3).
+    """How consistent the segmentation of each pixel of two images is: two maps (B, N), 1 where it is perfectly so.
 
     From features (B, C, N) and shares of the classes (B, K, N) of both. A pixel's best match among all pixels of the other image is
     compared with its best among those of the same class, by how far both are above its mean similarity. With one-hot shares this is the

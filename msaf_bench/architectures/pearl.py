@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.components.state import project
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -38,25 +40,23 @@ class PEARL(nn.Module):
         self.backbone = nn.ModuleList((parser, encoder))
         self.head = head
         self.transform = transform
-        self.steer = nn.Sequential(nn.Conv2d(2 * head.width, head.width, 3, padding=1, bias=False), nn.BatchNorm2d(head.width), nn.ReLU())
+        self.steer = conv_bn_relu(2 * head.width, head.width, 3)
         self.generator = generator
         self.discriminator = discriminator
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        past, newest = clip[:, -self.frames : -1], clip[:, -1]
+        frames = newest(clip, self.frames)
+        past, now = frames[:, :-1], frames[:, -1]
         parser, encoder = self.backbone
         predictive = Stages(*encoder(past.flatten(1, 2))).f5
         expected = self.transform(predictive)
-        features = self.steer(torch.cat((self.head.features(Stages(*parser(newest))), expected), 1))
-        size = (clip.shape[-2], clip.shape[-1])
-        logits = functional.interpolate(self.head.classify(features), size, mode="bilinear")
+        features = self.steer(torch.cat((self.head.features(Stages(*parser(now))), expected), 1))
+        logits = resize(self.head.classify(features), clip)
         if not self.training:
             return Output(logits, {})
-        frame = functional.interpolate(self.generator(predictive), size, mode="bilinear")
-        scores = {"real": self.discriminator(newest), "fake": self.discriminator(reverse(frame, ADVERSARIAL_WEIGHT))}
-        return Output(logits, {"expected": self.head.classify(expected), "predicted": frame, "seen": newest, **scores})
+        frame = resize(self.generator(predictive), clip)
+        scores = {"real": self.discriminator(now), "fake": self.discriminator(reverse(frame, ADVERSARIAL_WEIGHT))}
+        return Output(logits, {"expected": self.head.classify(expected), "predicted": frame, "seen": now, **scores})
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy of the result and of what was expected; error of the predicted frame and of its gradients; the discriminator's.
@@ -153,7 +153,7 @@ def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
         parser=parser,
         encoder=widened(make("backbone"), PAST),
         head=head,
-        transform=project(parser.channels[2], head.width),
+        transform=conv_bn_relu(parser.channels[2], head.width),
         generator=Generator(parser.channels[2], width),
         discriminator=Discriminator(width // 4),
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.resize import resize
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
@@ -45,11 +45,10 @@ class SingleFrame(nn.Module):
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
         """Logits (N, K, h, w) bilinearly to the size of the frames."""
-        size = (frames.shape[-2], frames.shape[-1])
-        return functional.interpolate(logits, size, mode="bilinear", align_corners=self.corners)
+        return resize(logits, frames, corners=self.corners)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and in training 0.4 of the auxiliary head's."""
+        """Cross-entropy, and in training the auxiliary head's by its weight."""
         total = cross_entropy(out.logits, labels)
         if "auxiliary" in out.aux:
             total += self.weight * cross_entropy(self.enlarge(out.aux["auxiliary"], labels), labels)
@@ -97,8 +96,11 @@ class Auxiliary(nn.Sequential):
 
 
 def neighbours(clip: Tensor, count: int) -> list[Tensor]:
-    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest, drawn at random; fewer where T is small."""
-    gaps = 1 + torch.randperm(min(REACH, clip.shape[1] - 1))[:count]
+    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest, drawn at random, nearest first.
+
+    There are fewer where T is small.
+    """
+    gaps = 1 + torch.randperm(min(REACH, clip.shape[1] - 1))[:count].sort().values
     return [clip[:, -1 - int(gap)] for gap in gaps]
 
 

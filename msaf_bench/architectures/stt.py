@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
-from msaf_bench.components.state import project
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -44,23 +46,21 @@ class STT(nn.Module):
         self.auxiliary = auxiliary
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        stages = Stages(*self.backbone(clip[:, -self.frames :].flatten(0, 1)))
+        stages = Stages(*self.backbone(newest(clip, self.frames).flatten(0, 1)))
         features = self._of_clips(self.entry(stages.f5))
-        newest = Stages(*(self._of_clips(f)[:, -1] for f in stages))
+        now = Stages(*(self._of_clips(f)[:, -1] for f in stages))
         memory = torch.stack([self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1)
-        logits = self.decode(newest, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, (clip.shape[-2], clip.shape[-1]))
-        return Output(logits, {"auxiliary": self.auxiliary(newest)} if self.training else {})
+        logits = self.decode(now, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, clip)
+        return Output(logits, {"auxiliary": self.auxiliary(now)} if self.training else {})
 
     def _of_clips(self, x: Tensor) -> Tensor:
         """(B T, ...) -> (B, T, ...)."""
         return x.view(-1, self.frames, *x.shape[1:])
 
-    def decode(self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, size: tuple[int, int]) -> Tensor:
+    def decode(self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, frames: Tensor) -> Tensor:
         """Stages and entry features of the newest frame, F3 of the last one, what both past frames left, newest first -> logits."""
         mixed = self.temporal(features, change(stages.f3, last), memory)
-        return functional.interpolate(self.head(stages._replace(f5=mixed)), size, mode="bilinear")
+        return resize(self.head(stages._replace(f5=mixed)), frames)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
@@ -93,7 +93,7 @@ class STTStream:
         own = net.temporal.remember(features)
         past = self.memory or [own] * (net.frames - 1)
         last = stages.f3 if self.last is None else self.last
-        logits = net.decode(stages, features, last, torch.stack(past, 1), (frame.shape[-2], frame.shape[-1]))
+        logits = net.decode(stages, features, last, torch.stack(past, 1), frame)
         self.memory, self.last = [own, *past[:-1]], stages.f3
         return logits
 
@@ -189,7 +189,7 @@ def stt(make: Make, num_classes: int, *, width: int = 256, heads: int = 4, share
     c3, c4, c5 = backbone.channels
     return STT(
         backbone=backbone,
-        entry=project(c5, width),
+        entry=conv_bn_relu(c5, width),
         temporal=SparseAttention(width, heads=heads, share=share),
         head=make("head", channels=(c3, c4, width), num_classes=num_classes),
         auxiliary=Auxiliary(backbone.channels, num_classes),

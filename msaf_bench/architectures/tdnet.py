@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.head import FCNHead
 from msaf_bench.components.propagation import Memory, Path, group_alone
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -24,12 +26,12 @@ SLOTS = ("backbone", "head", "teacher")
 class TDNet(nn.Module):
     """Sub-network t mod P on frame t: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of P frames, which has the last turn.
 
-    In training the turn of the newest frame is drawn anew at each call; a teacher, where there is one, sees that frame alone.
+    In training the turn of the newest frame is drawn anew at each call; of the attention, norms and heads those of that turn learn. A
+    teacher, where there is one, sees that frame alone.
     """
 
     recursive = False
     training_only: tuple[str, ...] = ("auxiliary", "teacher")
-    partial_training = True  #: a step trains the attention and the head of one turn alone; over the steps all learn
 
     def __init__(
         self, *, backbone: nn.ModuleList, paths: nn.ModuleList, auxiliary: nn.ModuleList, teacher: nn.Module, strides: tuple[int, int]
@@ -48,9 +50,7 @@ class TDNet(nn.Module):
         return self.strides[0] if self.training else self.strides[1]
 
     def forward(self, clip: Tensor) -> Output:
-        if clip.shape[1] < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {clip.shape[1]}")
-        *old, new = clip[:, -self.frames :].unbind(1)
+        *old, new = newest(clip, self.frames).unbind(1)
         turn = int(torch.randint(self.frames, (), device="cpu")) if self.training else self.frames - 1
         past = [self.remember(frame, (turn + 1 + i) % self.frames) for i, frame in enumerate(old)]
         path: Any = self.paths[turn]
@@ -59,9 +59,9 @@ class TDNet(nn.Module):
         value = path.encoding.value(features)
         logits = path.classify(value + path.propagate(past, path.encoding.query(features)))
         if not self.training:
-            return Output(enlarge(logits, clip), {})
+            return Output(resize(logits, clip, corners=True), {})
         aux = {"grid": logits, "alone": path.classify(value), "auxiliary": self.auxiliary[turn](Stages(stages.f4, stages.f4, stages.f4))}
-        return Output(enlarge(logits, clip), aux | self.teach(new, turn))
+        return Output(resize(logits, clip, corners=True), aux | self.teach(new, turn))
 
     def remember(self, frame: Tensor, turn: int) -> Memory:
         """What a past frame (B, 3, H, W) leaves for the frames after it."""
@@ -72,7 +72,7 @@ class TDNet(nn.Module):
     def teach(self, frame: Tensor, turn: int) -> dict[str, Tensor]:
         """The teacher's logits (B, K, h, w) of a frame (B, 3, H, W): to train it by; to learn from, of its whole pyramid and of one group.
 
-        What is learnt from is made as in inference, and leaves no trace in the teacher's running statistics.
+        Its head is in evaluation mode for what is learnt from, and counts no frame twice in its running statistics.
         """
         if not self.teacher.active:
             return {}
@@ -125,13 +125,7 @@ class TDNetStream:
         window = [*self.past, Memory(query, path.encoding.key(features), value)]
         self.past = window[-(self.cycle - 1) :]
         self.turn = (self.turn + 1) % self.cycle
-        return enlarge(logits, frame)
-
-
-def enlarge(logits: Tensor, frames: Tensor) -> Tensor:
-    """Logits (B, K, h, w) bilinearly to the size of the frames or labels, corners on corners."""
-    size = (frames.shape[-2], frames.shape[-1])
-    return logits if logits.shape[-2:] == size else functional.interpolate(logits, size, mode="bilinear", align_corners=True)
+        return resize(logits, frame, corners=True)
 
 
 def hard_cross_entropy(logits: Tensor, labels: Tensor, *, sure: float = 0.7, least: int = 16) -> Tensor:
@@ -139,7 +133,7 @@ def hard_cross_entropy(logits: Tensor, labels: Tensor, *, sure: float = 0.7, lea
 
     They are at least one in `least`; void pixels are none.
     """
-    losses = functional.cross_entropy(enlarge(logits, labels), labels, ignore_index=VOID, reduction="none")
+    losses = functional.cross_entropy(resize(logits, labels, corners=True), labels, ignore_index=VOID, reduction="none")
     hardest = losses.detach().flatten().topk(max(1, losses.numel() // least)).values[-1]
     hard = (labels != VOID) & (losses >= hardest.clamp(max=-math.log(sure)))
     return (losses * hard).sum() / hard.sum().clamp(min=1)

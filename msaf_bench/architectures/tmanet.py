@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
-from msaf_bench.components.state import project
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -52,22 +54,19 @@ class TMANet(nn.Module):
         self.frames = len(memory) + 1
 
     def forward(self, clip: Tensor) -> Output:
-        b, t, _, height, width = clip.shape
-        if t < self.frames:
-            raise UsageError(f"this network reads {self.frames} frames, the clip has {t}")
-        stages = Stages(*(f.unflatten(0, (b, self.frames)) for f in self.backbone(clip[:, -self.frames :].flatten(0, 1))))
-        newest = Stages(*(f[:, -1] for f in stages))
-        aux = {"auxiliary": self.auxiliary(newest)} if self.training else {}
-        return Output(self.decode(newest, stages.f5[:, :-1].unbind(1), (height, width)), aux)
+        frames = newest(clip, self.frames)
+        every = Stages(*(f.unflatten(0, frames.shape[:2]) for f in self.backbone(frames.flatten(0, 1))))
+        stages = Stages(*(f[:, -1] for f in every))
+        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
+        return Output(self.decode(stages, every.f5[:, :-1].unbind(1), clip), aux)
 
-    def decode(self, stages: Stages, past: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """Stages of the newest frame and F5 of the past ones, oldest first -> logits at `size`."""
+    def decode(self, stages: Stages, past: Sequence[Tensor], frames: Tensor) -> Tensor:
+        """Stages of the newest frame and F5 of the past ones, oldest first -> logits of the frames' size."""
         query, value = self.query(stages.f5)
         encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
         keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
         recalled = recall(_pixels(query), keys, values).mT.reshape(value.shape)
-        logits = self.head(stages._replace(f5=torch.cat((value, recalled), 1)))
-        return functional.interpolate(logits, size, mode="bilinear", align_corners=True)
+        return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=True)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
@@ -99,7 +98,7 @@ class TMANetStream:
         stages = Stages(*self.net.backbone(frame))
         past = self.past or [stages.f5] * len(self.net.memory)
         self.past = [*past[1:], stages.f5]
-        return self.net.decode(stages, past, (frame.shape[-2], frame.shape[-1]))
+        return self.net.decode(stages, past, frame)
 
 
 def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -129,8 +128,8 @@ def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, value
 
 
 def _encoder(channels: int, width: int) -> nn.Sequential:
-    mix = nn.Conv2d(width, width, 3, padding=1, bias=False)
-    return nn.Sequential(project(channels, width), mix, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+    mix = conv_bn_relu(width, width, 3)
+    return nn.Sequential(conv_bn_relu(channels, width), *mix)
 
 
 def _pixels(x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Output
 
@@ -15,7 +16,7 @@ class TwoConvs(nn.Module):
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
-        self.hidden = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.hidden = conv_bn_relu(width, width, 3)
         self.logits = nn.Conv2d(width, num_classes, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

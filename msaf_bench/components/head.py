@@ -4,28 +4,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.resize import resize
 from msaf_bench.ports import Stages
+
+BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
 
 
 class PyramidPooling(nn.Module):
     """Features (N, C, h, w) -> (N, 2C, h, w): themselves beside their means over 1x1, 2x2, 3x3 and 6x6 cells (Zhao et al. 2017).
 
-    Each mean is projected to C / 4 channels and brought back bilinearly.
+    Each mean is projected to C / 4 channels and brought back bilinearly, corners on corners.
     """
 
-    def __init__(self, channels: int, *, bins: tuple[int, ...] = (1, 2, 3, 6), corners: bool = True) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.corners = corners
-        self.bins = bins
-        width = channels // len(bins)
-        self.branches = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)) for _ in bins
-        )
+        self.branches = nn.ModuleList(conv_bn_relu(channels, channels // len(BINS)) for _ in BINS)
 
     def forward(self, x: Tensor) -> Tensor:
-        size = (x.shape[-2], x.shape[-1])
-        pooled = (branch(functional.adaptive_avg_pool2d(x, n)) for n, branch in zip(self.bins, self.branches, strict=True))
-        return torch.cat((x, *(functional.interpolate(p, size, mode="bilinear", align_corners=self.corners) for p in pooled)), 1)
+        pooled = (branch(functional.adaptive_avg_pool2d(x, n)) for n, branch in zip(BINS, self.branches, strict=True))
+        return torch.cat((x, *(resize(p, x, corners=True) for p in pooled)), 1)
 
 
 class _Convolutional(nn.Module):
@@ -34,7 +32,7 @@ class _Convolutional(nn.Module):
     def __init__(self, channels: int, num_classes: int, width: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        self.mix = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.mix = conv_bn_relu(channels, width, 3)
         self.dropout = nn.Dropout2d(dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
 

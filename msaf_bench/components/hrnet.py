@@ -10,9 +10,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from msaf_bench.components.backbone import BasicBlock, Bottleneck, load_weights
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 
@@ -49,7 +49,7 @@ class HRNet(nn.Module):
         for transition, stage in ((self.transition1, self.stage2), (self.transition2, self.stage3), (self.transition3, self.stage4)):
             # A new branch grows out of the coarsest one.
             maps = stage([step(maps[min(i, len(maps) - 1)]) for i, step in enumerate(transition)])
-        one, two, three, four = (_resize(x, maps[0 if self.stride == 4 else 1]) for x in maps)
+        one, two, three, four = (resize(x, maps[0 if self.stride == 4 else 1]) for x in maps)
         return Stages(two, three, torch.cat((one, two, three, four), 1))
 
 
@@ -71,7 +71,7 @@ class Exchange(nn.Module):
 
     def fuse(self, row: Sequence[nn.Module], maps: list[Tensor], like: Tensor) -> Tensor:
         """The sum of all branches on the grid of one."""
-        total, *rest = (_resize(bring(x), like) for bring, x in zip(row, maps, strict=True))
+        total, *rest = (resize(bring(x), like) for bring, x in zip(row, maps, strict=True))
         return sum(rest, total)
 
 
@@ -127,8 +127,3 @@ def _bring(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
 def _conv_norm(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, relu: bool = False) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), *([nn.ReLU(inplace=True)] if relu else []))
-
-
-def _resize(x: Tensor, like: Tensor) -> Tensor:
-    size = (like.shape[-2], like.shape[-1])
-    return x if x.shape[-2:] == size else functional.interpolate(x, size, mode="bilinear")

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.convolution import conv_bn_relu
+
 
 class Propagation(nn.Module):
     """A key frame's features (N, d, h, w) and low ones (N, C, h, w) of another frame -> features of the latter (N, d, h, w).
@@ -23,7 +25,7 @@ class Propagation(nn.Module):
         self.reduce = convolutions(channels, width)
         self.kernels = nn.Sequential(*convolutions(2 * width, width), nn.Conv2d(width, size * size, 1))
         self.adapt = convolutions(channels, width, width, width)
-        self.fuse = nn.Sequential(nn.Conv2d(features + width, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU())
+        self.fuse = conv_bn_relu(features + width, features, 3)
 
     def forward(self, features: Tensor, reduced: Tensor, low: Tensor) -> Tensor:
         """The key frame's features and `reduce`d low features, the other frame's low features."""

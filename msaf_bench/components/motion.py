@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.attention import position_code
+from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
 
 
@@ -70,7 +71,7 @@ class DecoupledTransformer(nn.Module):
         small = self.position(self.pool(frame, self.pyramid[index]))
         h, w = small.shape[-2:]
         mixed = self.spatial[index](small.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, (h, w))
-        return functional.interpolate(mixed, frame.shape[-2:], mode="bilinear") if self.pyramid[index] > 1 else mixed
+        return resize(mixed, frame)
 
     def forward(self, frames: Tensor) -> Tensor:
         b, t, d, h, w = frames.shape

@@ -37,7 +37,7 @@ class Encoding(nn.Module):
         return Memory(self.query(features), self.key(features), self.value(features))
 
 
-class Propagation(nn.Module):
+class AttentionPropagation(nn.Module):
     """Values (B, d, h', w') of one frame -> (B, d, h, w), what another frame's query (B, k, h, w) reads of them by their key.
 
     softmax(QKᵀ / √k) V and a 1x1 convolution, with dropout after each.
@@ -88,7 +88,7 @@ class Path(nn.Module):
         self.group = index % GROUPS
         self.pyramid = PyramidPooling(channels)
         self.encoding = Encoding(channels, key_width=key_width, width=width)
-        self.propagation = nn.ModuleList(Propagation(width, dropout=dropout) for _ in range(past))
+        self.propagation = nn.ModuleList(AttentionPropagation(width, dropout=dropout) for _ in range(past))
         self.norm = PlaneNorm(list(norm_size))
         self.head = head
 

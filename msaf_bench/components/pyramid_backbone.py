@@ -6,6 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from msaf_bench.components.backbone import DilatedResNet, resnet18, resnet50, resnet101
+from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.head import PyramidPooling
 from msaf_bench.ports import Stages
 
@@ -25,7 +26,7 @@ class PyramidBackbone(nn.Module):
         c3, c4, c5 = self.resnet.channels
         d = 4 * width
         self.pyramid = PyramidPooling(c5)
-        self.mix = nn.Sequential(nn.Conv2d(2 * c5, d, 3, padding=1, bias=False), nn.BatchNorm2d(d), nn.ReLU(inplace=True))
+        self.mix = conv_bn_relu(2 * c5, d, 3)
         self.channels = (c3, c4, d)
         self.stride = self.resnet.stride
 

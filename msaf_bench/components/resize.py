@@ -5,6 +5,9 @@ from torch.nn import functional
 
 
 def resize(x: Tensor, like: Tensor, *, corners: bool = False) -> Tensor:
-    """The map x (N, C, h, w) bilinearly on the grid of `like` (..., H, W): borders on borders or, with `corners`, corner pixels on corner pixels."""
+    """The map x (N, C, h, w) bilinearly on the grid of `like` (..., H, W).
+
+    The outer edges of the border pixels fall on each other or, with `corners`, their centres.
+    """
     size = (like.shape[-2], like.shape[-1])
     return x if x.shape[-2:] == size else functional.interpolate(x, size, mode="bilinear", align_corners=corners)

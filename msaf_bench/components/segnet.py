@@ -48,7 +48,7 @@ class SegNet(nn.Module):
         for i, stage in enumerate(self.down):
             x = stage(x)
             size = x.shape[-2:]
-            x, index = functional.max_pool2d(x, 2, ceil_mode=self.upwards or min(size) == 1, return_indices=True)
+            x, index = functional.max_pool2d(x, 2, ceil_mode=self.upwards or bool(min(size) == 1), return_indices=True)
             places.append((index, size))
             x = self.dropout(x) if i >= len(ENCODER) - DROPPED else x
         for i, stage in enumerate(self.up):

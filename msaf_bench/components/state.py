@@ -5,13 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
-
-
-def project(channels: int, width: int) -> nn.Module:
-    """A 1x1 convolution with batch norm and ReLU: (B, channels, h, w) -> (B, width, h, w)."""
-    return nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
 
 
 class NoState(nn.Module):
@@ -26,8 +22,8 @@ class Concat(nn.Module):
 
     def __init__(self, channels: tuple[int, int, int], width: int) -> None:
         super().__init__()
-        self.entry = project(channels[2], width)
-        self.mix = project(2 * width, width)
+        self.entry = conv_bn_relu(channels[2], width)
+        self.mix = conv_bn_relu(2 * width, width)
 
     def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
         return self.mix(torch.cat((dynamic, self.entry(stages.f5)), 1))
@@ -43,7 +39,7 @@ class StageTransformer(nn.Module):
         self, channels: tuple[int, int, int], width: int, block: Callable[[], nn.Module], *, f5: bool = True, fuse: str = "concat"
     ) -> None:
         super().__init__()
-        self.entry = nn.ModuleList(project(c, width) for c in channels[: 2 + f5])
+        self.entry = nn.ModuleList(conv_bn_relu(c, width) for c in channels[: 2 + f5])
         self.block = block()
         self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(self.entry) + 1, width)
 
@@ -58,7 +54,7 @@ class StageTransformer(nn.Module):
 class _ConcatFuse(nn.Module):
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
-        self.mix = project(tokens * width, width)
+        self.mix = conv_bn_relu(tokens * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.mix(tokens.flatten(1, 2))

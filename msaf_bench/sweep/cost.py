@@ -21,7 +21,7 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
     systems = systems_of(plan.table)
     for label in plan.rows:
         path = _path(setting.workspace, systems[label], plan.table)
-        if not path.exists():
+        if not path.exists() or _read(path).reason:
             events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
             cost = cost_as_published(systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins)
             write_atomic(path, json.dumps(cost.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
@@ -52,8 +52,8 @@ def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
 
 
 def _path(workspace: Workspace, system: System, table: Table) -> Path:
-    height, width = table.cost_size or (0, 0)
-    return workspace.cost / f"{system.key}-{height}x{width}-{table.cost_classes}.json"
+    size = "x".join(map(str, table.cost_size or ()))
+    return workspace.cost / f"{system.key}-{size}-{table.cost_classes}.json"
 
 
 def _read(path: Path) -> SystemCost:

@@ -13,7 +13,7 @@ import torch
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
 from msaf_bench.data import open_split
-from msaf_bench.errors import DataError, HostError, UsageError
+from msaf_bench.errors import DataError, HostError, UsageError, one_of
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep import local
@@ -50,6 +50,8 @@ def check_systems(plan: Plan) -> None:
     Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or no row reads them all.
     """
     registry, read = builtin().extend(plan.plugins), 0
+    for name, _ in plan.conditions.shrink:
+        one_of("slot, component or architecture to shrink", name, registry.names())
     for label, system in plan.systems().items():
         try:
             registry.check(system)

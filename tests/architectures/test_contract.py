@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from msaf_bench import build
+from msaf_bench.architectures import builtin
+from msaf_bench.architectures.tdnet import TDNet
 from msaf_bench.catalog import list_systems, list_tables, read_conditions, read_system, read_table, shrunk, systems_of
 from msaf_bench.errors import UsageError
 
@@ -54,8 +56,8 @@ def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
 
 
 def test_every_parameter_learns(net):
-    if getattr(net, "partial_training", False):
-        pytest.skip("a step of this network trains some of its parts")
+    if isinstance(net, TDNet):
+        pytest.skip("a step trains the attention and the head of one turn alone; test_tdnet.py takes all turns")
     net.loss(net(clip(max(5, net.frames))), labels()).backward()
     assert [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
 
@@ -88,7 +90,7 @@ def test_inference_uses_every_part_but_those_for_training(net):
 def test_the_loss_of_unlabelled_frames_teaches_no_class(net):
     net.eval()
     out = net(clip(net.frames))
-    assert torch.isfinite(net.loss(out, torch.full((2, *SIZE), 255)))
+    assert net.loss(out, torch.full((2, *SIZE), 255)).item() == 0
 
 
 def test_too_short_a_clip_is_named(net):
@@ -108,10 +110,5 @@ def test_every_system_builds_at_full_width_for_any_size(name):
 
 
 def test_stand_ins_of_the_presets_name_what_there_is():
-    from msaf_bench.architectures import builtin
-
-    registry = builtin()
-    known = set(registry.architecture) | {"backbone", "motion", "align", "state", "assign", "head", "flow", "teacher"}
-    known |= {name for slot in ("backbone", "head", "flow", "teacher") for name in registry.slot(slot)}
     for preset in ("quick", "smoke"):
-        assert {name for name, _ in read_conditions(preset, "street", systems=True).shrink} <= known
+        assert {name for name, _ in read_conditions(preset, "street", systems=True).shrink} <= builtin().names()

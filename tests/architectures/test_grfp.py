@@ -71,7 +71,7 @@ def test_in_training_the_frames_own_scores_count_too():
     assert not net.eval()(clip(2)).aux
 
 
-def test_the_cell_reads_grey_values():
+def test_the_cell_reads_colours_from_0_to_255():
     picture = torch.randint(256, (2, 4, 5, 3), dtype=torch.uint8)
     torch.testing.assert_close(intensities(normalise(picture.numpy())), picture.movedim(-1, -3).float(), rtol=1e-4, atol=1e-3)
 

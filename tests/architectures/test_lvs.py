@@ -137,6 +137,8 @@ def test_bad_options_are_named():
         small(kernel=4)
     with pytest.raises(UsageError, match="at least 2"):
         small(interval=1)
+    with pytest.raises(UsageError, match="has 2 blocks; give 0 to 2"):
+        small(split=3)
     with pytest.raises(UsageError, match="choose resnet18"):
         build(System(architecture="lvs", slots={"backbone": "psp18", "head": "fcn"}), 5)
     with pytest.raises(UsageError, match="reads 5 frames"):

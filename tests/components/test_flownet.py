@@ -68,6 +68,82 @@ def test_names_are_those_of_the_release():
     assert "flownets_1.upsampled_flow6_to_5.bias" not in names
 
 
+class Recorder(torch.nn.Module):
+    """Gives one flow everywhere on a grid of 1 / step, and keeps what it was given."""
+
+    def __init__(self, flow, step):
+        super().__init__()
+        self.flow, self.step = torch.tensor(flow).view(1, 2, 1, 1), step
+
+    def forward(self, x):
+        self.seen = x
+        return self.flow.expand(len(x), 2, x.shape[-2] // self.step, x.shape[-1] // self.step)
+
+
+def moved(x, dx, dy):
+    """x read dx columns further right and dy rows further down, at the border its nearest pixel."""
+    rows = (torch.arange(x.shape[-2]) + dy).clamp(0, x.shape[-2] - 1)
+    columns = (torch.arange(x.shape[-1]) + dx).clamp(0, x.shape[-1] - 1)
+    return x[..., rows, :][..., columns]
+
+
+def test_flownet2_hands_on_flow_warped_frames_and_errors_in_the_releases_units():
+    """C, S and S give twentieths of 20 pixels, SD gives twentieths of a pixel; the fusion reads pixels."""
+    torch.manual_seed(0)
+    net = FlowNet2(width=4)
+    for name, flow, step in (
+        ("flownetc", (0.1, 0.0), 4),
+        ("flownets_1", (0.05, -0.1), 4),
+        ("flownets_2", (0.15, 0.05), 4),
+        ("flownets_d", (20.0, 40.0), 4),
+        ("flownetfusion", (0.0, 0.0), 1),
+    ):
+        net[name] = Recorder(flow, step)
+    pair = torch.randn(2, 6, 64, 64)
+    image, reference = pair.chunk(2, 1)
+    assert net(pair).shape == (2, 2, 64, 64)
+
+    def everywhere(dx, dy):
+        return torch.tensor((dx, dy)).view(1, 2, 1, 1).expand(2, 2, 64, 64)
+
+    def error(dx, dy):
+        return (image - moved(reference, dx, dy)).square().sum(1, keepdim=True).sqrt()
+
+    for name, dx, dy in (("flownets_1", 2, 0), ("flownets_2", 1, -2)):
+        expected = torch.cat((pair, moved(reference, dx, dy), everywhere(dx / 20, dy / 20), error(dx, dy)), 1)
+        torch.testing.assert_close(net[name].seen, expected, rtol=1e-4, atol=1e-4)
+    lengths = [torch.full((2, 1, 64, 64), (dx**2 + dy**2) ** 0.5) for dx, dy in ((1, 2), (3, 1))]
+    evidence = torch.cat((image, everywhere(1.0, 2.0), everywhere(3.0, 1.0), *lengths, error(1, 2), error(3, 1)), 1)
+    torch.testing.assert_close(net["flownetfusion"].seen, evidence, rtol=1e-4, atol=1e-4)
+
+
+def test_a_pair_is_of_colours_less_the_mean_of_both_frames():
+    net = flownet_s(width=4)
+    net.net = Recorder((0.1, -0.2), 4)
+    frames = torch.randn(2, 2, 3, 24, 70)
+    flow = net(*frames)
+    colours = frames * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
+    expected = (colours - colours.mean((0, 3, 4), keepdim=True)).transpose(0, 1).flatten(1, 2)
+    torch.testing.assert_close(net.net.seen[..., :24, :70], expected)
+    assert net.net.seen.shape == (2, 6, 64, 128)
+    assert net.net.seen[..., 24:, :].abs().max() == net.net.seen[..., 70:].abs().max() == 0
+    torch.testing.assert_close(flow, torch.tensor((2.0, -4.0)).view(1, 2, 1, 1).expand(2, 2, 24, 70))
+
+
+def test_feature_flow_sees_half_the_size_and_is_in_pixels_of_the_features():
+    net, seen = FeatureFlow(5, width=4), []
+    net.net["conv1"].register_forward_pre_hook(lambda module, x: seen.append(x[0]))
+    torch.nn.init.zeros_(net.net["predict_flow2"].weight)
+    net.net["predict_flow2"].bias.data = torch.tensor((1.0, -2.0))
+    image, reference = torch.randn(2, 1, 3, 48, 80)
+    with torch.no_grad():
+        flow, scale = net.scaled(image, reference)
+    half = torch.nn.functional.avg_pool2d(torch.cat((image, reference), 1), 2) * torch.tensor((*STD, *STD)).view(6, 1, 1)
+    torch.testing.assert_close(seen[0], half)
+    torch.testing.assert_close(flow, torch.tensor((2.5, -5.0)).view(1, 2, 1, 1).expand(1, 2, 3, 5))
+    assert torch.equal(scale, torch.ones(1, 5, 3, 5))
+
+
 def street(seeds):
     """Pairs of neighbouring frames, normalised, and the exact flow between them."""
     pairs = []

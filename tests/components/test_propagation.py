@@ -3,7 +3,7 @@ import math
 import torch
 from torch.nn import functional
 
-from msaf_bench.components.propagation import Encoding, PlaneNorm, Propagation, group_alone, group_of
+from msaf_bench.components.propagation import AttentionPropagation, Encoding, PlaneNorm, group_alone, group_of
 
 
 def randn(*shape, seed=0):
@@ -11,7 +11,7 @@ def randn(*shape, seed=0):
 
 
 def test_propagation_is_the_softmax_of_every_query_over_all_keys():
-    attend = Propagation(6, dropout=0.5).double().eval()
+    attend = AttentionPropagation(6, dropout=0.5).double().eval()
     query, key, value = randn(2, 4, 3, 5), randn(2, 4, 2, 3, seed=1), randn(2, 6, 2, 3, seed=2)
     got = attend(query, key, value)
     weight, bias = attend.mix.weight[:, :, 0, 0], attend.mix.bias
@@ -25,7 +25,7 @@ def test_propagation_is_the_softmax_of_every_query_over_all_keys():
 
 
 def test_propagation_drops_out_in_training_alone():
-    attend, maps = Propagation(6, dropout=0.5), [randn(1, n, 4, 4, seed=n).float() for n in (4, 4, 6)]
+    attend, maps = AttentionPropagation(6, dropout=0.5), [randn(1, n, 4, 4, seed=n).float() for n in (4, 4, 6)]
     assert not torch.equal(attend.train()(*maps), attend(*maps))
     assert torch.equal(attend.eval()(*maps), attend(*maps))
 

@@ -88,24 +88,26 @@ def clip_shape(net: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
 
 
 class Inference(nn.Module):
-    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of a stream whose past is full."""
+    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of a stream whose past is full.
 
-    def __init__(self, net: nn.Module, clip: Tensor, mode: str, on_step: Callable[[], None] = lambda: None) -> None:
+    It gives what the calls give and what the stream keeps: a counter that traces leaves out what no output needs.
+    """
+
+    def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:
         super().__init__()
-        self.net, self.x, self.on_step = net, clip, on_step
+        self.net, self.x = net, clip
+        self.stream: Stream | None = None
         self.calls: list[Callable[[Tensor], Any]] = [net]
         if one_of("mode", mode, MODES) == "stream":
-            stream: Stream = cast("Network", net).stream()
-            self.x, self.calls = clip[:, -1], [stream.step] * stream.cycle
-            for _ in range(-(-clip.shape[1] // stream.cycle) * stream.cycle):  # whole cycles, so that the next frame begins one
-                stream.step(self.x)
+            self.stream = cast("Network", net).stream()
+            self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle
+            for _ in range(-(-clip.shape[1] // self.stream.cycle) * self.stream.cycle):  # whole cycles, so that the next frame begins one
+                self.stream.step(self.x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        out: list[Any] = []
-        for call in self.calls:
-            out.append(call(x))
-            self.on_step()
-        return tuple(leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor))
+        given = [call(x) for call in self.calls]
+        kept = vars(self.stream) if self.stream else {}
+        return tuple(leaf for leaf in tree_leaves((given, kept)) if isinstance(leaf, Tensor))
 
 
 def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[], int] | None = None) -> Tally:
@@ -114,9 +116,11 @@ def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[
     sheet = Tally(net, witness)
     try:
         with torch.inference_mode(), sheet.places():
-            call = Inference(net, torch.empty(shape, device="meta"), mode, sheet.end_step)
+            inference = Inference(net, torch.empty(shape, device="meta"), mode)
             with sheet:
-                call(call.x)
+                for call in inference.calls:
+                    call(inference.x)  # what it gives is let go at once, as by who watches a video
+                    sheet.end_step()
     except BenchError:
         raise
     except Exception as error:

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from msaf_bench.analyzers.cost.formulas import ELEMENTWISE, PRODUCTS
 from msaf_bench.components.align import DeformableAlign
+from msaf_bench.components.deeplab import Deformable
 
 DEFORMABLE = "deformable product"
 KINDS: tuple[str, ...] = ("convolution", "linear", "attention", DEFORMABLE, "matmul")  #: of the operators that multiply matrices
@@ -77,7 +78,7 @@ class Tally(TorchDispatchMode):
         shaped = tree_map(_shape, args)
         product = PRODUCTS.get(packet)
         kind, macs = (product.kind, product.macs(shaped, out)) if product else ("", 0)
-        if kind == "matmul" and isinstance(self._inside[-1][1], DeformableAlign):
+        if kind == "matmul" and isinstance(self._inside[-1][1], DeformableAlign | Deformable):
             kind = DEFORMABLE
         pointwise = torch.Tag.pointwise in func.tags
         elements = 0 if func.is_view else sum(t.numel() for t in made)

@@ -39,6 +39,46 @@ def test_a_cycle_is_counted_frame_by_frame():
     assert counted["torch"].macs == counted["torch"].analytic
 
 
+def counted_in_a_stream(name, **options):
+    system = shrunk(read_system(name).swap(options=options), read_conditions("smoke", "street", systems=True))
+    counted = count_system(system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream"))
+    check_counts(system, 5, "stream", counted)
+    return counted["fvcore"]
+
+
+def test_a_counter_that_traces_sees_what_a_stream_keeps_for_later():
+    fvcore = counted_in_a_stream("stt-r18")
+    assert fvcore.macs == fvcore.analytic
+
+
+def test_what_depends_on_the_video_is_not_traced():
+    assert "cannot be traced" in counted_in_a_stream("lvs-r101").reason
+    fixed = counted_in_a_stream("lvs-r101", schedule="fixed")
+    assert fixed.macs == fixed.analytic
+
+
+class Painter(nn.Module):
+    """Repeats its frame 100 times."""
+
+    frames = 1
+
+    def __init__(self, cycle):
+        super().__init__()
+        self.cycle = cycle
+
+    def step(self, frame):
+        return torch.cat([frame] * 100)
+
+    def stream(self):
+        return self
+
+
+def test_frames_of_a_cycle_do_not_live_at_once():
+    costs = [module_cost(Painter(cycle), (1, 1, 3, 4, 8), mode="stream") for cycle in (1, 5)]
+    assert [len(cost.phases) for cost in costs] == [1, 5]
+    assert {cost.live_bytes for cost in costs} == {100 * 3 * 4 * 8 * 4}
+
+
 def test_what_no_counter_sees_is_named():
     systems = {
         name: shrunk(read_system(name), read_conditions("smoke", "street", systems=True)) for name in ("netwarp-psp101", "etc-psp18")
@@ -198,4 +238,4 @@ def test_a_stream_is_counted_in_its_steady_state():
     with torch.inference_mode():
         call = Inference(net, clip, "stream")
         assert call.x.shape == (1, 3, 16, 16)
-        assert len(call.calls[0].__self__.past) == 2
+        assert len(call.stream.past) == 2

@@ -152,3 +152,9 @@ def test_whatever_breaks_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: py
     out, err = capsys.readouterr()
     assert not out
     assert err.splitlines()[-1] == "RuntimeError: no compiler found: install one"
+
+
+def test_a_cycle_begins_with_the_first_frame_that_is_timed():
+    net = Net()
+    ready(net)
+    assert len([x for x in net.seen if x.ndim == 4]) == 3  # the clip's two frames and one more
