@@ -110,7 +110,8 @@ DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64) -> Accel:
     """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update` (18, 34, 50 or 101) layers beside it.
 
-    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is a 32nd of the reference's channels.
+    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is a 32nd of the
+    reference's channels. Raises `UsageError` for another `update`.
     """
     if update not in (*DEPTHS, 50, 101):
         raise UsageError(f"update = {update!r}; choose 18, 34, 50 or 101")
