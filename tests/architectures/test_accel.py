@@ -85,5 +85,5 @@ def test_all_that_sees_a_frame_learns_at_the_backbones_rate():
 
 
 def test_an_unknown_update_is_named():
-    with pytest.raises(UsageError, match="unknown update '20'"):
+    with pytest.raises(UsageError, match="update = 20; choose 18"):
         small(20)
