@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
-from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.loss import supervised
 from msaf_bench.components.backbone import resnet50
 from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
 from msaf_bench.errors import UsageError
@@ -46,7 +46,7 @@ class Accel(nn.Module):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy of the fused scores and, in training, of each branch's own: the published networks learn these one by one."""
-        return sum((cross_entropy(scores, labels) for scores in out.aux.values()), cross_entropy(out.logits, labels))
+        return supervised(out, labels)
 
     def stream(self) -> KeyFrameStream:
         """The state of one video: the previous frame and its features."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.loss import supervised
 from msaf_bench.components.attention import Block
 from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.resize import resize
@@ -66,7 +66,7 @@ class MSAF(nn.Module):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the components supervise."""
-        return sum((cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+        return supervised(out, labels)
 
     def stream(self) -> "MSAFStream":
         """The state of one video: the entry features of the past frames."""

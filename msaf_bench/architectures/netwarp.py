@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import resize_flow, warp
@@ -98,7 +98,7 @@ class NetWarp(nn.Module):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+        return supervised(out, labels, AUXILIARY_WEIGHT)
 
     def stream(self) -> "NetWarpStream":
         """The state of one video: the last frame and its features."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.resize import resize
@@ -70,7 +70,7 @@ class TMANet(nn.Module):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return sum((AUXILIARY_WEIGHT * cross_entropy(mask, labels) for mask in out.aux.values()), cross_entropy(out.logits, labels))
+        return supervised(out, labels, AUXILIARY_WEIGHT)
 
     def stream(self) -> "TMANetStream":
         """The state of one video: F5 of the past frames."""
