@@ -9,6 +9,7 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from msaf_bench.report.cells import made_how
 from msaf_bench.report.findings import Summary
@@ -66,6 +67,14 @@ def blank(height: float, columns: int = 1, lines: int = 1, **how: object) -> tup
     """An empty figure of `height` inches and its axes, line by line. No pyplot: nothing is left behind in the process."""
     figure = Figure((WIDTH, height), layout="constrained")
     return figure, list(figure.subplots(lines, columns, squeeze=False, **how).flat)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownArgumentType]
+
+
+def log_x(axes: Axes, *subs: float) -> None:
+    """A logarithmic x axis whose ticks, at these multiples of the powers of ten, are plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:

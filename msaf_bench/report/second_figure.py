@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, by_rows, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, by_rows, log_x, sign
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.findings import RowSummary, Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
@@ -104,7 +104,7 @@ def _modes(axes: Axes, rows: Sequence[RowSummary], value: Callable[[RowSummary, 
             if found is not None:
                 axes.plot(found, y, marker, color=colour, mfc=PAPER if mode == "clip" else colour, mew=1.5, ms=7)
     if log:
-        axes.set_xscale("log")
+        log_x(axes, 1, 3)
     else:
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, log_x, sign
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.checks import printed
 from msaf_bench.report.findings import IN_STYLE, Summary
@@ -97,10 +96,7 @@ def _scale(axes: Axes, *, log: bool) -> None:
     axes.grid(lw=0.6)
     axes.tick_params(labelsize=9)
     if log:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_x(axes, 1, 2, 5)
     axes.autoscale_view()
 
 

@@ -132,6 +132,13 @@ class Tags(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
+def test_ticks_are_plain_numbers(folder: Path):
+    """Mathematical text is off, so a tick that matplotlib writes with it would be printed as its source."""
+    drawings = [path.read_text() for path in (folder / "figures").glob("*.svg")]
+    assert len(drawings) > 4
+    assert not any("mathdefault" in drawing for drawing in drawings)
+
+
 def test_page(folder: Path):
     paths = {path.name for path in folder.rglob("*.*")}
     assert {"whole_agreement.csv", "whole_tradeoff_speed.svg", "whole_tradeoff_consistency.svg"} <= paths
