@@ -13,13 +13,15 @@ import zlib
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Side, Spec, System, Trial
+
+S = TypeVar("S", bound=Spec)
 
 FORMAT = 1  #: of a record; a reader refuses any other
 
@@ -155,17 +157,27 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 def write_record(folder: Path, record: Record) -> Path:
     """Writes the record under its trial's id."""
     path = folder / f"{record.trial.id}.json"
-    write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    write_kept(path, record)
     return path
+
+
+def write_kept(path: Path, kept: Spec) -> None:
+    """Writes a spec as JSON with its keys in order."""
+    write_atomic(path, json.dumps(kept.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+
+def read_kept(kind: type[S], path: Path, what: str, again: str) -> S:
+    """Reads what `write_kept` wrote. Raises `HostError`: this is not a `what`; moved away, it is made `again`."""
+    try:
+        return kind.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise HostError(f"{path}: not a {what} of this version ({first}); move it away to {again}") from error
 
 
 def read_record(path: Path) -> Record:
     """Reads one record. An unreadable one is an error that names the file: it is never taken for a missing trial."""
-    try:
-        return Record.model_validate_json(path.read_text())
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise HostError(f"{path}: not a record of this version ({first}); move it away to run its trial again") from error
+    return read_kept(Record, path, "record", "run its trial again")
 
 
 def read_records(folder: Path) -> dict[str, Record]:

@@ -1,13 +1,12 @@
 """What every row costs as published: counted on shapes, at the size that the table's numbers are for."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.catalog import systems_of
-from msaf_bench.errors import GateError, HostError
-from msaf_bench.records import SystemCost, write_atomic
+from msaf_bench.errors import GateError
+from msaf_bench.records import SystemCost, read_kept, write_kept
 from msaf_bench.spec import System, Table
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan, Workspace
@@ -24,7 +23,7 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
         if not path.exists() or _read(path).reason:
             events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
             cost = cost_as_published(systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins)
-            write_atomic(path, json.dumps(cost.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+            write_kept(path, cost)
 
 
 def cost_as_published(system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()) -> SystemCost:
@@ -57,7 +56,4 @@ def _path(workspace: Workspace, system: System, table: Table) -> Path:
 
 
 def _read(path: Path) -> SystemCost:
-    try:
-        return SystemCost.model_validate_json(path.read_text())
-    except (OSError, ValueError) as error:
-        raise HostError(f"{path}: not a cost of this version ({str(error).splitlines()[0]}); move it away to count it again") from error
+    return read_kept(SystemCost, path, "cost", "count it again")

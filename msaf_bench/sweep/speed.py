@@ -1,13 +1,11 @@
 """The speed of every row: measured alone on this machine after the trials, since nothing can be timed beside them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, measure_speed
-from msaf_bench.errors import HostError
-from msaf_bench.records import Host, write_atomic
+from msaf_bench.records import Host, read_kept, write_kept
 from msaf_bench.spec import System
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan, Workspace
@@ -39,8 +37,7 @@ def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: i
         if not missing:
             continue
         for speed in measure_speed(missing, conditions, num_classes=num_classes, plugins=setting.plugins, on_note=events.note).values():
-            path = _path(setting.workspace, speed.system, mode)
-            write_atomic(path, json.dumps(speed.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+            write_kept(_path(setting.workspace, speed.system, mode), speed)
 
 
 def _same(speed: Speed, conditions: SpeedConditions, num_classes: int, here: Host) -> bool:
@@ -59,12 +56,5 @@ def _path(workspace: Workspace, system: System, mode: str) -> Path:
 
 
 def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
-    found: list[Speed] = []
-    for path in (_path(workspace, system, mode) for mode in modes):
-        if path.exists():
-            try:
-                found.append(Speed.model_validate_json(path.read_text()))
-            except (OSError, ValueError) as error:
-                first = str(error).splitlines()[0]
-                raise HostError(f"{path}: not a speed of this version ({first}); move it away to time it again") from error
-    return found
+    paths = (_path(workspace, system, mode) for mode in modes)
+    return [read_kept(Speed, path, "speed", "time it again") for path in paths if path.exists()]

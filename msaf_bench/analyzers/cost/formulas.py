@@ -129,19 +129,8 @@ _OPERATIONS: dict[int, tuple[str, ...]] = {
 }
 _READS: dict[int, tuple[str, ...]] = {
     1: (
-        "sum",
-        "mean",
-        "amax",
-        "amin",
-        "max",
-        "min",
-        "argmax",
-        "argmin",
-        "cumsum",
-        "prod",
-        "topk",
-        "adaptive_avg_pool2d",
-        "adaptive_max_pool2d",
+        *("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "cumsum", "prod", "topk"),
+        *("adaptive_avg_pool2d", "adaptive_max_pool2d"),
     ),
     2: ("linalg_vector_norm",),
     3: ("var", "std", "logsumexp"),
@@ -149,21 +138,8 @@ _READS: dict[int, tuple[str, ...]] = {
 _WINDOWS = ("avg_pool2d", "max_pool2d", "max_pool2d_with_indices")
 #: Operators that only move or fill memory.
 _MOVES = (
-    *(
-        "cat",
-        "stack",
-        "clone",
-        "copy_",
-        "_to_copy",
-        "repeat",
-        "index",
-        "index_select",
-        "gather",
-        "scatter",
-        "flip",
-        "roll",
-        "constant_pad_nd",
-    ),
+    *("cat", "stack", "clone", "copy_", "_to_copy", "repeat", "index", "index_select", "gather", "scatter", "flip", "roll"),
+    "constant_pad_nd",
     *("reflection_pad2d", "replication_pad2d", "im2col", "pixel_shuffle", "pixel_unshuffle", "fill", "fill_", "zero_", "tril", "triu"),
     *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "eye", "linspace", "scalar_tensor"),
     *("empty", "empty_like", "empty_strided", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "arange", "new_empty"),
