@@ -12,7 +12,7 @@ from time import perf_counter
 import torch
 from torch.utils.benchmark import Timer
 
-from msaf_bench.analyzers.speed.measure import SpeedConditions, measure_speed
+from msaf_bench.analyzers.speed.measure import SpeedConditions, SpeedTask, measure_speed
 from msaf_bench.architectures import build
 from msaf_bench.catalog import read_system
 
@@ -30,7 +30,8 @@ def in_a_loop(net, clip) -> float:
 def main() -> None:
     name, size = (*sys.argv[1:], *("msaf-r18", "64x128")[len(sys.argv) - 1 :])
     height, width = map(int, size.split("x"))
-    conditions = SpeedConditions(size=(height, width), mode="clip", threads=1, processes=1)
+    conditions = SpeedConditions(size=(height, width), mode="clip", threads=1, processes=1, schedule="rounds")
+    task = SpeedTask(system=read_system(name), conditions=conditions, num_classes=CLASSES)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     net = build(name, CLASSES).eval()
@@ -38,7 +39,7 @@ def main() -> None:
     timer = Timer("net(clip).logits.argmax(1)", globals={"net": net, "clip": clip}, num_threads=1)
     print(f"{name} {size}, ms     fps p50   fps mean      Timer    5 + 195")
     for number in range(ROUNDS):
-        speed = measure_speed({name: read_system(name)}, conditions, num_classes=CLASSES)[name]
+        speed = measure_speed([task])[0]
         with torch.inference_mode():
             block, loop = 1000 * timer.blocked_autorange(min_run_time=5).median, in_a_loop(net, clip)
         figures = (speed.latency.p50.value, speed.latency.mean, block, loop)

@@ -79,6 +79,21 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
     return resolved
 
 
+def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System, Conditions]]:
+    """Control label -> system, shrunk as the conditions say, and the conditions with the past that the control reads.
+
+    Raises `UsageError` for one that cannot be built.
+    """
+    found: dict[str, tuple[System, Conditions]] = {}
+    for label, control in table.controls:
+        try:
+            system = read_system(control.system or table.base).swap(control.swap, control.options)
+            found[label] = shrunk(system, conditions), conditions.model_copy(update={"past": control.past})
+        except UsageError as error:
+            raise UsageError(f"{table.name}: control {label!r}: {error}") from error
+    return found
+
+
 def shrunk(system: System, conditions: Conditions) -> System:
     """The system as the conditions run it.
 

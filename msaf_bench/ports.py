@@ -57,15 +57,15 @@ class Flow(Protocol):
 
 
 class Motion(Protocol):
-    """Features of all frames (B, T, d, h, w), oldest first -> the same shape, with time mixed in."""
+    """Features of all frames (B, T, d, h, w), oldest first -> (B, T' >= 1, d, h, w) with time mixed in; the newest frame is last."""
 
     def __call__(self, frames: "Tensor") -> "Tensor": ...
 
 
 class Align(Protocol):
-    """Features of a past frame (B, d, h, w) -> the same shape, moved towards the newest frame."""
+    """Features of a past and of the newest frame, each (B, d, h, w) -> those of the past frame, moved towards the newest one."""
 
-    def __call__(self, frame: "Tensor") -> "Tensor": ...
+    def __call__(self, past: "Tensor", newest: "Tensor") -> "Tensor": ...
 
 
 class State(Protocol):

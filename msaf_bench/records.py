@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import HostError
-from msaf_bench.spec import Side, Spec, System, Trial
+from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 S = TypeVar("S", bound=Spec)
 
@@ -111,6 +111,19 @@ class Consistency(Spec):
     matrices: Matrices | None = None  #: of each pair, where the preset is made of them
 
 
+class Pulse(Spec):
+    """How alive one part of a network is: of MSAF a slot, else a child; "past" stands for the past frames."""
+
+    part: str
+    live: bool
+    reason: str = ""  #: why it is not live
+    gradient: float | None = None  #: rms of its weights' gradient over that of all trained weights, last tenth of training; None: frozen
+    silent: float | None = None  #: share of its weights without any gradient there
+    changed: float | None = None  #: percent of the pixels whose class changes when it is silenced
+    miou: float | None = None  #: mIoU lost when it is silenced, in points, on the clips of the pulse
+    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.components.gauges`)
+
+
 class Record(Spec):
     """The outcome of one trial."""
 
@@ -124,7 +137,8 @@ class Record(Spec):
     params: int = 0
     class_names: tuple[str, ...] = ()
     confusion: Matrices | None = None  #: of the scored split
-    still: Matrices | None = None  #: the same with the newest frame in place of its history: what the past is worth
+    still: Matrices | None = None  #: the same with the newest frame in place of its history
+    pulses: tuple[Pulse, ...] = ()  #: of each part; empty in records made before pulses were taken
     consistency: tuple[Consistency, ...] = ()
     cost: Cost | None = None
     repeated: int = 0  #: history frames of the scored split that do not exist and were replaced

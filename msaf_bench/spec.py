@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from msaf_bench.errors import one_of
 
+Past = Literal["real", "still", "strangers", "aligned"]
 Side = Annotated[int, Field(gt=0)]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
@@ -133,6 +134,21 @@ class Row(Spec):
         return self
 
 
+class Control(Spec):
+    """A row of ours beside a table's own, never part of its comparisons: what the run could have seen, and what it must not see.
+
+    `positive` must gain from the past where there is anything to gain, `bound` is the most that alignment could gain, and `negative` must
+    gain nothing.
+    """
+
+    role: Literal["positive", "bound", "negative"]
+    system: str = ""  #: of `models/`; none: the table's base
+    swap: Slots = ()
+    options: Options = ()
+    past: Past = "real"
+    note: str = ""
+
+
 class Ordering(Spec):
     """A sentence of the paper that one row is better than another."""
 
@@ -167,6 +183,7 @@ class Table(Spec):
     metrics: tuple[str, ...]
     reference: str  #: the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]
+    controls: Annotated[tuple[tuple[str, Control], ...], BeforeValidator(_ordered_pairs)] = ()
     ticks: Names = ()  #: column of the paper -> slot; ticked where a row's slot is filled as in the base
     orderings: tuple[Ordering, ...] = ()
 
@@ -179,7 +196,11 @@ class Table(Spec):
             one_of("metric", metric, METRICS)
         if self.data:
             one_of("data set", self.data, DATA_SETS)
+        if taken := [label for label, _ in self.controls if label in labels]:
+            raise ValueError(f"control {taken[0]!r} has the name of a row; give it another")
         if not self.base:
+            if nameless := [label for label, control in self.controls if not control.system]:
+                raise ValueError(f"control {nameless[0]!r} changes a base system and the table has none; give it a 'system'")
             if changed := [label for label, row in self.rows if (row.swap or row.options) and not row.system]:
                 raise ValueError(f"row {changed[0]!r} changes a base system and the table has none; give it a 'base' or the row a 'system'")
             if self.reference not in self.built:
@@ -234,6 +255,10 @@ class Conditions(Spec):
     shrink_options: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
+    scored: Literal["score", "tune"] = "score"  #: tune: a quarter of the training split, which training then leaves out
+    past: Past = "real"  #: what stands for a clip's past frames, in training and in scoring
+    draws: int = Field(0, ge=0)  #: augmented versions of each clip that training repeats; 0: a fresh one in every step
+    rates: Numbers = ()  #: of a part's learning rate to the rest's, by a component of its weights' names, such as `offset` or `flow`
     history: Literal["repeat", "skip", "error"] = "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
     flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
     consistency: tuple[str, ...] = ("clean",)  #: presets of temporal consistency
@@ -252,10 +277,21 @@ class Conditions(Spec):
             raise ValueError(f"scale: [{low:g}, {high:g}] is no range above 0; write [low, high]")
         return self
 
+    @model_validator(mode="after")
+    def _rates_above_zero(self) -> Self:
+        for part, rate in self.rates:
+            if not 0 < rate < float("inf"):
+                raise ValueError(f"rates.{part}: {rate:g} is no rate above 0")
+        return self
+
     @property
     def key(self) -> str:
-        """Content hash."""
-        return content_hash(self.canonical())
+        """Content hash. Fields that came later count only where they are set, so that earlier trials keep their ids."""
+        later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return content_hash(self.canonical(without=later))
+
+
+_LATER = ("scored", "past", "draws", "rates")
 
 
 class Trial(Spec):

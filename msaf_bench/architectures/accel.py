@@ -5,11 +5,13 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16).
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.components.backbone import resnet50
 from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
 from msaf_bench.registry import Make
@@ -32,6 +34,16 @@ class Accel(nn.Module):
         self.reference = reference
         self.fusion = fusion
         self.frames = reference.frames
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The reference's parts, the second network where there is one, and what mixes both."""
+        return {
+            "reference": [self.reference.backbone],
+            "flow": [self.reference.flow],
+            "head": [self.reference.head],
+            "update": [child for name, child in self.fusion.named_children() if name != "mix"],
+            "fusion": [self.fusion.mix],
+        }
 
     @property
     def backbone(self) -> nn.ModuleList:
@@ -73,7 +85,7 @@ class ScoreFusion(nn.Module):
 
     def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         scores = {"reference": reference.decode(carried), "update": self.head(self.features(frame))}
-        return self.mix(torch.cat(tuple(scores.values()), 1)), scores if self.training else {}
+        return _mixed(self.mix, *scores.values()), scores if self.training else {}
 
 
 class FeatureFusion(nn.Module):
@@ -90,9 +102,20 @@ class FeatureFusion(nn.Module):
 
     def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         current = reference.extract(frame)
-        fused = reference.decode(self.mix(torch.cat((carried, current), 1)))
+        fused = reference.decode(_mixed(self.mix, carried, current))
         own = {"reference": carried, "update": current} if self.training else {}
         return fused, {name: reference.decode(features) for name, features in own.items()}
+
+
+def _mixed(mix: nn.Conv2d, carried: Tensor, current: Tensor) -> Tensor:
+    """Mix what was carried and what is current, (B, n, h, w) each, by a 1x1 convolution."""
+
+    def share() -> Tensor:
+        halves = zip((carried, current), mix.weight.chunk(2, 1), strict=True)
+        return memory_share(*(functional.conv2d(x, weight) for x, weight in halves))
+
+    gauge("memory_share", share, part="fusion")
+    return mix(torch.cat((carried, current), 1))
 
 
 def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:

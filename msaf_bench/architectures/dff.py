@@ -13,6 +13,7 @@ from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.deeplab import STRIDE, DeepLabFeatures, DeepLabHead
 from msaf_bench.components.feature_flow import FeatureFlow
+from msaf_bench.components.gauges import gauge
 from msaf_bench.components.warp import warp
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
@@ -103,7 +104,9 @@ class KeyFrameStream:
     def step(self, frame: Tensor) -> Tensor:
         """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
         net, image = self.net, whole(frame[:, None], 1)[:, 0]
-        if self.carried is None or self.index % self.cycle == 0:
+        due = self.carried is None or self.index % self.cycle == 0
+        gauge("key_rate", lambda: float(due), part="key_frames")
+        if self.carried is None or due:
             features = net.extract(image)
             logits = net.decode(features)
             self.carried = features, image

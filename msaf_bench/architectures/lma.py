@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.gauges import gauge, memory_share, saturated
 from msaf_bench.components.local_attention import local_attention
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
@@ -43,6 +44,7 @@ class BottleneckFusion(nn.Module):
     def forward(self, now: Tensor, read: Tensor) -> Tensor:
         both = self.middle(self.down[0](now) + self.down[-1](read))
         gate, gate_read = (torch.sigmoid(conv(both)) for conv in self.gates)
+        _report(gate, gate_read, now * gate, read * gate_read)
         return functional.relu(self.norm(now * gate + read * gate_read))
 
 
@@ -61,8 +63,16 @@ class WideFusion(nn.Module):
     def forward(self, now: Tensor, read: Tensor) -> Tensor:
         entries = [entry(x) for entry, x in zip(self.entries, (now, read), strict=True)]
         both = torch.cat(entries, 1)
-        gated = [out(x) * torch.sigmoid(gate(both)) for x, out, gate in zip(entries, self.outputs, self.gates, strict=True)]
+        gates = [torch.sigmoid(gate(both)) for gate in self.gates]
+        gated = [out(x) * gate for x, out, gate in zip(entries, self.outputs, gates, strict=True)]
+        _report(*gates, *gated)
         return functional.relu(self.norm(gated[0] + gated[1]))
+
+
+def _report(gate: Tensor, gate_read: Tensor, now: Tensor, read: Tensor) -> None:
+    """Report the gates of both frames, and the share that what was read has in their sum once gated."""
+    gauge("saturated", lambda: saturated(torch.stack((gate, gate_read))))
+    gauge("memory_share", lambda: memory_share(read, now))
 
 
 class LMA(nn.Module):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.gauges import gauge
 from msaf_bench.components.key_frames import SCHEDULES, Fixed, Propagation, Scheduler
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
@@ -38,6 +39,7 @@ class LVS(nn.Module):
     """
 
     training_only: tuple[str, ...] = ()
+    deciding: tuple[str, ...] = ("scheduler",)
     recursive = False
 
     def __init__(
@@ -96,6 +98,7 @@ class LVS(nn.Module):
         for t in range(1, self.frames):
             index = torch.where(self.scheduler(scheduled[:, t], scheduled[rows, index]) > self.threshold, t, index)
         key_low, is_key = low[rows, index], (index == self.frames - 1).view(-1, 1, 1, 1)
+        gauge("key_rate", lambda: is_key.float().mean(), part="scheduler")
         features = self.high(key_low)
         propagated = self.propagation(features, self.propagation.reduce(key_low), low[:, -1])
         return Output(self.enlarge(self.head.classify(torch.where(is_key, features, propagated)), clip), {})
@@ -163,11 +166,13 @@ class LVSStream:
     def _features(self, low: Tensor) -> Tensor:
         net, key = self.net, self.key
         if key is None or self.position == 0:
+            gauge("key_rate", lambda: 1.0, part="scheduler")
             self.key = net.key(low)
             return self.key.features
         if torch.jit.is_tracing() and isinstance(net.scheduler, Scheduler):  # pyright: ignore[reportPrivateImportUsage]
             raise UsageError("lvs: what a stream does depends on the video, so it cannot be traced; schedule = 'fixed' can")
         fired = net.scheduler(net.scheduler.reduce(low), key.scheduled) > net.threshold
+        gauge("key_rate", lambda: fired.float().mean(), part="scheduler")
         if low.is_meta or not fired.any():
             return net.propagate(key, low)
         calm = ~fired

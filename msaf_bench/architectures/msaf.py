@@ -4,7 +4,7 @@ Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8).
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,14 @@ from msaf_bench.registry import Make
 SLOTS = ("backbone", "motion", "align", "state", "assign")
 
 
+class Extract(NamedTuple):
+    """A clip's backbone features, as far as MSAF reads them."""
+
+    f3: Tensor  #: (B, C3, h, w), of the newest frame
+    f4: Tensor  #: (B, C4, h, w), of the newest frame
+    f5: Tensor  #: (B, T, C5, h, w)
+
+
 class MSAF(nn.Module):
     """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
@@ -32,6 +40,7 @@ class MSAF(nn.Module):
 
     training_only: tuple[str, ...] = ()
     recursive = False
+    extract_type = Extract
 
     def __init__(
         self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module, input_scale: float
@@ -46,10 +55,29 @@ class MSAF(nn.Module):
         self.input_scale = input_scale
 
     def forward(self, clip: Tensor) -> Output:
+        return self.from_features(self.extract(clip), clip)
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The slots, as the parts whose pulse is taken."""
+        slots = {"backbone": self.backbone, "entry": self.entry, "motion": self.motion, "state": self.state, "assign": self.assign}
+        return {name: [part] for name, part in slots.items()} | {"align": list(getattr(self.motion, "align", ()))}
+
+    def extract(self, clip: Tensor) -> Extract:
+        """What the network reads of a clip's backbone features; a frozen backbone's can be computed once and kept."""
         frames = newest(clip, self.frames)
-        every = self.encode(frames.flatten(0, 1))
-        stages = Stages(*(f.unflatten(0, frames.shape[:2])[:, -1] for f in every))
-        return self.decode(stages, self.entry(every.f5).unflatten(0, frames.shape[:2]), clip)
+        f3, f4, f5 = (f.unflatten(0, frames.shape[:2]) for f in self.encode(frames.flatten(0, 1)))
+        return Extract(f3[:, -1], f4[:, -1], f5)
+
+    @staticmethod
+    def still(features: Extract) -> Extract:
+        """The features of a clip that repeats its newest frame."""
+        return features._replace(f5=features.f5[:, -1:].expand_as(features.f5))
+
+    def from_features(self, features: Extract, frames: Tensor) -> Output:
+        """The rest of the network: logits of the size of `frames` (..., H, W)."""
+        f3, f4, f5 = features
+        entered = self.entry(f5.flatten(0, 1)).unflatten(0, f5.shape[:2])
+        return self.decode(Stages(f3, f4, f5[:, -1]), entered, frames)
 
     def encode(self, frames: Tensor) -> Stages:
         """Frames (N, 3, H, W) -> their stages, on a grid of 1/8 of the resized ones."""
@@ -104,6 +132,7 @@ def msaf(
     frames: int = 3,
     heads: int = 8,
     mlp_ratio: int = 4,
+    std: float = 0.02,
     input_scale: float = 1.0,
 ) -> MSAF:
     """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly).
@@ -116,11 +145,11 @@ def msaf(
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
     d = channels[2] if width == "full" else int(width)
-    block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio)
+    block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio, std=std)
     return MSAF(
         backbone=backbone,
         entry=nn.Identity() if width == "full" else conv_bn_relu(channels[2], d),
-        motion=make("motion", frames=frames, block=block, align=partial(make, "align", width=d)),
+        motion=make("motion", frames=frames, width=d, block=block, align=partial(make, "align", width=d)),
         state=make("state", channels=channels, width=d, block=block),
         assign=make("assign", width=d, num_classes=num_classes),
         input_scale=input_scale,

@@ -12,6 +12,7 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import resize_flow, warp
 from msaf_bench.ports import Output, Stages
@@ -85,7 +86,9 @@ class NetWarp(nn.Module):
         """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B, K, H, W)."""
         flow = self.grid_flow(image, reference)
         now, before = self.blend
-        logits = self.head.classify(now * features + before * warp(past, flow))
+        held = before * warp(past, flow)
+        gauge("memory_share", lambda: memory_share(held, now * features), part="blend")
+        logits = self.head.classify(now * features + held)
         return resize(logits, image, corners=self.corners)
 
     def grid_flow(self, image: Tensor, reference: Tensor) -> Tensor:

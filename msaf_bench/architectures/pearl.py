@@ -12,6 +12,7 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -50,7 +51,9 @@ class PEARL(nn.Module):
         parser, encoder = self.backbone
         predictive = Stages(*encoder(past.flatten(1, 2))).f5
         expected = self.transform(predictive)
-        features = self.steer(torch.cat((self.head.features(Stages(*parser(now))), expected), 1))
+        seen = self.head.features(Stages(*parser(now)))
+        gauge("memory_share", lambda: memory_share(expected, seen), part="transform")
+        features = self.steer(torch.cat((seen, expected), 1))
         logits = resize(self.head.classify(features), clip)
         if not self.training:
             return Output(logits, {})

@@ -3,6 +3,7 @@
 Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8), L = h w places, Q queries, S keys of a query.
 """
 
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -14,6 +15,7 @@ from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -128,7 +130,9 @@ class SparseAttention(nn.Module):
         x = tokens.gather(1, index)
         keys, inside = windows(places, (h, w))
         keys = keys + memory.shape[1] * h * w * torch.arange(b, device=keys.device).view(b, 1, 1)  # of one batch after the other
-        x = x + self.out(self._attend(self.query(self.norm1(x)), keys, inside, memory))
+        read = self.out(self._attend(self.query(self.norm1(x)), keys, inside, memory))
+        gauge("memory_share", partial(memory_share, read, x))
+        x = x + read
         x = x + self.mlp(self.norm2(x))
         return tokens.scatter(1, index, x.to(tokens.dtype)).transpose(1, 2).reshape(b, d, h, w)
 

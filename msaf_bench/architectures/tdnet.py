@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.head import FCNHead
 from msaf_bench.components.propagation import Memory, Path, group_alone
 from msaf_bench.components.resize import resize
@@ -44,6 +45,16 @@ class TDNet(nn.Module):
         self.frames = len(paths)
         self.strides = strides
 
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The sub-networks' modules by their task: in one step the attention, norms and heads of all turns but one rest."""
+        paths: list[Any] = list(self.paths)
+        return {
+            "backbone": list(self.backbone),
+            "encoding": [module for path in paths for module in (path.pyramid, path.encoding)],
+            "propagation": [path.propagation for path in paths],
+            "head": [module for path in paths for module in (path.norm, path.head)],
+        }
+
     @property
     def stride(self) -> int:
         """Past frames are kept at every so many rows and columns of the grid: `strides` has that of training, that of evaluation."""
@@ -57,7 +68,9 @@ class TDNet(nn.Module):
         stages = Stages(*self.backbone[turn](new))
         features = path.features(stages)
         value = path.encoding.value(features)
-        logits = path.classify(value + path.propagate(past, path.encoding.query(features)))
+        handed = path.propagate(past, path.encoding.query(features))
+        gauge("memory_share", lambda: memory_share(handed, value), part="propagation")
+        logits = path.classify(value + handed)
         if not self.training:
             return Output(resize(logits, clip, corners=True), {})
         aux = {"grid": logits, "alone": path.classify(value), "auxiliary": self.auxiliary[turn](Stages(stages.f4, stages.f4, stages.f4))}

@@ -14,6 +14,7 @@ from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -66,6 +67,7 @@ class TMANet(nn.Module):
         encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
         keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
         recalled = recall(_pixels(query), keys, values).mT.reshape(value.shape)
+        gauge("memory_share", lambda: memory_share(recalled, value), part="memory")
         return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=True)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:

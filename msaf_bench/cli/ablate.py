@@ -20,6 +20,7 @@ def ablate(
     history: History = None,
     seeds: Annotated[int, typer.Option(help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.")] = 5,
     rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,
+    controls: Annotated[bool, typer.Option(help="Train the table's control rows too: what the run could have seen.")] = True,
     on: Annotated[str | None, typer.Option(help="ray or local (default: ray where it is installed).")] = None,
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray (default: as many as fit).")] = None,
@@ -50,7 +51,7 @@ def ablate(
     from msaf_bench.sweep.run import default_executor, run_sweep
     from msaf_bench.sweep.trial import Setting
 
-    plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins))
+    plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins), controls=controls)
     folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
@@ -77,9 +78,7 @@ def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> 
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.records import read_records
 
-    systems = {system.key: label for label, system in plan.systems().items()}
-    trials = plan.trials()
-    labels = {trial.id: systems[trial.system.key] for trial in trials}
+    trials, labels = plan.trials(), plan.labels()
     done = {i for i, r in read_records(setting.workspace.records).items() if r.state == "done" and i in labels}
     with SweepProgress(labels, [t for t in trials if t.id not in done], len(done)) as progress:
         try:
@@ -110,10 +109,11 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
 
 def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
     """The table on stdout, and where its files are."""
-    from msaf_bench.report.console import print_summary, to_json
+    from msaf_bench.report.console import print_summary
+    from msaf_bench.report.document import json_text, to_json
 
     if as_json:
-        typer.echo(json.dumps(to_json(summary) | {"files": [str(path) for path in paths]}, indent=1))
+        typer.echo(json_text(to_json(summary) | {"files": [str(path) for path in paths]}), nl=False)
         return
     print_summary(summary)
     for path in paths:

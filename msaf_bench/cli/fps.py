@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,23 +24,22 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 def fps(
     systems: Annotated[list[str], typer.Argument(help="Systems of models/ or .toml files; several are timed in turn and compared.")],
     size: Annotated[str, typer.Option(help="Frames as HxW, e.g. 512x1024; several, joined by commas, for the growth with size.")],
-    mode: Annotated[str | None, typer.Option(help="clip: all frames computed; stream: the past kept. Both where none is given.")] = None,
+    mode: Annotated[str | None, typer.Option(help="clip: all frames computed; stream: the past kept (default: both).")] = None,
     region: Annotated[str, typer.Option(help="What is timed: forward, forward+argmax or e2e.")] = "forward+argmax",
     device: Device = "cpu",
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16; half precision converts network and input.")] = "fp32",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory format of weights and input.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; as many as there are cores where not given.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Fresh processes for each system.")] = 3,
-    seconds: Annotated[float, typer.Option(help="Of samples in each process, unless 662 come first; of warm-up at most.")] = 10,
-    timeout: Annotated[float | None, typer.Option(help="Seconds of sampling at most; six times --seconds where not given.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: the usable cores).")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Fresh processes; each times all systems, modes and sizes in turn.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Sampling time per system and process in seconds; stops after 662 samples.")] = 10,
+    timeout: Annotated[float | None, typer.Option(help="Seconds after which noisy sampling ends (default: six times --seconds).")] = None,
     classes: Annotated[int, typer.Option(min=1, help="Classes that the network tells apart.")] = 19,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Latency and FPS of systems with random weights, batch 1, in fresh processes that run alone."""
+    """Measure latency and FPS of systems with random weights, batch 1, in fresh processes that run alone."""
     from msaf_bench.analyzers.speed.host import usable_cores
-    from msaf_bench.analyzers.speed.measure import measure_speed
     from msaf_bench.cli.fps_text import as_text
     from msaf_bench.sweep.run import check_device
 
@@ -53,18 +53,28 @@ def fps(
         "processes": processes,
         "seconds": seconds,
         "timeout": 6 * seconds if timeout is None else timeout,
+        "schedule": "alone" if compiled else "rounds",  # torch.compile stops specialising after a few networks in one process
     }
     modes = [one_of("mode", mode, MODES)] if mode else list(MODES)
     asked = [_conditions({"size": hw, "mode": m, **options}) for hw in _sizes(size) for m in modes]
     check_device(device)
     modules = use_plugins(plugins)
-    named = _named(systems, modules)
-    say = partial(typer.echo, err=True)
-    measured = [measure_speed(named, conditions, num_classes=classes, plugins=modules, on_note=say) for conditions in asked]
+    measured = _measure(_named(systems, modules), asked, classes, modules)
     document = _document(measured)
     typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(document)))
     if any(speed.reason for by_label in measured for speed in by_label.values()):
         raise typer.Exit(1)
+
+
+def _measure(
+    named: "dict[str, System]", asked: "Sequence[SpeedConditions]", classes: int, plugins: tuple[str, ...]
+) -> "list[dict[str, Speed]]":
+    """Time all systems under all conditions, in the same processes; a dictionary by label for each of the conditions."""
+    from msaf_bench.analyzers.speed.measure import SpeedTask, measure_speed
+
+    tasks = [SpeedTask(system=s, conditions=c, num_classes=classes, plugins=plugins) for c in asked for s in named.values()]
+    speeds = iter(measure_speed(tasks, on_note=partial(typer.echo, err=True)))
+    return [dict(zip(named, islice(speeds, len(named)), strict=True)) for _ in asked]
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ PERCENTILES = ("p50", "p90", "p99")
 MIB = 2**20
 NOTE = (
     "FPS = 1000 / mean latency, batch 1. Intervals are 95 %: of percentiles by order statistics of all samples, as if frames did not"
-    " depend on each other; of ratios Student's t over the rounds."
+    " depend on each other; of ratios Student's t over the processes."
 )
 
 
@@ -57,6 +57,7 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
         text["cycle"] = f"p50 of its frames {', '.join(_figure(ms) for ms in run['phases_ms'])} ms"
     apart = "" if run["spread"] is None else f"; medians {100 * run['spread']:.1f} % apart"
     text["processes"] = f"{len(processes)}; samples in each: {', '.join(str(p['samples']) for p in processes)}{apart}"
+    text["rounds"] = f"{', '.join(str(p['turns']) for p in processes)}, with {processes[0]['beside']} others in the same process"
     first, warm = (", ".join(_figure(p[key]) for p in processes) for key in ("first_ms", "warm_up"))
     text["start"] = f"first frame {first} ms; frames of warm-up after it: {warm}"
     peak = "not told by this system" if memory["peak_bytes"] is None else f"{memory['peak_bytes'] / MIB:,.0f} MiB {memory['kind']}"
@@ -68,7 +69,8 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
         idle = "" if energy["idle_w"] is None else f"; {energy['idle_w']:.0f} W before the first"
         text["energy"] = f"{energy['joules']:.3g} J a frame, over {energy['window_s']:.0f} s{idle}"
     before, after = processes[0]["before"], processes[-1]["after"]
-    text["load"] = f"{_known(before['load'])} before, {_known(after['load'])} after"
+    busy = ", ".join(_known(p["busy_cores"] and round(p["busy_cores"], 2)) for p in processes)
+    text["load"] = f"{_known(before['load'])} before, {_known(after['load'])} after; cores busy with other work: {busy}"
     if after["sm_mhz"] is not None:
         heat = f"{_known(after['celsius'])} °C, {_known(after['power_w'])} of {_known(after['power_cap_w'])} W"
         text["GPU, after"] = f"{after['sm_mhz']} MHz, memory {_known(after['memory_mhz'])} MHz, {heat}"
@@ -76,7 +78,7 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
 
 
 def _comparisons(comparisons: list[dict[str, Any]]) -> Iterator[str]:
-    yield "Compared, by the mean latencies of processes run in turn"
+    yield "Compared, by the mean latencies in each process"
     for c in comparisons:
         span = "" if c["low"] is None else f" {_span(c['low'], c['high'])}"
         why = f" ({c['reason']})" if c["reason"] else ""

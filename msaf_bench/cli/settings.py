@@ -75,7 +75,7 @@ def conditions_from(
         name, _, option = key.strip().partition(".")
         if name in FIXED:
             raise UsageError(f"--set {text}: {name} cannot be changed; {FIXED[name]}")
-        if option and name not in ("data_options", "shrink", "shrink_options"):
+        if option and name not in ("data_options", "shrink", "shrink_options", "rates"):
             raise UsageError(f"--set {text}: {name} has no options; write {name}=value")
         if option:
             changed.setdefault(name, dict(getattr(base, name)))[option] = _value(value)

@@ -11,7 +11,7 @@ from msaf_bench.components.flownet2 import flownet2
 from msaf_bench.components.head import FCNHead, PSPHead
 from msaf_bench.components.hrnet import HRNetHead, hrnet
 from msaf_bench.components.late_head import LatePSPHead
-from msaf_bench.components.motion import DecoupledTransformer, Still, VanillaTransformer
+from msaf_bench.components.motion import Concatenation, DecoupledTransformer, Still, VanillaTransformer
 from msaf_bench.components.pyramid_backbone import psp18, psp50, psp101
 from msaf_bench.components.segnet import SegNetHead, segnet
 from msaf_bench.components.state import Concat, NoState, StageTransformer
@@ -41,7 +41,7 @@ def slots() -> dict[str, Slot]:
                 "fc-densenet103": fc_densenet103,
             },
         ),
-        "motion": Slot("motion", {"none": Still, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}),
+        "motion": Slot("motion", {"none": Still, "concat": Concatenation, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}),
         "align": Slot("align", {"none": NoAlign, "dcn": DeformableAlign}),
         "state": Slot("state", {"none": NoState, "concat": Concat, "stage": StageTransformer}),
         "assign": Slot("assign", {"none": OneHead, "mean": MeanOfMasks, "semantic": SemanticAssignment}),

@@ -52,25 +52,39 @@ class MeanOfMasks(nn.Module):
 class SemanticAssignment(nn.Module):
     """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
 
-    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask: its logits, or with
-    `weights = "softmax"` its probabilities. The cosine is one matrix product, since |pix| changes no argmax: only the regions are
-    normalised (Eq. 13), the pixels too with `normalize_pixels`. `scale` multiplies the result.
+    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The cosine is one matrix product, since
+    |pix| changes no argmax: only the regions are normalised (Eq. 13).
+
+    Args:
+        weights: of the mean: the mask's "logits" (as written), its "softmax" over classes, or its softmax over places ("spatial").
+        pixels: the pixel descriptors: the "hidden" features between the two convolutions, or the static "features" themselves.
+        normalize_pixels: normalise the pixels too.
+        scale: multiplies the result; 0 learns it, from 10 on.
     """
 
     def __init__(
-        self, width: int, num_classes: int, *, weights: str = "logits", normalize_pixels: bool = False, scale: float = 1.0
+        self,
+        width: int,
+        num_classes: int,
+        *,
+        weights: str = "logits",
+        pixels: str = "hidden",
+        normalize_pixels: bool = False,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.weights = _WEIGHTS[one_of("weights", weights, _WEIGHTS)]
+        self.hidden = one_of("pixels", pixels, ("hidden", "features")) == "hidden"
         self.normalize_pixels = normalize_pixels
-        self.scale = scale
+        self.scale = scale or nn.Parameter(torch.tensor(10.0))
         self.pixel = TwoConvs(width, num_classes)
         self.region = TwoConvs(width, num_classes)
 
     def forward(self, dynamic: Tensor, static: Tensor) -> Output:
-        descriptors, pixel = self.pixel(static)
+        hidden, pixel = self.pixel(static)
         region = self.region(dynamic)[1]
         regions = region_descriptors(self.weights(region), dynamic)
+        descriptors = hidden if self.hidden else static
         if self.normalize_pixels:
             descriptors = functional.normalize(descriptors, dim=1)
         return Output(self.scale * partition(descriptors, regions), {"pixel": pixel, "region": region})
@@ -104,5 +118,9 @@ def _softmax(region: Tensor) -> Tensor:
     return region.softmax(1)
 
 
+def _spatial(region: Tensor) -> Tensor:
+    return region.flatten(2).softmax(2).view_as(region)
+
+
 _MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
-_WEIGHTS = {"logits": _logits, "softmax": _softmax}
+_WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}

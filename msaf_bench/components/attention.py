@@ -28,26 +28,41 @@ class Attention(nn.Module):
         mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
         return self.out(mixed.transpose(1, 2).reshape(n, length, width))
 
+    def weight_on(self, x: Tensor, first: int) -> Tensor:
+        """Tokens (N, L, d) -> the mean weight that the queries from token `first` on give to the keys before it."""
+        n, length, width = x.shape
+        q, k, _ = self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        weights = (q[:, :, first:] @ k.mT / (width // self.heads) ** 0.5).softmax(-1)
+        return weights[..., :first].sum(-1).mean()
+
 
 class Block(nn.Module):
     """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then MLP(LN(X')) + X' (Eq. 3).
 
-    It starts close to the identity: weights of standard deviation 0.02 and no bias, as in ViT.
+    It starts close to the identity: weights of standard deviation `std`, 0.02 as in ViT, and no bias; 0 takes Glorot's instead, which
+    does not fall with the width.
     """
 
-    def __init__(self, width: int, *, heads: int, mlp_ratio: int) -> None:
+    def __init__(self, width: int, *, heads: int, mlp_ratio: int, std: float = 0.02) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attention = Attention(width, heads=heads)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
         for layer in (self.attention.qkv, self.attention.out, self.mlp[0], self.mlp[2]):
-            nn.init.trunc_normal_(layer.weight, std=0.02)  # pyright: ignore[reportArgumentType]
+            if std:
+                nn.init.trunc_normal_(layer.weight, std=std)  # pyright: ignore[reportArgumentType]
+            else:
+                nn.init.xavier_uniform_(layer.weight)  # pyright: ignore[reportArgumentType]
             nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.attention(self.norm1(x)) + x
         return self.mlp(self.norm2(x)) + x
+
+    def weight_on(self, x: Tensor, first: int) -> Tensor:
+        """Tokens (N, L, d) -> the mean weight of attention that tokens from `first` on give to those before it."""
+        return self.attention.weight_on(self.norm1(x), first)
 
 
 def no_position(x: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.components.align import deformable_conv2d
+from msaf_bench.components.align import deformable_conv2d, inside
 from msaf_bench.components.backbone import BasicBlock
+from msaf_bench.components.gauges import gauge
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Backbone, Stages
 
@@ -59,8 +60,16 @@ class Deformable(nn.Module):
         self.register_buffer("spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = zip(x.chunk(self.groups, 1), self.offset(x).chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)
+        offsets = self.offset(x)
+        gauge("offset_rms", lambda: offsets.float().square().mean().sqrt())
+        gauge("inside", lambda: self._inside(offsets.float().unflatten(1, (self.groups, 18)).flatten(0, 1)))
+        parts = zip(x.chunk(self.groups, 1), offsets.chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)
         return sum((deformable_conv2d(part, offset + self.spread, weight) for part, offset, weight in parts), x.new_zeros(()))
+
+
+    def _inside(self, offset: Tensor) -> Tensor:
+        """Offsets (N, 18, h, w) -> the taps that lie on the map, as a share of those of the regular dilated kernel."""
+        return (inside(offset + self.spread, 3) / inside(offset * 0 + self.spread, 3)).clamp(max=1)
 
 
 class DeepLabHead(nn.Module):

@@ -14,6 +14,8 @@ from msaf_bench.errors import UsageError
 class ZeroFlow(nn.Module):
     """No motion: the reference lies where it is."""
 
+    idle = True
+
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         return image.new_zeros(image.shape[0], 2, *image.shape[-2:])
 

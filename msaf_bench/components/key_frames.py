@@ -11,6 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.gauges import gauge
+
+
+PEAKED = 0.99  #: weight on one place from which on a kernel reads that alone
 
 
 class Propagation(nn.Module):
@@ -30,6 +34,7 @@ class Propagation(nn.Module):
     def forward(self, features: Tensor, reduced: Tensor, low: Tensor) -> Tensor:
         """The key frame's features and `reduce`d low features, the other frame's low features."""
         kernels = self.kernels(torch.cat((reduced, self.reduce(low)), 1)).softmax(1)
+        gauge("peaked", lambda: (kernels.amax(1) > PEAKED).float().mean())
         return self.fuse(torch.cat((vary(features, kernels), self.adapt(low)), 1))
 
 
@@ -50,6 +55,8 @@ class Scheduler(nn.Module):
 
 class Fixed(nn.Module):
     """No scheduler: it expects no difference, so key frames come at their interval alone."""
+
+    idle = True
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()

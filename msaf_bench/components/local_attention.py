@@ -4,9 +4,12 @@ Shapes: B batch, T past frames, C channels of a key, V of a value, h w grid.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from msaf_bench.components.gauges import gauge
 
 TILE = 4  #: side of the squares of queries that share a product: wider ones multiply more that no window holds, narrower ones are slow
 
@@ -38,9 +41,15 @@ def local_attention(query: Tensor, keys: Sequence[Tensor], values: Sequence[Tens
             logits, cut = q[:, mine] @ k[..., near], max(0, radius - x) * seen_rows
             logits = logits.masked_fill(mask[: logits.shape[1], cut : cut + logits.shape[2]], -torch.inf)
             weights = torch.cat((logits, zero[:, mine]), 2).softmax(2)[..., :-1]
+            gauge("past_weight", partial(_mean_weight, weights), part="local_attention")
             tiles.append(weights @ v[:, near])
         bands.append(torch.cat(tiles, 1).view(b, w, own_rows, -1))
     return torch.cat(bands, 2).permute(0, 3, 2, 1)
+
+
+def _mean_weight(weights: Tensor) -> Tensor:
+    """Weights of a tile's queries on the places inside the image -> their sum, mean over the queries; the rest is on those outside."""
+    return weights.sum(2).mean()
 
 
 def _far(places: Tensor, others: Tensor, radius: int) -> Tensor:

@@ -1,12 +1,15 @@
 """Mixing features over time. Shapes: B batch, T frames (oldest first), d width, h w grid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.attention import position_code
+from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.gauges import gauge
 from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
 
@@ -14,10 +17,42 @@ from msaf_bench.errors import UsageError, one_of
 class Still(nn.Module):
     """No motion: reads the newest frame alone."""
 
+    idle = True
     frames = 1
 
     def forward(self, frames: Tensor) -> Tensor:
         return frames
+
+
+class Concatenation(nn.Module):
+    """The simplest use of the past: features of all frames side by side through a 1x1 convolution.
+
+    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: what it gains there is to gain without attention or alignment.
+    """
+
+    def __init__(self, frames: int, width: int) -> None:
+        super().__init__()
+        self.frames = frames
+        self.mix = conv_bn_relu(frames * width, width)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.mix(frames.flatten(1, 2)).unsqueeze(1)
+
+
+class FrameCode(nn.Module):
+    """A learned code of each frame's age, added to its features: (B, T, d, h, w) -> the same."""
+
+    def __init__(self, frames: int, width: int) -> None:
+        super().__init__()
+        self.code = nn.Parameter(torch.randn(frames, width, 1, 1) * 0.02)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames + self.code
+
+
+def frame_code(time: str, frames: int, width: int) -> nn.Module:
+    """Return the code of time by that name: "none" or "learned". Raises `UsageError`."""
+    return FrameCode(frames, width) if one_of("time", time, ("none", "learned")) == "learned" else nn.Identity()
 
 
 class VanillaTransformer(nn.Module):
@@ -26,15 +61,20 @@ class VanillaTransformer(nn.Module):
     `layers` is the smallest depth at which the paper's sentence holds that it has more parameters than the whole of MSAF (section 4.3).
     """
 
-    def __init__(self, frames: int, block: Callable[[], nn.Module], *, layers: int = 9, position: str = "none") -> None:
+    def __init__(
+        self, frames: int, width: int, block: Callable[[], nn.Module], *, layers: int = 9, position: str = "none", time: str = "none"
+    ) -> None:
         super().__init__()
         self.frames = frames
         self.position = position_code(position)
+        self.time = frame_code(time, frames, width)
         self.blocks = nn.Sequential(*(block() for _ in range(layers)))
 
     def forward(self, frames: Tensor) -> Tensor:
         b, t, d, h, w = frames.shape
-        tokens = self.position(frames).permute(0, 1, 3, 4, 2).reshape(b, t * h * w, d)
+        tokens = self.time(self.position(frames)).permute(0, 1, 3, 4, 2).reshape(b, t * h * w, d)
+        past = (t - 1) * h * w
+        gauge("past_weight", lambda: _mean_weight(self.blocks, tokens, past))
         return self.blocks(tokens).view(b, t, h, w, d).permute(0, 1, 4, 2, 3)
 
 
@@ -48,6 +88,7 @@ class DecoupledTransformer(nn.Module):
     def __init__(
         self,
         frames: int,
+        width: int,
         block: Callable[[], nn.Module],
         align: Callable[[], nn.Module],
         *,
@@ -55,6 +96,7 @@ class DecoupledTransformer(nn.Module):
         pool: str = "average",
         share: bool = False,
         position: str = "none",
+        time: str = "none",
     ) -> None:
         super().__init__()
         if len(pyramid) != frames:
@@ -63,6 +105,7 @@ class DecoupledTransformer(nn.Module):
         self.pyramid = pyramid
         self.pool = POOLS[one_of("pool", pool, POOLS)]
         self.position = position_code(position)
+        self.time = frame_code(time, frames, width)
         self.spatial = nn.ModuleList([block()] * frames if share else [block() for _ in range(frames)])
         self.align = nn.ModuleList(align() for _ in range(frames - 1))
         self.temporal = block()
@@ -76,9 +119,20 @@ class DecoupledTransformer(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         b, t, d, h, w = frames.shape
         spatial = [self._pst(i, frame) for i, frame in enumerate(frames.unbind(1))]
-        aligned = [align(frame) for align, frame in zip(self.align, spatial[:-1], strict=True)]
-        tokens = torch.stack((*aligned, spatial[-1]), 1).permute(0, 3, 4, 1, 2).reshape(b * h * w, t, d)
+        aligned = [align(frame, spatial[-1]) for align, frame in zip(self.align, spatial[:-1], strict=True)]
+        tokens = self.time(torch.stack((*aligned, spatial[-1]), 1)).permute(0, 3, 4, 1, 2).reshape(b * h * w, t, d)
+        gauge("past_weight", lambda: _mean_weight([self.temporal], tokens, t - 1))
         return self.temporal(tokens).view(b, h, w, t, d).permute(0, 3, 4, 1, 2)
+
+
+def _mean_weight(blocks: Iterable[Any], tokens: Tensor, past: int) -> float:
+    """The weight of attention on the first `past` tokens, mean over the blocks; NaN for a block that does not tell."""
+    weights: list[float] = []
+    with torch.no_grad():
+        for block in blocks:
+            weights.append(float(block.weight_on(tokens, past)) if hasattr(block, "weight_on") else float("nan"))
+            tokens = block(tokens)
+    return sum(weights) / max(1, len(weights))
 
 
 def _average(x: Tensor, rate: int) -> Tensor:

@@ -13,6 +13,8 @@ from msaf_bench.ports import Stages
 class NoState(nn.Module):
     """No state branch: the dynamic features stand for the static ones."""
 
+    idle = True
+
     def forward(self, stages: Stages, dynamic: Tensor) -> Tensor:
         return dynamic
 

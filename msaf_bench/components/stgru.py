@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from msaf_bench.components.gauges import gauge, memory_share, saturated
 from msaf_bench.components.warp import warp
 
 
@@ -40,4 +41,7 @@ class STGRU(nn.Module):
         known = trust * warp(past.softmax(1) - self.prior, flow, outside="zeros")
         candidate = self.new(x) + self.past(known)
         update = (self.new_gate(x) + self.past_gate(known) + self.gate_bias).sigmoid()
-        return self.decay * (1 - update) * known + update * candidate
+        kept = self.decay * (1 - update) * known
+        gauge("saturated", lambda: saturated(update))
+        gauge("memory_share", lambda: memory_share(kept, update * candidate))
+        return kept + update * candidate

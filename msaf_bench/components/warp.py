@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from msaf_bench.components.gauges import gauge
 from msaf_bench.errors import one_of
 
 OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nearest pixel
@@ -20,9 +21,16 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
     dx, dy = flow.to(wide).unbind(1)
     column = torch.arange(w, device=x.device, dtype=wide) + dx
     row = torch.arange(h, device=x.device, dtype=wide).view(h, 1) + dy
+    gauge("source", lambda: _inside(row, column, h, w), part="warp")
+    gauge("flow_rms", lambda: flow.float().square().mean().sqrt(), part="warp")
     # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)
     return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(x.dtype)
+
+
+def _inside(row: Tensor, column: Tensor, h: int, w: int) -> Tensor:
+    """The share of places (row, column) that lie on a map of h x w pixels, each of which reaches half a pixel around its centre."""
+    return ((row >= -0.5) & (row <= h - 0.5) & (column >= -0.5) & (column <= w - 0.5)).float().mean()
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:

@@ -20,8 +20,20 @@ def needed_root(name: str, root: Path | None) -> Path:
 def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None) -> Clips:
     """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is read. `root` is the data set's folder.
 
+    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace the past frames of every clip.
     Raises `UsageError` for an unknown data set or option or a missing root, `DataError` for content that is wrong.
     """
+    if conditions.scored == "score" and conditions.past == "real":
+        return _open(conditions, split, root)
+    from msaf_bench.data.parts import WithPast, tuning_part
+
+    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root)
+    if conditions.scored == "tune":
+        clips = tuning_part(clips, split, conditions.frames)
+    return clips if conditions.past == "real" else WithPast(clips, conditions.past, conditions.flow)
+
+
+def _open(conditions: Conditions, split: Literal["train", "score"], root: Path | None) -> Clips:
     name = one_of("data set", conditions.data, DATA_SETS)
     if name == "street":
         from msaf_bench.data.street import Street

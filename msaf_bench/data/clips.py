@@ -54,6 +54,10 @@ class Clips(Protocol):
         """The true motion of a pair at the size of its label maps, where it is known."""
         ...
 
+    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+        """The true motion from a clip's newest frame to each of its past ones, oldest first, where it is known."""
+        ...
+
 
 def colourise(label: NDArray[np.uint8], colours: tuple[tuple[int, int, int], ...]) -> NDArray[np.uint8]:
     """Label map (H, W) -> picture (H, W, 3); void is black."""

@@ -100,6 +100,10 @@ class LabelledVideos:
         """None: the motion of real video is not known."""
         return None
 
+    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+        """None: the motion of real video is not known."""
+        return None
+
 
 def _near(spacing: int) -> tuple[int, ...]:
     return (0, -1, 1) if spacing >= _SPARSE else (0,)

@@ -22,6 +22,7 @@ _LATEX = {
     "\N{MICRO SIGN}": r"\textmu{}",
     "≈": r"$\approx$",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
     **{sign: "\\" + sign for sign in "{}$&#_%"},
     "[": "{[}",  # at the start of a line it would be read as the option of the line break before it
     "]": "{]}",

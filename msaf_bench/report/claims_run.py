@@ -28,7 +28,8 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
     own = row.interval if row and claim.metric == "miou" else None
     measured = mean_span(own) if own else ""
     dagger, style = f"† {claim.provenance}" if claim.dagger else "", in_style([claim.row], {claim.row: row} if row else {})
-    against = [*filter(None, [NEVER.get(claim.metric), dagger, _absent(row, claim.row, table), style])]
+    ill = row.ill if own and row else ""
+    against = [*filter(None, [NEVER.get(claim.metric), dagger, _absent(row, claim.row, table), style, ill])]
     if against or own is None:
         return measured, "not comparable", "; ".join(against)
     if other := [*_other_conditions(summary, table)]:
@@ -97,6 +98,8 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
 
 def because(verdict: Verdict) -> str:
     """What a verdict on an ordering rests on, in words."""
+    if verdict.against:
+        return f"{verdict.against}."
     if verdict.difference is None:
         return "No seed finished in both rows."
     if verdict.difference.interval.low is None:
@@ -155,6 +158,8 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows) -> Judged:
     there = {label: rows[label].measured for label in needed if label in rows and rows[label].measured}
     if len(there) < len(needed):
         return "", "not comparable", f"{len(there)} of the {len(needed)} rows that it is about are measured"
+    if ill := [rows[label].ill for label in needed if rows[label].dead]:
+        return "", "not comparable", "; ".join(ill)
     found: list[tuple[str, Word]] = []
     for mine, others in groups:
         first = max(mine, key=lambda label: sum(there[label].values()) / len(there[label]))

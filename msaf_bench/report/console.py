@@ -1,13 +1,10 @@
-"""A summary for the terminal and for scripts."""
+"""A summary for the terminal."""
 
 import re
-from dataclasses import asdict
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from msaf_bench.report import systems_table, tables
 from msaf_bench.report.cells import made_how, number, span
 from msaf_bench.report.claims import WORDS, claims_of, counted
 from msaf_bench.report.claims_text import TITLES
@@ -20,35 +17,6 @@ from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import ranking_texts
 
 _BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
-
-
-def to_json(summary: Summary) -> dict[str, Any]:
-    """Conditions, rows and verdicts as one document; of whole systems also the rank agreement."""
-    values = tables.row_values if summary.table.base else systems_table.row_values
-    return {
-        "table": summary.table.name,
-        "conditions": summary.conditions.model_dump(mode="json"),
-        "hosts": [host.model_dump(mode="json") for host in summary.hosts],
-        "seeds": list(summary.seeds),
-        "rows": [values(summary, row) for row in summary.rows],
-        "verdicts": [
-            {
-                "better": v.better,
-                "worse": v.worse,
-                "source": v.source,
-                "published_points": v.points,
-                "measured_points": v.difference.interval.mean if v.difference else None,
-                "interval": [v.difference.interval.low, v.difference.interval.high] if v.difference else None,
-                "verdict": v.decision,
-            }
-            for v in summary.verdicts
-        ],
-        "claims": [asdict(claim) for claim in claims_of(summary)],
-        **({} if summary.table.base else {"rank_agreement": [asdict(ranking) for ranking in rankings(summary)]}),
-        "kendall_tau_b": summary.agreement.tau,
-        "friedman_p": summary.omnibus.p,
-        "best_constant": summary.control.miou if summary.control else None,
-    }
 
 
 def print_summary(summary: Summary) -> None:

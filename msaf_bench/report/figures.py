@@ -96,14 +96,14 @@ def _rows(axes: Axes, labels: list[str]) -> None:
 
 def _constant(axes: Axes, summary: Summary) -> str:
     """Draws the best constant prediction where it is near the rows; says it below the axis in any case."""
-    if summary.control is None:
+    if summary.constant is None:
         return ""
-    value, (low, high) = summary.control.miou, axes.get_xlim()
+    value, (low, high) = summary.constant.miou, axes.get_xlim()
     near = value >= low - 0.6 * (high - low)
     if near:
         axes.axvline(value, color=INK, ls=(0, (4, 3)), lw=1.2)
     where = "dashed" if near else "off the axis, to the left"
-    text = f"best constant prediction ({summary.control.class_name}): {number(value, 1)}, {where}"
+    text = f"best constant prediction ({summary.constant.class_name}): {number(value, 1)}, {where}"
     axes.set_xlabel(f"mIoU (%)\n{text}", fontsize=10, linespacing=1.4)
     return f"The {text}."
 

@@ -1,4 +1,4 @@
-"""What records say of a row beside its mIoU: the worth of the past, consistency, cost.
+"""Measurements of a row beside its mIoU: the contribution of past frames, consistency, cost.
 
 Shapes: N images, K classes, S seeds.
 """
@@ -54,7 +54,7 @@ def _areas(records: Sequence[Record]) -> dict[int, Areas]:
 
 
 def past_of(records: Sequence[Record]) -> Interval | None:
-    """What the mIoU loses with the newest frame in place of its history, over seeds; None where no record has both."""
+    """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated; None where no record has both."""
     gaps = [miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0)) for r in records if r.confusion and r.still]
     return mean_interval(gaps) if gaps else None
 

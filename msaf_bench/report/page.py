@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,6 +13,7 @@ from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
 from msaf_bench.report.findings import Summary
+from msaf_bench.report.power import power_of
 from msaf_bench.report.rankings import legend as ranking_legend
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import columns, legend
@@ -22,19 +22,10 @@ from msaf_bench.report.systems_columns import beside, groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import RANKING, ranking_texts
 from msaf_bench.report.tradeoffs import tradeoffs
-from msaf_bench.stats import Effect, judge, paired_power, seeds_needed
+from msaf_bench.stats import Effect, judge
 
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗"}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
-
-
-@dataclass(frozen=True)
-class Power:
-    """What the seeds at hand can see at the spread they show."""
-
-    sd: float  #: of the paired differences, pooled over the rows
-    seeds: int
-    lines: tuple[tuple[float, float, int | None], ...]  #: (effect in points, chance to see it, seeds for 80 %)
 
 
 def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes], claims: Sequence[ClaimVerdict]) -> str:
@@ -58,7 +49,7 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         best=max(means, default=None),
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
-        power=power(summary),
+        power=power_of(summary),
         claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
         claim_counts={scope: counted(claims, scope) for scope in WORDS},
         titles=TITLES,
@@ -101,18 +92,6 @@ def seen(effect: Effect) -> str:
     """Which way an effect goes, if it can be told from zero."""
     more, less = ("raises mIoU", "lowers mIoU") if len(effect.factors) == 1 else ("more than their sum", "less than their sum")
     return {"reproduced": f"▲ {more}", "contradicted": f"▼ {less}", "undecided": "? undecided"}[judge(effect.interval)]
-
-
-def power(summary: Summary) -> Power | None:
-    """How often each printed difference would be seen at this spread and number of seeds; None below two paired seeds."""
-    gaps = [row.difference.interval for row in summary.rows if row.difference]
-    known = [(i.sd, i.n) for i in gaps if i.sd is not None]
-    if not known:
-        return None
-    sd = (sum(sd**2 * (n - 1) for sd, n in known) / sum(n - 1 for _, n in known)) ** 0.5
-    seeds = max(n for _, n in known)
-    effects = sorted({round(abs(v.points), 3) for v in summary.verdicts if v.points}) or [0.5, 1.0, 2.0]
-    return Power(sd, seeds, tuple((x, paired_power(x, sd, seeds), seeds_needed(x, sd)) for x in effects))
 
 
 def inline_svg(svg: bytes, chart: Chart) -> Markup:

@@ -8,6 +8,7 @@ from msaf_bench.report.findings import Summary
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.report.summary import summarise
+from msaf_bench.spec import Trial
 from msaf_bench.sweep.cost import read_costs
 from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.speed import read_speeds
@@ -20,7 +21,8 @@ def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
     table = table.model_copy(update={"orderings": kept})
     records, speeds, costs = read_records(workspace.records), read_speeds(plan, workspace), read_costs(plan, workspace)
-    return summarise(table, plan.systems(), plan.trials(), records, speeds, costs)
+    subjects = plan.subjects()
+    return summarise(table, plan.systems(), plan.trials(), records, speeds, costs, {label: subjects[label] for label in plan.controls})
 
 
 def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:
@@ -40,7 +42,7 @@ def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:
     from msaf_bench.data.samples import sample_indices
 
     systems = plan.systems()
-    first = {label: next(t for t in plan.trials() if t.system == system and t.seed == 0) for label, system in systems.items()}
+    first = {label: Trial(system=system, conditions=plan.conditions, seed=0) for label, system in systems.items()}
     there = {label: workspace.predictions(trial) for label, trial in first.items() if workspace.predictions(trial).exists()}
     if not there:
         return None

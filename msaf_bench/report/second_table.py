@@ -1,4 +1,4 @@
-"""The table beside the table: other frames, consistency, the worth of the past, cost and speed of every row."""
+"""The table beside the table: other frames, consistency, the contribution of past frames, cost and speed of every row and control."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from typing import Generic, TypeVar
 
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.report.cells import NONE, mean_span, number, span
-from msaf_bench.report.findings import RowConsistency, RowSummary, Summary
+from msaf_bench.report.findings import RowConsistency, Subject, Summary
 from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")
+PAST_LEGEND = "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."
+CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}  #: of temporal consistency, as they are named
 NAMED = 20  #: flagged times above which they are counted and not named
 Value = str | int | float | None
 Row = TypeVar("Row")
@@ -24,10 +26,10 @@ class Column(Generic[Row]):
     values: Callable[[Row], dict[str, Value]]
 
 
-def columns(summary: Summary) -> list[Column[RowSummary]]:
+def columns(summary: Summary) -> list[Column[Subject]]:
     """The columns that the records can fill, in the order of the table."""
     rows = summary.rows
-    found: list[Column[RowSummary]] = []
+    found: list[Column[Subject]] = []
     if any(row.measures.images for row in rows):
         found.append(Column("mIoU, other frames", lambda r: span(r.measures.images), lambda r: _bounds("images", r.measures.images)))
     if any(row.measures.image_difference for row in rows):
@@ -35,26 +37,21 @@ def columns(summary: Summary) -> list[Column[RowSummary]]:
     presets = dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)
     found += [column for preset in presets for column in _consistency(preset)]
     if any(row.measures.past for row in rows):
-        found.append(
-            Column("worth of the past", lambda r: mean_span(r.measures.past, signed=True), lambda r: _values("past", r.measures.past))
-        )
+        found.append(Column("past frames", lambda r: mean_span(r.measures.past, signed=True), lambda r: _values("past", r.measures.past)))
     found += [_cost(mode) for mode in MODES if any(row.measures.cost for row in rows)]
     found += [column for mode in MODES if any(speed_of(row, mode) for row in rows) for column in _speed(mode)]
     return found
 
 
-def legend(summary: Summary, shown: Sequence[Column[RowSummary]]) -> list[str]:
+def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
     """What each column is, in a sentence; controls are said here, since they do not depend on the row."""
     heads = {column.head for column in shown}
     kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
     lines = [_consistency_sentence(c) for c in kept]
     if kept:
         lines.append("No warp: what the same predictions have under the preset if nothing is warped.")
-    if "worth of the past" in heads:
-        lines.append(
-            "Worth of the past: points of mIoU that a network loses when its newest frame stands for its history;"
-            " where it is 0 the past is not used."
-        )
+    if "past frames" in heads:
+        lines.append(PAST_LEGEND)
     if "mIoU, other frames" in heads:
         lines.append(
             "Other frames: 95 % interval of the mIoU when the scored frames and the seeds are drawn again (bootstrap), as if frames were"
@@ -70,27 +67,27 @@ def legend(summary: Summary, shown: Sequence[Column[RowSummary]]) -> list[str]:
     return lines
 
 
-def total_macs(row: RowSummary, mode: str) -> int | None:
+def total_macs(row: Subject, mode: str) -> int | None:
     """MACs of one result."""
     cost = row.measures.cost
     return None if cost is None else sum(macs for _, macs in (cost.clip if mode == "clip" else cost.stream))
 
 
-def speed_of(row: RowSummary, mode: str) -> Speed | None:
+def speed_of(row: Subject, mode: str) -> Speed | None:
     """The row's speed in a mode, where it could be timed."""
     return next((s for s in row.measures.speeds if s.conditions.mode == mode and s.latency), None)
 
 
-def _consistency(preset: str) -> list[Column[RowSummary]]:
+def _consistency(preset: str) -> list[Column[Subject]]:
     """The preset's number, and what the same predictions have without any warp."""
 
-    def of(row: RowSummary) -> RowConsistency | None:
+    def of(row: Subject) -> RowConsistency | None:
         return next((c for c in row.measures.consistency if c.preset == preset), None)
 
-    def interval(row: RowSummary) -> Interval | None:
+    def interval(row: Subject) -> Interval | None:
         return (found := of(row)) and found.interval
 
-    def still(row: RowSummary) -> float | None:
+    def still(row: Subject) -> float | None:
         return dict(found.controls).get("no_warp") if (found := of(row)) else None
 
     name = f"tc_{preset}"
@@ -100,24 +97,24 @@ def _consistency(preset: str) -> list[Column[RowSummary]]:
     ]
 
 
-def _cost(mode: str) -> Column[RowSummary]:
-    def text(row: RowSummary) -> str:
+def _cost(mode: str) -> Column[Subject]:
+    def text(row: Subject) -> str:
         macs = total_macs(row, mode)
         return NONE if macs is None else number(macs / 1e9, 3)
 
     return Column(f"GMAC {mode}", text, lambda r: {f"macs_{mode}": total_macs(r, mode)})
 
 
-def _speed(mode: str) -> list[Column[RowSummary]]:
-    def p50(row: RowSummary) -> float | None:
+def _speed(mode: str) -> list[Column[Subject]]:
+    def p50(row: Subject) -> float | None:
         speed = speed_of(row, mode)
         return speed.latency.p50.value if speed and speed.latency else None
 
-    def fps(row: RowSummary) -> float | None:
+    def fps(row: Subject) -> float | None:
         speed = speed_of(row, mode)
         return speed.fps if speed else None
 
-    def text(row: RowSummary) -> str:
+    def text(row: Subject) -> str:
         speed = speed_of(row, mode)
         return number(p50(row)) + "*" * bool(speed and speed.flags)
 
@@ -127,12 +124,12 @@ def _speed(mode: str) -> list[Column[RowSummary]]:
     ]
 
 
-def _ahead(row: RowSummary) -> str:
+def _ahead(row: Subject) -> str:
     better = _better(row)
     return NONE if better is None else f"{number(100 * better, 0)} %"
 
 
-def _better(row: RowSummary) -> float | None:
+def _better(row: Subject) -> float | None:
     return row.measures.image_difference and row.measures.image_difference.better
 
 
@@ -145,10 +142,10 @@ def _bounds(name: str, interval: Interval | None) -> dict[str, Value]:
 
 
 def _consistency_sentence(c: RowConsistency) -> str:
-    controls = ", ".join(f"{name} {number(value)}" for name, value in c.controls if name != "no_warp")
+    controls = ", ".join(f"{CONTROLS.get(name, name.replace('_', ' '))} {number(value)}" for name, value in c.controls if name != "no_warp")
     said = f"TC {c.preset}: temporal consistency in percent, flow {c.flow}"
     said += ", without the pixels that are read across a true edge" if (c.flow, c.preset) == ("exact", "clean") else ""
-    return f"{said}; {c.reason}." if c.interval is None else f"{said}. The same for what is no network: {controls}."
+    return f"{said}; {c.reason}." if c.interval is None else f"{said}. Controls: {controls}."
 
 
 def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:

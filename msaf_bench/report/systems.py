@@ -9,7 +9,7 @@ from statistics import fmean
 from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import SystemCost
-from msaf_bench.report.findings import IN_STYLE, RowSummary, Summary
+from msaf_bench.report.findings import RowSummary, Summary
 from msaf_bench.report.second_table import speed_of
 from msaf_bench.stats import Interval
 
@@ -89,8 +89,7 @@ def entries(summary: Summary) -> tuple[Entry, ...]:
     def entry(found: RowSummary) -> Entry:
         row = rows[found.label]
         name = row.model if row.model and known[row.model, row.backbone] == 1 else found.label
-        mark = f"{IN_STYLE} " if found.shown != found.label else ""
-        return Entry(mark + name, row.backbone, row.block, dict(row.paper), frozenset(dict(row.provenance)), found)
+        return Entry(found.marked(name), row.backbone, row.block, dict(row.paper), frozenset(dict(row.provenance)), found)
 
     return tuple(entry(found) for found in summary.rows)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msaf_bench.report.cells import NONE, mean_span, millions, number
 from msaf_bench.report.checks import printed
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Subject, Summary
 from msaf_bench.report.second_table import MODES, Column, columns
 from msaf_bench.report.systems import Entry, entries, presets
 from msaf_bench.spec import METRICS
@@ -35,8 +35,8 @@ def groups(summary: Summary) -> tuple[Group, ...]:
     return tuple(group for group in found if group.columns)
 
 
-def beside(summary: Summary) -> list[Column[RowSummary]]:
-    """What stands in a second table: other presets of consistency, the worth of the past, cost and latency of the networks as run.
+def beside(summary: Summary) -> list[Column[Subject]]:
+    """What stands in a second table: other presets of consistency, the contribution of past frames, cost and latency of the networks as run.
 
     With one seed no interval over frames and no share of draws: they would look like what seeds alone can say.
     """

@@ -5,20 +5,22 @@ from collections.abc import Sequence
 from msaf_bench.report import rankings as ranked
 from msaf_bench.report.cells import latex_text, made_how, markdown_text, number, p_value, pipes
 from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.latex import ENDS, environment, latex_controls, latex_label, latex_line, latex_pulse, tabular
+from msaf_bench.report.motion import motion_of
+from msaf_bench.report.plain_values import Cell, made_values, measured_values
 from msaf_bench.report.rankings import Ranking, rankings
 from msaf_bench.report.systems import Entry, blocks, entries
 from msaf_bench.report.systems_columns import Group, beside, groups
 from msaf_bench.report.systems_legend import systems_legend
-from msaf_bench.report.tables import Cell, csv_lines, latex_label
+from msaf_bench.report.tables import csv_lines, csv_with_controls, markdown_controls, markdown_head, markdown_pulse
 from msaf_bench.report.tradeoffs import tradeoffs
 
 RANKING = ("Ours", "The paper's", "Rows", "n", "tau-b", "95 % interval", "p", "Verdict")
 
 
 def to_csv(summary: Summary) -> str:
-    """One line a row, plain numbers (mIoU in percent), an empty cell for what is not known; conditions repeat on every line."""
-    lines = [row_values(summary, row) for row in summary.rows]
-    return csv_lines(lines[0], [line.values() for line in lines])
+    """One line per row, then per control: plain numbers (mIoU in percent), an empty cell where unknown, conditions on every line."""
+    return csv_with_controls([row_values(summary, row) for row in summary.rows], summary)
 
 
 def to_per_class_csv(summary: Summary) -> str:
@@ -44,7 +46,7 @@ def to_rankings_csv(summary: Summary) -> str:
 def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
     """One line of the CSV, by column; None for what is not known."""
     entry = next(entry for entry in entries(summary) if entry.found is row)
-    own, cost, c = row.interval, entry.cost, summary.conditions
+    cost = entry.cost
     fronts = {f"front_{t.name}": next((int(p.front) for p in t.measured if p.entry.found is row), None) for t in tradeoffs(summary)}
     return {
         "row": row.label,
@@ -53,21 +55,13 @@ def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
         "block": entry.block,
         "in_style_of_source": entry.style,
         **{name: value for group in groups(summary) for column in group.columns for name, value in column.values(entry).items()},
-        "sd": own and own.sd,
-        "ci_low": own and own.low,
-        "ci_high": own and own.high,
-        "seeds": len(row.measured),
+        **measured_values(row),
         **fronts,
         "published_daggers": " ".join(sorted(entry.daggers)),
         **({"published_size": f"{cost.size[0]}x{cost.size[1]}", "uncounted": "; ".join(cost.uncounted)} if cost else _NO_COST),
         **{f"published_macs_{name}": value for name, value in _phases(entry).items()},
         **{name: value for column in beside(summary) for name, value in column.values(row).items()},
-        "params": row.params,
-        "state": row.state,
-        "data": c.data,
-        "preset": c.preset,
-        "conditions": c.key,
-        "watermark": c.watermark,
+        **made_values(summary, row),
     }
 
 
@@ -91,9 +85,7 @@ def ranking_texts(ranking: Ranking) -> tuple[str, ...]:
 def to_markdown(summary: Summary) -> str:
     """A line of conditions, then for GitHub the table by blocks, what else was measured, the legend, and the rank agreement."""
     found, second, shown = groups(summary), beside(summary), rankings(summary)
-    lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(made_how(summary))}", ""]
-    if summary.conditions.watermark:
-        lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
+    lines = markdown_head(summary)
     heads = [f"{group.kind}: {column.head}" for group in found for column in group.columns]
     lines += [pipes(["System", "Backbone", *heads]), "|---|---|" + "--:|" * len(heads)]
     for block, members in blocks(entries(summary)):
@@ -102,12 +94,12 @@ def to_markdown(summary: Summary) -> str:
     if second:
         lines += ["", pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
         lines += [pipes([row.shown, *(column.text(row) for column in second)]) for row in summary.measured]
-    lines += ["", *(f"- {markdown_text(line)}" for line in systems_legend(summary))]
+    lines += ["", *(f"- {markdown_text(line)}" for line in systems_legend(summary)), *markdown_controls(summary)]
     if shown:
         lines += ["", "**Rank agreement with the paper**", "", pipes(RANKING), "|---|---|---|--:|--:|--:|--:|---|"]
         lines += [*(pipes(ranking_texts(ranking)) for ranking in shown), ""]
         lines += [f"- {markdown_text(line)}" for line in ranked.legend(shown)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *markdown_pulse(summary)]) + "\n"
 
 
 def _cells(entry: Entry, found: Sequence[Group]) -> list[str]:
@@ -119,15 +111,16 @@ def to_latex(summary: Summary) -> str:
     title, made = summary.table.title, made_how(summary) + "."
     second, shown, label = beside(summary), rankings(summary), latex_label(summary)
     said = systems_legend(summary)
-    parts = [_environment(f"{title}. {made} {' '.join(said)}", label, _systems_body(summary))]
+    caption = f"{title}. {made} {motion_of(summary).sentence} {' '.join(said)}"
+    parts = [environment(caption, label, _systems_body(summary)), latex_controls(summary)]
     if second:
         head = ["Row", *(column.head for column in second)]
         lines = [(row.shown, *(column.text(row) for column in second)) for row in summary.measured]
-        parts.append(_environment(f"{title}, what else was measured. {made}", f"{label}-beside", _body(head, lines)))
+        parts.append(environment(f"{title}, what else was measured. {made}", f"{label}-beside", tabular(head, lines)))
     if shown:
         caption = f"{title}, rank agreement with the paper. {made} {' '.join(ranked.legend(shown))}"
-        parts.append(_environment(caption, f"{label}-agreement", _body(RANKING, [ranking_texts(ranking) for ranking in shown])))
-    return "% Needs \\usepackage{booktabs,graphicx}\n" + "".join(parts)
+        parts.append(environment(caption, f"{label}-agreement", tabular(RANKING, [ranking_texts(ranking) for ranking in shown])))
+    return "% Needs \\usepackage{booktabs,graphicx}\n" + "".join([*parts, latex_pulse(summary)])
 
 
 def _systems_body(summary: Summary) -> list[str]:
@@ -140,23 +133,9 @@ def _systems_body(summary: Summary) -> list[str]:
         rules.append(rf"\cmidrule(lr){{{at}-{at + size - 1}}}")
         at += size
     lines = [rf"\begin{{tabular}}{{ll{'r' * len(heads)}}}", r"\toprule", " & & " + " & ".join(spans) + r" \\", "".join(rules)]
-    lines.append(_latex_line(["System", "Backbone", *heads]))
+    lines.append(latex_line(["System", "Backbone", *heads]))
     for block, members in blocks(entries(summary)):
         lines.append(r"\midrule")
         lines += [rf"\multicolumn{{{2 + len(heads)}}}{{l}}{{\textit{{{latex_text(block)}}}}} \\"] if block else []
-        lines += [_latex_line(_cells(entry, found)) for entry in members]
-    return [*lines, r"\bottomrule", r"\end{tabular}}"]
-
-
-def _body(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    start = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(heads), r"\midrule"]
-    return [*start, *map(_latex_line, lines), r"\bottomrule", r"\end{tabular}}"]
-
-
-def _latex_line(cells: Sequence[str]) -> str:
-    return " & ".join(map(latex_text, cells)) + r" \\"
-
-
-def _environment(caption: str, label: str, body: Sequence[str]) -> str:
-    start = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(caption)}}}", rf"\label{{tab:{label}}}"]
-    return "\n".join([*start, r"\resizebox{\linewidth}{!}{%", *body, r"\end{table}", ""])
+        lines += [latex_line(_cells(entry, found)) for entry in members]
+    return [*lines, *ENDS]

@@ -7,7 +7,7 @@ from msaf_bench.stats.factorial import Effect, effects
 from msaf_bench.stats.intervals import Difference, Interval, mean_interval, paired_difference, sign_flip_p
 from msaf_bench.stats.omnibus import Omnibus, friedman
 from msaf_bench.stats.pareto import pareto_front
-from msaf_bench.stats.power import paired_power, power_sentence, seeds_needed
+from msaf_bench.stats.power import detectable, paired_power, power_sentence, seeds_needed
 from msaf_bench.stats.verdicts import Decision, holm, judge
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Omnibus",
     "agreement",
     "concordance",
+    "detectable",
     "effects",
     "friedman",
     "holm",

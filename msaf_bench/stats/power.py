@@ -23,6 +23,21 @@ def seeds_needed(effect: float, sd: float, power: float = 0.8, most: int = 200) 
     return next((n for n in range(2, most + 1) if paired_power(effect, sd, n) >= power), None)
 
 
+def detectable(sd: float, n: int, power: float = 0.8) -> float:
+    """The smallest effect that `n` seeds see with chance `power`, in the unit of `sd`. Raises `ValueError` below two seeds."""
+    if n < 2:
+        raise ValueError(f"one seed has no spread; give at least two, not {n}")
+    if sd == 0:
+        return 0.0
+    low, high = 0.0, sd
+    while paired_power(high, sd, n) < power:
+        low, high = high, 2 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if paired_power(middle, sd, n) < power else (low, middle)
+    return high
+
+
 def power_sentence(effect: float, sd: float, n: int) -> str:
     """What `n` seeds can see at this spread, in words."""
     seeds = "1 seed sees" if n == 1 else f"{n} seeds see"

@@ -25,15 +25,15 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
     torch.set_num_threads(setting.threads)
     begin = time.perf_counter()
     rows: dict[str, dict[str, float]] = {}
-    for label, system in plan.systems().items():
+    for label, (system, _) in plan.subjects().items():
         net: Any = build(system, 11, plugins=plan.plugins).to(setting.device).train()
         late = time.perf_counter() - begin > BUDGET_S
         seconds = max(row["step_seconds"] for row in rows.values()) if late and rows else _step_seconds(net, plan, setting)
         rows[label] = {"params": sum(p.numel() for p in net.parameters()), "step_seconds": seconds}
     at_once = (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
     done = setting.workspace.finished(plan, resume=True)
-    labels = {system.key: label for label, system in plan.systems().items()}
-    missing = [labels[trial.system.key] for trial in plan.trials() if trial.id not in done]
+    labels = plan.labels()
+    missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
     seconds = sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
     before = plan.pretraining()
     if missing and before and not (setting.workspace.records / f"{before.id}.json").exists():
@@ -41,7 +41,7 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         seconds += before.conditions.steps * _step_seconds(net, plan, setting)
     return {
         "table": plan.table.name,
-        "trials": len(plan.rows) * plan.seeds,
+        "trials": len(labels),
         "finished": len(done),
         "steps": plan.conditions.steps,
         "executor": executor,

@@ -1,7 +1,8 @@
-"""What is measured of a trained network beside its loss: accuracy, the worth of the past, consistency, cost."""
+"""Measures a trained network: accuracy, the contribution of past frames, the pulse of its parts, consistency, cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.analyzers.consistency.measure import consistency
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.analyzers.scoring import score
+from msaf_bench.analyzers.pulse import pulses
+from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.samples import sample_indices
 from msaf_bench.errors import GateError
-from msaf_bench.records import Consistency, Cost, Matrices
+from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
+from msaf_bench.train.features import Features, cached_reader
+from msaf_bench.vitals import Supply
 
 
 class Scored(NamedTuple):
@@ -23,14 +27,25 @@ class Scored(NamedTuple):
 
     confusion: NDArray[np.int64]  #: (N, K, K)
     still: NDArray[np.int64] | None  #: the same without the past; None where the network reads one frame
+    pulses: tuple[Pulse, ...]
     consistency: tuple[Consistency, ...]
     samples: list[NDArray[np.uint8]]  #: the label maps that reports show
 
 
-def measure(net: Any, clips: Clips, conditions: Conditions, device: str, flow_cache: Path) -> Scored:
-    """Scores the split; once more without the past where the network reads it; and consistency where the conditions name a flow.
+def measure(
+    net: Any,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    flow_cache: Path,
+    *,
+    supply: Mapping[str, Supply] = MappingProxyType({}),
+    features: Features | None = None,
+) -> Scored:
+    """Scores the split; once more without the past where the network reads it; consistency where the conditions name a flow; the pulses.
 
-    `flow_cache` keeps estimated flow between trials.
+    `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a frozen backbone, `supply` is the gradient
+    of each part at the end of training.
     """
     shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
     kept: dict[int, NDArray[np.uint8]] = {}
@@ -39,10 +54,12 @@ def measure(net: Any, clips: Clips, conditions: Conditions, device: str, flow_ca
         if paired or index in shown:
             kept[index] = prediction
 
-    confusion = score(net, clips, device=device, on_image=keep)
-    still = score(net, clips, device=device, still=True) if net.frames > 1 else None
+    read = cached_reader(net, features, conditions.size, device) if features else reader(net, clips, device)
+    confusion = score(net, clips, on_image=keep, read=read)
+    still = score(net, clips, still=True, read=read) if net.frames > 1 else None
+    taken = pulses(net, clips, read, supply, extracted=features is not None)
     found = _consistency([kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache)
-    return Scored(confusion, still, found, [kept[i] for i in sorted(shown)])
+    return Scored(confusion, still, taken, found, [kept[i] for i in sorted(shown)])
 
 
 def _consistency(predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path) -> tuple[Consistency, ...]:

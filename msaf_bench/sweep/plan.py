@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from msaf_bench.catalog import systems_of
+from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
 from msaf_bench.records import Record, read_records, write_atomic
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
@@ -27,11 +27,26 @@ class Plan(Spec):
     rows: tuple[str, ...]
     seeds: int
     plugins: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()  #: labels
 
     def systems(self) -> dict[str, System]:
-        """Row label -> system, in the table's order. Raises `UsageError` if two rows are the same."""
+        """Row label -> system, in the table's order, without the controls. Raises `UsageError` if two rows are the same."""
         systems = systems_of(self.table, self.conditions)
         return {label: systems[label] for label in self.rows}
+
+    def subjects(self) -> dict[str, tuple[System, Conditions]]:
+        """Label -> system and conditions of everything that is trained: the rows, then the controls."""
+        controls = controls_of(self.table, self.conditions)
+        rows = {label: (system, self.conditions) for label, system in self.systems().items()}
+        return rows | {label: controls[label] for label in self.controls}
+
+    def labels(self) -> dict[str, str]:
+        """Trial id -> label of its row or control."""
+        return {
+            Trial(system=system, conditions=conditions, seed=seed).id: label
+            for label, (system, conditions) in self.subjects().items()
+            for seed in range(self.seeds)
+        }
 
     def pretraining(self) -> Trial | None:
         """The pre-training that all rows start from, made from the reference row.
@@ -40,7 +55,7 @@ class Plan(Spec):
         """
         if not self.conditions.pretrain_steps:
             return None
-        systems = self.systems()
+        systems = {label: system for label, (system, _) in self.subjects().items()}
         reference = systems[self.table.reference]
         for label, system in systems.items():
             if dict(system.slots).get("backbone") != reference["backbone"]:
@@ -51,21 +66,29 @@ class Plan(Spec):
         return pretraining_of(reference, self.conditions)
 
     def trials(self) -> list[Trial]:
-        """All trials, seed by seed, so that a sweep that is cut short has compared every row."""
-        systems = self.systems()
-        return [Trial(system=s, conditions=self.conditions, seed=seed) for seed in range(self.seeds) for s in systems.values()]
+        """All trials, seed by seed, so that a sweep that is cut short has compared every row; each seed's controls after its rows."""
+        subjects = self.subjects().values()
+        return [Trial(system=system, conditions=own, seed=seed) for seed in range(self.seeds) for system, own in subjects]
 
 
 def pretraining_of(system: System, conditions: Conditions) -> Trial:
     """The pre-training of a system's backbone: the same architecture with nothing in its other slots, for as long as told."""
     bare = tuple((slot, choice if slot == "backbone" else Choice(use="none")) for slot, choice in system.slots)
-    own = {"steps": conditions.pretrain_steps, "lr": conditions.pretrain_lr or conditions.lr, "backbone_rate": 1.0}
+    own = {"steps": conditions.pretrain_steps, "lr": conditions.pretrain_lr or conditions.lr, "backbone_rate": 1.0, "draws": 0, "rates": ()}
     alone = conditions.model_copy(update={**own, "pretrain_steps": 0, "pretrain_lr": 0.0})
     return Trial(system=system.swap(bare, name="pretraining"), conditions=alone, seed=PRETRAINING_SEED)
 
 
-def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), seeds: int = 5, plugins: Sequence[str] = ()) -> Plan:
-    """A plan of all rows that can be run, or of those named and the reference row.
+def make_plan(
+    table: Table,
+    conditions: Conditions,
+    rows: Sequence[str] = (),
+    seeds: int = 5,
+    plugins: Sequence[str] = (),
+    *,
+    controls: bool = False,
+) -> Plan:
+    """A plan of all rows that can be run, or of those named and the reference row; with `controls` also of the table's controls.
 
     Raises `UsageError` for an unknown row, one that is only printed, or no seed.
     """
@@ -74,12 +97,14 @@ def make_plan(table: Table, conditions: Conditions, rows: Sequence[str] = (), se
     if printed := [row for row in rows if one_of("row", row, dict(table.rows)) not in table.built]:
         raise UsageError(f"row {printed[0]!r} is only printed, it has no system here; there is {', '.join(table.built)}")
     chosen = {*rows, table.reference} if rows else set(table.built)
-    return Plan(table=table, conditions=conditions, rows=tuple(r for r in table.built if r in chosen), seeds=seeds, plugins=tuple(plugins))
+    kept = tuple(label for label in table.built if label in chosen)
+    beside = tuple(label for label, _ in table.controls) if controls else ()
+    return Plan(table=table, conditions=conditions, rows=kept, seeds=seeds, plugins=tuple(plugins), controls=beside)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, `flow/`, and what is rendered."""
+    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, while it runs `flow/`, `features/`, and what is rendered."""
 
     folder: Path
 
@@ -87,6 +112,11 @@ class Workspace:
     def flow(self) -> Path:
         """Estimated flow of the scored frames, which every trial reads."""
         return self.folder / "flow"
+
+    @property
+    def features(self) -> Path:
+        """Features of a frozen backbone, which every trial reads."""
+        return self.folder / "features"
 
     @property
     def speed(self) -> Path:
@@ -141,7 +171,8 @@ class Workspace:
         if (self.folder / "plan.json").exists():
             held = self.plan()
             rows = tuple(label for label, _ in plan.table.rows if label in (*held.rows, *plan.rows))
-            plan = plan.model_copy(update={"rows": rows, "seeds": max(held.seeds, plan.seeds)})
+            controls = tuple(label for label, _ in plan.table.controls if label in (*held.controls, *plan.controls))
+            plan = plan.model_copy(update={"rows": rows, "controls": controls, "seeds": max(held.seeds, plan.seeds)})
         write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
 
     @contextmanager

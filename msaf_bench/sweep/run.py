@@ -15,7 +15,7 @@ from msaf_bench.architectures import builtin
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError, HostError, UsageError, one_of
 from msaf_bench.records import Host, Record, read_record
-from msaf_bench.spec import Trial
+from msaf_bench.spec import Choice, Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.cost import count_rows
 from msaf_bench.sweep.events import Events
@@ -52,16 +52,28 @@ def check_systems(plan: Plan) -> None:
     registry, read = builtin().extend(plan.plugins), 0
     for name, _ in plan.conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
-    for label, system in plan.systems().items():
+    names: set[str] = set()
+    for label, (system, _) in plan.subjects().items():
         try:
             registry.check(system)
             with torch.device("meta"):
-                frames: int = registry.build(system, 2).frames
+                net = registry.build(system, 2)
+            frames: int = net.frames
+            names |= {part for name, _ in net.named_parameters() for part in name.split(".")}
         except (UsageError, TypeError, ValueError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
         if frames > plan.conditions.frames:
             raise UsageError(f"row {label!r} reads {frames} frames, a clip has {plan.conditions.frames}; add --set frames={frames}")
         read = max(read, frames)
+    for part, _ in plan.conditions.rates:
+        if part not in names:
+            raise UsageError(f"rates.{part}: no row has weights of that name; name a part such as backbone, flow or offset, or leave it out")
+    if plan.conditions.backbone_rate == 0 and not plan.conditions.pretrain_steps:
+        for label, (system, _) in plan.subjects().items():
+            if "weights" not in dict(dict(system.slots).get("backbone", Choice(use="none")).options):
+                raise UsageError(
+                    f"row {label!r}: backbone_rate = 0 freezes random weights; add --set pretrain_steps=1500, or weights to the backbone"
+                )
     if plan.table.base and 1 < read < plan.conditions.frames:
         raise UsageError(
             f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
@@ -110,8 +122,10 @@ def run_sweep(
             learn, test = (open_split(plan.conditions, split, setting.root) for split in ("train", "score"))
             if plan.conditions.flow != "none" and test.pairs:
                 flows_of(test, plan.conditions.flow)(test.pairs[0])  # exact flow is not known of every data set
+            for own in dict.fromkeys(conditions for _, conditions in plan.subjects().values() if conditions.past != plan.conditions.past):
+                open_split(own, "score", setting.root)[0]  # nor can every past be made of it
             data = f"{learn.fingerprint}/{test.fingerprint}"
-            _check_same(done, data, events)
+            _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data, events)
         setting.workspace.keep(plan)
         if missing:
             execute = local.run if on == "local" else _on_ray(address, workers, gpus)
@@ -119,7 +133,8 @@ def run_sweep(
             setting = pretrained(before, setting, events, execute if address else local.run)
             execute(missing, setting, events)
         count_rows(plan, setting, events)
-        shutil.rmtree(setting.workspace.flow, ignore_errors=True)  # estimated again where it is asked for again
+        for kept in (setting.workspace.flow, setting.workspace.features):
+            shutil.rmtree(kept, ignore_errors=True)  # made again where it is asked for again
         if speed_processes:
             _time_rows(plan, setting, events, speed_processes)
 

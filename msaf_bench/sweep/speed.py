@@ -1,10 +1,10 @@
-"""The speed of every row: measured alone on this machine after the trials, since nothing can be timed beside them."""
+"""The speed of every row: measured on this machine after the trials, since nothing can be timed beside them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, measure_speed
+from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
 from msaf_bench.records import Host, read_kept, write_kept
 from msaf_bench.spec import System
 from msaf_bench.sweep.events import Events
@@ -12,42 +12,45 @@ from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.trial import Setting
 
 MODES: tuple[Literal["clip", "stream"], ...] = ("clip", "stream")
-SECONDS, TIMEOUT = 1.5, 5.0  #: a process samples for 1.5 s, and for 5 s at most where its median is not known to 1 % by then
+SECONDS, TIMEOUT = 0.1, 1.5  #: of sampling a row and mode in a process: at least, and at most where the median is not known to 1 %
 
 
 def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int) -> None:
-    """Times what was not timed yet under these conditions, in both modes, and leaves a file for each row and mode."""
+    """Time the rows and modes that were not timed yet under these conditions, all in the same processes; write a file for each."""
     here = setting.host()
-    for mode in MODES:
-        conditions = SpeedConditions(
-            size=plan.conditions.size,
-            mode=mode,
-            device=setting.device,
-            precision=plan.conditions.precision,
-            threads=setting.threads,
-            processes=processes,
-            seconds=SECONDS,
-            timeout=TIMEOUT,
-        )
-        missing = {
-            label: system
-            for label, system in plan.systems().items()
-            if not any(_same(speed, conditions, num_classes, here) for speed in _read(setting.workspace, system, [mode]))
-        }
-        if not missing:
-            continue
-        for speed in measure_speed(missing, conditions, num_classes=num_classes, plugins=setting.plugins, on_note=events.note).values():
-            write_kept(_path(setting.workspace, speed.system, mode), speed)
+    tasks = [
+        SpeedTask(system=system, conditions=_conditions(plan, setting, mode, processes), num_classes=num_classes, plugins=setting.plugins)
+        for system in plan.systems().values()
+        for mode in MODES
+    ]
+    missing = [task for task in tasks if not any(_same(speed, task, here) for speed in _read(setting.workspace, task.system, MODES))]
+    if missing:
+        for speed in measure_speed(missing, on_note=events.note):
+            write_kept(_path(setting.workspace, speed.system, speed.conditions.mode), speed)
 
 
-def _same(speed: Speed, conditions: SpeedConditions, num_classes: int, here: Host) -> bool:
-    """Whether it was timed, as asked, on a machine like this."""
-    asked = (conditions, num_classes, here.cpu, here.device)
+def _conditions(plan: Plan, setting: Setting, mode: Literal["clip", "stream"], processes: int) -> SpeedConditions:
+    return SpeedConditions(
+        size=plan.conditions.size,
+        mode=mode,
+        device=setting.device,
+        precision=plan.conditions.precision,
+        threads=setting.threads,
+        processes=processes,
+        seconds=SECONDS,
+        timeout=TIMEOUT,
+        schedule="rounds",
+    )
+
+
+def _same(speed: Speed, task: SpeedTask, here: Host) -> bool:
+    """Return whether this is the time that the task asks for, taken on a machine like this."""
+    asked = (task.conditions, task.num_classes, here.cpu, here.device)
     return not speed.reason and (speed.conditions, speed.num_classes, speed.host.cpu, speed.host.device) == asked
 
 
 def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:
-    """What was timed of every row, by label. Raises `HostError` for a file that is none of these."""
+    """Return the times of every row, by label. Raises `HostError` for a file that is not one."""
     return {label: _read(workspace, system, MODES) for label, system in plan.systems().items()}
 
 

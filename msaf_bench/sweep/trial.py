@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep.measure import cost_of, measure
 from msaf_bench.sweep.plan import Workspace
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint
+from msaf_bench.train.features import features_of
 from msaf_bench.train.loop import train
 
 
@@ -109,8 +111,11 @@ def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
 
 def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None]) -> Record:
     trial, net = begun.trial, begun.net
+    keep = partial(features_of, net, conditions=trial.conditions, folder=setting.workspace.features, device=setting.device)
+    with _timed("features", begun.seconds):
+        learnt, tested = keep(clips=begun.train, split="train"), keep(clips=begun.score, split="score")
     with _timed("train", begun.seconds):
-        loss = train(
+        trained = train(
             net,
             begun.train,
             trial.conditions,
@@ -118,11 +123,14 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
             system=trial.system,
             folder=setting.workspace.checkpoints(trial),
             device=setting.device,
+            features=learnt,
             on_step=on_step,
             on_note=on_note,
         )
     with _timed("score", begun.seconds):
-        scored = measure(net, begun.score, trial.conditions, setting.device, setting.workspace.flow)
+        scored = measure(
+            net, begun.score, trial.conditions, setting.device, setting.workspace.flow, supply=trained.supply, features=tested
+        )
     write_label_maps(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",
@@ -130,11 +138,12 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
         class_names=begun.score.classes,
         confusion=Matrices.pack(scored.confusion),
         still=None if scored.still is None else Matrices.pack(scored.still),
+        pulses=scored.pulses,
         consistency=scored.consistency,
         cost=cost_of(trial.system, len(begun.score.classes), trial.conditions, setting.plugins, on_note),
         repeated=begun.score.repeated,
         skipped=begun.score.skipped,
-        loss=tuple(loss),
+        loss=tuple(trained.loss),
         seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **begun.common(setting),

@@ -28,6 +28,7 @@ class Sidecar(Spec):
     system: System
     num_classes: int
     loss: tuple[tuple[int, float], ...] = ()
+    supplies: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()  #: (relative, silent) gradient of each part, last tenth
 
 
 class Checkpoint(NamedTuple):

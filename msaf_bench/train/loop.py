@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -14,11 +15,21 @@ from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.checkpoint import Sidecar, newest_checkpoint, restore, save_checkpoint
+from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
+from msaf_bench.vitals import Monitor, Supply
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
 
 Loss = list[tuple[int, float]]
+LATE = 0.9  #: the pulse's gradient is taken over the steps after this part of the training
+
+
+class Trained(NamedTuple):
+    """What a training leaves beside the weights."""
+
+    loss: Loss
+    supply: dict[str, Supply]  #: gradient of each part over the last tenth
 
 
 class NonFiniteLossError(BenchError):
@@ -34,55 +45,71 @@ def train(
     system: System,
     folder: Path,
     device: str = "cpu",
+    features: Features | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
-) -> Loss:
-    """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there. Gives the loss curve.
+) -> Trained:
+    """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
-    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know. Equal seeds
-    give equal numbers on a CPU with equal threads, interrupted or not. Raises `NonFiniteLossError`.
+    With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then holds what it gives of each clip.
+    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know: a part that
+    is not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal threads, interrupted or not.
+    Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
     found, damaged = newest_checkpoint(folder)
-    start, curve = 0, Loss()
+    start, curve, monitor = 0, Loss(), Monitor(net, on_note)
     if found:
         restore(found, net, optimizer)
         start, curve = found.sidecar.step, list(found.sidecar.loss)
+        monitor.supplies = {part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies}
     for text in damaged:
         on_note(f"{text}; going on from step {start}")
     net.train()
+    if conditions.backbone_rate == 0:
+        net.backbone.eval()
     recent = list[Tensor]()
-    for step, (frames, labels) in _batches(clips, conditions, seed, start, device):
+    for step, (inputs, labels) in _batches(net, clips, conditions, seed, start, device, features):
         torch.manual_seed(step_seed(step, seed))
-        recent.append(_step(net, optimizer, frames, labels, step, conditions))
         done = step + 1
         keep = conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps
-        if done % LOG_EVERY == 0 or done == conditions.steps or keep:
+        log = done % LOG_EVERY == 0 or done == conditions.steps or keep
+        with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
+            recent.append(_step(net, optimizer, inputs, labels, step, conditions))
+        if log:
             # Before a checkpoint too: weights after a loss that was not finite must never be kept.
             curve.append((done, _mean(recent, done)))
             recent.clear()
             on_step(*curve[-1])
         if keep:
-            save_checkpoint(folder, net, optimizer, _sidecar(system, clips, done, curve))
+            save_checkpoint(folder, net, optimizer, _sidecar(system, clips, done, curve, monitor))
     if start < conditions.steps:
-        save_checkpoint(folder, net, None, _sidecar(system, clips, conditions.steps, curve))
-    return curve
+        save_checkpoint(folder, net, None, _sidecar(system, clips, conditions.steps, curve, monitor))
+    return Trained(curve, monitor.supply())
 
 
 def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
+    """AdamW with one group for each rate; a frozen backbone is in none."""
     own = {id(p) for p in net.backbone.parameters()}
-    groups = [
-        {"params": list(net.backbone.parameters()), "rate": conditions.backbone_rate},
-        {"params": [p for p in net.parameters() if id(p) not in own], "rate": 1.0},
-    ]
-    return torch.optim.AdamW(groups, lr=conditions.lr, weight_decay=conditions.weight_decay, fused=True)
+    if conditions.backbone_rate == 0:
+        net.backbone.requires_grad_(False)
+    groups: dict[float, list[Tensor]] = {conditions.backbone_rate: [], 1.0: []}
+    for name, weights in net.named_parameters():
+        rate = conditions.backbone_rate if id(weights) in own else 1.0
+        for part, factor in conditions.rates:
+            rate *= factor if part in name.split(".") else 1.0
+        if rate:
+            groups.setdefault(rate, []).append(weights)
+    held = [{"params": weights, "rate": rate} for rate, weights in groups.items() if weights]
+    return torch.optim.AdamW(held, lr=conditions.lr, weight_decay=conditions.weight_decay, fused=True)
 
 
-def _step(net: Any, optimizer: torch.optim.Optimizer, frames: Tensor, labels: Tensor, step: int, conditions: Conditions) -> Tensor:
+def _step(net: Any, optimizer: torch.optim.Optimizer, inputs: Any, labels: Tensor, step: int, conditions: Conditions) -> Tensor:
     for group in optimizer.param_groups:
         group["lr"] = group["rate"] * learning_rate(step, conditions)
-    with torch.autocast(frames.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
-        loss = net.loss(net(frames), labels)
+    with torch.autocast(labels.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
+        out = net(inputs) if isinstance(inputs, Tensor) else net.from_features(inputs, labels)
+        loss = net.loss(out, labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -98,14 +125,23 @@ def _mean(losses: list[Tensor], step: int) -> float:
     return sum(values) / len(values)
 
 
-def _batches(clips: Clips, conditions: Conditions, seed: int, start: int, device: str) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
-    """(step, (frames, labels)) from `start` on; on a GPU the next batches are made while this one is used."""
+def _batches(
+    net: Any, clips: Clips, conditions: Conditions, seed: int, start: int, device: str, features: Features | None
+) -> Iterator[tuple[int, tuple[Any, Tensor]]]:
+    """(step, (frames or features, labels)) from `start` on; on a GPU the next batches are made while this one is used."""
 
-    def make(step: int) -> tuple[Tensor, Tensor]:
+    def make(step: int) -> tuple[Any, Tensor]:
         rng = augmentation_rng(step, seed)
         chosen = batch_indices(step, conditions.batch, len(clips), seed)
-        frames, labels = to_tensors([augment(clips[i], conditions, rng) for i in chosen])
-        return frames.to(device), labels.to(device)
+        if not conditions.draws:
+            frames, labels = to_tensors([augment(clips[i], conditions, rng) for i in chosen])
+            return frames.to(device), labels.to(device)
+        draws = rng.integers(conditions.draws, size=len(chosen)).tolist()
+        if features is None:
+            frames, labels = to_tensors([drawn(clips, conditions, i, draw) for i, draw in zip(chosen, draws, strict=True)])
+            return frames.to(device), labels.to(device)
+        places = [draw * features.clips + i for i, draw in zip(chosen, draws, strict=True)]
+        return features.of(net, places, device), features.labels[places].long().to(device)
 
     steps = range(start, conditions.steps)
     if device == "cpu":
@@ -120,5 +156,6 @@ def _batches(clips: Clips, conditions: Conditions, seed: int, start: int, device
             yield step, waiting.pop(step).result()
 
 
-def _sidecar(system: System, clips: Clips, step: int, curve: Loss) -> Sidecar:
-    return Sidecar(sha256="", step=step, system=system, num_classes=len(clips.classes), loss=tuple(curve))
+def _sidecar(system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor) -> Sidecar:
+    supplies = tuple((part, tuple((s.relative, s.silent) for s in held)) for part, held in monitor.supplies.items())
+    return Sidecar(sha256="", step=step, system=system, num_classes=len(clips.classes), loss=tuple(curve), supplies=supplies)

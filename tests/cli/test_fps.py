@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from msaf_bench.analyzers.speed import measure as speed
 from msaf_bench.analyzers.speed.host import Snapshot
-from msaf_bench.analyzers.speed.measure import SpeedTask
-from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Run
+from msaf_bench.analyzers.speed.measure import Batch, SpeedTask
+from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
 from msaf_bench.cli import main
 from msaf_bench.cli.fps import fps
 from msaf_bench.errors import UsageError
@@ -63,7 +63,10 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
             facts=(("governor", "unknown"),),
         )
 
-    monkeypatch.setattr(speed, "run_alone", answer)
+    def together(batch: Batch) -> Report:
+        return Report(results=tuple(answer(task) for task in batch.tasks))
+
+    monkeypatch.setattr(speed, "run_process", together)
     return asked
 
 
@@ -101,6 +104,7 @@ def test_options_are_conditions(tasks: list[SpeedTask]):
         "precision": "bf16",
         "channels_last": True,
         "compiled": True,
+        "schedule": "alone",
         "threads": 3,
         "seconds": 2,
         "timeout": 5,
@@ -112,7 +116,9 @@ def test_both_modes_sizes_and_systems(tasks: list[SpeedTask]):
     runs = [(r["system"], r["mode"], r["size"]) for r in document["runs"]]
     assert runs == [(s, m, [h, 100]) for h in (10, 20) for m in ("clip", "stream") for s in ("msaf-r18", "msaf-r50")]
     assert {key: document[key] for key in document["runs"][0]} == document["runs"][0]
-    assert [t.system.name for t in tasks] == ["msaf-r18", "msaf-r50"] * 12
+    assert [t.system.name for t in tasks] == ["msaf-r18", "msaf-r50"] * 12  # sizes and modes share the three processes
+    assert [(t.conditions.size[0], t.conditions.mode) for t in tasks[::2]] == 3 * [(h, m) for h in (10, 20) for m in ("clip", "stream")]
+    assert {t.conditions.schedule for t in tasks} == {"rounds"}
     assert all(c["verdict"] == "faster" and c["ratio"] == pytest.approx(2, rel=0.01) for c in document["comparisons"])
     assert len(document["comparisons"]) == 4
     assert [fit["exponent"] for fit in document["scaling"]["measured"]] == pytest.approx([1] * 4, abs=0.01)

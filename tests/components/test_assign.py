@@ -44,3 +44,19 @@ def test_the_mean_of_masks_is_one():
     torch.testing.assert_close(logits, (aux["pixel"] + aux["region"]) / 2)
     logits, aux = MeanOfMasks(8, 3, of="softmax")(dynamic, static)
     torch.testing.assert_close(logits.exp(), (aux["pixel"].softmax(1) + aux["region"].softmax(1)) / 2)
+
+
+def test_spatial_weights_make_a_region_a_mean_over_its_places():
+    torch.manual_seed(0)
+    assign = SemanticAssignment(8, 3, weights="spatial").eval()
+    region = torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(assign.weights(region).sum((2, 3)), torch.ones(2, 3))
+
+
+def test_a_learned_scale_is_a_parameter_and_features_can_be_the_pixels():
+    torch.manual_seed(0)
+    dynamic, static = torch.randn(1, 8, 4, 4), torch.randn(1, 8, 4, 4)
+    assign = SemanticAssignment(8, 3, scale=0.0, pixels="features").eval()
+    assert "scale" in dict(assign.named_parameters())
+    logits, aux = assign(dynamic, static)
+    torch.testing.assert_close(logits, 10 * partition(static, region_descriptors(aux["region"], dynamic)))

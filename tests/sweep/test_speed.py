@@ -1,5 +1,7 @@
 """When rows are timed, what is kept, and what is read again."""
 
+import json
+
 import pytest
 
 from msaf_bench.analyzers.speed.latency import summarise
@@ -14,6 +16,7 @@ from msaf_bench.sweep.trial import Setting
 
 PLAN = make_plan(read_table("3"), read_conditions("smoke", "street"), ["Baseline", "w/o DCN"], 1)
 ROWS = list(PLAN.systems())
+EVERYTHING = [(row, mode) for row in ROWS for mode in ("clip", "stream")]
 
 
 class Silent:
@@ -23,13 +26,13 @@ class Silent:
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What would have been timed: (mode, labels)."""
+    """What would have been timed, one list a measurement: (row, mode)."""
     calls = []
+    labels = {system.key: label for label, system in PLAN.systems().items()}
 
-    def timed(systems, conditions, *, num_classes, plugins, on_note):
-        calls.append((conditions.mode, list(systems)))
-        common = {"conditions": conditions, "num_classes": num_classes, "host": Host.here()}
-        return {label: Speed(system=system, latency=summarise([2.0, 4.0]), **common) for label, system in systems.items()}
+    def timed(tasks, *, on_note):
+        calls.append([(labels[task.system.key], task.conditions.mode) for task in tasks])
+        return [Speed(**dict(task), host=Host.here(), latency=summarise([2.0, 4.0])) for task in tasks]
 
     monkeypatch.setattr(speed_module, "measure_speed", timed)
     return calls
@@ -39,7 +42,7 @@ def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
     measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
-    assert asked == [("clip", ROWS), ("stream", ROWS)]
+    assert asked == [EVERYTHING]
     found = read_speeds(PLAN, workspace)
     assert list(found) == ROWS
     assert [(s.conditions.mode, s.conditions.size, s.conditions.processes) for s in found["MSAF"]] == [
@@ -54,10 +57,10 @@ def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     (workspace.speed / f"{PLAN.systems()['MSAF'].key}-stream.json").unlink()
     asked.clear()
     measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
-    assert asked == [("stream", ["MSAF"])]
+    assert asked == [[("MSAF", "stream")]]
     asked.clear()
     measure_rows(PLAN, Setting(workspace, threads=2), Silent(), num_classes=11, processes=2)
-    assert asked == [("clip", ROWS), ("stream", ROWS)]
+    assert asked == [EVERYTHING]
     assert all(s.conditions.threads == 2 for speeds in read_speeds(PLAN, workspace).values() for s in speeds)
 
 
@@ -74,7 +77,19 @@ def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(
         path.write_text(speed.model_copy(update=change).model_dump_json())
     asked.clear()
     measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
-    assert asked == [("clip", ["MSAF"]), ("stream", ["Baseline"])]
+    assert asked == [[("Baseline", "stream"), ("MSAF", "clip")]]
+
+
+def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
+    workspace = Workspace(tmp_path)
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    path = workspace.speed / f"{PLAN.systems()['MSAF'].key}-clip.json"
+    kept = json.loads(path.read_text())
+    assert kept["conditions"].pop("schedule") == "rounds"  # as files of earlier versions are
+    path.write_text(json.dumps(kept))
+    asked.clear()
+    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    assert asked == [[("MSAF", "clip")]]
 
 
 def test_a_damaged_file_is_named(asked, tmp_path):

@@ -27,7 +27,7 @@ def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None, system=S
             raise Killed
 
     note = notes.append if notes is not None else lambda text: None
-    curve = train(net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note)
+    curve = train(net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note).loss
     return net.state_dict(), curve
 
 
@@ -144,3 +144,27 @@ def test_a_curve_goes_on_as_if_nothing_had_happened(tmp_path):
 def test_only_the_newest_checkpoints_stay(tmp_path):
     run(tmp_path, CONDITIONS.model_copy(update={"checkpoint_every": 4}))
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["step-0000020.safetensors", "step-0000024.safetensors"]
+
+
+def weights_moved(state, system, conditions):
+    torch.manual_seed(0)
+    start = build(system, len(CLIPS.classes)).state_dict()
+    return {name: (state[name] - start[name]).abs().max().item() for name in start if state[name].is_floating_point()}
+
+
+def test_a_frozen_backbone_stays_as_it_is_with_its_statistics(tmp_path):
+    state, _ = run(tmp_path, CONDITIONS.model_copy(update={"backbone_rate": 0.0}))
+    moved = weights_moved(state, SYSTEM, CONDITIONS)
+    assert max(value for name, value in moved.items() if name.startswith("backbone.")) == 0
+    assert max(value for name, value in moved.items() if name.startswith("motion.")) > 0
+
+
+def test_a_rate_slows_the_weights_that_it_names_and_no_others(tmp_path):
+    """AdamW's first step moves every weight by about its rate, whatever the gradient."""
+    conditions = CONDITIONS.model_copy(update={"steps": 1, "weight_decay": 0.0, "warmup": 0})
+    plain, slow = (
+        weights_moved(run(tmp_path / name, conditions.model_copy(update={"rates": rates}))[0], SYSTEM, conditions)
+        for name, rates in (("plain", ()), ("slow", (("offset", 0.01),)))
+    )
+    assert slow["motion.align.0.offset.weight"] == pytest.approx(0.01 * plain["motion.align.0.offset.weight"], rel=0.01)
+    assert slow["motion.align.0.weight"] == plain["motion.align.0.weight"]

@@ -1,1 +1,1 @@
-"""Speed: how long a frame takes, measured in fresh processes, alone."""
+"""Speed: latency of a frame, measured in a few fresh processes that time all systems in interleaved rounds."""

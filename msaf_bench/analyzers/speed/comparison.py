@@ -16,10 +16,10 @@ PAPER_FPS = {(512, 1024): 24.39, (768, 1536): 13.54, (1024, 2048): 8.76}
 
 
 class Comparison(NamedTuple):
-    """Two systems timed in turn."""
+    """Two systems timed in the same processes."""
 
     ratio: float  #: of the mean latencies, second / first: how many times as fast the first one is
-    low: float | None  #: 95 %, Student t over the log ratios of the rounds; None for one round
+    low: float | None  #: 95 %, Student t over the log ratios of the processes; None for one process
     high: float | None
     verdict: Literal["faster", "slower", "not told apart"]  #: the first one
     reason: str = ""  #: why they are not told apart
@@ -33,7 +33,7 @@ class Scaling(NamedTuple):
 
 
 def compare(first: Speed, second: Speed) -> Comparison | None:
-    """Which has the lower mean latency, by the rounds both were timed in; None where one was not timed."""
+    """Say which has the lower mean latency, by the processes in which both were timed; None where one was not timed."""
     if not (first.latency and second.latency):
         return None
     found = mean_interval([log(b.mean_ms / a.mean_ms) for a, b in zip(first.processes, second.processes, strict=True)])

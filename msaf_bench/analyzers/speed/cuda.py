@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -32,19 +32,27 @@ def device_laps(stages: Sequence[Callable[[Any], Any]], feed: Iterator[Any], lap
     return [[a.elapsed_time(b) for a, b in pairwise(marks)] for marks in events]
 
 
-def reset_memory() -> None:
-    """Gives unused memory back and forgets the peak so far."""
+class Held(NamedTuple):
+    """Bytes of the device that this process holds."""
+
+    allocated: int
+    reserved: int
+
+
+def reset_memory() -> Held:
+    """Give unused memory back, forget the peak so far, and return the memory that stays held."""
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
+    return Held(torch.cuda.memory_allocated(), torch.cuda.memory_reserved())
 
 
-def memory(weights_bytes: int) -> Memory:
-    """The allocator's peak since `reset_memory`."""
+def memory(weights_bytes: int, built: Held) -> Memory:
+    """Return the allocator's peak since `reset_memory` gave `built`, without the other networks that were held then."""
     return Memory(
         kind="allocated on the device",
         weights_bytes=weights_bytes,
-        peak_bytes=torch.cuda.max_memory_allocated(),
-        reserved_bytes=torch.cuda.max_memory_reserved(),
+        peak_bytes=torch.cuda.max_memory_allocated() - built.allocated + weights_bytes,
+        reserved_bytes=torch.cuda.max_memory_reserved() - built.reserved + weights_bytes,
     )
 
 

@@ -4,11 +4,13 @@ import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
+from time import process_time
 
 from msaf_bench.analyzers.speed.nvml import Gpu
 from msaf_bench.spec import Spec
 
 CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+STAT = Path("/proc/stat")
 SLOWED = {
     0x4: "software power cap",
     0x8: "hardware slowdown",
@@ -56,6 +58,27 @@ def snapshot(gpu: Gpu | None = None) -> Snapshot:
 def usable_cores() -> int:
     """The cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_bytes() -> float:
+    """Memory that can be taken without swapping; infinite where the system does not tell."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    return float("inf")
+
+
+def others_cpu_s() -> float | None:
+    """CPU seconds that the usable cores have spent on other processes since the machine started, stolen time included."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    names = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    with suppress(OSError, ValueError, IndexError):
+        rows = [line.split() for line in STAT.read_text().splitlines()]
+        # user nice system idle iowait irq softirq steal; the guests after them are part of user and nice
+        ticks = sum(int(row[i]) for row in rows if row and row[0] in names for i in (1, 2, 3, 6, 7, 8))
+        return ticks / os.sysconf("SC_CLK_TCK") - process_time() if ticks else None
+    return None
 
 
 def governor() -> str:

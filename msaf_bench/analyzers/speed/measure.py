@@ -1,4 +1,4 @@
-"""Latency of a frame, measured alone: in fresh processes, one at a time, systems in turn. No torch here; the processes have it.
+"""Latency of a frame: in a few fresh processes, one at a time, each of which times all systems in rounds. No torch here.
 
 Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that could not be timed has a reason instead.
 """
@@ -6,18 +6,19 @@ Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that co
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from msaf_bench.analyzers.speed.latency import Latency
-from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Process, Run
+from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Process, Report, Run
 from msaf_bench.analyzers.speed.summary import summary
 from msaf_bench.records import Host
 from msaf_bench.spec import Names, Options, Side, Spec, System, content_hash
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
+NAMED = 4  #: systems above which a note gives their number
 
 
 class SpeedConditions(Spec):
@@ -34,8 +35,9 @@ class SpeedConditions(Spec):
     compiled: bool = False  #: by torch.compile at its defaults
     threads: int = Field(ge=1)
     processes: int = Field(3, ge=1)  #: fresh ones
-    seconds: float = Field(10, gt=0, allow_inf_nan=False)  #: of samples in a process, unless 662 are had before; of warm-up at most
-    timeout: float = Field(60, gt=0, allow_inf_nan=False)  #: seconds of sampling after which a process stops, converged or not
+    seconds: float = Field(10, gt=0, allow_inf_nan=False)  #: sampling in a process, unless 662 samples come first; also ends the warm-up
+    timeout: float = Field(60, gt=0, allow_inf_nan=False)  #: seconds of sampling in a process after which it ends, converged or not
+    schedule: Literal["rounds", "alone"] = "alone"  #: all systems in the same processes, in interleaved rounds; or a process for each
 
     @property
     def key(self) -> str:
@@ -55,6 +57,13 @@ class SpeedTask(Spec):
     def id(self) -> str:
         """Content hash; plug-ins have no part in it."""
         return content_hash(f"{self.system.key} {self.conditions.key} {self.num_classes}")
+
+
+class Batch(Spec):
+    """Tasks of one process, which differ in system, size and mode only."""
+
+    tasks: tuple[SpeedTask, ...] = Field(min_length=1)
+    number: int  #: of the process; the order of the rounds is drawn from it
 
 
 class Speed(SpeedTask):
@@ -85,49 +94,67 @@ class Speed(SpeedTask):
         return bool(self.processes) and all(p.converged for p in self.processes)
 
 
-def measure_speed(
-    systems: Mapping[str, System],
-    conditions: SpeedConditions,
-    *,
-    num_classes: int,
-    plugins: Sequence[str] = (),
-    on_note: Callable[[str], None] = lambda text: None,
-) -> dict[str, Speed]:
-    """Times every system in `conditions.processes` fresh processes, one at a time, round by round: A B A B, not A A B B.
+def measure_speed(tasks: Sequence[SpeedTask], *, on_note: Callable[[str], None] = lambda text: None) -> list[Speed]:
+    """Time every task in `conditions.processes` fresh processes, one at a time, and return a `Speed` for each, in the same order.
 
-    A system whose process fails gets the reason and is not started again; the others go on.
+    The tasks may differ in system, size and mode only. A task that fails gets the reason and is not tried in later processes.
     """
-    tasks = {
-        label: SpeedTask(system=system, conditions=conditions, num_classes=num_classes, plugins=tuple(plugins))
-        for label, system in systems.items()
-    }
-    runs: dict[str, list[Run]] = {label: [] for label in tasks}
-    reasons: dict[str, str] = {}
+    if len({task.conditions.model_copy(update={"size": (1, 1), "mode": "clip"}).key for task in tasks}) != 1:
+        raise ValueError("tasks of one measurement may differ in system, size and mode only")
+    conditions = tasks[0].conditions
+    runs: list[list[Run]] = [[] for _ in tasks]
+    reasons: dict[int, str] = {}
     for number in range(1, conditions.processes + 1):
-        for label in (label for label in tasks if label not in reasons):
-            height, width = conditions.size
-            on_note(f"{label}, {height}x{width} {conditions.mode}: process {number} of {conditions.processes}")
-            answer = run_alone(tasks[label])
-            if isinstance(answer, Run):
-                runs[label].append(answer)
-            else:
-                reasons[label] = answer
+        going = [index for index in range(len(tasks)) if index not in reasons]
+        for group in [going] if conditions.schedule == "rounds" else [[index] for index in going]:
+            on_note(f"{_named([tasks[index] for index in group])}: process {number} of {conditions.processes}")
+            for index, answer in zip(group, run_together([tasks[index] for index in group], number), strict=True):
+                if isinstance(answer, Run):
+                    runs[index].append(answer)
+                else:
+                    reasons[index] = answer
     here = Host.here(conditions.device, conditions.threads)
-    return {
-        label: Speed.model_validate(
-            {**dict(task), "host": here, **({"reason": reasons[label]} if label in reasons else summary(runs[label], conditions.threads))}
-        )
-        for label, task in tasks.items()
-    }
+    return [_speed(task, here, runs[index], reasons.get(index, "")) for index, task in enumerate(tasks)]
 
 
-def run_alone(task: SpeedTask) -> Run | str:
-    """The report of one fresh process, or in one line why there is none."""
-    threads, limit = str(task.conditions.threads), START_S + task.conditions.seconds + 3 * task.conditions.timeout
+def _speed(task: SpeedTask, here: Host, runs: Sequence[Run], reason: str) -> Speed:
+    found = {"reason": reason} if reason else summary(runs, task.conditions.threads)
+    return Speed.model_validate({**dict(task), "host": here, **found})
+
+
+def _named(tasks: Sequence[SpeedTask]) -> str:
+    """Say in a few words which tasks these are."""
+    modes, sizes = dict.fromkeys(t.conditions.mode for t in tasks), dict.fromkeys("x".join(map(str, t.conditions.size)) for t in tasks)
+    names = dict.fromkeys(t.system.name for t in tasks)
+    systems = ", ".join(names) if len(names) <= NAMED else f"{len({t.system.key for t in tasks})} systems"
+    return f"timing {systems} at {', '.join(sizes)}, {' and '.join(modes)}"
+
+
+def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
+    """Return the results of one fresh process; of further ones for tasks that it could not hold, that failed in it or died with it.
+
+    A reason is therefore always that of a task which was alone in its process.
+    """
+    answer = run_process(Batch(tasks=tuple(tasks), number=number))
+    if len(tasks) == 1:
+        return [answer] if isinstance(answer, str) else list(answer.results)
+    if isinstance(answer, str):
+        half = len(tasks) // 2
+        return run_together(tasks[:half], number) + run_together(tasks[half:], number)
+    held = [
+        found if isinstance(found, Run) else run_together([task], number)[0] for task, found in zip(tasks, answer.results, strict=False)
+    ]
+    return held + (run_together(tasks[len(held) :], number) if len(held) < len(tasks) else [])
+
+
+def run_process(batch: Batch) -> Report | str:
+    """Return the report of one fresh process, or in one line why there is none."""
+    conditions = batch.tasks[0].conditions
+    threads, limit = str(conditions.threads), START_S + len(batch.tasks) * (conditions.seconds + 3 * conditions.timeout)
     try:
         done = subprocess.run(
             [sys.executable, "-m", "msaf_bench.analyzers.speed.process"],
-            input=task.model_dump_json(),
+            input=batch.model_dump_json(),
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
             check=False,
             capture_output=True,
@@ -141,6 +168,6 @@ def run_alone(task: SpeedTask) -> Run | str:
     if done.returncode:
         return (done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"])[-1]
     try:
-        return Run.model_validate_json(done.stdout)
+        return Report.model_validate_json(done.stdout)
     except ValidationError as error:
         return f"its process gave no valid report ({error.errors(include_url=False)[0]['msg']})"

@@ -1,4 +1,4 @@
-"""What one fresh process reports of one system. No torch here."""
+"""Reports of a fresh process, one for each system that it timed. No torch here."""
 
 from typing import Annotated, Literal
 
@@ -17,13 +17,16 @@ class Process(Spec):
 
     first_ms: Finite  #: the first frame: allocation, choice of kernels, compilation
     warm_up: int  #: frames run before counting
-    settled: bool  #: whether the warm-up's last medians agreed within 1 %
+    settled: bool  #: whether the warm-up's last medians agreed
     samples: int
     mean_ms: Finite
     p50_ms: Finite
     converged: bool  #: whether the median is known to 1 %
     before: Snapshot
     after: Snapshot
+    turns: int = 0  #: that the samples were taken in, one a round; 0 where they were taken in one go
+    beside: int = 0  #: other systems, modes and sizes timed in the same process, in the same rounds
+    busy_cores: Finite | None = None  #: cores that other processes kept busy meanwhile, on average; None where the system does not tell
 
 
 class Output(Spec):
@@ -54,7 +57,7 @@ class Energy(Spec):
 
 
 class Run(Spec):
-    """Everything one process saw."""
+    """Everything one process saw of one system in one mode at one size."""
 
     host: Host
     process: Process
@@ -67,3 +70,12 @@ class Run(Spec):
     memory: Memory
     energy: Energy
     facts: Options = ()  #: flags and versions of what computes
+
+
+class Report(Spec):
+    """Results of one process, in the order of its tasks: a run, or the reason why there is none.
+
+    Shorter than the tasks where memory did not hold them all; never empty.
+    """
+
+    results: tuple[Run | str, ...] = Field(min_length=1)

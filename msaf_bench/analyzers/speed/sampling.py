@@ -1,11 +1,12 @@
-"""When to begin counting and when to stop. The clock is a parameter, so that the rules can be tried without waiting.
+"""When a turn, the warm-up and the sampling end. The clock is a parameter, so that the rules can be tried without waiting.
 
 A lap is the timing of one frame: the ns of each part of the timed region. A system that works in a cycle of several frames (key frames,
-rotating sub-networks) is timed in whole cycles.
+rotating sub-networks) is timed in whole cycles. A turn is a short run of laps of one system. In a round every system has one turn, in an
+order that is drawn again for each round: slow drift of the machine (clocks, heat, other work) reaches all systems alike.
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
@@ -15,63 +16,97 @@ from msaf_bench.stats.order_statistics import least_samples, quantile
 Lap = tuple[int, ...]
 Clock = Callable[[], float]
 
-WARM_UP_LAPS, WARM_UP_S = 50, 3.0  #: whichever comes first
-MEDIANS, MEDIAN_OF = 10, 5  #: the medians of the last 5 cycles, after each of the last 10, are compared
-TOLERANCE = 0.01  #: between the warm-up's medians, and of the half-width of the final median's interval
+TURN_S = 0.01  #: counted seconds of a turn, at least; one cycle where that takes longer
+LONG_S = 0.5  #: a cycle this long is counted even at the start of a turn: cold caches cost it less than 1 %
+WARM_UP_TURNS, SETTLED = 3, 0.02  #: warm-up ends when the medians of the last 3 turns agree within 2 %
+TOLERANCE = 0.01  #: half the width of the median's interval, relative to the median, at which sampling may stop
+LEAST_TURNS = 6  #: turns below which a median has no 95 % interval
 ENOUGH = least_samples(0.99)
 
 
-class WarmUp(NamedTuple):
-    """Frames that were run and not counted."""
+class Taker(NamedTuple):
+    """One system as the rounds see it."""
 
-    laps: int
-    settled: bool  #: the last medians agreed
+    take: Callable[[], Lap]  #: times one frame
+    cycle: int = 1  #: frames after which its work repeats
 
 
-class Series(NamedTuple):
-    """The timed frames."""
+class Turn(NamedTuple):
+    """The laps of one system in one round."""
 
     laps: list[Lap]
-    converged: bool  #: the median is known to `TOLERANCE`
+    p50: float  #: median lap in ns
+    seconds: float  #: of the whole turn
+    uncounted: int  #: laps at its start that only warm the caches
 
 
-def warm_up(take: Callable[[], Lap], *, most_s: float, cycle: int = 1, clock: Clock = perf_counter) -> WarmUp:
-    """Runs until 50 laps or 3 s (or all of `most_s`) have passed and the last medians agree within 1 %, or until `most_s` seconds."""
-    recent: deque[int] = deque(maxlen=MEDIAN_OF)
-    medians: deque[float] = deque(maxlen=MEDIANS)
-    begin, laps = clock(), 0
-    while True:
-        recent.append(sum(sum(take()) for _ in range(cycle)))
-        laps += cycle
-        if len(recent) == MEDIAN_OF:
-            medians.append(median(recent))
-        passed = clock() - begin
-        long_enough = laps >= WARM_UP_LAPS or passed >= min(WARM_UP_S, most_s)
-        if long_enough and len(medians) == MEDIANS and max(medians) <= min(medians) * (1 + TOLERANCE):
-            return WarmUp(laps, True)
-        if passed >= most_s:
-            return WarmUp(laps, False)
+Enough = Callable[[Sequence[Turn]], bool]
 
 
-def sample(take: Callable[[], Lap], *, seconds: float, most_s: float, cycle: int = 1, clock: Clock = perf_counter) -> Series:
-    """Times frames until there are 662, or `seconds` of them, and their median is known to 1 %; or until `most_s` seconds.
+def rounds(takers: Mapping[int, Taker], enough: Enough, *, order: Random, clock: Clock = perf_counter) -> dict[int, list[Turn] | Exception]:
+    """Time all systems in rounds; each leaves when its turns are `enough`, or with the exception that it raises."""
+    turns: dict[int, list[Turn]] = {index: [] for index in takers}
+    failed: dict[int, Exception] = {}
+    going = list(takers)
+    while going:
+        order.shuffle(going)
+        for index in going:
+            try:
+                turns[index].append(_turn(takers[index], clock))
+            except Exception as error:  # noqa: BLE001  (one system's failure must not cost the others their time)
+                failed[index] = error
+        going = [index for index in going if index not in failed and not enough(turns[index])]
+    return {index: failed.get(index, found) for index, found in turns.items()}
 
-    "Known" means that half the width of the median's 95 % interval is less than 1 % of it.
-    """
+
+def _turn(taker: Taker, clock: Clock) -> Turn:
+    """Run one cycle to warm the caches, which another system filled, then count whole cycles for `TURN_S`."""
+    begin = clock()
+    first = [taker.take() for _ in range(taker.cycle)]
+    start = clock()
+    if start - begin >= LONG_S:
+        return Turn(first, _median(first), start - begin, 0)
     laps: list[Lap] = []
-    begin, look_at = clock(), 0.0
-    while True:
-        laps.extend(take() for _ in range(cycle))
-        passed = clock() - begin
-        if (len(laps) >= ENOUGH or passed >= seconds) and len(laps) >= look_at:
-            if (width := half_width(laps)) is not None and width < TOLERANCE:
-                return Series(laps, True)
-            look_at = 1.1 * len(laps)  # looking costs a sort
-        if passed >= most_s:
-            return Series(laps, False)
+    while not laps or clock() - start < TURN_S:
+        laps.extend(taker.take() for _ in range(taker.cycle))
+    return Turn(laps, _median(laps), clock() - begin, len(first))
 
 
-def half_width(laps: list[Lap]) -> float | None:
-    """Half the width of the median's interval, as a share of the median; None where there are too few laps for an interval."""
-    found = quantile([sum(lap) for lap in laps], 0.5)
+def _median(laps: Sequence[Lap]) -> float:
+    return median(map(sum, laps))
+
+
+def settled(turns: Sequence[Turn]) -> bool:
+    """Return whether the medians of the last turns agree: the warm-up may end."""
+    last = [turn.p50 for turn in turns[-WARM_UP_TURNS:]]
+    return len(last) == WARM_UP_TURNS and max(last) <= min(last) * (1 + SETTLED)
+
+
+def warm(turns: Sequence[Turn], *, seconds: float) -> bool:
+    """Return whether the warm-up ends: it settled, or took `seconds` without."""
+    return len(turns) >= WARM_UP_TURNS and (settled(turns) or _spent(turns) >= seconds)
+
+
+def converged(turns: Sequence[Turn]) -> bool:
+    """Return whether the median is known to `TOLERANCE`. The turns' medians are the sample, since laps of one turn depend on each other."""
+    return (width := half_width([turn.p50 for turn in turns])) is not None and width < TOLERANCE
+
+
+def sampled(turns: Sequence[Turn], *, seconds: float, timeout: float) -> bool:
+    """Return whether sampling ends: 662 laps or `seconds` of them and a median that is known, or `timeout` seconds without.
+
+    It never ends before `LEAST_TURNS`, however long they take.
+    """
+    spent = _spent(turns)
+    long_enough = spent >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
+    return len(turns) >= LEAST_TURNS and (spent >= timeout or (long_enough and converged(turns)))
+
+
+def _spent(turns: Sequence[Turn]) -> float:
+    return sum(turn.seconds for turn in turns)
+
+
+def half_width(medians: Sequence[float]) -> float | None:
+    """Half the width of the median's 95 % interval, relative to the median; None for fewer than `LEAST_TURNS` values."""
+    found = quantile(medians, 0.5)
     return None if found.low is None or found.high is None or not found.value else (found.high - found.low) / 2 / found.value

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean, median
 
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.run import Output, Run
+from msaf_bench.analyzers.speed.run import Output, Process, Run
 
 UNSTABLE = 0.1  #: spread between processes above which a number is not ranked
+SPARE = 0.2  #: cores that other work may take from the timing before the number is flagged
 
 
 def summary(runs: Sequence[Run], threads: int) -> dict[str, object]:
@@ -51,14 +52,23 @@ def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
     if wide := sum(not p.converged for p in processes):
         found["not converged"] = f"{wide} of {len(runs)} processes stopped before their median was known to 1 %"
     if drifting := sum(not p.settled for p in processes):
-        found["not settled"] = f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree within 1 %"
+        found["not settled"] = f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree"
     if apart is not None and apart > UNSTABLE:
         found["unstable"] = f"the processes' medians lie {100 * apart:.0f} % apart: not ranked"
-    load = max((s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0)
-    if load > cores:
-        found["contended"] = f"load {load:.1f} on {cores} cores: other work ran beside it"
+    if said := _contended(processes, threads, cores):
+        found["contended"] = said
     if threads > cores:
         found["oversubscribed"] = f"{threads} threads on {cores} cores"
     if slowed := sorted({why for p in processes for why in p.after.slowed}):
         found["slowed"] = f"the GPU's clocks were held down: {', '.join(slowed)}"
     return found
+
+
+def _contended(processes: Sequence[Process], threads: int, cores: int) -> str:
+    """Say that other work took cores from the timing: by CPU time where the system tells it, else by the load average; "" if not."""
+    busy = [p.busy_cores for p in processes if p.busy_cores is not None]
+    if len(busy) == len(processes):
+        short = max(busy) > max(cores - threads, 0) + SPARE
+        return f"other work kept {max(busy):.1f} of {cores} cores busy" if short else ""
+    load = max((s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0)
+    return f"load {load:.1f} on {cores} cores: other work ran beside it" if load > cores else ""

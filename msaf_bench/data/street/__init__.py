@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Literal, NamedTuple, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
+SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
 
 
 class Video(NamedTuple):
@@ -81,10 +83,17 @@ def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple
     return _Videos(images, labels, digest.hexdigest()[:12])
 
 
-@lru_cache(maxsize=1)
 def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
-    """The video for its motion alone, without what disturbs its images."""
+    """The video for its motion alone, without what disturbs its images; of small frames many are kept, of others the last one."""
+    kept = _many if frames * size[0] * size[1] <= SMALL else _last
+    return kept(seed, frames, size, speed)
+
+
+def _undisturbed(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
     return make_video(seed, frames, size, **dict.fromkeys(EFFECTS, 0.0), speed=speed)
+
+
+_many, _last = lru_cache(maxsize=256)(_undisturbed), lru_cache(maxsize=1)(_undisturbed)
 
 
 class Street:
@@ -145,9 +154,31 @@ class Street:
         motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
         return Flow(motion.flow_forward[earlier], motion.flow_backward[later], motion.occluded_forward[earlier])
 
+    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+        """The true motion from a clip's newest frame to each of its past ones, oldest first.
+
+        Over more than one frame the steps are followed one by one; a point that any of them hides counts as hidden.
+        """
+        video, frames = self._clips[index]
+        motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
+        return tuple(_followed(motion, frames[-1], frame) for frame in frames[:-1])
+
     def _neighbours(self, earlier: int, later: int) -> bool:
         (video, frames), (other, others) = self._clips[earlier], self._clips[later]
         return video == other and frames[-1] + 1 == others[-1]
+
+
+def _followed(motion: Video, newest: int, past: int) -> Flow:
+    """The motion from one frame of a video back to an earlier one, composed of the steps between them."""
+    height, width = motion.labels.shape[1:]
+    place = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+    start, hidden = place, np.zeros((height, width), bool)
+    for t in range(newest, past, -1):
+        column, row = place[..., 0], place[..., 1]
+        step = cv2.remap(motion.flow_backward[t], column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        lost = cv2.remap(motion.occluded_backward[t].astype(np.uint8), column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
+        place, hidden = place + np.asarray(step, np.float32), hidden | np.asarray(lost, bool)
+    return Flow(place - start, None, hidden)
 
 
 def _ends(length: int, reach: int) -> range:

@@ -12,14 +12,14 @@ from msaf_bench.analyzers.speed import measure as speed
 from msaf_bench.analyzers.speed.comparison import PAPER_FPS, compare, paper_scaling, scaling
 from msaf_bench.analyzers.speed.host import Snapshot
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed, run_alone
-from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Run
+from msaf_bench.analyzers.speed.measure import Batch, Speed, SpeedConditions, SpeedTask, measure_speed, run_process, run_together
+from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
 from msaf_bench.catalog import read_system, read_table
 from msaf_bench.records import Host
 
 MSAF = read_system("msaf-r18")
 SMALL = MSAF.swap(options={"width": 16, "heads": 2}, name="small")
-CONDITIONS = SpeedConditions(size=(32, 64), mode="stream", threads=1, processes=3, seconds=1, timeout=2)
+CONDITIONS = SpeedConditions(size=(32, 64), mode="stream", threads=1, processes=3, seconds=1, timeout=2, schedule="rounds")
 
 
 def run(
@@ -49,33 +49,74 @@ def run(
     )
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Run | str]], **changes: object) -> tuple[dict[str, Speed], list[str]]:
-    """What `measure_speed` makes of these answers of the systems' processes, and the order in which it asked."""
-    asked: list[str] = []
+def measured(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Run | str]], **changes: object
+) -> tuple[dict[str, Speed], list[list[str]]]:
+    """What `measure_speed` makes of these answers of the systems, process by process, and which systems it asked together."""
+    asked: list[list[str]] = []
 
-    def answer(task: SpeedTask) -> Run | str:
-        asked.append(task.system.name)
-        return answers[task.system.name].pop(0)
+    def answer(batch: Batch) -> Report | str:
+        names = [task.system.name for task in batch.tasks]
+        asked.append(names)
+        return Report(results=tuple(answers[name].pop(0) for name in names))
 
-    monkeypatch.setattr(speed, "run_alone", answer)
-    systems = {name: MSAF.swap(name=name) for name in answers}
+    monkeypatch.setattr(speed, "run_process", answer)
     conditions = CONDITIONS.model_copy(update={"processes": max(map(len, answers.values()))} | changes)
-    return measure_speed(systems, conditions, num_classes=5), asked
+    tasks = [SpeedTask(system=MSAF.swap(name=name), conditions=conditions, num_classes=5) for name in answers]
+    return dict(zip(answers, measure_speed(tasks), strict=True)), asked
 
 
-def test_systems_take_turns(monkeypatch: pytest.MonkeyPatch):
+def test_all_systems_share_each_process(monkeypatch: pytest.MonkeyPatch):
     found, asked = measured(monkeypatch, {"a": [run([1.0])] * 3, "b": [run([2.0])] * 3})
-    assert asked == ["a", "b", "a", "b", "a", "b"]
+    assert asked == [["a", "b"]] * 3
     assert [len(s.processes) for s in found.values()] == [3, 3]
 
 
-def test_a_dead_process_costs_its_system_and_no_other(monkeypatch: pytest.MonkeyPatch):
-    found, asked = measured(monkeypatch, {"a": [run([1.0]), "it died", run([1.0])], "b": [run([2.0])] * 3})
-    assert asked == ["a", "b", "a", "b", "b"]
-    assert (found["a"].reason, found["a"].latency, found["a"].fps, found["a"].processes) == ("it died", None, None, ())
+def test_alone_each_has_its_own_process_in_turn(monkeypatch: pytest.MonkeyPatch):
+    _, asked = measured(monkeypatch, {"a": [run([1.0])] * 2, "b": [run([2.0])] * 2}, schedule="alone")
+    assert asked == [["a"], ["b"], ["a"], ["b"]]
+
+
+def test_a_system_that_fails_costs_itself_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    """It is tried once more alone, since others may have taken its memory, and not in later processes."""
+    found, asked = measured(monkeypatch, {"a": [run([1.0]), "out of memory", "out of memory"], "b": [run([2.0])] * 3})
+    assert asked == [["a", "b"], ["a", "b"], ["a"], ["b"]]
+    assert (found["a"].reason, found["a"].latency, found["a"].fps, found["a"].processes) == ("out of memory", None, None, ())
     assert not found["a"].converged
     assert found["b"].fps == 500
     assert compare(found["a"], found["b"]) is None
+
+
+def together(monkeypatch: pytest.MonkeyPatch, holds: int = 9, kills: str = "") -> tuple[list[Run | str], list[str]]:
+    """Six systems in processes that hold so many, and die of one of them."""
+    asked: list[str] = []
+
+    def answer(batch: Batch) -> Report | str:
+        names = [task.system.name for task in batch.tasks]
+        asked.append("".join(names))
+        return "killed" if kills and kills in names else Report(results=(run([1.0]),) * min(holds, len(names)))
+
+    monkeypatch.setattr(speed, "run_process", answer)
+    return run_together([SpeedTask(system=MSAF.swap(name=name), conditions=CONDITIONS, num_classes=5) for name in "abcdef"], 1), asked
+
+
+def test_what_memory_does_not_hold_follows_in_further_processes(monkeypatch: pytest.MonkeyPatch):
+    found, asked = together(monkeypatch, holds=4)
+    assert asked == ["abcdef", "ef"]
+    assert [isinstance(one, Run) for one in found] == [True] * 6
+
+
+def test_a_system_that_kills_its_process_is_found_by_halves(monkeypatch: pytest.MonkeyPatch):
+    found, asked = together(monkeypatch, kills="e")
+    assert asked == ["abcdef", "abc", "def", "d", "ef", "e", "f"]
+    assert [one if isinstance(one, str) else "timed" for one in found] == ["timed"] * 4 + ["killed", "timed"]
+
+
+def test_tasks_that_cannot_share_a_process_are_refused():
+    task = SpeedTask(system=MSAF, conditions=CONDITIONS, num_classes=5)
+    other = task.model_copy(update={"conditions": CONDITIONS.model_copy(update={"threads": 2})})
+    with pytest.raises(ValueError, match="size and mode only"):
+        measure_speed([task, other])
 
 
 def test_fps_is_1000_over_the_mean_latency(monkeypatch: pytest.MonkeyPatch):
@@ -136,6 +177,29 @@ def test_a_latency_that_is_no_number_is_refused(wrong: float):
 def test_conditions_that_cannot_be(wrong: dict[str, object]):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         SpeedConditions.model_validate(CONDITIONS.model_dump() | wrong)
+
+
+@pytest.mark.parametrize(("busy", "threads", "flagged"), [(0.9, 1, False), (1.5, 1, True), (0.1, 2, False), (0.5, 2, True)])
+def test_contended_is_told_by_the_cores_that_others_kept_busy(monkeypatch: pytest.MonkeyPatch, busy: float, threads: int, flagged: bool):
+    """And not by the load average, which still holds the trials that ran before."""
+    one = run([10.0], load=5.0)
+    one = one.model_copy(update={"process": one.process.model_copy(update={"busy_cores": busy})})
+    flags = dict(measured(monkeypatch, {"a": [one]}, threads=threads)[0]["a"].flags)
+    assert ("contended" in flags) == flagged
+    assert not flagged or f"{busy} of 2 cores" in flags["contended"]
+
+
+def test_a_file_of_an_earlier_version_is_read(monkeypatch: pytest.MonkeyPatch):
+    """It has no schedule, which was one process for each system, and no turns."""
+    kept = measured(monkeypatch, {"a": [run([1.0, 2.0])] * 2})[0]["a"].model_dump(mode="json")
+    del kept["conditions"]["schedule"]
+    for process in kept["processes"]:
+        for name in ("turns", "beside", "busy_cores"):
+            del process[name]
+    read = Speed.model_validate(kept)
+    assert read.conditions.schedule == "alone"
+    assert (read.processes[0].turns, read.processes[0].beside) == (0, 0)
+    assert read.conditions.key != CONDITIONS.model_copy(update={"processes": 2}).key
 
 
 def test_what_speaks_against_a_number(monkeypatch: pytest.MonkeyPatch):
@@ -214,29 +278,30 @@ def test_scaling_of_one_size_is_not_there():
 
 
 def test_a_real_process():
-    conditions = CONDITIONS.model_copy(update={"region": "e2e", "seconds": 0.2, "processes": 1})
-    found = measure_speed({"a": SMALL}, conditions, num_classes=5)["a"]
-    assert found.latency is not None, found.reason
-    assert found.latency.samples == found.processes[0].samples > 0
-    assert found.processes[0].warm_up > 0
-    assert found.host.threads == 1
-    parts = dict(found.parts)
-    assert list(parts) == ["upload", "forward", "argmax", "download"]
-    assert sum(part.mean for part in parts.values()) == pytest.approx(found.latency.mean)
-    assert found.output is not None
-    assert found.output.max_abs_difference < 1e-4  # stream against clip, both eager fp32
-    assert found.memory is not None
-    assert found.memory.weights_bytes > 40e6
-    assert found.energy is not None
-    assert found.energy.reason
-    assert Speed.model_validate_json(found.model_dump_json()) == found
-
-
-def test_a_system_that_cannot_be_built_is_a_line():
-    found = run_alone(SpeedTask(system=SMALL.swap(options={"heads": 5}), conditions=CONDITIONS, num_classes=5))
-    assert isinstance(found, str)
-    assert found.splitlines() == [found]
-    assert "embed_dim" in found or "heads" in found
+    """Two modes and a system that cannot be built: the others are timed, in rounds, and their parts add up."""
+    conditions = CONDITIONS.model_copy(update={"region": "e2e", "seconds": 0.05, "timeout": 0.1, "processes": 1})
+    asked = [(SMALL, "stream"), (SMALL.swap(options={"heads": 5}), "stream"), (SMALL, "clip")]
+    tasks = [SpeedTask(system=s, conditions=conditions.model_copy(update={"mode": mode}), num_classes=5) for s, mode in asked]
+    stream, broken, clip = measure_speed(tasks)
+    assert (stream.conditions.mode, clip.conditions.mode) == ("stream", "clip")
+    assert broken.latency is None
+    assert broken.reason.splitlines() == [broken.reason]
+    assert "embed_dim" in broken.reason or "heads" in broken.reason
+    for found in (stream, clip):
+        assert found.latency is not None, found.reason
+        (process,) = found.processes
+        assert found.latency.samples == process.samples >= process.turns >= 6
+        assert (process.beside, process.warm_up > 0, found.host.threads) == (1, True, 1)
+        parts = dict(found.parts)
+        assert list(parts) == ["upload", "forward", "argmax", "download"]
+        assert sum(part.mean for part in parts.values()) == pytest.approx(found.latency.mean)
+        assert found.output is not None
+        assert found.output.max_abs_difference < 1e-4  # stream against clip, both eager fp32
+        assert found.memory is not None
+        assert found.memory.weights_bytes > 40e6
+        assert found.energy is not None
+        assert found.energy.reason
+        assert Speed.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize(
@@ -257,7 +322,7 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
     monkeypatch.setattr(speed, "START_S", 2)
     monkeypatch.setattr(speed.subprocess, "run", instead)
     conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "timeout": 0.1})
-    found = run_alone(SpeedTask(system=SMALL, conditions=conditions, num_classes=5))
+    found = run_process(Batch(tasks=(SpeedTask(system=SMALL, conditions=conditions, num_classes=5),), number=1))
     assert isinstance(found, str)
     assert said in found
 

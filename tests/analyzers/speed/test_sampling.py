@@ -1,116 +1,226 @@
-"""When warm-up ends and sampling stops, on a clock that only laps move."""
+"""When turns, warm-up and sampling end, on a clock that only laps move."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, cycle, repeat
+from random import Random
+from statistics import median
 
 import numpy as np
 import pytest
 
-from msaf_bench.analyzers.speed.sampling import Lap, half_width, sample, warm_up
+from msaf_bench.analyzers.speed.sampling import (
+    LEAST_TURNS,
+    LONG_S,
+    TURN_S,
+    Lap,
+    Taker,
+    Turn,
+    converged,
+    half_width,
+    rounds,
+    sampled,
+    settled,
+    warm,
+)
 
 
-class Laps:
-    """Laps of given ms, in two parts, that move the clock by as much."""
+class Machine:
+    """A clock that laps move, and the order in which systems had their laps."""
 
-    def __init__(self, ms: Iterator[float]) -> None:
-        self.ms, self.now, self.count = ms, 0.0, 0
-
-    def take(self) -> Lap:
-        ms = next(self.ms)
-        self.now += ms / 1000
-        self.count += 1
-        return (round(ms * 1e6) - 1000, 1000)
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asked: list[str] = []
 
     def clock(self) -> float:
         return self.now
 
+    def system(self, name: str, ms: Iterator[float], cycle: int = 1, slowdown: Callable[[float], float] = lambda now: 1.0) -> Taker:
+        """A system whose laps take these ms, longer by the machine's slowdown at that time."""
 
-def noisy(mean: float, deviation: float) -> Iterator[float]:
-    rng = np.random.default_rng(0)
+        def take() -> Lap:
+            self.asked.append(name)
+            lap = next(ms) * slowdown(self.now)
+            self.now += lap / 1000
+            return (round(lap * 1e6) - 1000, 1000)
+
+        return Taker(take, cycle)
+
+
+def noisy(mean: float, deviation: float, seed: int = 0) -> Iterator[float]:
+    rng = np.random.default_rng(seed)
     while True:
         yield max(rng.normal(mean, deviation * mean), mean / 10)
 
 
-def test_warm_up_of_a_steady_system_is_50_laps_or_3_seconds():
-    fast, slow = Laps(repeat(2.0)), Laps(repeat(100.0))
-    assert warm_up(fast.take, most_s=10, clock=fast.clock) == (50, True)
-    assert warm_up(slow.take, most_s=10, clock=slow.clock) == (30, True)
+def timed(machine: Machine, takers: list[Taker], enough: Callable[..., bool]) -> list[list[Turn]]:
+    found = rounds(dict(enumerate(takers)), enough, order=Random(0), clock=machine.clock)
+    return [turns for turns in found.values() if not isinstance(turns, Exception)]
+
+
+def alone(ms: Iterator[float], cycle: int = 1, *, seconds: float = 10, timeout: float = 60) -> tuple[list[Turn], float]:
+    """Turns of one system that is sampled, and the seconds that they took."""
+    machine = Machine()
+    (turns,) = timed(machine, [machine.system("a", ms, cycle)], partial(sampled, seconds=seconds, timeout=timeout))
+    return turns, machine.now
+
+
+def counted(turns: list[Turn]) -> int:
+    return sum(len(turn.laps) for turn in turns)
+
+
+def test_a_round_has_one_turn_of_every_system_in_a_new_order():
+    machine = Machine()
+    names = "abcde"
+    takers = [machine.system(name, repeat(20.0)) for name in names]  # one lap that is not counted, and one that is
+    timed(machine, takers, lambda turns: len(turns) == 8)
+    orders = ["".join(machine.asked[i : i + 10 : 2]) for i in range(0, 80, 10)]
+    assert len(machine.asked) == 80
+    assert machine.asked[::2] == machine.asked[1::2]
+    assert all(sorted(order) == sorted(names) for order in orders)
+    assert len(set(orders)) > 4
+
+
+@pytest.mark.parametrize("slowdown", [lambda now: 1 + now / 2, lambda now: 1.5 + 0.5 * np.sin(now)], ids=["ramp", "wave"])
+def test_slow_drift_of_the_machine_reaches_all_systems_alike(slowdown: Callable[[float], float]):
+    """The machine becomes several times slower meanwhile: the medians' ratios stay those of the systems, and none is called known."""
+    machine = Machine()
+    means = [2.0, 3.0, 5.0, 8.0]
+    takers = [machine.system(str(ms), noisy(ms, 0.02, seed), slowdown=slowdown) for seed, ms in enumerate(means)]
+    found = timed(machine, takers, partial(sampled, seconds=0.5, timeout=2))
+    medians = [median(sum(lap) for turn in turns for lap in turn.laps) / 1e6 for turns in found]
+    assert medians[0] > 1.2 * means[0]
+    assert [ms / medians[0] for ms in medians] == pytest.approx([ms / means[0] for ms in means], rel=0.05)
+    assert not any(converged(turns) for turns in found)
+
+
+def test_one_after_the_other_would_not_have_survived_that_drift():
+    machine = Machine()
+    medians = []
+    for seed in range(2):
+        taker = machine.system("x", noisy(2.0, 0.02, seed), slowdown=lambda now: 1 + now / 2)
+        (turns,) = timed(machine, [taker], partial(sampled, seconds=0.5, timeout=2))
+        medians.append(median(turn.p50 for turn in turns))
+    assert medians[1] / medians[0] > 1.5
+
+
+def test_each_leaves_when_it_is_known():
+    machine = Machine()
+    takers = [machine.system("quiet", noisy(3.0, 0.003)), machine.system("loud", noisy(3.0, 0.2))]
+    quiet, loud = timed(machine, takers, partial(sampled, seconds=0.1, timeout=30))
+    assert converged(quiet)
+    assert converged(loud)
+    assert LEAST_TURNS <= len(quiet) < len(loud) / 3
+
+
+def test_a_system_that_raises_leaves_the_others():
+    machine = Machine()
+
+    def broken() -> Lap:
+        raise MemoryError("too large")
+
+    takers = {3: machine.system("a", repeat(2.0)), 5: Taker(broken), 8: machine.system("b", repeat(2.0))}
+    found = rounds(takers, lambda turns: len(turns) == 4, order=Random(0), clock=machine.clock)
+    assert list(found) == [3, 5, 8]
+    assert isinstance(found[5], MemoryError)
+    assert [len(turns) for turns in found.values() if isinstance(turns, list)] == [4, 4]
+
+
+def test_no_systems_are_no_rounds():
+    assert rounds({}, lambda turns: True, order=Random(0)) == {}
+
+
+def test_the_first_lap_of_a_turn_only_warms_the_caches():
+    turns, _ = alone(cycle([9.0, 2.0, 2.0, 2.0, 2.0, 2.0]), seconds=0.1)
+    assert {sum(lap) for turn in turns for lap in turn.laps} == {2_000_000}
+    assert {(turn.uncounted, len(turn.laps)) for turn in turns} == {(1, TURN_S / 0.002)}
+
+
+def test_a_long_lap_is_a_turn_by_itself():
+    turns, seconds = alone(repeat(1000 * LONG_S), seconds=2, timeout=5)
+    assert {(turn.uncounted, len(turn.laps)) for turn in turns} == {(0, 1)}
+    assert seconds == pytest.approx(LEAST_TURNS * LONG_S)
+
+
+def warmed(ms: Iterator[float], cycle: int = 1, *, seconds: float = 10) -> tuple[list[Turn], float]:
+    machine = Machine()
+    (turns,) = timed(machine, [machine.system("a", ms, cycle)], partial(warm, seconds=seconds))
+    return turns, machine.now
+
+
+def test_warm_up_of_a_steady_system_is_three_turns():
+    turns, _ = warmed(repeat(2.0))
+    assert len(turns) == 3
+    assert settled(turns)
 
 
 def test_warm_up_waits_until_the_medians_agree():
-    """Clocks rise for 200 laps: the tenth median after the end of the slope is the first that agrees with nine others."""
-    laps = Laps(chain((20 - 0.05 * i for i in range(200)), repeat(10.0)))
-    found = warm_up(laps.take, most_s=10, clock=laps.clock)
-    assert found.settled
-    assert 200 <= found.laps <= 215
+    """Clocks rise for 200 laps."""
+    turns, _ = warmed(chain((20 - 0.05 * i for i in range(200)), repeat(10.0)))
+    assert settled(turns)
+    assert 150 <= sum(len(turn.laps) + turn.uncounted for turn in turns) <= 215
 
 
 def test_warm_up_is_capped_and_says_so():
-    laps = Laps(cycle([5.0] * 7 + [9.0] * 7))
-    found = warm_up(laps.take, most_s=4, clock=laps.clock)
-    assert not found.settled
-    assert 4 <= laps.now < 4.01
-
-
-def test_a_small_budget_can_settle():
-    laps = Laps(repeat(20.0))
-    assert warm_up(laps.take, most_s=0.5, clock=laps.clock).settled
-    assert laps.now == pytest.approx(0.5, abs=0.021)
-    one = Laps(repeat(2000.0))
-    assert warm_up(one.take, most_s=0.5, clock=one.clock) == (1, False)
+    turns, seconds = warmed(cycle([5.0] * 7 + [9.0] * 7), seconds=4)
+    assert not settled(turns)
+    assert 4 <= seconds < 4.1
 
 
 def test_key_frames_do_not_keep_a_warm_up_from_settling():
-    laps = Laps(cycle([50.0, 10.0, 10.0, 10.0, 10.0]))
-    assert warm_up(laps.take, most_s=10, cycle=5, clock=laps.clock).settled
+    turns, _ = warmed(cycle([50.0, 10.0, 10.0, 10.0, 10.0]), 5)
+    assert settled(turns)
 
 
 def test_sampling_stops_at_662_laps_when_the_median_is_known():
-    laps = Laps(noisy(2.0, 0.03))
-    found = sample(laps.take, seconds=10, most_s=60, clock=laps.clock)
-    assert found.converged
-    assert len(found.laps) == laps.count == 662
+    turns, seconds = alone(noisy(2.0, 0.03))
+    assert converged(turns)
+    assert 662 <= counted(turns) <= 668
+    assert seconds < 2
 
 
 def test_sampling_of_a_slow_system_stops_after_its_seconds():
-    laps = Laps(noisy(250.0, 0.005))
-    found = sample(laps.take, seconds=10, most_s=60, clock=laps.clock)
-    assert found.converged
-    assert 40 <= len(found.laps) <= 42
+    turns, seconds = alone(noisy(250.0, 0.005))
+    assert converged(turns)
+    assert 10 <= seconds < 10.6
 
 
 def test_sampling_goes_on_until_the_median_is_known():
-    laps = Laps(noisy(2.0, 0.25))
-    found = sample(laps.take, seconds=10, most_s=60, clock=laps.clock)
-    assert found.converged
-    assert len(found.laps) > 662
-    assert (half_width(found.laps) or 1) < 0.01 < (half_width(found.laps[: len(found.laps) // 2]) or 0)
+    turns, _ = alone(noisy(2.0, 0.25))
+    assert converged(turns)
+    assert counted(turns) > 662
+    assert not converged(turns[: len(turns) // 2])
 
 
 def test_sampling_that_does_not_converge_stops_at_the_time_out():
-    laps = Laps(noisy(50.0, 0.5))
-    found = sample(laps.take, seconds=1, most_s=5, clock=laps.clock)
-    assert not found.converged
-    assert 5 <= laps.now < 5.2
-    assert len(found.laps) == laps.count
+    turns, seconds = alone(noisy(50.0, 0.5), seconds=1, timeout=5)
+    assert not converged(turns)
+    assert 5 <= seconds < 5.3
 
 
-def test_too_few_laps_never_converge():
-    laps = Laps(repeat(1000.0))
-    found = sample(laps.take, seconds=2, most_s=5, clock=laps.clock)
-    assert not found.converged
-    assert len(found.laps) == 5
+def test_sampling_never_ends_before_a_median_can_have_an_interval():
+    turns, _ = alone(repeat(1000.0), seconds=2, timeout=3)
+    assert len(turns) == LEAST_TURNS
+    assert converged(turns)
 
 
 def test_whole_cycles():
-    laps = Laps(cycle([90.0, 10.0, 10.0, 11.0]))
-    found = sample(laps.take, seconds=1, most_s=3, cycle=4, clock=laps.clock).laps
-    assert len(found) % 4 == 0
-    assert {sum(lap) for lap in found[::4]} == {90_000_000}
+    turns, _ = alone(cycle([90.0, 10.0, 10.0, 11.0]), 4, seconds=1, timeout=3)
+    assert {sum(lap) for turn in turns for lap in turn.laps[::4]} == {90_000_000}
+    assert {len(turn.laps) % 4 for turn in turns} == {0}
+    assert {turn.uncounted for turn in turns} == {4}
+
+
+def test_laps_that_depend_on_each_other_do_not_look_like_many():
+    """Within a turn all laps are the same: a thousand laps in ten turns know the median no better than ten."""
+    rng = np.random.default_rng(0)
+    turns = [Turn([(int(ms * 1e6),)] * 100, ms * 1e6, 0.1, 1) for ms in rng.normal(5, 0.1, 10)]
+    assert not converged(turns)
 
 
 def test_half_width_by_hand():
-    """Of 100 laps the 40th and the 61st bound the median (binomial, 96.5 %)."""
-    laps: list[Lap] = [(1_000_000 + i, 0) for i in range(1, 101)]
-    assert half_width(laps) == pytest.approx((61 - 40) / 2 / 1_000_050)
-    assert half_width(laps[:5]) is None
+    """Of 100 values the 40th and the 61st bound the median (binomial, 96.5 %)."""
+    values = [1_000_000 + i for i in range(1, 101)]
+    assert half_width(values) == pytest.approx((61 - 40) / 2 / 1_000_050)
+    assert half_width(values[: LEAST_TURNS - 1]) is None
+    assert half_width(values[:LEAST_TURNS]) is not None

@@ -1,6 +1,7 @@
 """What is timed: the right network, on the right input, with the output that it should have."""
 
 import io
+from collections.abc import Iterator
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.analyzers.speed import process as speed_process
-from msaf_bench.analyzers.speed.measure import SpeedConditions, SpeedTask
-from msaf_bench.analyzers.speed.process import main, wall_lap
+from msaf_bench.analyzers.speed.measure import Batch, SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.process import main, time_batch, wall_lap
+from msaf_bench.analyzers.speed.run import Run
 from msaf_bench.analyzers.speed.subject import Subject, prepare
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import GateError
@@ -137,21 +139,74 @@ def test_what_is_compiled_is_what_runs(monkeypatch: pytest.MonkeyPatch):
         list(islice(subject.feed, 3))
 
 
-def test_whatever_breaks_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    task = SpeedTask(
-        system=read_system("msaf-r18"), conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1), num_classes=2
-    ).model_dump_json()
+BATCH = Batch(
+    tasks=tuple(
+        SpeedTask(
+            system=read_system("msaf-r18").swap(name=name),
+            conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1, seconds=0.01, timeout=0.02),
+            num_classes=2,
+        )
+        for name in ("a", "b", "c")
+    ),
+    number=1,
+)
 
-    def broken(_: SpeedTask) -> None:
+
+def test_whatever_breaks_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def broken(_: Batch) -> None:
         print("a plug-in prints")
         raise RuntimeError("no compiler\n  found: install one\n\nSet X for the stack")
 
-    monkeypatch.setattr(speed_process, "time_task", broken)
-    monkeypatch.setattr("sys.stdin", io.StringIO(task))
+    monkeypatch.setattr(speed_process, "time_batch", broken)
+    monkeypatch.setattr("sys.stdin", io.StringIO(BATCH.model_dump_json()))
     assert main() == 1
     out, err = capsys.readouterr()
     assert not out
     assert err.splitlines()[-1] == "RuntimeError: no compiler found: install one"
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process may freeze its objects and set its threads; this one goes on."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(speed_process.gc, "freeze", lambda: None)
+    yield
+    torch.set_num_threads(before)
+
+
+class Fragile(Net):
+    """Raises after so many frames."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.left = frames
+
+    def forward(self, clip: Tensor) -> Output:
+        self.left -= 1
+        if self.left < 0:
+            raise MemoryError("too large")
+        return super().forward(clip)
+
+
+@pytest.mark.parametrize("frames", [0, 3, 8], ids=["built", "peak", "rounds"])
+@pytest.mark.usefixtures("threads")
+def test_a_system_that_raises_is_a_reason_among_the_others(monkeypatch: pytest.MonkeyPatch, frames: int):
+    monkeypatch.setattr(speed_process, "build", lambda system, *_, **__: Fragile(frames) if system.name == "b" else Net())
+    a, b, c = time_batch(BATCH).results
+    assert b == "MemoryError: too large"
+    assert isinstance(a, Run)
+    assert isinstance(c, Run)
+    assert a.process.turns >= 6
+    assert len(a.wall_ms) == a.process.samples
+
+
+@pytest.mark.usefixtures("threads")
+def test_no_more_systems_are_taken_in_than_memory_holds(monkeypatch: pytest.MonkeyPatch):
+    held = iter([0, 10, 30])
+    monkeypatch.setattr(speed_process, "build", lambda *_, **__: Net())
+    monkeypatch.setattr(speed_process, "_held", lambda device: next(held))
+    monkeypatch.setattr(speed_process, "_free", lambda device: 50)
+    assert len(time_batch(BATCH).results) == 2
 
 
 def test_a_cycle_begins_with_the_first_frame_that_is_timed():

@@ -1,0 +1,80 @@
+"""The pulse of a trained network: what of each part reaches the result. Shapes: N images, K classes, H W label map."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from msaf_bench.analyzers.miou import confusion_matrix, miou
+from msaf_bench.analyzers.scoring import Reader, predictions
+from msaf_bench.data.clips import Clips
+from msaf_bench.records import Pulse
+from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, silenced
+
+CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
+PAST = "past"  #: the past frames, as a part of what the network reads
+
+
+def pulse_clips(clips: Clips) -> list[int]:
+    """The indices of the clips that the pulse is taken on."""
+    count = min(CLIPS, len(clips))
+    return sorted({i * len(clips) // count for i in range(count)})
+
+
+def pulses(net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *, extracted: bool = False) -> tuple[Pulse, ...]:
+    """The pulse of every part of a network in evaluation, and of the past frames where it reads more than one.
+
+    `read` gives logits for clips; with `extracted` it starts from a frozen backbone's features, whose own pulse is then not taken.
+    `supply` is the gradient of each part at the end of training.
+    """
+    parts = {name: modules for name, modules in parts_of(net).items() if not (extracted and name == "backbone")}
+    chosen = pulse_clips(clips)
+    truths, classes = [clips[i].label for i in chosen], len(clips.classes)
+    with reading(parts) as listener:
+        normal = list(predictions(read, clips, chosen))
+    gauges, deciding = gauges_of(listener), getattr(net, "deciding", ())
+    found: list[Pulse] = []
+    for name, modules in parts.items():
+        without = None if name in deciding else _silent(read, clips, chosen, modules)
+        found.append(_pulse(name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name)))
+    # A function that several parts share reports under its own name.
+    found += [_pulse(name, normal, None, truths, classes, own, None) for name, own in gauges.items() if name and name not in parts]
+    if net.frames > 1:
+        found.append(_pulse(PAST, normal, list(predictions(read, clips, chosen, still=True)), truths, classes, {}, None))
+    return tuple(found)
+
+
+def _silent(read: Reader, clips: Clips, chosen: Sequence[int], modules: Sequence[nn.Module]) -> list[NDArray[np.uint8]] | None:
+    """The predictions with a part silenced; None if nothing of it runs as a module, so that it cannot be silenced."""
+    with silenced(modules) as places:
+        maps = list(predictions(read, clips, chosen))
+    return maps if places else None
+
+
+def _pulse(
+    name: str,
+    normal: Sequence[NDArray[np.uint8]],
+    without: Sequence[NDArray[np.uint8]] | None,
+    truths: Sequence[NDArray[np.uint8]],
+    classes: int,
+    gauges: Mapping[str, float],
+    supply: Supply | None,
+) -> Pulse:
+    changed = lost = None
+    if without is not None:
+        changed = 100 * float(np.mean([(a != b).mean() for a, b in zip(normal, without, strict=True)]))
+        one, other = (miou(sum(confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True))) for maps in (normal, without))
+        lost = one - other
+    reason = complaint(gauges, supply, changed)
+    return Pulse(
+        part=name,
+        live=not reason,
+        reason=reason,
+        gradient=supply and supply.relative,
+        silent=supply and supply.silent,
+        changed=changed,
+        miou=lost,
+        gauges=tuple(sorted(gauges.items())),
+    )

@@ -1,0 +1,95 @@
+"""Readings that a part gives of its own health while somebody listens; free when nobody does."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A reading's meaning and the range in which its part is live."""
+
+    text: str  #: completes "NAME is not live: ..."; `{value}` is the reading
+    low: float = float("-inf")
+    high: float = float("inf")
+
+    def holds(self, value: float) -> bool:
+        """Return whether the reading is in range; NaN never is."""
+        return self.low <= value <= self.high
+
+
+#: Every built-in reading. A plug-in adds its own here from `register`.
+GAUGES: dict[str, Gauge] = {
+    "inside": Gauge("{value:.1%} of its taps lie inside the map", low=0.5),
+    "offset_rms": Gauge("its offsets have an rms of {value:.1f} cells"),
+    "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
+    "flow_rms": Gauge("its flow has an rms of {value:.1f} cells"),
+    "past_weight": Gauge("its attention gives {value:.2%} of its weight to the past frames", low=0.001),
+    "memory_share": Gauge("{value:.2%} of what it adds up comes from the past frames", low=0.001),
+    "key_rate": Gauge("{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99),
+    "saturated": Gauge("{value:.1%} of its gates are saturated", high=0.99),
+    "peaked": Gauge("{value:.1%} of its kernels read one place alone, so they learn no more", high=0.99),
+    "varying": Gauge("{value:.1%} of its output channels vary over the image", low=0.05),
+}
+
+
+class Reading(NamedTuple):
+    """One value, with the part that gave it."""
+
+    part: str
+    gauge: str
+    value: float
+
+
+class Listener:
+    """Collects readings. `stack` holds the parts that run now, innermost last; `ran` the modules that have run."""
+
+    def __init__(self) -> None:
+        self.stack: list[str] = []
+        self.readings: list[Reading] = []
+        self.ran: set[nn.Module] = set()
+
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening() -> Generator[Listener]:
+    """Collect the readings of everything that runs inside."""
+    listener = Listener()
+    token = _LISTENER.set(listener)
+    try:
+        yield listener
+    finally:
+        _LISTENER.reset(token)
+
+
+def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> None:
+    """Report a reading of the part that runs now, or of `part` where a function serves several networks.
+
+    `value` is called only while somebody listens, without a gradient. `name` is a key of `GAUGES`. Shapes alone (device "meta") give no
+    reading.
+    """
+    listener = _LISTENER.get()
+    if listener is None:
+        return
+    with torch.no_grad():
+        found = value()
+    if not (isinstance(found, Tensor) and found.is_meta):
+        listener.readings.append(Reading(part or (listener.stack[-1] if listener.stack else ""), name, float(found)))
+
+
+def memory_share(past: Tensor, own: Tensor) -> Tensor:
+    """Return the share of what comes from the past in a sum of two maps: rms of the past's over the sum of both rms."""
+    held, new = (x.float().square().mean().sqrt() for x in (past, own))
+    return held / (held + new).clamp(min=1e-12)
+
+
+def saturated(gates: Tensor, least: float = 0.01) -> Tensor:
+    """Return the share of gates (values in [0, 1]) that are closer than `least` to either end."""
+    return ((gates < least) | (gates > 1 - least)).float().mean()

@@ -1,0 +1,53 @@
+"""The controls as a table of their own: never in one table with the rows of the paper, never ranked."""
+
+from msaf_bench.report.cells import mean_span, number, span
+from msaf_bench.report.findings import ControlSummary, Summary
+from msaf_bench.report.second_table import PAST_LEGEND
+
+ROLES = {
+    "positive": "positive: gains from past frames wherever there is anything to gain",
+    "bound": "bound: the most that alignment could gain",
+    "negative": "negative: must not gain over the row that reads one frame",
+}
+PASTS = {
+    "real": "real",
+    "still": "still: the newest frame repeated",
+    "strangers": "strangers: frames of another video",
+    "aligned": "aligned: warped over the newest frame by the true flow, or by DIS where it is unknown",
+}
+
+
+def control_heads(summary: Summary) -> tuple[str, ...]:
+    """The heads of the table."""
+    gain = (f"difference to {summary.single}",) if summary.single else ()
+    return ("Control", "role", "past frames read", "mIoU", "95 % interval", "seeds", "past frames", *gain, "state")
+
+
+def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
+    """The cells of one control."""
+    own, gain = control.interval, control.gain.interval if control.gain else None
+    return (
+        control.shown,
+        control.role,
+        control.past_frames,
+        number(own and own.mean),
+        span(own),
+        str(len(control.measured)),
+        mean_span(control.measures.past, signed=True),
+        *((mean_span(gain, signed=True),) if summary.single else ()),
+        control.standing,
+    )
+
+
+def control_legend(summary: Summary) -> list[str]:
+    """What controls are, and what their columns mean."""
+    roles = dict.fromkeys(control.role for control in summary.controls)
+    pasts = dict.fromkeys(control.past_frames for control in summary.controls)
+    lines = [
+        f"Controls: rows of ours beside the paper's, never ranked with them. {'; '.join(ROLES[role] for role in roles)}.",
+        f"Past frames read, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
+        f"Past frames: {PAST_LEGEND[0].lower()}{PAST_LEGEND[1:]}",
+    ]
+    if summary.single:
+        lines.append(f"Difference: control minus {summary.single}, the row that reads one frame, paired by seed.")
+    return lines + [f"{control.label}: {control.note}." for control in summary.controls if control.note]

@@ -1,0 +1,121 @@
+"""Features of a frozen backbone, computed once for all trials that start from it. Shapes: N clips, D draws, T frames, H W image."""
+
+import fcntl
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from msaf_bench.data.clips import Clip, Clips
+from msaf_bench.data.transforms import augment, normalise, to_tensors
+from msaf_bench.records import write_atomic
+from msaf_bench.spec import Conditions, content_hash
+
+MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
+BATCH = 8  #: clips that pass the backbone together
+
+
+Reader = Callable[[Sequence[int], bool], Tensor]  #: clip indices, and whether the newest frame stands for the past -> logits
+
+
+class Features(NamedTuple):
+    """What the network reads of each clip: the fields of its extract, each (D N, ...), draw after draw."""
+
+    fields: tuple[Tensor, ...]
+    labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
+    clips: int  #: N
+
+    def of(self, net: Any, indices: Sequence[int], device: str) -> Any:
+        """The extract of some clips, as the network takes it."""
+        return net.extract_type(*(field[list(indices)].to(device) for field in self.fields))
+
+
+def cached_reader(net: Any, features: Features, size: tuple[int, int], device: str) -> Reader:
+    """What reads the clips of a scored split from their features."""
+    like = torch.empty(1, *size, device="meta")
+
+    def read(indices: Sequence[int], still: bool) -> Tensor:
+        found = features.of(net, indices, device)
+        return net.from_features(net.still(found) if still else found, like).logits
+
+    return read
+
+
+def frozen(net: Any, conditions: Conditions) -> bool:
+    """Whether the backbone's features of a clip are the same in every step and the network can start from them."""
+    return conditions.backbone_rate == 0 and hasattr(net, "extract")
+
+
+def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
+    """One of the augmented versions of a clip, the same in every step and for every seed."""
+    return augment(clips[index], conditions, np.random.default_rng((index, draw, 3)))
+
+
+def features_of(net: Any, clips: Clips, conditions: Conditions, split: Literal["train", "score"], folder: Path, device: str) -> Features | None:
+    """The features of a split under a frozen backbone, from `folder` or computed and left there; None where they are not kept.
+
+    Of the training split they are those of `conditions.draws` augmented versions of each clip. One process computes, others wait.
+    """
+    draws = conditions.draws if split == "train" else 1
+    if not frozen(net, conditions) or not draws or _bytes(net, clips, conditions) * draws * len(clips) > MOST:
+        return None
+    path = folder / f"{_key(net, clips, conditions, split)}.safetensors"
+    with _locked(path):
+        if not path.exists():
+            write_atomic(path, save(_computed(net, clips, conditions, split, draws, device)))
+    held = _read(path)
+    return Features(tuple(held[str(i)] for i in range(len(held) - 1)), held["labels"], len(clips))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path) -> dict[str, Tensor]:
+    return load_file(path)
+
+
+@contextmanager
+def _locked(path: Path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _bytes(net: Any, clips: Clips, conditions: Conditions) -> int:
+    """The size of one clip's features."""
+    frames = torch.zeros(1, net.frames, 3, *conditions.size, device=next(net.parameters()).device)
+    with torch.inference_mode():
+        return sum(field.nbytes for field in net.eval().extract(frames))
+
+
+def _key(net: Any, clips: Clips, conditions: Conditions, split: str) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in net.backbone.state_dict().items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    read = ("data", "size", "crop", "frames", "train_spacing", "score_spacing", "scale", "flip", "draws", "past", "flow", "scored", "history")
+    held = {name: getattr(conditions, name) for name in (*read, "data_options")}
+    return content_hash(f"{digest.hexdigest()} {net.frames} {getattr(net, 'input_scale', 1)} {held} {split} {clips.fingerprint}")
+
+
+@torch.inference_mode()
+def _computed(net: Any, clips: Clips, conditions: Conditions, split: str, draws: int, device: str) -> dict[str, Tensor]:
+    net.eval()
+    places = [(i, draw) for draw in range(draws) for i in range(len(clips))]
+    found: list[tuple[Tensor, ...]] = []
+    labels: list[Tensor] = []
+    for first in range(0, len(places), BATCH):
+        chunk = places[first : first + BATCH]
+        if split == "train":
+            frames, labelled = to_tensors([drawn(clips, conditions, i, draw) for i, draw in chunk])
+            labels.append(labelled.to(torch.uint8))
+        else:
+            frames = normalise(np.stack([clips[i].frames for i, _ in chunk]))
+        found.append(tuple(field.cpu() for field in net.extract(frames.to(device))))
+    fields = {str(i): torch.cat(parts).contiguous() for i, parts in enumerate(zip(*found, strict=True))}
+    return fields | {"labels": torch.cat(labels) if labels else torch.zeros(0, dtype=torch.uint8)}
