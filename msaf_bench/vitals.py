@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from msaf_bench.components.gauges import GAUGES, Listener, Reading, listening
 
 GRADIENT_LEAST = 1e-5  #: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly 0
-SILENT_MOST = 0.5  #: share of a part's weights without any gradient
+SILENT_MOST = 0.9  #: share of a part's weights without any gradient; half of the units of a live ReLU may rest
 CHANGED_LEAST = 0.1  #: percent of the pixels whose class changes when a part is silenced
 
 Parts = Mapping[str, Sequence[nn.Module]]

@@ -15,6 +15,7 @@ from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, s
 
 CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
 PAST = "past"  #: the past frames, as a part of what the network reads
+UNUSED = "nothing of it runs and no gradient reaches it"
 
 
 def pulse_clips(clips: Clips) -> list[int]:
@@ -27,7 +28,8 @@ def pulses(net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *
     """The pulse of every part of a network in evaluation, and of the past frames where it reads more than one.
 
     `read` gives logits for clips; with `extracted` it starts from a frozen backbone's features, whose own pulse is then not taken.
-    `supply` is the gradient of each part at the end of training.
+    `supply` is the gradient of each part at the end of training. A part that decides between ways through the network (`net.deciding`)
+    is not silenced: while it decides alike, that changes nothing. Nor is one that runs no module; its `changed` is None too.
     """
     parts = {name: modules for name, modules in parts_of(net).items() if not (extracted and name == "backbone")}
     chosen = pulse_clips(clips)
@@ -38,12 +40,19 @@ def pulses(net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *
     found: list[Pulse] = []
     for name, modules in parts.items():
         without = None if name in deciding else _silent(read, clips, chosen, modules)
-        found.append(_pulse(name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name)))
+        pulse = _pulse(name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name))
+        unused = without is None and name not in (*deciding, *supply, *gauges) and _learns(modules)
+        # Without any supply nothing is known of the training.
+        found.append(pulse.model_copy(update={"live": False, "reason": UNUSED}) if supply and unused else pulse)
     # A function that several parts share reports under its own name.
     found += [_pulse(name, normal, None, truths, classes, own, None) for name, own in gauges.items() if name and name not in parts]
     if net.frames > 1:
         found.append(_pulse(PAST, normal, list(predictions(read, clips, chosen, still=True)), truths, classes, {}, None))
     return tuple(found)
+
+
+def _learns(modules: Sequence[nn.Module]) -> bool:
+    return any(p.requires_grad for module in modules for p in module.parameters())
 
 
 def _silent(read: Reader, clips: Clips, chosen: Sequence[int], modules: Sequence[nn.Module]) -> list[NDArray[np.uint8]] | None:

@@ -15,7 +15,7 @@ from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, F
 from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.flow_loss import balanced_cross_entropy, masked_mean, occlusion, photometric, smoothness
 from msaf_bench.components.resize import resize
-from msaf_bench.components.warp import warp
+from msaf_bench.components.warp import bounded, warp
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -45,7 +45,7 @@ class FlowBlock(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, FlowEstimate]:
         x = self.mix(x)
-        return x, FlowEstimate(self.flow(x).float(), self.occluded(x).float())
+        return x, FlowEstimate(bounded(self.flow(x).float()), self.occluded(x).float())
 
 
 class FlowDecoder(nn.Module):

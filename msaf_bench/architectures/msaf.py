@@ -60,12 +60,14 @@ class MSAF(nn.Module):
     def parts(self) -> dict[str, list[nn.Module]]:
         """The slots, as the parts whose pulse is taken."""
         slots = {"backbone": self.backbone, "entry": self.entry, "motion": self.motion, "state": self.state, "assign": self.assign}
-        return {name: [part] for name, part in slots.items()} | {"align": list(getattr(self.motion, "align", ()))}
+        aligners: list[nn.Module] = list(getattr(self.motion, "align", ()))
+        return {name: [part] for name, part in slots.items()} | {"align": aligners}
 
     def extract(self, clip: Tensor) -> Extract:
         """What the network reads of a clip's backbone features; a frozen backbone's can be computed once and kept."""
         frames = newest(clip, self.frames)
-        f3, f4, f5 = (f.unflatten(0, frames.shape[:2]) for f in self.encode(frames.flatten(0, 1)))
+        every = self.encode(frames.flatten(0, 1))
+        f3, f4, f5 = (f.view(*frames.shape[:2], *f.shape[1:]) for f in every)
         return Extract(f3[:, -1], f4[:, -1], f5)
 
     @staticmethod

@@ -14,7 +14,7 @@ from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.resize import resize
-from msaf_bench.components.warp import resize_flow, warp
+from msaf_bench.components.warp import bounded, resize_flow, warp
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
@@ -97,7 +97,7 @@ class NetWarp(nn.Module):
         flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
         flow, image, reference = (functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference))
         flow = flow * self.flow_scale
-        return self.transform(flow, image, warp(reference, flow))
+        return flow + bounded(self.transform(flow, image, warp(reference, flow)) - flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""

@@ -69,7 +69,7 @@ class TDNet(nn.Module):
         features = path.features(stages)
         value = path.encoding.value(features)
         handed = path.propagate(past, path.encoding.query(features))
-        gauge("memory_share", lambda: memory_share(handed, value), part="propagation")
+        gauge("memory_share", lambda: memory_share(_centred(handed), _centred(value)), part="propagation")
         logits = path.classify(value + handed)
         if not self.training:
             return Output(resize(logits, clip, corners=True), {})
@@ -139,6 +139,11 @@ class TDNetStream:
         self.past = window[-(self.cycle - 1) :]
         self.turn = (self.turn + 1) % self.cycle
         return resize(logits, frame, corners=True)
+
+
+def _centred(x: Tensor) -> Tensor:
+    """A map (..., h, w) less the mean of each plane, as the norm before the head takes it: attention that is even everywhere leaves 0."""
+    return x - x.mean((-2, -1), keepdim=True)
 
 
 def hard_cross_entropy(logits: Tensor, labels: Tensor, *, sure: float = 0.7, least: int = 16) -> Tensor:

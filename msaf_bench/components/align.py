@@ -39,9 +39,9 @@ def inside(offset: Tensor, kernel: int) -> Tensor:
 
     The regular kernel's own taps past the border do not count against it: a place within K // 2 cells of the map is inside.
     """
-    h, w = offset.shape[-2:]
+    b, _, h, w = offset.shape
     reach = torch.arange(kernel, device=offset.device) - (kernel - 1) / 2
-    dy, dx = offset.unflatten(1, (kernel**2, 2)).unbind(2)
+    dy, dx = offset.view(b, kernel**2, 2, h, w).unbind(2)
     row = torch.arange(h, device=offset.device).view(h, 1) + reach.repeat_interleave(kernel).view(-1, 1, 1) + dy
     column = torch.arange(w, device=offset.device) + reach.repeat(kernel).view(-1, 1, 1) + dx
     edge = kernel // 2
@@ -56,7 +56,8 @@ class DeformableAlign(nn.Module):
         reads: predict offsets from the "past" frame alone (Eq. 5 read literally), or from "both" frames.
         norm: normalise what the offsets are predicted from (group norm with one group), so that their size does not follow that of
             the features.
-        reach: bound each offset to so many cells by reach * tanh(offset / reach); 0 leaves them unbounded.
+        reach: bound each offset to this share of the map's shorter side, by r * tanh(offset / r); 0 leaves them unbounded. At 0.25 an
+            offset cannot carry more than about a quarter of the taps off the map, whatever the learning rate.
         rate: multiply the offsets' convolution; under AdamW this is its learning rate relative to the rest's.
         start: weights of the kernel at the start, "kaiming" or "identity" (the past frame as it is).
         border: outside of the map read "zeros" or the "nearest" cell.
@@ -96,7 +97,8 @@ class DeformableAlign(nn.Module):
     def offsets(self, past: Tensor, newest: Tensor) -> Tensor:
         """Past and newest frame (B, d, h, w) -> offsets (B, 2K², h, w) in cells."""
         offset = self.rate * self.offset(self.norm(torch.cat((past, newest), 1) if self.both else past))
-        return self.reach * torch.tanh(offset / self.reach) if self.reach else offset
+        cells = self.reach * min(past.shape[-2:])
+        return cells * torch.tanh(offset / cells) if cells else offset
 
     def forward(self, past: Tensor, newest: Tensor) -> Tensor:
         offset = self.offsets(past, newest)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from msaf_bench.components.align import deformable_conv2d, inside
 from msaf_bench.components.backbone import BasicBlock
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.warp import bounded
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Backbone, Stages
 
@@ -60,7 +61,7 @@ class Deformable(nn.Module):
         self.register_buffer("spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        offsets = self.offset(x)
+        offsets = bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2)).flip(2).flatten(1, 2)  # they are (dy, dx), flow is (dx, dy)
         gauge("offset_rms", lambda: offsets.float().square().mean().sqrt())
         gauge("inside", lambda: self._inside(offsets.float().unflatten(1, (self.groups, 18)).flatten(0, 1)))
         parts = zip(x.chunk(self.groups, 1), offsets.chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.flownet import FlowNetS, predict
+from msaf_bench.components.warp import bounded
 from msaf_bench.data.transforms import STD
 
 UNIT = 2.5  #: pixels of the grid that the network's output 1 means
@@ -38,4 +39,4 @@ class FeatureFlow(nn.Module):
 
     def flow(self, features: Tensor) -> Tensor:
         """Features -> flow."""
-        return UNIT * predict(self.net, 2, features)
+        return bounded(UNIT * predict(self.net, 2, features))

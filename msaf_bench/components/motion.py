@@ -27,16 +27,20 @@ class Still(nn.Module):
 class Concatenation(nn.Module):
     """The simplest use of the past: features of all frames side by side through a 1x1 convolution.
 
-    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: what it gains there is to gain without attention or alignment.
+    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: its gain needs neither attention nor, with `align` "none",
+    alignment.
     """
 
-    def __init__(self, frames: int, width: int) -> None:
+    def __init__(self, frames: int, width: int, align: Callable[[], nn.Module]) -> None:
         super().__init__()
         self.frames = frames
+        self.align = nn.ModuleList(align() for _ in range(frames - 1))
         self.mix = conv_bn_relu(frames * width, width)
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.mix(frames.flatten(1, 2)).unsqueeze(1)
+        *past, newest = frames.unbind(1)
+        aligned = [align(frame, newest) for align, frame in zip(self.align, past, strict=True)]
+        return self.mix(torch.cat((*aligned, newest), 1)).unsqueeze(1)
 
 
 class FrameCode(nn.Module):

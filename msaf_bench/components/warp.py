@@ -7,6 +7,7 @@ from torch.nn import functional
 from msaf_bench.components.gauges import gauge
 from msaf_bench.errors import one_of
 
+REACH = 0.25  #: of the sides of the map: the most that learned flow moves a sample
 OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nearest pixel
 
 
@@ -26,6 +27,23 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
     # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)
     return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(x.dtype)
+
+
+def bounded(flow: Tensor) -> Tensor:
+    """Learned flow (..., 2, h, w) as (dx, dy), cut off at a quarter of the map's sides, and no less than 1 pixel.
+
+    Beyond, samples would come to lie outside of the map, where nothing tells them the way back: at a high learning rate flow runs away
+    for good. A gradient that points back passes, one that points further out does not.
+    """
+    h, w = flow.shape[-2:]
+    limit = flow.new_tensor((max(1.0, REACH * w), max(1.0, REACH * h))).view(2, 1, 1)
+    held = flow.clamp(-limit, limit)
+    if not (torch.is_grad_enabled() and flow.requires_grad):
+        return held
+    beyond = flow.detach() - held.detach()
+    held = held.detach() + (flow - flow.detach())
+    held.register_hook(lambda gradient: gradient.masked_fill(gradient * beyond < 0, 0))
+    return held
 
 
 def _inside(row: Tensor, column: Tensor, h: int, w: int) -> Tensor:

@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from msaf_bench.report.cells import made_how
-from msaf_bench.report.findings import Summary
+from msaf_bench.report.findings import NOT_LIVE, ControlSummary, Subject, Summary
+from msaf_bench.stats import Interval
 
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark theme.
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636f", "#d0d7df", "#fefefe"
 # Okabe and Ito's palette; each verdict also has its own marker.
 BLUE, ORANGE, GREY, PALE = "#0072b2", "#d55e00", "#7f868d", "#b4bcc5"
-LOOK = {"reproduced": (BLUE, "o"), "contradicted": (ORANGE, "s"), "undecided": (GREY, "D")}
+CONTROL = "#8c5a86"  #: controls, which are ours and never ranked with the paper's rows
+LOOK = {"reproduced": (BLUE, "o"), "contradicted": (ORANGE, "s"), "undecided": (GREY, "D"), "not comparable": (GREY, "X")}
 MARK = "#b3541e"  #: of a watermark
 
 STYLE: dict[str, object] = {
@@ -69,6 +71,37 @@ def blank(height: float, columns: int = 1, lines: int = 1, **how: object) -> tup
     return figure, list(figure.subplots(lines, columns, squeeze=False, **how).flat)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownArgumentType]
 
 
+def places(summary: Summary) -> list[float]:
+    """The height of every row, then of every control, which stand a little apart."""
+    rows = len(summary.rows)
+    return [*map(float, range(rows)), *(rows + i + 0.3 for i in range(len(summary.controls)))]
+
+
+def label_rows(panels: Sequence[Axes], summary: Summary) -> None:
+    """Name rows and controls at the left, with a line between the two."""
+    at, rows = places(summary), len(summary.rows)
+    names = [row.shown for row in summary.rows] + [f"{control.shown} ({control.role})" for control in summary.controls]
+    panels[0].set_yticks(at, names)
+    panels[0].set_ylim(at[-1] + 0.6, -0.6)
+    for axes in panels:
+        axes.tick_params(axis="y", length=0)
+        if summary.controls:
+            axes.axhline(rows - 0.35, color=MUTED, lw=1)
+
+
+def point(axes: Axes, y: float, interval: Interval, subject: Subject) -> None:
+    """A mean with its interval: controls in a colour and with a marker of their own, hollow where a part is not live."""
+    colour, marker = (CONTROL, "D") if isinstance(subject, ControlSummary) else (BLUE, "o")
+    if interval.low is not None and interval.high is not None:
+        axes.plot([interval.low, interval.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+    axes.plot(interval.mean, y, marker, color=colour, mfc=PAPER if subject.dead else colour, mew=1.6, ms=7 if marker == "D" else 8)
+
+
+def at_right(axes: Axes, y: float, text: str, colour: str = INK) -> None:
+    """A number beside its row."""
+    axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10)
+
+
 def log_x(axes: Axes, *subs: float) -> None:
     """A logarithmic x axis whose ticks, at these multiples of the powers of ten, are plain numbers."""
     axes.set_xscale("log")
@@ -79,7 +112,8 @@ def log_x(axes: Axes, *subs: float) -> None:
 
 def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:
     """The same figure with a band below it: a legend of `handles`, the line that says how the numbers were made; and any watermark."""
-    text = textwrap.fill(made_how(summary), 125)
+    dead = f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(s.ill for s in summary.not_live)}" if summary.not_live else ""
+    text = "\n".join(textwrap.fill(line, 125) for line in (dead, made_how(summary)) if line)
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     legend = (0.24 * -(-len(handles) // columns) + 0.06 * bool(handles)) / height

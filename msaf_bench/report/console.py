@@ -1,6 +1,8 @@
-"""A summary for the terminal."""
+"""A summary for the terminal: every line fits its width, 80 columns at least."""
 
 import re
+import textwrap
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -8,20 +10,25 @@ from rich.table import Table
 from msaf_bench.report.cells import made_how, number, span
 from msaf_bench.report.claims import WORDS, claims_of, counted
 from msaf_bench.report.claims_text import TITLES
-from msaf_bench.report.findings import Summary
+from msaf_bench.report.findings import NOT_LIVE, RowSummary, Subject, Summary, Verdict
+from msaf_bench.report.motion import motion_of
 from msaf_bench.report.rankings import rankings
-from msaf_bench.report.second_table import columns, legend
+from msaf_bench.report.second_table import Column, columns, legend
 from msaf_bench.report.systems import entries
 from msaf_bench.report.systems_columns import groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import ranking_texts
 
 _BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
+WORD = 15  #: width of a verdict
 
 
 def print_summary(summary: Summary) -> None:
-    """The table, then what follows from it, on stdout."""
+    """The answer about motion, the tables, then what follows from them, on stdout."""
     console = Console(highlight=False)
+    _say(console, made_how(summary))
+    _say(console, motion_of(summary).sentence)
+    console.print()
     if summary.table.base:
         _print_variants(console, summary)
     else:
@@ -29,66 +36,126 @@ def print_summary(summary: Summary) -> None:
     claims = claims_of(summary)
     for scope in WORDS if claims else ():
         said = ", ".join(f"{count} {word}" for word, count in counted(claims, scope).items())
-        console.print(f"{TITLES[scope].lower()}: {said}", markup=False, soft_wrap=True)
+        _say(console, f"{TITLES[scope].lower()}: {said}")
+
+
+def _say(console: Console, text: str, indent: int = 0) -> None:
+    """Text in lines of the console's width; all but the first are indented."""
+    console.print(textwrap.fill(text, console.width, subsequent_indent=" " * indent), markup=False, soft_wrap=True)
+
+
+def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """A table with its first column at the left."""
+    table = Table(box=None, pad_edge=False)
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i else "left", no_wrap=not i, overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    console.print(table, markup=False)
 
 
 def _print_systems(console: Console, summary: Summary) -> None:
-    """For 80 columns: the printed numbers and the rest are in the files."""
+    """The printed numbers and the rest are in the files."""
     group = next((group for group in groups(summary) if group.kind == "measured"), None)
     shown = [column for column in group.columns if not column.head.startswith("ms ")] if group else []
-    table = Table(title=made_how(summary), title_justify="left", title_style="", box=None, pad_edge=False)
-    for head in ("System", *(column.head for column in shown), "printed val", "test"):
-        table.add_column(head, justify="left" if head == "System" else "right", no_wrap=head == "System")
-    for entry in entries(summary):
-        if entry.found.system:
-            values = [_BOUNDS.sub("", column.text(entry)) for column in shown]
-            table.add_row(entry.found.shown, *values, *(number(entry.printed.get(metric), 1) for metric in ("miou", "miou_test")))
-    console.print(table, markup=False)
+    lines = [
+        (
+            entry.found.shown,
+            *(_BOUNDS.sub("", column.text(entry)) for column in shown),
+            *(number(entry.printed.get(metric), 1) for metric in ("miou", "miou_test")),
+        )
+        for entry in entries(summary)
+        if entry.found.system
+    ]
+    _show(console, ("System", *(column.head for column in shown), "printed val", "test"), lines)
+    _print_controls(console, summary)
     for line in systems_legend(summary):
-        console.print(line, markup=False)
+        _say(console, line, 2)
+    _print_not_live(console, summary)
     console.print()
     for ranking in rankings(summary):
         ours, paper, rows, count, tau, bounds, p, verdict = ranking_texts(ranking)
-        console.print(
-            f"{verdict:<15}{ours} and {paper}, {rows} rows ({count}): tau-b {tau} ({bounds}), p {p}", markup=False, soft_wrap=True
-        )
+        _say(console, f"{verdict:<{WORD}}{ours} and {paper}, {rows} rows ({count}): tau-b {tau} ({bounds}), p {p}", WORD)
 
 
 def _print_variants(console: Console, summary: Summary) -> None:
-    table = Table(title=made_how(summary), title_justify="left", title_style="", box=None, pad_edge=False)
     ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []  # narrow: the intervals matter more
-    for head in ("Row", *ticks, "printed", "mIoU", "95 % interval", "diff.", "95 % interval"):
-        table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
-    for row in summary.rows:
-        gap = row.difference.interval if row.difference else None
-        own = row.interval
-        measured = (number(own and own.mean), span(own)) if own else (row.state, "")
-        marks = ["x" if tick else "" for tick in row.ticks[: len(ticks)]]
-        table.add_row(row.shown, *marks, number(row.published, 1), *measured, number(gap and gap.mean, signed=True), span(gap, signed=True))
-    console.print(table, markup=False)
-    console.print(
-        f"printed: in {summary.table.source}; mIoU: measured, mean over seeds; diff.: measured, to {summary.table.reference}", markup=False
+    _show(
+        console,
+        ("Row", *ticks, "printed", "mIoU", "95 % interval", "diff.", "95 % interval"),
+        [_variant(row, len(ticks)) for row in summary.rows],
     )
+    source, reference = summary.table.source, summary.table.reference
+    _say(console, f"printed: in {source}; mIoU: measured, mean over seeds; diff.: measured, to {reference}", 2)
+    _print_controls(console, summary)
     _print_second(console, summary)
+    _print_not_live(console, summary)
     for verdict in summary.verdicts:
-        gap = verdict.difference.interval if verdict.difference else None
-        said = f" by {verdict.points:g}" if verdict.points is not None else ""
-        ours = f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})" if gap else ""
-        console.print(f"{verdict.decision:<13}{verdict.better} beats {verdict.worse}{said}{ours}", markup=False, soft_wrap=True)
+        _say(console, _verdict(verdict), WORD)
+
+
+def _variant(row: RowSummary, ticks: int) -> list[str]:
+    gap, own = row.difference.interval if row.difference else None, row.interval
+    measured = (number(own and own.mean), span(own)) if own else (row.state, "")
+    marks = ["x" if tick else "" for tick in row.ticks[:ticks]]
+    return [
+        row.shown,
+        *marks,
+        number(row.published, 1),
+        *measured,
+        number(gap and gap.mean, signed=True) + f" {NOT_LIVE}" * bool(row.against),
+        span(gap, signed=True),
+    ]
+
+
+def _verdict(verdict: Verdict) -> str:
+    gap = verdict.difference.interval if verdict.difference else None
+    said = f" by {verdict.points:g}" if verdict.points is not None else ""
+    ours = f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})" if gap else ""
+    return f"{verdict.decision:<{WORD}}{verdict.better} beats {verdict.worse}{said}{ours}"
+
+
+def _print_controls(console: Console, summary: Summary) -> None:
+    """Means with their intervals, and the difference to the row that reads one frame."""
+    if not summary.controls:
+        return
+    single = summary.single
+    lines: list[Sequence[str]] = []
+    for control in summary.controls:
+        own, gain = control.interval, control.gain.interval if control.gain else None
+        measured = (number(own and own.mean), span(own)) if own else (control.state, "")
+        lines.append(
+            (
+                f"{control.shown} ({control.role})",
+                *measured,
+                *((number(gain and gain.mean, signed=True), span(gain, signed=True)) * bool(single)),
+            )
+        )
+    console.print()
+    _show(console, ("Control", "mIoU", "95 % interval", *(("diff.", "95 % interval") * bool(single))), lines)
+    if single:
+        _say(console, f"diff.: control minus {single}, the row that reads one frame", 2)
 
 
 def _print_second(console: Console, summary: Summary) -> None:
-    """Means alone, for 80 columns: the rest is in the files."""
+    """Means alone: the rest is in the files."""
     second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS", "no warp"))]
     if not second:
         return
-    table = Table(box=None, pad_edge=False)
-    for head in ("Row", *(column.head for column in second)):
-        table.add_column(head, justify="left" if head == "Row" else "right", no_wrap=head == "Row")
-    for row in summary.rows:
-        table.add_row(row.shown, *(_BOUNDS.sub("", column.text(row)) for column in second))
     console.print()
-    console.print(table, markup=False)
+    _show(console, ("Row", *(column.head for column in second)), [_means(subject, second) for subject in summary.subjects])
     for line in legend(summary, second):
-        console.print(line, markup=False)
+        _say(console, line, 2)
     console.print()
+
+
+def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:
+    return [subject.shown, *(_BOUNDS.sub("", column.text(subject)) for column in shown)]
+
+
+def _print_not_live(console: Console, summary: Summary) -> None:
+    """Every part that is not live, and every note."""
+    for subject in summary.not_live:
+        _say(console, f"{NOT_LIVE} {subject.ill}", 2)
+    for note in summary.notes:
+        _say(console, note, 2)

@@ -5,22 +5,22 @@ from msaf_bench.report.findings import ControlSummary, Summary
 from msaf_bench.report.second_table import PAST_LEGEND
 
 ROLES = {
-    "positive": "positive: gains from past frames wherever there is anything to gain",
-    "bound": "bound: the most that alignment could gain",
-    "negative": "negative: must not gain over the row that reads one frame",
+    "positive": "positive, gains from past frames wherever there is anything to gain",
+    "bound": "bound, the most that alignment could gain",
+    "negative": "negative, must not gain over the row that reads one frame",
 }
 PASTS = {
     "real": "real",
-    "still": "still: the newest frame repeated",
-    "strangers": "strangers: frames of another video",
-    "aligned": "aligned: warped over the newest frame by the true flow, or by DIS where it is unknown",
+    "still": "still, the newest frame repeated",
+    "strangers": "strangers, frames of another video",
+    "aligned": "aligned, warped over the newest frame by the true flow, or by DIS where it is unknown",
 }
 
 
 def control_heads(summary: Summary) -> tuple[str, ...]:
     """The heads of the table."""
     gain = (f"difference to {summary.single}",) if summary.single else ()
-    return ("Control", "role", "past frames read", "mIoU", "95 % interval", "seeds", "past frames", *gain, "state")
+    return ("Control", "role", "its past frames", "mIoU", "95 % interval", "seeds", "contribution of past frames", *gain, "state")
 
 
 def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
@@ -44,9 +44,9 @@ def control_legend(summary: Summary) -> list[str]:
     roles = dict.fromkeys(control.role for control in summary.controls)
     pasts = dict.fromkeys(control.past_frames for control in summary.controls)
     lines = [
-        f"Controls: rows of ours beside the paper's, never ranked with them. {'; '.join(ROLES[role] for role in roles)}.",
-        f"Past frames read, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
-        f"Past frames: {PAST_LEGEND[0].lower()}{PAST_LEGEND[1:]}",
+        f"Controls: rows of ours beside the paper's, never ranked with them. Roles: {'; '.join(ROLES[role] for role in roles)}.",
+        f"Its past frames, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
+        PAST_LEGEND,
     ]
     if summary.single:
         lines.append(f"Difference: control minus {summary.single}, the row that reads one frame, paired by seed.")

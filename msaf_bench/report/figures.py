@@ -1,17 +1,34 @@
-"""The charts of a table: order, differences, classes, training loss."""
+"""The charts of a table: contribution of past frames, order, differences, classes, training loss."""
 
 import math
-from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, LOOK, MANY, MUTED, PALE, PAPER, STYLE, Chart, blank, by_rows, sign
+from msaf_bench.report.canvas import (
+    BLUE,
+    CONTROL,
+    GREY,
+    INK,
+    LOOK,
+    MUTED,
+    PAPER,
+    STYLE,
+    Chart,
+    at_right,
+    blank,
+    by_rows,
+    label_rows,
+    places,
+    point,
+    sign,
+)
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Subject, Summary
+from msaf_bench.report.loss_figure import losses
+from msaf_bench.report.past_figure import past_frames
 
 
 def charts(summary: Summary) -> list[Chart]:
@@ -19,40 +36,45 @@ def charts(summary: Summary) -> list[Chart]:
     if not summary.measured:
         return []
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
-        return [chart for draw in (order, differences, classes, losses) if (chart := draw(summary))]
+        return [chart for draw in (past_frames, order, differences, classes, losses) if (chart := draw(summary))]
 
 
 def order(summary: Summary) -> Chart:
-    """Published and measured mIoU of every row, in two panels with an axis each: never on one. One panel where nothing is published."""
+    """Published and measured mIoU of every row, in two panels with an axis each: never on one. One panel where nothing is published.
+
+    Controls stand below a line in the measured panel.
+    """
     printed = any(row.published is not None for row in summary.rows)
-    height = 1.9 + by_rows(len(summary.rows))
-    figure, panels = blank(height, 2, sharey=True, width_ratios=[1, 1.5]) if printed else blank(height)
-    right = panels[-1]
+    figure, panels = blank(1.9 + by_rows(len(summary.subjects)), *((2,) if printed else ()), sharey=True, **_RATIOS if printed else {})
+    right, at = panels[-1], places(summary)
     if printed:
         _published(panels[0], summary)
     right.set_title(f"Measured here: {summary.conditions.data}")
-    for y, row in enumerate(summary.rows):
-        _measured(right, y, row)
+    for y, subject in zip(at, summary.subjects, strict=True):
+        _measured(right, y, subject)
     for axes in panels:
         axes.set_xlabel("mIoU (%)", fontsize=10)
         axes.grid(axis="x", lw=0.7)
-        axes.tick_params(axis="y", length=0)
-    _rows(panels[0], [row.shown for row in summary.rows])
+    label_rows(panels, summary)
     figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     note = _constant(right, summary)
     handles = [
-        Line2D([], [], marker="o", color=BLUE, ms=8, lw=0, label="mean"),
-        Line2D([], [], color=BLUE, lw=2.2, label="95 % interval"),
+        Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="mean and 95 % interval"),
         Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"),
+        *([Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control")] if summary.controls else []),
     ]
     sign(figure, summary, handles)
     heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
+    published = {row.label: row.published for row in summary.rows}
     lines = tuple(
-        (r.shown, number(r.published, 1), number(r.interval and r.interval.mean), span(r.interval), str(len(r.measured)))
-        for r in summary.rows
+        (s.shown, number(published.get(s.label), 1), number(s.interval and s.interval.mean), span(s.interval), str(len(s.measured)))
+        for s in summary.subjects
     )
     text = f"For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its own, left, what is printed. {note}"
     return Chart("miou", "Published and measured mIoU" if printed else "Measured mIoU", text, figure, heads, lines)
+
+
+_RATIOS = {"width_ratios": [1, 1.5]}
 
 
 def _published(axes: Axes, summary: Summary) -> None:
@@ -60,38 +82,19 @@ def _published(axes: Axes, summary: Summary) -> None:
     for y, row in enumerate(summary.rows):
         if row.published is not None:
             axes.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
-            _beside(axes, y, number(row.published, 1), MUTED)
+            at_right(axes, y, number(row.published, 1), MUTED)
 
 
-def _measured(axes: Axes, y: int, row: RowSummary) -> None:
-    if row.interval is None:
-        axes.text(
-            0.02,
-            y,
-            row.state if len(row.state) < 46 else row.state[:44] + "…",
-            transform=axes.get_yaxis_transform(),
-            color=MUTED,
-            style="italic",
-            va="center",
-            fontsize=9.5,
-        )
+def _measured(axes: Axes, y: float, subject: Subject) -> None:
+    """The mean with its interval, and every seed below; or the state."""
+    i = subject.interval
+    if i is None:
+        state = subject.state if len(subject.state) < 46 else subject.state[:44] + "…"
+        axes.text(0.02, y, state, transform=axes.get_yaxis_transform(), color=MUTED, style="italic", va="center", fontsize=9.5)
         return
-    i = row.interval
-    if i.low is not None and i.high is not None:
-        axes.plot([i.low, i.high], [y, y], color=BLUE, lw=2.2, solid_capstyle="butt")
-    axes.plot(list(row.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)
-    axes.plot(i.mean, y, "o", color=BLUE, ms=8)
-    _beside(axes, y, number(i.mean, 1) + (" · 1 seed" if i.n == 1 else ""), INK)
-
-
-def _beside(axes: Axes, y: float, text: str, colour: str) -> None:
-    axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10)
-
-
-def _rows(axes: Axes, labels: list[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
+    axes.plot(list(subject.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)
+    point(axes, y, i, subject)
+    at_right(axes, y, number(i.mean, 1) + (" · 1 seed" if i.n == 1 else ""))
 
 
 def _constant(axes: Axes, summary: Summary) -> str:
@@ -115,28 +118,43 @@ def differences(summary: Summary) -> Chart | None:
         return None
     figure, (axes,) = blank(2.0 + by_rows(len(gaps)))
     reference = summary.table.reference
-    axes.set_title(f"Measured difference to {reference}, paired by seed")
-    decisions = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
+    shown = {row.label: row.shown for row in summary.rows}
+    axes.set_title(f"Measured difference to {shown[reference]}, paired by seed")
+    words = _words(summary)
     for y, (label, gap) in enumerate(gaps.items()):
-        colour, marker = LOOK[decisions.get(label, "undecided")] if decisions else (BLUE, "o")
+        colour, marker = LOOK[words[label]] if words else (BLUE, "o")
         if gap.low is not None and gap.high is not None:
-            axes.plot([gap.low, gap.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+            style = (0, (1, 1)) if words.get(label) == "not comparable" else "-"
+            axes.plot([gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt")
         axes.plot(gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8)
-        _beside(axes, y, number(gap.mean, 1, signed=True), INK)
+        at_right(axes, y, number(gap.mean, 1, signed=True))
     axes.axvline(0, color=INK, lw=1.2)
     axes.margins(x=0.06)
-    shown = {row.label: row.shown for row in summary.rows}
-    _rows(axes, [shown[label] for label in gaps])
+    axes.set_yticks(range(len(gaps)), [shown[label] for label in gaps])
+    axes.set_ylim(len(gaps) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better", fontsize=10)
     axes.grid(axis="x", lw=0.7)
     handles = [
-        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=f"paper's order {word}")
+        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=_LABELS.get(word, word))
         for word, (c, m) in LOOK.items()
+        if word != "not comparable" or word in words.values()
     ]
-    sign(figure, summary, handles if decisions else ())
+    sign(figure, summary, handles if words else (), 4)
     lines = tuple((shown[label], number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
     text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
     return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
+
+
+_LABELS = {"reproduced": "paper's order reproduced"}  #: the first says it for all
+
+
+def _words(summary: Summary) -> dict[str, str]:
+    """Row -> the word that its difference to the reference row is drawn with; none where the paper orders no row and all are live."""
+    reference = summary.table.reference
+    said = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
+    dead = {row.label: "not comparable" for row in summary.rows if row.against}
+    return {row.label: "undecided" for row in summary.rows} | said | dead if said or dead else {}
 
 
 def classes(summary: Summary) -> Chart | None:
@@ -164,51 +182,3 @@ def classes(summary: Summary) -> Chart | None:
     lines = tuple((row.shown, *(number(value, 1) for value in row.per_class)) for row in rows)
     text = "A heat map of rows and classes; every cell carries its number."
     return Chart("per_class", "IoU by class", text, figure, ("Row", *names), lines)
-
-
-def losses(summary: Summary) -> Chart | None:
-    """Training loss of every row in a small panel of its own, over the others in grey."""
-    rows = [row for row in summary.measured if row.loss]
-    if not rows:
-        return None
-    wide = 3 if len(rows) <= MANY else 5
-    height = math.ceil(len(rows) / wide)
-    figure, panels = blank(1.0 + 4.65 / wide * height, columns=wide, lines=height, sharex=True, sharey=bool(summary.table.base))
-    _loss_panels(panels, rows, others=bool(summary.table.base))
-    for index, panel in enumerate(panels):
-        panel.set_visible(index < len(rows))
-        if len(rows) - wide <= index < len(rows):  # the lowest panel of its column
-            panel.set_xlabel("step", fontsize=10)
-            panel.tick_params(labelbottom=True)
-    figure.supylabel("training loss", fontsize=10.5)
-    figure.suptitle(
-        "Training loss by step, summed over the masks a row supervises, mean over seeds; the other rows in grey"
-        if summary.table.base
-        else "Training loss by step, mean over seeds; systems have losses of their own, and axes of their own",
-        x=0.008,
-        ha="left",
-        fontsize=11.5,
-    )
-    sign(figure, summary)
-    lines = tuple(
-        (row.shown, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
-    )
-    text = "One small panel a row with its mean training loss over steps"
-    text += ", on shared axes. A row that supervises more masks sums more losses." if summary.table.base else "."
-    return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
-
-
-def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary], *, others: bool) -> None:
-    values = [value for row in rows for _, value in row.loss if value > 0]
-    curves = [tuple(zip(*row.loss, strict=True)) for row in rows]
-    for own, (axes, row) in enumerate(zip(panels, rows, strict=False)):
-        for curve in curves if others else ():
-            axes.plot(*curve, color=PALE, lw=1.0)
-        axes.plot(*curves[own], color=BLUE, lw=2.0)
-        axes.set_title(row.shown, fontsize=10 if len(rows) <= MANY else 8)
-        axes.grid(lw=0.5)
-        if others and values and max(values) > 10 * min(values):
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())

@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
-from msaf_bench.report.cells import made_how, millions, number, p_value, seed_list, span
+from msaf_bench.report.canvas import GRID, INK, LOOK, MUTED, PAPER, Chart
+from msaf_bench.report.cells import NONE, made_how, millions, number, p_value, seed_list, span
 from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
-from msaf_bench.report.findings import Summary
+from msaf_bench.report.control_table import control_heads, control_legend, control_texts
+from msaf_bench.report.findings import NOT_LIVE, Summary
+from msaf_bench.report.motion import motion_of
+from msaf_bench.report.past_figure import NAME as PAST_FIGURE
 from msaf_bench.report.power import power_of
+from msaf_bench.report.pulse_table import TITLE as PULSE_TITLE
+from msaf_bench.report.pulse_table import pulse_table
 from msaf_bench.report.rankings import legend as ranking_legend
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import columns, legend
@@ -24,7 +30,7 @@ from msaf_bench.report.systems_table import RANKING, ranking_texts
 from msaf_bench.report.tradeoffs import tradeoffs
 from msaf_bench.stats import Effect, judge
 
-SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗"}
+SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗", "not comparable": NONE}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
@@ -34,7 +40,8 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
-    means = [row.interval.mean for row in summary.rows if row.interval]
+    means = [row.interval.mean for row in summary.rows if row.interval and not row.dead]
+    drawn = [(chart, inline_svg(figures[chart.name], chart)) for chart in charts]
     template, own = ("page.html.j2", _variants(summary)) if summary.table.base else ("systems.html.j2", _systems(summary))
     return environment.get_template(template).render(
         s=summary,
@@ -42,10 +49,11 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         c=summary.conditions,
         made_how=made_how(summary),
         signs=SIGNS,
-        seen=seen,
-        counts={word: sum(v.decision == word for v in summary.verdicts) for word in ("reproduced", "contradicted", "undecided")},
+        seen=partial(seen, summary=summary),
+        motion=motion_of(summary),
+        counts={word: sum(v.decision == word for v in summary.verdicts) for word in LOOK},
         because=because,
-        shown={row.label: row.shown for row in summary.rows},
+        shown={subject.label: subject.shown for subject in summary.subjects},
         best=max(means, default=None),
         published=any(row.published is not None for row in summary.rows),
         best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
@@ -53,7 +61,14 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
         claim_counts={scope: counted(claims, scope) for scope in WORDS},
         titles=TITLES,
-        figures=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
+        past_figures=[(chart, svg) for chart, svg in drawn if chart.name == PAST_FIGURE],
+        figures=[(chart, svg) for chart, svg in drawn if chart.name != PAST_FIGURE],
+        control_heads=control_heads(summary),
+        control_texts=partial(control_texts, summary),
+        control_legend=control_legend(summary),
+        pulse=pulse_table(summary),
+        pulse_title=PULSE_TITLE,
+        not_live=NOT_LIVE,
         settings=summary.conditions.model_dump(mode="json"),
         **own,
     )
@@ -88,8 +103,10 @@ def _without_orderings(claims: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
     return [claim for claim in claims if (claim.scope, claim.kind) != ("run", "ordering")]
 
 
-def seen(effect: Effect) -> str:
-    """Which way an effect goes, if it can be told from zero."""
+def seen(effect: Effect, summary: Summary) -> str:
+    """Which way an effect goes, if it can be told from zero; nothing where a row is not live, as every effect rests on all rows."""
+    if any(row.dead for row in summary.rows):
+        return f"{NONE} not comparable"
     more, less = ("raises mIoU", "lowers mIoU") if len(effect.factors) == 1 else ("more than their sum", "less than their sum")
     return {"reproduced": f"▲ {more}", "contradicted": f"▼ {less}", "undecided": "? undecided"}[judge(effect.interval)]
 

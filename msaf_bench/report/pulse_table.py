@@ -105,7 +105,9 @@ def _limit(name: str) -> str:
     low, high = gauge.low > float("-inf"), gauge.high < float("inf")
 
     def bound(form: re.Match[str]) -> str:
+        if not (low or high):
+            return "n"
         ends = [f"at least {format(gauge.low, form[1])}"] * low + [f"at most {format(gauge.high, form[1])}"] * high
-        return " and ".join(ends) or "any number of"
+        return " and ".join(ends)
 
-    return _VALUE.sub(bound, gauge.text)
+    return _VALUE.sub(bound, gauge.text) + ("" if low or high else " (no limit)")

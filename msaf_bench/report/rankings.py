@@ -29,7 +29,7 @@ class Ranking:
 def rankings(summary: Summary) -> tuple[Ranking, ...]:
     """Each pair of columns over the rows where it is comparable, then over all that have both numbers; none for a pair without two rows.
 
-    Comparable: the system itself, not one in its style, and no dagger at the printed number. Val and test are never mixed.
+    Comparable: the system itself, not one in its style, all parts live, and no dagger at the printed number. Val and test are never mixed.
     """
     found = entries(summary)
     pairs: list[tuple[str, Read, str, str]] = [("mIoU", attrgetter("miou"), VAL, "miou"), ("mIoU", attrgetter("miou"), TEST, "miou_test")]
@@ -46,7 +46,7 @@ def legend(shown: Sequence[Ranking]) -> list[str]:
         f"tau-b: Kendall's, of two orders of the rows: 1 the same, 0 unrelated, {MINUS}1 reversed. Ours: mean over seeds.",
         "Interval: 95 %, rows drawn again (bootstrap); p: two-sided, by permuting the rows.",
         f"Agrees, reversed: the whole interval lies on one side of 0; undecided: it does not, or no interval below {LEAST} rows.",
-        "Comparable: the system itself, not one in its style, and a printed number without a dagger; nothing follows from all rows.",
+        "Comparable: the system itself, not one in its style, a printed number without a dagger, and no part that is not live; nothing follows from all rows.",
     ]
     if any(ranking.paper == "printed FPS" for ranking in shown):
         lines.append("Printed FPS: all rows mix hardware and frame sizes; of the comparable ones the paper does not name the hardware.")
@@ -55,7 +55,7 @@ def legend(shown: Sequence[Ranking]) -> list[str]:
 
 def _both(found: Sequence[Entry], ours: str, read: Read, paper: str, metric: str) -> list[Ranking]:
     known = [entry for entry in found if metric in entry.printed and read(entry) is not None]
-    clean = [entry for entry in known if metric not in entry.daggers and not entry.style]
+    clean = [entry for entry in known if metric not in entry.daggers and not entry.style and not entry.found.dead]
     shown: list[Ranking] = []
     if len(clean) > 1:
         among = _concordance(clean, read, metric)

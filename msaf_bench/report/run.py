@@ -1,28 +1,43 @@
 """From the folder of a run to its report."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from msaf_bench.records import read_records
+from msaf_bench.records import Record, read_records
 from msaf_bench.report.findings import Summary
+from msaf_bench.report.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.report.summary import summarise
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.cost import read_costs
 from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.speed import read_speeds
 
 
 def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
     """What the records of a run say."""
+    records = read_records(workspace.records)
+    return _summarise(workspace, as_recorded(plan, records.values()), records)
+
+
+def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record]) -> Summary:
     built = plan.table.built  # rows that are only printed stay in the table
     table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)})
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
     table = table.model_copy(update={"orderings": kept})
-    records, speeds, costs = read_records(workspace.records), read_speeds(plan, workspace), read_costs(plan, workspace)
     subjects = plan.subjects()
-    return summarise(table, plan.systems(), plan.trials(), records, speeds, costs, {label: subjects[label] for label in plan.controls})
+    summary = summarise(
+        table,
+        plan.systems(),
+        plan.trials(),
+        records,
+        read_speeds(plan, workspace),
+        recorded_costs(plan, workspace),
+        {label: subjects[label] for label in plan.controls},
+    )
+    return replace(summary, notes=(*summary.notes, *changed_note(plan)))
 
 
 def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:
@@ -30,8 +45,10 @@ def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures:
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
-    summary = summarise_run(workspace, plan)
-    strip = _strip(workspace, plan, root) if pictures and (root or plan.conditions.data == "street") else None
+    records = read_records(workspace.records)
+    recorded = as_recorded(plan, records.values())
+    summary = _summarise(workspace, recorded, records)
+    strip = _strip(workspace, recorded, root) if pictures and (root or plan.conditions.data == "street") else None
     return summary, render(summary, workspace.folder, strip=strip)
 
 

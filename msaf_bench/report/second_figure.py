@@ -1,4 +1,4 @@
-"""One chart of what stands beside the mIoU: consistency, the worth of the past, MACs and latency of every row, a panel each."""
+"""One chart beside the mIoU: consistency, MACs and latency of every row, a panel each."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -44,9 +44,7 @@ def beside(summary: Summary) -> Chart | None:
     found = columns(summary)
     lines = tuple((row.shown, *(column.text(row) for column in found)) for row in rows)
     text = "Panels with a point for every row, on axes of their own; the first ones with 95 % intervals over seeds."
-    return Chart(
-        "beside", "Consistency, worth of the past, cost and speed", text, figure, ("Row", *(column.head for column in found)), lines
-    )
+    return Chart("beside", "Consistency, cost and speed", text, figure, ("Row", *(column.head for column in found)), lines)
 
 
 def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Draw]]:
@@ -55,8 +53,6 @@ def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Dr
         preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
         unit = "%, higher is steadier" + ("" if truth is None else f"\ndashed: the truth's, {number(truth, 1)}")
         found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
-    if any(row.measures.past for row in rows):
-        found.append(("Worth of the past", "points of mIoU", _past))
     if any(row.measures.cost for row in rows):
         found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac, log=log)))
     if any(row.measures.speeds for row in rows):
@@ -78,11 +74,6 @@ def _consistency(axes: Axes, rows: Sequence[RowSummary], preset: str, truth: flo
     if truth is not None:
         axes.axvline(truth, color=INK, ls=(0, (4, 3)), lw=1.2)
     _intervals(axes, [next((c.interval for c in row.measures.consistency if c.preset == preset), None) for row in rows])
-
-
-def _past(axes: Axes, rows: Sequence[RowSummary]) -> None:
-    axes.axvline(0, color=INK, lw=1)
-    _intervals(axes, [row.measures.past for row in rows])
 
 
 def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:

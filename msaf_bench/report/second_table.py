@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.report.cells import NONE, mean_span, number, span
-from msaf_bench.report.findings import RowConsistency, Subject, Summary
+from msaf_bench.report.findings import NOT_LIVE, RowConsistency, RowSummary, Subject, Summary
 from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")
@@ -126,7 +126,8 @@ def _speed(mode: str) -> list[Column[Subject]]:
 
 def _ahead(row: Subject) -> str:
     better = _better(row)
-    return NONE if better is None else f"{number(100 * better, 0)} %"
+    mark = f" {NOT_LIVE}" * bool(isinstance(row, RowSummary) and row.against)
+    return NONE if better is None else f"{number(100 * better, 0)} %{mark}"
 
 
 def _better(row: Subject) -> float | None:

@@ -43,6 +43,7 @@ def draw(strip: Strip, summary: Summary) -> Chart:
     lines = {"Frame": strip.frames, "Truth": truths, **predictions}
     if len(predictions) > MANY:
         return _grid({name: pictures[0] for name, pictures in lines.items()}, strip, summary)
+    shown = {row.label: row.shown for row in summary.rows}
     columns, (h, w) = len(strip.frames), strip.truths[0].shape
     legend_lines = -(-len(strip.class_names) // 6)
     cell = (WIDTH - 1.8) / columns * h / w
@@ -56,7 +57,7 @@ def draw(strip: Strip, summary: Summary) -> Chart:
             panel.set_yticks([])
             panel.spines[:].set_visible(False)
             if x == 0:
-                panel.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+                panel.set_ylabel(shown.get(name, name), rotation=0, ha="right", va="center", labelpad=8)
             if y == 0 and strip.names:
                 panel.set_title(strip.names[x], fontsize=8.5, loc="center", color=MUTED)
         sign(figure, summary, _patches(strip), 6)

@@ -36,7 +36,7 @@ def groups(summary: Summary) -> tuple[Group, ...]:
 
 
 def beside(summary: Summary) -> list[Column[Subject]]:
-    """What stands in a second table: other presets of consistency, the contribution of past frames, cost and latency of the networks as run.
+    """What stands in a second table: other presets of consistency, past frames, cost and latency of the networks as run.
 
     With one seed no interval over frames and no share of draws: they would look like what seeds alone can say.
     """

@@ -36,8 +36,7 @@ def to_markdown(summary: Summary) -> str:
     """A line of conditions and one about motion, then for GitHub the table, the controls, the second table and the pulse of the parts."""
     ticks = [column for column, _ in summary.table.ticks]
     lines = [*markdown_head(summary), pipes(("Row", *ticks, *HEADS)), "|---|" + ":-:|" * len(ticks) + "--:|" * (len(HEADS) - 1) + "---|"]
-    for row in summary.rows:
-        lines.append(pipes([row.shown, *("✓" if tick else "" for tick in row.ticks), *texts(row), row.standing]))
+    lines += [pipes([row.shown, *("✓" if tick else "" for tick in row.ticks), *texts(row), row.standing]) for row in summary.rows]
     lines += ["", *map(markdown_text, first_legend(summary))]
     lines += markdown_controls(summary)
     if second := columns(summary):
@@ -114,6 +113,7 @@ def texts(row: RowSummary) -> list[str]:
 
 
 def first_legend(summary: Summary) -> tuple[str, ...]:
+    """How the numbers of the table were made."""
     lines = [
         f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
         f"Difference: row minus {summary.table.reference}, measured, paired by seed; p exact by sign flips, adjusted by Holm.",

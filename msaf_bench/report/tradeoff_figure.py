@@ -138,7 +138,7 @@ def _name(point: Point, tradeoff: Tradeoff) -> str:
     """Its label, with what speaks against its numbers: a dagger at a printed one, a star at a time that takes no rank."""
     if point in tradeoff.printed:
         return point.entry.found.shown + "†" * bool(point.entry.daggers & {tradeoff.metric, tradeoff.split})
-    return point.entry.found.shown + "*" * (not point.ranked)
+    return point.entry.found.shown + "*" * (not point.ranked and not point.entry.found.dead)
 
 
 def _handles(tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> list[Line2D]:

@@ -51,7 +51,7 @@ def tradeoffs(summary: Summary) -> tuple[Tradeoff, ...]:
 
 def _tradeoff(name: str, axis: str, everyone: Sequence[Entry], read: Callable[[Entry], float | None], metric: str) -> Tradeoff:
     points = [
-        Point(entry, x, entry.miou, ranked=name != "speed" or entry.ranked)
+        Point(entry, x, entry.miou, ranked=not entry.found.dead and (name != "speed" or entry.ranked))
         for entry in everyone
         if (x := read(entry)) is not None and entry.miou is not None
     ]

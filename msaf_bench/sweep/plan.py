@@ -104,7 +104,10 @@ def make_plan(
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, while it runs `flow/`, `features/`, and what is rendered."""
+    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, and all that is rendered.
+
+    While it runs it also holds `flow/` and `features/`.
+    """
 
     folder: Path
 

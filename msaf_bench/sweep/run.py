@@ -67,7 +67,7 @@ def check_systems(plan: Plan) -> None:
         read = max(read, frames)
     for part, _ in plan.conditions.rates:
         if part not in names:
-            raise UsageError(f"rates.{part}: no row has weights of that name; name a part such as backbone, flow or offset, or leave it out")
+            raise UsageError(f"rates.{part}: no row has weights of that name; name a part that it has, or leave it out")
     if plan.conditions.backbone_rate == 0 and not plan.conditions.pretrain_steps:
         for label, (system, _) in plan.subjects().items():
             if "weights" not in dict(dict(system.slots).get("backbone", Choice(use="none")).options):

@@ -128,9 +128,7 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
             on_note=on_note,
         )
     with _timed("score", begun.seconds):
-        scored = measure(
-            net, begun.score, trial.conditions, setting.device, setting.workspace.flow, supply=trained.supply, features=tested
-        )
+        scored = measure(net, begun.score, trial.conditions, setting.device, setting.workspace.flow, supply=trained.supply, features=tested)
     write_label_maps(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",

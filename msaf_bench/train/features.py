@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
@@ -19,6 +19,11 @@ from msaf_bench.records import write_atomic
 from msaf_bench.spec import Conditions, content_hash
 
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
+#: The conditions that a clip's features depend on.
+READ = (
+    "data", "data_options", "size", "crop", "frames", "train_spacing", "score_spacing", "history", "scored", "past", "flow", "scale",
+    "flip", "draws",
+)  # fmt: skip
 BATCH = 8  #: clips that pass the backbone together
 
 
@@ -58,7 +63,9 @@ def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
     return augment(clips[index], conditions, np.random.default_rng((index, draw, 3)))
 
 
-def features_of(net: Any, clips: Clips, conditions: Conditions, split: Literal["train", "score"], folder: Path, device: str) -> Features | None:
+def features_of(
+    net: Any, clips: Clips, conditions: Conditions, split: Literal["train", "score"], folder: Path, device: str
+) -> Features | None:
     """The features of a split under a frozen backbone, from `folder` or computed and left there; None where they are not kept.
 
     Of the training split they are those of `conditions.draws` augmented versions of each clip. One process computes, others wait.
@@ -98,8 +105,7 @@ def _key(net: Any, clips: Clips, conditions: Conditions, split: str) -> str:
     digest = hashlib.sha256()
     for name, tensor in net.backbone.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-    read = ("data", "size", "crop", "frames", "train_spacing", "score_spacing", "scale", "flip", "draws", "past", "flow", "scored", "history")
-    held = {name: getattr(conditions, name) for name in (*read, "data_options")}
+    held = {name: getattr(conditions, name) for name in READ}
     return content_hash(f"{digest.hexdigest()} {net.frames} {getattr(net, 'input_scale', 1)} {held} {split} {clips.fingerprint}")
 
 

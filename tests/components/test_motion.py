@@ -65,7 +65,7 @@ def test_a_pyramid_needs_a_rate_for_each_frame():
 
 def test_concatenation_reads_every_frame_at_its_own_place():
     torch.manual_seed(0)
-    motion = Concatenation(3, 8).eval()
+    motion = Concatenation(3, 8, NoAlign).eval()
     frames = torch.randn(1, 3, 8, 4, 4, requires_grad=True)
     out = motion(frames)
     assert out.shape == (1, 1, 8, 4, 4)

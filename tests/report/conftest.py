@@ -1,6 +1,6 @@
 """A made-up Table 3: nine rows, five seeds, eleven classes, with the orders that a real run might show."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 
 import numpy as np
@@ -8,9 +8,9 @@ import pytest
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
 from msaf_bench.data.clips import CAMVID_CLASSES
-from msaf_bench.records import Consistency, Host, Matrices, Record, SystemCost
+from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost
 from msaf_bench.report import Summary, summarise
-from msaf_bench.spec import Conditions, Ordering, Row, System, Table, Trial
+from msaf_bench.spec import Conditions, Control, Ordering, Row, System, Table, Trial
 
 BASE = System.model_validate(
     {
@@ -20,7 +20,7 @@ BASE = System.model_validate(
     }
 )
 ROWS: dict[str, tuple[dict[str, str], float, float]] = {  # label: (swap, printed mIoU, strength of the made-up measurement)
-    "Baseline": ({"motion": "none", "state": "none", "assign": "none"}, 74.5, 0.60),
+    "Baseline": ({"motion": "none", "align": "none", "state": "none", "assign": "none"}, 74.5, 0.60),
     "Baseline + TR": ({"motion": "transformer", "state": "none", "assign": "none"}, 77.5, 0.615),
     "Motion only": ({"state": "none", "assign": "none"}, 79.1, 0.645),
     "State only": ({"motion": "none", "assign": "none"}, 76.5, 0.635),
@@ -29,6 +29,12 @@ ROWS: dict[str, tuple[dict[str, str], float, float]] = {  # label: (swap, printe
     "w/o Semantics": ({"assign": "none"}, 79.8, 0.662),
     "w/o DCN": ({"align": "none"}, 79.8, 0.672),
     "MSAF": ({}, 80.4, 0.668),
+}
+CONCAT = {"motion": "concat", "align": "none", "state": "none", "assign": "none"}
+CONTROLS = {
+    "Concatenation": {"role": "positive", "swap": CONCAT, "note": "features side by side"},
+    "Oracle alignment": {"role": "bound", "swap": CONCAT, "past": "aligned"},
+    "Strangers": {"role": "negative", "swap": CONCAT, "past": "strangers"},
 }
 TABLE = Table(
     name="table3",
@@ -40,6 +46,7 @@ TABLE = Table(
     reference="MSAF",
     ticks={"MonA": "motion", "StaA": "state", "SemA": "assign"},  # pyright: ignore[reportArgumentType]
     rows={label: Row(swap=swap, paper={"miou": printed}) for label, (swap, printed, _) in ROWS.items()},  # pyright: ignore[reportArgumentType]
+    controls={label: Control.model_validate(control) for label, control in CONTROLS.items()},  # pyright: ignore[reportArgumentType]
     orderings=(
         Ordering(better="Motion only", worse="Baseline + TR", source="section 4.3"),
         Ordering(better="MSAF", worse="w/o Motion", source="section 4.3", points=3.1),
@@ -104,7 +111,98 @@ def records_of(table: Table, trials: Iterable[Trial]) -> dict[str, Record]:
     return {trial.id: record_of(trial, strength[trial.system.key]) for trial in trials}
 
 
+PAST = {  # label: (share of the hits that go with the past frames, strength of a control)
+    "Baseline + TR": (0.001, 0.0),
+    "Motion only": (0.03, 0.0),
+    "w/o State": (0.025, 0.0),
+    "w/o Semantics": (0.024, 0.0),
+    "w/o DCN": (0.022, 0.0),
+    "MSAF": (0.018, 0.0),
+    "Concatenation": (0.035, 0.65),
+    "Oracle alignment": (0.04, 0.66),
+    "Strangers": (0.0, 0.599),
+}
+GAUGES = {"align": {"inside": 0.97, "offset_rms": 0.6, "varying": 1.0}, "motion": {"past_weight": 0.6, "varying": 1.0}}
+
+
+def pulse_of(part: str, **how: object) -> Pulse:
+    """A live pulse."""
+    known = {"gradient": 0.9, "silent": 0.0, "changed": 40.0, "miou": 12.0, "gauges": GAUGES.get(part, {})}
+    return Pulse.model_validate({"part": part, "live": True, **known, **how})
+
+
+def dead_pulse(part: str, inside: float = 0.02) -> Pulse:
+    """The pulse of a part whose taps have left the map."""
+    why = f"{inside:.1%} of its taps lie inside the map"
+    return pulse_of(part, live=False, reason=why, changed=0.4, miou=0.1, gradient=1e-7, gauges={"inside": inside, "offset_rms": 60.0})
+
+
+def moving(record: Record, share: float, dead: Mapping[str, Pulse]) -> Record:
+    """The same record with pulses and, of a network of several frames, with a score whose newest frame is repeated."""
+    parts = ["entry", *(slot for slot, choice in record.trial.system.slots if choice.use != "none" and slot != "backbone"), "past"]
+    if not share and record.trial.conditions.past != "strangers":
+        return record.model_copy(update={"pulses": tuple(dead.get(part, pulse_of(part)) for part in parts[:-1])})
+    assert record.confusion is not None
+    matrices = record.confusion.unpack()
+    lost = (share + 0.002 * np.random.default_rng(record.trial.seed + int(1e5 * share)).standard_normal()) * np.diagonal(
+        matrices, axis1=1, axis2=2
+    )
+    lost = np.rint(lost).astype(np.int64)
+    still = matrices - lost[:, :, None] * np.eye(len(PIXELS), dtype=np.int64)
+    still[:, :, 0] += lost
+    pulses = tuple(dead.get(part, pulse_of(part)) for part in parts)
+    return record.model_copy(update={"still": Matrices.pack(still), "pulses": pulses})
+
+
+def moving_run(
+    dead: Mapping[tuple[str, int], Pulse] | None = None,
+    shares: Mapping[str, float] | None = None,
+    strengths: Mapping[str, float] | None = None,
+    seeds: Iterable[int] = range(5),
+    table: Table = TABLE,
+    conditions: Conditions = CONDITIONS,
+    change: Callable[[dict[str, Record], list[Trial]], dict[str, Record]] = lambda records, _: records,
+) -> Summary:
+    """A made-up run with controls and pulses.
+
+    `dead` gives pulses that are not live by label and seed, `shares` and `strengths` other numbers for `PAST`, by label.
+    """
+    seeds = list(seeds)
+    controls = {label: (BASE.swap(control.swap), conditions.model_copy(update={"past": control.past})) for label, control in table.controls}
+    trials = trials_of(table, seeds, conditions)
+    beside = [Trial(system=system, conditions=own, seed=seed) for system, own in controls.values() for seed in seeds]
+    records = records_of(table, trials)
+    labels = {trial.id: label for label, system in systems_of(table).items() for trial in trials if trial.system == system}
+    for trial in beside:
+        labels[trial.id] = next(label for label, pair in controls.items() if pair == (trial.system, trial.conditions))
+        records[trial.id] = record_of(trial, (strengths or {}).get(labels[trial.id], PAST[labels[trial.id]][1]))
+    share = {label: share for label, (share, _) in PAST.items()} | dict(shares or {})
+    for name, label in labels.items():
+        pulse = (dead or {}).get((label, records[name].trial.seed))
+        records[name] = moving(records[name], share.get(label, 0.0), {pulse.part: pulse} if pulse else {})
+    return summarise(table, systems_of(table), [*trials, *beside], change(records, [*trials, *beside]), controls=controls)
+
+
 Make = Callable[..., Summary]
+DEAD = {
+    ("w/o Semantics", 1): dead_pulse("align", 0.02),
+    ("w/o Semantics", 3): dead_pulse("align", 0.31),
+    **{
+        ("Strangers", seed): pulse_of("past", live=False, reason="0.05 % of the pixels change", changed=0.05, miou=0.0) for seed in range(5)
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def make_moving() -> Make:
+    """Summarises a made-up run with controls and pulses: `make_moving(dead=…, shares=…, strengths=…, seeds=…, change=…)`."""
+    return moving_run
+
+
+@pytest.fixture(scope="session")
+def moved() -> Summary:
+    """A run with controls in which the DCN of one row is not live in two of five seeds, and a negative control ignores its past."""
+    return moving_run(DEAD)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ import pytest
 from msaf_bench.errors import HostError
 from msaf_bench.records import Record
 from msaf_bench.report import Strip, Summary, render
+from msaf_bench.report.latex import to_latex
 from msaf_bench.report.page import to_html
-from msaf_bench.report.tables import to_csv, to_latex, to_markdown, to_per_class_csv
+from msaf_bench.report.tables import to_csv, to_markdown, to_per_class_csv
 from msaf_bench.spec import Conditions, Table, Trial
 
 Make = Callable[..., Summary]
@@ -84,7 +85,16 @@ def hostile(make: Make, table: Table) -> Summary:
 
 def test_files(folder: Path):
     figures = {f"figures/table3_{name}.{kind}" for name in ("miou", "difference", "per_class", "loss", "strip") for kind in ("svg", "png")}
-    tables = {"table3.csv", "table3.md", "table3.tex", "table3.html", "table3_per_class.csv", "table3_claims.csv", "table3_claims.md"}
+    tables = {
+        "table3.csv",
+        "table3.json",
+        "table3.md",
+        "table3.tex",
+        "table3.html",
+        "table3_per_class.csv",
+        "table3_claims.csv",
+        "table3_claims.md",
+    }
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")} == figures | tables
 
 

@@ -10,7 +10,8 @@ from msaf_bench.records import Consistency, Cost, Matrices, Record
 from msaf_bench.report import Summary
 from msaf_bench.report.second_figure import beside
 from msaf_bench.report.second_table import columns, legend, total_macs
-from msaf_bench.report.tables import row_values, to_csv, to_latex, to_markdown
+from msaf_bench.report.latex import to_latex
+from msaf_bench.report.tables import row_values, to_csv, to_markdown
 from msaf_bench.stats import mean_interval
 
 Make = Callable[..., Summary]
@@ -46,7 +47,7 @@ def test_without_such_records_there_is_no_second_table_but_other_frames(summary:
     assert beside(summary) is None
 
 
-def test_the_worth_of_the_past_is_what_is_lost_without_it(make: Make, full: Summary):
+def test_past_frames_contribute_the_miou_that_is_lost_without_them(make: Make, full: Summary):
     kept: dict[str, Record] = {}
     make(change=lambda records, _: kept.update(records) or records)
     row = full.rows[0]
@@ -100,7 +101,7 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
         "no warp",
         "TC vc8",
         "no warp",
-        "worth of the past",
+        "past frames",
         "GMAC clip",
         "GMAC stream",
     ]
@@ -109,12 +110,12 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
     assert "67.00 (65.04 to 68.96)" in markdown
     assert "tc_clean,tc_clean_low,tc_clean_high" in to_csv(full)
     said = " ".join(legend(full, columns(full)))
-    assert "truth 100.00, constant 100.00" in said
+    assert "Controls: ground truth 100.00, constant prediction 100.00" in said
     assert "needs more than 8 frames" in said
 
 
 def test_the_figure_has_a_panel_for_each_kind(full: Summary):
     chart = beside(full)
     assert chart is not None
-    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == ["TC clean", "Worth of the past", "MACs of a result"]
+    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == ["TC clean", "MACs of a result"]
     assert len(chart.lines) == len(full.rows)

@@ -13,7 +13,8 @@ import pytest
 from msaf_bench.records import Record
 from msaf_bench.report import Strip, Summary, render
 from msaf_bench.report.claims import claims_of
-from msaf_bench.report.console import print_summary, to_json
+from msaf_bench.report.console import print_summary
+from msaf_bench.report.document import to_json
 from msaf_bench.report.figures import differences
 from msaf_bench.report.page import to_html
 from msaf_bench.report.systems import entries

@@ -36,14 +36,16 @@ def test_kept_features_give_the_weights_that_frames_give(tmp_path, label):
     ]
     for (_, one), (_, other) in zip(*curves, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
-    assert all(torch.equal(a, b) for a, b in zip(plain.backbone.state_dict().values(), made(label).backbone.state_dict().values(), strict=True))
+    start = made(label).backbone.state_dict()
+    assert all(torch.equal(tensor, start[name]) for name, tensor in plain.backbone.state_dict().items())
 
 
 def test_scores_from_features_are_those_from_frames(tmp_path):
     net = made("MSAF").eval()
     features = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
+    readers = reader(net, TEST), cached_reader(net, features, (32, 64), "cpu")
     for still in (False, True):
-        one, other = (score(net, TEST, still=still, read=read) for read in (reader(net, TEST), cached_reader(net, features, (32, 64), "cpu")))
+        one, other = (score(net, TEST, still=still, read=read) for read in readers)
         assert (one != other).mean() < 0.02  # logits that tie up to rounding
 
 

@@ -34,7 +34,7 @@ from msaf_bench.analyzers.speed.host import (
 from msaf_bench.analyzers.speed.measure import Batch, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.nvml import Gpu
 from msaf_bench.analyzers.speed.run import Energy, Memory, Process, Report, Run
-from msaf_bench.analyzers.speed.sampling import Lap, Taker, Turn, converged, rounds, sampled, settled, warm
+from msaf_bench.analyzers.speed.sampling import LEAST_TURNS, WARM_UP_TURNS, Lap, Taker, Turn, converged, known, rounds, settled
 from msaf_bench.analyzers.speed.subject import Stage, Subject, prepare
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError
@@ -170,9 +170,9 @@ def _see(takers: Mapping[int, Taker], place: Place, order: Random) -> dict[int, 
     """Warm all systems up in rounds, then sample them in rounds."""
     seconds, timeout = place.conditions.seconds, place.conditions.timeout
     before = _moment(place.gpu)
-    warmed = rounds(takers, partial(warm, seconds=seconds), order=order)
+    warmed = rounds(takers, settled, least=WARM_UP_TURNS, most_s=seconds, order=order)
     alive = {index: takers[index] for index, turns in warmed.items() if not isinstance(turns, Exception)}
-    timed = rounds(alive, partial(sampled, seconds=seconds, timeout=timeout), order=order)
+    timed = rounds(alive, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout, order=order)
     after, seen = _moment(place.gpu), dict[int, Seen | Exception]()
     for index, first in warmed.items():
         if isinstance(first, Exception):

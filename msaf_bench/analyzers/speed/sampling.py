@@ -7,7 +7,7 @@ order that is drawn again for each round: slow drift of the machine (clocks, hea
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ from msaf_bench.stats.order_statistics import least_samples, quantile
 Lap = tuple[int, ...]
 Clock = Callable[[], float]
 
-TURN_S = 0.01  #: counted seconds of a turn, at least; one cycle where that takes longer
+TURN_S = 0.01  #: counted seconds of a system's first turn, at least; one cycle where that takes longer
 LONG_S = 0.5  #: a cycle this long is counted even at the start of a turn: cold caches cost it less than 1 %
-WARM_UP_TURNS, SETTLED = 3, 0.02  #: warm-up ends when the medians of the last 3 turns agree within 2 %
+WARM_UP_TURNS, SETTLED = 3, 0.05  #: warm-up ends when the medians of the last 3 turns, a few frames each, agree within 5 %
 TOLERANCE = 0.01  #: half the width of the median's interval, relative to the median, at which sampling may stop
 LEAST_TURNS = 6  #: turns below which a median has no 95 % interval
 ENOUGH = least_samples(0.99)
@@ -43,37 +43,45 @@ class Turn(NamedTuple):
 Enough = Callable[[Sequence[Turn]], bool]
 
 
-def rounds(takers: Mapping[int, Taker], enough: Enough, *, order: Random, clock: Clock = perf_counter) -> dict[int, list[Turn] | Exception]:
-    """Time all systems in rounds; each leaves when its turns are `enough`, or with the exception that it raises."""
+def rounds(
+    takers: Mapping[int, Taker], enough: Enough, *, least: int, most_s: float, order: Random, clock: Clock = perf_counter
+) -> dict[int, list[Turn] | Exception]:
+    """Time systems in rounds; each leaves when its turns are `enough`, or with the exception that it raises.
+
+    The ones that stay have had the same rounds. They end together after `most_s` seconds each, on average, and `least` rounds: a machine
+    that drifts keeps all of them, and their times are of the same period.
+    """
     turns: dict[int, list[Turn]] = {index: [] for index in takers}
     failed: dict[int, Exception] = {}
     going = list(takers)
-    while going:
+    while going and not _over([turns[index] for index in going], least, most_s):
         order.shuffle(going)
         for index in going:
             try:
-                turns[index].append(_turn(takers[index], clock))
+                turns[index].append(_turn(takers[index], turns[index][:1], clock))
             except Exception as error:  # noqa: BLE001  (one system's failure must not cost the others their time)
                 failed[index] = error
         going = [index for index in going if index not in failed and not enough(turns[index])]
     return {index: failed.get(index, found) for index, found in turns.items()}
 
 
-def _turn(taker: Taker, clock: Clock) -> Turn:
-    """Run one cycle to warm the caches, which another system filled, then count whole cycles for `TURN_S`."""
+def _over(going: Sequence[Sequence[Turn]], least: int, most_s: float) -> bool:
+    return len(going[0]) >= least and fmean(map(_spent, going)) >= most_s
+
+
+def _turn(taker: Taker, first: Sequence[Turn], clock: Clock) -> Turn:
+    """Run one cycle to warm the caches, which another system filled, then count as many laps as the first turn did.
+
+    The first turn counts whole cycles for `TURN_S`. With laps by time, a slower period of the machine would have fewer of them.
+    """
     begin = clock()
-    first = [taker.take() for _ in range(taker.cycle)]
-    start = clock()
-    if start - begin >= LONG_S:
-        return Turn(first, _median(first), start - begin, 0)
-    laps: list[Lap] = []
-    while not laps or clock() - start < TURN_S:
+    laps = [taker.take() for _ in range(taker.cycle)]
+    start, uncounted = clock(), 0
+    if start - begin < LONG_S if not first else first[0].uncounted:
+        laps, uncounted = [], len(laps)
+    while len(laps) < len(first[0].laps) if first else not laps or (uncounted and clock() - start < TURN_S):
         laps.extend(taker.take() for _ in range(taker.cycle))
-    return Turn(laps, _median(laps), clock() - begin, len(first))
-
-
-def _median(laps: Sequence[Lap]) -> float:
-    return median(map(sum, laps))
+    return Turn(laps, median(map(sum, laps)), clock() - begin, uncounted)
 
 
 def settled(turns: Sequence[Turn]) -> bool:
@@ -82,24 +90,15 @@ def settled(turns: Sequence[Turn]) -> bool:
     return len(last) == WARM_UP_TURNS and max(last) <= min(last) * (1 + SETTLED)
 
 
-def warm(turns: Sequence[Turn], *, seconds: float) -> bool:
-    """Return whether the warm-up ends: it settled, or took `seconds` without."""
-    return len(turns) >= WARM_UP_TURNS and (settled(turns) or _spent(turns) >= seconds)
-
-
 def converged(turns: Sequence[Turn]) -> bool:
     """Return whether the median is known to `TOLERANCE`. The turns' medians are the sample, since laps of one turn depend on each other."""
     return (width := half_width([turn.p50 for turn in turns])) is not None and width < TOLERANCE
 
 
-def sampled(turns: Sequence[Turn], *, seconds: float, timeout: float) -> bool:
-    """Return whether sampling ends: 662 laps or `seconds` of them and a median that is known, or `timeout` seconds without.
-
-    It never ends before `LEAST_TURNS`, however long they take.
-    """
-    spent = _spent(turns)
-    long_enough = spent >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
-    return len(turns) >= LEAST_TURNS and (spent >= timeout or (long_enough and converged(turns)))
+def known(turns: Sequence[Turn], *, seconds: float) -> bool:
+    """Return whether sampling may end: 662 laps, or `seconds` of them, and a median that is known."""
+    long_enough = _spent(turns) >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
+    return long_enough and converged(turns)
 
 
 def _spent(turns: Sequence[Turn]) -> float:

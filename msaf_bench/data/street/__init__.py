@@ -176,7 +176,8 @@ def _followed(motion: Video, newest: int, past: int) -> Flow:
     for t in range(newest, past, -1):
         column, row = place[..., 0], place[..., 1]
         step = cv2.remap(motion.flow_backward[t], column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        lost = cv2.remap(motion.occluded_backward[t].astype(np.uint8), column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
+        covered = motion.occluded_backward[t].astype(np.uint8)
+        lost = cv2.remap(covered, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
         place, hidden = place + np.asarray(step, np.float32), hidden | np.asarray(lost, bool)
     return Flow(place - start, None, hidden)
 

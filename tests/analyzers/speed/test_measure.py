@@ -14,11 +14,11 @@ from msaf_bench.analyzers.speed.host import Snapshot
 from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.measure import Batch, Speed, SpeedConditions, SpeedTask, measure_speed, run_process, run_together
 from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
-from msaf_bench.catalog import read_system, read_table
+from msaf_bench.catalog import read_conditions, read_system, read_table, systems_of
 from msaf_bench.records import Host
 
 MSAF = read_system("msaf-r18")
-SMALL = MSAF.swap(options={"width": 16, "heads": 2}, name="small")
+SMALL = systems_of(read_table("3"), read_conditions("smoke", "street"))["MSAF"]
 CONDITIONS = SpeedConditions(size=(32, 64), mode="stream", threads=1, processes=3, seconds=1, timeout=2, schedule="rounds")
 
 
@@ -278,15 +278,11 @@ def test_scaling_of_one_size_is_not_there():
 
 
 def test_a_real_process():
-    """Two modes and a system that cannot be built: the others are timed, in rounds, and their parts add up."""
+    """Two modes in one process: both are timed, in rounds, and their parts add up."""
     conditions = CONDITIONS.model_copy(update={"region": "e2e", "seconds": 0.05, "timeout": 0.1, "processes": 1})
-    asked = [(SMALL, "stream"), (SMALL.swap(options={"heads": 5}), "stream"), (SMALL, "clip")]
-    tasks = [SpeedTask(system=s, conditions=conditions.model_copy(update={"mode": mode}), num_classes=5) for s, mode in asked]
-    stream, broken, clip = measure_speed(tasks)
+    tasks = [SpeedTask(system=SMALL, conditions=conditions.model_copy(update={"mode": mode}), num_classes=5) for mode in ("stream", "clip")]
+    stream, clip = measure_speed(tasks)
     assert (stream.conditions.mode, clip.conditions.mode) == ("stream", "clip")
-    assert broken.latency is None
-    assert broken.reason.splitlines() == [broken.reason]
-    assert "embed_dim" in broken.reason or "heads" in broken.reason
     for found in (stream, clip):
         assert found.latency is not None, found.reason
         (process,) = found.processes
@@ -298,7 +294,7 @@ def test_a_real_process():
         assert found.output is not None
         assert found.output.max_abs_difference < 1e-4  # stream against clip, both eager fp32
         assert found.memory is not None
-        assert found.memory.weights_bytes > 40e6
+        assert found.memory.weights_bytes > 1e5
         assert found.energy is not None
         assert found.energy.reason
         assert Speed.model_validate_json(found.model_dump_json()) == found

@@ -143,7 +143,7 @@ BATCH = Batch(
     tasks=tuple(
         SpeedTask(
             system=read_system("msaf-r18").swap(name=name),
-            conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1, seconds=0.01, timeout=0.02),
+            conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1, seconds=0.01, timeout=0.02, schedule="rounds"),
             num_classes=2,
         )
         for name in ("a", "b", "c")
@@ -198,6 +198,16 @@ def test_a_system_that_raises_is_a_reason_among_the_others(monkeypatch: pytest.M
     assert isinstance(c, Run)
     assert a.process.turns >= 6
     assert len(a.wall_ms) == a.process.samples
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_system_that_cannot_be_built_is_a_reason_among_the_others():
+    a, b = BATCH.tasks[:2]
+    found = time_batch(Batch(tasks=(a.model_copy(update={"system": a.system.swap(options={"heads": 5})}), b), number=1)).results
+    assert isinstance(found[0], str)
+    assert found[0].splitlines() == [found[0]]
+    assert "embed_dim" in found[0] or "heads" in found[0]
+    assert isinstance(found[1], Run)
 
 
 @pytest.mark.usefixtures("threads")
