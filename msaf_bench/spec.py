@@ -135,13 +135,13 @@ class Row(Spec):
 
 
 class Control(Spec):
-    """A row of ours beside a table's own, never part of its comparisons: what the run could have seen, and what it must not see.
+    """A row of ours beside a table's own, never part of its comparisons: it shows what the run could have seen.
 
-    `positive` must gain from the past where there is anything to gain, `bound` is the most that alignment could gain, and `negative` must
-    gain nothing.
+    `positive` must gain from the past where there is anything to gain, `bound` is the most that alignment could gain, `negative` must
+    gain nothing over a network of one `single` frame, and a `reading` is another reading of the paper's text.
     """
 
-    role: Literal["positive", "bound", "negative"]
+    role: Literal["positive", "bound", "negative", "single", "reading"]
     system: str = ""  #: of `models/`; none: the table's base
     swap: Slots = ()
     options: Options = ()

@@ -4,9 +4,9 @@ A part is a child of the network (of MSAF: a slot). It is live if gradient reach
 its own gauges are in range. Shapes: N images, K classes, H W label map.
 """
 
-from collections.abc import Callable, Collection, Container, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +83,8 @@ class _Place:
     """
 
     def __init__(self, name: str, module: nn.Module, enter: Callable[[str], None], leave: Callable[[str, Any], Any]) -> None:
-        self.names = {inner: f"{name}.{path}" for path, inner in module.named_modules()}
+        inner = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
+        self.names = {each: f"{name}.{path}" for path, each in inner}
         self.enter, self.leave = enter, leave
         self.depth = 0
 
@@ -144,8 +145,8 @@ def _maps(out: Any) -> list[Tensor]:
     if isinstance(out, Tensor):
         return [out] if out.ndim >= 4 and out.is_floating_point() and out.shape[-2:].numel() > 1 else []
     if isinstance(out, Mapping):
-        return [t for value in out.values() for t in _maps(value)]
-    return [t for value in out for t in _maps(value)] if isinstance(out, tuple | list) else []
+        return _maps(list(cast("Mapping[Any, Any]", out).values()))
+    return [t for value in cast("Sequence[Any]", out) for t in _maps(value)] if isinstance(out, tuple | list) else []
 
 
 @torch.no_grad()
@@ -177,10 +178,11 @@ def _flattened(out: Any) -> Any:
         axes = (0, -2, -1) if out.ndim >= 3 else (0,)
         return out.mean(axes, keepdim=True).expand_as(out).contiguous()
     if isinstance(out, Mapping):
-        return {key: _flattened(value) for key, value in out.items()}
-    if isinstance(out, tuple) and hasattr(out, "_fields"):
-        return type(out)(*(_flattened(value) for value in out))
-    return type(out)(_flattened(value) for value in out) if isinstance(out, tuple | list) else out
+        return {key: _flattened(value) for key, value in cast("Mapping[Any, Any]", out).items()}
+    if not isinstance(out, tuple | list):
+        return out
+    values, kind = [_flattened(value) for value in cast("Sequence[Any]", out)], cast("Any", type(cast("Any", out)))
+    return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
 def complaint(gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None) -> str:

@@ -74,7 +74,9 @@ def _pulse(
     changed = lost = None
     if without is not None:
         changed = 100 * float(np.mean([(a != b).mean() for a, b in zip(normal, without, strict=True)]))
-        one, other = (miou(sum(confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True))) for maps in (normal, without))
+        one, other = (
+            miou(np.sum([confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True)], 0)) for maps in (normal, without)
+        )
         lost = one - other
     reason = complaint(gauges, supply, changed)
     return Pulse(

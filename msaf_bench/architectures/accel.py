@@ -12,6 +12,7 @@ from msaf_bench.architectures.loss import supervised
 from msaf_bench.components.backbone import resnet50
 from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.warp import LIMIT
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
 from msaf_bench.registry import Make
@@ -130,21 +131,21 @@ def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
-def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64) -> Accel:
+def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64, limit: float = LIMIT) -> Accel:
     """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update` (18, 34, 50 or 101) layers beside it.
 
     There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is a 32nd of the
-    reference's channels. Raises `UsageError` for another `update`.
+    reference's channels; `limit` is that of `dff`. Raises `UsageError` for another `update`.
     """
     if update not in (*DEPTHS, 50, 101):
         raise UsageError(f"update = {update!r}; choose 18, 34, 50 or 101")
-    reference = dff(make, num_classes, accel_style=True, interval=interval, flow_width=flow_width)
+    reference = dff(make, num_classes, accel_style=True, interval=interval, flow_width=flow_width, limit=limit)
     channels = reference.backbone.width
     if update == 101:
         return Accel(reference, FeatureFusion(channels))
     width = channels // 32
     if update == 50:
-        features = DeepLabFeatures(resnet50(width=width, output_stride=16), groups=4, reach=2)
+        features = DeepLabFeatures(resnet50(width=width, output_stride=16), groups=4, reach=2, limit=limit)
     else:
-        features = UpdateFeatures(DEPTHS[update], channels, width=width)
+        features = UpdateFeatures(DEPTHS[update], channels, width=width, limit=limit)
     return Accel(reference, ScoreFusion(features, DeepLabHead(channels, num_classes), num_classes))

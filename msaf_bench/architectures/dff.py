@@ -14,7 +14,7 @@ from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.components.deeplab import STRIDE, DeepLabFeatures, DeepLabHead
 from msaf_bench.components.feature_flow import FeatureFlow
 from msaf_bench.components.gauges import gauge
-from msaf_bench.components.warp import warp
+from msaf_bench.components.warp import LIMIT, warp
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
 from msaf_bench.registry import Make
@@ -33,7 +33,7 @@ class DFF(nn.Module):
     training_only: tuple[str, ...] = ()
     recursive = False
 
-    def __init__(self, *, backbone: DeepLabFeatures, num_classes: int, interval: int, chained: bool, flow_width: int) -> None:
+    def __init__(self, *, backbone: DeepLabFeatures, num_classes: int, interval: int, chained: bool, flow_width: int, limit: float) -> None:
         super().__init__()
         if interval < 2:
             raise UsageError(f"interval = {interval}: there is no frame between two key frames; give at least 2")
@@ -41,7 +41,7 @@ class DFF(nn.Module):
         self.chained = chained
         self.backbone = backbone
         self.head = DeepLabHead(backbone.width, num_classes)
-        self.flow = FeatureFlow(self.head.width, width=flow_width)
+        self.flow = FeatureFlow(self.head.width, width=flow_width, limit=limit)
         if chained:
             self.flow.scale.requires_grad_(False)  # its weights are part of the published network, which leaves its result unused
 
@@ -128,11 +128,12 @@ def cut(logits: Tensor, frames: Tensor) -> Tensor:
     return logits[..., : frames.shape[-2], : frames.shape[-1]]
 
 
-def dff(make: Make, num_classes: int, *, accel_style: bool = False, interval: int = 5, flow_width: int = 64) -> DFF:
+def dff(make: Make, num_classes: int, *, accel_style: bool = False, interval: int = 5, flow_width: int = 64, limit: float = LIMIT) -> DFF:
     """DFF on the ResNet at 1/16 that `make` gives, a key frame every `interval` frames. `flow_width` is the flow network's first width.
 
-    `accel_style` makes it the variant that Accel compares with: a deformable last stage, and features carried from frame to frame.
+    Flow, and the offsets of a deformable stage, move a sample by no more than the share `limit` of the map's sides, or than one cell; 0
+    for no limit, as published. `accel_style` makes it the variant that Accel compares with: a deformable last stage, and features carried from frame to frame.
     """
     backbone: Any = make("backbone")
-    features = DeepLabFeatures(backbone, groups=1 if accel_style else 0)
-    return DFF(backbone=features, num_classes=num_classes, interval=interval, chained=accel_style, flow_width=flow_width)
+    features = DeepLabFeatures(backbone, groups=1 if accel_style else 0, limit=limit)
+    return DFF(backbone=features, num_classes=num_classes, interval=interval, chained=accel_style, flow_width=flow_width, limit=limit)

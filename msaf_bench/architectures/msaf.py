@@ -134,7 +134,6 @@ def msaf(
     frames: int = 3,
     heads: int = 8,
     mlp_ratio: int = 4,
-    std: float = 0.02,
     input_scale: float = 1.0,
 ) -> MSAF:
     """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly).
@@ -147,7 +146,7 @@ def msaf(
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
     d = channels[2] if width == "full" else int(width)
-    block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio, std=std)
+    block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio)
     return MSAF(
         backbone=backbone,
         entry=nn.Identity() if width == "full" else conv_bn_relu(channels[2], d),

@@ -52,7 +52,8 @@ class TDNet(nn.Module):
             "backbone": list(self.backbone),
             "encoding": [module for path in paths for module in (path.pyramid, path.encoding)],
             "propagation": [path.propagation for path in paths],
-            "head": [module for path in paths for module in (path.norm, path.head)],
+            # Without the norm: of the grid that its affine is stored on, a smaller map reads, and teaches, a few places alone.
+            "head": [path.head for path in paths],
         }
 
     @property

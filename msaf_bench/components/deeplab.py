@@ -22,11 +22,12 @@ class DeepLabFeatures(nn.Module):
     """Image (N, 3, H, W) -> F5 (N, C, h, w) of a ResNet at 1/16, rebuilt as the first ResNets were (He et al. 2016).
 
     The stride of a bottleneck stands in its first 1x1, and the pooling of the stem begins at the edge. With `groups` the last stage is
-    deformable: so many groups of channels have offsets of their own; `reach` is the dilation of the convolution that finds these.
+    deformable: so many groups of channels have offsets of their own; `reach` is the dilation of the convolution that finds these, `limit`
+    the share of the grid's sides that they are held within, 0 for no limit.
     Raises `UsageError` for another backbone.
     """
 
-    def __init__(self, backbone: Any, *, groups: int = 0, reach: int = 1) -> None:
+    def __init__(self, backbone: Any, *, groups: int = 0, reach: int = 1, limit: float = 0.0) -> None:
         super().__init__()
         if getattr(backbone, "stride", None) != STRIDE or not hasattr(backbone, "layer4"):
             raise UsageError("backbone: this network needs a ResNet at 1/16; write { use = 'resnet101', output_stride = 16 }")
@@ -36,7 +37,7 @@ class DeepLabFeatures(nn.Module):
                 stage[0].conv1.stride, stage[0].conv2.stride = stage[0].conv2.stride, (1, 1)
         if groups:
             for block in backbone.layer4:
-                block.conv2 = Deformable(block.conv2, groups=groups, reach=reach)
+                block.conv2 = Deformable(block.conv2, groups=groups, reach=reach, limit=limit)
         self.resnet: Backbone = backbone
         self.width: int = backbone.channels[2]
 
@@ -49,9 +50,10 @@ class Deformable(nn.Module):
 
     spread: Tensor
 
-    def __init__(self, convolution: nn.Conv2d, *, groups: int, reach: int) -> None:
+    def __init__(self, convolution: nn.Conv2d, *, groups: int, reach: int, limit: float = 0.0) -> None:
         super().__init__()
         self.groups = groups
+        self.limit = limit
         self.weight = convolution.weight
         self.offset = nn.Conv2d(convolution.in_channels, groups * 18, 3, padding=reach, dilation=reach)
         nn.init.zeros_(self.offset.weight)
@@ -61,12 +63,12 @@ class Deformable(nn.Module):
         self.register_buffer("spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        offsets = bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2)).flip(2).flatten(1, 2)  # they are (dy, dx), flow is (dx, dy)
+        # Offsets are (dy, dx), flow is (dx, dy).
+        offsets: Tensor = bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2), self.limit).flip(2).flatten(1, 2)
         gauge("offset_rms", lambda: offsets.float().square().mean().sqrt())
-        gauge("inside", lambda: self._inside(offsets.float().unflatten(1, (self.groups, 18)).flatten(0, 1)))
+        gauge("inside", lambda: self._inside(offsets.float().view(-1, 18, *offsets.shape[-2:])))
         parts = zip(x.chunk(self.groups, 1), offsets.chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)
         return sum((deformable_conv2d(part, offset + self.spread, weight) for part, offset, weight in parts), x.new_zeros(()))
-
 
     def _inside(self, offset: Tensor) -> Tensor:
         """Offsets (N, 18, h, w) -> the taps that lie on the map, as a share of those of the regular dilated kernel."""
@@ -110,10 +112,10 @@ class UpdateFeatures(nn.Module):
     """Accel-18's and -34's second network: image (N, 3, H, W) -> (N, outputs, h, w).
 
     Three stages of pre-activated basic blocks (He et al. 2016b) to 1/16, a deformable one of post-activated blocks at 1/32, and a learned
-    deconvolution back. `depths` are the numbers of blocks of the four stages.
+    deconvolution back. `depths` are the numbers of blocks of the four stages, `limit` holds the offsets as in `DeepLabFeatures`.
     """
 
-    def __init__(self, depths: tuple[int, int, int, int], outputs: int, *, width: int = 64) -> None:
+    def __init__(self, depths: tuple[int, int, int, int], outputs: int, *, width: int = 64, limit: float = 0.0) -> None:
         super().__init__()
         self.colours = nn.BatchNorm2d(3, eps=2e-5)
         self.colours.weight.requires_grad_(False)
@@ -129,7 +131,7 @@ class UpdateFeatures(nn.Module):
         self.last = nn.Sequential()
         for j in range(depths[3]):
             block: Any = BasicBlock(inputs, 8 * width, stride=1 if j else 2, dilations=(1, 2))
-            block.conv2 = Deformable(block.conv2, groups=4, reach=2)
+            block.conv2 = Deformable(block.conv2, groups=4, reach=2, limit=limit)
             self.last.append(block)
             inputs = 8 * width
         self.up = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)

@@ -14,11 +14,12 @@ UNIT = 2.5  #: pixels of the grid that the network's output 1 means
 class FeatureFlow(nn.Module):
     """FlowNet-S at half the size, read at the grid of the features: normalised frames -> flow (B, 2, h, w) in the grid's pixels.
 
-    `scaled` gives with it the scale map (B, C, h, w) by which warped features are multiplied; it is 1 at the start.
+    `limit` holds flow within a share of the grid's sides, 0 does not. `scaled` gives with it the scale map (B, C, h, w) by which warped features are multiplied; it is 1 at the start.
     """
 
-    def __init__(self, channels: int, *, width: int = 64) -> None:
+    def __init__(self, channels: int, *, width: int = 64, limit: float = 0.0) -> None:
         super().__init__()
+        self.limit = limit
         self.net = FlowNetS(width=width, up_bias=True)
         self.scale = nn.Conv2d(3 * width + 2, channels, 1)
         nn.init.zeros_(self.scale.weight)
@@ -39,4 +40,4 @@ class FeatureFlow(nn.Module):
 
     def flow(self, features: Tensor) -> Tensor:
         """Features -> flow."""
-        return bounded(UNIT * predict(self.net, 2, features))
+        return bounded(UNIT * predict(self.net, 2, features), self.limit)

@@ -30,10 +30,10 @@ GAUGES: dict[str, Gauge] = {
     "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
     "flow_rms": Gauge("its flow has an rms of {value:.1f} cells"),
     "past_weight": Gauge("its attention gives {value:.2%} of its weight to the past frames", low=0.001),
-    "memory_share": Gauge("{value:.2%} of what it adds up comes from the past frames", low=0.001),
+    "memory_share": Gauge("{value:.3%} of what it adds up comes from the past frames", low=0.0001),
     "key_rate": Gauge("{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99),
     "saturated": Gauge("{value:.1%} of its gates are saturated", high=0.99),
-    "peaked": Gauge("{value:.1%} of its kernels read one place alone, so they learn no more", high=0.99),
+    "off_centre": Gauge("{value:.1%} of its kernels' weight lies off the centre"),
     "varying": Gauge("{value:.1%} of its output channels vary over the image", low=0.05),
 }
 

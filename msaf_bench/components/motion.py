@@ -86,7 +86,7 @@ class DecoupledTransformer(nn.Module):
     """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
 
     PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller by its `pyramid` rate along each
-    axis (Eq. 2). ATT aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
+    axis (Eq. 2), but never with fewer than `least` cells along its shorter side. ATT aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class DecoupledTransformer(nn.Module):
         align: Callable[[], nn.Module],
         *,
         pyramid: tuple[int, ...] = (4, 2, 1),
+        least: int = 0,
         pool: str = "average",
         share: bool = False,
         position: str = "none",
@@ -106,7 +107,7 @@ class DecoupledTransformer(nn.Module):
         if len(pyramid) != frames:
             raise UsageError(f"pyramid = {list(pyramid)} has {len(pyramid)} rates for {frames} frames; give one a frame, oldest first")
         self.frames = frames
-        self.pyramid = pyramid
+        self.pyramid, self.least = pyramid, least
         self.pool = POOLS[one_of("pool", pool, POOLS)]
         self.position = position_code(position)
         self.time = frame_code(time, frames, width)
@@ -115,7 +116,9 @@ class DecoupledTransformer(nn.Module):
         self.temporal = block()
 
     def _pst(self, index: int, frame: Tensor) -> Tensor:
-        small = self.position(self.pool(frame, self.pyramid[index]))
+        rate = self.pyramid[index]
+        rate = max(1, min(rate, min(frame.shape[-2:]) // self.least)) if self.least else rate
+        small = self.position(self.pool(frame, rate))
         h, w = small.shape[-2:]
         mixed = self.spatial[index](small.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, (h, w))
         return resize(mixed, frame)

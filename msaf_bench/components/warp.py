@@ -7,7 +7,7 @@ from torch.nn import functional
 from msaf_bench.components.gauges import gauge
 from msaf_bench.errors import one_of
 
-REACH = 0.25  #: of the sides of the map: the most that learned flow moves a sample
+LIMIT = 0.25  #: of the sides of the map: the most that learned flow moves a sample
 OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nearest pixel
 
 
@@ -29,21 +29,33 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
     return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(x.dtype)
 
 
-def bounded(flow: Tensor) -> Tensor:
-    """Learned flow (..., 2, h, w) as (dx, dy), cut off at a quarter of the map's sides, and no less than 1 pixel.
+def bounded(flow: Tensor, limit: float = LIMIT) -> Tensor:
+    """Learned flow (..., 2, h, w) as (dx, dy), held within that share of the map's sides, and no less than 1 pixel; 0: no limit.
 
-    Beyond, samples would come to lie outside of the map, where nothing tells them the way back: at a high learning rate flow runs away
-    for good. A gradient that points back passes, one that points further out does not.
+    Beyond, samples would come to lie outside of the map, where nothing tells them the way back.
     """
     h, w = flow.shape[-2:]
-    limit = flow.new_tensor((max(1.0, REACH * w), max(1.0, REACH * h))).view(2, 1, 1)
-    held = flow.clamp(-limit, limit)
-    if not (torch.is_grad_enabled() and flow.requires_grad):
-        return held
-    beyond = flow.detach() - held.detach()
-    held = held.detach() + (flow - flow.detach())
-    held.register_hook(lambda gradient: gradient.masked_fill(gradient * beyond < 0, 0))
-    return held
+    return held(flow, flow.new_tensor((max(1.0, limit * w), max(1.0, limit * h))).view(2, 1, 1)) if limit else flow
+
+
+def held(x: Tensor, limit: Tensor | float) -> Tensor:
+    """x, cut off at +-limit; a gradient that points back inside passes there, one that points further out does not.
+
+    What is learned at a high rate without a limit runs away for good, once it lies where no gradient reaches it. Within the limit
+    nothing changes.
+    """
+    most = torch.as_tensor(limit, dtype=x.dtype, device=x.device)
+    inner = x.clamp(-most, most)
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return inner
+    beyond = x.detach() - inner.detach()
+
+    def inward(gradient: Tensor) -> Tensor:
+        return gradient.masked_fill(gradient * beyond < 0, 0)
+
+    passed = inner.detach() + (x - x.detach())
+    passed.register_hook(inward)
+    return passed
 
 
 def _inside(row: Tensor, column: Tensor, h: int, w: int) -> Tensor:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from msaf_bench.report.cells import made_how
-from msaf_bench.report.findings import NOT_LIVE, ControlSummary, Subject, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import NOT_LIVE, ControlSummary, Subject
 from msaf_bench.stats import Interval
 
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark theme.

@@ -7,7 +7,8 @@ from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.catalog import read_conditions
 from msaf_bench.report.cells import mean_span, number
 from msaf_bench.report.checks import Best, Parameters, Ratio
-from msaf_bench.report.findings import RowSummary, Summary, Verdict
+from msaf_bench.report.findings import Summary, Verdict
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.spec import Claim, Ordering, Table
 from msaf_bench.stats import judge, paired_difference, power_sentence
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from msaf_bench.errors import UsageError
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.stats import Difference, paired_difference
 
 State = Literal["same", "better", "worse", "undecided", "new failure", "fixed", "not comparable"]

@@ -10,10 +10,11 @@ from rich.table import Table
 from msaf_bench.report.cells import made_how, number, span
 from msaf_bench.report.claims import WORDS, claims_of, counted
 from msaf_bench.report.claims_text import TITLES
-from msaf_bench.report.findings import NOT_LIVE, RowSummary, Subject, Summary, Verdict
+from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import Column, columns, legend
+from msaf_bench.report.subjects import NOT_LIVE, RowSummary, Subject
 from msaf_bench.report.systems import entries
 from msaf_bench.report.systems_columns import groups
 from msaf_bench.report.systems_legend import systems_legend
@@ -116,25 +117,19 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _print_controls(console: Console, summary: Summary) -> None:
-    """Means with their intervals, and the difference to the row that reads one frame."""
+    """Means with their intervals, and the differences to the rows that they are compared with."""
     if not summary.controls:
         return
-    single = summary.single
     lines: list[Sequence[str]] = []
     for control in summary.controls:
         own, gain = control.interval, control.gain.interval if control.gain else None
         measured = (number(own and own.mean), span(own)) if own else (control.state, "")
-        lines.append(
-            (
-                f"{control.shown} ({control.role})",
-                *measured,
-                *((number(gain and gain.mean, signed=True), span(gain, signed=True)) * bool(single)),
-            )
-        )
+        lines.append((f"{control.shown} ({control.role})", *measured, number(gain and gain.mean, signed=True), span(gain, signed=True)))
     console.print()
-    _show(console, ("Control", "mIoU", "95 % interval", *(("diff.", "95 % interval") * bool(single))), lines)
-    if single:
-        _say(console, f"diff.: control minus {single}, the row that reads one frame", 2)
+    _show(console, ("Control", "mIoU", "95 % interval", "diff.", "95 % interval"), lines)
+    of_readings = f"; of a reading, to {summary.table.reference}" if any(c.role == "reading" for c in summary.controls) else ""
+    if summary.single:
+        _say(console, f"diff.: control minus {summary.single}, which reads one frame{of_readings}", 2)
 
 
 def _print_second(console: Console, summary: Summary) -> None:

@@ -1,13 +1,16 @@
 """The controls as a table of their own: never in one table with the rows of the paper, never ranked."""
 
-from msaf_bench.report.cells import mean_span, number, span
-from msaf_bench.report.findings import ControlSummary, Summary
+from msaf_bench.report.cells import NONE, mean_span, number, span
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import PAST_LEGEND
+from msaf_bench.report.subjects import ControlSummary
 
 ROLES = {
     "positive": "positive, gains from past frames wherever there is anything to gain",
     "bound": "bound, the most that alignment could gain",
-    "negative": "negative, must not gain over the row that reads one frame",
+    "negative": "negative, must not gain over a network that reads one frame",
+    "single": "single, reads one frame",
+    "reading": "reading, another reading of the paper's text",
 }
 PASTS = {
     "real": "real",
@@ -19,7 +22,7 @@ PASTS = {
 
 def control_heads(summary: Summary) -> tuple[str, ...]:
     """The heads of the table."""
-    gain = (f"difference to {summary.single}",) if summary.single else ()
+    gain = ("difference", "to") if any(control.gain for control in summary.controls) else ()
     return ("Control", "role", "its past frames", "mIoU", "95 % interval", "seeds", "contribution of past frames", *gain, "state")
 
 
@@ -34,7 +37,7 @@ def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
         span(own),
         str(len(control.measured)),
         mean_span(control.measures.past, signed=True),
-        *((mean_span(gain, signed=True),) if summary.single else ()),
+        *((mean_span(gain, signed=True), control.compared or NONE) if any(c.gain for c in summary.controls) else ()),
         control.standing,
     )
 
@@ -44,10 +47,11 @@ def control_legend(summary: Summary) -> list[str]:
     roles = dict.fromkeys(control.role for control in summary.controls)
     pasts = dict.fromkeys(control.past_frames for control in summary.controls)
     lines = [
-        f"Controls: rows of ours beside the paper's, never ranked with them. Roles: {'; '.join(ROLES[role] for role in roles)}.",
+        f"Controls: rows of ours beside the paper's, never ranked with them. Roles: {'; '.join(ROLES.get(role, role) for role in roles)}.",
         f"Its past frames, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
         PAST_LEGEND,
     ]
     if summary.single:
-        lines.append(f"Difference: control minus {summary.single}, the row that reads one frame, paired by seed.")
+        readings = f"; a reading minus {summary.table.reference}" if "reading" in roles else ""
+        lines.append(f"Difference: control minus {summary.single}, which reads one frame{readings}; paired by seed.")
     return lines + [f"{control.label}: {control.note}." for control in summary.controls if control.note]

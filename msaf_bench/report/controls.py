@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Record
-from msaf_bench.report.findings import ControlSummary
 from msaf_bench.report.measures import measures_of
 from msaf_bench.report.parts import parts_of
+from msaf_bench.report.subjects import ControlSummary
 from msaf_bench.report.trials import Found, find
 from msaf_bench.spec import Conditions, System, Table, Trial
 from msaf_bench.stats import mean_interval, paired_difference
@@ -29,46 +29,43 @@ def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
     return rows
 
 
-def single_frame(table: Table, systems: Mapping[str, System], found: Mapping[str, Found]) -> str:
-    """The label of the row whose network reads one frame with nothing in its slots but a backbone; empty where no row does.
+def single_frame(table: Table, systems: Mapping[str, System], found: Mapping[str, Found], controls: Controls) -> str:
+    """The label of the row whose network reads one frame with nothing in its slots but a backbone, else of the control in that role.
 
-    Only variants of one system have one: whole systems differ in more than their frames.
+    Empty where there is neither. Only variants of one system have such a row: whole systems differ in more than their frames.
     """
     for label, system in systems.items():
         bare = all(choice.use == "none" for slot, choice in system.slots if slot != "backbone")
         if table.base and bare and found[label].records and not any(record.still for record in found[label].records):
             return label
-    return ""
+    return next((label for label, control in table.controls if control.role == "single" and label in controls), "")
 
 
 def controls_of(
-    table: Table, controls: Controls, trials: Sequence[Trial], records: Mapping[str, Record], single: Mapping[int, float]
+    table: Table, controls: Controls, trials: Sequence[Trial], records: Mapping[str, Record], rows: Mapping[str, Found], single: str
 ) -> tuple[ControlSummary, ...]:
-    """A summary of each control; `single` is the mIoU by seed of the row that reads one frame."""
-    return tuple(_control(table, label, *controls[label], trials, records, single) for label in controls)
-
-
-def _control(
-    table: Table,
-    label: str,
-    system: System,
-    conditions: Conditions,
-    trials: Sequence[Trial],
-    records: Mapping[str, Record],
-    single: Mapping[int, float],
-) -> ControlSummary:
-    spec, found = dict(table.controls)[label], find(system, conditions, trials, records)
-    values = list(found.scores.values())
-    return ControlSummary(
-        label=label,
-        system=system,
-        note=spec.note,
-        runs=found.runs,
-        interval=mean_interval(values) if values else None,
-        params=found.records[0].params if found.records else None,
-        measures=measures_of(found.records, found.records),  # never compared with the reference row
-        parts=parts_of(found.records),
-        role=spec.role,
-        past_frames=conditions.past,
-        gain=paired_difference(found.scores, single),
-    )
+    """A summary of each control, compared with `single`; another reading of the paper is compared with the reference row."""
+    found = {label: find(*of, trials, records) for label, of in controls.items()}
+    everyone = {**rows, **found}
+    summaries: list[ControlSummary] = []
+    for label, (system, conditions) in controls.items():
+        spec, own = dict(table.controls)[label], found[label]
+        other = table.reference if spec.role == "reading" else single
+        values = list(own.scores.values())
+        summaries.append(
+            ControlSummary(
+                label=label,
+                system=system,
+                note=spec.note,
+                runs=own.runs,
+                interval=mean_interval(values) if values else None,
+                params=own.records[0].params if own.records else None,
+                measures=measures_of(own.records, own.records),  # never compared with the reference row by images
+                parts=parts_of(own.records),
+                role=spec.role,
+                past_frames=conditions.past,
+                compared="" if other == label else other,
+                gain=paired_difference(own.scores, everyone[other].scores) if other not in ("", label) else None,
+            )
+        )
+    return tuple(summaries)

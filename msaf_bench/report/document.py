@@ -9,10 +9,11 @@ from typing import Any, cast
 from msaf_bench.report import systems_table, tables
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_run import because
-from msaf_bench.report.findings import ControlSummary, Part, Subject, Summary, Verdict
+from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.power import power_of
 from msaf_bench.report.rankings import rankings
+from msaf_bench.report.subjects import ControlSummary, Part, Subject
 from msaf_bench.stats import Interval
 
 
@@ -60,7 +61,13 @@ def _subject(subject: Subject) -> dict[str, Any]:
 
 def _control(control: ControlSummary) -> dict[str, Any]:
     gain = control.gain and control.gain.interval
-    about = {"role": control.role, "past_frames": control.past_frames, "gain": gain and _bounds(gain), "state": control.state}
+    about = {
+        "role": control.role,
+        "past_frames": control.past_frames,
+        "compared": control.compared,
+        "gain": gain and _bounds(gain),
+        "state": control.state,
+    }
     return {**_subject(control), **about, "note": control.note}
 
 

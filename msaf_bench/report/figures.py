@@ -26,9 +26,10 @@ from msaf_bench.report.canvas import (
     sign,
 )
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import Subject, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.loss_figure import losses
 from msaf_bench.report.past_figure import past_frames
+from msaf_bench.report.subjects import Subject
 
 
 def charts(summary: Summary) -> list[Chart]:

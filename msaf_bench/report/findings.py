@@ -1,176 +1,15 @@
-"""What a summary holds, as frozen data: the same for the tables, the figures and the page.
+"""A summary as frozen data: the same for the tables, the figures and the page.
 
 mIoU, IoU and their differences are in percent (0..100) everywhere.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
-from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.records import Cost, Host, SystemCost
-from msaf_bench.spec import Conditions, Past, System, Table
-from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
-from msaf_bench.stats.bootstrap import ImageDifference
-
-IN_STYLE = "≈"  #: before the label of a system that is only in the style of its source
-NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is not live
-PAST = "past"  #: the pseudo-part of a record's pulses that stands for the past frames
-STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
-
-
-@dataclass(frozen=True)
-class Run:
-    """The outcome of one trial."""
-
-    seed: int
-    trial: str
-    state: Literal["done", "failed", "missing"]
-    reason: str = ""
-    miou: float | None = None
-
-
-@dataclass(frozen=True)
-class RowConsistency:
-    """A row's temporal consistency under one preset, over seeds."""
-
-    preset: str
-    flow: str
-    interval: Interval | None  #: None for the reason given
-    reason: str
-    controls: tuple[tuple[str, float | None], ...]  #: mean over seeds
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Measurements beside the mIoU over seeds."""
-
-    images: Interval | None = None  #: of the mIoU when images and seeds are drawn again: what other frames might have given
-    image_difference: ImageDifference | None = None  #: this row - reference row under such draws
-    past: Interval | None = None  #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one frame
-    consistency: tuple[RowConsistency, ...] = ()
-    cost: Cost | None = None
-    speeds: tuple[Speed, ...] = ()  #: by mode, measured alone after the trials
-    published_cost: SystemCost | None = None  #: of the system as published, not as it was run
-
-
-@dataclass(frozen=True)
-class Part:
-    """The pulse of one part over the finished seeds that have one: the part is live only if it is live in each of them."""
-
-    name: str
-    seeds: int
-    dead: int  #: seeds in which it is not live
-    why: str  #: of the dead seed whose result depends least on the part
-    gradient: float | None  #: mean; None: frozen, or without weights
-    changed: float | None  #: mean percent of the pixels whose class changes when the part is silenced
-    miou: float | None  #: mean mIoU lost when it is silenced, in points
-    gauges: tuple[tuple[str, float], ...]  #: the worst reading of each
-
-    @property
-    def live(self) -> bool:
-        return not self.dead
-
-    @property
-    def reason(self) -> str:
-        """In how many seeds it is not live, and why; empty for a live part."""
-        return "" if self.live else f"not live in {self.dead} of {self.seeds} seed{'s' * (self.seeds > 1)}: {self.why}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A row or a control: one network under one set of conditions, over seeds."""
-
-    label: str
-    system: System | None  #: None where the row is only printed
-    note: str
-    runs: tuple[Run, ...]
-    interval: Interval | None  #: of the mIoU over seeds
-    params: int | None
-    measures: Measures
-    parts: tuple[Part, ...] = ()  #: empty where no pulse was taken
-
-    @property
-    def shown(self) -> str:
-        """The label as it is printed, with its marks."""
-        return self.marked(self.label)
-
-    def marked(self, name: str) -> str:
-        """A name with the marks: only in the style of its source, and not live."""
-        style = f"{IN_STYLE} " if self.system and self.system.style else ""
-        return f"{style}{name}{f' {NOT_LIVE}' if self.dead else ''}"
-
-    @cached_property
-    def measured(self) -> dict[int, float]:
-        """The mIoU by seed, of the seeds that finished."""
-        return {run.seed: run.miou for run in self.runs if run.miou is not None}
-
-    @property
-    def dead(self) -> tuple[Part, ...]:
-        """The parts that are not live."""
-        return tuple(part for part in self.parts if not part.live)
-
-    @property
-    def live(self) -> bool | None:
-        """Whether all parts are live; None where no pulse was taken."""
-        return not self.dead if self.parts else None
-
-    @property
-    def ill(self) -> str:
-        """Why it is not live, part by part; empty where it is, or where no pulse was taken."""
-        return "; ".join(f"{part.name} of {self.label} is {part.reason}" for part in self.dead)
-
-    @property
-    def state(self) -> str:
-        """The outcome of its trials: "done", "partial 3/5 seeds", "failed: reason", "missing" or "only printed"."""
-        if self.system is None:
-            return "only printed"
-        done = len(self.measured)
-        if done:
-            return "done" if done == len(self.runs) else f"partial {done}/{len(self.runs)} seeds"
-        reasons = [run.reason or "no reason given" for run in self.runs if run.state == "failed"]
-        return f"failed: {reasons[0]}" if reasons else "missing"
-
-    @property
-    def standing(self) -> str:
-        """Its state, then each part that is not live and why."""
-        return "; ".join([self.state, *(f"{part.name} {part.reason}" for part in self.dead)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowSummary(Subject):
-    """One row of the table: printed, measured, and compared with the reference row."""
-
-    ticks: tuple[bool, ...]
-    published: float | None
-    per_class: tuple[float, ...]  #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
-    per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
-    loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
-    difference: Difference | None  #: this row - reference row; None for the reference itself
-    p_holm: float | None
-    clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
-    against: str = ""  #: why nothing follows from the difference: a part of this row or of the reference row that is not live
-
-    @property
-    def stars(self) -> str:
-        """One star for each of 0.05, 0.01 and 0.001 that the adjusted p is below; none below six seeds, or where nothing follows."""
-        if self.p_holm is None or self.difference is None or self.difference.interval.n < STARS_FROM or self.against:
-            return ""
-        return "*" * sum(self.p_holm < level for level in (0.05, 0.01, 0.001))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlSummary(Subject):
-    """A row of ours beside the table's own: what the run could have seen, and what it must not see."""
-
-    role: Literal["positive", "bound", "negative"]
-    past_frames: Past  #: that it reads
-    gain: Difference | None  #: this control - the row that reads one frame; None where no row does
-
-    @property
-    def dead(self) -> tuple[Part, ...]:
-        """The parts that are not live. A negative control does well to ignore its past frames."""
-        return tuple(part for part in super().dead if (self.role, part.name) != ("negative", PAST))
+from msaf_bench.records import Host
+from msaf_bench.report.subjects import ControlSummary, RowSummary, Run, Subject
+from msaf_bench.spec import Conditions, Table
+from msaf_bench.stats import Agreement, Decision, Difference, Effect, Omnibus
 
 
 @dataclass(frozen=True)
@@ -219,7 +58,7 @@ class Summary:
     class_names: tuple[str, ...]
     notes: tuple[str, ...]  #: what a reader must know before comparing rows
     controls: tuple[ControlSummary, ...] = ()
-    single: str = ""  #: label of the row whose network reads one frame with nothing in its slots
+    single: str = ""  #: label of the row or control whose network reads one frame with nothing in its slots
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

@@ -8,7 +8,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from msaf_bench.report.canvas import BLUE, MANY, PALE, Chart, blank, sign
 from msaf_bench.report.cells import number
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import RowSummary
 
 
 def losses(summary: Summary) -> Chart | None:

@@ -10,7 +10,7 @@ import numpy as np
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Consistency, Record, SystemCost
-from msaf_bench.report.findings import Measures, RowConsistency
+from msaf_bench.report.subjects import Measures, RowConsistency
 from msaf_bench.stats import Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
 

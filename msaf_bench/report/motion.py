@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import ControlSummary, Subject, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import ControlSummary, Subject
 from msaf_bench.stats import Interval
 
 NAMED = 9  #: rows named; of more, only these with the largest contribution
@@ -87,6 +88,6 @@ def _suspicious(summary: Summary) -> Iterator[str]:
         gain = control.gain.interval if control.gain else None
         if control.role == "negative" and gain and gain.low is not None and gain.low > 0:
             yield (
-                f"{control.label} gains {_amount(gain)} over {summary.single}:"
+                f"{control.label} gains {_amount(gain)} over {control.compared}:"
                 " part of what the rows with several frames gain is not the past."
             )

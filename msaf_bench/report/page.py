@@ -14,7 +14,7 @@ from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.findings import NOT_LIVE, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.past_figure import NAME as PAST_FIGURE
 from msaf_bench.report.power import power_of
@@ -23,6 +23,7 @@ from msaf_bench.report.pulse_table import pulse_table
 from msaf_bench.report.rankings import legend as ranking_legend
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import columns, legend
+from msaf_bench.report.subjects import NOT_LIVE
 from msaf_bench.report.systems import blocks, entries
 from msaf_bench.report.systems_columns import beside, groups
 from msaf_bench.report.systems_legend import systems_legend

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from msaf_bench.records import Pulse, Record
-from msaf_bench.report.findings import Part
+from msaf_bench.report.subjects import Part
 
 
 def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:

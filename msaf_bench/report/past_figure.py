@@ -4,8 +4,9 @@ from matplotlib.lines import Line2D
 
 from msaf_bench.report.canvas import BLUE, CONTROL, INK, MUTED, PAPER, Chart, at_right, blank, by_rows, label_rows, places, point, sign
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import Subject, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import PAST_LEGEND
+from msaf_bench.report.subjects import Subject
 
 TITLE = "Contribution of past frames"
 NAME = "past"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.findings import NOT_LIVE, PAST, Part, Subject, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import NOT_LIVE, PAST, Part, Subject
 
 TITLE = "Pulse of the parts"
 _VALUE = re.compile(r"\{value:([^}]*)\}")

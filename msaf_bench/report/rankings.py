@@ -46,7 +46,7 @@ def legend(shown: Sequence[Ranking]) -> list[str]:
         f"tau-b: Kendall's, of two orders of the rows: 1 the same, 0 unrelated, {MINUS}1 reversed. Ours: mean over seeds.",
         "Interval: 95 %, rows drawn again (bootstrap); p: two-sided, by permuting the rows.",
         f"Agrees, reversed: the whole interval lies on one side of 0; undecided: it does not, or no interval below {LEAST} rows.",
-        "Comparable: the system itself, not one in its style, a printed number without a dagger, and no part that is not live; nothing follows from all rows.",
+        "Comparable: the system itself, not in its style, every part live, no dagger at the printed number; nothing follows from all rows.",
     ]
     if any(ranking.paper == "printed FPS" for ranking in shown):
         lines.append("Printed FPS: all rows mix hardware and frame sizes; of the comparable ones the paper does not name the hardware.")

@@ -1,17 +1,19 @@
 """The systems of a finished run as its records hold them: `models/` may have changed since, and the records stay.
 
-A row or control whose present system has no record takes the one recorded system with the same architecture and the same component in
-every slot, whatever their options.
+A row or control whose present system has no record takes the recorded system with the same architecture, the same options of it, and the
+same component in every slot; of several the one whose components' options differ least.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from msaf_bench.catalog import systems_of
 from msaf_bench.records import Record, SystemCost, read_kept
-from msaf_bench.spec import Conditions, System
+from msaf_bench.spec import Conditions, Options, System
 from msaf_bench.sweep.cost import read_costs
 from msaf_bench.sweep.plan import Plan, Workspace
 
-Shape = tuple[str, tuple[tuple[str, str], ...]]
+Shape = tuple[str, Options, tuple[tuple[str, str], ...]]
 
 
 class RecordedPlan(Plan):
@@ -45,12 +47,13 @@ def as_recorded(plan: Plan, records: Iterable[Record]) -> RecordedPlan:
 def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, SystemCost]:
     """Cost as published, by row label: of the systems as they were when the run was made."""
     costs = dict(read_costs(plan, workspace))
-    missing = {label: system for label, system in plan.systems().items() if label in plan.changed and label not in costs}
-    if not missing or plan.table.cost_size is None:
+    if not set(plan.rows) & set(plan.changed):
         return costs
     kept = [read_kept(SystemCost, path, "cost", "count it again") for path in sorted(workspace.cost.glob("*.json"))]
-    by_name = {cost.system.name: cost for cost in kept}
-    return costs | {label: by_name[system.name] for label, system in missing.items() if system.name in by_name}
+    by_key = {cost.system.key: cost for cost in kept}
+    published = {label: system for label, system in systems_of(plan.table).items() if label in plan.rows}
+    found = _match(published, [cost.system for cost in kept])
+    return {label: by_key[system.key] for label, system in found.items() if system.key in by_key} | costs
 
 
 def changed_note(plan: RecordedPlan) -> tuple[str, ...]:
@@ -64,17 +67,19 @@ def _match(wanted: Mapping[str, System], there: Iterable[System]) -> dict[str, S
     """Label -> the recorded system, or the present one where none or several fit."""
     recorded = {system.key: system for system in there}
     taken = {system.key for system in wanted.values()}
-    by_shape: dict[Shape, list[System]] = {}
-    for key, system in recorded.items():
-        if key not in taken:
-            by_shape.setdefault(_shape(system), []).append(system)
-    found: dict[str, System] = {}
-    for label, system in wanted.items():
-        similar = by_shape.get(_shape(system), [])
-        alike = [other for other in wanted.values() if other.key not in recorded and _shape(other) == _shape(system)]
-        found[label] = similar[0] if system.key not in recorded and len(similar) == len(alike) == 1 else system
-    return found
+    left = [system for key, system in recorded.items() if key not in taken]
+    nearest = {label: _nearest(system, left) for label, system in wanted.items() if system.key not in recorded}
+    times = Counter(system.key for system in nearest.values() if system)
+    sure = {label: system for label, system in nearest.items() if system and times[system.key] == 1}
+    return {**wanted, **sure}
+
+
+def _nearest(system: System, others: Iterable[System]) -> System | None:
+    """Of the systems of the same shape the one with the most slots filled alike, options included; None for none or a tie."""
+    alike = [(len({*other.slots} & {*system.slots}), other) for other in others if _shape(other) == _shape(system)]
+    most = [other for count, other in alike if count == max(count for count, _ in alike)]
+    return most[0] if len(most) == 1 else None
 
 
 def _shape(system: System) -> Shape:
-    return system.architecture, tuple((slot, choice.use) for slot, choice in system.slots)
+    return system.architecture, system.options, tuple((slot, choice.use) for slot, choice in system.slots)

@@ -11,9 +11,10 @@ import numpy as np
 from msaf_bench.analyzers.miou import iou_per_class
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Record, SystemCost
-from msaf_bench.report.findings import Constant, Measures, RowSummary
+from msaf_bench.report.findings import Constant
 from msaf_bench.report.measures import measures_of
 from msaf_bench.report.parts import parts_of
+from msaf_bench.report.subjects import Measures, RowSummary
 from msaf_bench.report.trials import Found, confusion_of
 from msaf_bench.spec import System, Table
 from msaf_bench.stats import Difference, holm, mean_interval, paired_difference

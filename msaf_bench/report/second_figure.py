@@ -9,8 +9,9 @@ from matplotlib.lines import Line2D
 
 from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, by_rows, log_x, sign
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.stats import Interval
 
 Draw = Callable[[Axes, Sequence[RowSummary]], None]

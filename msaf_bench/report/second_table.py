@@ -6,7 +6,8 @@ from typing import Generic, TypeVar
 
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.report.cells import NONE, mean_span, number, span
-from msaf_bench.report.findings import NOT_LIVE, RowConsistency, RowSummary, Subject, Summary
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.subjects import NOT_LIVE, RowConsistency, RowSummary, Subject
 from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")

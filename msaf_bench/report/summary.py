@@ -8,9 +8,10 @@ from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Record, SystemCost, hosts_of
 from msaf_bench.report.controls import Controls, controls_of, row_conditions, single_frame
-from msaf_bench.report.findings import Constant, RowSummary, Summary
+from msaf_bench.report.findings import Constant, Summary
 from msaf_bench.report.orders import agreement_of, by_seed, verdicts_of
 from msaf_bench.report.rows import rows_of
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.report.trials import confusion_of, find
 from msaf_bench.spec import System, Table, Trial
 from msaf_bench.stats import effects, friedman
@@ -46,8 +47,8 @@ def summarise(
     class_names = _only_class_names(kept)
     constant = _constant(kept[0], class_names) if kept else None
     rows = rows_of(table, systems, found, constant, speeds, costs)
-    single = single_frame(table, systems, found)
-    beside = controls_of(table, controls, trials, records, found[single].scores if single else {})
+    single = single_frame(table, systems, found, controls)
+    beside = controls_of(table, controls, trials, records, found, single)
     ill = {row.label: row.ill for row in rows if row.dead}
     scores = {label: row.scores for label, row in found.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}

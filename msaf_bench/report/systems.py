@@ -9,8 +9,9 @@ from statistics import fmean
 from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import SystemCost
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import speed_of
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.stats import Interval
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from msaf_bench.report.cells import NONE, mean_span, millions, number
 from msaf_bench.report.checks import printed
-from msaf_bench.report.findings import Subject, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import MODES, Column, columns
+from msaf_bench.report.subjects import Subject
 from msaf_bench.report.systems import Entry, entries, presets
 from msaf_bench.spec import METRICS
 

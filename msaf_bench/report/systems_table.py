@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from msaf_bench.report import rankings as ranked
 from msaf_bench.report.cells import latex_text, made_how, markdown_text, number, p_value, pipes
-from msaf_bench.report.findings import RowSummary, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.latex import ENDS, environment, latex_controls, latex_label, latex_line, latex_pulse, tabular
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.plain_values import Cell, made_values, measured_values
 from msaf_bench.report.rankings import Ranking, rankings
+from msaf_bench.report.subjects import RowSummary
 from msaf_bench.report.systems import Entry, blocks, entries
 from msaf_bench.report.systems_columns import Group, beside, groups
 from msaf_bench.report.systems_legend import systems_legend

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, millions, number, p_value, pipes, span
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.findings import NOT_LIVE, RowSummary, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.plain_values import Cell, control_values, made_values, measured_values
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
+from msaf_bench.report.subjects import NOT_LIVE, RowSummary
 
 
 def to_csv(summary: Summary) -> str:

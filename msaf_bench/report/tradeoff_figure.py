@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, log_x, sign
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.checks import printed
-from msaf_bench.report.findings import IN_STYLE, Summary
+from msaf_bench.report.findings import Summary
 from msaf_bench.report.labels import place
+from msaf_bench.report.subjects import IN_STYLE
 from msaf_bench.report.tradeoffs import SPLITS, Point, Tradeoff, tradeoffs
 
 # Okabe and Ito's, as light as each other on white and on black, so the markers tell them apart in grey.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.records import Record
-from msaf_bench.report.findings import Run
+from msaf_bench.report.subjects import Run
 from msaf_bench.spec import Conditions, System, Trial
 
 

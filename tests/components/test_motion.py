@@ -50,6 +50,15 @@ def test_odd_sizes_are_rounded_up():
     assert sizes == [3 * 4]
 
 
+@pytest.mark.parametrize(("least", "tokens"), [(0, 2 * 4), (4, 4 * 8), (8, 8 * 16), (9, 8 * 16)])
+def test_no_map_gets_smaller_than_it_may(least, tokens):
+    motion = DecoupledTransformer(3, 8, BLOCK, NoAlign, least=least)
+    sizes = []
+    motion.spatial[0].register_forward_hook(lambda m, x, y: sizes.append(y.shape[1]))
+    motion(torch.randn(1, 3, 8, 8, 16))
+    assert sizes == [tokens]
+
+
 def test_parts_of_the_past_reach_the_newest_frame():
     torch.manual_seed(0)
     motion = DecoupledTransformer(3, 8, BLOCK, NoAlign)

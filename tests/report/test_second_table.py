@@ -8,9 +8,9 @@ import pytest
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.records import Consistency, Cost, Matrices, Record
 from msaf_bench.report import Summary
+from msaf_bench.report.latex import to_latex
 from msaf_bench.report.second_figure import beside
 from msaf_bench.report.second_table import columns, legend, total_macs
-from msaf_bench.report.latex import to_latex
 from msaf_bench.report.tables import row_values, to_csv, to_markdown
 from msaf_bench.stats import mean_interval
 
