@@ -131,8 +131,9 @@ def cut(logits: Tensor, frames: Tensor) -> Tensor:
 def dff(make: Make, num_classes: int, *, accel_style: bool = False, interval: int = 5, flow_width: int = 64, limit: float = LIMIT) -> DFF:
     """DFF on the ResNet at 1/16 that `make` gives, a key frame every `interval` frames. `flow_width` is the flow network's first width.
 
-    Flow, and the offsets of a deformable stage, move a sample by no more than the share `limit` of the map's sides, or than one cell; 0
-    for no limit, as published. `accel_style` makes it the variant that Accel compares with: a deformable last stage, and features carried from frame to frame.
+    `limit` holds flow and the offsets of a deformable stage within that share of the map's sides, and no less than one cell; 0: no limit,
+    as published. `accel_style` makes it the variant that Accel compares with: a deformable last stage, and features carried from frame
+    to frame.
     """
     backbone: Any = make("backbone")
     features = DeepLabFeatures(backbone, groups=1 if accel_style else 0, limit=limit)

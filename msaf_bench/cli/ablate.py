@@ -25,9 +25,7 @@ def ablate(
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray (default: as many as fit).")] = None,
     gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of each trial on Ray; a fraction shares one.")] = 0.0,
-    speed: Annotated[
-        int, typer.Option(min=0, help="Processes in which each row is timed, in each mode, after the trials; 0: no timing.")
-    ] = 2,
+    speed: Annotated[int, typer.Option(min=0, help="Processes that time all rows in both modes after the trials; 0: no timing.")] = 2,
     threads: Threads = 1,
     device: Device = "cpu",
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")] = None,

@@ -41,7 +41,9 @@ def slots() -> dict[str, Slot]:
                 "fc-densenet103": fc_densenet103,
             },
         ),
-        "motion": Slot("motion", {"none": Still, "concat": Concatenation, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}),
+        "motion": Slot(
+            "motion", {"none": Still, "concat": Concatenation, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}
+        ),
         "align": Slot("align", {"none": NoAlign, "dcn": DeformableAlign}),
         "state": Slot("state", {"none": NoState, "concat": Concat, "stage": StageTransformer}),
         "assign": Slot("assign", {"none": OneHead, "mean": MeanOfMasks, "semantic": SemanticAssignment}),

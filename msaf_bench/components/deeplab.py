@@ -66,7 +66,7 @@ class Deformable(nn.Module):
         # Offsets are (dy, dx), flow is (dx, dy).
         offsets: Tensor = bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2), self.limit).flip(2).flatten(1, 2)
         gauge("offset_rms", lambda: offsets.float().square().mean().sqrt())
-        gauge("inside", lambda: self._inside(offsets.float().view(-1, 18, *offsets.shape[-2:])))
+        gauge("inside", lambda: self._inside(offsets.float().reshape(-1, 18, *offsets.shape[-2:])))
         parts = zip(x.chunk(self.groups, 1), offsets.chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)
         return sum((deformable_conv2d(part, offset + self.spread, weight) for part, offset, weight in parts), x.new_zeros(()))
 

@@ -12,9 +12,6 @@ from torch.nn import functional
 
 from msaf_bench.components.convolution import conv_bn_relu
 from msaf_bench.components.gauges import gauge
-from msaf_bench.components.warp import held
-
-STEEPEST = 4.0  #: the most that a logit of a kernel may be: one place of 81 then has 97 % of the weight, and can lose it again
 
 
 class Propagation(nn.Module):
@@ -33,7 +30,7 @@ class Propagation(nn.Module):
 
     def forward(self, features: Tensor, reduced: Tensor, low: Tensor) -> Tensor:
         """The key frame's features and `reduce`d low features, the other frame's low features."""
-        kernels = held(self.kernels(torch.cat((reduced, self.reduce(low)), 1)), STEEPEST).softmax(1)
+        kernels = self.kernels(torch.cat((reduced, self.reduce(low)), 1)).softmax(1)
         gauge("off_centre", lambda: 1 - kernels[:, kernels.shape[1] // 2].float().mean())
         return self.fuse(torch.cat((vary(features, kernels), self.adapt(low)), 1))
 

@@ -118,7 +118,7 @@ class DecoupledTransformer(nn.Module):
     def _pst(self, index: int, frame: Tensor) -> Tensor:
         rate = self.pyramid[index]
         rate = max(1, min(rate, min(frame.shape[-2:]) // self.least)) if self.least else rate
-        small = self.position(self.pool(frame, rate))
+        small = self.position(self.pool(frame, rate) if rate > 1 else frame)
         h, w = small.shape[-2:]
         mixed = self.spatial[index](small.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, (h, w))
         return resize(mixed, frame)

@@ -30,30 +30,24 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
 
 
 def bounded(flow: Tensor, limit: float = LIMIT) -> Tensor:
-    """Learned flow (..., 2, h, w) as (dx, dy), held within that share of the map's sides, and no less than 1 pixel; 0: no limit.
+    """Hold learned flow (..., 2, h, w) as (dx, dy) within the share `limit` of the map's sides, and no less than 1 pixel; 0: no limit.
 
-    Beyond, samples would come to lie outside of the map, where nothing tells them the way back.
+    Beyond, samples would come to lie outside of the map, where no gradient tells them the way back, so that at a high learning rate flow
+    runs away for good. Within the limit nothing changes. At it a gradient that points back passes, one that points further out does not.
     """
+    if not limit:
+        return flow
     h, w = flow.shape[-2:]
-    return held(flow, flow.new_tensor((max(1.0, limit * w), max(1.0, limit * h))).view(2, 1, 1)) if limit else flow
-
-
-def held(x: Tensor, limit: Tensor | float) -> Tensor:
-    """x, cut off at +-limit; a gradient that points back inside passes there, one that points further out does not.
-
-    What is learned at a high rate without a limit runs away for good, once it lies where no gradient reaches it. Within the limit
-    nothing changes.
-    """
-    most = torch.as_tensor(limit, dtype=x.dtype, device=x.device)
-    inner = x.clamp(-most, most)
-    if not (torch.is_grad_enabled() and x.requires_grad):
-        return inner
-    beyond = x.detach() - inner.detach()
+    most = flow.new_tensor((max(1.0, limit * w), max(1.0, limit * h))).view(2, 1, 1)
+    held = flow.clamp(-most, most)
+    if not (torch.is_grad_enabled() and flow.requires_grad):
+        return held
+    beyond = flow.detach() - held.detach()
 
     def inward(gradient: Tensor) -> Tensor:
         return gradient.masked_fill(gradient * beyond < 0, 0)
 
-    passed = inner.detach() + (x - x.detach())
+    passed = held.detach() + (flow - flow.detach())
     passed.register_hook(inward)
     return passed
 

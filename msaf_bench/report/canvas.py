@@ -46,6 +46,7 @@ STYLE: dict[str, object] = {
     "savefig.facecolor": PAPER,
 }
 WIDTH = 9.0  #: inches; at 100 % a README column
+REASONS = 12  #: parts that are not live, named below a figure
 MANY = 16  #: rows above which a figure has less room for each
 
 
@@ -113,8 +114,9 @@ def log_x(axes: Axes, *subs: float) -> None:
 
 def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:
     """The same figure with a band below it: a legend of `handles`, the line that says how the numbers were made; and any watermark."""
-    dead = f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(s.ill for s in summary.not_live)}" if summary.not_live else ""
-    text = "\n".join(textwrap.fill(line, 125) for line in (dead, made_how(summary)) if line)
+    dead, made = _not_live(summary), textwrap.fill(made_how(summary), 125)
+    text = f"{dead}\n{made}" if dead else made
+    figure.set_figheight(figure.get_figheight() + 0.15 * (dead.count("\n") + 1) * bool(dead))  # room of its own
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     legend = (0.24 * -(-len(handles) // columns) + 0.06 * bool(handles)) / height
@@ -129,6 +131,15 @@ def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), colum
         mark = textwrap.fill(summary.conditions.watermark, 40)
         figure.text(0.5, 0.5, mark, fontsize=26, color=MARK, alpha=0.22, ha="center", va="center", rotation=18, weight="bold")
     return figure
+
+
+def _not_live(summary: Summary) -> str:
+    """The reasons behind the marks of rows and controls, in lines; of very many the first."""
+    reasons = [reason for subject in summary.not_live for reason in subject.faults]
+    if not reasons:
+        return ""
+    more = f"; and {len(reasons) - REASONS} more parts, which the page lists" if len(reasons) > REASONS else ""
+    return textwrap.fill(f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}", 125)
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:

@@ -118,7 +118,12 @@ class Subject:
     @property
     def ill(self) -> str:
         """Why it is not live, part by part; empty where it is, or where no pulse was taken."""
-        return "; ".join(f"{part.name} of {self.label} is {part.reason}" for part in self.dead)
+        return "; ".join(self.faults)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """A sentence for each part that is not live."""
+        return tuple(f"{part.name} of {self.label} is {part.reason}" for part in self.dead)
 
     @property
     def state(self) -> str:

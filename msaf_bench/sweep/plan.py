@@ -123,7 +123,7 @@ class Workspace:
 
     @property
     def speed(self) -> Path:
-        """One JSON a row and mode, measured alone after the trials."""
+        """One JSON per row and mode, measured after the trials."""
         return self.folder / "speed"
 
     @property

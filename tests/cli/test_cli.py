@@ -217,7 +217,7 @@ def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
         "from torch import nn\n"
         "class Shift(nn.Module):\n"
         "    def __init__(self, width, *, by=1):\n        super().__init__()\n        self.by = by\n"
-        "    def forward(self, frame):\n        return frame.roll(self.by, -1)\n"
+        "    def forward(self, past, newest):\n        return past.roll(self.by, -1)\n"
         "def register(registry):\n    registry.align.add('shift', Shift)\n"
     )
     (tmp_path / "mine.toml").write_text(
@@ -275,7 +275,7 @@ def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys,
 
 def test_a_dry_run_runs_nothing(capsys, tmp_path):
     assert main(["ablate", "--table", "3", "--preset", "smoke", "--dry-run", "--json", "--reports", str(tmp_path / "r")]) == 0
-    assert json.loads(said(capsys)[0])["trials"] == 45
+    assert json.loads(said(capsys)[0])["trials"] == 65
     assert not (tmp_path / "r").exists()
 
 

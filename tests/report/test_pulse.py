@@ -2,13 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from msaf_bench.records import Pulse
-from msaf_bench.report.canvas import LOOK
+from msaf_bench.report.canvas import LOOK, to_bytes
 from msaf_bench.report.claims import claims_of, counted
-from msaf_bench.report.figures import charts, differences
+from msaf_bench.report.figures import charts, classes, differences
 from msaf_bench.report.latex import to_latex
 from msaf_bench.report.page import to_html
 from msaf_bench.report.parts import parts_of
@@ -184,3 +185,19 @@ def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
     assert "▲ 74.33" not in page
     assert "in the paper that can be judged here" in page
     assert "<b>1</b> more is not comparable" in page
+
+
+def test_figures_have_room_for_many_reasons(make_moving, moved):
+    many = {(row.label, seed): moved_pulse(seed, row.parts[0].name) for row in moved.rows for seed in range(5)}
+    many |= {
+        ("Concatenation", 0): moved_pulse(0),
+        ("Strangers", 0): moved_pulse(0, "entry"),
+        ("Oracle alignment", 0): moved_pulse(0, "motion"),
+    }
+    summary = make_moving(many)
+    for chart, other in zip(charts(summary), charts(make_moving()), strict=True):
+        assert chart.figure.get_figheight() > other.figure.get_figheight()
+        assert to_bytes(chart.figure, "svg")
+    few = replace(summary, rows=summary.rows * 3)
+    said = " ".join(text.get_text() for text in classes(few).figure.texts)
+    assert "more parts, which the page lists" in " ".join(said.split())
