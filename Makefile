@@ -11,7 +11,7 @@ ablate: $(VENV)/installed
 	$(BIN)/msaf-bench ablate --table 3 --resume $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check

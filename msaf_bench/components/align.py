@@ -104,6 +104,9 @@ class DeformableAlign(nn.Module):
         offset = self.offsets(past, newest)
         gauge("offset_rms", lambda: offset.float().square().mean().sqrt())
         gauge("inside", lambda: inside(offset.float(), self.weight.shape[-1]))
+        if self.reach:
+            bound = 0.99 * self.reach * min(past.shape[-2:])
+            gauge("at_bound", lambda: (offset.abs() > bound).float().mean())
         return deformable_conv2d(past, offset, self.weight, border=self.border)
 
 

@@ -26,6 +26,7 @@ class Gauge:
 #: Every built-in reading. A plug-in adds its own here from `register`.
 GAUGES: dict[str, Gauge] = {
     "inside": Gauge("{value:.1%} of its taps lie inside the map", low=0.5),
+    "at_bound": Gauge("{value:.1%} of its offsets are at their bound, where they learn no more", high=0.9),
     "offset_rms": Gauge("its offsets have an rms of {value:.1f} cells"),
     "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
     "flow_rms": Gauge("its flow has an rms of {value:.1f} cells"),

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from msaf_bench.components.align import DeformableAlign, deformable_conv2d, inside
+from msaf_bench.components.gauges import listening
 from msaf_bench.errors import UsageError
+from msaf_bench.vitals import complaint
 
 
 def direct_sum(x, offset, weight, border="zeros"):
@@ -139,3 +141,13 @@ def test_the_share_of_taps_inside_is_counted_tap_by_tap():
                 column = j + point % k - 1 + offset[0, 2 * point + 1, i, j].item()
                 count += -1 <= row <= h and -1 <= column <= w
     assert inside(offset, k).item() == pytest.approx(count / (h * w * k * k))
+
+
+def test_offsets_that_are_stuck_at_their_bound_are_not_live():
+    align = DeformableAlign(4, reach=0.25)
+    nn.init.constant_(align.offset.bias, 1000.0)
+    with listening() as listener:
+        align(torch.randn(1, 4, 8, 12), torch.randn(1, 4, 8, 12))
+    gauges = {name: value for _, name, value in listener.readings}
+    assert gauges["inside"] > 0.5
+    assert "at their bound" in complaint(gauges)
