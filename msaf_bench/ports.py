@@ -99,6 +99,9 @@ class Network(Protocol):
 
     `frames` is how many of a clip's frames it reads, the newest ones; `backbone` holds the weights that learn at the backbone's rate;
     `training_only` names its parts that no inference uses. With `recursive` a stream's result depends on all frames since its reset.
+
+    Optional: `parts()` names the parts whose pulse is taken, where they are not the children; `deciding` names parts that choose a way
+    through the network, which are not silenced; `extract`, `from_features` and `still` let a frozen backbone's features be kept (`MSAF`).
     """
 
     frames: int

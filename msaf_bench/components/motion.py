@@ -86,7 +86,8 @@ class DecoupledTransformer(nn.Module):
     """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
 
     PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller by its `pyramid` rate along each
-    axis (Eq. 2), but never with fewer than `least` cells along its shorter side. ATT aligns the past frames and attends, for each pixel, among the T frames (Eq. 6).
+    axis (Eq. 2), but never with fewer than `least` cells along its shorter side. ATT aligns the past frames and attends, for each
+    pixel, among the T frames (Eq. 6).
     """
 
     def __init__(

@@ -33,8 +33,8 @@ def build(name: str, d: int) -> nn.Module:
         return Block(d, heads=HEADS, mlp_ratio=MLP_RATIO)
 
     if name == "transformer":
-        return VanillaTransformer(FRAMES, block, layers=1).eval()
-    return DecoupledTransformer(FRAMES, block, lambda: DeformableAlign(d)).eval()
+        return VanillaTransformer(FRAMES, d, block, layers=1).eval()
+    return DecoupledTransformer(FRAMES, d, block, lambda: DeformableAlign(d)).eval()
 
 
 def count_all(h: int, w: int, d: int) -> dict[str, Counts]:
