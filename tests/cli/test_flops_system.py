@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 class Odd(nn.Module):
-    def forward(self, frame):
+    def forward(self, frame, newest):
         return torch.fft.rfft(frame).abs().sum() + frame
 
 class Peeks(nn.Module):
-    def forward(self, frame):
+    def forward(self, frame, newest):
         return frame * frame.max().item()
 
 def register(registry):

@@ -228,6 +228,7 @@ COMMAND = [
     "2",
     "--speed",
     "0",
+    "--no-controls",
 ]
 ONLY = [part for row in ROWS for part in ("--rows", row)]
 
