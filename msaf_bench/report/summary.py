@@ -1,6 +1,7 @@
 """Records in, findings out: every number of a report is made from records, and nowhere else."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from msaf_bench.analyzers.miou import best_constant
@@ -10,8 +11,9 @@ from msaf_bench.records import Record, SystemCost, hosts_of
 from msaf_bench.report.controls import Controls, controls_of, row_conditions, single_frame
 from msaf_bench.report.findings import Constant, Summary
 from msaf_bench.report.orders import agreement_of, by_seed, verdicts_of
+from msaf_bench.report.parts import excused
 from msaf_bench.report.rows import rows_of
-from msaf_bench.report.subjects import RowSummary
+from msaf_bench.report.subjects import ControlSummary, RowSummary
 from msaf_bench.report.trials import confusion_of, find
 from msaf_bench.spec import System, Table, Trial
 from msaf_bench.stats import effects, friedman
@@ -49,6 +51,10 @@ def summarise(
     rows = rows_of(table, systems, found, constant, speeds, costs)
     single = single_frame(table, systems, found, controls)
     beside = controls_of(table, controls, trials, records, found, single)
+    empty = _nothing_to_find(beside)
+    if empty:
+        rows = tuple(replace(row, parts=excused(row.parts)) for row in rows)
+        beside = tuple(replace(control, parts=excused(control.parts)) for control in beside)
     ill = {row.label: row.ill for row in rows if row.dead}
     scores = {label: row.scores for label, row in found.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}
@@ -66,10 +72,19 @@ def summarise(
         data=tuple(dict.fromkeys(record.data for record in kept)),
         starts=tuple(dict.fromkeys(record.start for record in kept)),
         class_names=class_names,
-        notes=(*_mixed(kept), *_no_pulse(rows)),
+        notes=(*_mixed(kept), *_no_pulse(rows), *([NOTHING] if empty else [])),
         controls=beside,
         single=single,
     )
+
+
+NOTHING = "The positive control finds nothing in past frames here: a network that ignores them counts as live."
+
+
+def _nothing_to_find(controls: Sequence[ControlSummary]) -> bool:
+    """Whether there are positive controls with an interval and none of them is separated from zero."""
+    found = [past for control in controls if control.role == "positive" and (past := control.measures.past) and past.low is not None]
+    return bool(found) and all(past.low is not None and past.low <= 0 for past in found)
 
 
 def _only_class_names(records: Sequence[Record]) -> tuple[str, ...]:
