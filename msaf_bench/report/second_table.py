@@ -157,8 +157,8 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
     c = first.conditions
     timed = (
         f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision}, {c.region},"
-        f" {c.threads} thread{'s' * (c.threads > 1)}, {c.processes} fresh process{'es' * (c.processes > 1)}, after the trials,"
-        f" {'all rows in interleaved rounds' if c.schedule == 'rounds' else 'each row alone'},"
+        f" {c.threads} thread{'s' * (c.threads > 1)}, {c.processes} fresh process{'es' * (c.processes > 1)},"
+        f" {'in interleaved rounds with the other rows' if c.schedule == 'rounds' else 'alone'} after the trials,"
         f" on {first.host.cpu if c.device == 'cpu' else first.host.device}; FPS: 1000 / mean latency."
     )
     lines = [timed]
