@@ -72,7 +72,7 @@ def summarise(
         data=tuple(dict.fromkeys(record.data for record in kept)),
         starts=tuple(dict.fromkeys(record.start for record in kept)),
         class_names=class_names,
-        notes=(*_mixed(kept), *_no_pulse(rows), *([NOTHING] if empty else [])),
+        notes=(*_mixed(kept, _origins(kept, records)), *_no_pulse(rows), *([NOTHING] if empty else [])),
         controls=beside,
         single=single,
     )
@@ -100,10 +100,15 @@ def _constant(record: Record, class_names: Sequence[str]) -> Constant:
     return Constant(class_names[most] if class_names else f"class {most}", best_constant(confusion))
 
 
-def _mixed(records: Sequence[Record]) -> tuple[str, ...]:
+def _origins(kept: Sequence[Record], records: Mapping[str, Record]) -> list[Record]:
+    """The records of the pre-trainings that the backbones started from."""
+    return [record for i, record in records.items() if any(f"pre-training {i}," in start for start in {r.start for r in kept})]
+
+
+def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, ...]:
     kinds = {
         "data of different content": len({record.data for record in records}),
-        "different machines or versions": len(hosts_of(records)),
+        "different machines or versions": len(hosts_of([*records, *origins])),
         "networks with different plug-ins": len({record.plugins for record in records}),
         "backbones with different starting weights": len({record.start for record in records}),
     }
