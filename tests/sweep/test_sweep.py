@@ -238,7 +238,7 @@ def start(folder, *options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=220):
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()[0]
