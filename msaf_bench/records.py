@@ -111,6 +111,9 @@ class Consistency(Spec):
     matrices: Matrices | None = None  #: of each pair, where the preset is made of them
 
 
+PAST = "past"  #: the past frames, as a part among the pulses
+
+
 class Pulse(Spec):
     """How alive one part of a network is: of MSAF a slot, else a child; "past" stands for the past frames."""
 

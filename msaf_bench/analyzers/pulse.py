@@ -10,11 +10,10 @@ from torch import nn
 from msaf_bench.analyzers.miou import confusion_matrix, miou
 from msaf_bench.analyzers.scoring import Reader, predictions
 from msaf_bench.data.clips import Clips
-from msaf_bench.records import Pulse
+from msaf_bench.records import PAST, Pulse
 from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, silenced
 
 CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
-PAST = "past"  #: the past frames, as a part of what the network reads
 UNUSED = "nothing of it runs and no gradient reaches it"
 
 

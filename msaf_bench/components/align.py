@@ -1,5 +1,7 @@
 """Alignment of a past frame's features: deformable convolution in plain torch. Shapes: B batch, C channels, h w grid, K kernel size."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,10 +24,7 @@ def deformable_conv2d(x: Tensor, offset: Tensor, weight: Tensor, *, border: str 
     k = weight.shape[-1]
     # Half precision cannot tell neighbouring pixels of a large map apart: places are float32 at least, also under autocast.
     wide = torch.promote_types(x.dtype, torch.float32)
-    reach = torch.arange(k, device=x.device, dtype=wide) - (k - 1) / 2
-    dy, dx = offset.to(wide).view(b, k * k, 2, h, w).unbind(2)
-    row = torch.arange(h, device=x.device, dtype=wide).view(h, 1) + reach.repeat_interleave(k).view(-1, 1, 1) + dy
-    column = torch.arange(w, device=x.device, dtype=wide) + reach.repeat(k).view(-1, 1, 1) + dx
+    row, column = _taps(offset.to(wide), k)
     # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)  # B, K², h, w, 2
     places = grid.view(b, k * k * h, w, 2)
@@ -39,13 +38,20 @@ def inside(offset: Tensor, kernel: int) -> Tensor:
 
     The regular kernel's own taps past the border do not count against it: a place within K // 2 cells of the map is inside.
     """
-    b, _, h, w = offset.shape
-    reach = torch.arange(kernel, device=offset.device) - (kernel - 1) / 2
-    dy, dx = offset.view(b, kernel**2, 2, h, w).unbind(2)
-    row = torch.arange(h, device=offset.device).view(h, 1) + reach.repeat_interleave(kernel).view(-1, 1, 1) + dy
-    column = torch.arange(w, device=offset.device) + reach.repeat(kernel).view(-1, 1, 1) + dx
+    h, w = offset.shape[-2:]
+    row, column = _taps(offset, kernel)
     edge = kernel // 2
     return ((row >= -edge) & (row <= h - 1 + edge) & (column >= -edge) & (column <= w - 1 + edge)).float().mean()
+
+
+def _taps(offset: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
+    """Offsets (B, 2K², h, w) -> row and column of each tap, (B, K², h, w) each."""
+    b, _, h, w = offset.shape
+    arange = partial(torch.arange, device=offset.device, dtype=offset.dtype)
+    reach = arange(kernel) - (kernel - 1) / 2
+    dy, dx = offset.view(b, kernel**2, 2, h, w).unbind(2)
+    row = arange(h).view(h, 1) + reach.repeat_interleave(kernel).view(-1, 1, 1) + dy
+    return row, arange(w) + reach.repeat(kernel).view(-1, 1, 1) + dx
 
 
 class DeformableAlign(nn.Module):

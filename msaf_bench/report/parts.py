@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from msaf_bench.records import Pulse, Record
-from msaf_bench.report.subjects import PAST, Part
+from msaf_bench.records import PAST, Pulse, Record
+from msaf_bench.report.subjects import Part
 
 
 def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:

@@ -8,14 +8,13 @@ from functools import cached_property
 from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.records import Cost, SystemCost
+from msaf_bench.records import PAST, Cost, SystemCost
 from msaf_bench.spec import Past, System
 from msaf_bench.stats import Difference, Interval
 from msaf_bench.stats.bootstrap import ImageDifference
 
 IN_STYLE = "≈"  #: before the label of a system that is only in the style of its source
 NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is not live
-PAST = "past"  #: the pseudo-part of a record's pulses that stands for the past frames
 STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
 
 
