@@ -6,6 +6,7 @@ DRIVE_FRAME.png of 360 x 480 with ids as labels, and the same for test. A folder
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,31 +31,63 @@ def open_camvid(conditions: Conditions, split: Split, root: Path) -> LabelledVid
     """A split of CamVid in the layout that `root` has, read into memory.
 
     A history frame is the one of the same drive whose number is right; from 10 source frames on, one more or less will do. Options:
-    `allow_partial` = true takes another number of frames than the official split has; `scored` = "test" scores that split, not val.
+    `allow_partial` = true takes another number of frames than the official split has; `scored` = "test" scores that split, not val;
+    `within_drive` = true scores the second half of val, labelled at 15 Hz, and trains on the first half beside train.
     Raises `UsageError` for an unknown option, `DataError` for the first thing that is wrong with the files.
     """
-    scored, partial = _options(conditions)
-    part = "train" if split == "train" else scored
-    if camvid_original.is_here(root):
-        place, labelled, frames, read_label = camvid_original.find(root, part)
-    else:
-        place, labelled, frames, read_label = _find(root, part)
-    if len(labelled) != COUNTS[part] and not partial:
-        raise DataError(f"{place}: {len(labelled)} frames, the official split has {COUNTS[part]}; copy the data set again")
-    footage = Footage("camvid", place, _CLASSES.names, _CLASSES.colours, tuple(sorted(labelled)), frames, _STEPS[part], read_label)
+    options = _options(conditions)
+    part = "train" if split == "train" else options.scored
+    footage = _footage(root, part, partial=options.allow_partial)
+    if options.within_drive:
+        val = footage if part == "val" else _footage(root, "val", partial=options.allow_partial)
+        first, second = _halves(val, conditions.frames)
+        footage = _joined(footage, first) if split == "train" else second
     return LabelledVideos(conditions, split, footage, in_memory=True)
 
 
-def _options(conditions: Conditions) -> tuple[str, bool]:
+class _Options(NamedTuple):
+    scored: str
+    allow_partial: bool
+    within_drive: bool
+
+
+def _options(conditions: Conditions) -> _Options:
     given = dict(conditions.data_options)
     for name in given:
-        one_of("camvid option", name, ("allow_partial", "scored"))
-    scored, partial = given.get("scored", "val"), given.get("allow_partial", False)
+        one_of("camvid option", name, _Options._fields)
+    for name in ("allow_partial", "within_drive"):
+        if not isinstance(given.get(name, False), bool):
+            raise UsageError(f"camvid option {name} = {given[name]!r}: needs true or false")
+    scored, within = str(given.get("scored", "val")), bool(given.get("within_drive", False))
     if scored not in ("val", "test"):
         raise UsageError(f"camvid option scored = {scored!r}: needs 'val' or 'test'")
-    if not isinstance(partial, bool):
-        raise UsageError(f"camvid option allow_partial = {partial!r}: needs true or false")
-    return str(scored), partial
+    if within and scored != "val":
+        raise UsageError("camvid option within_drive scores a half of val; leave out scored = 'test'")
+    return _Options(scored, bool(given.get("allow_partial", False)), within)
+
+
+def _footage(root: Path, part: str, *, partial: bool) -> Footage:
+    """What lies in `root` of an official split, in either layout."""
+    found = camvid_original.find(root, part) if camvid_original.is_here(root) else _find(root, part)
+    if len(found.labelled) != COUNTS[part] and not partial:
+        raise DataError(f"{found.place}: {len(found.labelled)} frames, the official split has {COUNTS[part]}; copy the data set again")
+    labelled = tuple(sorted(found.labelled))
+    return Footage("camvid", found.place, _CLASSES.names, _CLASSES.colours, labelled, found.frames, _STEPS[part], found.read_label)
+
+
+def _halves(footage: Footage, frames: int) -> tuple[Footage, Footage]:
+    """A split cut in time; the clips of the second half begin where their past frames no longer lie in the first."""
+    labelled = footage.labelled
+    cut = len(labelled) // 2
+    if cut + frames - 1 >= len(labelled):
+        raise DataError(f"{footage.place}: {len(labelled)} frames are too few for two halves of clips of {frames} frames")
+    video, border = labelled[cut].video, labelled[cut].number
+    after = {key: file for key, file in footage.frames.items() if key[0] != video or key[1] >= border}
+    return footage._replace(labelled=labelled[:cut]), footage._replace(labelled=labelled[cut + frames - 1 :], frames=after)
+
+
+def _joined(one: Footage, other: Footage) -> Footage:
+    return one._replace(labelled=tuple(sorted((*one.labelled, *other.labelled))), frames=one.frames | other.frames)
 
 
 def _find(root: Path, part: str) -> camvid_original.Found:

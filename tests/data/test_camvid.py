@@ -60,6 +60,26 @@ def test_clips_follow_the_drive_and_stop_at_gaps(root):
     assert clips.repeated == 2 + 1 + 0 + 2 + 1 + 2
 
 
+def test_within_a_drive_no_frame_is_on_both_sides(root):
+    for number in (7965, 7967, 7969, 7971, 7973):
+        for folder in ("val", "valannot"):
+            (root / folder / f"0016E5_{number:05d}.png").write_bytes((root / folder / "0016E5_07963.png").read_bytes())
+    own = conditions(train_spacing=2, data_options={"allow_partial": True, "within_drive": True})
+    learnt, scored = (open_split(own, split, root) for split in ("train", "score"))
+    names = [learnt[i].name for i in range(len(learnt))]
+    assert names == [*(f"{n[:6]}/{int(n[7:].lstrip('f')):05d}" for n in TRAIN), *(f"0016E5/0{n}" for n in (7959, 7961, 7963, 7965))]
+    assert history(learnt, 8) == [shade(name) for name in VAL]  # the drive's past is real, that of frames a second apart is still
+    assert history(learnt, 2) == [shade(TRAIN[2])] * 3
+    assert [scored[i].name for i in range(len(scored))] == ["0016E5/07971", "0016E5/07973"]
+    assert scored.repeated == 0
+    with pytest.raises(UsageError, match="within_drive scores a half of val"):
+        open_split(conditions(data_options={"within_drive": True, "scored": "test"}), "score", root)
+    with pytest.raises(UsageError, match="within_drive = 1: needs true or false"):
+        open_split(conditions(data_options={"within_drive": 1}), "score", root)
+    with pytest.raises(DataError, match="too few for two halves"):
+        open_split(own.model_copy(update={"frames": 9}), "score", root)
+
+
 def test_two_seconds_are_not_one(root):
     for folder in ("train", "trainannot"):
         (root / folder / "0001TP_006720.png").unlink()
