@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import DATA_SETS, Choice, Conditions, Spec, System, Table
+from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
 
@@ -92,6 +92,32 @@ def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System,
         except UsageError as error:
             raise UsageError(f"{table.name}: control {label!r}: {error}") from error
     return found
+
+
+def printed_miou(table: Table) -> dict[str, float]:
+    """The printed mIoU of each row that has one, by label."""
+    return {label: value for label, row in table.rows if (value := dict(row.paper).get("miou")) is not None}
+
+
+def orderings_of(table: Table) -> tuple[Ordering, ...]:
+    """The paper's sentences, then what its printed numbers imply of the reference row against each other row."""
+    printed, reference = printed_miou(table), table.reference
+    said = {frozenset((o.better, o.worse)) for o in table.orderings}
+    implied = [
+        Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source="printed numbers")
+        for label in printed
+        if label in table.built
+        and frozenset(pair := (label, reference)) not in said
+        and reference in printed
+        and printed[label] != printed[reference]
+    ]
+    return (*table.orderings, *implied)
+
+
+def family_of(table: Table) -> int:
+    """How many pairs of rows are compared: those of the orderings, and the reference row with every other row; at least one."""
+    said = {frozenset((o.better, o.worse)) for o in orderings_of(table)}
+    return max(1, len(said | {frozenset((label, table.reference)) for label in table.built if label != table.reference}))
 
 
 def shrunk(system: System, conditions: Conditions) -> System:

@@ -186,6 +186,7 @@ class Table(Spec):
     controls: Annotated[tuple[tuple[str, Control], ...], BeforeValidator(_ordered_pairs)] = ()
     ticks: Names = ()  #: column of the paper -> slot; ticked where a row's slot is filled as in the base
     orderings: tuple[Ordering, ...] = ()
+    margin: float = Field(0.5, gt=0, allow_inf_nan=False)  #: points of mIoU within which two rows count as the same
 
     @model_validator(mode="after")
     def _known_rows(self) -> Self:

@@ -14,6 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from msaf_bench.report.cells import made_how
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.subjects import NOT_LIVE, ControlSummary, Subject
+from msaf_bench.report.wording import Tone
 from msaf_bench.stats import Interval
 
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark theme.
@@ -21,7 +22,13 @@ INK, MUTED, GRID, PAPER = "#1f2328", "#59636f", "#d0d7df", "#fefefe"
 # Okabe and Ito's palette; each verdict also has its own marker.
 BLUE, ORANGE, GREY, PALE = "#0072b2", "#d55e00", "#7f868d", "#b4bcc5"
 CONTROL = "#8c5a86"  #: controls, which are ours and never ranked with the paper's rows
-LOOK = {"reproduced": (BLUE, "o"), "contradicted": (ORANGE, "s"), "undecided": (GREY, "D"), "not comparable": (GREY, "X")}
+LOOK: dict[Tone, tuple[str, str]] = {
+    "for": (BLUE, "o"),
+    "against": (ORANGE, "s"),
+    "equal": (GREY, "o"),
+    "open": (GREY, "D"),
+    "none": (GREY, "X"),
+}
 MARK = "#b3541e"  #: of a watermark
 
 STYLE: dict[str, object] = {

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from msaf_bench.catalog import family_of
 from msaf_bench.report.findings import Summary
 from msaf_bench.stats import Interval
 
@@ -94,6 +95,21 @@ def seed_list(seeds: Sequence[int]) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
+def simultaneous(summary: Summary) -> str:
+    """How intervals and p values of the comparisons of a table are to be read."""
+    family = family_of(summary.table)
+    together = f"95 % intervals that hold together for all {family} comparisons" if family > 1 else "a 95 % interval"
+    return f"{together}, p of the same paired t test (below 0.05 where the interval excludes zero)"
+
+
+def spread_of(summary: Summary) -> str:
+    """What differs between two seeds of a row, and so what the intervals over seeds hold for."""
+    own = dict(summary.conditions.data_options).get("own_videos")
+    videos = "each seed draws its own training videos" if own else "all seeds train on the same data"
+    backbone = ", from one pre-trained backbone" if summary.conditions.pretrain_steps else ""
+    return f"{videos}{backbone}"
+
+
 def made_how(summary: Summary) -> str:
     """One line that says how the numbers were made: watermark, data, preset, seeds, host."""
     c, hosts = summary.conditions, summary.hosts
@@ -108,5 +124,5 @@ def made_how(summary: Summary) -> str:
     network = f"network shrunk to {', '.join(changed)}" if changed else ""
     if changed and not summary.table.base:  # a stand-in for every part by name: too many for a line
         network = "networks shrunk part by part"
-    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, seed_list(summary.seeds), host)
+    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, f"{seed_list(summary.seeds)} ({spread_of(summary)})", host)
     return " · ".join(part for part in parts if part)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from msaf_bench.report.checks import COLUMN, Best, Parameters, Ratio, Tables, column_of, printed
-from msaf_bench.report.claims_run import Judged, Rows, Word, judge_best, judge_cell, judge_ordering, judge_parameters, judge_ratio
+from msaf_bench.report.claims_run import Judged, Rows, judge_best, judge_cell, judge_ordering, judge_parameters, judge_ratio
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.sentences import Sentence, check_ordering, daggers, read_sentences, read_tables
+from msaf_bench.report.wording import RUN_WORDS, Word
 from msaf_bench.spec import Claim, Ordering, Table
 
 Scope = Literal["run", "paper"]
-WORDS: dict[Scope, tuple[Word, ...]] = {
-    "run": ("reproduced", "contradicted", "undecided", "not comparable"),
+PaperWord = Literal["inconsistent", "consistent"]
+WORDS: dict[Scope, tuple[Word | PaperWord, ...]] = {
+    "run": RUN_WORDS,
     "paper": ("inconsistent", "consistent"),
 }
 
@@ -32,7 +34,7 @@ class ClaimVerdict:
     provenance: str  #: how the printed numbers were made, where it is known
     printed: str
     measured: str  #: by our records; in the scope "paper": what the paper's own numbers say
-    verdict: Word
+    verdict: Word | PaperWord
     reason: str
 
 
@@ -86,9 +88,10 @@ def paper_claims(tables: Tables) -> tuple[ClaimVerdict, ...]:
     )
 
 
-def counted(claims: Sequence[ClaimVerdict], scope: Scope) -> dict[Word, int]:
-    """How many claims of the scope have each verdict, the words in a fixed order."""
-    return {word: sum(c.verdict == word and c.scope == scope for c in claims) for word in WORDS[scope]}
+def counted(claims: Sequence[ClaimVerdict], scope: Scope) -> str:
+    """How many claims of the scope have each verdict that occurs, in the order of the words."""
+    counts = {word: sum(c.verdict == word and c.scope == scope for c in claims) for word in WORDS[scope]}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
 
 
 def _cell(claim: Claim, table: Table, judged: Judged) -> ClaimVerdict:
@@ -114,7 +117,10 @@ def _sentence(sentence: Sentence, table: Table, rows: Rows, summary: Summary) ->
         case Ratio(table=table.name) as check:
             judged.append(("", f"{check.low} to {check.high} times", judge_ratio(check, table, rows)))
         case Best(table=table.name) as check:
-            judged += [(f": {metric}", f"the largest {COLUMN[metric]}", judge_best(check, metric, table, rows)) for metric in check.metrics]
+            judged += [
+                (f": {metric}", f"the largest {COLUMN[metric]}", judge_best(check, metric, table, rows, summary))
+                for metric in check.metrics
+            ]
         case _:
             pass
     for metric, said, found in judged:

@@ -36,7 +36,7 @@ def by_verdict(claims: Sequence[ClaimVerdict], scope: Scope) -> list[ClaimVerdic
 
 
 def _block(scope: Scope, claims: Sequence[ClaimVerdict]) -> Iterator[str]:
-    yield from (f"## {TITLES[scope]}", "", ", ".join(f"{count} {word}" for word, count in counted(claims, scope).items()) + ".", "")
+    yield from (f"## {TITLES[scope]}", "", f"{counted(claims, scope)}.", "")
     yield from (pipes(HEADS[scope]), "|---" * len(HEADS[scope]) + "|")
     for c in by_verdict(claims, scope):
         cells = (c.text, c.place, c.verdict, c.printed, c.measured, c.reason, c.provenance)

@@ -6,9 +6,11 @@ from typing import Literal
 from msaf_bench.errors import UsageError
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.subjects import RowSummary
-from msaf_bench.stats import Difference, paired_difference
+from msaf_bench.stats import Decision, Difference, judge, paired_difference
 
 State = Literal["same", "better", "worse", "undecided", "new failure", "fixed", "not comparable"]
+
+_STATES: dict[Decision, State] = {"above": "better", "below": "worse", "same": "undecided", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,10 @@ class Change:
 
 
 def compare(old: Summary, new: Summary) -> list[Change]:
-    """A change for each row that either run has. Raises `UsageError` if the runs were made under different conditions."""
+    """A change for each row that either run has, with simultaneous intervals over all rows.
+
+    Raises `UsageError` if the runs were made under different conditions.
+    """
     if old.conditions != new.conditions:
         before, after = old.conditions.model_dump(), new.conditions.model_dump()
         differs = ", ".join(f"{key} {before[key]} and {after[key]}" for key in after if before[key] != after[key])
@@ -33,10 +38,11 @@ def compare(old: Summary, new: Summary) -> list[Change]:
         )
     rows = {row.label: row for row in new.rows}
     earlier = {row.label: row for row in old.rows}
-    return [_change(label, earlier.get(label), rows.get(label)) for label in dict.fromkeys((*earlier, *rows))]
+    family = max(1, len([label for label in rows.keys() & earlier.keys() if rows[label].system]))
+    return [_change(label, earlier.get(label), rows.get(label), family) for label in dict.fromkeys((*earlier, *rows))]
 
 
-def _change(label: str, old: RowSummary | None, new: RowSummary | None) -> Change:
+def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: int) -> Change:
     if old is None or new is None:
         return Change(label, "not comparable", reason="only in one run")
     if (old.system and old.system.key) != (new.system and new.system.key):
@@ -44,12 +50,11 @@ def _change(label: str, old: RowSummary | None, new: RowSummary | None) -> Chang
     if not old.measured or not new.measured:
         state: State = "new failure" if old.measured else "fixed" if new.measured else "not comparable"
         return Change(label, state, reason=new.state)
-    difference = paired_difference(new.measured, old.measured)
+    if ill := "; ".join(f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead):
+        return Change(label, "not comparable", reason=ill)
+    difference = paired_difference(new.measured, old.measured, family=family)
     if difference is None:
         return Change(label, "not comparable", reason="no seed in common")
-    low, high = difference.interval.low, difference.interval.high
     if all(new.measured[seed] == old.measured[seed] for seed in new.measured.keys() & old.measured.keys()):
         return Change(label, "same", difference)
-    if low is None or high is None or low <= 0 <= high:
-        return Change(label, "undecided", difference)
-    return Change(label, "better" if low > 0 else "worse", difference)
+    return Change(label, _STATES[judge(difference.interval)], difference)

@@ -21,7 +21,7 @@ from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import ranking_texts
 
 _BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
-WORD = 15  #: width of a verdict
+WORD = 21  #: width of a verdict
 
 
 def print_summary(summary: Summary) -> None:
@@ -36,8 +36,7 @@ def print_summary(summary: Summary) -> None:
         _print_systems(console, summary)
     claims = claims_of(summary)
     for scope in WORDS if claims else ():
-        said = ", ".join(f"{count} {word}" for word, count in counted(claims, scope).items())
-        _say(console, f"{TITLES[scope].lower()}: {said}")
+        _say(console, f"{TITLES[scope].lower()}: {counted(claims, scope)}")
 
 
 def _say(console: Console, text: str, indent: int = 0) -> None:
@@ -113,7 +112,7 @@ def _verdict(verdict: Verdict) -> str:
     gap = verdict.difference.interval if verdict.difference else None
     said = f" by {verdict.points:g}" if verdict.points is not None else ""
     ours = f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})" if gap else ""
-    return f"{verdict.decision:<{WORD}}{verdict.better} beats {verdict.worse}{said}{ours}"
+    return f"{verdict.word:<{WORD}}{verdict.better} beats {verdict.worse}{said}{ours}"
 
 
 def _print_controls(console: Console, summary: Summary) -> None:

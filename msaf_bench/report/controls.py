@@ -9,7 +9,7 @@ from msaf_bench.report.parts import parts_of
 from msaf_bench.report.subjects import ControlSummary
 from msaf_bench.report.trials import Found, find
 from msaf_bench.spec import Conditions, System, Table, Trial
-from msaf_bench.stats import mean_interval, paired_difference
+from msaf_bench.stats import PERCENT, mean_interval, paired_difference
 
 Controls = Mapping[str, tuple[System, Conditions]]  # by label
 
@@ -58,7 +58,7 @@ def controls_of(
                 system=system,
                 note=spec.note,
                 runs=own.runs,
-                interval=mean_interval(values) if values else None,
+                interval=mean_interval(values, within=PERCENT) if values else None,
                 params=own.records[0].params if own.records else None,
                 measures=measures_of(own.records, own.records),  # never compared with the reference row by images
                 parts=parts_of(own.records),

@@ -88,7 +88,7 @@ def _comparison(verdict: Verdict) -> dict[str, Any]:
     return {
         "better": verdict.better,
         "worse": verdict.worse,
-        "word": verdict.decision,
+        "word": verdict.word,
         "reason": because(verdict),
         "difference": found and _bounds(found.interval),
         "p": found and found.p,
@@ -104,7 +104,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "published_points": verdict.points,
         "measured_points": found and found.mean,
         "interval": found and [found.low, found.high],
-        "verdict": verdict.decision,
+        "verdict": verdict.word,
     }
 
 

@@ -30,6 +30,7 @@ from msaf_bench.report.findings import Summary
 from msaf_bench.report.loss_figure import losses
 from msaf_bench.report.past_figure import past_frames
 from msaf_bench.report.subjects import Subject
+from msaf_bench.report.wording import RUN_WORDS, TONES, Word
 
 
 def charts(summary: Summary) -> list[Chart]:
@@ -123,7 +124,7 @@ def differences(summary: Summary) -> Chart | None:
     axes.set_title(f"Measured difference to {shown[reference]}, paired by seed")
     words = _words(summary)
     for y, (label, gap) in enumerate(gaps.items()):
-        colour, marker = LOOK[words[label]] if words else (BLUE, "o")
+        colour, marker = LOOK[TONES[words[label]]] if words else (BLUE, "o")
         if gap.low is not None and gap.high is not None:
             style = (0, (1, 1)) if words.get(label) == "not comparable" else "-"
             axes.plot([gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt")
@@ -137,25 +138,25 @@ def differences(summary: Summary) -> Chart | None:
     axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better", fontsize=10)
     axes.grid(axis="x", lw=0.7)
     handles = [
-        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=_LABELS.get(word, word))
-        for word, (c, m) in LOOK.items()
-        if word != "not comparable" or word in words.values()
+        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=word)
+        for word in dict.fromkeys(sorted(words.values(), key=RUN_WORDS.index))
+        for c, m in [LOOK[TONES[word]]]
     ]
     sign(figure, summary, handles if words else (), 4)
     lines = tuple((shown[label], number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
-    text = f"Mean difference of each row to {reference} over shared seeds with 95 % intervals and a line at zero."
+    text = f"Mean difference of each row to {reference} over shared seeds with simultaneous 95 % intervals and a line at zero."
     return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
 
 
-_LABELS = {"reproduced": "paper's order reproduced"}  #: the first says it for all
-
-
-def _words(summary: Summary) -> dict[str, str]:
+def _words(summary: Summary) -> dict[str, Word]:
     """Row -> the word that its difference to the reference row is drawn with; none where the paper orders no row and all are live."""
     reference = summary.table.reference
-    said = {v.better if v.worse == reference else v.worse: v.decision for v in summary.verdicts if reference in (v.better, v.worse)}
-    dead = {row.label: "not comparable" for row in summary.rows if row.against}
-    return {row.label: "undecided" for row in summary.rows} | said | dead if said or dead else {}
+    said: dict[str, Word] = {
+        v.better if v.worse == reference else v.worse: v.word for v in summary.verdicts if reference in (v.better, v.worse)
+    }
+    dead: dict[str, Word] = {row.label: "not comparable" for row in summary.rows if row.against}
+    rest: dict[str, Word] = {row.label: "undecided here" for row in summary.rows if row.difference and row.label not in said}
+    return rest | said | dead if said or dead else {}
 
 
 def classes(summary: Summary) -> Chart | None:

@@ -4,10 +4,10 @@ mIoU, IoU and their differences are in percent (0..100) everywhere.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from msaf_bench.records import Host
 from msaf_bench.report.subjects import ControlSummary, RowSummary, Run, Subject
+from msaf_bench.report.wording import Word
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Omnibus
 
@@ -21,8 +21,10 @@ class Verdict:
     source: str
     points: float | None  #: printed difference
     difference: Difference | None  #: better - worse
-    decision: Decision | Literal["not comparable"]
-    against: str = ""  #: why it is not comparable: a part that is not live
+    decision: Decision  #: of the difference, whatever the conditions
+    word: Word
+    against: str  #: why it is not comparable: a part that is not live
+    margin: float  #: points within which two rows count as the same
 
     @property
     def covers(self) -> bool | None:
@@ -49,6 +51,7 @@ class Summary:
     agreement: Agreement
     omnibus: Omnibus  #: whether the rows differ at all
     effects: tuple[Effect, ...]
+    shares: tuple[Effect, ...]  #: Shapley values
     constant: Constant | None
     conditions: Conditions
     hosts: tuple[Host, ...]

@@ -30,7 +30,7 @@ def _first(summary: Summary) -> str:
         " & " * (1 + len(ticks)) + r"Published & \multicolumn{4}{c}{Measured} &",
         rf"\multicolumn{{3}}{{c}}{{Difference to {latex_text(summary.table.reference)}}} & & \\",
         rules,
-        " & ".join(["Row", *ticks, "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$ (Holm)"])
+        " & ".join(["Row", *ticks, "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$"])
         + r" & params (M) & state \\",
         r"\midrule",
         *(_row(row) for row in summary.rows),

@@ -11,7 +11,7 @@ from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.records import Consistency, Record, SystemCost
 from msaf_bench.report.subjects import Measures, RowConsistency
-from msaf_bench.stats import Interval, mean_interval
+from msaf_bench.stats import PERCENT, POINTS, Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
 
 
@@ -33,13 +33,13 @@ def measures_of(
 
 
 def images_of(records: Sequence[Record]) -> Interval | None:
-    """The mIoU's interval when images and seeds are drawn again."""
+    """The mIoU's interval for other images and other seeds."""
     areas = _areas(records)
     return image_interval(list(areas.values())) if areas else None
 
 
 def image_difference_of(records: Sequence[Record], reference: Sequence[Record]) -> ImageDifference | None:
-    """Row minus reference row when images and seeds are drawn again; None for the reference itself."""
+    """Row minus reference row with other images and other seeds; None for the reference itself."""
     return None if records is reference else image_difference(_areas(records), _areas(reference))
 
 
@@ -56,7 +56,7 @@ def _areas(records: Sequence[Record]) -> dict[int, Areas]:
 def past_of(records: Sequence[Record]) -> Interval | None:
     """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated; None where no record has both."""
     gaps = [miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0)) for r in records if r.confusion and r.still]
-    return mean_interval(gaps) if gaps else None
+    return mean_interval(gaps, within=POINTS) if gaps else None
 
 
 def consistency_of(records: Sequence[Record]) -> tuple[RowConsistency, ...]:
@@ -74,7 +74,7 @@ def _over_seeds(found: Sequence[Consistency]) -> RowConsistency:
     return RowConsistency(
         preset=found[0].preset,
         flow=found[0].flow,
-        interval=mean_interval(values) if values else None,
+        interval=mean_interval(values, within=PERCENT) if values else None,
         reason=found[0].reason,
         controls=tuple((name, float(np.mean(of)) if of else None) for name, of in controls.items()),
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from msaf_bench.report.canvas import GRID, INK, LOOK, MUTED, PAPER, Chart
-from msaf_bench.report.cells import NONE, made_how, millions, number, p_value, seed_list, span
+from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
+from msaf_bench.report.cells import NONE, made_how, millions, number, p_value, seed_list, simultaneous, span
 from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
@@ -29,9 +29,11 @@ from msaf_bench.report.systems_columns import beside, groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import RANKING, ranking_texts
 from msaf_bench.report.tradeoffs import tradeoffs
-from msaf_bench.stats import Effect, judge
+from msaf_bench.report.wording import RUN_WORDS, TONES, Tone
+from msaf_bench.stats import Decision, Effect, judge
 
-SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "?", "consistent": "✓", "inconsistent": "✗", "not comparable": NONE}
+_SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
+SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
@@ -52,7 +54,9 @@ def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, byt
         signs=SIGNS,
         seen=partial(seen, summary=summary),
         motion=motion_of(summary),
-        counts={word: sum(v.decision == word for v in summary.verdicts) for word in LOOK},
+        tones=TONES,
+        counts=_counts(summary),
+        simultaneous=simultaneous(summary),
         because=because,
         shown={subject.label: subject.shown for subject in summary.subjects},
         best=max(means, default=None),
@@ -99,6 +103,12 @@ def _systems(summary: Summary) -> dict[str, object]:
     }
 
 
+def _counts(summary: Summary) -> list[tuple[int, str]]:
+    """How many orderings got each word that occurs."""
+    found = [(sum(verdict.word == word for verdict in summary.verdicts), word) for word in RUN_WORDS]
+    return [(count, word) for count, word in found if count]
+
+
 def _without_orderings(claims: Sequence[ClaimVerdict]) -> list[ClaimVerdict]:
     """The page has a table of its own for what a run says of orderings."""
     return [claim for claim in claims if (claim.scope, claim.kind) != ("run", "ordering")]
@@ -109,7 +119,8 @@ def seen(effect: Effect, summary: Summary) -> str:
     if any(row.dead for row in summary.rows):
         return f"{NONE} not comparable"
     more, less = ("raises mIoU", "lowers mIoU") if len(effect.factors) == 1 else ("more than their sum", "less than their sum")
-    return {"reproduced": f"▲ {more}", "contradicted": f"▼ {less}", "undecided": "? undecided"}[judge(effect.interval)]
+    texts: dict[Decision, str] = {"above": f"▲ {more}", "below": f"▼ {less}", "same": "≈ nothing", "undecided": "? undecided"}
+    return texts[judge(effect.interval, summary.table.margin)]
 
 
 def inline_svg(svg: bytes, chart: Chart) -> Markup:

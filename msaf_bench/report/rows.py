@@ -10,6 +10,7 @@ import numpy as np
 
 from msaf_bench.analyzers.miou import iou_per_class
 from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.catalog import family_of
 from msaf_bench.records import Record, SystemCost
 from msaf_bench.report.findings import Constant
 from msaf_bench.report.measures import measures_of
@@ -17,7 +18,7 @@ from msaf_bench.report.parts import parts_of
 from msaf_bench.report.subjects import Measures, RowSummary
 from msaf_bench.report.trials import Found, confusion_of
 from msaf_bench.spec import System, Table
-from msaf_bench.stats import Difference, holm, mean_interval, paired_difference
+from msaf_bench.stats import PERCENT, Difference, mean_interval, paired_difference
 
 
 def rows_of(
@@ -34,17 +35,17 @@ def rows_of(
     ill = {row.label: row.ill for row in rows}
     finished: list[RowSummary] = []
     for row in rows:
-        difference, p = compared.get(row.label, (None, None))
+        difference = compared.get(row.label)
         against = "; ".join(filter(None, (ill[row.label], ill[table.reference]))) if difference else ""
         measures = measures_of(found[row.label].records, reference, speeds.get(row.label, ()), costs.get(row.label))
-        finished.append(replace(row, difference=difference, p_holm=p, against=against, measures=measures))
+        finished.append(replace(row, difference=difference, against=against, measures=measures))
     return tuple(finished)
 
 
 def _row(table: Table, label: str, systems: Mapping[str, System], found: Found, constant: Constant | None) -> RowSummary:
     """The row by itself."""
     row, system, values = dict(table.rows)[label], systems.get(label), list(found.scores.values())
-    interval = mean_interval(values) if values else None
+    interval = mean_interval(values, within=PERCENT) if values else None
     per_class, per_class_sd = _per_class(found.records)
     return RowSummary(
         label=label,
@@ -59,7 +60,6 @@ def _row(table: Table, label: str, systems: Mapping[str, System], found: Found, 
         params=found.records[0].params if found.records else None,
         loss=_loss(found.records),
         difference=None,
-        p_holm=None,
         measures=Measures(),
         parts=parts_of(found.records),
         clears_constant=interval.low > constant.miou if interval and interval.low is not None and constant else None,
@@ -71,13 +71,11 @@ def _ticks(table: Table, system: System | None, base: System) -> tuple[bool, ...
     return tuple(slot in have and slot in full and have[slot].use == full[slot].use for _, slot in table.ticks)
 
 
-def _compared(table: Table, found: Mapping[str, Found]) -> dict[str, tuple[Difference, float]]:
-    """Difference to the reference row and its p adjusted by Holm, by label."""
-    family = [label for label, row in found.items() if row.runs and label != table.reference]
-    gaps = {label: paired_difference(found[label].scores, found[table.reference].scores) for label in family}
-    # The family is the comparisons that were planned: one without data counts as p = 1, so a crash never makes another significant.
-    adjusted = holm([gap.p if (gap := gaps[label]) else 1.0 for label in family])
-    return {label: (gap, p) for label, p in zip(family, adjusted, strict=True) if (gap := gaps[label])}
+def _compared(table: Table, found: Mapping[str, Found]) -> dict[str, Difference]:
+    """Difference to the reference row by label. The family is what was planned: a crash never makes another difference significant."""
+    family, reference = family_of(table), found[table.reference].scores
+    gaps = {label: paired_difference(row.scores, reference, family=family) for label, row in found.items() if label != table.reference}
+    return {label: gap for label, gap in gaps.items() if gap}
 
 
 def _per_class(records: Sequence[Record]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -55,11 +55,11 @@ def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
         lines.append(PAST_LEGEND)
     if "mIoU, other frames" in heads:
         lines.append(
-            "Other frames: 95 % interval of the mIoU when the scored frames and the seeds are drawn again (bootstrap), as if frames were"
-            " independent; neighbours in a video are not, so it is too narrow."
+            "Other frames: 95 % interval of the mIoU for other frames (bootstrap) and other seeds (Student), as if frames were independent;"
+            " neighbours in a video are not, so it is too narrow. Of one seed it is that of one network."
         )
     if any(head.startswith("ahead of") for head in heads):
-        lines.append("Ahead: share of such draws of frames and seeds in which the row beats the reference row.")
+        lines.append("Ahead: share of the draws of frames in which the row beats the reference row.")
     if any(row.measures.cost for row in summary.rows):
         lines.append("GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes; elementwise work is not in them.")
     lines += _speed_sentences([(row.label, speed) for row in summary.rows for speed in row.measures.speeds])

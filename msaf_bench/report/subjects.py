@@ -15,7 +15,6 @@ from msaf_bench.stats.bootstrap import ImageDifference
 
 IN_STYLE = "≈"  #: before the label of a system that is only in the style of its source
 NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is not live
-STARS_FROM = 6  #: seeds; below, the exact two-sided p of even a single comparison cannot fall under 0.05
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class RowConsistency:
 class Measures:
     """Measurements beside the mIoU over seeds."""
 
-    images: Interval | None = None  #: of the mIoU when images and seeds are drawn again: what other frames might have given
+    images: Interval | None = None  #: of the mIoU, for other images and other seeds
     image_difference: ImageDifference | None = None  #: this row - reference row under such draws
     past: Interval | None = None  #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one frame
     consistency: tuple[RowConsistency, ...] = ()
@@ -151,16 +150,8 @@ class RowSummary(Subject):
     per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
     loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
     difference: Difference | None  #: this row - reference row; None for the reference itself
-    p_holm: float | None
     clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
     against: str = ""  #: why nothing follows from the difference: a part of this row or of the reference row that is not live
-
-    @property
-    def stars(self) -> str:
-        """One star for each of 0.05, 0.01 and 0.001 that the adjusted p is below; none below six seeds, or where nothing follows."""
-        if self.p_holm is None or self.difference is None or self.difference.interval.n < STARS_FROM or self.against:
-            return ""
-        return "*" * sum(self.p_holm < level for level in (0.05, 0.01, 0.001))
 
 
 @dataclass(frozen=True, kw_only=True)

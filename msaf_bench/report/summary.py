@@ -16,7 +16,7 @@ from msaf_bench.report.rows import rows_of
 from msaf_bench.report.subjects import ControlSummary, RowSummary
 from msaf_bench.report.trials import confusion_of, find
 from msaf_bench.spec import System, Table, Trial
-from msaf_bench.stats import effects, friedman
+from msaf_bench.stats import effects, friedman, shapley
 
 __all__ = ["Summary", "summarise"]
 
@@ -58,13 +58,15 @@ def summarise(
     ill = {row.label: row.ill for row in rows if row.dead}
     scores = {label: row.scores for label, row in found.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}
+    design = [column for column, _ in table.ticks], [row.ticks for row in rows], list(scores.values())
     return Summary(
         table=table,
         rows=rows,
-        verdicts=verdicts_of(table, scores, ill),
+        verdicts=verdicts_of(table, scores, ill, conditions),
         agreement=agreement_of(table, sound),
         omnibus=friedman(by_seed(list(sound), sound)),
-        effects=effects([column for column, _ in table.ticks], [row.ticks for row in rows], list(scores.values())),
+        effects=effects(*design),
+        shares=shapley(*design),
         constant=constant,
         conditions=conditions,
         hosts=hosts_of([record for subject in (*rows, *beside) for run in subject.runs if (record := records.get(run.trial))]),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, millions, number, p_value, pipes, span
+from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, millions, number, p_value, pipes, simultaneous, span
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
@@ -76,7 +76,7 @@ def markdown_pulse(summary: Summary) -> list[str]:
 
 HEADS = (
     "published mIoU", "measured mIoU", "95 % interval", "sd", "seeds",
-    "difference", "95 % interval of it", "p (Holm)", "params (M)", "state",
+    "difference", "95 % interval of it", "p", "params (M)", "state",
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
         "difference": gap and gap.mean,
         "diff_low": gap and gap.low,
         "diff_high": gap and gap.high,
-        "p_holm": row.p_holm,
+        "p": row.difference and row.difference.p,
         **{name: value for column in columns(summary) for name, value in column.values(row).items()},
         **made_values(summary, row),
     }
@@ -108,7 +108,7 @@ def texts(row: RowSummary) -> list[str]:
         str(len(row.measured)),
         number(gap and gap.mean, signed=True) + f" {NOT_LIVE}" * bool(row.against),
         span(gap, signed=True),
-        p_value(row.p_holm) + row.stars,
+        p_value(row.difference and row.difference.p),
         millions(row.params),
     ]
 
@@ -117,7 +117,7 @@ def first_legend(summary: Summary) -> tuple[str, ...]:
     """How the numbers of the table were made."""
     lines = [
         f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
-        f"Difference: row minus {summary.table.reference}, measured, paired by seed; p exact by sign flips, adjusted by Holm.",
+        f"Difference: row minus {summary.table.reference}, measured, paired by seed; {simultaneous(summary)}.",
     ]
     if summary.constant:
         lines.append(f"Best constant prediction ({summary.constant.class_name} everywhere): {number(summary.constant.miou)}.")

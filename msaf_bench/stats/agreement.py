@@ -1,13 +1,13 @@
-"""How far the measured order of the rows agrees with the published one.
-
-Shapes: R rows, S seeds, B resamples.
-"""
+"""How far the measured order of the rows agrees with the published one. Shapes: R rows, S seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from msaf_bench.stats.intervals import paired_difference
+from msaf_bench.stats.verdicts import judge
 
 Floats = NDArray[np.float64]
 
@@ -31,23 +31,27 @@ def tau_b(x: Floats, y: Floats) -> Floats:
         return (sx * sy).sum(-1) / np.sqrt(np.abs(sx).sum() * np.abs(sy).sum(-1))
 
 
-def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.95, resamples: int = 2000) -> Agreement:
+def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.95) -> Agreement:
     """tau-b of `published` (R,) with the row means of `measured` (R, S; NaN where a row lacks a seed).
 
-    The interval is the percentile bootstrap over seeds: all rows take the same resampled seeds, as they were trained.
-    The draw is fixed, so equal data give equal intervals. None below two seeds.
+    The interval spans all orders of the true means that the simultaneous intervals of every pair of rows leave possible: a pair counts
+    with its sign where its interval excludes zero, else for both. So it covers at `level` or more. None below two seeds.
     """
     x, values = np.asarray(published, np.float64), np.asarray(measured, np.float64)
     rows, seeds = values.shape
     known = np.isfinite(values)
-    draws = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), resamples) if seeds > 1 else np.zeros((0, 1))
-    weights = np.vstack([np.ones((1, seeds)), draws]).astype(np.float64) if seeds else np.zeros((1, 0))
-    with np.errstate(invalid="ignore"):
-        means: Floats = (
-            weights @ np.where(known, values, 0.0).T / (weights @ known.T.astype(np.float64))
-        )  # (1 + B, R); NaN where a row has no seed in the draw
-    taus = np.where(np.isfinite(means).all(1), tau_b(x, means), np.nan)
-    usable = taus[1:][np.isfinite(taus[1:])]
-    bounds = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2]) if usable.size else (None, None)
-    low, high = (None if bound is None else float(bound) for bound in bounds)
-    return Agreement(float(taus[0]) if np.isfinite(taus[0]) else None, low, high, rows, seeds)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(known, values, 0.0).sum(1) / known.sum(1)
+    tau = float(tau_b(x, means)) if rows and np.isfinite(means).all() else float("nan")
+    low = high = None
+    if np.isfinite(tau) and seeds > 1:
+        by_seed = [{int(s): float(row[s]) for s in np.flatnonzero(np.isfinite(row))} for row in values]
+        first, second = np.triu_indices(rows, 1)
+        sx = np.sign(x[first] - x[second])
+        signs = {"above": 1.0, "below": -1.0}
+        gaps = [paired_difference(by_seed[i], by_seed[j], level, family=len(first)) for i, j in zip(first, second, strict=True)]
+        sy = np.array([signs.get(judge(gap and gap.interval), 0.0) for gap in gaps])
+        scale = float(np.sqrt(np.abs(sx).sum() * len(sx)))
+        settled, open_pairs = float((sx * sy).sum()), float(np.abs(sx[sy == 0]).sum())
+        low, high = (settled - open_pairs) / scale, (settled + open_pairs) / scale
+    return Agreement(tau if np.isfinite(tau) else None, low, high, rows, seeds)

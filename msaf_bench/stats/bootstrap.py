@@ -1,7 +1,7 @@
-"""What another draw of the images, and of the seeds, might have given: the bootstrap of mIoU.
+"""What other images and other seeds might have given: the bootstrap of mIoU over images, with Student's t over seeds.
 
 mIoU is a ratio of sums over all images, so images are drawn again, never their scores. The draws are fixed: equal data give equal
-intervals.
+intervals. A handful of seeds drawn again spreads less than seeds do, so their part is Student's; the two parts add in squares.
 Shapes: N images, K classes, S seeds, B resamples, V = networks × seeds.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.stats.intervals import Interval
+from msaf_bench.stats.intervals import PERCENT, POINTS, Interval, mean_interval
 
 Floats = NDArray[np.float64]
 CHUNK = 1000  #: resamples at a time, so that memory does not grow with their number
@@ -27,10 +27,10 @@ class Areas(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDifference:
-    """A difference of two mIoU when images and seeds are drawn again, both networks on the same draw."""
+    """A difference of two mIoU with other images and other seeds, both networks on the same ones."""
 
     interval: Interval
-    better: float  #: share of the resamples in which the first network is ahead; a tie counts half
+    better: float  #: share of the draws of images in which the first network is ahead; a tie counts half
     images: int
     seeds: int
 
@@ -53,37 +53,36 @@ def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Flo
 
 
 def image_interval(seeds: Sequence[Areas], *, level: float = 0.95, resamples: int = 10_000) -> Interval:
-    """The mean mIoU over the seeds in percent, with its percentile interval when images, and with two seeds or more also seeds, are
-    drawn again.
+    """The mean mIoU over the seeds in percent, with the interval for other images and, from two seeds on, for other seeds.
 
-    `n` is the number of images, `sd` that of the resamples. Every seed scores the same images, so one draw of images serves all seeds:
-    drawn anew for each, the error of the images would seem to shrink with the number of seeds. A handful of seeds drawn again spreads
-    less than they do: for the seeds alone Student's interval is the honest one. Source: Owen 2007, crossed random effects.
+    `n` is the number of images, `sd` the standard error. Of one seed the interval is one for that network alone. Every seed scores the
+    same images, so one draw of images serves all seeds: drawn anew for each, the error of the images would seem to shrink with the number
+    of seeds. Source: Owen 2007, crossed random effects.
     """
-    estimate, values = _resampled([seeds], resamples)
-    return _interval(float(estimate[0]), values[:, 0], len(seeds[0].intersections), level)
+    by_seed, drawn = _resampled([seeds], resamples)
+    return _interval(by_seed[0], drawn[:, 0], len(seeds[0].intersections), level, PERCENT)
 
 
 def image_difference(
     a: Mapping[int, Areas], b: Mapping[int, Areas], *, level: float = 0.95, resamples: int = 10_000
 ) -> ImageDifference | None:
     """The mIoU of a minus that of b, in points, over the seeds that both have (seed -> areas), paired by seed and image; None
-    where they share none.
+    where they share none. Of one seed the interval is one for these two networks alone.
 
     Raises `ValueError` where the two were scored on different numbers of images.
     """
     shared = sorted(a.keys() & b.keys())
     if not shared:
         return None
-    estimate, values = _resampled([[a[seed] for seed in shared], [b[seed] for seed in shared]], resamples)
-    gaps, images = values[:, 0] - values[:, 1], len(a[shared[0]].intersections)
+    by_seed, drawn = _resampled([[a[seed] for seed in shared], [b[seed] for seed in shared]], resamples)
+    gaps, images = drawn[:, 0] - drawn[:, 1], len(a[shared[0]].intersections)
     known = gaps[np.isfinite(gaps)]
     better = float(((known > 0) + 0.5 * (known == 0)).mean()) if known.size else float("nan")
-    return ImageDifference(_interval(float(estimate[0] - estimate[1]), gaps, images, level), better, images, len(shared))
+    return ImageDifference(_interval(by_seed[0] - by_seed[1], gaps, images, level, POINTS), better, images, len(shared))
 
 
 def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Floats, Floats]:
-    """The networks' mean mIoU over their S seeds, as observed and resampled: (networks,) and (B, networks)."""
+    """The networks' mIoU by seed as observed, and their means over the S seeds on other images: (networks, S) and (B, networks)."""
     flat = [areas for seeds in networks for areas in seeds]
     if len({areas.intersections.shape for areas in flat}) != 1:
         raise ValueError("a paired bootstrap needs the same images and classes everywhere")
@@ -93,15 +92,21 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
     chunks: list[Floats] = []
     for begin in range(0, resamples, CHUNK):
         size = min(CHUNK, resamples - begin)
-        by_seed = weighted_miou(hit, union, image_weights(images, size, rng)).reshape(size, len(networks), count)
-        chunks.append(np.einsum("bvs,bs->bv", by_seed, image_weights(count, size, rng) / count))
+        drawn = weighted_miou(hit, union, image_weights(images, size, rng))
+        chunks.append(drawn.reshape(size, len(networks), count).mean(-1))
     observed = weighted_miou(hit, union, np.ones((1, images))).reshape(len(networks), count)
-    return observed.mean(1), np.concatenate(chunks)
+    return observed, np.concatenate(chunks)
 
 
-def _interval(estimate: float, values: Floats, images: int, level: float) -> Interval:
-    known = values[np.isfinite(values)]
+def _interval(by_seed: Floats, drawn: Floats, images: int, level: float, within: tuple[float, float]) -> Interval:
+    """Both errors together: that of the images from the draws, that of the seeds from their spread."""
+    estimate, known = float(by_seed.mean()), drawn[np.isfinite(drawn)]
     if images < 2 or known.size < 2:
         return Interval(estimate, None, None, None, images)
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), float(known.std(ddof=1)), images)
+    seeds = mean_interval(by_seed.tolist(), level) if by_seed.size > 1 else None
+    half = seeds.high - estimate if seeds and seeds.high is not None else 0.0
+    error = seeds.sd / by_seed.size**0.5 if seeds and seeds.sd is not None else 0.0
+    below, above = float(np.hypot(estimate - low, half)), float(np.hypot(high - estimate, half))
+    sd = float(np.hypot(known.std(ddof=1), error))
+    return Interval(estimate, max(within[0], estimate - below), min(within[1], estimate + above), sd, images)

@@ -1,4 +1,4 @@
-"""Main effects and interactions of a complete two-level design, seed by seed.
+"""Main effects, interactions and Shapley values of a complete two-level design, seed by seed.
 
 The study behind them: every combination of k parts on and off is one row, and every row has the same seeds.
 """
@@ -6,10 +6,12 @@ The study behind them: every combination of k parts on and off is one row, and e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import factorial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from msaf_bench.stats.intervals import Interval, mean_interval
+from msaf_bench.stats.intervals import POINTS, Interval, mean_interval
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,52 @@ def effects(
 
     `ticks` and `values` (seed -> value) go row by row. An effect is mean(on) - mean(off), an interaction the same with the
     product of the ±1 signs: Yates's contrasts, divided by 2^(k-1), so that all have the same spread. Empty unless each of the
-    2^k combinations is exactly one row and the rows share a seed.
+    2^k combinations is exactly one row and the rows share a seed. All intervals together hold the truth at `level` (Bonferroni).
     """
-    k = len(factors)
-    seeds = sorted(set[int].intersection(*(set(row) for row in values))) if values else []
-    if not k or not seeds or len(ticks) != 2**k or len(set(ticks)) != 2**k:
+    table, k = _complete(factors, ticks, values), len(factors)
+    if table is None:
         return ()
     signs = np.where(np.asarray(ticks), 1, -1)  # (rows, k)
-    table = np.array([[row[seed] for seed in seeds] for row in values])  # (rows, seeds)
+    sets = [chosen for order in range(1, k + 1) for chosen in combinations(range(k), order)]
+    own = 1 - (1 - level) / len(sets)
+    return tuple(
+        Effect(tuple(factors[i] for i in chosen), _over_seeds(signs[:, chosen].prod(1) @ table / 2 ** (k - 1), own)) for chosen in sets
+    )
+
+
+def shapley(
+    factors: Sequence[str], ticks: Sequence[tuple[bool, ...]], values: Sequence[Mapping[int, float]], level: float = 0.95
+) -> tuple[Effect, ...]:
+    """The Shapley value of each factor, in the unit of the values: its gain, averaged over all orders of adding the factors one by one.
+
+    The values add up to the whole minus the empty row. Empty as in `effects`; the intervals hold together at `level`.
+    Source: Shapley 1953.
+    """
+    table, k = _complete(factors, ticks, values), len(factors)
+    if table is None:
+        return ()
+    at = {row: table[i] for i, row in enumerate(ticks)}
     found: list[Effect] = []
-    for order in range(1, k + 1):
-        for chosen in combinations(range(k), order):
-            contrast = signs[:, chosen].prod(1) @ table / 2 ** (k - 1)
-            found.append(Effect(tuple(factors[i] for i in chosen), mean_interval([float(v) for v in contrast], level)))
+    for i, factor in enumerate(factors):
+        value = np.zeros(table.shape[1])
+        for row in ticks:
+            if not row[i]:
+                size = sum(row)
+                weight = factorial(size) * factorial(k - size - 1) / factorial(k)
+                value += weight * (at[*row[:i], True, *row[i + 1 :]] - at[row])
+        found.append(Effect((factor,), _over_seeds(value, 1 - (1 - level) / k)))
     return tuple(found)
+
+
+def _complete(
+    factors: Sequence[str], ticks: Sequence[tuple[bool, ...]], values: Sequence[Mapping[int, float]]
+) -> NDArray[np.float64] | None:
+    """The values as (rows, seeds), where each of the 2^k combinations is exactly one row and the rows share a seed."""
+    seeds = sorted(set[int].intersection(*(set(row) for row in values))) if values else []
+    if not factors or not seeds or len(ticks) != 2 ** len(factors) or len(set(ticks)) != len(ticks):
+        return None
+    return np.array([[row[seed] for seed in seeds] for row in values])
+
+
+def _over_seeds(values: NDArray[np.float64], level: float) -> Interval:
+    return mean_interval(values.tolist(), level, POINTS)

@@ -1,12 +1,14 @@
-"""Means and paired differences over seeds, with the interval and the exact test that a few seeds allow."""
+"""Means and paired differences over seeds with Student-t intervals: by themselves, of a whole family, and of one more run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
+from scipy.special import stdtr, stdtrit  # pyright: ignore[reportUnknownVariableType]
 
-EXACT = 16  #: up to this many seeds all sign flips are enumerated; above, 2^16 of them are drawn
+UNBOUNDED = (-float("inf"), float("inf"))
+PERCENT = (0.0, 100.0)  #: the range of mIoU and TC
+POINTS = (-100.0, 100.0)  #: the range of a difference of two percentages
 
 
 @dataclass(frozen=True)
@@ -22,39 +24,61 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over shared seeds, and how often chance alone gives one as large."""
+    """A mean difference over shared seeds; its interval excludes zero exactly where `p` is below one minus the interval's level."""
 
     interval: Interval
-    p: float  #: exact, two-sided, by sign flips; 2 / 2^n at the smallest
+    p: float | None  #: two-sided, of the paired t test, adjusted for the family; None below two seeds
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """The mean of `values` and its two-sided Student-t interval at `level`. Raises `ValueError` for none, or for one not finite."""
+def mean_interval(values: Sequence[float], level: float = 0.95, within: tuple[float, float] = UNBOUNDED) -> Interval:
+    """The mean of `values` and its two-sided Student-t interval at `level`, cut to the range that they can have.
+
+    Raises `ValueError` for no value, or for one that is not finite.
+    """
+    return _interval(values, level, within, spread=0.0)
+
+
+def prediction_interval(values: Sequence[float], level: float = 0.95, within: tuple[float, float] = UNBOUNDED) -> Interval:
+    """The mean of `values` and the interval that holds one more value at `level`: mean ± t·sd·√(1 + 1/n).
+
+    Raises `ValueError` for no value, or for one that is not finite. Source: Student's t for a future observation.
+    """
+    return _interval(values, level, within, spread=1.0)
+
+
+def paired_difference(a: Mapping[int, float], b: Mapping[int, float], level: float = 0.95, family: int = 1) -> Difference | None:
+    """The mean of a - b over the seeds that both have (seed -> value), or None where they share none.
+
+    With a `family` of so many planned comparisons, all their intervals together hold the truth at `level`, and p is adjusted alike
+    (Bonferroni). Values are percentages. Raises `ValueError` as `mean_interval`.
+    """
+    d = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+    return Difference(mean_interval(d, 1 - (1 - level) / family, POINTS), _paired_p(d, family)) if d else None
+
+
+def _interval(values: Sequence[float], level: float, within: tuple[float, float], spread: float) -> Interval:
     x = np.asarray(values, np.float64)
     if not x.size or not np.isfinite(x).all():
         raise ValueError(f"an interval needs finite values, got {list(values)}")
     mean = float(x.mean())
     if x.size == 1:
         return Interval(mean, None, None, None, 1)
+    sd = _sd(x)
+    half = float(stdtrit(x.size - 1, (1 + level) / 2)) * sd * (spread + 1 / x.size) ** 0.5
+    return Interval(mean, max(within[0], mean - half), min(within[1], mean + half), sd, x.size)
+
+
+def _sd(x: np.ndarray) -> float:
+    """The standard deviation; 0 where the values differ by no more than rounding, so that no t is made of noise."""
     sd = float(x.std(ddof=1))
-    half = float(stdtrit(x.size - 1, (1 + level) / 2)) * sd / x.size**0.5
-    return Interval(mean, mean - half, mean + half, sd, x.size)
+    return 0.0 if sd <= 1e-12 * float(np.abs(x).max()) else sd
 
 
-def sign_flip_p(differences: Sequence[float]) -> float:
-    """Share of all sign patterns whose absolute mean reaches the observed one: the exact two-sided p of "no difference"."""
+def _paired_p(differences: Sequence[float], family: int) -> float | None:
     d = np.asarray(differences, np.float64)
-    if d.size <= EXACT:
-        flips = (np.arange(1 << d.size)[:, None] >> np.arange(d.size)) & 1
-    else:
-        flips = np.random.default_rng(0).integers(0, 2, (2**EXACT, d.size))
-        flips[0] = 0  # the observed pattern is one of the draws, so p is never 0
-    # Patterns that tie in exact arithmetic differ by rounding in floats.
-    reached = np.abs((1 - 2 * flips) @ d) >= abs(d.sum()) - 1e-9 * np.abs(d).sum()
-    return float(reached.mean())
-
-
-def paired_difference(a: Mapping[int, float], b: Mapping[int, float], level: float = 0.95) -> Difference | None:
-    """The mean of a - b over the seeds that both have (seed -> value), or None where they share none."""
-    d = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
-    return Difference(mean_interval(d, level), sign_flip_p(d)) if d else None
+    if d.size < 2:
+        return None
+    sd, mean = _sd(d), float(d.mean())
+    if sd == 0:
+        return float(mean == 0)
+    return min(1.0, family * 2 * float(stdtr(d.size - 1, -abs(mean) / sd * d.size**0.5)))

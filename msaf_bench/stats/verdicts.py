@@ -1,28 +1,22 @@
-"""From an interval to a word, and from many p values to honest ones."""
+"""From an interval to a word."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from msaf_bench.stats.intervals import Interval
 
-Decision = Literal["reproduced", "contradicted", "undecided"]
+Decision = Literal["above", "below", "same", "undecided"]
 
 
-def judge(interval: Interval | None) -> Decision:
-    """What the interval of (better - worse) says of the sentence "better beats worse".
+def judge(interval: Interval | None, margin: float = 0.0) -> Decision:
+    """What the interval of a difference says of it.
 
-    "reproduced" where all of it lies above zero, "contradicted" where all of it lies below, else "undecided";
-    below two seeds always "undecided".
+    "above" or "below" zero where all of it lies there; "same" where it includes zero and lies within ±`margin`, which are two one-sided
+    tests; else "undecided", and always below two seeds. With simultaneous intervals the words of a whole family hold together: where the
+    truth is beyond the margin only a direction can be right, where it is zero only "same", so that no difference has two ways to be
+    misjudged. Source: Schuirmann 1987 (equivalence).
     """
     if interval is None or interval.low is None or interval.high is None:
         return "undecided"
-    return "reproduced" if interval.low > 0 else "contradicted" if interval.high < 0 else "undecided"
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """The p values adjusted for their number, in the given order. Source: Holm 1979, step-down Bonferroni."""
-    adjusted, floor = [0.0] * len(ps), 0.0
-    for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        floor = max(floor, min(1.0, (len(ps) - rank) * ps[index]))
-        adjusted[index] = floor
-    return adjusted
+    if interval.low > 0 or interval.high < 0:
+        return "above" if interval.low > 0 else "below"
+    return "same" if -margin < interval.low and interval.high < margin else "undecided"

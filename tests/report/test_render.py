@@ -113,7 +113,7 @@ def test_csv_keeps_published_and_measured_apart(summary: Summary):
         "difference",
         "diff_low",
         "diff_high",
-        "p_holm",
+        "p",
         "params",
         "state",
     ]
@@ -184,8 +184,8 @@ def test_page_says_it_all(page: Page, summary: Summary):
     for words in (
         "Published",
         "Measured here",
-        "✓ reproduced",
-        "? undecided",
+        "✓ same direction here",
+        "? undecided here",
         "MSAF beats w/o DCN",
         "Predicting road everywhere",
         "seen with 5 seeds",

@@ -61,8 +61,7 @@ def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray
     images, found = len(a[0].unions), []
     for _ in range(resamples):
         drawn = [int(i) for i in rng.integers(0, images, images)]
-        seeds = rng.integers(0, len(a), len(a))
-        found.append(float(np.mean([slow_miou(a[s], drawn) - slow_miou(b[s], drawn) for s in seeds])))
+        found.append(float(np.mean([slow_miou(x, drawn) - slow_miou(y, drawn) for x, y in zip(a, b, strict=True)])))
     return np.array(found)
 
 
@@ -75,9 +74,13 @@ def test_difference_is_the_slow_one_over_seeds_and_images():
     assert found.interval.mean == pytest.approx(
         np.mean([slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)]) for x, y in zip(a, b, strict=True)])
     )
-    spread = slow.std()
-    assert found.interval.sd == pytest.approx(spread, rel=0.06)
-    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=0.15 * spread)
+    seeds = [slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)]) for x, y in zip(a, b, strict=True)]
+    spread, error = slow.std(), np.std(seeds, ddof=1) / 3**0.5
+    half, (low, high) = reference.t.ppf(0.975, 2) * error, np.quantile(slow, [0.025, 0.975])
+    mean = found.interval.mean
+    assert found.interval.sd == pytest.approx(np.hypot(spread, error), rel=0.06)
+    expected = (mean - np.hypot(mean - low, half), mean + np.hypot(high - mean, half))
+    assert (found.interval.low, found.interval.high) == pytest.approx(expected, abs=0.15 * spread)
     assert found.better == pytest.approx((slow > 0).mean(), abs=0.03)
     assert (found.images, found.seeds) == (12, 3)
 

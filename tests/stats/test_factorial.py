@@ -1,10 +1,11 @@
 """Effects of a design whose effects are known because the values were made from them."""
 
-from itertools import product
+from itertools import permutations, product
 
+import numpy as np
 import pytest
 
-from msaf_bench.stats import effects
+from msaf_bench.stats import effects, shapley
 
 TICKS = list(product((False, True), repeat=3))
 
@@ -19,6 +20,23 @@ def test_effects_are_found_again():
     expected = {("A",): 4, ("B",): 2, ("C",): -0.5, ("A", "B"): 1, ("A", "C"): 0, ("B", "C"): 0, ("A", "B", "C"): 0}
     assert found == pytest.approx(expected, abs=1e-9)
     assert list(found) == list(expected)
+
+
+def test_shapley_values_are_gains_over_all_orders():
+    rng = np.random.default_rng(0)
+    rows = [dict(enumerate(rng.normal(70, 1, 4).tolist())) for _ in TICKS]
+    at = dict(zip(TICKS, rows, strict=True))
+    for i, share in enumerate(shapley(["A", "B", "C"], TICKS, rows)):
+        gains = []
+        for order in permutations(range(3)):
+            before = [j in order[: order.index(i)] for j in range(3)]
+            after = tuple(j == i or on for j, on in enumerate(before))
+            gains.append(np.mean([at[after][seed] - at[tuple(before)][seed] for seed in range(4)]))
+        assert share.interval.mean == pytest.approx(np.mean(gains))
+    total = sum(share.interval.mean for share in shapley(["A", "B", "C"], TICKS, rows))
+    whole, empty = at[True, True, True], at[False, False, False]
+    assert total == pytest.approx(np.mean([whole[seed] - empty[seed] for seed in range(4)]))
+    assert shapley(["A", "B", "C"], TICKS[:-1], rows[:-1]) == ()
 
 
 def test_interval_is_over_seeds():

@@ -1,6 +1,4 @@
-"""Intervals, exact tests, verdicts and power against scipy and against hand-made cases."""
-
-from itertools import combinations
+"""Intervals, tests, verdicts and power against scipy and against hand-made cases."""
 
 import numpy as np
 import pytest
@@ -10,14 +8,15 @@ from scipy import stats as reference
 
 from msaf_bench.stats import (
     Interval,
-    holm,
     judge,
+    match_power,
     mean_interval,
     paired_difference,
     paired_power,
     power_sentence,
+    prediction_interval,
     seeds_needed,
-    sign_flip_p,
+    seeds_to_match,
 )
 
 
@@ -39,64 +38,78 @@ def test_interval_refuses_what_is_not_a_number(values: list[float]):
         mean_interval(values)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 9])
-def test_sign_flip_is_scipys_exact_permutation_test(n: int):
-    d = np.random.default_rng(n).normal(0.4, 1, n)
-    if n == 1:
-        assert sign_flip_p([0.3]) == 1
+def test_an_interval_stays_in_the_range_of_its_values():
+    assert mean_interval([1.0, 9.0], within=(0, 100)).low == 0
+    assert mean_interval([99.0, 91.0], within=(0, 100)).high == 100
+    assert prediction_interval([1.0, 9.0], within=(0, 100)).low == 0
+
+
+def test_prediction_interval_is_students_for_one_more():
+    values = [70.1, 71.3, 69.8, 70.9, 72.0]
+    found = prediction_interval(values, 0.9)
+    half = reference.t.ppf(0.95, 4) * np.std(values, ddof=1) * (1 + 1 / 5) ** 0.5
+    assert (found.low, found.high) == (pytest.approx(np.mean(values) - half), pytest.approx(np.mean(values) + half))
+
+
+@pytest.mark.parametrize("family", [1, 10])
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_p_and_interval_are_those_of_scipys_paired_test(n: int, family: int):
+    a, b = np.random.default_rng(n).normal(70, 1, (2, n))
+    found = paired_difference(dict(enumerate(a)), dict(enumerate(b)), family=family)
+    theirs = reference.ttest_rel(a, b)
+    assert found is not None
+    assert found.p == pytest.approx(min(1, family * theirs.pvalue))
+    bounds = theirs.confidence_interval(1 - 0.05 / family)
+    assert (found.interval.low, found.interval.high) == pytest.approx((max(-100, bounds.low), min(100, bounds.high)))
+
+
+def test_no_t_is_made_of_rounding():
+    found = paired_difference({0: 0.3, 1: 0.1 + 0.2 + 1}, {0: 0.0, 1: 1.0})
+    assert found is not None
+    assert (found.interval.sd, found.p) == (0, 0)
+    same = paired_difference({0: 0.3, 1: 0.4}, {0: 0.3, 1: 0.4})
+    assert same is not None
+    assert same.p == 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=12), st.integers(1, 40), st.floats(0.01, 5))
+@settings(max_examples=300, deadline=None)
+def test_word_interval_and_p_never_disagree(pairs: list[tuple[float, float]], family: int, margin: float):
+    found = paired_difference({i: a for i, (a, _) in enumerate(pairs)}, {i: b for i, (_, b) in enumerate(pairs)}, family=family)
+    assert found is not None
+    word, i = judge(found.interval, margin), found.interval
+    if i.low is None or i.high is None or found.p is None:
+        assert (i.low, i.high, found.p, word) == (None, None, None, "undecided")
         return
-    expected = reference.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=10_000)
-    assert sign_flip_p(list(d)) == pytest.approx(expected.pvalue)
-
-
-@pytest.mark.parametrize(("n", "least"), [(3, 0.25), (4, 0.125), (5, 0.0625), (6, 0.03125), (9, 2 / 512)])
-def test_smallest_p_that_n_seeds_can_reach(n: int, least: float):
-    assert sign_flip_p([0.1] * n) == least  # equal differences: every tie must count in spite of rounding
-
-
-def test_sign_flip_beyond_enumeration():
-    d = np.random.default_rng(0).normal(0.35, 1, 24)
-    assert sign_flip_p(list(d)) == pytest.approx(reference.ttest_1samp(d, 0).pvalue, abs=0.02)
-    assert sign_flip_p([1.0] * 24) > 0
+    assert -100 <= i.low <= i.mean <= i.high <= 100
+    assert (word in ("above", "below")) == (not i.low <= 0 <= i.high)
+    if abs(found.p - 0.05) > 1e-9 and abs(i.mean) > 1e-9:
+        assert (word in ("above", "below")) == (found.p < 0.05)
+    assert (word == "same") == (i.low <= 0 <= i.high and -margin < i.low and i.high < margin)
 
 
 def test_difference_is_paired_by_seed():
     found = paired_difference({0: 3.0, 1: 5.0, 2: 9.0, 7: 1.0}, {2: 6.0, 1: 4.0, 0: 1.0, 8: 0.0})
     assert found is not None
     assert found.interval == mean_interval([2.0, 1.0, 3.0])
-    assert found.p == 0.25
+    assert found.p == pytest.approx(reference.ttest_1samp([2.0, 1.0, 3.0], 0).pvalue)
     assert paired_difference({0: 1.0}, {1: 1.0}) is None
 
 
 @pytest.mark.parametrize(
     ("low", "high", "decision"),
-    [(0.1, 2.0, "reproduced"), (-2.0, -0.1, "contradicted"), (-0.1, 0.1, "undecided"), (0.0, 1.0, "undecided"), (None, None, "undecided")],
-)
+    [
+        (0.1, 2.0, "above"), (-2.0, -0.1, "below"), (0.1, 0.2, "above"), (-0.1, 0.1, "same"), (0.0, 0.4, "same"),
+        (-0.1, 0.5, "undecided"), (0.0, 1.0, "undecided"), (None, None, "undecided"),
+    ],
+)  # fmt: skip
 def test_judge(low: float | None, high: float | None, decision: str):
-    assert judge(Interval(0.5, low, high, 0.1, 5)) == decision
+    assert judge(Interval(0.5, low, high, 0.1, 5), 0.5) == decision
 
 
 def test_judge_of_nothing():
     assert judge(None) == "undecided"
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-@given(st.lists(st.floats(0, 1), max_size=6))
-@settings(max_examples=100, deadline=None)
-def test_holm_is_the_closed_test_of_bonferroni(ps: list[float]):
-    """A hypothesis falls if every set that holds it falls to Bonferroni: the definition that Holm's steps abbreviate."""
-    sets = [s for size in range(1, len(ps) + 1) for s in combinations(range(len(ps)), size)]
-    slow = [max(min(1.0, len(s) * min(ps[i] for i in s)) for s in sets if j in s) for j in range(len(ps))]
-    assert holm(ps) == pytest.approx(slow)
-
-
-def test_nine_seeds_are_the_fewest_for_eight_comparisons():
-    assert [min(holm([sign_flip_p([1.0] * n)] * 8)) <= 0.05 for n in (8, 9)] == [False, True]
+    assert judge(Interval(0, -0.1, 0.1, 0.1, 5)) == "undecided"  # without a margin nothing is the same
 
 
 def test_power_against_simulation():
@@ -116,6 +129,18 @@ def test_power_at_the_ends():
     assert n is not None
     assert paired_power(0.6, 0.5, n - 1) < 0.8 <= paired_power(0.6, 0.5, n)
     assert seeds_needed(0.001, 1) is None
+
+
+def test_power_to_call_rows_the_same_against_simulation():
+    rng = np.random.default_rng(2)
+    for sd, n, level in ((0.3, 5, 0.95), (0.3, 10, 0.995), (0.6, 10, 0.95)):
+        d = rng.normal(0, sd, (20_000, n))
+        half = reference.t.ppf((1 + level) / 2, n - 1) * d.std(1, ddof=1) / n**0.5
+        assert match_power(sd, 0.5, n, level) == pytest.approx((np.abs(d.mean(1)) + half < 0.5).mean(), abs=0.012)
+    assert (match_power(0.3, 0.5, 1), match_power(0, 0.5, 2)) == (0, 1)
+    n = seeds_to_match(0.4, 0.5)
+    assert n is not None
+    assert match_power(0.4, 0.5, n - 1) < 0.8 <= match_power(0.4, 0.5, n)
 
 
 def test_power_in_words():

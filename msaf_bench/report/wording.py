@@ -1,0 +1,78 @@
+"""The words of verdicts. A result under other conditions than the paper's is never called a reproduction or a contradiction."""
+
+from collections.abc import Iterator
+from typing import Literal, cast
+
+from msaf_bench.catalog import read_conditions
+from msaf_bench.spec import Conditions, Table
+from msaf_bench.stats import Decision, Interval
+
+Word = Literal[
+    "reproduced", "contradicted", "no difference", "undecided",
+    "same direction here", "opposite here", "no difference here", "undecided here",
+    "not comparable",
+]  # fmt: skip
+RUN_WORDS: tuple[Word, ...] = (
+    "reproduced", "contradicted", "no difference", "undecided",
+    "same direction here", "opposite here", "no difference here", "undecided here",
+    "not comparable",
+)  # fmt: skip
+Tone = Literal["for", "against", "equal", "open", "none"]
+
+_THERE: dict[Decision, Word] = {"above": "reproduced", "below": "contradicted", "same": "no difference", "undecided": "undecided"}
+_HERE: dict[Decision, Word] = {
+    "above": "same direction here",
+    "below": "opposite here",
+    "same": "no difference here",
+    "undecided": "undecided here",
+}
+_DECISION_TONES: dict[Decision, Tone] = {"above": "for", "below": "against", "same": "equal", "undecided": "open"}
+#: How a word looks, on the page and in figures.
+TONES: dict[str, Tone] = {
+    **{words[decision]: tone for words in (_THERE, _HERE) for decision, tone in _DECISION_TONES.items()},
+    "not comparable": "none",
+    "consistent": "for",
+    "inconsistent": "against",
+}
+NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}  #: conditions without a part in the mIoU
+
+
+def word_of(decision: Decision, *, here: bool) -> Word:
+    """The word for a decision on "better minus worse": `here` under conditions that are not the paper's."""
+    return (_HERE if here else _THERE)[decision]
+
+
+def shrunk(conditions: Conditions) -> bool:
+    """Whether the networks are smaller than the published ones."""
+    return bool(conditions.shrink or conditions.shrink_options)
+
+
+def other_conditions(conditions: Conditions, table: Table) -> tuple[str, ...]:
+    """In what a run differs from what was printed, as far as mIoU goes; empty under the paper's own conditions."""
+    return tuple(_differing(conditions, table))
+
+
+def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
+    if conditions.data != table.data:
+        yield f"measured on {conditions.data}, printed for {table.data or 'a data set that the table does not name'}"
+    if shrunk(conditions):
+        yield "the networks are shrunk"
+    if conditions.preset != "paper":
+        yield f"preset {conditions.preset}, not the paper's recipe"
+        return
+    printed = cast("dict[str, object]", read_conditions("paper", conditions.data).model_dump())
+    ours = cast("dict[str, object]", conditions.model_dump())
+    yield from (f"{key} {ours[key]}, not {printed[key]}" for key in ours if ours[key] != printed[key] and key not in NO_PART)
+
+
+def where_it_lies(decision: Decision, interval: Interval, margin: float) -> str:
+    """How the interval of a difference led to a decision, as a sentence."""
+    if decision == "above":
+        return "The whole interval lies above zero"
+    if decision == "below":
+        return "The whole interval lies below zero: the order is the other way round"
+    if decision == "same":
+        return f"The interval includes zero and lies within ±{margin:g} points"
+    if interval.low is None:
+        return "One shared seed gives no interval"
+    return f"The interval includes zero and reaches beyond ±{margin:g} points"
