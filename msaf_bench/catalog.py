@@ -14,6 +14,9 @@ from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, Syste
 
 S = TypeVar("S", bound=Spec)
 
+FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}  #: conditions that nobody changes
+WITH_OPTIONS = ("data_options", "shrink", "shrink_options", "rates")  #: conditions that are options by name
+
 
 def list_systems() -> tuple[str, ...]:
     """The names of the systems in `models/`."""
@@ -51,6 +54,27 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
     more = {**whole, **of_systems.get(data, {})} if systems else {}
     return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **more, **(changes or {})})
+
+
+def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
+    """The conditions with some of them, or of their options (`data_options.occluders`), replaced.
+
+    Raises `UsageError`, naming the `place`.
+    """
+    content: dict[str, Any] = dict(conditions.model_dump())
+    for name, value in changes.items():
+        condition, _, option = name.partition(".")
+        if condition in FIXED:
+            raise UsageError(f"{place}: {condition} cannot be changed; {FIXED[condition]}")
+        if condition not in Conditions.model_fields:
+            try:
+                one_of("condition", condition, Conditions.model_fields)
+            except UsageError as error:
+                raise UsageError(f"{place}: {error}") from error
+        if option and condition not in WITH_OPTIONS:
+            raise UsageError(f"{place}: {condition} has no options; write {condition}")
+        content[condition] = {**dict(content[condition]), option: value} if option else value
+    return _parse(Conditions, place, content)
 
 
 def _by_data(content: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -42,6 +42,10 @@ def _sorted_pairs(value: object) -> object:
     return tuple(sorted(cast("Mapping[str, object]", value).items())) if isinstance(value, Mapping) else value
 
 
+def _as_tuple(value: object) -> object:
+    return (cast("object", value),) if isinstance(value, Mapping) else value
+
+
 def _ordered_pairs(value: object) -> object:
     return tuple(cast("Mapping[str, object]", value).items()) if isinstance(value, Mapping) else value
 
@@ -149,6 +153,29 @@ class Control(Spec):
     note: str = ""
 
 
+class Axis(Spec):
+    """A condition that a table is run over: every value is one whole table."""
+
+    of: str  #: a condition, or an option such as `data_options.occluders`
+    values: tuple[Option, ...] = Field(min_length=2)
+    also: Annotated[
+        tuple[tuple[str, tuple[Option, ...]], ...], BeforeValidator(_ordered_pairs)
+    ] = ()  #: that change with it, value by value
+    title: str = ""  #: in figures, with its unit
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        for name, values in self.also:
+            if len(values) != len(self.values):
+                raise ValueError(f"also {name!r} has {len(values)} values, {self.of!r} has {len(self.values)}; give one for each")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """Its title, else its name."""
+        return self.title or self.of.rpartition(".")[2].replace("_", " ")
+
+
 class Ordering(Spec):
     """A sentence of the paper that one row is better than another."""
 
@@ -184,6 +211,7 @@ class Table(Spec):
     reference: str  #: the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]
     controls: Annotated[tuple[tuple[str, Control], ...], BeforeValidator(_ordered_pairs)] = ()
+    axis: Annotated[tuple[Axis, ...], BeforeValidator(_as_tuple)] = ()  #: conditions that the whole table is run over
     ticks: Names = ()  #: column of the paper -> slot; ticked where a row's slot is filled as in the base
     orderings: tuple[Ordering, ...] = ()
     margin: float = Field(0.5, gt=0, allow_inf_nan=False)  #: points of mIoU within which two rows count as the same

@@ -1,6 +1,7 @@
 """`msaf-bench ablate`: trains and scores every row of a table, then writes the table."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,10 @@ def ablate(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page."""
+    """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page.
+
+    A table with an axis, such as when_motion_helps, is run once for every value and gives curves; started twice, the two share the work.
+    """
     read = read_table(table)
     conditions = conditions_from(preset, data, changes, history, systems=not read.base)
     data_root = check_data(data, root)
@@ -53,15 +57,16 @@ def ablate(
     folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
+    if seeds == 1:
+        typer.echo("one seed gives no interval and no verdict; add --seeds 5, or at least 2", err=True)
+    options = {"on": executor, "address": address, "workers": workers, "gpus": gpus_per_trial}
+    if read.axis:
+        _study(plan, setting, {**options, "resume": True}, resume=resume, dry_run=dry_run, as_json=as_json)
+        return
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
-    failed = _sweep(
-        plan,
-        setting,
-        run_sweep,
-        {"on": executor, "resume": resume, "address": address, "workers": workers, "gpus": gpus_per_trial, "speed_processes": speed},
-    )
+    failed = _sweep(plan, setting, run_sweep, {**options, "resume": resume, "speed_processes": speed})
 
     from msaf_bench.report.run import render_run
 
@@ -70,6 +75,67 @@ def ablate(
     print_result(summary, paths, as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dry_run: bool, as_json: bool) -> None:
+    """A table with an axis: a run for every value, then the curves."""
+    from msaf_bench.report.study import render_study
+    from msaf_bench.sweep.run import check_data, check_systems, run_sweep
+    from msaf_bench.sweep.study import points_of, run_study
+
+    points = points_of(plan, setting.workspace)
+    folders = list(dict.fromkeys(point.workspace.folder for point in points))
+    if dry_run:
+        _print_study(points, setting, options, as_json)
+        return
+
+    def check(own: Any, at: Any) -> None:
+        check_systems(own)
+        check_data(own, at)
+
+    def run(point: Any, at: Any) -> int:
+        place = f"point {folders.index(at.workspace.folder) + 1}/{len(folders)}: {point.axis.shown} = {point.value}"
+        typer.echo(place, err=True)
+        return _sweep(point.plan, at, run_sweep, options)
+
+    failed, left = run_study(plan, setting, check, run, resume=resume)
+    for folder in left:
+        typer.echo(f"{folder} is in use by another process; `msaf-bench report {setting.workspace.folder}` when it is done", err=True)
+    study, paths = render_study(setting.workspace, setting.workspace.plan())
+    print_study(study, paths, as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bool) -> None:
+    """The estimate of every point, and their sum."""
+    from msaf_bench.sweep.estimate import estimate
+
+    found = {
+        str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), options["on"], options["workers"])
+        for point in {point.workspace.folder: point for point in points}.values()
+    }
+    minutes, trials = (sum(of[name] for of in found.values()) for name in ("minutes", "trials"))
+    if as_json:
+        typer.echo(json.dumps({"points": found, "trials": trials, "minutes": minutes}, indent=1))
+        return
+    for folder, of in found.items():
+        typer.echo(f"{Path(folder).name:<30}{of['trials']:>6} trials ({of['finished']} finished)  about {of['minutes']:.0f} min")
+    typer.echo(f"{len(found)} points, {trials} trials, about {minutes:.0f} min of training on {options['on']}")
+
+
+def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
+    """The curves on stdout, and where the files are."""
+    from msaf_bench.report.document import json_text
+    from msaf_bench.report.study import sentences, study_document
+
+    if as_json:
+        typer.echo(json_text(study_document(study) | {"files": [str(path) for path in paths]}), nl=False)
+        return
+    for sentence in sentences(study):
+        typer.echo(sentence)
+    for path in paths:
+        typer.echo(f"wrote {path}")
 
 
 def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> int:

@@ -20,11 +20,15 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
-    from msaf_bench.cli.ablate import print_result
+    from msaf_bench.cli.ablate import print_result, print_study
     from msaf_bench.report.run import render_run
+    from msaf_bench.report.study import render_study
     from msaf_bench.sweep.plan import Workspace
 
     workspace = Workspace(run.resolve())
+    if workspace.plan().table.axis:
+        print_study(*render_study(workspace, workspace.plan()), as_json)
+        return
     summary, paths = render_run(workspace, workspace.plan(), read_root(root), pictures=pictures)
     print_result(summary, paths, as_json)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from msaf_bench.catalog import read_conditions
+from msaf_bench.catalog import FIXED, WITH_OPTIONS, read_conditions
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.spec import Conditions
 
@@ -28,7 +28,6 @@ Changes = Annotated[
 
 
 HISTORIES = ("repeat", "skip", "error")
-FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
 
 
 def check_data(data: str, root: Path | None) -> Path | None:
@@ -75,7 +74,7 @@ def conditions_from(
         name, _, option = key.strip().partition(".")
         if name in FIXED:
             raise UsageError(f"--set {text}: {name} cannot be changed; {FIXED[name]}")
-        if option and name not in ("data_options", "shrink", "shrink_options", "rates"):
+        if option and name not in WITH_OPTIONS:
             raise UsageError(f"--set {text}: {name} has no options; write {name}=value")
         if option:
             changed.setdefault(name, dict(getattr(base, name)))[option] = _value(value)

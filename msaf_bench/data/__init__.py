@@ -7,7 +7,7 @@ from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Clips, c
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import DATA_SETS, Conditions
 
-__all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "needed_root", "open_split"]
+__all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "content_of", "needed_root", "open_split"]
 
 
 def needed_root(name: str, root: Path | None) -> Path:
@@ -17,28 +17,35 @@ def needed_root(name: str, root: Path | None) -> Path:
     return root
 
 
-def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None) -> Clips:
+def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None, seed: int = 0) -> Clips:
     """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is read. `root` is the data set's folder.
 
-    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace the past frames of every clip.
+    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace the past frames of every clip. The
+    `seed` of a trial counts where each draws its own training videos (`street`, `data_options.own_videos`).
     Raises `UsageError` for an unknown data set or option or a missing root, `DataError` for content that is wrong.
     """
     if conditions.scored == "score" and conditions.past == "real":
-        return _open(conditions, split, root)
+        return _open(conditions, split, root, seed)
     from msaf_bench.data.parts import WithPast, tuning_part
 
-    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root)
+    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root, seed)
     if conditions.scored == "tune":
         clips = tuning_part(clips, split, conditions.frames)
     return clips if conditions.past == "real" else WithPast(clips, conditions.past, conditions.flow)
 
 
-def _open(conditions: Conditions, split: Literal["train", "score"], root: Path | None) -> Clips:
+def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
+    """The fingerprint of the data that all trials of a run share."""
+    own = dict(conditions.data_options).get("own_videos")
+    return f"{'own videos' if own else learn.fingerprint}/{test.fingerprint}"
+
+
+def _open(conditions: Conditions, split: Literal["train", "score"], root: Path | None, seed: int) -> Clips:
     name = one_of("data set", conditions.data, DATA_SETS)
     if name == "street":
         from msaf_bench.data.street import Street
 
-        return Street(conditions, split)
+        return Street(conditions, split, seed)
     root = needed_root(name, root)
     if name == "cityscapes":
         from msaf_bench.data.cityscapes import open_cityscapes

@@ -39,7 +39,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "friedman_p": summary.omnibus.p,
         "best_constant": summary.constant.miou if summary.constant else None,
     }
-    return cast("dict[str, Any]", _finite(document))
+    return cast("dict[str, Any]", finite(document))
 
 
 def json_text(document: Mapping[str, Any]) -> str:
@@ -112,10 +112,10 @@ def _bounds(interval: Interval) -> dict[str, float | None]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
     """The same data with None for every number that JSON cannot hold."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in cast("dict[str, object]", value).items()}
-    return [_finite(item) for item in cast("list[object]", value)] if isinstance(value, list | tuple) else value
+        return {key: finite(item) for key, item in cast("dict[str, object]", value).items()}
+    return [finite(item) for item in cast("list[object]", value)] if isinstance(value, list | tuple) else value

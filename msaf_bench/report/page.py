@@ -37,45 +37,54 @@ SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
-def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes], claims: Sequence[ClaimVerdict]) -> str:
-    """The whole report as text; `figures` are the charts' SVG by name."""
-    environment = Environment(
+def environment() -> Environment:
+    """The templates with their filters."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
+    made.filters |= {"num": number, "span": span, "p": p_value, "millions": millions, "seeds": seed_list}
+    return made
+
+
+def to_html(summary: Summary, charts: Sequence[Chart], figures: Mapping[str, bytes], claims: Sequence[ClaimVerdict]) -> str:
+    """The whole report as text; `figures` are the charts' SVG by name."""
     means = [row.interval.mean for row in summary.rows if row.interval and not row.dead]
     drawn = [(chart, inline_svg(figures[chart.name], chart)) for chart in charts]
     template, own = ("page.html.j2", _variants(summary)) if summary.table.base else ("systems.html.j2", _systems(summary))
-    return environment.get_template(template).render(
-        s=summary,
-        table=summary.table,
-        c=summary.conditions,
-        made_how=made_how(summary),
-        signs=SIGNS,
-        seen=partial(seen, summary=summary),
-        motion=motion_of(summary),
-        tones=TONES,
-        counts=_counts(summary),
-        simultaneous=simultaneous(summary),
-        because=because,
-        shown={subject.label: subject.shown for subject in summary.subjects},
-        best=max(means, default=None),
-        published=any(row.published is not None for row in summary.rows),
-        best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
-        power=power_of(summary),
-        claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
-        claim_counts={scope: counted(claims, scope) for scope in WORDS},
-        titles=TITLES,
-        past_figures=[(chart, svg) for chart, svg in drawn if chart.name == PAST_FIGURE],
-        figures=[(chart, svg) for chart, svg in drawn if chart.name != PAST_FIGURE],
-        control_heads=control_heads(summary),
-        control_texts=partial(control_texts, summary),
-        control_legend=control_legend(summary),
-        pulse=pulse_table(summary),
-        pulse_title=PULSE_TITLE,
-        not_live=NOT_LIVE,
-        settings=summary.conditions.model_dump(mode="json"),
-        **own,
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            s=summary,
+            table=summary.table,
+            c=summary.conditions,
+            made_how=made_how(summary),
+            signs=SIGNS,
+            seen=partial(seen, summary=summary),
+            motion=motion_of(summary),
+            tones=TONES,
+            counts=_counts(summary),
+            simultaneous=simultaneous(summary),
+            because=because,
+            shown={subject.label: subject.shown for subject in summary.subjects},
+            best=max(means, default=None),
+            published=any(row.published is not None for row in summary.rows),
+            best_published=max((row.published for row in summary.rows if row.published is not None), default=None),
+            power=power_of(summary),
+            claims={scope: _without_orderings(by_verdict(claims, scope)) for scope in WORDS} if claims else {},
+            claim_counts={scope: counted(claims, scope) for scope in WORDS},
+            titles=TITLES,
+            past_figures=[(chart, svg) for chart, svg in drawn if chart.name == PAST_FIGURE],
+            figures=[(chart, svg) for chart, svg in drawn if chart.name != PAST_FIGURE],
+            control_heads=control_heads(summary),
+            control_texts=partial(control_texts, summary),
+            control_legend=control_legend(summary),
+            pulse=pulse_table(summary),
+            pulse_title=PULSE_TITLE,
+            not_live=NOT_LIVE,
+            settings=summary.conditions.model_dump(mode="json"),
+            **own,
+        )
     )
 
 

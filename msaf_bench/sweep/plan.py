@@ -153,12 +153,16 @@ class Workspace:
                 f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first"
             ) from error
 
+    def holds_plan(self) -> bool:
+        """Whether a run or a study was begun here."""
+        return (self.folder / "plan.json").exists()
+
     def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
         """The plan's finished records by trial id; none where the folder holds no run yet.
 
         Raises `UsageError` if it holds another run, or this one and `resume` is off.
         """
-        if not (self.folder / "plan.json").exists():
+        if not self.holds_plan():
             return {}
         held = self.plan()
         if (held.table, held.conditions) != (plan.table, plan.conditions):
@@ -171,7 +175,7 @@ class Workspace:
 
     def keep(self, plan: Plan) -> None:
         """Makes this the folder of the plan; rows and seeds that it was the folder of before stay in it."""
-        if (self.folder / "plan.json").exists():
+        if self.holds_plan():
             held = self.plan()
             rows = tuple(label for label, _ in plan.table.rows if label in (*held.rows, *plan.rows))
             controls = tuple(label for label, _ in plan.table.controls if label in (*held.controls, *plan.controls))

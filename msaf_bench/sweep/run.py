@@ -12,7 +12,7 @@ import torch
 
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
-from msaf_bench.data import open_split
+from msaf_bench.data import content_of, open_split
 from msaf_bench.errors import DataError, HostError, UsageError, one_of
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.spec import Choice, Trial
@@ -80,6 +80,19 @@ def check_systems(plan: Plan) -> None:
         )
 
 
+def check_data(plan: Plan, setting: Setting) -> str:
+    """Opens the data and gives their fingerprint, so that wrong content stops the sweep before its first trial.
+
+    Raises `UsageError` and `DataError` as `open_split` does, also for flow or a past that the data set cannot give.
+    """
+    learn, test = (open_split(plan.conditions, split, setting.root) for split in ("train", "score"))
+    if plan.conditions.flow != "none" and test.pairs:
+        flows_of(test, plan.conditions.flow)(test.pairs[0])  # exact flow is not known of every data set
+    for own in dict.fromkeys(conditions for _, conditions in plan.subjects().values() if conditions.past != plan.conditions.past):
+        open_split(own, "score", setting.root)[0]  # nor can every past be made of it
+    return content_of(plan.conditions, learn, test)
+
+
 def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
     """The setting that starts from this pre-training, which is run unless it is there. Raises `HostError` if it failed."""
     if trial is None:
@@ -119,12 +132,7 @@ def run_sweep(
         if missing:
             if address is None:
                 check_device(setting.device)
-            learn, test = (open_split(plan.conditions, split, setting.root) for split in ("train", "score"))
-            if plan.conditions.flow != "none" and test.pairs:
-                flows_of(test, plan.conditions.flow)(test.pairs[0])  # exact flow is not known of every data set
-            for own in dict.fromkeys(conditions for _, conditions in plan.subjects().values() if conditions.past != plan.conditions.past):
-                open_split(own, "score", setting.root)[0]  # nor can every past be made of it
-            data = f"{learn.fingerprint}/{test.fingerprint}"
+            data = check_data(plan, setting)
             _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data, events)
         setting.workspace.keep(plan)
         if missing:

@@ -16,7 +16,7 @@ import torch
 
 from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
-from msaf_bench.data import open_split
+from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
 from msaf_bench.errors import BenchError, HostError
@@ -90,7 +90,7 @@ class _Begun(NamedTuple):
     seconds: dict[str, float]
 
     def common(self, setting: Setting) -> dict[str, Any]:
-        data = f"{self.train.fingerprint}/{self.score.fingerprint}"
+        data = content_of(self.trial.conditions, self.train, self.score)
         return {"trial": self.trial, "host": self.host, "data": data, "start": self.start, "plugins": setting.plugins}
 
 
@@ -98,7 +98,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     seconds: dict[str, float] = {}
     host = setting.host()
     with _timed("data", seconds):
-        learn, test = (open_split(trial.conditions, split, setting.root) for split in ("train", "score"))
+        learn, test = (open_split(trial.conditions, split, setting.root, trial.seed) for split in ("train", "score"))
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msaf_bench.data import CAMVID_CLASSES, open_split
+from msaf_bench.data import CAMVID_CLASSES, content_of, open_split
 from msaf_bench.data.street import KNOBS, Street, make_video
 from msaf_bench.data.street.geometry import NEAR, view
 from msaf_bench.data.street.objects import SKYLINE
@@ -310,7 +310,7 @@ def test_videos_are_made_once_and_cannot_be_written_to():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_video": 3}, "unknown street option 'train_video'; did you mean train_videos, score_videos?"),
+        ({"train_video": 3}, "unknown street option 'train_video'; did you mean train_videos, own_videos, score_videos?"),
         ({"video_frames": 0}, "street option video_frames = 0: needs a whole number >= 1"),
         ({"score_videos": 1.5}, "street option score_videos = 1.5: needs a whole number >= 1"),
         ({"speed": -1}, "street option speed = -1: needs a number >= 0"),
@@ -327,3 +327,23 @@ def test_an_unknown_data_set_is_named():
         open_split(conditions(data="camvidd"), "train")
     with pytest.raises(UsageError, match="camvid needs --root DIR"):
         open_split(conditions(data="camvid"), "train")
+
+
+def test_every_seed_may_train_on_videos_of_its_own():
+    def opened(own: bool, split: str, seed: int):
+        return open_split(
+            conditions(data_options={"train_videos": 3, "score_videos": 2, "video_frames": 4, "own_videos": own}), split, seed=seed
+        )
+
+    shared = opened(False, "train", 0)
+    assert opened(False, "train", 7).fingerprint == shared.fingerprint == opened(True, "train", 0).fingerprint
+    drawn = [opened(True, "train", seed) for seed in range(3)]
+    assert len({clips.fingerprint for clips in drawn}) == 3
+    videos = [{clips[i].name.partition("/")[0] for i in range(len(clips))} for clips in drawn]
+    assert videos[1] == {"00006", "00008", "00010"}
+    assert not videos[0] & videos[1]
+    scored = opened(True, "score", 2)
+    assert scored.fingerprint == opened(False, "score", 0).fingerprint  # all are scored on the same
+    assert len({content_of(conditions(data_options={"own_videos": True}), clips, scored) for clips in drawn}) == 1
+    with pytest.raises(UsageError, match="own_videos = 1: needs true or false"):
+        opened(1, "train", 0)  # pyright: ignore[reportArgumentType]

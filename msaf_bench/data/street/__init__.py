@@ -25,6 +25,8 @@ KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items
 #: How many videos a split has, and how long they are.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
+OWN = "own_videos"  #: whether every seed trains on videos of its own
+
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
 
@@ -101,16 +103,19 @@ class Street:
 
     Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no number of videos makes them meet. Every
     frame whose whole history exists is the end of a clip; where no frame has it, all are, and `conditions.history` says what then.
-    `conditions.data_options` may set those of `COUNTS` and `KNOBS`. Raises `UsageError` for an option that is unknown or out of range,
+    `conditions.data_options` may set those of `COUNTS` and `KNOBS`; with `own_videos` = true every `seed` trains on videos of its own, and
+    seed 0 on those that all share else. Raises `UsageError` for an option that is unknown or out of range,
     `DataError` as the history tells.
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
     colours: tuple[tuple[int, int, int], ...] = CAMVID_COLOURS
 
-    def __init__(self, conditions: Conditions, split: Literal["train", "score"]) -> None:
-        counts, knobs = _options(dict(conditions.data_options))
-        self._seeds = range(split == "score", 2 * counts[f"{split}_videos"], 2)
+    def __init__(self, conditions: Conditions, split: Literal["train", "score"], seed: int = 0) -> None:
+        counts, knobs, own = _options(dict(conditions.data_options))
+        videos = 2 * counts[f"{split}_videos"]
+        first = videos * seed if own and split == "train" else int(split == "score")
+        self._seeds = range(first, first + videos, 2)
         self._videos = _videos(self._seeds, counts["video_frames"], conditions.size, tuple(sorted(knobs.items())))
         self._speed = knobs["speed"]
         spacing = conditions.train_spacing if split == "train" else conditions.score_spacing
@@ -187,13 +192,16 @@ def _ends(length: int, reach: int) -> range:
     return range(reach if reach < length else 0, length)
 
 
-def _options(given: Mapping[str, Option]) -> tuple[dict[str, int], dict[str, float]]:
+def _options(given: Mapping[str, Option]) -> tuple[dict[str, int], dict[str, float], bool]:
     for name in given:
-        one_of("street option", name, COUNTS | KNOBS)
+        one_of("street option", name, (*COUNTS, *KNOBS, OWN))
+    own = given.get(OWN, False)
+    if not isinstance(own, bool):
+        raise UsageError(f"street option {OWN} = {own!r}: needs true or false")
     counts = dict(COUNTS)
     for name in counts.keys() & given.keys():
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UsageError(f"street option {name} = {value!r}: needs a whole number >= 1")
         counts[name] = value
-    return counts, _strengths({name: value for name, value in given.items() if name in KNOBS})
+    return counts, _strengths({name: value for name, value in given.items() if name in KNOBS}), own

@@ -1,0 +1,193 @@
+"""A table run over an axis: curves of the contribution of past frames and of the gain over one frame."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from msaf_bench.records import write_atomic
+from msaf_bench.report.canvas import to_bytes
+from msaf_bench.report.cells import NONE, csv_document, csv_text, number, span
+from msaf_bench.report.document import finite, json_text
+from msaf_bench.report.findings import Summary
+from msaf_bench.report.run import summarise_run
+from msaf_bench.report.subjects import ControlSummary, Subject
+from msaf_bench.spec import Axis, Option
+from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
+from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.study import Point, points_of
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row or control at one value of an axis."""
+
+    value: Option
+    subject: Subject
+    past: Interval | None  #: contribution of past frames, each interval by itself
+    gain: Difference | None  #: minus the row that reads one frame; the interval by itself, p for the whole study
+    decision: Decision  #: of the gain, by intervals that hold together for the whole study
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A row or control along an axis."""
+
+    label: str
+    control: bool
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
+class AxisCurves:
+    """All curves along one axis."""
+
+    axis: Axis
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table over its axes."""
+
+    plan: Plan
+    single: str  #: label of the row that reads one frame
+    family: int  #: comparisons with it
+    axes: tuple[AxisCurves, ...]
+    summaries: tuple[Summary, ...]  #: of the points
+    missing: tuple[str, ...]  #: points without any finished trial
+
+
+def summarise_study(workspace: Workspace, plan: Plan) -> Study:
+    """What the records of all points say."""
+    points = points_of(plan, workspace)
+    runs = {point.workspace.folder: summarise_run(point.workspace, point.plan) for point in points}
+    found = [(point, runs[point.workspace.folder]) for point in points]
+    measured = [summary for summary in runs.values() if summary.measured]
+    single = next((summary.single for summary in measured if summary.single), "")
+    subjects = [s.label for s in next(iter(runs.values())).subjects if s.label != single]
+    family = max(1, len(subjects) * len(runs))
+    axes = tuple(
+        AxisCurves(axis, tuple(_curve(label, [pair for pair in found if pair[0].axis == axis], single, family) for label in subjects))
+        for axis in plan.table.axis
+    )
+    missing = tuple(folder.name for folder, summary in runs.items() if not summary.measured)
+    return Study(plan, single, family, axes, tuple(runs.values()), missing)
+
+
+def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, family: int) -> Curve:
+    readings: list[Reading] = []
+    for point, summary in found:
+        subject = next(s for s in summary.subjects if s.label == label)
+        other = next((s for s in summary.subjects if s.label == single), None)
+        alone = together = None
+        if other:
+            alone = paired_difference(subject.measured, other.measured)
+            together = paired_difference(subject.measured, other.measured, family=family)
+        gain = alone and together and replace(alone, p=together.p)
+        decision = judge(together and together.interval, summary.table.margin)
+        readings.append(Reading(point.value, subject, subject.measures.past, gain, "undecided" if subject.dead else decision))
+    return Curve(label, isinstance(readings[0].subject, ControlSummary), tuple(readings))
+
+
+def sentences(study: Study) -> Iterator[str]:
+    """The answer, one line for each curve with a past."""
+    if study.missing:
+        yield f"Not run yet: {', '.join(study.missing)}."
+    for along in study.axes:
+        yield f"Contribution of past frames in mIoU points, by {along.axis.shown}:"
+        for curve in along.curves:
+            if any(reading.past for reading in curve.readings):
+                yield f"  {curve.label}: {', '.join(f'{r.value}: {_amount(r)}' for r in curve.readings)}"
+
+
+def _amount(reading: Reading) -> str:
+    if reading.subject.dead:
+        return "not live"
+    past = reading.past
+    return f"{number(past.mean, 1, signed=True)} ({span(past, 1)})" if past else NONE
+
+
+HEADS = (
+    "axis", "value", "row", "kind", "state", "live", "seeds", "miou", "miou_low", "miou_high", "past", "past_low", "past_high",
+    "gain", "gain_low", "gain_high", "p", "decision", "conditions",
+)  # fmt: skip
+
+
+def study_lines(study: Study) -> Iterator[tuple[Any, ...]]:
+    """Under `HEADS`, plain numbers: one line for each row and control at each value."""
+    for along in study.axes:
+        for curve in along.curves:
+            for r in curve.readings:
+                gain = r.gain and r.gain.interval
+                kind = r.subject.role if isinstance(r.subject, ControlSummary) else "row"
+                intervals = [value for i in (r.subject.interval, r.past, gain) for value in _three(i)]
+                key = next(s.conditions.key for s in study.summaries if r.subject in s.subjects)
+                p = r.gain and r.gain.p
+                yield (
+                    along.axis.of, _text(r.value), r.subject.label, kind, r.subject.state, r.subject.live, len(r.subject.measured),
+                    *intervals, p, r.decision, key,
+                )  # fmt: skip
+
+
+def _three(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
+    return (interval.mean, interval.low, interval.high) if interval else (None, None, None)
+
+
+def _text(value: Option) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def study_document(study: Study) -> dict[str, Any]:
+    """Everything as plain data."""
+    return {
+        "study": study.plan.table.name,
+        "single": study.single,
+        "comparisons": study.family,
+        "missing": list(study.missing),
+        "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
+        "conditions": study.plan.conditions.model_dump(mode="json"),
+        "seeds": study.plan.seeds,
+        "hosts": [host.model_dump(mode="json") for host in dict.fromkeys(host for s in study.summaries for host in s.hosts)],
+    }
+
+
+def study_csv(study: Study) -> str:
+    """The lines as CSV; an empty cell where nothing is known."""
+
+    def cell(value: object) -> str:
+        return f"{value:.6g}" if isinstance(value, float) else "" if value is None else csv_text(str(value))
+
+    return csv_document([HEADS, *([cell(value) for value in line] for line in study_lines(study))])
+
+
+def legend(study: Study) -> tuple[str, ...]:
+    """How the curves were made."""
+    together = f"intervals that hold together for all {study.family} comparisons of the study"
+    return (
+        "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of the same network.",
+        f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed: parameters and training count too.",
+        f"Bars: 95 % intervals over seeds, each by itself. Filled: the gain is separated from zero by {together}.",
+        "Cross: a part is not live, nothing follows.",
+    )
+
+
+def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
+    """Writes the curves below the study's folder: CSV, JSON, one HTML page, and a figure for each axis as SVG and PNG."""
+    from msaf_bench.report.study_page import study_charts, study_html
+
+    study = summarise_study(workspace, plan)
+    name = re.sub(r"[^\w-]+", "-", plan.table.name)
+    charts = study_charts(study)
+    figures = {chart.name: to_bytes(chart.figure, "svg") for chart in charts}
+    files: dict[str, str | bytes] = {
+        f"{name}.csv": study_csv(study),
+        f"{name}.json": json_text(study_document(study)),
+        f"{name}.html": study_html(study, charts, figures),
+        **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
+        **{f"figures/{name}_{chart.name}.png": to_bytes(chart.figure, "png") for chart in charts},
+    }
+    for path, content in files.items():
+        write_atomic(workspace.folder / path, content)
+    return study, [workspace.folder / path for path in files]

@@ -1,0 +1,84 @@
+"""A table run over an axis: every value is a run of its own in a folder below the study's. No torch here until it runs."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from msaf_bench.catalog import changed
+from msaf_bench.errors import LockedError, UsageError
+from msaf_bench.spec import Axis, Conditions, Option
+from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.trial import Setting
+
+
+class Point(NamedTuple):
+    """One value of an axis: the plan of a table without axes, and the folder of its run."""
+
+    axis: Axis
+    value: Option
+    plan: Plan
+    workspace: Workspace
+
+
+def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
+    """The points of a study, axis by axis; those of two axes that are under the same conditions share a folder.
+
+    Raises `UsageError` for an axis that names no condition or option, a value that it cannot have, and two values that are the same.
+    """
+    folders: dict[Conditions, Workspace] = {}
+    found: list[Point] = []
+    table = plan.table.model_copy(update={"axis": ()})
+    for axis in plan.table.axis:
+        own: dict[Conditions, Option] = {}
+        for i, value in enumerate(axis.values):
+            place = f"axis {axis.of} = {_text(value)}"
+            changes = {axis.of: value, **{name: values[i] for name, values in axis.also}}
+            conditions = changed(plan.conditions, changes, place)
+            if conditions in own:
+                raise UsageError(f"{place} is the same point as {_text(own[conditions])}; leave one out")
+            own[conditions] = value
+            name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{_text(value)}")
+            folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
+            found.append(Point(axis, value, plan.model_copy(update={"table": table, "conditions": conditions}), folder))
+    return tuple(found)
+
+
+def _text(value: Option) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
+    """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one and `resume` is off."""
+    with workspace.lock():
+        if workspace.holds_plan():
+            workspace.finished(plan, resume=resume)
+            if not resume:
+                raise UsageError(f"{workspace.folder} holds this study; add --resume to keep what is finished and run the rest")
+        workspace.keep(plan)
+
+
+def run_study(
+    plan: Plan, setting: Setting, check: Callable[[Plan, Setting], None], run: Callable[[Point, Setting], int], *, resume: bool
+) -> tuple[int, tuple[Path, ...]]:
+    """Checks every point, then runs them one by one; gives the number of failed trials and the folders that another process runs.
+
+    A point that another process runs is left to it, so that a study that is started twice shares the work.
+    """
+    points = {point.workspace.folder: point for point in points_of(plan, setting.workspace)}
+    for point in points.values():
+        check(point.plan, replace(setting, workspace=point.workspace))
+    keep_study(plan, setting.workspace, resume=resume)
+    failed, waiting = 0, list(points.values())
+    while waiting:
+        left: list[Point] = []
+        for point in waiting:
+            try:
+                failed += run(point, replace(setting, workspace=point.workspace))
+            except LockedError:
+                left.append(point)
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return failed, tuple(point.workspace.folder for point in waiting)
