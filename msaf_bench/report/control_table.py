@@ -53,5 +53,6 @@ def control_legend(summary: Summary) -> list[str]:
     ]
     if summary.single:
         readings = f"; a reading minus {summary.table.reference}" if "reading" in roles else ""
-        lines.append(f"Difference: control minus {summary.single}, which reads one frame{readings}; paired by seed.")
+        how = "paired by seed, each interval by itself"
+        lines.append(f"Difference: control minus {summary.single}, which reads one frame{readings}; {how}.")
     return lines + [f"{control.label}: {control.note}." for control in summary.controls if control.note]

@@ -47,7 +47,8 @@ def _fault(control: ControlSummary) -> str:
         return f"{name} gains {gain} mIoU from past frames with one seed, and one seed gives no interval: {CANNOT}."
     if past.low <= 0:
         bounds = f"{number(past.mean, 1, signed=True)}, {span(past, 1, signed=True)}"
-        return f"{name} is not separated from zero ({bounds}): {CANNOT}."
+        lost = past.high is not None and past.high < 0
+        return f"{name} {'loses mIoU by past frames' if lost else 'is not separated from zero'} ({bounds}): {CANNOT}."
     return ""
 
 

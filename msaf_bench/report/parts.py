@@ -6,6 +6,9 @@ from statistics import fmean
 
 from msaf_bench.records import PAST, Pulse, Record
 from msaf_bench.report.subjects import Part
+from msaf_bench.vitals import Supply, complaint
+
+THROUGH_PAST = ("align",)  #: parts that see past frames alone: where these hold nothing, they have nothing to change
 
 
 def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
@@ -18,8 +21,14 @@ def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
 
 
 def excused(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts where past frames hold nothing to find: a network that ignores them is not ill."""
-    return tuple(replace(part, dead=0, why="") if part.name == PAST else part for part in parts)
+    """The parts where past frames hold nothing to find: a network that ignores them is not ill, nor is an aligner of past frames that
+    changes nothing but gets its gradient and stays on the map.
+    """
+    return tuple(replace(part, dead=0, why="") if part.name == PAST or _only_quiet(part) else part for part in parts)
+
+
+def _only_quiet(part: Part) -> bool:
+    return part.name in THROUGH_PAST and part.dead == part.quiet
 
 
 def _over_seeds(name: str, found: Sequence[Pulse]) -> Part:
@@ -29,12 +38,19 @@ def _over_seeds(name: str, found: Sequence[Pulse]) -> Part:
         name=name,
         seeds=len(found),
         dead=len(dead),
+        quiet=sum(not _sick(pulse) for pulse in dead),
         why=(worst.reason or "no reason given") if worst else "",
         gradient=_mean([pulse.gradient for pulse in found]),
         changed=_mean([pulse.changed for pulse in found]),
         miou=_mean([pulse.miou for pulse in found]),
         gauges=_worst(found),
     )
+
+
+def _sick(pulse: Pulse) -> bool:
+    """Whether a gauge or the gradient is out of range, whatever the part changes."""
+    supply = None if pulse.gradient is None else Supply(pulse.gradient, pulse.silent or 0.0)
+    return bool(complaint(dict(pulse.gauges), supply))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -32,14 +32,17 @@ def rows_of(
     """Every row of the table, compared with the reference row."""
     reference, compared = found[table.reference].records, _compared(table, found)
     rows = [_row(table, label, systems, found[label], constant) for label, _ in table.rows]
-    ill = {row.label: row.ill for row in rows}
     finished: list[RowSummary] = []
     for row in rows:
-        difference = compared.get(row.label)
-        against = "; ".join(filter(None, (ill[row.label], ill[table.reference]))) if difference else ""
         measures = measures_of(found[row.label].records, reference, speeds.get(row.label, ()), costs.get(row.label))
-        finished.append(replace(row, difference=difference, against=against, measures=measures))
+        finished.append(replace(row, difference=compared.get(row.label), measures=measures))
     return tuple(finished)
+
+
+def with_grounds(rows: Sequence[RowSummary], reference: str) -> tuple[RowSummary, ...]:
+    """The rows, each with the reason why nothing follows from its difference to the reference row, where there is one."""
+    ill = {row.label: row.ill for row in rows}
+    return tuple(replace(row, against="; ".join(filter(None, (row.ill, ill[reference]))) if row.difference else "") for row in rows)
 
 
 def _row(table: Table, label: str, systems: Mapping[str, System], found: Found, constant: Constant | None) -> RowSummary:

@@ -59,6 +59,7 @@ class Part:
     name: str
     seeds: int
     dead: int  #: seeds in which it is not live
+    quiet: int  #: of these the seeds in which that is only because the result hardly changes without it
     why: str  #: of the dead seed whose result depends least on the part
     gradient: float | None  #: mean; None: frozen, or without weights
     changed: float | None  #: mean percent of the pixels whose class changes when the part is silenced

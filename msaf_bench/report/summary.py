@@ -12,7 +12,7 @@ from msaf_bench.report.controls import Controls, controls_of, row_conditions, si
 from msaf_bench.report.findings import Constant, Summary
 from msaf_bench.report.orders import agreement_of, by_seed, verdicts_of
 from msaf_bench.report.parts import excused
-from msaf_bench.report.rows import rows_of
+from msaf_bench.report.rows import rows_of, with_grounds
 from msaf_bench.report.subjects import ControlSummary, RowSummary
 from msaf_bench.report.trials import confusion_of, find
 from msaf_bench.spec import System, Table, Trial
@@ -55,6 +55,7 @@ def summarise(
     if empty:
         rows = tuple(replace(row, parts=excused(row.parts)) for row in rows)
         beside = tuple(replace(control, parts=excused(control.parts)) for control in beside)
+    rows = with_grounds(rows, table.reference)
     ill = {row.label: row.ill for row in rows if row.dead}
     scores = {label: row.scores for label, row in found.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}
@@ -80,7 +81,7 @@ def summarise(
     )
 
 
-NOTHING = "The positive control finds nothing in past frames here: a network that ignores them counts as live."
+NOTHING = "The positive control finds nothing in past frames here: a network that ignores them, or an aligner of them, counts as live."
 
 
 def _nothing_to_find(controls: Sequence[ControlSummary]) -> bool:
