@@ -81,10 +81,10 @@ def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dr
     """A table with an axis: a run for every value, then the curves."""
     from msaf_bench.report.study import render_study
     from msaf_bench.sweep.run import check_data, check_systems, run_sweep
-    from msaf_bench.sweep.study import points_of, run_study
+    from msaf_bench.sweep.study import distinct, points_of, run_study
 
     points = points_of(plan, setting.workspace)
-    folders = list(dict.fromkeys(point.workspace.folder for point in points))
+    folders = [point.workspace.folder for point in distinct(points)]
     if dry_run:
         _print_study(points, setting, options, as_json)
         return
@@ -110,10 +110,11 @@ def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dr
 def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bool) -> None:
     """The estimate of every point, and their sum."""
     from msaf_bench.sweep.estimate import estimate
+    from msaf_bench.sweep.study import distinct
 
     found = {
         str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), options["on"], options["workers"])
-        for point in {point.workspace.folder: point for point in points}.values()
+        for point in distinct(points)
     }
     minutes, trials = (sum(of[name] for of in found.values()) for name in ("minutes", "trials"))
     if as_json:

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import Literal
 
@@ -39,6 +40,11 @@ def concordance(x: Sequence[float], y: Sequence[float], *, level: float = 0.95, 
 
     A row that is drawn twice ties with itself. Source: Kendall 1945 (tau-b).
     """
+    return _concordance(tuple(x), tuple(y), level, resamples)
+
+
+@lru_cache(maxsize=128)  # every table, page and figure of a report asks for the same few
+def _concordance(x: tuple[float, ...], y: tuple[float, ...], level: float, resamples: int) -> Concordance:
     rows = len(x)
     sx, sy = _signs(x), _signs(y)
     ties = np.abs(sx).sum() * np.abs(sy).sum()

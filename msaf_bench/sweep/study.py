@@ -1,7 +1,7 @@
 """A table run over an axis: every value is a run of its own in a folder below the study's. No torch here until it runs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +49,14 @@ def _text(value: Option) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
+    """The first point of each folder."""
+    found: dict[Path, Point] = {}
+    for point in points:
+        found.setdefault(point.workspace.folder, point)
+    return tuple(found.values())
+
+
 def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
     """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one and `resume` is off."""
     with workspace.lock():
@@ -66,11 +74,11 @@ def run_study(
 
     A point that another process runs is left to it, so that a study that is started twice shares the work.
     """
-    points = {point.workspace.folder: point for point in points_of(plan, setting.workspace)}
-    for point in points.values():
+    waiting = list(distinct(points_of(plan, setting.workspace)))
+    for point in waiting:
         check(point.plan, replace(setting, workspace=point.workspace))
     keep_study(plan, setting.workspace, resume=resume)
-    failed, waiting = 0, list(points.values())
+    failed = 0
     while waiting:
         left: list[Point] = []
         for point in waiting:

@@ -1,5 +1,7 @@
 """What a summary says of a made-up run, against numbers worked out beside it."""
 
+import csv
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +11,8 @@ from msaf_bench.catalog import family_of
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Matrices, Record
 from msaf_bench.report import Summary, summarise
+from msaf_bench.report.document import to_json
+from msaf_bench.report.tables import to_csv
 from msaf_bench.spec import Conditions, Row, System, Table, Trial
 from msaf_bench.stats import mean_interval, paired_difference
 
@@ -194,3 +198,40 @@ def test_rows_not_asked_for_are_missing_and_outside_the_family(table: Table, sys
     few = make(table.model_copy(update={"rows": rows}))
     assert family_of(few.table) == 5  # four rows and a sentence
     assert isinstance(rows[0][1], Row)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_words_p_and_intervals_agree_in_random_runs(make: Make, table: Table, seed: int):
+    """On the rows, in the verdicts, in the JSON and in the CSV: one pair, one interval, one p, and the word that follows."""
+
+    def shuffled(records: Change, trials: list[Trial]) -> Change:
+        rng = np.random.default_rng(seed)
+        others = rng.permutation([trial.id for trial in trials]) if seed % 2 else [trial.id for trial in trials]
+        kept = rng.random(len(trials)) < (1.0 if seed < 3 else 0.8)
+        pairs = zip(trials, others, kept, strict=True)
+        return {t.id: records[t.id].model_copy(update={"confusion": records[other].confusion}) for t, other, keep in pairs if keep}
+
+    margin = float(np.random.default_rng(seed).uniform(0.1, 4))
+    summary = make(table.model_copy(update={"margin": margin}), change=shuffled)
+    document = to_json(summary)
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(summary)))}
+    for verdict, told in zip(summary.verdicts, document["comparisons"], strict=True):
+        i = verdict.difference and verdict.difference.interval
+        if i is None or i.low is None or i.high is None:
+            assert verdict.word == "undecided here"
+            continue
+        word = (
+            "same direction here" if i.low > 0 else "opposite here" if i.high < 0
+            else "no difference here" if -margin < i.low and i.high < margin else "undecided here"
+        )  # fmt: skip
+        assert (verdict.word, told["word"]) == (word, word)
+        assert verdict.difference is not None
+        assert verdict.difference.p is not None
+        assert (verdict.difference.p < 0.05) == (not i.low <= 0 <= i.high)
+        assert told["p"] == verdict.difference.p
+        if "MSAF" in (verdict.better, verdict.worse):
+            other = verdict.worse if verdict.better == "MSAF" else verdict.better
+            assert float(lines[other]["p"]) == pytest.approx(verdict.difference.p, rel=1e-4)
+            assert sorted(abs(float(lines[other][end])) for end in ("diff_low", "diff_high")) == pytest.approx(
+                sorted((abs(i.low), abs(i.high))), rel=1e-4
+            )
