@@ -57,6 +57,7 @@ class Study:
     axes: tuple[AxisCurves, ...]
     summaries: tuple[Summary, ...]  #: of the points
     missing: tuple[str, ...]  #: points without any finished trial
+    notes: tuple[str, ...]  #: of the points, each with the name of its folder
 
 
 def summarise_study(workspace: Workspace, plan: Plan) -> Study:
@@ -73,7 +74,8 @@ def summarise_study(workspace: Workspace, plan: Plan) -> Study:
         for axis in plan.table.axis
     )
     missing = tuple(folder.name for folder, summary in runs.items() if not summary.measured)
-    return Study(plan, single, family, axes, tuple(runs.values()), missing)
+    notes = tuple(f"{folder.name}: {note}" for folder, summary in runs.items() for note in summary.notes)
+    return Study(plan, single, family, axes, tuple(runs.values()), missing, notes)
 
 
 def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, family: int) -> Curve:
@@ -96,13 +98,15 @@ def sentences(study: Study) -> Iterator[str]:
     if study.missing:
         yield f"Not run yet: {', '.join(study.missing)}."
     for along in study.axes:
-        yield f"Contribution of past frames in mIoU points, by {along.axis.shown}:"
+        values = ", ".join(_text(value) for value in along.axis.values)
+        yield f"Contribution of past frames in mIoU points, by {along.axis.shown} ({values}):"
         for curve in along.curves:
             if any(reading.past for reading in curve.readings):
-                yield f"  {curve.label}: {', '.join(f'{r.value}: {_amount(r)}' for r in curve.readings)}"
+                yield f"  {curve.label}: {', '.join(map(amount, curve.readings))}"
 
 
-def _amount(reading: Reading) -> str:
+def amount(reading: Reading) -> str:
+    """The contribution of past frames with its interval, as text."""
     if reading.subject.dead:
         return "not live"
     past = reading.past

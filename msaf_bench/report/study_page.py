@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from msaf_bench.report.canvas import CONTROL, INK, MUTED, PAPER, STYLE, Chart, blank, sign
 from msaf_bench.report.cells import made_how, number, p_value, span
 from msaf_bench.report.page import environment, inline_svg
-from msaf_bench.report.study import AxisCurves, Curve, Reading, Study, legend, sentences
+from msaf_bench.report.study import AxisCurves, Curve, Reading, Study, amount, legend
 from msaf_bench.stats import Interval
 
 # Okabe and Ito's colours with a marker each; controls share one colour and are dashed.
@@ -53,7 +53,7 @@ def _chart(study: Study, along: AxisCurves, index: int) -> Chart:
     heads = ("Row", along.axis.shown, "past frames", "95 % interval", f"gain over {study.single}", "95 % interval", "p", "")
     lines = tuple(_line(curve, reading) for curve in along.curves for reading in curve.readings)
     text = f"Curves over {along.axis.shown}. {' '.join(legend(study))}"
-    return Chart(f"axis{index + 1}", f"Over {along.axis.shown}", text, figure, heads, lines)
+    return Chart(f"axis{index + 1}", f"Over the {along.axis.shown}", text, figure, heads, lines)
 
 
 def _draw(axes: Axes, curve: Curve, intervals: Sequence[Interval | None], look: tuple[str, str, str], shift: float) -> None:
@@ -90,7 +90,8 @@ def study_html(study: Study, charts: Sequence[Chart], figures: Mapping[str, byte
             made_how=made_how(measured),
             charts=[(chart, inline_svg(figures[chart.name], chart)) for chart in charts],
             legend=legend(study),
-            sentences=list(sentences(study)),
+            answers=[(along.axis, along.curves) for along in study.axes],
+            amount=amount,
             settings=study.plan.conditions.model_dump(mode="json"),
         )
     )

@@ -100,11 +100,11 @@ def test_its_report_says_the_same_everywhere(study: Path):
     assert [line["past"] for line in document["lines"]] == pytest.approx([float(line["past"]) for line in lines], abs=1e-4)
     assert (study / "mini.csv").read_text() == study_csv(found)
     page = (study / "mini.html").read_text()
-    assert "Over occluders" in page
+    assert "Over the occluders" in page
     assert "<script" not in page
     rendered = CliRunner().invoke(app, ["report", str(study)])
     assert rendered.exit_code == 0
-    assert "Contribution of past frames in mIoU points, by occluders:" in rendered.output
+    assert "Contribution of past frames in mIoU points, by occluders (0.0, 1.0):" in rendered.output
 
 
 def test_points_of_two_axes_share_a_folder(tmp_path: Path):
