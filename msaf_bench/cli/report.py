@@ -8,7 +8,7 @@ import typer
 
 from msaf_bench.cli.inspect import Json
 from msaf_bench.cli.settings import Root, read_root
-from msaf_bench.errors import GateError
+from msaf_bench.errors import GateError, UsageError
 
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
 
@@ -40,6 +40,9 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     from msaf_bench.sweep.plan import Workspace
 
     before, after = (Workspace(folder.resolve()) for folder in (old, new))
+    for workspace in (before, after):
+        if workspace.plan().table.axis:
+            raise UsageError(f"{workspace.folder} holds a table over an axis; compare two of its points, the folders below points/")
     changes = compare_runs(summarise_run(before, before.plan()), summarise_run(after, after.plan()))
     if as_json:
         rows = [

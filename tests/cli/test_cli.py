@@ -63,6 +63,7 @@ def camvid(root, *more):
         "local",
         "--speed",
         "0",
+        "--no-controls",
         *small,
         *more,
     ]
@@ -200,7 +201,7 @@ def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_p
 
 def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
     command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "2", "--on", "local", "--speed", "0"]
-    command += ["--rows", "Baseline", "--reports"]
+    command += ["--rows", "Baseline", "--no-controls", "--no-pictures", "--reports"]
     for name in ("a", "b"):
         assert main([*command, str(tmp_path / name)]) == 0
     said(capsys)

@@ -43,4 +43,4 @@ def test_check_says_how_many_can_be_run(capsys):
 
 def test_sentences_are_no_table(capsys):
     assert main(["list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["tables"] == ["factorial", "readings", "table1", "table2", "table3"]
+    assert json.loads(capsys.readouterr().out)["tables"] == ["factorial", "readings", "table1", "table2", "table3", "when_motion_helps"]

@@ -105,6 +105,8 @@ def test_its_report_says_the_same_everywhere(study: Path):
     rendered = CliRunner().invoke(app, ["report", str(study)])
     assert rendered.exit_code == 0
     assert "Contribution of past frames in mIoU points, by occluders (0.0, 1.0):" in rendered.output
+    compared = CliRunner().invoke(app, ["compare", str(study), str(study)])
+    assert "compare two of its points" in str(compared.exception)
 
 
 def test_points_of_two_axes_share_a_folder(tmp_path: Path):
