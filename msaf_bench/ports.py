@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
     from torch.nn import Module
 
@@ -20,6 +22,12 @@ class Output(NamedTuple):
 
     logits: "Tensor"  #: (B, K, H, W), for the newest frame
     aux: "dict[str, Tensor]"  #: what the losses read beside the logits: masks (B, K, h, w), and what else a training needs
+
+
+class Reader(Protocol):
+    """Read clips by their indices: logits (B, K, h, w); with `still` the newest frame stands for the past."""
+
+    def __call__(self, indices: "Sequence[int]", still: bool, /) -> "Tensor": ...
 
 
 class Backbone(Protocol):

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from msaf_bench.analyzers.miou import confusion_matrix, miou
-from msaf_bench.analyzers.scoring import Reader, predictions
+from msaf_bench.analyzers.scoring import predictions
 from msaf_bench.data.clips import Clips
+from msaf_bench.ports import Reader
 from msaf_bench.records import PAST, Pulse
 from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, silenced
 

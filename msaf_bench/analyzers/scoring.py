@@ -13,10 +13,9 @@ from msaf_bench.analyzers.miou import confusion_matrix
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError
+from msaf_bench.ports import Reader
 
 BATCH = 4  #: clips scored together
-
-Reader = Callable[[Sequence[int], bool], Tensor]  #: clip indices, and whether the newest frame stands for the past -> logits (B, K, h, w)
 
 
 def reader(net: Any, clips: Clips, device: str = "cpu") -> Reader:

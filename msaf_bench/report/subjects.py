@@ -48,7 +48,7 @@ class Measures:
     past: Interval | None = None  #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one frame
     consistency: tuple[RowConsistency, ...] = ()
     cost: Cost | None = None
-    speeds: tuple[Speed, ...] = ()  #: by mode, measured alone after the trials
+    speeds: tuple[Speed, ...] = ()  #: by mode, measured after the trials in rounds with the other rows
     published_cost: SystemCost | None = None  #: of the system as published, not as it was run
 
 

@@ -2,7 +2,7 @@
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.transforms import augment, normalise, to_tensors
+from msaf_bench.ports import Reader
 from msaf_bench.records import write_atomic
 from msaf_bench.spec import Conditions, content_hash
 
@@ -25,9 +26,6 @@ READ = (
     "flip", "draws",
 )  # fmt: skip
 BATCH = 8  #: clips that pass the backbone together
-
-
-Reader = Callable[[Sequence[int], bool], Tensor]  #: clip indices, and whether the newest frame stands for the past -> logits
 
 
 class Features(NamedTuple):
