@@ -168,11 +168,11 @@ def study_csv(study: Study) -> str:
 
 def legend(study: Study) -> tuple[str, ...]:
     """How the curves were made."""
-    together = f"intervals that hold together for all {study.family} comparisons of the study"
     return (
         "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of the same network.",
         f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed: parameters and training count too.",
-        f"Bars: 95 % intervals over seeds, each by itself. Filled: the gain is separated from zero by {together}.",
+        "Bars: 95 % intervals over seeds. Filled: the interval excludes zero, each by itself, so about one in twenty misses the truth.",
+        f"The p of a gain, and the decision in the CSV, hold together for all {study.family} comparisons of the study.",
         "Cross: a part is not live, nothing follows.",
     )
 

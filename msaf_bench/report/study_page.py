@@ -11,7 +11,7 @@ from msaf_bench.report.canvas import CONTROL, INK, MUTED, PAPER, STYLE, Chart, b
 from msaf_bench.report.cells import made_how, number, p_value, span
 from msaf_bench.report.page import environment, inline_svg
 from msaf_bench.report.study import AxisCurves, Curve, Reading, Study, amount, legend
-from msaf_bench.stats import Interval
+from msaf_bench.stats import Interval, judge
 
 # Okabe and Ito's colours with a marker each; controls share one colour and are dashed.
 LOOKS = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "v"), ("#56b4e9", "P"), ("#e69f00", "X"))
@@ -63,11 +63,11 @@ def _draw(axes: Axes, curve: Curve, intervals: Sequence[Interval | None], look: 
     for x, reading, i in known:
         if i.low is not None and i.high is not None:
             axes.plot([x, x], [i.low, i.high], color=colour, lw=1.6, solid_capstyle="butt")
-        decided = reading.decision in ("above", "below")
+        apart = judge(i) in ("above", "below")
         if reading.subject.dead:
             axes.plot(x, i.mean, "x", color=colour, ms=8, mew=1.8)
         else:
-            axes.plot(x, i.mean, marker, color=colour, mfc=colour if decided else PAPER, mew=1.5, ms=7)
+            axes.plot(x, i.mean, marker, color=colour, mfc=colour if apart else PAPER, mew=1.5, ms=7)
 
 
 def _line(curve: Curve, reading: Reading) -> tuple[str, ...]:

@@ -7,18 +7,32 @@ import pytest
 from msaf_bench.records import read_records
 from msaf_bench.report import systems_table, tables
 from msaf_bench.report.run import summarise_run
+from msaf_bench.report.study import study_csv, summarise_study
 from msaf_bench.sweep.plan import Workspace
 
 REFERENCE = sorted((Path(__file__).parents[2] / "reports" / "reference").glob("*/plan.json"))
+STUDIES = [path for path in REFERENCE if (path.parent / "points").is_dir()]
 
 
-@pytest.fixture(params=[path.parent for path in REFERENCE], ids=lambda folder: folder.name)
+@pytest.fixture(params=[path.parent for path in REFERENCE if path not in STUDIES], ids=lambda folder: folder.name)
 def folder(request):
     return request.param
 
 
 def test_there_is_a_reference():
     assert REFERENCE
+
+
+@pytest.mark.parametrize("study", [path.parent for path in STUDIES], ids=lambda folder: folder.name)
+def test_the_curves_follow_from_the_records_of_their_points(study):
+    plan = Workspace(study).plan()
+    found = summarise_study(Workspace(study), plan)
+    assert study_csv(found) == (study / f"{plan.table.name}.csv").read_text()
+    assert not found.missing
+    commits = {host.commit for summary in found.summaries for host in summary.hosts}
+    assert len(commits) == 1
+    assert not any(commit.endswith("+") for commit in commits)
+    assert all(subject.live is not False for summary in found.summaries for subject in summary.subjects)
 
 
 def test_the_tables_follow_from_the_records(folder):
