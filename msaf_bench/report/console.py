@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from msaf_bench.report.cells import made_how, number, span
+from msaf_bench.report.cells import made_how, mean_span, number, span
 from msaf_bench.report.claims import WORDS, claims_of, counted
 from msaf_bench.report.claims_text import TITLES
 from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.motion import motion_of
+from msaf_bench.report.power import power_line
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import Column, columns, legend
 from msaf_bench.report.subjects import NOT_LIVE, RowSummary, Subject
@@ -92,6 +93,10 @@ def _print_variants(console: Console, summary: Summary) -> None:
     _print_not_live(console, summary)
     for verdict in summary.verdicts:
         _say(console, _verdict(verdict), WORD)
+    for effect in summary.effects:
+        _say(console, f"effect of {' x '.join(effect.factors)}: {mean_span(effect.interval, signed=True)}", WORD)
+    if line := power_line(summary):
+        _say(console, line, 2)
 
 
 def _variant(row: RowSummary, ticks: int) -> list[str]:

@@ -14,7 +14,7 @@ from msaf_bench.report.motion import motion_of
 from msaf_bench.report.power import power_of
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.subjects import ControlSummary, Part, Subject
-from msaf_bench.stats import Interval
+from msaf_bench.stats import Effect, Interval
 
 
 def to_json(summary: Summary) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
         "claims": [asdict(claim) for claim in claims_of(summary)],
         **({} if summary.table.base else {"rank_agreement": [asdict(ranking) for ranking in rankings(summary)]}),
+        "effects": [_effect(effect) for effect in summary.effects],
+        "shapley": [_effect(share) for share in summary.shares],
         "kendall_tau_b": summary.agreement.tau,
         "friedman_p": summary.omnibus.p,
         "best_constant": summary.constant.miou if summary.constant else None,
@@ -106,6 +108,10 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "interval": found and [found.low, found.high],
         "verdict": verdict.word,
     }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {"parts": list(effect.factors), **_bounds(effect.interval), "n": effect.interval.n}
 
 
 def _bounds(interval: Interval) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from msaf_bench.catalog import family_of
+from msaf_bench.report.cells import number
 from msaf_bench.report.findings import Summary
 from msaf_bench.stats import detectable, match_power, paired_power, seeds_needed, seeds_to_match
 
@@ -44,3 +45,11 @@ def power_of(summary: Summary) -> Power | None:
         match_power(sd, margin, seeds, level),
         seeds_to_match(sd, margin, level),
     )
+
+
+def power_line(summary: Summary) -> str:
+    """The smallest difference that the run would have seen, as a sentence; empty below two paired seeds."""
+    power = power_of(summary)
+    if power is None:
+        return ""
+    return f"Power: at the spread of this run, {power.seeds} seeds see a difference of {number(power.detectable)} points 80 % of the time."

@@ -3,11 +3,24 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, millions, number, p_value, pipes, simultaneous, span
+from msaf_bench.report.cells import (
+    csv_document,
+    csv_text,
+    made_how,
+    markdown_text,
+    mean_span,
+    millions,
+    number,
+    p_value,
+    pipes,
+    simultaneous,
+    span,
+)
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.plain_values import Cell, control_values, made_values, measured_values
+from msaf_bench.report.power import power_line
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
 from msaf_bench.report.subjects import NOT_LIVE, RowSummary
@@ -39,6 +52,7 @@ def to_markdown(summary: Summary) -> str:
     lines = [*markdown_head(summary), pipes(("Row", *ticks, *HEADS)), "|---|" + ":-:|" * len(ticks) + "--:|" * (len(HEADS) - 1) + "---|"]
     lines += [pipes([row.shown, *("✓" if tick else "" for tick in row.ticks), *texts(row), row.standing]) for row in summary.rows]
     lines += ["", *map(markdown_text, first_legend(summary))]
+    lines += markdown_effects(summary)
     lines += markdown_controls(summary)
     if second := columns(summary):
         lines += ["", pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
@@ -63,6 +77,16 @@ def markdown_controls(summary: Summary) -> list[str]:
     lines = ["", "**Controls**", "", pipes(heads), "|---|---|---|" + "--:|" * (len(heads) - 4) + "---|"]
     lines += [pipes(control_texts(summary, control)) for control in summary.controls]
     return [*lines, "", *(f"- {markdown_text(line)}" for line in control_legend(summary))]
+
+
+def markdown_effects(summary: Summary) -> list[str]:
+    """Effects and Shapley values of a complete factorial design."""
+    if not summary.effects:
+        return []
+    title, heads = "**Effects of the parts**, in points of mIoU; their intervals hold together", ("Part", "effect", "Shapley value")
+    shares = {share.factors: mean_span(share.interval, signed=True) for share in summary.shares}
+    rows = [(" x ".join(e.factors), mean_span(e.interval, signed=True), shares.get(e.factors, "")) for e in summary.effects]
+    return ["", title, "", pipes(heads), "|---|--:|--:|", *map(pipes, rows)]
 
 
 def markdown_pulse(summary: Summary) -> list[str]:
@@ -119,6 +143,8 @@ def first_legend(summary: Summary) -> tuple[str, ...]:
         f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
         f"Difference: row minus {summary.table.reference}, measured, paired by seed; {simultaneous(summary)}.",
     ]
+    if line := power_line(summary):
+        lines.append(line)
     if summary.constant:
         lines.append(f"Best constant prediction ({summary.constant.class_name} everywhere): {number(summary.constant.miou)}.")
     return tuple(lines)

@@ -12,7 +12,7 @@ from msaf_bench.errors import UsageError
 from msaf_bench.records import Matrices, Record
 from msaf_bench.report import Summary, summarise
 from msaf_bench.report.document import to_json
-from msaf_bench.report.tables import to_csv
+from msaf_bench.report.tables import to_csv, to_markdown
 from msaf_bench.spec import Conditions, Row, System, Table, Trial
 from msaf_bench.stats import mean_interval, paired_difference
 
@@ -168,6 +168,18 @@ def test_a_complete_design_has_effects(make: Make, table: Table, factorial: Tabl
         ("StaA", "SemA"),
         ("MonA", "StaA", "SemA"),
     ]
+
+
+def test_effects_and_shapley_values_are_in_every_form(make: Make, factorial: Table):
+    summary = make(factorial)
+    document = to_json(summary)
+    assert [e["parts"] for e in document["effects"]] == [list(e.factors) for e in summary.effects]
+    assert [e["mean"] for e in document["shapley"]] == [e.interval.mean for e in summary.shares]
+    assert "| MonA x StaA | " in to_markdown(summary)
+    full, none = summary.rows[-1].interval, summary.rows[0].interval
+    assert full is not None
+    assert none is not None
+    assert sum(e.interval.mean for e in summary.shares) == pytest.approx(full.mean - none.mean)
 
 
 def test_loss_is_the_mean_over_seeds(summary: Summary):
