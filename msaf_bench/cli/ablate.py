@@ -49,7 +49,7 @@ def ablate(
     if on == "local" and (address or workers or gpus_per_trial):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
 
-    from msaf_bench.sweep.plan import Workspace, make_plan
+    from msaf_bench.sweep.plan import ONE_SEED, Workspace, make_plan
     from msaf_bench.sweep.run import default_executor, run_sweep
     from msaf_bench.sweep.trial import Setting
 
@@ -57,9 +57,9 @@ def ablate(
     folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
-    if seeds == 1:
-        typer.echo("one seed gives no interval and no verdict; add --seeds 5, or at least 2", err=True)
     options = {"on": executor, "address": address, "workers": workers, "gpus": gpus_per_trial}
+    if dry_run and seeds == 1:
+        typer.echo(ONE_SEED, err=True)
     if read.axis:
         _study(plan, setting, {**options, "resume": True}, resume=resume, dry_run=dry_run, as_json=as_json)
         return

@@ -16,6 +16,7 @@ from msaf_bench.errors import HostError, LockedError, UsageError, one_of
 from msaf_bench.records import Record, read_records, write_atomic
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
+ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
 
 

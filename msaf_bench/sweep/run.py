@@ -19,7 +19,7 @@ from msaf_bench.spec import Choice, Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.cost import count_rows
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.plan import ONE_SEED, Plan
 from msaf_bench.sweep.speed import measure_rows
 from msaf_bench.sweep.trial import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint
@@ -135,6 +135,8 @@ def run_sweep(
             data = check_data(plan, setting)
             _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data, events)
         setting.workspace.keep(plan)
+        if missing and plan.seeds == 1:
+            events.note(ONE_SEED)
         if missing:
             execute = local.run if on == "local" else _on_ray(address, workers, gpus)
             # The driver of a cluster may have no accelerator of its own.
