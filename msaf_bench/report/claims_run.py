@@ -10,7 +10,7 @@ from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.subjects import RowSummary
 from msaf_bench.report.wording import Word, other_conditions, shrunk, where_it_lies, word_of
 from msaf_bench.spec import Claim, Ordering, Table
-from msaf_bench.stats import PERCENT, Decision, Interval, judge, paired_difference, power_sentence, prediction_interval
+from msaf_bench.stats import PERCENT, Decision, Interval, judge, level_of_each, paired_difference, power_sentence, prediction_interval
 
 Judged = tuple[str, Word, str]  # measured, verdict, reason
 Rows = Mapping[str, RowSummary]  # by label
@@ -42,7 +42,7 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
         return measured, "undecided", f"the paper prints one run and no spread; that takes {ENOUGH} seeds, there {_are(own.n)}"
     values, cells = list(row.measured.values()), sum(other.metric == "miou" and not other.dagger for other in table.claims())
     one = prediction_interval(values, within=PERCENT)
-    every = prediction_interval(values, 1 - 0.05 / max(1, cells), PERCENT)
+    every = prediction_interval(values, level_of_each(max(1, cells)), PERCENT)
     start = f"backbones start here from {' and '.join(summary.starts)}, in the paper it is not said"
     if _holds(one, claim.value):
         return measured, "reproduced", f"one more run of ours would lie in {span(one)}, and the printed number does; {start}"
@@ -89,7 +89,7 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
     gap = found.difference.interval if found.difference else None
     reason, other = because(found), "; ".join(other_conditions(summary.conditions, table))
     if found.decision == "undecided" and not found.against and found.points and gap and gap.sd:
-        reason += f" {power_sentence(abs(found.points), gap.sd, gap.n, 1 - 0.05 / family_of(summary.table))}"
+        reason += f" {power_sentence(abs(found.points), gap.sd, gap.n, level_of_each(family_of(summary.table)))}"
     reason += f" Other conditions: {other}." if other else ""
     reason += f" {style[0].upper()}{style[1:]}." if (style := in_style(ends, rows)) else ""
     return mean_span(gap, signed=True) if gap else "", found.word, reason

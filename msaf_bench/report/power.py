@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from msaf_bench.catalog import family_of
 from msaf_bench.report.cells import number
 from msaf_bench.report.findings import Summary
-from msaf_bench.stats import detectable, match_power, paired_power, seeds_needed, seeds_to_match
+from msaf_bench.stats import detectable, level_of_each, match_power, paired_power, seeds_needed, seeds_to_match
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def power_of(summary: Summary) -> Power | None:
     seeds = max(n for _, n in known)
     effects = sorted({round(abs(v.points), 3) for v in summary.verdicts if v.points}) or [0.5, 1.0, 2.0]
     family, margin = family_of(summary.table), summary.table.margin
-    level = 1 - 0.05 / family
+    level = level_of_each(family)
     lines = tuple((x, paired_power(x, sd, seeds, level), seeds_needed(x, sd, level=level)) for x in effects)
     return Power(
         sd,

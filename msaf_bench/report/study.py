@@ -8,15 +8,16 @@ from typing import Any
 
 from msaf_bench.records import write_atomic
 from msaf_bench.report.canvas import to_bytes
-from msaf_bench.report.cells import NONE, csv_document, csv_text, number, span
+from msaf_bench.report.cells import NONE, number, span
 from msaf_bench.report.document import finite, json_text
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.run import summarise_run
 from msaf_bench.report.subjects import ControlSummary, Subject
+from msaf_bench.report.tables import csv_lines
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
 from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.study import Point, points_of
+from msaf_bench.sweep.study import Point, points_of, value_text
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def sentences(study: Study) -> Iterator[str]:
     if study.missing:
         yield f"Not run yet: {', '.join(study.missing)}."
     for along in study.axes:
-        values = ", ".join(_text(value) for value in along.axis.values)
+        values = ", ".join(value_text(value) for value in along.axis.values)
         yield f"Contribution of past frames in mIoU points, by {along.axis.shown} ({values}):"
         for curve in along.curves:
             if any(reading.past for reading in curve.readings):
@@ -130,17 +131,13 @@ def study_lines(study: Study) -> Iterator[tuple[Any, ...]]:
                 key = next(s.conditions.key for s in study.summaries if r.subject in s.subjects)
                 p = r.gain and r.gain.p
                 yield (
-                    along.axis.of, _text(r.value), r.subject.label, kind, r.subject.state, r.subject.live, len(r.subject.measured),
+                    along.axis.of, value_text(r.value), r.subject.label, kind, r.subject.state, r.subject.live, len(r.subject.measured),
                     *intervals, p, r.decision, key,
                 )  # fmt: skip
 
 
 def _three(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
     return (interval.mean, interval.low, interval.high) if interval else (None, None, None)
-
-
-def _text(value: Option) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def study_document(study: Study) -> dict[str, Any]:
@@ -159,11 +156,7 @@ def study_document(study: Study) -> dict[str, Any]:
 
 def study_csv(study: Study) -> str:
     """The lines as CSV; an empty cell where nothing is known."""
-
-    def cell(value: object) -> str:
-        return f"{value:.6g}" if isinstance(value, float) else "" if value is None else csv_text(str(value))
-
-    return csv_document([HEADS, *([cell(value) for value in line] for line in study_lines(study))])
+    return csv_lines(HEADS, study_lines(study))
 
 
 def legend(study: Study) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The words of verdicts. A result under other conditions than the paper's is never called a reproduction or a contradiction."""
 
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from msaf_bench.catalog import read_conditions
 from msaf_bench.spec import Conditions, Table
@@ -12,11 +12,7 @@ Word = Literal[
     "same direction here", "opposite here", "no difference here", "undecided here",
     "not comparable",
 ]  # fmt: skip
-RUN_WORDS: tuple[Word, ...] = (
-    "reproduced", "contradicted", "no difference", "undecided",
-    "same direction here", "opposite here", "no difference here", "undecided here",
-    "not comparable",
-)  # fmt: skip
+RUN_WORDS: tuple[Word, ...] = get_args(Word)  #: in the order in which they are counted
 Tone = Literal["for", "against", "equal", "open", "none"]
 
 _THERE: dict[Decision, Word] = {"above": "reproduced", "below": "contradicted", "same": "no difference", "undecided": "undecided"}

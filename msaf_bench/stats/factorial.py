@@ -11,7 +11,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.stats.intervals import POINTS, Interval, mean_interval
+from msaf_bench.stats.intervals import POINTS, Interval, level_of_each, mean_interval
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def effects(
         return ()
     signs = np.where(np.asarray(ticks), 1, -1)  # (rows, k)
     sets = [chosen for order in range(1, k + 1) for chosen in combinations(range(k), order)]
-    own = 1 - (1 - level) / len(sets)
+    own = level_of_each(len(sets), level)
     return tuple(
         Effect(tuple(factors[i] for i in chosen), _over_seeds(signs[:, chosen].prod(1) @ table / 2 ** (k - 1), own)) for chosen in sets
     )
@@ -62,7 +62,7 @@ def shapley(
                 size = sum(row)
                 weight = factorial(size) * factorial(k - size - 1) / factorial(k)
                 value += weight * (at[*row[:i], True, *row[i + 1 :]] - at[row])
-        found.append(Effect((factor,), _over_seeds(value, 1 - (1 - level) / k)))
+        found.append(Effect((factor,), _over_seeds(value, level_of_each(k, level))))
     return tuple(found)
 
 

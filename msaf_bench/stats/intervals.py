@@ -46,6 +46,11 @@ def prediction_interval(values: Sequence[float], level: float = 0.95, within: tu
     return _interval(values, level, within, spread=1.0)
 
 
+def level_of_each(family: int, level: float = 0.95) -> float:
+    """The level at which so many intervals must stand for all of them to hold together at `level` (Bonferroni)."""
+    return 1 - (1 - level) / family
+
+
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float], level: float = 0.95, family: int = 1) -> Difference | None:
     """The mean of a - b over the seeds that both have (seed -> value), or None where they share none.
 
@@ -53,7 +58,7 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float], level: flo
     (Bonferroni). Values are percentages. Raises `ValueError` as `mean_interval`.
     """
     d = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
-    return Difference(mean_interval(d, 1 - (1 - level) / family, POINTS), _paired_p(d, family)) if d else None
+    return Difference(mean_interval(d, level_of_each(family, level), POINTS), _paired_p(d, family)) if d else None
 
 
 def _interval(values: Sequence[float], level: float, within: tuple[float, float], spread: float) -> Interval:

@@ -8,7 +8,7 @@ import torch
 
 from msaf_bench.architectures import build
 from msaf_bench.catalog import family_of
-from msaf_bench.stats.power import power_sentence
+from msaf_bench.stats import level_of_each, power_sentence
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.run import Executor, check_device, check_systems
 from msaf_bench.sweep.trial import Setting
@@ -50,7 +50,7 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         "rows": rows,
         "minutes": seconds / 60,
         "folder": str(setting.workspace.folder),
-        "power": [power_sentence(0.6, sd, plan.seeds, 1 - 0.05 / family_of(plan.table)) for sd in (0.35, 0.7)],
+        "power": [power_sentence(0.6, sd, plan.seeds, level_of_each(family_of(plan.table))) for sd in (0.35, 0.7)],
     }
 
 

@@ -135,9 +135,9 @@ def run_sweep(
             data = check_data(plan, setting)
             _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data, events)
         setting.workspace.keep(plan)
-        if missing and plan.seeds == 1:
-            events.note(ONE_SEED)
         if missing:
+            if plan.seeds == 1:
+                events.note(ONE_SEED)
             execute = local.run if on == "local" else _on_ray(address, workers, gpus)
             # The driver of a cluster may have no accelerator of its own.
             setting = pretrained(before, setting, events, execute if address else local.run)

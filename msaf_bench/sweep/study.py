@@ -33,19 +33,20 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
     for axis in plan.table.axis:
         own: dict[Conditions, Option] = {}
         for i, value in enumerate(axis.values):
-            place = f"axis {axis.of} = {_text(value)}"
+            place = f"axis {axis.of} = {value_text(value)}"
             changes = {axis.of: value, **{name: values[i] for name, values in axis.also}}
             conditions = changed(plan.conditions, changes, place)
             if conditions in own:
-                raise UsageError(f"{place} is the same point as {_text(own[conditions])}; leave one out")
+                raise UsageError(f"{place} is the same point as {value_text(own[conditions])}; leave one out")
             own[conditions] = value
-            name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{_text(value)}")
+            name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
             folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
             found.append(Point(axis, value, plan.model_copy(update={"table": table, "conditions": conditions}), folder))
     return tuple(found)
 
 
-def _text(value: Option) -> str:
+def value_text(value: Option) -> str:
+    """A value of an axis as text: a size as HxW."""
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
