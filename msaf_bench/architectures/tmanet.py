@@ -45,13 +45,16 @@ class TMANet(nn.Module):
     recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
-    def __init__(self, *, backbone: nn.Module, query: nn.Module, memory: nn.ModuleList, head: nn.Module, auxiliary: nn.Module) -> None:
+    def __init__(
+        self, *, backbone: nn.Module, query: nn.Module, memory: nn.ModuleList, head: nn.Module, auxiliary: nn.Module, corners: bool
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.query = query
         self.memory = memory
         self.head = head
         self.auxiliary = auxiliary
+        self.corners = corners
         self.frames = len(memory) + 1
 
     def forward(self, clip: Tensor) -> Output:
@@ -68,7 +71,7 @@ class TMANet(nn.Module):
         keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
         recalled = recall(_pixels(query), keys, values).mT.reshape(value.shape)
         gauge("memory_share", lambda: memory_share(recalled, value), part="memory")
-        return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=True)
+        return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=self.corners)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
@@ -114,8 +117,12 @@ def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return torch.cat(parts, 2)[:, 0]
 
 
-def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, values: int = 256) -> TMANet:
-    """TMANet with the backbone and head that `make` gives. `past` is how many frames are remembered: 2 for Cityscapes, 4 for CamVid."""
+def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, values: int = 256, corners: bool = True) -> TMANet:
+    """TMANet with the backbone and head that `make` gives.
+
+    `past` is how many frames are remembered; `corners` aligns the corners when logits are enlarged.
+    Published: 2 frames and True for Cityscapes, 4 and False for CamVid.
+    """
     if past < 1:
         raise UsageError(f"past = {past}; give at least 1")
     backbone: Any = make("backbone")
@@ -126,6 +133,7 @@ def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, value
         memory=nn.ModuleList(KeyValue(channels[2], keys, values) for _ in range(past)),
         head=make("head", channels=(*channels[:2], 2 * values), num_classes=num_classes),
         auxiliary=Auxiliary(channels, num_classes),
+        corners=corners,
     )
 
 

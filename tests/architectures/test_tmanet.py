@@ -1,14 +1,15 @@
 import pytest
 import torch
+from torch.nn import functional
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.architectures import tmanet
-from msaf_bench.catalog import read_system
+from msaf_bench.catalog import read_system, read_table
 from msaf_bench.errors import UsageError
 
 CITYSCAPES = read_system("tmanet-r50")
-CAMVID = CITYSCAPES.swap(options=(("past", 4),))
+CAMVID = CITYSCAPES.swap(options=(("past", 4), ("corners", False)))
 SMALL = CITYSCAPES.swap(
     (("backbone", {"use": "resnet10", "width": 4}), ("head", {"use": "fcn", "width": 8})), (("past", 3), ("keys", 4), ("values", 8))
 )
@@ -72,6 +73,21 @@ def test_each_age_has_its_own_encoder_the_oldest_the_first():
             run()
             for i in range(3):
                 torch.testing.assert_close(read[i], features[None, i + 2])
+
+
+@pytest.mark.parametrize("corners", [True, False])
+def test_logits_are_enlarged_as_published(corners):
+    net = build(SMALL.swap(options=(("corners", corners),)), 5).eval()
+    coarse = []
+    net.head.register_forward_hook(lambda _module, _args, out: coarse.append(out))
+    with torch.inference_mode():
+        logits = net(torch.randn(1, 4, 3, 24, 40)).logits
+    torch.testing.assert_close(logits, functional.interpolate(coarse[0], (24, 40), mode="bilinear", align_corners=corners))
+
+
+def test_table_2_has_the_network_published_for_camvid():
+    (row,) = (row for _, row in read_table("table2").rows if row.system == "tmanet-r50")
+    assert dict(row.options) == {"past": 4, "corners": False}
 
 
 def test_bad_requests_are_named():
