@@ -1,29 +1,27 @@
 """What was measured: hosts and records, and how they reach the disk. No torch here.
 
-A record is the JSON of one trial. It is replaced atomically, so a killed process leaves the old one or the new one, never a piece.
+A record is the JSON of one trial, kept under the trial's id.
 """
 
 import base64
-import json
 import os
 import platform
 import subprocess
-import tempfile
 import zlib
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import HostError
+from msaf_bench.kept import read_kept, write_kept
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
-S = TypeVar("S", bound=Spec)
-
-FORMAT = 1  #: of a record; a reader refuses any other
+FORMAT = 2  #: of a record
+RENAMED = {"etc2020": "etc2020-thc"}  #: consistency presets of format 1
 
 
 class Host(Spec):
@@ -67,8 +65,11 @@ class Matrices(Spec):
         return cls(images=matrices.shape[0], classes=matrices.shape[1], zlib=base64.b64encode(packed).decode())
 
     def unpack(self) -> NDArray[np.int64]:
-        """To an (N, K, K) array."""
-        flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(np.int64)
+        """To an (N, K, K) array. Raises `ValueError` where it is damaged."""
+        try:
+            flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(np.int64)
+        except zlib.error as error:
+            raise ValueError("its matrices are damaged") from error
         return flat.reshape(self.images, self.classes, self.classes)
 
 
@@ -130,7 +131,7 @@ class Pulse(Spec):
 class Record(Spec):
     """The outcome of one trial."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     trial: Trial
     state: Literal["done", "failed"]
     reason: str = ""  #: why it failed
@@ -152,25 +153,6 @@ class Record(Spec):
     plugins: tuple[str, ...] = ()
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError` where it cannot."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
-
-
 def write_record(folder: Path, record: Record) -> Path:
     """Writes the record under its trial's id."""
     path = folder / f"{record.trial.id}.json"
@@ -178,23 +160,35 @@ def write_record(folder: Path, record: Record) -> Path:
     return path
 
 
-def write_kept(path: Path, kept: Spec) -> None:
-    """Writes a spec as JSON with its keys in order."""
-    write_atomic(path, json.dumps(kept.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
-
-
-def read_kept(kind: type[S], path: Path, what: str, again: str) -> S:
-    """Reads what `write_kept` wrote. Raises `HostError`: this is not a `what`; moved away, it is made `again`."""
-    try:
-        return kind.model_validate_json(path.read_text())
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise HostError(f"{path}: not a {what} of this version ({first}); move it away to {again}") from error
-
-
 def read_record(path: Path) -> Record:
-    """Reads one record. An unreadable one is an error that names the file: it is never taken for a missing trial."""
-    return read_kept(Record, path, "record", "run its trial again")
+    """Reads one record. An unreadable one is an error that names the file: it is never taken for a missing trial.
+
+    Raises `HostError` too for a record whose trial is not the one that its file is named after.
+    """
+    record = read_kept(Record, path, "record", "run its trial again", _upgraded)
+    if path.stem != record.trial.id:
+        raise HostError(f"{path}: the record of trial {record.trial.id}, not of the one that its name says; move it away or rename it")
+    return record
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """A record of format 1, which had no checksum; the measure that it calls `etc2020` is called `etc2020-thc` now."""
+    if content.get("format") != 1:
+        raise ValueError("it has no checksum")
+    content["format"] = FORMAT
+    rename_consistency(content["trial"]["conditions"])
+    for measured in content.get("consistency", ()):
+        measured["preset"] = RENAMED.get(measured["preset"], measured["preset"])
+    record = Record.model_validate(content)
+    for packed in (record.confusion, record.still, *(measured.matrices for measured in record.consistency)):
+        if packed:
+            packed.unpack()
+    return content
+
+
+def rename_consistency(conditions: dict[str, Any]) -> None:
+    """Gives the consistency presets of conditions that an earlier version wrote their present names."""
+    conditions["consistency"] = [RENAMED.get(name, name) for name in conditions["consistency"]]
 
 
 def read_records(folder: Path) -> dict[str, Record]:

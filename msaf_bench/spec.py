@@ -19,7 +19,7 @@ Option = Scalar | tuple[Scalar, ...]
 
 METRICS = ("miou", "miou_test", "tc", "fps")  #: what a table may print; `miou` is that of the validation split
 DATA_SETS = ("street", "camvid", "cityscapes")
-CONSISTENCY = ("clean", "etc2020", "vspw2021", "ewarp", "vc8", "vc16")  #: presets of temporal consistency
+CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")  #: presets of temporal consistency
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
 
@@ -317,10 +317,12 @@ class Conditions(Spec):
     def key(self) -> str:
         """Content hash. Fields that came later count only where they are set, so that earlier trials keep their ids."""
         later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
-        return content_hash(self.canonical(without=later))
+        measured = tuple(_HASHED_AS.get(name, name) for name in self.consistency)
+        return content_hash(self.model_copy(update={"consistency": measured}).canonical(without=later))
 
 
 _LATER = ("scored", "past", "draws", "rates")
+_HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}  # the older measure had the name `etc2020` in earlier ids
 
 
 class Trial(Spec):

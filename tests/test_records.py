@@ -7,7 +7,8 @@ import pytest
 
 from msaf_bench.catalog import read_conditions, read_system
 from msaf_bench.errors import HostError
-from msaf_bench.records import Host, Matrices, Record, read_record, read_records, write_atomic, write_record
+from msaf_bench.kept import write_atomic
+from msaf_bench.records import Host, Matrices, Record, read_record, read_records, write_record
 from msaf_bench.spec import Trial
 
 TRIAL = Trial(system=read_system("msaf-r18"), conditions=read_conditions("smoke", "street"), seed=0)

@@ -74,8 +74,9 @@ class TMANet(nn.Module):
         return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=self.corners)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return supervised(out, labels, AUXILIARY_WEIGHT)
+        """Cross-entropy, and 0.4 of the auxiliary head's, which is enlarged as the result is."""
+        aux = {name: resize(mask, labels, corners=self.corners) for name, mask in out.aux.items()}
+        return supervised(Output(out.logits, aux), labels, AUXILIARY_WEIGHT)
 
     def stream(self) -> "TMANetStream":
         """The state of one video: F5 of the past frames."""

@@ -95,7 +95,7 @@ def plan_files(
 ) -> None:
     """Which files a job needs and how many bytes they are: from published sizes before a download, exactly where the files are."""
     from msaf_bench.data.needs import PUBLISHED, find_needs
-    from msaf_bench.records import write_atomic
+    from msaf_bench.kept import write_atomic
 
     parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
     needs = find_needs(data, need, parts, frames, spacing, read_root(root))

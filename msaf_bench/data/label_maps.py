@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 
 
 def write_label_maps(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 from msaf_bench.report.canvas import MARK, MUTED, PAPER, STYLE, WIDTH, Chart, blank, to_bytes
 from msaf_bench.report.cells import csv_document, csv_text, number
 

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
 from msaf_bench.report.cells import csv_document
 from msaf_bench.stats.growth import exponent

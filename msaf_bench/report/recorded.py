@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msaf_bench.catalog import systems_of
-from msaf_bench.records import Record, SystemCost, read_kept
+from msaf_bench.kept import read_kept
+from msaf_bench.records import Record, SystemCost
 from msaf_bench.spec import Conditions, Options, System
 from msaf_bench.sweep.cost import read_costs
 from msaf_bench.sweep.plan import Plan, Workspace

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 from msaf_bench.report import latex, systems_table, tables
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.claims import claims_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.cells import NONE, number, span
 from msaf_bench.report.document import finite, json_text

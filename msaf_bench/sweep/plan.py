@@ -1,19 +1,18 @@
 """What a sweep will do: the trials of a table, and the folder that keeps them. No torch here."""
 
 import fcntl
-import json
 import os
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import Any
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
-from msaf_bench.records import Record, read_records, write_atomic
+from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
@@ -147,12 +146,10 @@ class Workspace:
 
     def plan(self) -> Plan:
         """The plan that this folder keeps. Raises `UsageError` if it keeps none."""
-        try:
-            return Plan.model_validate_json((self.folder / "plan.json").read_text())
-        except (OSError, ValidationError) as error:
-            raise UsageError(
-                f"{self.folder} holds no run of this version (no readable plan.json); run `msaf-bench ablate` first"
-            ) from error
+        path = self.folder / "plan.json"
+        if not path.exists():
+            raise UsageError(f"{self.folder} holds no run (no plan.json); run `msaf-bench ablate` first")
+        return read_kept(Plan, path, "plan", "have `msaf-bench ablate --resume` write it again from the records", _upgraded)
 
     def holds_plan(self) -> bool:
         """Whether a run or a study was begun here."""
@@ -181,7 +178,7 @@ class Workspace:
             rows = tuple(label for label, _ in plan.table.rows if label in (*held.rows, *plan.rows))
             controls = tuple(label for label, _ in plan.table.controls if label in (*held.controls, *plan.controls))
             plan = plan.model_copy(update={"rows": rows, "controls": controls, "seeds": max(held.seeds, plan.seeds)})
-        write_atomic(self.folder / "plan.json", json.dumps(plan.model_dump(mode="json"), indent=1) + "\n")
+        write_kept(self.folder / "plan.json", plan)
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -203,6 +200,12 @@ class Workspace:
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
             yield
+
+
+def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """A plan of an earlier version, whose records have format 1."""
+    rename_consistency(content["conditions"])
+    return content
 
 
 def _difference(held: Plan, plan: Plan) -> str:

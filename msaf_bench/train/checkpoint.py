@@ -1,20 +1,18 @@
 """Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically, verified when read."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from msaf_bench.errors import DataError
-from msaf_bench.records import write_atomic
+from msaf_bench.errors import DataError, HostError
+from msaf_bench.kept import read_kept, write_atomic, write_kept
 from msaf_bench.spec import Spec, System
 
 KEEP = 2  #: checkpoints of a trial that stay on disk
@@ -52,7 +50,7 @@ def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimiz
     path = folder / f"step-{sidecar.step:07d}.safetensors"
     sidecar = sidecar.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
     write_atomic(path, content)
-    write_atomic(path.with_suffix(".json"), json.dumps(sidecar.model_dump(mode="json"), indent=1) + "\n")
+    write_kept(path.with_suffix(".json"), sidecar)
     for old in sorted(folder.glob("step-*.safetensors"))[:-KEEP]:
         old.unlink(missing_ok=True)
         old.with_suffix(".json").unlink(missing_ok=True)
@@ -63,9 +61,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or changed."""
     try:
         content = path.read_bytes()
-        sidecar = Sidecar.model_validate_json(path.with_suffix(".json").read_text())
-    except (OSError, ValidationError) as error:
-        raise DataError(f"{path}: no readable checkpoint with its .json beside it ({str(error).splitlines()[0]})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); use an older step") from error
+    try:
+        sidecar = read_kept(Sidecar, path.with_suffix(".json"), "checkpoint's sidecar", "use an older step")
+    except HostError as error:
+        raise DataError(str(error)) from error
     if hashlib.sha256(content).hexdigest() != sidecar.sha256:
         raise DataError(f"{path}: the content does not match its sha256, the file is damaged; use an older step")
     try:

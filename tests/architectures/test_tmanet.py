@@ -77,12 +77,20 @@ def test_each_age_has_its_own_encoder_the_oldest_the_first():
 
 @pytest.mark.parametrize("corners", [True, False])
 def test_logits_are_enlarged_as_published(corners):
-    net = build(SMALL.swap(options=(("corners", corners),)), 5).eval()
-    coarse = []
-    net.head.register_forward_hook(lambda _module, _args, out: coarse.append(out))
-    with torch.inference_mode():
-        logits = net(torch.randn(1, 4, 3, 24, 40)).logits
-    torch.testing.assert_close(logits, functional.interpolate(coarse[0], (24, 40), mode="bilinear", align_corners=corners))
+    """The result, and in the loss the auxiliary head's too."""
+    torch.manual_seed(0)
+    net = build(SMALL.swap(options=(("corners", corners),)), 5)
+    coarse = {}
+    for name in ("head", "auxiliary"):
+        net.get_submodule(name).register_forward_hook(lambda _module, _args, out, name=name: coarse.__setitem__(name, out))
+    labels = torch.randint(5, (2, 24, 40))
+    with torch.no_grad():
+        out = net(torch.randn(2, 4, 3, 24, 40))
+        loss = net.loss(out, labels)
+    large = {name: functional.interpolate(x, (24, 40), mode="bilinear", align_corners=corners) for name, x in coarse.items()}
+    torch.testing.assert_close(out.logits, large["head"])
+    expected = functional.cross_entropy(large["head"], labels) + 0.4 * functional.cross_entropy(large["auxiliary"], labels)
+    torch.testing.assert_close(loss, expected)
 
 
 def test_table_2_has_the_network_published_for_camvid():

@@ -4,10 +4,12 @@ Rows of a matrix are the earlier map, columns the later one pulled back. Pixels 
 wins the vote) or whose flow is unknown have no vote in any preset. Shapes: K classes, H W label map.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.warping import CORNERS, Mask, Motion
+from msaf_bench.analyzers.consistency.warping import CORNERS, Floats, Mask, Motion
 from msaf_bench.analyzers.miou import confusion_matrix, iou_per_class
 from msaf_bench.spec import VOID
 
@@ -44,17 +46,48 @@ def clean(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> M
 def etc2020(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
     """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly and truncated, nothing is hidden.
 
-    Between classes 2 and 13 every id in between appears. The rounding is that of FlowNet2's Resample2d, whose first three products are
-    double and whose sum is float32: inside a class that is no power of two some pixels come out one id too low.
+    Between classes 2 and 13 every id in between appears. The rounding is that of Resample2d in NVIDIA/flownet2-pytorch, the package that
+    ETC has its users copy: each product becomes float32, the sum is float32, and the fourth product is fused with the last addition.
+    Inside one class some pixels come out one id too low.
     """
+
+    def add(total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]) -> Floats:
+        for weight, label in zip(weights[:3], ids[:3], strict=True):
+            total = total + (weight * label).astype(np.float32)
+        # Both factors are float32, so their product is exact in float64 and rounds once, with the sum.
+        return (weights[3].astype(np.float32).astype(np.float64) * ids[3] + total).astype(np.float32)
+
+    return _interpolated(earlier, later, motion, num_classes, add)
+
+
+def etc2020_thc(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+    """`etc2020` with the rounding of an older Resample2d, that of Lai et al. (2018): a product is added in float64, the sum is float32.
+
+    Versions of this project before 0.2 gave this number the name `etc2020`.
+    """
+
+    def add(total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]) -> Floats:
+        for weight, label in zip((*weights[:3], weights[3].astype(np.float32)), ids, strict=True):
+            total = (total + weight * label).astype(np.float32)
+        return total
+
+    return _interpolated(earlier, later, motion, num_classes, add)
+
+
+def _interpolated(
+    earlier: Labels,
+    later: Labels,
+    motion: Motion,
+    num_classes: int,
+    add: Callable[[Floats, Sequence[NDArray[np.float64]], NDArray[np.float32]], Floats],
+) -> Matrix:
+    """Ids interpolated bilinearly and truncated; `add` sums what the four pixels give, as a script rounds it."""
     places = motion.everywhere
     x, y = motion.x.ravel(), motion.y.ravel()
-    a, b = x - np.floor(x), y - np.floor(y)
-    one_a, one_b = 1 - a.astype(np.float64), 1 - b.astype(np.float64)
-    total = np.zeros(earlier.size, np.float32)
+    a, b = (v.astype(np.float64) for v in (x - np.floor(x), y - np.floor(y)))
+    weights = ((1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b)
     labels = later.ravel()[places.pixel]
-    for label, weight in zip(labels, (one_a * one_b, a * one_b, one_a * b, a * b), strict=True):
-        total = (total + weight * label.astype(np.float32)).astype(np.float32)
+    total = add(np.zeros(earlier.size, np.float32), weights, labels.astype(np.float32))
     left_out = motion.unknown | places.some(labels == VOID).reshape(earlier.shape)
     return _matrix(earlier, total.astype(np.uint8).reshape(earlier.shape), left_out, num_classes)
 

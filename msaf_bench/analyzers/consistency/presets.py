@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.labels import clean, etc2020, mean_of_all, mean_of_reference, vspw2021
+from msaf_bench.analyzers.consistency.labels import clean, etc2020, etc2020_thc, mean_of_all, mean_of_reference, vspw2021
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
 
@@ -27,6 +27,10 @@ class Preset(NamedTuple):
 
 
 _WINDOWS = "predictions that stay the same where the true label does, over windows of {} frames; the last window of a video is lost"
+_ETC = (
+    "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so that it depends on the numbering of the classes; "
+    "nothing masked, border clamped; classes that never occur count 0; pooled over pairs"
+)
 
 PRESETS = {
     "clean": Preset(
@@ -34,10 +38,10 @@ PRESETS = {
         "mean over the classes that occur, pooled over pairs",
         matrix=clean,
     ),
-    "etc2020": Preset(
-        "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so that it depends on the numbering of the classes; "
-        "nothing masked, border clamped; classes that never occur count 0; pooled over pairs",
-        matrix=etc2020,
+    "etc2020": Preset(_ETC, matrix=etc2020, mean=mean_of_all, all_classes=True, legacy=True),
+    "etc2020-thc": Preset(
+        _ETC + "; rounded as by an older Resample2d than ETC's users are told to build",
+        matrix=etc2020_thc,
         mean=mean_of_all,
         all_classes=True,
         legacy=True,

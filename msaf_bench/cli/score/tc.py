@@ -29,7 +29,7 @@ def score_tc(
         typer.Option(help="camvid11, cityscapes19, or a number of classes N (ids 0..N-1, void 255). By default as many as the ids need."),
     ] = None,
     preset: Annotated[
-        list[str] | None, typer.Option(help="clean, etc2020, vspw2021, ewarp, vc8 or vc16; may be repeated. By default clean.")
+        list[str] | None, typer.Option(help="clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8 or vc16; may be repeated. By default clean.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder of true label maps: the control, and needed by vc8 and vc16.")] = None,
     flow_cache: Annotated[Path | None, typer.Option(help="Folder that keeps estimated flow for the next time.")] = None,

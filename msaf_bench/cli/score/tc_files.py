@@ -21,7 +21,7 @@ from msaf_bench.data.frames import SUFFIXES, read_frame
 from msaf_bench.data.label_folders import list_label_maps, read_label_map
 from msaf_bench.data.label_ids import What
 from msaf_bench.errors import DataError
-from msaf_bench.records import write_atomic
+from msaf_bench.kept import write_atomic
 from msaf_bench.report.cells import csv_document, csv_text
 from msaf_bench.spec import VOID
 

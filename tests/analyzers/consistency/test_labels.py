@@ -1,5 +1,7 @@
 """Every kernel against a slow one that goes pixel by pixel, and the promises and faults of each preset."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -7,14 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from msaf_bench.analyzers.consistency.labels import agreement, clean, etc2020, mean_of_all, mean_of_reference, pulled_back, vspw2021
+from msaf_bench.analyzers.consistency.labels import (
+    agreement,
+    clean,
+    etc2020,
+    etc2020_thc,
+    mean_of_all,
+    mean_of_reference,
+    pulled_back,
+    vspw2021,
+)
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.data.clips import Flow
 from msaf_bench.spec import VOID
 
 K = 19
-KERNELS = [clean, etc2020, vspw2021]
+KERNELS = [clean, etc2020, etc2020_thc, vspw2021]
 
 
 def blobs(seed, size=(24, 32), block=4, classes=K):
@@ -59,8 +70,34 @@ def slow_clean(earlier, later, motion, classes):
     return counts
 
 
-def slow_etc(earlier, later, motion, classes):
-    """The CUDA kernel's loop body in numpy scalars: double products where a `1.` stands in it, a float32 sum."""
+def rounded(exact):
+    """An exact fraction as the nearest float32, of two equally near ones the even one: one rounding, as a fused operation has."""
+    near = np.float32(float(exact))
+    around = [np.nextafter(near, np.float32(-np.inf)), near, np.nextafter(near, np.float32(np.inf))]
+    return min(around, key=lambda x: (abs(Fraction(float(x)) - exact), int(x.view(np.uint32)) % 2))
+
+
+def etc_sum(alpha, beta, v):
+    """The kernel's statements in numpy scalars: double products where a `1.` stands in one, each cast to float32; the last is fused."""
+    a, b = float(alpha), float(beta)
+    total = np.float32(0)
+    total = total + np.float32((1.0 - a) * (1.0 - b) * float(v[0]))
+    total = total + np.float32(a * (1.0 - b) * float(v[1]))
+    total = total + np.float32((1.0 - a) * b * float(v[2]))
+    return rounded(Fraction(float(alpha * beta)) * Fraction(float(v[3])) + Fraction(float(total)))
+
+
+def thc_sum(alpha, beta, v):
+    """The older kernel's: the same products, added before they are rounded; the last is float32 from the start."""
+    a, b = float(alpha), float(beta)
+    total = np.float32(0)
+    total = np.float32(float(total) + (1.0 - a) * (1.0 - b) * float(v[0]))
+    total = np.float32(float(total) + a * (1.0 - b) * float(v[1]))
+    total = np.float32(float(total) + (1.0 - a) * b * float(v[2]))
+    return np.float32(total + alpha * beta * v[3])
+
+
+def slow_etc(earlier, later, motion, classes, add=etc_sum):
     height, width = earlier.shape
     counts = np.zeros((classes, classes), int)
     for i, j in np.ndindex(height, width):
@@ -68,12 +105,7 @@ def slow_etc(earlier, later, motion, classes):
         alpha, beta = xf - np.floor(xf), yf - np.floor(yf)
         assert alpha.dtype == np.float32
         v = [np.float32(later[row, column]) for row, column, _ in corners(motion, i, j)]
-        total = np.float32(0)
-        total = np.float32(float(total) + (1.0 - float(alpha)) * (1.0 - float(beta)) * float(v[0]))
-        total = np.float32(float(total) + float(alpha) * (1.0 - float(beta)) * float(v[1]))
-        total = np.float32(float(total) + (1.0 - float(alpha)) * float(beta) * float(v[2]))
-        total = np.float32(total + alpha * beta * v[3])
-        counts[earlier[i, j], int(total)] += 1
+        counts[earlier[i, j], int(add(alpha, beta, v))] += 1
     return counts
 
 
@@ -95,6 +127,7 @@ def test_each_kernel_is_the_slow_one(seed):
     earlier, later, motion = blobs(seed), blobs(seed + 1, block=2), motion_of(seed)
     np.testing.assert_array_equal(clean(earlier, later, motion, K), slow_clean(earlier, later, motion, K))
     np.testing.assert_array_equal(etc2020(earlier, later, motion, K), slow_etc(earlier, later, motion, K))
+    np.testing.assert_array_equal(etc2020_thc(earlier, later, motion, K), slow_etc(earlier, later, motion, K, thc_sum))
     # The order of float32 operations may decide a place that is half-way between two pixels.
     assert np.abs(vspw2021(earlier, later, motion, K) - library_vspw(earlier, later, motion, K)).sum() <= 2
 
@@ -166,12 +199,15 @@ def test_class_numbering_moves_etc2020():
     assert max(clean_scores) - min(clean_scores) < 1e-9
 
 
-@pytest.mark.parametrize(("label", "low", "high"), [(8, 0, 0.01), (15, 0.3, 0.9)])
-def test_etc2020_truncates_constant_regions(label, low, high):
-    """The fault of the published script, pinned: inside one class some pixels become the class below, none of powers of two."""
+@pytest.mark.parametrize(
+    ("kernel", "label", "low", "high"),
+    [(etc2020, 8, 1.1, 1.7), (etc2020, 15, 4.8, 5.8), (etc2020_thc, 8, 0, 0.01), (etc2020_thc, 15, 0.3, 0.9)],
+)
+def test_etc2020_truncates_constant_regions(kernel, label, low, high):
+    """The fault of the published script, pinned: inside one class some pixels become the class below."""
     flow = np.random.default_rng(0).uniform(-9, 9, (512, 512, 2)).astype(np.float32)
     region = np.full((512, 512), label, np.uint8)
-    counts = etc2020(region, region, Motion(Flow(flow)), K)
+    counts = kernel(region, region, Motion(Flow(flow)), K)
     assert low <= 100 * counts[label, label - 1] / counts.sum() <= high
     assert counts[label, label] + counts[label, label - 1] == counts.sum()
 

@@ -1,0 +1,95 @@
+"""Files that a run keeps: how they reach the disk, and how they come back. No torch here.
+
+A file is replaced as a whole and its name is made durable, so a killed process or a power cut leaves the old one or the new one. A JSON
+document carries a checksum of its own content: whatever changes the content is noticed when it is read.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from msaf_bench.errors import HostError
+from msaf_bench.spec import Spec
+
+S = TypeVar("S", bound=Spec)
+
+CHECKSUM = "checksum"  #: the key of a document's own
+PARTS = ".msaf-bench-*.part"  #: files in the making
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError` where it cannot."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.parent / PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        _make_folder(path.parent)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_kept(path: Path, kept: Spec) -> None:
+    """Writes a spec as JSON with its keys in order and a checksum."""
+    content = kept.model_dump(mode="json")
+    write_atomic(path, json.dumps({**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True) + "\n")
+
+
+def read_kept(kind: type[S], path: Path, what: str, again: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> S:
+    """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade` brings to the present form.
+
+    Raises `HostError`: this is not a `what`; moved away, it is made `again`.
+    """
+    try:
+        found: object = json.loads(path.read_bytes().decode())
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        content = cast("dict[str, Any]", found)
+        given = content.pop(CHECKSUM, None)
+        if given is None:
+            content = upgrade(content)
+        elif given != _checksum(content):
+            raise ValueError("its content does not match its checksum")
+        return kind.model_validate(content)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise HostError(f"{path}: not a {what} of this version ({_fault(error)}); move it away to {again}") from error
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
