@@ -38,7 +38,7 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, Flow]:
 def one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
     """The plain way: K planes, each warped bilinearly, argmax."""
     votes = np.zeros((CLASSES, *later.shape), np.float32)
-    places = motion.places()
+    places = motion.everywhere
     for label, plane in enumerate(votes):
         plane[:] = ((later.ravel()[places.pixel] == label) * places.weight).sum(0).reshape(later.shape)
     return votes.argmax(0).astype(np.uint8)
@@ -73,7 +73,7 @@ def speed(height: int, width: int) -> None:
     for name, preset in PRESETS.items():
         if not preset.window:
             kernel = preset.matrix or label_error
-            print(f"  {name:<10}{measured(lambda k=kernel: k(earlier, later, Motion(flow), CLASSES))}")
+            print(f"  {name:<12}{measured(lambda k=kernel: k(earlier, later, Motion(flow), CLASSES))}")
     motion = Motion(flow)
     print("only the warp of the labels, as 19 one-hot planes with argmax")
     for way in (pulled_back, one_hot, opencv_one_hot):
@@ -107,10 +107,10 @@ def perfect(size: tuple[int, int]) -> None:
     }
     names = [name for name in PRESETS if not PRESETS[name].window]
     print(f"a perfect predictor on street, {len(videos)} videos of {FRAMES} frames, {size[0]}x{size[1]}")
-    print(f"  {'flow':<20}" + "".join(f"{name:>10}" for name in names) + f"{'votes':>10}")
+    print(f"  {'flow':<20}" + "".join(f"{name:>12}" for name in names) + f"{'votes':>10}")
     for kind, flow in flows.items():
         found = consistency(labels, None, pairs, flow, names, 11)
-        print(f"  {kind:<20}" + "".join(f"{each.value:>10.5g}" for each in found) + f"{found[0].votes:>8.1f} %")
+        print(f"  {kind:<20}" + "".join(f"{each.value:>12.5g}" for each in found) + f"{found[0].votes:>8.1f} %")
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def as_text(documents: Sequence[dict[str, Any]], whole: dict[str, Any]) -> Itera
 
 def _preset(d: dict[str, Any]) -> Iterator[str]:
     value = _score(d, d["tc"]) if d["tc"] is not None else f"n/a: {d['reason']}"
-    yield f"{d['preset']:<10}{value}" + (
+    yield f"{d['preset']:<12}{value}" + (
         f"   {d['unit']}, {d['better']} is better; {d['pairs']} {d['counted']}" if d["tc"] is not None else ""
     )
     if d["constant"]:
