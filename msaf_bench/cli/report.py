@@ -12,11 +12,14 @@ from msaf_bench.errors import GateError, UsageError
 
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
 
+AllowMixed = Annotated[bool, typer.Option("--allow-mixed", help="Let records that read different data share the table; a note says so.")]
+
 
 def report(
     run: Run,
     root: Root = None,
     pictures: Annotated[bool, typer.Option(help="Show frames and labels of the data set; turn off for what you publish.")] = True,
+    allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
@@ -29,7 +32,7 @@ def report(
     if workspace.plan().table.axis:
         print_study(*render_study(workspace, workspace.plan()), as_json)
         return
-    summary, paths = render_run(workspace, workspace.plan(), read_root(root), pictures=pictures)
+    summary, paths = render_run(workspace, workspace.plan(), read_root(root), pictures=pictures, allow_mixed=allow_mixed)
     print_result(summary, paths, as_json)
 
 

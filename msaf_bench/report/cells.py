@@ -126,3 +126,8 @@ def made_how(summary: Summary) -> str:
         network = "networks shrunk part by part"
     parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, f"{seed_list(summary.seeds)} ({spread_of(summary)})", host)
     return " · ".join(part for part in parts if part)
+
+
+def made_and_noted(summary: Summary) -> str:
+    """How the numbers were made, as a sentence, and then every note on the run."""
+    return " ".join((made_how(summary) + ".", *summary.notes))

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
-from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, pipes
+from msaf_bench.report.cells import made_how, markdown_text, pipes
 from msaf_bench.report.claims import WORDS, ClaimVerdict, Scope, counted
 from msaf_bench.report.findings import Summary
+from msaf_bench.report.plain_values import said_values
+from msaf_bench.report.tables import csv_lines
 
 TITLES: dict[Scope, str] = {"run": "What this run says of the paper", "paper": "The paper against itself"}
 HEADS: dict[Scope, tuple[str, ...]] = {
@@ -14,15 +16,18 @@ HEADS: dict[Scope, tuple[str, ...]] = {
 }
 
 
-def claims_to_csv(claims: Sequence[ClaimVerdict], watermark: str = "") -> str:
-    """One line a claim, its fields as columns; the watermark repeats on every line."""
-    heads = [*(field.name for field in fields(ClaimVerdict)), "watermark"]
-    return csv_document([heads, *([*(csv_text(str(value)) for value in asdict(claim).values()), watermark] for claim in claims)])
+def claims_to_csv(summary: Summary, claims: Sequence[ClaimVerdict]) -> str:
+    """One line a claim, its fields as columns; watermark and notes repeat on every line."""
+    said = said_values(summary)
+    heads = (*(field.name for field in fields(ClaimVerdict)), *said)
+    return csv_lines(heads, ((*map(str, asdict(claim).values()), *said.values()) for claim in claims))
 
 
 def claims_to_markdown(summary: Summary, claims: Sequence[ClaimVerdict]) -> str:
     """A line of conditions, then for each scope its counts and a table, sorted by verdict."""
     lines = [f"**Claims: {markdown_text(summary.table.source)}** · {markdown_text(made_how(summary))}", ""]
+    for note in summary.notes:
+        lines += [f"> {markdown_text(note)}", ""]
     if summary.table.provenance:
         lines += [f"Printed under: {markdown_text(summary.table.provenance)}. † a number that was made otherwise.", ""]
     for scope in WORDS:

@@ -29,6 +29,8 @@ def print_summary(summary: Summary) -> None:
     """The answer about motion, the tables, then what follows from them, on stdout."""
     console = Console(highlight=False)
     _say(console, made_how(summary))
+    for note in summary.notes:
+        _say(console, f"note: {note}", 2)
     _say(console, motion_of(summary).sentence)
     console.print()
     if summary.table.base:
@@ -153,8 +155,6 @@ def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:
 
 
 def _print_not_live(console: Console, summary: Summary) -> None:
-    """Every part that is not live, and every note."""
+    """Every part that is not live."""
     for subject in summary.not_live:
         _say(console, f"{NOT_LIVE} {subject.ill}", 2)
-    for note in summary.notes:
-        _say(console, note, 2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from msaf_bench.report.cells import latex_text, made_how
+from msaf_bench.report.cells import latex_text, made_and_noted
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
@@ -23,7 +23,7 @@ def _first(summary: Summary) -> str:
     ticks = [latex_text(column) for column, _ in summary.table.ticks]
     first = 3 + len(ticks)
     rules = f"\\cmidrule(lr){{{first}-{first + 3}}}\\cmidrule(lr){{{first + 4}-{first + 6}}}"
-    caption = f"{summary.table.title}. {made_how(summary)}. {motion_of(summary).sentence} {' '.join(first_legend(summary))}"
+    caption = f"{summary.table.title}. {made_and_noted(summary)} {motion_of(summary).sentence} {' '.join(first_legend(summary))}"
     body = [
         rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
         r"\toprule",
@@ -51,7 +51,7 @@ def _second(summary: Summary) -> str:
     lines = [
         [(subject.shown, *(column.text(subject) for column in second)) for subject in part] for part in (summary.rows, summary.controls)
     ]
-    caption = " ".join((f"{summary.table.title}, beside the mIoU.", made_how(summary) + ".", *legend(summary, second)))
+    caption = " ".join((f"{summary.table.title}, beside the mIoU.", made_and_noted(summary), *legend(summary, second)))
     return environment(caption, f"{latex_label(summary)}-beside", tabular(["Row", *(column.head for column in second)], *lines))
 
 
@@ -59,7 +59,7 @@ def latex_controls(summary: Summary) -> str:
     """The controls in an environment of their own."""
     if not summary.controls:
         return ""
-    caption = f"{summary.table.title}, controls. {made_how(summary)}. {' '.join(control_legend(summary))}"
+    caption = f"{summary.table.title}, controls. {made_and_noted(summary)} {' '.join(control_legend(summary))}"
     lines = [control_texts(summary, control) for control in summary.controls]
     return environment(caption, f"{latex_label(summary)}-controls", tabular(control_heads(summary), lines))
 
@@ -69,7 +69,7 @@ def latex_pulse(summary: Summary) -> str:
     table = pulse_table(summary)
     if table is None:
         return ""
-    caption = f"{summary.table.title}, {TITLE.lower()}. {made_how(summary)}. {' '.join(table.legend)}"
+    caption = f"{summary.table.title}, {TITLE.lower()}. {made_and_noted(summary)} {' '.join(table.legend)}"
     return environment(caption, f"{latex_label(summary)}-pulse", tabular(("Row", *table.parts), list(table.texts())))
 
 

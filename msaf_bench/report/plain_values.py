@@ -34,8 +34,13 @@ def made_values(summary: Summary, subject: Subject) -> dict[str, Cell]:
         "data": conditions.data,
         "preset": conditions.preset,
         "conditions": conditions.key,
-        "watermark": conditions.watermark,
+        **said_values(summary),
     }
+
+
+def said_values(summary: Summary) -> dict[str, Cell]:
+    """Last on every line of every CSV: the watermark, and what a reader must know of the run."""
+    return {"watermark": summary.conditions.watermark, "notes": " ".join(summary.notes)}
 
 
 def control_values(summary: Summary, control: ControlSummary, beside: Sequence[Column[Subject]]) -> dict[str, Cell]:

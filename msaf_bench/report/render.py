@@ -30,7 +30,7 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
     drawn = [*(tradeoff_charts(summary) if systems else []), *charts(summary), *filter(None, [beside(summary)])]
     drawn += [draw(strip, summary)] if strip else []
     figures = {chart.name: to_bytes(chart.figure, "svg") for chart in drawn}
-    claims, mark = claims_of(summary), summary.conditions.watermark
+    claims = claims_of(summary)
     files: dict[str, str | bytes] = {
         f"{name}.csv": made.to_csv(summary),
         f"{name}.json": json_text(to_json(summary)),
@@ -39,7 +39,11 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
         f"{name}.tex": to_latex(summary),
         **({f"{name}_agreement.csv": systems_table.to_rankings_csv(summary)} if systems else {}),
         f"{name}.html": to_html(summary, drawn, figures, claims),
-        **({f"{name}_claims.csv": claims_to_csv(claims, mark), f"{name}_claims.md": claims_to_markdown(summary, claims)} if claims else {}),
+        **(
+            {f"{name}_claims.csv": claims_to_csv(summary, claims), f"{name}_claims.md": claims_to_markdown(summary, claims)}
+            if claims
+            else {}
+        ),
         **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
         **{f"figures/{name}_{chart.name}.png": to_bytes(chart.figure, "png") for chart in drawn},
     }

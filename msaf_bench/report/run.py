@@ -16,13 +16,13 @@ from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.speed import read_speeds
 
 
-def summarise_run(workspace: Workspace, plan: Plan) -> Summary:
-    """What the records of a run say."""
+def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
+    """What the records of a run say. Raises `DataError` where they read different data, unless that is allowed."""
     records = read_records(workspace.records)
-    return _summarise(workspace, as_recorded(plan, records.values()), records)
+    return _summarise(workspace, as_recorded(plan, records.values()), records, allow_mixed)
 
 
-def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record]) -> Summary:
+def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record], allow_mixed: bool) -> Summary:
     built = plan.table.built  # rows that are only printed stay in the table
     table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)})
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
@@ -36,18 +36,21 @@ def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, R
         read_speeds(plan, workspace),
         recorded_costs(plan, workspace),
         {label: subjects[label] for label in plan.controls},
+        allow_mixed=allow_mixed,
     )
     return replace(summary, notes=(*summary.notes, *changed_note(plan)))
 
 
-def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:
+def render_run(
+    workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
+) -> tuple[Summary, list[Path]]:
     """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set other than street shows its pictures.
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
     records = read_records(workspace.records)
     recorded = as_recorded(plan, records.values())
-    summary = _summarise(workspace, recorded, records)
+    summary = _summarise(workspace, recorded, records, allow_mixed)
     strip = _strip(workspace, recorded, root) if pictures and (root or plan.conditions.data == "street") else None
     return summary, render(summary, workspace.folder, strip=strip)
 

@@ -95,7 +95,8 @@ def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, fami
 
 
 def sentences(study: Study) -> Iterator[str]:
-    """The answer, one line for each curve with a past."""
+    """Notes, then the answer, one line for each curve with a past."""
+    yield from filter(None, (study.plan.conditions.watermark, *(f"note: {note}" for note in study.notes)))
     if study.missing:
         yield f"Not run yet: {', '.join(study.missing)}."
     for along in study.axes:
@@ -116,12 +117,13 @@ def amount(reading: Reading) -> str:
 
 HEADS = (
     "axis", "value", "row", "kind", "state", "live", "seeds", "miou", "miou_low", "miou_high", "past", "past_low", "past_high",
-    "gain", "gain_low", "gain_high", "p", "decision", "conditions",
+    "gain", "gain_low", "gain_high", "p", "decision", "conditions", "watermark", "notes",
 )  # fmt: skip
 
 
 def study_lines(study: Study) -> Iterator[tuple[Any, ...]]:
     """Under `HEADS`, plain numbers: one line for each row and control at each value."""
+    said = " ".join(study.notes)
     for along in study.axes:
         for curve in along.curves:
             for r in curve.readings:
@@ -132,7 +134,7 @@ def study_lines(study: Study) -> Iterator[tuple[Any, ...]]:
                 p = r.gain and r.gain.p
                 yield (
                     along.axis.of, value_text(r.value), r.subject.label, kind, r.subject.state, r.subject.live, len(r.subject.measured),
-                    *intervals, p, r.decision, key,
+                    *intervals, p, r.decision, key, study.plan.conditions.watermark, said,
                 )  # fmt: skip
 
 
@@ -147,6 +149,7 @@ def study_document(study: Study) -> dict[str, Any]:
         "single": study.single,
         "comparisons": study.family,
         "missing": list(study.missing),
+        "notes": list(study.notes),
         "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
         "conditions": study.plan.conditions.model_dump(mode="json"),
         "seeds": study.plan.seeds,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from msaf_bench.analyzers.miou import best_constant
 from msaf_bench.analyzers.speed.measure import Speed
-from msaf_bench.errors import UsageError
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.records import Record, SystemCost, hosts_of
 from msaf_bench.report.controls import Controls, controls_of, row_conditions, single_frame
 from msaf_bench.report.findings import Constant, Summary
@@ -15,7 +15,7 @@ from msaf_bench.report.parts import excused
 from msaf_bench.report.rows import rows_of, with_grounds
 from msaf_bench.report.subjects import ControlSummary, RowSummary
 from msaf_bench.report.trials import confusion_of, find
-from msaf_bench.spec import System, Table, Trial
+from msaf_bench.spec import Conditions, System, Table, Trial
 from msaf_bench.stats import effects, friedman, shapley
 
 __all__ = ["Summary", "summarise"]
@@ -29,6 +29,8 @@ def summarise(
     speeds: Mapping[str, Sequence[Speed]] = MappingProxyType({}),
     costs: Mapping[str, SystemCost] = MappingProxyType({}),
     controls: Controls = MappingProxyType({}),
+    *,
+    allow_mixed: bool = False,
 ) -> Summary:
     """All that the records say of the table.
 
@@ -40,13 +42,17 @@ def summarise(
         speeds: by row label
         costs: of the systems as published, by row label
         controls: system and conditions by label
+        allow_mixed: whether records that read different data may share the table; a note says that they do
 
-    Raises `UsageError` for no trial, for rows under different conditions, and for classes that differ.
+    Raises `UsageError` for no trial, for rows under different conditions, and for classes that differ; `DataError` for mixed data.
     """
     conditions = row_conditions(trials, controls)
     found = {label: find(systems.get(label), conditions, trials, records) for label, _ in table.rows}
     kept = [record for row in found.values() for record in row.records]
     class_names = _only_class_names(kept)
+    finished = [record for trial in trials if (record := records.get(trial.id)) and record.state == "done"]
+    if not allow_mixed:
+        _one_data(finished)
     constant = _constant(kept[0], class_names) if kept else None
     rows = rows_of(table, systems, found, constant, speeds, costs)
     single = single_frame(table, systems, found, controls)
@@ -75,7 +81,12 @@ def summarise(
         data=tuple(dict.fromkeys(record.data for record in kept)),
         starts=tuple(dict.fromkeys(record.start for record in kept)),
         class_names=class_names,
-        notes=(*_mixed(kept, _origins(kept, records)), *_no_pulse(rows), *([NOTHING] if empty else [])),
+        notes=(
+            *_mixed(finished, _origins(finished, records)),
+            *_partial(conditions, trials, finished),
+            *_no_pulse(rows),
+            *([NOTHING] if empty else []),
+        ),
         controls=beside,
         single=single,
     )
@@ -116,6 +127,25 @@ def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, .
         "backbones with different starting weights": len({record.start for record in records}),
     }
     return tuple(f"The records come from {what}: rows may differ in more than their parts." for what, count in kinds.items() if count > 1)
+
+
+def _one_data(records: Sequence[Record]) -> None:
+    found = {record.data: record.trial.id for record in records}
+    if len(found) > 1:
+        (one, first), (other, second), *_ = found.items()
+        raise DataError(
+            f"records {first} and {second} read different data ({one} and {other}) and share no table; move those of one kind away and"
+            " run their trials again, or see all with `msaf-bench report --allow-mixed`"
+        )
+
+
+def _partial(conditions: Conditions, trials: Sequence[Trial], finished: Sequence[Record]) -> tuple[str, ...]:
+    notes = list[str]()
+    if dict(conditions.data_options).get("allow_partial"):
+        notes.append("The data set is partial (allow_partial): its numbers are not those of the official splits.")
+    if missing := len(trials) - len(finished):
+        notes.append(f"The run is partial: {missing} of {len(trials)} trials are not finished.")
+    return tuple(notes)
 
 
 def _no_pulse(rows: Sequence[RowSummary]) -> tuple[str, ...]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from msaf_bench.report import rankings as ranked
-from msaf_bench.report.cells import latex_text, made_how, markdown_text, number, p_value, pipes
+from msaf_bench.report.cells import latex_text, made_and_noted, markdown_text, number, p_value, pipes
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.latex import ENDS, environment, latex_controls, latex_label, latex_line, latex_pulse, tabular
 from msaf_bench.report.motion import motion_of
-from msaf_bench.report.plain_values import Cell, made_values, measured_values
+from msaf_bench.report.plain_values import Cell, made_values, measured_values, said_values
 from msaf_bench.report.rankings import Ranking, rankings
 from msaf_bench.report.subjects import RowSummary
 from msaf_bench.report.systems import Entry, blocks, entries
@@ -28,20 +28,20 @@ def to_per_class_csv(summary: Summary) -> str:
     """IoU in percent, one line a row: mean over seeds of each class, then its standard deviation; empty for a class that never occurs."""
     names = summary.class_names
     nothing = [None] * len(names)
+    said = said_values(summary)
     lines = [
-        (e.found.label, e.style, *(e.found.per_class or nothing), *(e.found.per_class_sd or nothing), summary.conditions.watermark)
+        (e.found.label, e.style, *(e.found.per_class or nothing), *(e.found.per_class_sd or nothing), *said.values())
         for e in entries(summary)
     ]
-    return csv_lines(("row", "in_style_of_source", *names, *(f"{name}_sd" for name in names), "watermark"), lines)
+    return csv_lines(("row", "in_style_of_source", *names, *(f"{name}_sd" for name in names), *said), lines)
 
 
 def to_rankings_csv(summary: Summary) -> str:
     """One line a rank agreement."""
     lines = [(r.ours, r.paper, r.rows, f.rows, f.tau, f.low, f.high, f.p, r.verdict) for r in rankings(summary) for f in [r.found]]
-    return csv_lines(
-        ("ours", "paper", "rows", "n", "tau_b", "low", "high", "p", "verdict", "watermark"),
-        [(*line, summary.conditions.watermark) for line in lines],
-    )
+    said = said_values(summary)
+    heads = ("ours", "paper", "rows", "n", "tau_b", "low", "high", "p", "verdict", *said)
+    return csv_lines(heads, [(*line, *said.values()) for line in lines])
 
 
 def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
@@ -109,7 +109,7 @@ def _cells(entry: Entry, found: Sequence[Group]) -> list[str]:
 
 def to_latex(summary: Summary) -> str:
     """`table` environments: the systems, what else was measured, the rank agreement; the preamble needs booktabs and graphicx."""
-    title, made = summary.table.title, made_how(summary) + "."
+    title, made = summary.table.title, made_and_noted(summary)
     second, shown, label = beside(summary), rankings(summary), latex_label(summary)
     said = systems_legend(summary)
     caption = f"{title}. {made} {motion_of(summary).sentence} {' '.join(said)}"

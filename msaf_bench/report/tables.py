@@ -19,7 +19,7 @@ from msaf_bench.report.cells import (
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
-from msaf_bench.report.plain_values import Cell, control_values, made_values, measured_values
+from msaf_bench.report.plain_values import Cell, control_values, made_values, measured_values, said_values
 from msaf_bench.report.power import power_line
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
@@ -42,8 +42,9 @@ def to_per_class_csv(summary: Summary) -> str:
     """IoU in percent, one line a row: mean over seeds of each class, then its standard deviation; empty for a class that never occurs."""
     names = summary.class_names
     nothing = [None] * len(names)
-    lines = [(row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), summary.conditions.watermark) for row in summary.rows]
-    return csv_lines(("row", *names, *(f"{name}_sd" for name in names), "watermark"), lines)
+    said = said_values(summary)
+    lines = [(row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), *said.values()) for row in summary.rows]
+    return csv_lines(("row", *names, *(f"{name}_sd" for name in names), *said), lines)
 
 
 def to_markdown(summary: Summary) -> str:
@@ -62,10 +63,12 @@ def to_markdown(summary: Summary) -> str:
 
 
 def markdown_head(summary: Summary) -> list[str]:
-    """Title, conditions, watermark, and the sentence about motion."""
+    """Title, conditions, watermark, notes, and the sentence about motion."""
     lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(made_how(summary))}", ""]
     if summary.conditions.watermark:
         lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
+    for note in summary.notes:
+        lines += [f"> {markdown_text(note)}", ""]
     return [*lines, markdown_text(motion_of(summary).sentence), ""]
 
 

@@ -214,9 +214,10 @@ def make() -> Make:
         seeds: Iterable[int] = range(5),
         conditions: Conditions = CONDITIONS,
         change: Callable[[dict[str, Record], list[Trial]], dict[str, Record]] = lambda records, _: records,
+        allow_mixed: bool = False,
     ) -> Summary:
         trials = trials_of(table, seeds, conditions)
-        return summarise(table, systems_of(table), trials, change(records_of(table, trials), trials))
+        return summarise(table, systems_of(table), trials, change(records_of(table, trials), trials), allow_mixed=allow_mixed)
 
     return build
 
@@ -326,6 +327,7 @@ def make_systems() -> MakeSystems:
         change: Callable[[dict[str, Record], list[Trial]], dict[str, Record]] = lambda records, _: records,
         costs: bool = True,
         flags: dict[str, tuple[tuple[str, str], ...]] | None = None,
+        allow_mixed: bool = False,
     ) -> Summary:
         table = systems_table()
         printed = {label: row for label, row in table.rows if row.system}
@@ -352,7 +354,7 @@ def make_systems() -> MakeSystems:
                 counts = {"params": 12_345_678, "clip": 3 * stream[0], "stream": stream}
                 outside = ("DIS flow",) if label == "Other 1" else ()
                 counted[label] = SystemCost(system=system, size=(1024, 2048), num_classes=19, uncounted=outside, **counts)
-        return summarise(table, systems, trials, change(records, trials), speeds, counted)
+        return summarise(table, systems, trials, change(records, trials), speeds, counted, allow_mixed=allow_mixed)
 
     return build
 

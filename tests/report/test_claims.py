@@ -221,8 +221,9 @@ def test_a_table_that_prints_nothing_has_no_claims(summary: Summary):
 
 
 def test_csv_has_a_line_a_claim(summary: Summary):
+    marked = replace(summary, conditions=summary.conditions.model_copy(update={"watermark": "SMOKE"}))
     claims = claims_of(as_shipped(summary))
-    lines = list(csv.DictReader(io.StringIO(claims_to_csv(claims, "SMOKE"))))
+    lines = list(csv.DictReader(io.StringIO(claims_to_csv(marked, claims))))
     assert [line["id"] for line in lines] == [claim.id for claim in claims]
     assert {line["verdict"] for line in lines} == {claim.verdict for claim in claims}
     assert {line["watermark"] for line in lines} == {"SMOKE"}

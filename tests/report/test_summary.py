@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from msaf_bench.catalog import family_of
-from msaf_bench.errors import UsageError
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.records import Matrices, Record
 from msaf_bench.report import Summary, summarise
 from msaf_bench.report.document import to_json
@@ -191,7 +191,9 @@ def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Su
         return lambda records, trials: {**records, trials[0].id: records[trials[0].id].model_copy(update={field: value})}
 
     assert len(summary.notes) == 1  # no pulse was taken
-    assert "data of different content" in make(change=change("data", "other")).notes[0]
+    with pytest.raises(DataError, match="read different data .* --allow-mixed"):
+        make(change=change("data", "other"))
+    assert "data of different content" in make(change=change("data", "other"), allow_mixed=True).notes[0]
     with pytest.raises(UsageError, match="different classes"):
         make(change=change("class_names", tuple("abcdefghijk")))
 
