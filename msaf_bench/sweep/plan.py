@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
-from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
@@ -228,7 +228,10 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Holds the folder for this process; a killed process lets go. Raises `LockedError` naming the holder."""
+        """Holds the folder for this process; a killed process lets go, and what it left half-written is removed.
+
+        Raises `LockedError` naming the holder, `HostError` where the folder cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = (self.folder / ".lock").open("a+")
@@ -245,6 +248,7 @@ class Workspace:
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
+            remove_parts(self.folder)
             yield
 
 
