@@ -69,19 +69,33 @@ def run_trial(
     """
     torch.set_num_threads(setting.threads)
     cv2.setNumThreads(setting.threads)
-    begun = _begin(trial, setting)
-    try:
-        record = _run(begun, setting, on_step, on_note)
-    except HostError:
-        raise
-    except Exception as error:
-        if isinstance(error, DataError) and isinstance(error.__cause__, OSError) and error.__cause__.errno:
-            raise  # a file of the data that is gone is gone for every trial
-        if fault := host_fault(error):
-            raise HostError(f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then --resume") from error
-        record = _failed(begun, _reason(error), setting)
-    write_record(setting.workspace.records, record)
+    with _host_faults(setting):
+        begun = _begin(trial, setting)
+        try:
+            record = _run(begun, setting, on_step, on_note)
+        except Exception as error:
+            if _stops_all(error):
+                raise
+            record = _failed(begun, _reason(error), setting)
+        write_record(setting.workspace.records, record)
     return record
+
+
+@contextmanager
+def _host_faults(setting: Setting) -> Generator[None]:
+    """Turns whatever was raised because of the host into a `HostError`."""
+    try:
+        yield
+    except Exception as error:
+        if (fault := host_fault(error)) and not isinstance(error, HostError):
+            raise HostError(f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then --resume") from error
+        raise
+
+
+def _stops_all(error: Exception) -> bool:
+    """Whether an error would meet every other trial too: one of the host, or a file of the data that is gone."""
+    lost = isinstance(error, DataError) and isinstance(error.__cause__, OSError) and bool(error.__cause__.errno)
+    return lost or isinstance(error, HostError) or host_fault(error) is not None
 
 
 def _reason(error: Exception) -> str:
