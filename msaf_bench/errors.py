@@ -3,6 +3,7 @@
 A message is one line: what is wrong, where, and what to do.
 """
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -35,6 +36,28 @@ class HostError(BenchError):
     """The machine cannot do it: a folder that cannot be written, a package that is not installed."""
 
     exit_code = 5
+
+
+#: Errors of the system under which nothing else would fare better: full, read-only or lost storage, no more handles.
+OF_THE_HOST = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ENOSPC", "EDQUOT", "EROFS", "EIO", "ESTALE", "EMFILE", "ENFILE", "ENODEV", "ENXIO", "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN",
+        "ETIMEDOUT", "EREMOTEIO",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+
+
+def host_fault(error: BaseException | None) -> OSError | None:
+    """The error of the host that an error is, or was raised from; None where there is none."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in OF_THE_HOST:
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 class LockedError(BenchError):

@@ -21,7 +21,7 @@ from msaf_bench.spec import Spec
 S = TypeVar("S", bound=Spec)
 
 CHECKSUM = "checksum"  #: the key of a document's own
-PARTS = ".msaf-bench-*.part"  #: files in the making
+PARTS = ".msaf-bench-*.part"  #: files in the making; the star stands for the process that writes, and a random word
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -58,18 +58,46 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
+def remove_parts(folder: Path) -> None:
+    """Removes the files that killed processes left half-written in a folder or below it; those of living processes stay."""
+    for path in folder.rglob(PARTS):
+        process = path.name.removeprefix(PARTS.partition("*")[0]).partition("-")[0]
+        if process.isdigit() and not lives(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def lives(process: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def write_kept(path: Path, kept: Spec) -> None:
     """Writes a spec as JSON with its keys in order and a checksum."""
     content = kept.model_dump(mode="json")
     write_atomic(path, json.dumps({**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True) + "\n")
 
 
-def read_kept(kind: type[S], path: Path, what: str, again: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> S:
+def read_kept(
+    kind: type[S],
+    path: Path,
+    what: str,
+    again: str,
+    upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    name: Callable[[S], str] | None = None,
+) -> S:
     """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade` brings to the present form.
 
-    Raises `HostError`: this is not a `what`; moved away, it is made `again`.
+    Raises `HostError`: this is not a `what`, or not the one that its file's `name` says; moved away, it is made `again`.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("no file")
         found: object = json.loads(path.read_bytes().decode())
         if not isinstance(found, dict):
             raise ValueError("no JSON object")
@@ -79,7 +107,10 @@ def read_kept(kind: type[S], path: Path, what: str, again: str, upgrade: Callabl
             content = upgrade(content)
         elif given != _checksum(content):
             raise ValueError("its content does not match its checksum")
-        return kind.model_validate(content)
+        kept = kind.model_validate(content)
+        if name and name(kept) != path.stem:
+            raise ValueError(f"it is that of {name(kept)}, not the one that its name says")
+        return kept
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise HostError(f"{path}: not a {what} of this version ({_fault(error)}); move it away to {again}") from error
 
@@ -91,7 +122,7 @@ def _checksum(content: dict[str, Any]) -> str:
 def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))))
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -16,7 +16,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.errors import HostError
 from msaf_bench.kept import read_kept, write_kept
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
@@ -165,10 +164,7 @@ def read_record(path: Path) -> Record:
 
     Raises `HostError` too for a record whose trial is not the one that its file is named after.
     """
-    record = read_kept(Record, path, "record", "run its trial again", _upgraded)
-    if path.stem != record.trial.id:
-        raise HostError(f"{path}: the record of trial {record.trial.id}, not of the one that its name says; move it away or rename it")
-    return record
+    return read_kept(Record, path, "record", "run its trial again", _upgraded, lambda record: record.trial.id)
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -21,8 +23,10 @@ from msaf_bench.errors import BenchError
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4 a gate failed, "
-    "5 environment or I/O, 6 locked, 130/143 stopped by a signal."
+    "5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C, 143 for a plain kill)."
 )
+
+STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.command("list")(list_specs)
@@ -40,7 +44,7 @@ def top(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; gives its exit code. An error is one line on stderr."""
+    """Runs one command; gives its exit code. An error is one line on stderr. Signal handlers are left as they were found."""
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
     terminated: list[int] = []
@@ -49,13 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminated.append(number)
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        code = _run(arguments, debug="--debug" in given)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
+    with _handled(stop):
+        try:
+            code = _run(arguments, debug="--debug" in given)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
     # Whatever else broke while a terminated sweep was wound up, it was the signal that ended it.
     return 128 + terminated[0] if terminated else code
+
+
+@contextmanager
+def _handled(stop: Callable[[int, object], NoReturn]) -> Generator[None]:
+    """Has every signal that ends a process unwind it first; one that is ignored, as under `nohup`, stays so."""
+    found = {number: signal.getsignal(number) for number in STOPPING} if current_thread() is main_thread() else {}
+    taken = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:

@@ -10,7 +10,7 @@ import typer
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Json, Plugins
 from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import HostError, UsageError, one_of
 
 
 def ablate(
@@ -66,7 +66,7 @@ def ablate(
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
-    failed = _sweep(plan, setting, run_sweep, {**options, "resume": resume, "speed_processes": speed})
+    failed = _sweep(plan, setting, run_sweep, {**options, "resume": resume, "speed_processes": speed}, resumed=resume)
 
     from msaf_bench.report.run import render_run
 
@@ -96,7 +96,7 @@ def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dr
     def run(point: Any, at: Any) -> int:
         place = f"point {folders.index(at.workspace.folder) + 1}/{len(folders)}: {point.axis.shown} = {point.value}"
         typer.echo(place, err=True)
-        return _sweep(point.plan, at, run_sweep, options)
+        return _sweep(point.plan, at, run_sweep, options, resumed=resume)
 
     failed, left = run_study(plan, setting, check, run, resume=resume)
     for folder in left:
@@ -139,7 +139,8 @@ def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
         typer.echo(f"wrote {path}")
 
 
-def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> int:
+def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any], *, resumed: bool) -> int:
+    """Runs the trials; gives the number of those that failed. `resumed`: whether the command that was typed says --resume."""
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.records import read_records
 
@@ -148,8 +149,10 @@ def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> 
     with SweepProgress(labels, [t for t in trials if t.id not in done], len(done)) as progress:
         try:
             run_sweep(plan, setting, progress, **options)
-        except (KeyboardInterrupt, SystemExit):
-            progress.note(f"stopped; {progress.before + progress.ended} of {len(trials)} trials are finished, --resume runs the rest")
+        except (KeyboardInterrupt, SystemExit, HostError) as error:
+            if progress.begun or not isinstance(error, HostError):
+                rest = "the same command runs the rest" if resumed else "--resume runs the rest"
+                progress.note(f"stopped; {progress.before + progress.ended} of {len(trials)} trials are finished, {rest}")
             raise
     return progress.failed
 

@@ -23,6 +23,7 @@ class SweepProgress:
         self.labels = labels
         self.total = sum(t.conditions.steps for t in trials)
         self.trials, self.before, self.ended, self.failed = len(trials), finished, 0, 0
+        self.begun = False  #: whether anything was trained
         self.steps: dict[str, int] = {}
         self.begin = self.spoken = time.monotonic()  # the first is moved to when the first trial starts, after any pre-training
         columns = (TextColumn("{task.description}", markup=False), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
@@ -39,7 +40,7 @@ class SweepProgress:
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
         """Moves the trial's bar, or says a line now and then."""
-        name = f"{self._name(trial)}  loss {loss:.3f}"
+        name, self.begun = f"{self._name(trial)}  loss {loss:.3f}", True
         if trial.id in self.labels:
             self.begin = self.begin if self.steps else time.monotonic()
             self.steps[trial.id] = step

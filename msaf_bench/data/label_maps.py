@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from msaf_bench.data.png import DAMAGE, decode_png
+from msaf_bench.errors import DataError
 from msaf_bench.kept import write_atomic
 
 
@@ -19,6 +21,14 @@ def write_label_maps(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
 
 
 def read_label_maps(path: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Reads what `write_label_maps` wrote."""
-    with Image.open(path) as image:
-        return np.split(np.asarray(image), count)
+    """Reads what `write_label_maps` wrote. Raises `DataError` for a file that is damaged or holds another number of maps."""
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            image.verify()  # the checksum of every chunk, which decoding leaves out
+    except DAMAGE as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__})") from error
+    maps = decode_png(data, path, ("L",))
+    if len(maps) % count:
+        raise DataError(f"{path}: {len(maps)} rows are not {count} maps of one size")
+    return np.split(maps, count)

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msaf_bench.catalog import systems_of
-from msaf_bench.kept import read_kept
 from msaf_bench.records import Record, SystemCost
 from msaf_bench.spec import Conditions, Options, System
-from msaf_bench.sweep.cost import read_costs
+from msaf_bench.sweep.cost import read_cost, read_costs
 from msaf_bench.sweep.plan import Plan, Workspace
 
 Shape = tuple[str, Options, tuple[tuple[str, str], ...]]
@@ -50,7 +49,7 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
     costs = dict(read_costs(plan, workspace))
     if not set(plan.rows) & set(plan.changed):
         return costs
-    kept = [read_kept(SystemCost, path, "cost", "count it again") for path in sorted(workspace.cost.glob("*.json"))]
+    kept = [read_cost(path) for path in sorted(workspace.cost.glob("*.json"))]
     by_key = {cost.system.key: cost for cost in kept}
     published = {label: system for label, system in systems_of(plan.table).items() if label in plan.rows}
     found = _match(published, [cost.system for cost in kept])

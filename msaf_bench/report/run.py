@@ -1,10 +1,15 @@
 """From the folder of a run to its report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.label_maps import read_label_maps
+from msaf_bench.errors import DataError
 from msaf_bench.records import Record, read_records
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
@@ -51,28 +56,34 @@ def render_run(
     records = read_records(workspace.records)
     recorded = as_recorded(plan, records.values())
     summary = _summarise(workspace, recorded, records, allow_mixed)
-    strip = _strip(workspace, recorded, root) if pictures and (root or plan.conditions.data == "street") else None
+    strip = None
+    if pictures and (root or plan.conditions.data == "street"):
+        strip, unshown = _strip(workspace, recorded, root)
+        summary = replace(summary, notes=(*summary.notes, *unshown))
     return summary, render(summary, workspace.folder, strip=strip)
 
 
-def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:
-    """Sample frames with the first seed's predictions; None where no row has any."""
+def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> tuple[Strip | None, tuple[str, ...]]:
+    """Sample frames with the first seed's predictions, None where no row has any; and a note for each damaged picture."""
     from msaf_bench.data import open_split  # only pictures need the data layer
-    from msaf_bench.data.label_maps import read_label_maps
     from msaf_bench.data.samples import sample_indices
 
     systems = plan.systems()
     first = {label: Trial(system=system, conditions=plan.conditions, seed=0) for label, system in systems.items()}
     there = {label: workspace.predictions(trial) for label, trial in first.items() if workspace.predictions(trial).exists()}
     if not there:
-        return None
+        return None, ()
     clips: Any = open_split(plan.conditions, "score", root)
     shown = [clips[i] for i in sample_indices(clips)]
-    try:
-        predictions = {label: read_label_maps(path, len(shown)) for label, path in there.items()}
-    except (OSError, ValueError):
-        return None  # a picture that is cut is worth no table
-    return Strip(
+    predictions: dict[str, Any] = {}
+    notes: list[str] = []
+    for label, path in there.items():
+        try:
+            predictions[label] = _maps(path, [clip.label for clip in shown], len(clips.classes))
+        except DataError as error:  # a picture that is cut is worth no table
+            again = f"move it and records/{path.stem}.json away and call `ablate --resume` to make it again"
+            notes.append(f"The predictions of {label} are not shown: {error}; {again}.")
+    strip = Strip(
         frames=[clip.frames[-1] for clip in shown],
         truths=[clip.label for clip in shown],
         predictions=predictions,
@@ -80,3 +91,12 @@ def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:
         class_names=clips.classes,
         names=[clip.name for clip in shown],
     )
+    return (strip if predictions else None), tuple(notes)
+
+
+def _maps(path: Path, truths: Sequence[NDArray[np.uint8]], classes: int) -> list[NDArray[np.uint8]]:
+    """The predictions of some frames. Raises `DataError` where they are not these frames'."""
+    maps = read_label_maps(path, len(truths))
+    if any(one.shape != truth.shape or one.max() >= classes for one, truth in zip(maps, truths, strict=True)):
+        raise DataError(f"{path}: not the label maps of these frames")
+    return maps

@@ -21,7 +21,7 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
     systems = systems_of(plan.table)
     for label in plan.rows:
         path = _path(setting.workspace, systems[label], plan.table)
-        if not path.exists() or _read(path).reason:
+        if not path.exists() or read_cost(path).reason:
             events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
             cost = cost_as_published(systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins)
             write_kept(path, cost)
@@ -48,13 +48,17 @@ def cost_as_published(system: System, size: tuple[int, int], num_classes: int, p
 def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
     """What was counted, by row label. Raises `HostError` for a file that is none of these."""
     paths = {label: _path(workspace, system, plan.table) for label, system in systems_of(plan.table).items() if label in plan.rows}
-    return {label: _read(path) for label, path in paths.items() if path.exists()}
+    return {label: read_cost(path) for label, path in paths.items() if path.exists()}
+
+
+def read_cost(path: Path) -> SystemCost:
+    """Reads one cost. Raises `HostError` for a file that is damaged or not the one that its name says."""
+    return read_kept(SystemCost, path, "cost", "count it again", name=lambda cost: _name(cost.system, cost.size, cost.num_classes))
 
 
 def _path(workspace: Workspace, system: System, table: Table) -> Path:
-    size = "x".join(map(str, table.cost_size or ()))
-    return workspace.cost / f"{system.key}-{size}-{table.cost_classes}.json"
+    return workspace.cost / f"{_name(system, table.cost_size or (), table.cost_classes)}.json"
 
 
-def _read(path: Path) -> SystemCost:
-    return read_kept(SystemCost, path, "cost", "count it again")
+def _name(system: System, size: tuple[int, ...], num_classes: int) -> str:
+    return f"{system.key}-{'x'.join(map(str, size))}-{num_classes}"

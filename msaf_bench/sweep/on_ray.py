@@ -2,19 +2,25 @@
 """The Ray executor: the same trials, several at a time, through Ray Tune. Nothing else imports Ray.
 
 Ray only executes. Each trial writes its own record before Ray hears of it, so what Ray keeps of a run is thrown away.
+
+A cluster of our own answers on 127.0.0.1 alone and asks for a token that only its own processes know.
 """
 
 import logging
 import os
+import secrets
+import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.kept import lives
 from msaf_bench.records import Host, Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
@@ -32,9 +38,13 @@ os.environ |= {
 
 import ray
 from ray import tune
+from ray._private import ray_constants
+from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
+FOLDER = "msaf-bench-ray-"  #: of what Ray writes; the process's number and a random word follow
+LONGEST = 103 - 63  #: bytes of that folder's path: those of a socket's path, without what Ray appends
 START = "start one with `ray start --head`, or set RAY_AUTH_MODE=token for one that asks for a token"
 STOPS_ALL: Mapping[str, type[BenchError]] = {"UsageError": UsageError, "DataError": DataError, "HostError": HostError}
 
@@ -53,14 +63,19 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
 
     Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster that is not there.
     """
-    _join(cluster, setting)
-    try:
-        _check_resources(cluster, setting)
-        with tempfile.TemporaryDirectory(prefix="msaf-bench-ray-") as storage:
-            finished = _fit(trials, setting, events, cluster, storage)
-    finally:
-        with suppress(OSError):  # a sweep that was stopped half-way may have lost its connection
-            ray.shutdown()
+    with _scratch() as scratch:
+        try:
+            _join(cluster, setting, scratch)
+            _check_resources(cluster, setting)
+            finished = _fit(trials, setting, events, cluster, scratch / "tune")
+        except BenchError:
+            raise
+        except Exception as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise HostError(f"Ray: {said[-1].strip()}; --on local does without it") from error
+        finally:
+            with suppress(OSError):  # a sweep that was stopped half-way may have lost its connection
+                ray.shutdown()
     for trial in trials:
         if trial.id not in finished:
             lost = Record(
@@ -75,30 +90,66 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
             events.finished(lost)
 
 
-def _join(cluster: Cluster, setting: Setting) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+@contextmanager
+def _scratch() -> Generator[Path]:
+    """A folder for what Ray writes, removed at the end; those that killed processes left are removed first.
+
+    Raises `HostError` where no temporary folder has a path that is short enough for Ray's sockets.
+    """
+    name = f"{FOLDER}{os.getpid()}-{secrets.token_hex(3)}"
+    bases = [Path(tempfile.gettempdir()), Path("/tmp")]
+    short = [base for base in bases if len(os.fsencode(base / name)) <= LONGEST and os.access(base, os.W_OK)]
+    if not short:
+        raise HostError(f"the temporary folder {bases[0]} has too long a path for Ray's sockets; set TMPDIR=/tmp, or add --on local")
+    for old in short[0].glob(f"{FOLDER}*"):
+        process = old.name.removeprefix(FOLDER).partition("-")[0]
+        if process.isdigit() and not lives(int(process)):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = short[0] / name
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise HostError(f"cannot write {folder}: {error.strerror}; set TMPDIR to a folder that can be written") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _join(cluster: Cluster, setting: Setting, scratch: Path) -> None:
+    # Ray's own errors are told by us, in one line.
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     ours = signal.getsignal(signal.SIGTERM)
     try:
-        _init(cluster, setting, options)
+        if cluster.address is None:
+            _start(cluster, setting, options, scratch)
+        else:
+            _connect(cluster.address, options)
     finally:
         signal.signal(signal.SIGTERM, ours)  # Ray's own handler prints a stack and ends with another exit code
 
 
-def _init(cluster: Cluster, setting: Setting, options: dict[str, Any]) -> None:
-    if cluster.address is None:
-        cpus = cluster.workers * setting.threads if cluster.workers else None
-        ray.init(address="local", include_dashboard=False, num_cpus=cpus, **options)
-        return
-    host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
+def _start(cluster: Cluster, setting: Setting, options: dict[str, Any], scratch: Path) -> None:
+    """Starts a cluster of our own, for this machine's own ears."""
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}  # workers are as nice as this process
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    Config.initialize("")  # Ray has read its environment before
+    ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
+    cpus = cluster.workers * setting.threads if cluster.workers else None
+    ray.init(address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **options)
+
+
+def _connect(address: str, options: dict[str, Any]) -> None:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         try:
             socket.create_connection((host, int(port)), REACH_S).close()
         except OSError as error:
-            raise HostError(f"no Ray cluster at {cluster.address} ({error}); {START}") from error
+            raise HostError(f"no Ray cluster at {address} ({error}); {START}") from error
     try:
-        ray.init(address=cluster.address, **options)
+        ray.init(address=address, **options)
     except (ConnectionError, ValueError) as error:
-        raise HostError(f"no Ray cluster at {cluster.address} ({str(error).splitlines()[0]}); {START}") from error
+        raise HostError(f"no Ray cluster at {address} ({str(error).splitlines()[0]}); {START}") from error
 
 
 def _check_resources(cluster: Cluster, setting: Setting) -> None:
@@ -107,25 +158,29 @@ def _check_resources(cluster: Cluster, setting: Setting) -> None:
         raise UsageError(
             f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides GPUs that a trial did not ask for"
         )
-    there = ray.cluster_resources()
-    for name, wanted in (("CPU", setting.threads), ("GPU", cluster.gpus)):
-        if wanted > there.get(name, 0):
-            raise UsageError(
-                f"a trial needs {wanted:g} {name}, the cluster has {there.get(name, 0):g}; lower --threads or --gpus-per-trial"
-            )
+    wanted = {"CPU": setting.threads, "GPU": cluster.gpus}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(name, 0) >= count for name, count in wanted.items()) for node in nodes):
+        largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)), default={})
+        needs, has = (" and ".join(f"{of.get(name, 0):g} {name}" for name in wanted) for of in (wanted, largest))
+        raise UsageError(f"a trial needs {needs} on one node, the largest of the cluster has {has}; lower --threads or --gpus-per-trial")
 
 
-def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: str) -> set[str]:
+def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: Path) -> set[str]:
     """Gives the ids of the trials that left a record."""
     listener = _Listener(trials, setting, events)
+    space = {"index": tune.grid_search(list(range(len(trials))))}
+    work = tune.with_parameters(_work, trials=list(trials), setting=setting)
     tuner = tune.Tuner(
-        tune.with_resources(
-            tune.with_parameters(_work, trials=list(trials), setting=setting), {"cpu": setting.threads, "gpu": cluster.gpus}
-        ),
-        param_space={"index": tune.grid_search(list(range(len(trials))))},
+        tune.with_resources(work, {"cpu": setting.threads, "gpu": cluster.gpus}),
+        param_space=space,
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cluster.workers),
         run_config=tune.RunConfig(
-            storage_path=storage, name="sweep", verbose=0, callbacks=[listener], failure_config=tune.FailureConfig(max_failures=RETRIES)
+            storage_path=str(storage),
+            name="sweep",
+            verbose=0,
+            callbacks=[listener],
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
         ),
     )
     try:

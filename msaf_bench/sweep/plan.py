@@ -3,15 +3,17 @@
 import fcntl
 import os
 import socket
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
-from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
@@ -28,6 +30,16 @@ class Plan(Spec):
     seeds: int
     plugins: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()  #: labels
+
+    @model_validator(mode="after")
+    def _of_its_table(self) -> Self:
+        for row in self.rows:
+            one_of("row", row, self.table.built)
+        for control in self.controls:
+            one_of("control", control, dict(self.table.controls))
+        if self.table.reference not in self.rows:
+            raise ValueError(f"the reference row {self.table.reference!r} is not among its rows")
+        return self
 
     def systems(self) -> dict[str, System]:
         """Row label -> system, in the table's order, without the controls. Raises `UsageError` if two rows are the same."""
@@ -102,6 +114,28 @@ def make_plan(
     return Plan(table=table, conditions=conditions, rows=kept, seeds=seeds, plugins=tuple(plugins), controls=beside)
 
 
+def with_rows_of(records: Iterable[Record], plan: Plan) -> Plan:
+    """The plan, and what records of its table and conditions are of beside it: rows, controls, seeds.
+
+    Raises `UsageError` if there are records of trials and none belongs to the table under these conditions.
+    """
+    whole = make_plan(plan.table, plan.conditions, seeds=1, controls=True).subjects()
+    labels = {(system.key, own.key): label for label, (system, own) in whole.items()}
+    trials = [record.trial for record in records if record.trial.seed != PRETRAINING_SEED]
+    found = [(label, trial.seed) for trial in trials if (label := labels.get((trial.system.key, trial.conditions.key)))]
+    if trials and not found:
+        differs = _conditions_difference(trials[0].conditions, plan.conditions) or f"rows that {plan.table.name} has not"
+        raise UsageError(f"the {len(trials)} records here are of another run ({differs})")
+    return _joined(plan, {label for label, _ in found}, 1 + max((seed for _, seed in found), default=0))
+
+
+def _joined(plan: Plan, labels: set[str], seeds: int) -> Plan:
+    """The plan with more rows and controls, in the table's order, and at least so many seeds."""
+    rows = tuple(label for label, _ in plan.table.rows if label in {*labels, *plan.rows})
+    controls = tuple(label for label, _ in plan.table.controls if label in {*labels, *plan.controls})
+    return plan.model_copy(update={"rows": rows, "controls": controls, "seeds": max(seeds, plan.seeds)})
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, and all that is rendered.
@@ -145,26 +179,34 @@ class Workspace:
         return self.folder / "predictions" / f"{trial.id}.png"
 
     def plan(self) -> Plan:
-        """The plan that this folder keeps. Raises `UsageError` if it keeps none."""
+        """The plan that this folder keeps. Raises `UsageError` if it keeps none, `HostError` if it is damaged."""
         path = self.folder / "plan.json"
-        if not path.exists():
-            raise UsageError(f"{self.folder} holds no run (no plan.json); run `msaf-bench ablate` first")
-        return read_kept(Plan, path, "plan", "have `msaf-bench ablate --resume` write it again from the records", _upgraded)
+        again = "the `msaf-bench ablate` command that made this run, with --resume,"
+        if self.holds_plan():
+            return read_kept(Plan, path, "plan", f"let {again} write it again: the records are kept", _upgraded)
+        if self.holds_records():
+            raise UsageError(f"{path} is missing; {again} writes it again and keeps the records that are here")
+        raise UsageError(f"{self.folder} holds no run (no plan.json); run `msaf-bench ablate` first")
 
     def holds_plan(self) -> bool:
-        """Whether a run or a study was begun here."""
+        """Whether a run or a study was begun here, as far as `plan.json` says."""
         return (self.folder / "plan.json").exists()
 
-    def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
-        """The plan's finished records by trial id; none where the folder holds no run yet.
+    def holds_records(self) -> bool:
+        """Whether there is a record of this run or, in a study, of any of its points."""
+        return any(True for pattern in ("records/*.json", "points/*/records/*.json") for _ in self.folder.glob(pattern))
 
-        Raises `UsageError` if it holds another run, or this one and `resume` is off.
+    def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
+        """The plan's finished records by trial id; none where the folder holds no run yet. `plan.json` may be missing: the records decide.
+
+        Raises `UsageError` if it holds another run, or this one and `resume` is off, `HostError` for a damaged plan or record.
         """
-        if not self.holds_plan():
-            return {}
-        held = self.plan()
-        if (held.table, held.conditions) != (plan.table, plan.conditions):
-            raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
+        if self.holds_plan():
+            held = self.plan()
+            if (held.table, held.conditions) != (plan.table, plan.conditions):
+                raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
+        else:
+            self._grown(plan)
         records = read_records(self.records)
         if records and not resume:
             raise UsageError(f"{self.folder} holds {len(records)} records of this run; add --resume to keep them and run the rest")
@@ -173,16 +215,23 @@ class Workspace:
 
     def keep(self, plan: Plan) -> None:
         """Makes this the folder of the plan; rows and seeds that it was the folder of before stay in it."""
+        write_kept(self.folder / "plan.json", self._grown(plan))
+
+    def _grown(self, plan: Plan) -> Plan:
         if self.holds_plan():
             held = self.plan()
-            rows = tuple(label for label, _ in plan.table.rows if label in (*held.rows, *plan.rows))
-            controls = tuple(label for label, _ in plan.table.controls if label in (*held.controls, *plan.controls))
-            plan = plan.model_copy(update={"rows": rows, "controls": controls, "seeds": max(held.seeds, plan.seeds)})
-        write_kept(self.folder / "plan.json", plan)
+            return _joined(plan, {*held.rows, *held.controls}, held.seeds)
+        try:
+            return with_rows_of(read_records(self.records).values(), plan)
+        except UsageError as error:
+            raise UsageError(f"{self.folder}: {error}; choose another folder with --reports") from error
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Holds the folder for this process; a killed process lets go. Raises `LockedError` naming the holder."""
+        """Holds the folder for this process; a killed process lets go, and what it left half-written is removed.
+
+        Raises `LockedError` naming the holder, `HostError` where the folder cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = (self.folder / ".lock").open("a+")
@@ -199,6 +248,7 @@ class Workspace:
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
+            remove_parts(self.folder)
             yield
 
 
@@ -213,5 +263,9 @@ def _difference(held: Plan, plan: Plan) -> str:
         return f"table {held.table.name!r}, not {plan.table.name!r}"
     if held.table != plan.table:
         return f"an older version of {held.table.name}"
-    old, new = held.conditions.model_dump(), plan.conditions.model_dump()
+    return _conditions_difference(held.conditions, plan.conditions)
+
+
+def _conditions_difference(held: Conditions, wanted: Conditions) -> str:
+    old, new = held.model_dump(), wanted.model_dump()
     return ", ".join(f"{k} = {old[k]}, not {new[k]}" for k in new if old[k] != new[k])

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
 from msaf_bench.data import content_of, open_split
+from msaf_bench.data.clips import Clips
 from msaf_bench.errors import DataError, HostError, UsageError, one_of
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.spec import Choice, Trial
@@ -20,6 +21,7 @@ from msaf_bench.sweep import local
 from msaf_bench.sweep.cost import count_rows
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import ONE_SEED, Plan
+from msaf_bench.sweep.space import check_space
 from msaf_bench.sweep.speed import measure_rows
 from msaf_bench.sweep.trial import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint
@@ -44,21 +46,24 @@ def check_device(device: str) -> None:
         raise UsageError(f"no device {device!r} here; there is {', '.join(there)}") from error
 
 
-def check_systems(plan: Plan) -> None:
+def check_systems(plan: Plan) -> dict[str, Any]:
     """Builds every row without weights, so that a wrong component, option or value stops the sweep before its first trial.
 
+    Gives the networks, on the meta device, by the key of their system.
     Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or no row reads them all.
     """
     registry, read = builtin().extend(plan.plugins), 0
     for name, _ in plan.conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     names: set[str] = set()
+    nets: dict[str, Any] = {}
     for label, (system, _) in plan.subjects().items():
         try:
             registry.check(system)
             with torch.device("meta"):
                 net = registry.build(system, 2)
             frames: int = net.frames
+            nets[system.key] = net
             names |= {part for name, _ in net.named_parameters() for part in name.split(".")}
         except (UsageError, TypeError, ValueError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
@@ -78,10 +83,19 @@ def check_systems(plan: Plan) -> None:
         raise UsageError(
             f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
         )
+    return nets
 
 
-def check_data(plan: Plan, setting: Setting) -> str:
-    """Opens the data and gives their fingerprint, so that wrong content stops the sweep before its first trial.
+class Opened(NamedTuple):
+    """The data of a plan."""
+
+    learn: Clips
+    test: Clips
+    content: str  #: their fingerprint
+
+
+def check_data(plan: Plan, setting: Setting) -> Opened:
+    """Opens the data, so that wrong content stops the sweep before its first trial.
 
     Raises `UsageError` and `DataError` as `open_split` does, also for flow or a past that the data set cannot give.
     """
@@ -90,7 +104,7 @@ def check_data(plan: Plan, setting: Setting) -> str:
         flows_of(test, plan.conditions.flow)(test.pairs[0])  # exact flow is not known of every data set
     for own in dict.fromkeys(conditions for _, conditions in plan.subjects().values() if conditions.past != plan.conditions.past):
         open_split(own, "score", setting.root)[0]  # nor can every past be made of it
-    return content_of(plan.conditions, learn, test)
+    return Opened(learn, test, content_of(plan.conditions, learn, test))
 
 
 def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: Execute = local.run) -> Setting:
@@ -98,7 +112,9 @@ def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: E
     if trial is None:
         return setting
     path = setting.workspace.records / f"{trial.id}.json"
-    if not path.exists() or read_record(path).state != "done" or not newest_checkpoint(setting.workspace.checkpoints(trial))[0]:
+    found, _ = newest_checkpoint(setting.workspace.checkpoints(trial))
+    whole = found is not None and found.sidecar.step == trial.conditions.steps
+    if not path.exists() or read_record(path).state != "done" or not whole:
         execute([trial], setting, events)
     record = read_record(path)
     if record.state != "done":
@@ -124,7 +140,7 @@ def run_sweep(
     The systems are built, the data opened and the device tried before anything else, so that what would stop every trial stops the sweep
     at once.
     """
-    check_systems(plan)
+    nets = check_systems(plan)
     before = plan.pretraining()
     with setting.workspace.lock():
         done = setting.workspace.finished(plan, resume=resume)
@@ -133,7 +149,8 @@ def run_sweep(
             if address is None:
                 check_device(setting.device)
             data = check_data(plan, setting)
-            _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data, events)
+            _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data.content, events)
+            check_space(setting.workspace, missing, nets, data.learn, data.test)
         setting.workspace.keep(plan)
         if missing:
             if plan.seeds == 1:

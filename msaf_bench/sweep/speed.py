@@ -56,9 +56,17 @@ def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed
 
 
 def _path(workspace: Workspace, system: System, mode: str) -> Path:
-    return workspace.speed / f"{system.key}-{mode}.json"
+    return workspace.speed / f"{_name(system, mode)}.json"
+
+
+def _name(system: System, mode: str) -> str:
+    return f"{system.key}-{mode}"
 
 
 def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
     paths = (_path(workspace, system, mode) for mode in modes)
-    return [read_kept(Speed, path, "speed", "time it again") for path in paths if path.exists()]
+    return [
+        read_kept(Speed, path, "speed", "time it again", name=lambda speed: _name(speed.system, speed.conditions.mode))
+        for path in paths
+        if path.exists()
+    ]

@@ -61,7 +61,7 @@ def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
 def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
     """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one and `resume` is off."""
     with workspace.lock():
-        if workspace.holds_plan():
+        if workspace.holds_plan() or workspace.holds_records():
             workspace.finished(plan, resume=resume)
             if not resume:
                 raise UsageError(f"{workspace.folder} holds this study; add --resume to keep what is finished and run the rest")

@@ -19,7 +19,7 @@ from msaf_bench.architectures import build
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
-from msaf_bench.errors import BenchError, HostError
+from msaf_bench.errors import BenchError, DataError, HostError, host_fault
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.measure import cost_of, measure
@@ -64,20 +64,45 @@ def run_trial(
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
 
-    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike: device, data, components, starting weights.
+    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike: device, data, components, starting weights, a
+    disk that is full, read-only or gone.
     """
     torch.set_num_threads(setting.threads)
     cv2.setNumThreads(setting.threads)
-    begun = _begin(trial, setting)
-    try:
-        record = _run(begun, setting, on_step, on_note)
-    except BenchError as error:
-        record = _failed(begun, str(error), setting)
-    except Exception as error:  # noqa: BLE001  (a sweep must outlive any fault of one trial)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        record = _failed(begun, f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})", setting)
-    write_record(setting.workspace.records, record)
+    with _host_faults(setting):
+        begun = _begin(trial, setting)
+        try:
+            record = _run(begun, setting, on_step, on_note)
+        except Exception as error:
+            if _stops_all(error):
+                raise
+            record = _failed(begun, _reason(error), setting)
+        write_record(setting.workspace.records, record)
     return record
+
+
+@contextmanager
+def _host_faults(setting: Setting) -> Generator[None]:
+    """Turns whatever was raised because of the host into a `HostError`."""
+    try:
+        yield
+    except Exception as error:
+        if (fault := host_fault(error)) and not isinstance(error, HostError):
+            raise HostError(f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then --resume") from error
+        raise
+
+
+def _stops_all(error: Exception) -> bool:
+    """Whether an error would meet every other trial too: one of the host, or a file of the data that is gone."""
+    lost = isinstance(error, DataError) and isinstance(error.__cause__, OSError) and bool(error.__cause__.errno)
+    return lost or isinstance(error, HostError) or host_fault(error) is not None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BenchError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
 
 
 class _Begun(NamedTuple):
@@ -155,7 +180,7 @@ def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
         return "random"
     folder = setting.workspace.checkpoints(start)
     found, damaged = newest_checkpoint(folder)
-    if found is None:
+    if found is None or found.sidecar.step != start.conditions.steps:
         raise HostError(
             f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"
         )

@@ -1,8 +1,11 @@
-"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically, verified when read."""
+"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically, verified when read.
+
+The sidecar is written first, so a checkpoint is there, and whole, from the moment on at which its weights have their name.
+"""
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +43,7 @@ class Checkpoint(NamedTuple):
 def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, sidecar: Sidecar) -> Path:
     """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP`. The sha256 is filled in here.
 
-    Without an optimizer the checkpoint serves inference, not resuming.
+    Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it cannot be written.
     """
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     states: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"] if optimizer else {}
@@ -49,12 +52,23 @@ def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimiz
     content = save(tensors)
     path = folder / f"step-{sidecar.step:07d}.safetensors"
     sidecar = sidecar.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
-    write_atomic(path, content)
     write_kept(path.with_suffix(".json"), sidecar)
-    for old in sorted(folder.glob("step-*.safetensors"))[:-KEEP]:
-        old.unlink(missing_ok=True)
-        old.with_suffix(".json").unlink(missing_ok=True)
+    write_atomic(path, content)
+    keep_only(folder, steps_in(folder)[-KEEP:])
     return path
+
+
+def steps_in(folder: Path) -> list[int]:
+    """The steps that have weights in a folder, in order; whole or not."""
+    return sorted(int(found[1]) for path in folder.glob("step-*.safetensors") if (found := re.fullmatch(r"step-(\d+)", path.stem)))
+
+
+def keep_only(folder: Path, steps: Collection[int]) -> None:
+    """Removes the weights and sidecars of all other steps."""
+    names = {f"step-{step:07d}" for step in steps}
+    for path in folder.glob("step-*"):
+        if path.stem not in names:
+            path.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

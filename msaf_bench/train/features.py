@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from safetensors import SafetensorError, safe_open  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import save
 from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
@@ -66,22 +67,47 @@ def features_of(
 ) -> Features | None:
     """The features of a split under a frozen backbone, from `folder` or computed and left there; None where they are not kept.
 
-    Of the training split they are those of `conditions.draws` augmented versions of each clip. One process computes, others wait.
+    Of the training split they are those of `conditions.draws` augmented versions of each clip. One process computes, others wait. A
+    damaged file is made again.
     """
     draws = conditions.draws if split == "train" else 1
-    if not frozen(net, conditions) or not draws or _bytes(net, clips, conditions) * draws * len(clips) > MOST:
+    if not frozen(net, conditions) or not draws or clip_bytes(net, conditions) * draws * len(clips) > MOST:
         return None
     path = folder / f"{_key(net, clips, conditions, split)}.safetensors"
     with _locked(path):
-        if not path.exists():
-            write_atomic(path, save(_computed(net, clips, conditions, split, draws, device)))
-    held = _read(path)
+        held = _read(path)
+        if held is None:
+            computed = _computed(net, clips, conditions, split, draws, device)
+            write_atomic(path, save(computed, {"sha256": _digest(computed)}))
+            held = computed
     return Features(tuple(held[str(i)] for i in range(len(held) - 1)), held["labels"], len(clips))
 
 
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """What an earlier call left, or nothing where that is missing or damaged."""
+    try:
+        return _verified(path, path.stat().st_mtime_ns)
+    except (OSError, SafetensorError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=8)
-def _read(path: Path) -> dict[str, Tensor]:
-    return load_file(path)
+def _verified(path: Path, changed: int) -> dict[str, Tensor]:
+    opened: Any = safe_open(path, "pt")
+    with opened as file:
+        found: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        given: dict[str, str] = file.metadata() or {}
+    if given.get("sha256") != _digest(found):
+        raise ValueError(f"{path}: damaged")
+    return found
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -92,7 +118,7 @@ def _locked(path: Path):
         yield
 
 
-def _bytes(net: Any, clips: Clips, conditions: Conditions) -> int:
+def clip_bytes(net: Any, conditions: Conditions) -> int:
     """The size of one clip's features."""
     frames = torch.zeros(1, net.frames, 3, *conditions.size, device=next(net.parameters()).device)
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """The training loop: AdamW, linear warm-up, poly decay."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -14,12 +15,14 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
 from msaf_bench.spec import Conditions, System
-from msaf_bench.train.checkpoint import Sidecar, newest_checkpoint, restore, save_checkpoint
+from msaf_bench.train.checkpoint import Sidecar, keep_only, newest_checkpoint, restore, save_checkpoint, steps_in
 from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
 from msaf_bench.vitals import Monitor, Supply
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
+CLOCK_S = 60.0  #: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since it changes no number
+CLOCK_SHARE = 0.05  #: of the wall time, at most, for being kept so
 
 Loss = list[tuple[int, float]]
 LATE = 0.9  #: the pulse's gradient is taken over the steps after this part of the training
@@ -52,6 +55,8 @@ def train(
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
     With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then holds what it gives of each clip.
+    It is kept every `checkpoint_every` steps and, at an entry of the loss curve, whenever a minute has passed; what only the clock asked
+    for is removed at the end.
     `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know: a part that
     is not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal threads, interrupted or not.
     Raises `NonFiniteLossError`.
@@ -69,6 +74,7 @@ def train(
     if conditions.backbone_rate == 0:
         net.backbone.eval()
     recent = list[Tensor]()
+    kept, took = time.monotonic(), 0.0  # when a checkpoint was written last, and how long it took
     for step, (inputs, labels) in _batches(net, clips, conditions, seed, start, device, features):
         torch.manual_seed(step_seed(step, seed))
         done = step + 1
@@ -81,10 +87,16 @@ def train(
             curve.append((done, _mean(recent, done)))
             recent.clear()
             on_step(*curve[-1])
-        if keep:
+        late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
+        if keep or (log and late and done < conditions.steps):
+            begin = time.monotonic()
             save_checkpoint(folder, net, optimizer, _sidecar(system, clips, done, curve, monitor))
+            kept = time.monotonic()
+            took = kept - begin
     if start < conditions.steps:
         save_checkpoint(folder, net, None, _sidecar(system, clips, conditions.steps, curve, monitor))
+    every = conditions.checkpoint_every
+    keep_only(folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)])
     return Trained(curve, monitor.supply())
 
 

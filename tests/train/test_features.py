@@ -72,3 +72,19 @@ def test_features_that_change_in_training_are_not_kept(tmp_path, changes):
 def test_features_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST", 1000)
     assert features_of(made("MSAF"), LEARN, CONDITIONS, "train", tmp_path, "cpu") is None
+
+
+def test_damaged_features_are_made_again(tmp_path):
+    net = made("MSAF")
+    whole = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
+    (path,) = tmp_path.glob("*.safetensors")
+    content = path.read_bytes()
+    for place in (0, 20, len(content) // 2, len(content) - 1):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        found = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
+        assert all(torch.equal(one, other) for one, other in zip(found.fields, whole.fields, strict=True))
+        assert path.read_bytes() == content
+    path.write_bytes(content[:100])
+    assert torch.equal(features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu").fields[0], whole.fields[0])

@@ -6,6 +6,7 @@ from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
 from msaf_bench.spec import System
+from msaf_bench.train import checkpoint, loop
 from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, restore
 from msaf_bench.train.loop import NonFiniteLossError, train
 
@@ -53,6 +54,24 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     assert whole[1] == resumed[1]
 
 
+def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_nothing(tmp_path, monkeypatch):
+    conditions = CONDITIONS.model_copy(update={"checkpoint_every": 0})
+    whole = run(tmp_path / "whole", conditions)
+    monkeypatch.setattr(loop, "CLOCK_S", 0)
+    monkeypatch.setattr(loop, "CLOCK_SHARE", float("inf"))
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", conditions, die_at=20)
+    assert newest_checkpoint(tmp_path / "cut")[0].sidecar.step == 10
+    resumed = run(tmp_path / "cut", conditions)
+    assert equal(whole[0], resumed[0])
+    assert whole[1] == resumed[1]
+    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted(p.name for p in (tmp_path / "whole").iterdir())
+    monkeypatch.setattr(loop, "CLOCK_S", 60)
+    with pytest.raises(Killed):
+        run(tmp_path / "unkept", conditions, die_at=20)
+    assert newest_checkpoint(tmp_path / "unkept")[0] is None
+
+
 def test_dropout_is_drawn_alike_after_an_interruption(tmp_path):
     system = System(
         architecture="single-frame", slots={"backbone": {"use": "resnet10", "width": 8}, "head": {"use": "fcn", "dropout": 0.5}}
@@ -83,6 +102,51 @@ def test_a_damaged_checkpoint_is_said_and_the_older_one_used(tmp_path, cut):
     assert newest.name in notes[0]
     assert "step 10" in notes[0]
     assert equal(whole[0], resumed[0])
+
+
+@pytest.mark.parametrize("damage", ["not UTF-8", "gone", "empty", "a folder"])
+def test_a_damaged_sidecar_is_said_and_the_older_checkpoint_used(tmp_path, damage):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", CONDITIONS.model_copy(update={"checkpoint_every": 5}), die_at=20)
+    sidecar = newest_checkpoint(tmp_path / "cut")[0].path.with_suffix(".json")
+    content = bytearray(sidecar.read_bytes())
+    content[30] ^= 0x80
+    sidecar.unlink()
+    if damage == "a folder":
+        sidecar.mkdir()
+    elif damage != "gone":
+        sidecar.write_bytes(content if damage == "not UTF-8" else b"")
+    notes = []
+    if damage == "a folder":
+        assert "step-0000015.json" in newest_checkpoint(tmp_path / "cut")[1][0]
+        return  # nothing can be written in its place
+    resumed = run(tmp_path / "cut", notes=notes)
+    assert len(notes) == 1
+    assert sidecar.name in notes[0]
+    assert "step 10" in notes[0]
+    assert equal(whole[0], resumed[0])
+
+
+def test_a_kill_between_sidecar_and_weights_leaves_nothing_behind(tmp_path, monkeypatch):
+    plain = checkpoint.write_atomic
+
+    def killed(path, content):
+        if path.name == "step-0000020.safetensors":
+            raise Killed
+        plain(path, content)
+
+    monkeypatch.setattr(checkpoint, "write_atomic", killed)
+    with pytest.raises(Killed):
+        run(tmp_path / "cut")
+    monkeypatch.undo()
+    found, damaged = newest_checkpoint(tmp_path / "cut")
+    assert (found.sidecar.step, damaged) == (10, [])
+    (tmp_path / "cut" / "step-0000017.json").write_text("{}")  # of an older program, which wrote the weights first and removed them first
+    run(tmp_path / "cut")
+    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == [
+        "step-0000020.json", "step-0000020.safetensors", "step-0000024.json", "step-0000024.safetensors",
+    ]  # fmt: skip
 
 
 def test_a_flipped_byte_is_found(tmp_path):

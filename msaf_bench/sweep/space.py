@@ -1,0 +1,67 @@
+"""What a sweep writes, at least, held against what is free: a disk that is too small is said before the first trial."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msaf_bench.data.clips import Clips
+from msaf_bench.data.flow import ESTIMATORS
+from msaf_bench.errors import HostError
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.plan import Workspace
+from msaf_bench.train.features import MOST, clip_bytes, frozen
+
+
+def check_space(workspace: Workspace, trials: Sequence[Trial], nets: Mapping[str, Any], learn: Clips, test: Clips) -> None:
+    """Raises `HostError` where the folder's disk has less room than these trials will certainly write.
+
+    `nets` are the networks by the key of their system, on any device, the meta device too.
+    """
+    wanted = {
+        "checkpoints": sum(_weights(nets[trial.system.key], trial) for trial in trials if trial.system.key in nets),
+        "features": max(0, _features(trials, nets, learn, test) - _held(workspace.features)),
+        "flow": max(0, _flow(trials, test) - _held(workspace.flow)),
+    }
+    free = shutil.disk_usage(workspace.folder).free
+    if sum(wanted.values()) > free:
+        parts = ", ".join(f"{name} {_mib(size)}" for name, size in wanted.items() if size)
+        raise HostError(
+            f"{workspace.folder} has {_mib(free)} free and this run writes at least {_mib(sum(wanted.values()))} ({parts});"
+            " make room or choose another folder with --reports"
+        )
+
+
+def _weights(net: Any, trial: Trial) -> int:
+    """The checkpoint that stays, and the one before it where there is one."""
+    one = sum(tensor.nbytes for tensor in net.state_dict().values())
+    return one * (2 if 0 < trial.conditions.checkpoint_every < trial.conditions.steps else 1)
+
+
+def _features(trials: Sequence[Trial], nets: Mapping[str, Any], learn: Clips, test: Clips) -> int:
+    found: dict[object, int] = {}
+    for trial in trials:
+        net, conditions = nets.get(trial.system.key), trial.conditions
+        if net is not None and frozen(net, conditions):
+            one = clip_bytes(net, conditions)
+            sizes = [one * conditions.draws * len(learn), one * len(test)]
+            found[net.frames, getattr(net, "input_scale", 1), conditions.past] = sum(size for size in sizes if size <= MOST)
+    return sum(found.values())
+
+
+def _flow(trials: Sequence[Trial], test: Clips) -> int:
+    """Both ways of every pair, four bytes a component."""
+    kinds = {trial.conditions.flow for trial in trials} & ESTIMATORS.keys() - {"zero"}
+    if not kinds or not test.pairs:
+        return 0
+    height, width = test.picture(test.pairs[0][0]).shape[:2]
+    return len(kinds) * len(test.pairs) * 16 * height * width
+
+
+def _held(folder: Path) -> int:
+    """Bytes that a sweep which was stopped has left."""
+    return sum(path.stat().st_size for path in folder.glob("*"))
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,178 @@
+"""Ray: who may talk to it, what it leaves behind, and what becomes of a trial that cannot run."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from msaf_bench.errors import HostError, UsageError
+from msaf_bench.records import read_records
+from msaf_bench.sweep import on_ray
+from msaf_bench.sweep.on_ray import FOLDER, Cluster
+from msaf_bench.sweep.plan import Workspace
+from msaf_bench.sweep.trial import Setting
+
+
+def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "LONGEST", 1000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    old, living, other = (tmp_path / name for name in (f"{FOLDER}{gone.pid}-ab", f"{FOLDER}{os.getpid()}-ab", f"{FOLDER}notes"))
+    for folder in (old, living, other):
+        (folder / "deep").mkdir(parents=True)
+    with on_ray._scratch() as scratch:
+        assert scratch.parent == tmp_path
+        assert scratch.stat().st_mode & 0o077 == 0
+        assert not old.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {living.name, other.name}
+
+
+def test_a_temporary_folder_with_a_long_path_is_shortened_or_refused_by_name(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 80)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with on_ray._scratch() as scratch:
+        assert scratch.parent == Path("/tmp")
+        session = scratch / f"session_2026-01-01_00-00-00_000000_{os.getpid()}" / "sockets" / "plasma_store"
+        assert len(os.fsencode(session)) <= 103
+    monkeypatch.setattr(on_ray, "LONGEST", 1)
+    with pytest.raises(HostError, match="x" * 80 + ".*TMPDIR=/tmp"), on_ray._scratch():
+        pass
+
+
+@pytest.mark.parametrize(("threads", "gpus", "fits"), [(2, 2, True), (4, 0, True), (4, 1, False), (2, 3, False), (5, 0, False)])
+def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, gpus, fits):
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 4.0}},
+        {"Alive": True, "Resources": {"CPU": 2.0, "GPU": 2.0}},
+        {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}},
+    ]
+    monkeypatch.setattr(on_ray.ray, "nodes", lambda: nodes)
+    setting = Setting(Workspace(tmp_path), threads=threads)
+    if fits:
+        on_ray._check_resources(Cluster(gpus=gpus), setting)
+        return
+    with pytest.raises(UsageError, match=f"needs {threads} CPU and {gpus} GPU on one node, the largest of the cluster has 2 CPU and 2 GPU"):
+        on_ray._check_resources(Cluster(gpus=gpus), setting)
+
+
+def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("Traceback (most recent call last):\n  File x\nValueError: the node is gone\n")
+
+    monkeypatch.setattr(on_ray, "_join", broken)
+    with pytest.raises(HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"):
+        on_ray.run([], Setting(Workspace(tmp_path)), None, Cluster())
+
+
+DEADLY = """
+import os, signal
+
+def register(registry):
+    if "RAY_JOB_ID" not in os.environ:
+        return
+    from msaf_bench.sweep import trial
+    plain = trial.train
+
+    def train(net, *given, **options):
+        if net.frames == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(net, *given, **options)
+
+    trial.train = train
+"""
+
+
+def listening(mark):
+    """(process, address) of every socket that listens in a process with this mark in its environment."""
+    places = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                places[f"socket:[{fields[9]}]"] = fields[1].partition(":")[0]
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                name = (process / "comm").read_text().strip()
+                found |= {(name, places[link]) for fd in (process / "fd").iterdir() if (link := str(fd.readlink())) in places}
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_listened_to(tmp_path):
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    mark = f"MSAF_BENCH_TEST={tmp_path.name}-{os.getpid()}"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])} | dict([mark.split("=")])
+    small = ["--preset", "smoke", "--seeds", "1", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
+    command = ["ablate", "--table", "3", *small, "--on", "ray", "--plugin", "deadly", "--reports", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "msaf_bench", *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    heard = set()
+    while process.poll() is None:
+        heard |= listening(mark)
+        time.sleep(0.5)
+    text = process.communicate()[0]
+    assert process.returncode == 1, text
+    assert "Traceback" not in text
+    records = read_records(tmp_path / "run" / "records").values()
+    assert sorted((record.state, record.reason) for record in records) == [("done", ""), ("failed", "its worker died 3 times")]
+    assert {"gcs_server", "raylet"} <= {name for name, _ in heard}
+    assert {address for _, address in heard} <= {"0100007F", "0000000000000000FFFF00000100007F"}
+    assert not list(Path(tempfile.gettempdir()).glob(f"{FOLDER}{process.pid}-*"))
+
+
+NODES = """
+import sys, time
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+print("removed", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
+    """Two nodes on this machine, one of them killed when the first trial has ended."""
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    small = ["--preset", "smoke", "--seeds", "2", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
+    command = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", *small]
+    nodes = subprocess.Popen([sys.executable, "-c", NODES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        address = nodes.stdout.readline().strip()
+        sweep = subprocess.Popen(
+            [*command, "--on", "ray", "--address", address, "--reports", str(tmp_path / "nodes")],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        )  # fmt: skip
+        while sweep.poll() is None and not list((tmp_path / "nodes" / "records").glob("*.json")):
+            time.sleep(0.1)
+        nodes.stdin.write("\n")
+        nodes.stdin.flush()
+        text = sweep.communicate(timeout=200)[0]
+        assert sweep.returncode == 0, text
+        assert "Traceback" not in text
+    finally:
+        nodes.stdin.write("\n\n")
+        nodes.stdin.close()
+        try:
+            nodes.wait(60)
+        except subprocess.TimeoutExpired:
+            nodes.send_signal(signal.SIGKILL)
+    subprocess.run([*command, "--on", "local", "--reports", str(tmp_path / "local")], check=True, capture_output=True)
+    assert (tmp_path / "nodes" / "table3.csv").read_text() == (tmp_path / "local" / "table3.csv").read_text()
