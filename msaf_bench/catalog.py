@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
+from msaf_bench.folders import is_litter
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
@@ -178,7 +179,9 @@ def _folder(folder: str) -> Traversable:
 
 
 def _names(folder: str) -> tuple[str, ...]:
-    return tuple(sorted(f.name.removesuffix(".toml") for f in _folder(folder).iterdir() if f.name.endswith(".toml")))
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in _folder(folder).iterdir() if f.name.endswith(".toml") and not is_litter(f.name))
+    )
 
 
 def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:

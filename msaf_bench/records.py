@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from msaf_bench.folders import list_folder
 from msaf_bench.kept import read_kept, write_kept
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
@@ -189,7 +190,8 @@ def rename_consistency(conditions: dict[str, Any]) -> None:
 
 def read_records(folder: Path) -> dict[str, Record]:
     """All records of a folder, by trial id."""
-    return {record.trial.id: record for record in map(read_record, sorted(folder.glob("*.json")))}
+    names = list_folder(folder, (".json",), deep=False).names if folder.is_dir() else ()
+    return {record.trial.id: record for record in (read_record(folder / name) for name in sorted(names))}
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:

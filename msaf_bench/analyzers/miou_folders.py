@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import count_ids
 from msaf_bench.data.class_sets import ClassSet
+from msaf_bench.data.id_meaning import IdMaps, check_meaning
 from msaf_bench.data.label_folders import LabelPair, LabelPairs, read_ids
 from msaf_bench.data.label_ids import IdFormat, What, check_ids, find_format, id_table
 from msaf_bench.errors import DataError
+
+NO_MAPS: IdMaps = {"prediction": {}, "truth": {}}
 
 
 class Bad(NamedTuple):
@@ -49,13 +52,15 @@ def count_folders(
     classes: ClassSet,
     given: Mapping[What, IdFormat],
     *,
+    maps: IdMaps = NO_MAPS,
     skip_bad: bool = False,
     threads: int = 1,
     on_pair: Callable[[], None] = lambda: None,
 ) -> FolderCounts:
     """The counts of every pair. `given` are the formats that are known, others are told from the files; `on_pair` is called after each.
 
-    Raises `DataError` for the first thing that is wrong. With `skip_bad` such pairs are left out and listed, unless none is left.
+    `maps` says what single ids are. Raises `DataError` for the first thing that is wrong, and where ids that may be a class would be void
+    (`check_meaning`). With `skip_bad` such pairs are left out and listed, unless none is left.
     """
     bad = _unpaired(pairs)
     if bad and not skip_bad:
@@ -68,17 +73,21 @@ def count_folders(
         bad.append(Bad(pair.name, str(error)))
 
     counted = _read(pairs.both, threads, refuse, on_pair)
-    formats = _formats(counted, classes, given) if counted else {}
+    formats = _formats(counted, classes, given, maps) if counted else {}
     scored = list[_Counted]()
     matrices = dict[str, NDArray[np.int64]]()
     for each in counted:
         try:
-            matrices[each.pair.name] = _mapped(each, classes, formats)
+            matrices[each.pair.name] = _mapped(each, classes, formats, maps)
             scored.append(each)
         except DataError as error:
             refuse(each.pair, error)
     if not scored:
         raise DataError(f"none of the {len(pairs.both)} pairs can be scored: {bad[-1].why}")
+    joint = np.zeros((256, 256), np.int64)
+    for each in scored:
+        np.add.at(joint, (each.truth_ids, each.prediction_ids), each.counts)
+    check_meaning(joint, classes, formats, maps)
     sizes = Counter(each.size for each in scored)
     return FolderCounts(matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad))
 
@@ -116,16 +125,20 @@ def _count(pair: LabelPair) -> _Counted:
     return _Counted(pair, truth.ids.shape, rows.tolist(), columns.tolist(), counts, prediction.palette + truth.palette)
 
 
-def _formats(counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat]) -> dict[What, IdFormat]:
-    prediction = given.get("prediction") or find_format({c.pair.prediction: c.prediction_ids for c in counted}, classes, "prediction")
-    truth = given.get("truth") or find_format({c.pair.truth: c.truth_ids for c in counted}, classes, "truth")
+def _formats(counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat], maps: IdMaps) -> dict[What, IdFormat]:
+    # An id that is mapped says nothing of the others.
+    predictions = {c.pair.prediction: [i for i in c.prediction_ids if i not in maps["prediction"]] for c in counted}
+    truths = {c.pair.truth: [i for i in c.truth_ids if i not in maps["truth"]] for c in counted}
+    prediction = given.get("prediction") or find_format(predictions, classes, "prediction")
+    truth = given.get("truth") or find_format(truths, classes, "truth")
     return {"prediction": prediction, "truth": truth}
 
 
-def _mapped(each: _Counted, classes: ClassSet, formats: Mapping[What, IdFormat]) -> NDArray[np.int64]:
-    check_ids(each.prediction_ids, each.pair.prediction, classes, formats["prediction"], "prediction")
-    check_ids(each.truth_ids, each.pair.truth, classes, formats["truth"], "truth")
-    to_prediction, to_truth = id_table(classes, formats["prediction"]), id_table(classes, formats["truth"])
+def _mapped(each: _Counted, classes: ClassSet, formats: Mapping[What, IdFormat], maps: IdMaps) -> NDArray[np.int64]:
+    check_ids(each.prediction_ids, each.pair.prediction, classes, formats["prediction"], "prediction", maps["prediction"])
+    check_ids(each.truth_ids, each.pair.truth, classes, formats["truth"], "truth", maps["truth"])
+    to_prediction = id_table(classes, formats["prediction"], maps["prediction"])
+    to_truth = id_table(classes, formats["truth"], maps["truth"])
     matrix = np.zeros((len(classes.names) + 1,) * 2, np.int64)
     np.add.at(matrix, (to_truth[each.truth_ids], to_prediction[each.prediction_ids]), each.counts)
     return matrix

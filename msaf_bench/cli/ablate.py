@@ -1,6 +1,5 @@
 """`msaf-bench ablate`: trains and scores every row of a table, then writes the table."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from msaf_bench.catalog import read_table
-from msaf_bench.cli.inspect import Json, Plugins
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json, Overwrite, print_json
 from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
 from msaf_bench.errors import HostError, UsageError, one_of
 
@@ -35,6 +35,7 @@ def ablate(
     pictures: Annotated[bool, typer.Option(help="Show frames and labels of the data set in the report.")] = True,
     changes: Changes = None,
     plugins: Plugins = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures and a page.
@@ -57,6 +58,8 @@ def ablate(
     folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
+    if not dry_run:
+        setting.workspace.check_free(read.name, overwrite=overwrite)
     options = {"on": executor, "address": address, "workers": workers, "gpus": gpus_per_trial}
     if dry_run and seeds == 1:
         typer.echo(ONE_SEED, err=True)
@@ -118,7 +121,7 @@ def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bo
     }
     minutes, trials = (sum(of[name] for of in found.values()) for name in ("minutes", "trials"))
     if as_json:
-        typer.echo(json.dumps({"points": found, "trials": trials, "minutes": minutes}, indent=1))
+        print_json({"points": found, "trials": trials, "minutes": minutes})
         return
     for folder, of in found.items():
         typer.echo(f"{Path(folder).name:<30}{of['trials']:>6} trials ({of['finished']} finished)  about {of['minutes']:.0f} min")
@@ -127,11 +130,10 @@ def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bo
 
 def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
     """The curves on stdout, and where the files are."""
-    from msaf_bench.report.document import json_text
     from msaf_bench.report.study import sentences, study_document
 
     if as_json:
-        typer.echo(json_text(study_document(study) | {"files": [str(path) for path in paths]}), nl=False)
+        print_json(study_document(study) | {"files": [str(path) for path in paths]})
         return
     for sentence in sentences(study):
         typer.echo(sentence)
@@ -162,7 +164,7 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
 
     found = estimate(plan, setting, executor, workers)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
         return
     for label, row in found["rows"].items():
         typer.echo(f"{label:<30}{row['params']:>12,} parameters  {1000 * row['step_seconds']:>8.0f} ms a step")
@@ -178,10 +180,10 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
 def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
     """The table on stdout, and where its files are."""
     from msaf_bench.report.console import print_summary
-    from msaf_bench.report.document import json_text, to_json
+    from msaf_bench.report.document import to_json
 
     if as_json:
-        typer.echo(json_text(to_json(summary) | {"files": [str(path) for path in paths]}), nl=False)
+        print_json(to_json(summary) | {"files": [str(path) for path in paths]})
         return
     print_summary(summary)
     for path in paths:

@@ -1,14 +1,14 @@
 """`msaf-bench data`: look at a data set, plan what of it to get, or make one."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from msaf_bench.cli.inspect import Json
+from msaf_bench.cli.printing import Json, Overwrite, print_json
 from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, parse_size, read_root
 from msaf_bench.errors import DataError
+from msaf_bench.outputs import check_outputs, entering, write_outputs
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
@@ -28,6 +28,7 @@ def check_splits(
     """Read every clip of both splits, which checks every file, and say what is in them."""
     from msaf_bench.cli.counting import counting
     from msaf_bench.data import open_split
+    from msaf_bench.data.archives import ignored_below
     from msaf_bench.data.contents import read_contents
 
     conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
@@ -39,12 +40,16 @@ def check_splits(
             read[split] = contents = read_contents(clips, step)
         found[split] = _described(contents, clips.classes)
     found["overlap"] = _overlap(read["train"].pictures, read["score"].pictures)
+    ignored = ignored_below(data_root) if data_root and data != "street" else ()
+    found["ignored"] = [each._asdict() for each in ignored]
     if as_json:
-        typer.echo(json.dumps(found, indent=1, allow_nan=False))
+        print_json(found)
         return
     for split in read:
         typer.echo("\n".join(_split_text(split, found[split])))
     typer.echo(f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']} pictures")
+    for each in ignored:
+        typer.echo(f"note: {each}")
 
 
 def _described(contents: "Contents", classes: tuple[str, ...]) -> dict[str, Any]:
@@ -91,24 +96,25 @@ def plan_files(
     frames: Annotated[int, typer.Option(min=1, help="Of a clip.")] = 3,
     spacing: Annotated[int, typer.Option(min=0, help="Source frames between two frames of a clip.")] = 1,
     names: Annotated[Path | None, typer.Option("--list", help="Write the names of all files, one a line, for rsync or unzip.")] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Which files a job needs and how many bytes they are: from published sizes before a download, exactly where the files are."""
     from msaf_bench.data.needs import PUBLISHED, find_needs
-    from msaf_bench.kept import write_atomic
 
     parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
     needs = find_needs(data, need, parts, frames, spacing, read_root(root))
     if names:
         if any(n.there is None for n in needs):
             raise DataError(f"--list {names}: the names follow from those of the label maps; give --root DIR with them")
-        write_atomic(names, "".join(f"{name}\n" for n in needs for name in n.names))
+        check_outputs(names.parent, [names.name], overwrite=overwrite, option="--list")
+        write_outputs(names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)})
     documents = [
         {**n._asdict(), "names": len(n.names), "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None}
         for n in needs
     ]
     if as_json:
-        typer.echo(json.dumps({"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents}, indent=1))
+        print_json({"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents})
         return
     typer.echo(f"{data}, {need}, {' and '.join(parts)}, {frames} frames a clip")
     for document in documents:
@@ -139,12 +145,17 @@ def write_street(
     frames: Annotated[int, typer.Option(min=1, help="Of each video.")] = 30,
     size: Annotated[str, typer.Option(help="HxW.")] = "128x256",
     seed: Annotated[int, typer.Option(min=0, help="Of the first video.")] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""
     from msaf_bench.data.street import make_video
-    from msaf_bench.data.street.files import write_video
+    from msaf_bench.data.street.files import file_names, write_video
 
-    for index in range(seed, seed + videos):
-        folder = out / f"street_{index:05d}"
-        write_video(folder, make_video(index, frames=frames, size=parse_size(size)))
+    folders = {index: out / f"street_{index:05d}" for index in range(seed, seed + videos)}
+    for folder in folders.values():
+        check_outputs(folder, file_names(frames), overwrite=overwrite, option="--out")
+    for index, folder in folders.items():
+        with entering(folder) as written:
+            written.extend(file_names(frames))
+            write_video(folder, make_video(index, frames=frames, size=parse_size(size)))
         typer.echo(f"wrote {folder}")

@@ -1,6 +1,5 @@
 """`msaf-bench flops`: what a system costs, or what attention over frames does, by formula, by exact count, by counters, by the clock."""
 
-import json
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Annotated, Any
@@ -12,9 +11,12 @@ from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, atte
 from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
+from msaf_bench.cli.printing import Overwrite, print_document
 from msaf_bench.cli.settings import parse_size
 from msaf_bench.errors import GateError, UsageError
+from msaf_bench.outputs import check_outputs
 
+DEFAULT = Path("reports/flops")
 COUNTERS = ("torch", "fvcore", "ptflops")
 
 
@@ -35,6 +37,7 @@ def flops(
     allow_uncounted: Annotated[
         bool, typer.Option("--allow-uncounted", help="With --system: list operators that have no formula, and go on.")
     ] = False,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """What a system costs, or attention over three frames (--n): joint against decoupled (MSAF, section 3.3)."""
@@ -51,15 +54,19 @@ def flops(
         document = system_document(system, size, classes or 19, mode or "clip", plugins, allow_uncounted=allow_uncounted)
         lines = system_text(document)
     else:
-        documents, document = attention_documents(n or "", 256 if width is None else width, reports, measure=measure)
+        documents, document = attention_documents(n or "", 256 if width is None else width, reports, measure=measure, overwrite=overwrite)
         lines = attention_text(documents, document)
-    typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(lines))
+    print_document(document, lines, as_json=as_json)
 
 
-def attention_documents(n: str, width: int, reports: Path | None, *, measure: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def attention_documents(
+    n: str, width: int, reports: Path | None, *, measure: bool, overwrite: bool = False
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked."""
     grids = parse_grids(n)
     _check_width(width, measure)
+    if reports or len(grids) > 1:
+        check_outputs(reports or DEFAULT, (f"cost.{kind}" for kind in ("csv", "svg", "png")), overwrite=overwrite)
     documents = [_document(attention_cost(grid, width), measure) for grid in grids]
     checked = [claim.document() for claim in claims()]
     if len(documents) == 1 and not reports:
@@ -67,7 +74,7 @@ def attention_documents(n: str, width: int, reports: Path | None, *, measure: bo
     from msaf_bench.report.cost_figure import exponents, write
 
     whole = {"sizes": documents, "exponents": exponents(documents)} if len(documents) > 1 else documents[0]
-    return documents, whole | {"claims": checked, "files": [str(path) for path in write(documents, reports or Path("reports/flops"))]}
+    return documents, whole | {"claims": checked, "files": [str(path) for path in write(documents, reports or DEFAULT)]}
 
 
 def parse_grids(text: str) -> list[Grid]:

@@ -1,6 +1,5 @@
 """`msaf-bench fps`: how long a frame takes on this machine."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msaf_bench.cli.inspect import Json, Plugins
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json, print_document
 from msaf_bench.cli.settings import Device, parse_size, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
@@ -61,7 +61,7 @@ def fps(
     modules = use_plugins(plugins)
     measured = _measure(_named(systems, modules), asked, classes, modules)
     document = _document(measured)
-    typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(document)))
+    print_document(document, as_text(document), as_json=as_json)
     if any(speed.reason for by_label in measured for speed in by_label.values()):
         raise typer.Exit(1)
 

@@ -1,15 +1,14 @@
 """`msaf-bench list`, `show`, `check`, `doctor`: what there is, what it says, whether it holds together."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
+from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.errors import one_of
 from msaf_bench.spec import DATA_SETS
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="Importable module with register(registry); may be repeated.")]
 
 
@@ -17,7 +16,7 @@ def list_specs(as_json: Json = False) -> None:
     """The systems, tables and presets that can be named."""
     found = {"systems": list_systems(), "tables": list_tables(), "presets": list_presets()}
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        print_json(found)
         return
     for kind, names in found.items():
         typer.echo(f"{kind}: {', '.join(names)}")
@@ -38,7 +37,7 @@ def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or
     else:
         one_of("name", name, (*list_presets(), *list_systems(), *list_tables()))
         raise AssertionError
-    typer.echo(json.dumps(shown, indent=1))
+    print_json(shown)
 
 
 def _print_table(table: Any) -> None:
@@ -98,7 +97,7 @@ def doctor(as_json: Json = False) -> None:
     devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
     host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     if as_json:
-        typer.echo(json.dumps({"host": host, "devices": devices, "packages": packages}, indent=1))
+        print_json({"host": host, "devices": devices, "packages": packages})
         return
     for key, value in {**host, "devices": ", ".join(devices)}.items():
         typer.echo(f"{key:<12}{value}")

@@ -1,12 +1,11 @@
 """`msaf-bench report` and `compare`: what finished runs say."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from msaf_bench.cli.inspect import Json
+from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.cli.settings import Root, read_root
 from msaf_bench.errors import GateError, UsageError
 
@@ -58,7 +57,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
             }
             for c in changes
         ]
-        typer.echo(json.dumps(rows, indent=1))
+        print_json(rows)
     else:
         for change in changes:
             points = f"{change.difference.interval.mean:+.2f} points" if change.difference else change.reason

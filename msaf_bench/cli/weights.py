@@ -1,12 +1,15 @@
 """`msaf-bench train`, `evaluate`, `predict`: one system, one checkpoint."""
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from msaf_bench.cli.inspect import Json, Plugins
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json, Overwrite, print_document
+from msaf_bench.cli.score.miou import NO_CLASS_LEFT
+from msaf_bench.cli.score.tc import FramePattern
 from msaf_bench.cli.settings import (
     Changes,
     Data,
@@ -20,6 +23,11 @@ from msaf_bench.cli.settings import (
     parse_size,
     use_plugins,
 )
+from msaf_bench.documents import finite
+from msaf_bench.errors import DataError
+
+if TYPE_CHECKING:
+    from msaf_bench.data.frame_folders import Neighbours
 
 CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
 
@@ -83,7 +91,6 @@ def evaluate(
     import torch
 
     from msaf_bench.data import open_split
-    from msaf_bench.errors import DataError
     from msaf_bench.sweep.measure import measure
     from msaf_bench.sweep.run import check_device
 
@@ -103,33 +110,73 @@ def evaluate(
 
 def predict(
     checkpoint: CheckpointFile,
-    frames: Annotated[Path, typer.Option(help="Folder of the frames of one video, in the order of their names.")],
+    frames: Annotated[Path, typer.Option(help="Folder of the frames of one or several videos, which their names tell apart.")],
     out: Annotated[Path, typer.Option(help="Folder for the label maps.")],
     size: Annotated[str | None, typer.Option(help="HxW that the network sees (default: the frames' own).")] = None,
+    frame_pattern: FramePattern = None,
     device: Device = "cpu",
     threads: Threads = 1,
     plugins: Plugins = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Segment a video frame by frame; writes one PNG of class ids a frame, of the frame's size."""
+    """Segment videos frame by frame; writes one PNG of class ids a frame, of the frame's size. Every video starts anew."""
     import torch
 
-    from msaf_bench.data.frames import list_frames, read_frame, resized
+    from msaf_bench.data.frame_folders import neighbours
+    from msaf_bench.data.frames import check_sizes, list_frames, read_frame, resized
     from msaf_bench.data.label_maps import write_label_maps
     from msaf_bench.data.transforms import normalise
+    from msaf_bench.outputs import check_outputs, entering
     from msaf_bench.sweep.run import check_device
 
     check_device(device)
+    seen_size = parse_size(size) if size else None
     torch.set_num_threads(threads)
+    by_key, ignored = list_frames(frames)
+    keys, paths = list(by_key), list(by_key.values())
+    found = neighbours(keys, frame_pattern)
+    turned = [path for video in found.videos for path in check_sizes([paths[index] for index in video])]
+    check_outputs(out, (f"{key}.png" for key in keys), [*paths, checkpoint], overwrite=overwrite, option="--out")
     net, _ = _load(checkpoint, use_plugins(plugins), device)
-    stream, paths = net.stream(), list_frames(frames)
-    with torch.inference_mode(), typer.progressbar(paths, file=typer.get_text_stream("stderr"), label="frames") as bar:
-        for path in bar:
-            picture = read_frame(path)
-            frame = normalise(resized(picture, parse_size(size) if size else picture.shape[:2])[None]).to(device)
+    order = [(index, index == video[0]) for video in found.videos for index in video]
+    stream = net.stream()
+    with (
+        torch.inference_mode(),
+        entering(out) as written,
+        typer.progressbar(order, file=typer.get_text_stream("stderr"), label="frames") as bar,
+    ):
+        for index, first in bar:
+            stream = net.stream() if first else stream
+            picture = read_frame(paths[index])
+            frame = normalise(resized(picture, seen_size or picture.shape[:2])[None]).to(device)
             logits = torch.nn.functional.interpolate(stream.step(frame), picture.shape[:2], mode="bilinear")
-            write_label_maps(out / f"{path.stem}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
-    typer.echo(json.dumps({"frames": len(paths), "out": str(out)}) if as_json else f"{len(paths)} label maps in {out}")
+            write_label_maps(out / f"{keys[index]}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
+            written.append(f"{keys[index]}.png")
+    notes = [*_video_notes(found, keys), *map(str, ignored)]
+    if turned:
+        notes.append(f"{len(turned)} frames are turned as their EXIF orientation says, such as {turned[0].name}")
+    document = {
+        "frames": len(paths),
+        "out": str(out),
+        "numbering": found.describe(keys),
+        "gaps": len(found.gaps),
+        "turned": len(turned),
+        "ignored": [each._asdict() for each in ignored],
+        "notes": notes,
+    }
+    print_document(document, (f"{len(paths)} label maps in {out}", *(f"note: {note}" for note in notes)), as_json=as_json)
+
+
+def _video_notes(found: "Neighbours", keys: list[str]) -> Iterator[str]:
+    """How the frames were put in order, and where that is not a matter of course."""
+    about = found.describe(keys)
+    read = ", ".join(f"{key} is {number}" for key, number in about["read"].items())
+    videos = f"{len(found.videos)} video{'s' if len(found.videos) > 1 else ''}"
+    yield f"{videos}, frames numbered as {' and '.join(about['patterns'][:2])} ({about['kind']})" + (f": {read}" if read else "")
+    if found.gaps:
+        before, after = (keys[index] for index in found.gaps[0])
+        yield f"gaps: {len(found.gaps)}, such as from {before} to {after}; what the network keeps of the past reaches across them"
 
 
 def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
@@ -148,10 +195,12 @@ def _beside(confusion: Any, still: Any, consistency: Any) -> dict[str, Any]:
 
     past = {} if still is None else {"past": round(miou(confusion.sum(0)) - miou(still.sum(0)), 2)}
     values = {f"tc_{c.preset}": None if c.value is None else round(c.value, 2) for c in consistency}
-    return past | values | ({"flow": consistency[0].flow} if consistency else {})
+    reasons = {f"tc_{c.preset}": c.reason for c in consistency if c.value is None}
+    return past | values | ({"flow": consistency[0].flow} if consistency else {}) | {"undefined": reasons}
 
 
 def _print_score(matrices: Any, classes: tuple[str, ...], about: dict[str, Any], as_json: bool) -> None:
+    """Print the score of a split; null and the reason for what has no number. Raises `DataError` after that where there is no mIoU."""
     from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
 
     confusion = matrices.sum(0)
@@ -165,8 +214,12 @@ def _print_score(matrices: Any, classes: tuple[str, ...], about: dict[str, Any],
         "images": len(matrices),
         "void": "ignore",
     }
-    if as_json:
-        typer.echo(json.dumps(found | {"per_class": per_class}, indent=1))
-        return
-    for key, value in {**found, **per_class}.items():
-        typer.echo(f"{key:<14}{'absent' if value is None else value}")
+    reasons = about.get("undefined", {}) | {key: NO_CLASS_LEFT for key, value in found.items() if value != value}
+    lines = (
+        f"{key:<14}{'-' if value is None else value}"
+        for key, value in cast("dict[str, Any]", finite({**found, **per_class})).items()
+        if key != "undefined"
+    )
+    print_document(found | {"per_class": per_class, "undefined": reasons}, lines, as_json=as_json)
+    if found["miou"] != found["miou"]:
+        raise DataError(f"no mIoU: {NO_CLASS_LEFT} in the scored split; check it with `msaf-bench data check`")

@@ -7,12 +7,14 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from msaf_bench.errors import DataError
+from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, natural, summed
 from msaf_bench.spec import content_hash
 
 LARGEST = 256 << 20  #: bytes of a file in an archive, at most
@@ -65,33 +67,56 @@ class File(NamedTuple):
 
 def is_there(root: Path, folder: str, archive: str) -> bool:
     """Whether `root` has the folder, or the zip in its place."""
-    return (root / folder).is_dir() or (root / archive).is_file()
+    return (root / folder).is_dir() or _archive(root, archive).is_file()
 
 
 def list_files(root: Path, folder: str, archive: str, below: str = "", suffix: str = ".png") -> dict[str, File]:
-    """The files of ROOT/FOLDER, or of FOLDER in the zip ROOT/ARCHIVE, that end in `suffix`, by their name in FOLDER, sorted.
+    """The files of ROOT/FOLDER, or of FOLDER in the zip ROOT/ARCHIVE, that end in `suffix`, by their name in FOLDER, in natural order.
 
-    Only those in its folder `below`, where one is given. A zip without FOLDER may hold the files at its top. Raises `DataError` where there
-    is neither a folder nor a zip, and for a zip that is damaged or holds a name that none should (`list_archive`).
+    Only those in its folder `below`, where one is given. The suffix may have any case, and names have it in lower case. Hidden files and
+    litter are passed over, as `list_folder` does. A zip without FOLDER may hold the files at its top. Raises `DataError` where there
+    is neither a folder nor a zip, for a zip that is damaged or holds a name that none should (`list_archive`), and for two files whose
+    names differ in the case of the suffix only.
     """
     start = f"{below}/" if below else ""
     if (root / folder).is_dir():
-        names = _walk(root / folder, start)
-        return {name: File(f"{folder}/{name}", root / folder / name) for name in sorted(names) if name.lower().endswith(suffix)}
-    path = root / archive
+        there = list_folder(root / folder / below, (suffix,)).names if (root / folder / below).is_dir() else ()
+        return _by_name(suffix, {start + name: File(f"{folder}/{start}{name}", root / folder / below / name) for name in there})
+    path = _archive(root, archive)
     if not path.is_file():
         raise DataError(f"{root / folder}: no such folder, and no {archive} in {root}; copy the data set there")
-    entries = list_archive(path)
-    inside = {name.removeprefix(f"{folder}/"): entry for name, entry in entries.items() if name.startswith(f"{folder}/{start}")}
-    wanted = inside or {name: entry for name, entry in entries.items() if "/" not in name}
-    return {name: File(f"{folder}/{name}", path, entry) for name, entry in sorted(wanted.items()) if name.lower().endswith(suffix)}
+    entries = {name: entry for name, entry in list_archive(path).items() if not is_litter(name) and name.lower().endswith(suffix)}
+    inside = {name.removeprefix(f"{folder}/"): name for name in entries if name.startswith(f"{folder}/{start}")}
+    wanted = inside or {name: name for name in entries if "/" not in name}
+    names = sorted(wanted, key=natural)
+    return _by_name(suffix, {name: File(f"{folder}/{name}", path, entries[wanted[name]]) for name in names})
 
 
-def _walk(folder: Path, start: str) -> Iterator[str]:
-    # Folders too: one that is named like a file must be an error of that file, not of one that is missing.
-    skip = len(str(folder)) + 1
-    for at, folders, names in os.walk(folder / start):
-        yield from (f"{at}/{name}"[skip:] for name in (*folders, *names))
+def ignored_below(root: Path) -> tuple[Ignored, ...]:
+    """What is passed over of a data set's folder and of the zips in it: hidden files, litter, links in a circle."""
+    names, ignored = list_folder(root)
+    zips = [root / name for name in names if "/" not in name and name.lower().endswith(".zip")]
+    for path in zips:
+        with suppress(DataError):  # a damaged zip that is needed stops whatever opens it
+            ignored += summed(path, ((name, LEFT) for name in list_archive(path) if is_litter(name)))
+    return ignored
+
+
+def _archive(root: Path, archive: str) -> Path:
+    """The zip, whatever the case of its suffix."""
+    path = root / archive
+    return path if path.is_file() else next((p for p in (path.with_suffix(".ZIP"), path.with_suffix(".Zip")) if p.is_file()), path)
+
+
+def _by_name(suffix: str, files: dict[str, File]) -> dict[str, File]:
+    """The files with the suffix of their names in lower case."""
+    found: dict[str, File] = {}
+    for name, file in files.items():
+        key = name[: -len(suffix)] + suffix
+        if key in found:
+            raise DataError(f"{file} and {found[key]} differ in the case of their suffix only; remove one")
+        found[key] = file._replace(name=file.name[: -len(suffix)] + suffix)
+    return found
 
 
 def list_archive(path: Path) -> dict[str, Entry]:

@@ -1,41 +1,80 @@
 """Frames of several videos in one folder: which of them follow each other."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-_NUMBER = re.compile(r"\d+(?![0-9A-Za-z])")  # "000294" of frankfurt_000000_000294_leftImg8bit, "07959" of 0016E5_07959
+from msaf_bench.data.frame_numbers import KINDS, Numbers, near, read_given, read_numbers, step_of
+from msaf_bench.errors import DataError
+
+_OWN = 3  #: distances from which on a video has a step of its own
 
 
 class Neighbours(NamedTuple):
     """Which frames follow each other, by index."""
 
     pairs: tuple[tuple[int, int], ...]
-    gaps: tuple[tuple[int, int], ...]  #: neighbours in a video between whose numbers there are more than the video's step
-    steps: tuple[int, ...]  #: the steps between the numbers of pairs that occur; none where names have no number
+    gaps: tuple[tuple[int, int], ...]  #: neighbours in a video that are not a step apart
+    steps: tuple[float, ...]  #: the shortest and the longest distance of a pair, in frames or seconds; none where names have no number
+    videos: tuple[tuple[int, ...], ...]  #: the frames of each video in order, across gaps
+    numbers: Numbers
+
+    def describe(self, keys: Sequence[str]) -> dict[str, Any]:
+        """How the frames are numbered, for `--json`; `read` has the first two frames."""
+        shown = next((video[:2] for video in self.videos if len(video) > 1), range(min(2, len(keys))))
+        return {
+            "kind": KINDS[self.numbers.kind],
+            "patterns": list(self.numbers.patterns),
+            "videos": len(self.videos),
+            "read": {keys[index]: self.numbers.shown(index) for index in shown} if self.numbers.kind != "order" else {},
+        }
 
 
-def neighbours(keys: Sequence[str]) -> Neighbours:
+def neighbours(keys: Sequence[str], pattern: str | None = None) -> Neighbours:
     """Frames named by their path -> the pairs that follow each other.
 
-    A name's last number that no letter follows is the frame's; frames of one video differ in it only. They are ordered by it, and a
-    pair is as far apart as the closest two frames of the video; what is farther apart is a gap. Frames of one folder whose names have
-    no number are a video in natural order.
+    How names are read is inferred once for all of them, or given by a `pattern` (`frame_numbers`). A pair is a step apart, off by a quarter
+    at most; the step is that of the video, of few frames that of the folder. Raises `DataError` where two frames of a video have one
+    number and, unless the pattern is given, where the numbers are read in a way that leaves most frames without a neighbour.
     """
-    videos: dict[str, list[tuple[int, int]]] = {}
-    for index, key in enumerate(keys):
-        folder, _, name = key.rpartition("/")
-        numbers = list(_NUMBER.finditer(name))
-        last = numbers[-1] if numbers else None
-        video = f"{name[: last.start()]}#{name[last.end() :]}" if last else ""
-        videos.setdefault(f"{folder}/{video}", []).append((int(last[0]) if last else -1, index))
+    numbers = read_given(keys, pattern) if pattern else read_numbers(keys)
+    ordered = numbers.videos
+    distances = {video: [b - a for (a, _), (b, _) in pairwise(frames)] for video, frames in ordered.items()}
+    flat = [distance for of in distances.values() for distance in of]
+    _check_twice(keys, numbers)
     pairs, gaps, steps = list[tuple[int, int]](), list[tuple[int, int]](), set[int]()
-    for frames in videos.values():
-        frames.sort()
-        distances = [after - before for (before, _), (after, _) in pairwise(frames)]
-        step = min((distance for distance in distances if distance), default=0)
-        for distance, ((_, before), (_, after)) in zip(distances, pairwise(frames), strict=True):
-            (pairs if distance == step else gaps).append((before, after))
-        steps |= {step} - {0}
-    return Neighbours(tuple(pairs), tuple(gaps), tuple(sorted(steps)))
+    for video, frames in ordered.items():
+        own = distances[video]
+        step = step_of(own if len(own) >= _OWN or not flat else flat) if own else 0
+        for distance, ((_, before), (_, after)) in zip(own, pairwise(frames), strict=True):
+            (pairs if near(distance, step) else gaps).append((before, after))
+            steps |= {distance} if near(distance, step) else set()
+    if not numbers.sure and numbers.kind != "order":
+        _check_even(keys, numbers, len(pairs), gaps)
+    shown = () if numbers.kind == "order" else tuple(step * numbers.unit for step in sorted({*sorted(steps)[:1], *sorted(steps)[-1:]}))
+    videos = tuple(tuple(index for _, index in frames) for frames in ordered.values())
+    return Neighbours(tuple(pairs), tuple(gaps), shown, videos, numbers)
+
+
+def _check_twice(keys: Sequence[str], numbers: Numbers) -> None:
+    for frames in numbers.videos.values():
+        for (a, before), (b, after) in pairwise(frames):
+            if a == b:
+                read = f"{keys[before]!r} and {keys[after]!r} are both read as frame {numbers.shown(before)} of one video"
+                raise DataError(f"{read}; rename one, or say with --frame-pattern where the number is")
+
+
+def _check_even(keys: Sequence[str], numbers: Numbers, pairs: int, gaps: Sequence[tuple[int, int]]) -> None:
+    advice = f"as {' and '.join(numbers.patterns[:2])}; say with --frame-pattern where the number is"
+    if pairs < len(gaps):
+        a, b = gaps[0]
+        read = f"{keys[a]!r} was read as frame {numbers.shown(a)} and {keys[b]!r} as {numbers.shown(b)}"
+        raise DataError(f"frames are not evenly numbered: {len(gaps)} of {len(gaps) + pairs} steps are uneven; {read}, {advice}")
+    folders: dict[str, list[int]] = {}
+    for index, key in enumerate(keys):
+        folders.setdefault(key.rpartition("/")[0], []).append(index)
+    together = next((indices for indices in folders.values() if len(indices) > 1), None)
+    if together and not pairs:
+        a, b = together[:2]
+        read = f"{keys[a]!r} was read as frame {numbers.shown(a)} and {keys[b]!r} as {numbers.shown(b)} of another video"
+        raise DataError(f"no frame follows another one: {read}, {advice}")

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.class_sets import ClassSet
-from msaf_bench.data.folders import list_by_key
-from msaf_bench.data.label_ids import ENDINGS, IdFormat, What, check_ids, id_table
+from msaf_bench.data.label_ids import ENDINGS, IdFormat, IdMap, What, check_ids, id_table
 from msaf_bench.data.png import decode_png
 from msaf_bench.errors import DataError
+from msaf_bench.folders import Files, Ignored, list_by_key, summed
 from msaf_bench.spec import VOID
 
 _SUFFIXES = (".png", ".npy")
@@ -40,6 +40,7 @@ class LabelPairs(NamedTuple):
     both: tuple[LabelPair, ...]
     missing: tuple[str, ...]  #: truths without a prediction
     extra: tuple[str, ...]  #: predictions without a truth
+    ignored: tuple[Ignored, ...]  #: what lies in the folders and was passed over
 
 
 class Ids(NamedTuple):
@@ -49,16 +50,22 @@ class Ids(NamedTuple):
     palette: bool  #: the ids are the indices of a palette
 
 
-def list_label_maps(folder: Path) -> dict[str, Path]:
+def list_label_maps(folder: Path) -> Files:
     """The label maps of a folder and its subfolders, as `list_by_key` lists them. Raises `DataError` as it does.
 
     Colour and instance pictures of Cityscapes are passed over.
     """
-    files = list_by_key(folder, _SUFFIXES, "label map")
-    found = {key: path for key, path in files.items() if not path.stem.endswith(_OTHER_KINDS)}
-    if not found:
+    found = _without(list_by_key(folder, _SUFFIXES, "label map"), folder, _OTHER_KINDS, "colours or instances of Cityscapes")
+    if not found.by_key:
         raise DataError(f"{folder}: no label map there, only colours and instances; give the folder of the class ids")
     return found
+
+
+def _without(files: Files, folder: Path, endings: tuple[str, ...], why: str) -> Files:
+    """The files whose names have none of the endings; the others are passed over."""
+    left = {key: path for key, path in files.by_key.items() if not path.stem.endswith(endings)}
+    passed = ((path.relative_to(folder).as_posix(), why) for key, path in files.by_key.items() if key not in left)
+    return Files(left, files.ignored + summed(folder, passed))
 
 
 def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPairs:
@@ -66,27 +73,28 @@ def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPa
 
     Raises `DataError` where a folder cannot be listed, a Cityscapes frame is there twice or nothing belongs together.
     """
-    predictions, truths = _by_frame(prediction, classes), _by_frame(truth, classes)
+    (predictions, ignored), (truths, more) = _by_frame(prediction, classes), _by_frame(truth, classes)
     both = tuple(LabelPair(name, predictions[name], path) for name, path in truths.items() if name in predictions)
     if not both:
         raise DataError(f"{prediction}: no name is one of {truth}; there is {next(iter(predictions))!r} against {next(iter(truths))!r}")
-    return LabelPairs(both, tuple(n for n in truths if n not in predictions), tuple(n for n in predictions if n not in truths))
+    missing, extra = tuple(n for n in truths if n not in predictions), tuple(n for n in predictions if n not in truths)
+    return LabelPairs(both, missing, extra, tuple(dict.fromkeys((*ignored, *more))))
 
 
-def _by_frame(folder: Path, classes: ClassSet) -> dict[str, Path]:
+def _by_frame(folder: Path, classes: ClassSet) -> Files:
     maps = list_label_maps(folder)
     if not classes.raw:
         return maps
-    if any(path.stem.endswith(ENDINGS["raw"]) for path in maps.values()):  # the official folder may hold both formats of each frame
-        maps = {key: path for key, path in maps.items() if not path.stem.endswith(ENDINGS["train"])}
+    if any(path.stem.endswith(ENDINGS["raw"]) for path in maps.by_key.values()):  # the official folder may hold both formats of each frame
+        maps = _without(maps, folder, ENDINGS["train"], "train ids beside raw ids")
     found: dict[str, Path] = {}
-    for key, path in maps.items():
+    for key, path in maps.by_key.items():
         match = _FRAME.match(path.stem)
         name = match[0] if match else key
         if name in found:
             raise DataError(f"{path}: {found[name]} is of the same frame; leave one of them")
         found[name] = path
-    return found
+    return Files(found, maps.ignored)
 
 
 def read_ids(path: Path, *, what: What) -> Ids:
@@ -131,14 +139,29 @@ def _array_ids(path: Path, data: bytes, what: What) -> NDArray[np.uint8]:
     return array.astype(np.uint8)
 
 
-def read_label_map(path: Path, classes: ClassSet, *, what: What, form: IdFormat = "train") -> NDArray[np.uint8]:
-    """One label map as ids 0..K-1 and void = 255, (H, W).
+def read_label_map(
+    path: Path, classes: ClassSet, *, what: What, form: IdFormat = "train", mapped: IdMap | None = None
+) -> NDArray[np.uint8]:
+    """One label map as ids 0..K-1 and void = 255, (H, W). Raises `DataError` as `read_known_ids` does."""
+    ids = read_known_ids(path, classes, what=what, form=form, mapped=mapped)
+    table = id_table(classes, form, mapped or {})
+    return np.where(table == len(classes.names), VOID, table).astype(np.uint8)[ids]
+
+
+def read_known_ids(
+    path: Path, classes: ClassSet, *, what: What, form: IdFormat = "train", mapped: IdMap | None = None
+) -> NDArray[np.uint8]:
+    """One label map in the ids of its file, (H, W), each with a meaning; `mapped` says what single ids are.
 
     Raises `DataError` for a file that is none, for an id without a meaning, and for a name that says raw ids where they are not.
     """
     if classes.raw and form == "train" and path.stem.endswith(ENDINGS["raw"]):
         raise DataError(f"{path}: the {what} has raw ids by its name; map them to 0 to {len(classes.names) - 1}")
     ids = read_ids(path, what=what).ids
-    check_ids(np.flatnonzero(np.bincount(ids.ravel(), minlength=VOID + 1)).tolist(), path, classes, form, what)
-    table = id_table(classes, form)
-    return np.where(table == len(classes.names), VOID, table).astype(np.uint8)[ids]
+    check_ids(ids_in_use(ids), path, classes, form, what, mapped or {})
+    return ids
+
+
+def ids_in_use(ids: NDArray[np.uint8]) -> set[int]:
+    """The ids that occur in a label map."""
+    return set(np.flatnonzero(np.bincount(ids.ravel(), minlength=VOID + 1)).tolist())

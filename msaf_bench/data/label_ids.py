@@ -15,6 +15,8 @@ What = Literal["prediction", "truth"]
 IdFormat = Literal["raw", "train"]  #: ids in files: those of `ClassSet.raw`, or 0..K-1
 ENDINGS: dict[IdFormat, tuple[str, ...]] = {"raw": ("_labelIds",), "train": ("_labelTrainIds", "_trainIds")}  #: of Cityscapes' names
 NO_CLASS = -1  #: in `id_table`: an id that has no meaning
+IdMap = Mapping[int, int]  #: id in a file -> class 0..K-1, K for void; what is said of ids beside the class set
+_NOTHING: IdMap = {}
 
 
 def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> IdFormat:
@@ -47,7 +49,7 @@ def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: Wh
     raise DataError(f"{folder}: {why}; say --{'pred' if what == 'prediction' else what}-ids raw or train")
 
 
-def id_table(classes: ClassSet, form: IdFormat = "train") -> NDArray[np.int16]:
+def id_table(classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING) -> NDArray[np.int16]:
     """(256,): id in a file -> class 0..K-1, K for void, `NO_CLASS` for an id without a meaning."""
     count = len(classes.names)
     table = np.full(VOID + 1, NO_CLASS, np.int16)
@@ -55,15 +57,18 @@ def id_table(classes: ClassSet, form: IdFormat = "train") -> NDArray[np.int16]:
         table[: max(classes.raw) + 1] = count
     table[list(classes.void if form == "train" else (VOID,))] = count
     table[list(classes.raw if form == "raw" else range(count))] = np.arange(count)
+    for own, to in mapped.items():
+        table[own] = to
     return table
 
 
-def check_ids(ids: Iterable[int], path: Path, classes: ClassSet, form: IdFormat, what: What) -> None:
+def check_ids(ids: Iterable[int], path: Path, classes: ClassSet, form: IdFormat, what: What, mapped: IdMap = _NOTHING) -> None:
     """Raises `DataError` that names the first of the ids without a meaning."""
-    table = id_table(classes, form)
+    table = id_table(classes, form, mapped)
     strays = sorted(i for i in ids if table[i] == NO_CLASS)
     if strays:
         top = max(classes.raw) if form == "raw" else len(classes.names) - 1
         void = f"void {', '.join(str(i) for i in classes.void)}" if form == "train" else "raw ids"
         known = f"--classes {classes.name} has 0 to {top} ({void})"
-        raise DataError(f"{path}: the {what} holds id {strays[0]}; {known}; map the ids or give the right --classes")
+        how = f"map the ids (--map {strays[0]}=CLASS or {strays[0]}=void) or give the right --classes"
+        raise DataError(f"{path}: the {what} holds id {strays[0]}; {known}; {how}")

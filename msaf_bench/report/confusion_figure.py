@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from msaf_bench.kept import write_atomic
+from msaf_bench.outputs import write_outputs
 from msaf_bench.report.canvas import MARK, MUTED, PAPER, STYLE, WIDTH, Chart, blank, to_bytes
 from msaf_bench.report.cells import csv_document, csv_text, number
 
@@ -70,6 +70,9 @@ def _write_numbers(axes: Axes, share: NDArray[np.float64]) -> None:
             axes.text(x + 0.5, y + 0.5, number(float(value), 0), ha="center", va="center", color=colour, fontsize=size)
 
 
+FILES = ("miou.csv", "confusion.csv", "confusion.svg", "confusion.png", "matrices.npz")  #: that `write` writes
+
+
 def write(document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]], folder: Path) -> list[Path]:
     """Writes what `msaf-bench score miou --json` gives as files; gives their paths. Raises `HostError` where it cannot.
 
@@ -84,16 +87,14 @@ def write(document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]]
     figure = draw(counts, labels[:-1], caption, partial=document["partial"]).figure
     packed = io.BytesIO()
     np.savez_compressed(packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels)
-    files: dict[Path, str | bytes] = {
-        folder / "miou.csv": _class_csv(document),
-        folder / "confusion.csv": _csv([("truth", *labels), *((label, *row) for label, row in zip(labels, counts.tolist(), strict=True))]),
-        folder / "confusion.svg": to_bytes(figure, "svg"),
-        folder / "confusion.png": to_bytes(figure, "png"),
-        folder / "matrices.npz": packed.getvalue(),
+    files: dict[str, str | bytes] = {
+        "miou.csv": _class_csv(document),
+        "confusion.csv": _csv([("truth", *labels), *((label, *row) for label, row in zip(labels, counts.tolist(), strict=True))]),
+        "confusion.svg": to_bytes(figure, "svg"),
+        "confusion.png": to_bytes(figure, "png"),
+        "matrices.npz": packed.getvalue(),
     }
-    for path, content in files.items():
-        write_atomic(path, content)
-    return list(files)
+    return write_outputs(folder, files)
 
 
 def _class_csv(document: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msaf_bench.kept import write_atomic
+from msaf_bench.outputs import write_outputs
 from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
 from msaf_bench.report.cells import csv_document
 from msaf_bench.stats.growth import exponent
@@ -91,13 +91,11 @@ def exponents(documents: Sequence[Document]) -> dict[str, dict[str, float | None
 
 def write(documents: Sequence[Document], folder: Path) -> list[Path]:
     """Writes `cost.csv`, and from two sizes on `cost.svg` and `cost.png`; gives their paths. Raises `HostError` where it cannot."""
-    files: dict[Path, str | bytes] = {folder / "cost.csv": _csv(documents)}
+    files: dict[str, str | bytes] = {"cost.csv": _csv(documents)}
     if len(documents) > 1:
         figure = _figure(documents)
-        files |= {folder / f"cost.{kind}": to_bytes(figure, kind) for kind in ("svg", "png")}
-    for path, content in files.items():
-        write_atomic(path, content)
-    return list(files)
+        files |= {f"cost.{kind}": to_bytes(figure, kind) for kind in ("svg", "png")}
+    return write_outputs(folder, files)
 
 
 def _csv(documents: Sequence[Document]) -> str:

@@ -1,11 +1,9 @@
 """The JSON of a report: the same document in `TABLE.json` and behind `--json`."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from math import isfinite
 from typing import Any, cast
 
+from msaf_bench.documents import finite
 from msaf_bench.report import systems_table, tables
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_run import because
@@ -42,11 +40,6 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "best_constant": summary.constant.miou if summary.constant else None,
     }
     return cast("dict[str, Any]", finite(document))
-
-
-def json_text(document: Mapping[str, Any]) -> str:
-    """The document as text."""
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def _subject(subject: Subject) -> dict[str, Any]:
@@ -116,12 +109,3 @@ def _effect(effect: Effect) -> dict[str, Any]:
 
 def _bounds(interval: Interval) -> dict[str, float | None]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
-
-
-def finite(value: object) -> object:
-    """The same data with None for every number that JSON cannot hold."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in cast("dict[str, object]", value).items()}
-    return [finite(item) for item in cast("list[object]", value)] if isinstance(value, list | tuple) else value

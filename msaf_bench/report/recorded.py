@@ -49,7 +49,7 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
     costs = dict(read_costs(plan, workspace))
     if not set(plan.rows) & set(plan.changed):
         return costs
-    kept = [read_cost(path) for path in sorted(workspace.cost.glob("*.json"))]
+    kept = [read_cost(path) for path in sorted(workspace.cost.glob("[!.]*.json"))]
     by_key = {cost.system.key: cost for cost in kept}
     published = {label: system for label, system in systems_of(plan.table).items() if label in plan.rows}
     found = _match(published, [cost.system for cost in kept])

@@ -1,20 +1,21 @@
 """Write a summary to disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as SVG and PNG."""
 
-import re
 from pathlib import Path
 
+from msaf_bench.documents import json_text
 from msaf_bench.kept import write_atomic
 from msaf_bench.report import latex, systems_table, tables
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
-from msaf_bench.report.document import json_text, to_json
+from msaf_bench.report.document import to_json
 from msaf_bench.report.figures import charts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.page import to_html
 from msaf_bench.report.second_figure import beside
 from msaf_bench.report.strip import Strip, draw
 from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.sweep.plan import file_name
 
 
 def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> list[Path]:
@@ -23,7 +24,7 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
 
     Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where the folder cannot be written.
     """
-    name = re.sub(r"[^\w-]+", "-", summary.table.name)  # a table's name comes from a file: it must not lead out of the folder
+    name = file_name(summary.table.name)
     systems = not summary.table.base
     made = systems_table if systems else tables
     to_latex = systems_table.to_latex if systems else latex.to_latex

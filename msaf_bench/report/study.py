@@ -1,22 +1,21 @@
 """A table run over an axis: curves of the contribution of past frames and of the gain over one frame."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msaf_bench.documents import finite, json_text
 from msaf_bench.kept import write_atomic
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.cells import NONE, number, span
-from msaf_bench.report.document import finite, json_text
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.run import summarise_run
 from msaf_bench.report.subjects import ControlSummary, Subject
 from msaf_bench.report.tables import csv_lines
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan, Workspace, file_name
 from msaf_bench.sweep.study import Point, points_of, value_text
 
 
@@ -178,7 +177,7 @@ def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
     from msaf_bench.report.study_page import study_charts, study_html
 
     study = summarise_study(workspace, plan)
-    name = re.sub(r"[^\w-]+", "-", plan.table.name)
+    name = file_name(plan.table.name)
     charts = study_charts(study)
     figures = {chart.name: to_bytes(chart.figure, "svg") for chart in charts}
     files: dict[str, str | bytes] = {

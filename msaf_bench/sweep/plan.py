@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,18 @@ from pydantic import model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
+from msaf_bench.folders import list_folder
 from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
+
+
+def file_name(table: str) -> str:
+    """What the files of a table are called: its name comes from a file, and must not lead out of the folder."""
+    return re.sub(r"[^\w-]+", "-", table)
 
 
 class Plan(Spec):
@@ -187,6 +194,15 @@ class Workspace:
         if self.holds_records():
             raise UsageError(f"{path} is missing; {again} writes it again and keeps the records that are here")
         raise UsageError(f"{self.folder} holds no run (no plan.json); run `msaf-bench ablate` first")
+
+    def check_free(self, name: str, *, overwrite: bool = False) -> None:
+        """Raises `UsageError` where a folder that holds no run has a file that the report of table `name` would replace."""
+        if overwrite or self.holds_plan() or self.records.is_dir() or not self.folder.is_dir():
+            return
+        for path in (self.folder, self.folder / "figures"):
+            for there in list_folder(path, deep=False).names if path.is_dir() else ():
+                if re.match(rf"(plan\.json$|{re.escape(file_name(name))}[._])", there):
+                    raise UsageError(f"--reports {self.folder}: {there} is there and not ours; choose another folder, or add --overwrite")
 
     def holds_plan(self) -> bool:
         """Whether a run or a study was begun here, as far as `plan.json` says."""

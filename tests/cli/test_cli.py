@@ -183,7 +183,10 @@ def test_train_evaluate_predict(capsys, tmp_path):
     said(capsys)
     frames = tmp_path / "s" / "street_00000" / "frames"
     assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "p"), "--json"]) == 0
-    assert json.loads(said(capsys)[0])["frames"] == 4
+    predicted = json.loads(said(capsys)[0])
+    assert (predicted["frames"], predicted["numbering"]["patterns"], predicted["ignored"]) == (4, ["{frame}"], [])
+    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "p")]) == 0  # its own it may replace
+    assert "1 video, frames numbered as {frame} (decimal)" in said(capsys)[0]
     with Image.open(tmp_path / "p" / "000003.png") as picture:
         assert picture.size == (64, 32)
         assert np.asarray(picture).max() < 11

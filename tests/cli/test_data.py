@@ -39,7 +39,7 @@ def test_check_says_what_is_in_both_splits(capsys, root):
     arguments = ["check", "--data", "cityscapes", "--root", root, "--preset", "smoke", *PARTIAL]
     code, out, err = run(capsys, *arguments, "--json")
     found = json.loads(out)
-    assert (code, err, list(found)) == (0, "", ["train", "score", "overlap"])
+    assert (code, err, list(found)) == (0, "", ["train", "score", "overlap", "ignored"])
     train = found["train"]
     counts = {"clips": 1, "repeated_history_frames": 1, "skipped_clips": 0, "pairs": 0}
     assert {key: train[key] for key in counts} == counts

@@ -15,7 +15,7 @@ def test_frames_come_in_natural_order(tmp_path):
     for name in ("f10.png", "f9.png", "._f9.png", "sub/f1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [path.name for path in list_frames(tmp_path)] == ["f9.png", "f10.png"]
+    assert [path.name for path in list_frames(tmp_path).by_key.values()] == ["f9.png", "f10.png"]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1"])

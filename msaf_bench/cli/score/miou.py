@@ -1,6 +1,5 @@
 """`msaf-bench score miou`: two folders of label maps in, one data-set mIoU out."""
 
-import json
 import math
 import os
 from collections.abc import Iterable
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from msaf_bench.cli.inspect import Json
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.cli.printing import Json, Overwrite, print_document
+from msaf_bench.errors import DataError, UsageError, one_of
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, ClassScores, Void
@@ -18,6 +17,11 @@ if TYPE_CHECKING:
     from msaf_bench.data.class_sets import ClassSet
     from msaf_bench.data.label_ids import IdFormat, What
 
+Maps = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="What an id in the files is: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder; may be repeated."),
+]
+NO_CLASS_LEFT = "every pixel of the truth is void"  #: why there is no mIoU
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -29,34 +33,50 @@ def score_miou(
     absent: Annotated[str, typer.Option(help="A class in neither truth nor prediction: skip it in the mean, or zero.")] = "skip",
     pred_ids: Annotated[str | None, typer.Option(help="Ids of --pred: raw (labelIds) or train. By default told from the files.")] = None,
     truth_ids: Annotated[str | None, typer.Option(help="The same of --truth.")] = None,
+    maps: Maps = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Files read at a time.")] = THREADS,
     reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for CSV, figure and the matrix of each image.")] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Data-set mIoU, class accuracy and confusion of predicted label maps against the truth."""
+    """Data-set mIoU, class accuracy and confusion of predicted label maps against the truth.
+
+    Ends with exit code 3 where there is no mIoU, as when every pixel of the truth is void.
+    """
     from msaf_bench.analyzers.miou_folders import count_folders
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.miou_text import as_text
-    from msaf_bench.cli.score.reports import check_reports
     from msaf_bench.data.class_sets import class_set
+    from msaf_bench.data.id_meaning import parse_maps
     from msaf_bench.data.label_folders import pair_label_maps
+    from msaf_bench.outputs import check_folder, check_outputs
 
     one_of("rule for --void", void, ("ignore", "penalise"))
     one_of("rule for --absent", absent, ("skip", "zero"))
     known = class_set(classes)
-    given = _given_ids(known, pred_ids, truth_ids)
+    given, mapped = _given_ids(known, pred_ids, truth_ids), parse_maps(maps or (), known)
     if reports:
-        check_reports(reports)
+        check_folder(reports)
     pairs = pair_label_maps(pred, truth, known)
+    if reports:
+        from msaf_bench.report.confusion_figure import FILES
+
+        inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
+        check_outputs(reports, FILES, inputs, overwrite=overwrite)
     with counting("pairs scored", len(pairs.both)) as step:
-        counts = count_folders(pairs, known, given, skip_bad=skip_bad, threads=threads, on_pair=step)
+        counts = count_folders(pairs, known, given, maps=mapped, skip_bad=skip_bad, threads=threads, on_pair=step)
     document = describe(counts, known, cast("Void", void), cast("Absent", absent))
+    document["map"] = maps or []
+    document["ignored"] = [ignored._asdict() for ignored in pairs.ignored]
+    document["notes"] += [str(ignored) for ignored in pairs.ignored]
     if reports:
         from msaf_bench.report.confusion_figure import write
 
         document["files"] = [str(path) for path in write(document, counts.matrices, reports)]
-    typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(document)))
+    print_document(document, as_text(document), as_json=as_json)
+    if document["miou"] is None:
+        raise DataError(f"{truth}: no mIoU: {document['reason']}")
     if document["partial"]:
         raise typer.Exit(1)
 
@@ -87,6 +107,7 @@ def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: 
     in_mean = [name for name, iou in zip(classes.names, scores.iou, strict=True) if absent == "zero" or not math.isnan(iou)]
     return {
         "miou": _number(scores.miou),
+        "reason": None if scores.miou == scores.miou else NO_CLASS_LEFT,
         "unit": "percent",
         "per_class": _named(classes, scores.iou),
         "class_accuracy": _number(scores.class_accuracy),

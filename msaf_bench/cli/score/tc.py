@@ -1,18 +1,26 @@
 """`msaf-bench score tc`: temporal consistency of a folder of predictions."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from msaf_bench.cli.inspect import Json
+from msaf_bench.cli.printing import Json, Overwrite, print_document
+from msaf_bench.cli.score.miou import Maps
 from msaf_bench.errors import DataError, UsageError, one_of
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.consistency.measure import Consistency
     from msaf_bench.cli.score.tc_files import Footage
+
+
+FramePattern = Annotated[
+    str | None,
+    typer.Option(
+        help="Place of the frame's number in a name: 'img_{frame}_v2'; {hex}, {seconds}, {date}; * tells videos apart. Default: inferred."
+    ),
+]
 
 
 def score_tc(
@@ -32,21 +40,25 @@ def score_tc(
         list[str] | None, typer.Option(help="clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8 or vc16; may be repeated. By default clean.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder of true label maps: the control, and needed by vc8 and vc16.")] = None,
+    frame_pattern: FramePattern = None,
+    maps: Maps = None,
     flow_cache: Annotated[Path | None, typer.Option(help="Folder that keeps estimated flow for the next time.")] = None,
     reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for JSON, the pairs as CSV, and the matrices.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list frames without a prediction; exit code 1.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Temporal consistency of predicted label maps, with the controls that tell what it is worth.
 
+    `--json` has the list `results`, one entry for each preset, and beside it the entry of the first preset.
     Ends with exit code 3 where no preset has a number, as for a video of one frame.
     """
     from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
     from msaf_bench.cli.counting import counting
-    from msaf_bench.cli.score.reports import check_reports
-    from msaf_bench.cli.score.tc_files import found_classes, open_footage
+    from msaf_bench.cli.score.tc_files import REPORTS, open_footage, write_reports
     from msaf_bench.cli.score.tc_text import as_text
     from msaf_bench.data.class_sets import class_set
+    from msaf_bench.outputs import check_folder, check_outputs
 
     presets = list(dict.fromkeys(one_of("consistency preset", name, PRESETS) for name in preset or ["clean"]))
     warped = not all(PRESETS[name].window for name in presets)
@@ -55,21 +67,22 @@ def score_tc(
     if classes is None and counted:
         raise UsageError(f"--preset {counted[0]} counts classes that never occur; give their number with --classes")
     if reports:
-        check_reports(reports)
-    known = class_set(classes) if classes else found_classes(pred, truth)
-    footage = open_footage(pred, frames, truth, known, skip_bad=skip_bad)
-    pairs = footage.neighbours.pairs
+        check_folder(reports)
+    given = class_set(classes) if classes else None
+    footage = open_footage(pred, frames, truth, given, maps or (), skip_bad=skip_bad, pattern=frame_pattern)
+    if reports:
+        flows_read = [folder / f"{key}.flo" for key in footage.keys] if kind == "flo" else []
+        check_outputs(reports, REPORTS, (*footage.inputs, *flows_read), overwrite=overwrite)
+    known, pairs = footage.classes, footage.neighbours.pairs
     with counting("pairs scored", len(pairs)) as step:
         flows = footage.flows(kind, folder, backward_flow, flow_cache, step)
         found = consistency(footage.predictions, footage.truths, pairs, flows, presets, len(known.names), footage.pictures)
-    conditions = footage.conditions(flow if warped else "none", backward_flow, known.name)
+    conditions = footage.conditions(flow if warped else "none", backward_flow) | {"map": maps or []}
     documents = [describe(result, footage, known.names) | conditions for result in found]
-    document: dict[str, Any] = documents[0] if len(documents) == 1 else {"results": documents}
+    document: dict[str, Any] = documents[0] | {"results": documents}
     if reports:
-        from msaf_bench.cli.score.tc_files import write_reports
-
         document["files"] = [str(path) for path in write_reports(document, found, footage, reports)]
-    typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(documents, document)))
+    print_document(document, as_text(documents, document), as_json=as_json)
     if all(result.value is None for result in found):
         raise DataError(f"{pred}: no consistency: " + "; ".join(f"{result.preset}: {result.reason}" for result in found))
     if footage.unpredicted:

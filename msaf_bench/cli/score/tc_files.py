@@ -1,7 +1,6 @@
 """The files that `msaf-bench score tc` reads and writes."""
 
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,16 +14,19 @@ from msaf_bench.analyzers.consistency.measure import PRESETS, Consistency, chain
 from msaf_bench.data.class_sets import ClassSet, class_set
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
-from msaf_bench.data.folders import list_by_key
 from msaf_bench.data.frame_folders import Neighbours, neighbours
-from msaf_bench.data.frames import SUFFIXES, read_frame
-from msaf_bench.data.label_folders import list_label_maps, read_label_map
-from msaf_bench.data.label_ids import What
+from msaf_bench.data.frames import SUFFIXES, frame_size, read_frame
+from msaf_bench.data.id_meaning import check_alone, parse_maps
+from msaf_bench.data.label_folders import ids_in_use, list_label_maps, read_known_ids, read_label_map
+from msaf_bench.data.label_ids import IdMap, What
+from msaf_bench.documents import json_text
 from msaf_bench.errors import DataError
-from msaf_bench.kept import write_atomic
+from msaf_bench.folders import Ignored, list_by_key
+from msaf_bench.outputs import write_outputs
 from msaf_bench.report.cells import csv_document, csv_text
 from msaf_bench.spec import VOID
 
+REPORTS = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write_reports` writes
 _KEPT = 4  # maps or pictures in memory, of each kind
 
 
@@ -43,11 +45,15 @@ class Footage:
     """A folder of predictions and what belongs to it, by the index of the frame."""
 
     keys: Sequence[str]
+    classes: ClassSet
     neighbours: Neighbours
     predictions: Files
     truths: Files | None
     pictures: Files | None
     unpredicted: Sequence[str]  #: frames without a prediction
+    inputs: Sequence[Path]
+    ignored: Sequence[Ignored]
+    turned: Sequence[Path]  #: frames that are turned as their EXIF orientation says
     flat: set[int] = field(default_factory=set[int])  #: frames without texture; fills while flow is estimated
 
     def flows(
@@ -58,8 +64,8 @@ class Footage:
         def flow(pair: tuple[int, int]) -> Flow:
             step()
             if kind == "flo":
-                forward, back = (self.keys[index] + ".flo" for index in pair)
-                found = Flow(read_flow(folder / forward), read_flow(backward / back) if backward else None)
+                forward, back = (self.keys[index] for index in pair)
+                found = Flow(read_flow(_flo(folder, forward)), read_flow(_flo(backward, back)) if backward else None)
                 self._check_sizes(pair, {"forward flow": found.forward, "backward flow": found.backward})
                 return found
             self._check_sizes(pair, {})
@@ -84,7 +90,7 @@ class Footage:
                     f"{what}: {sizes[0]} (HxW), but the prediction of {self.keys[pair[0]]} is {sizes[1]}; bring all to one size"
                 )
 
-    def conditions(self, flow: str, backward: Path | None, classes: str) -> dict[str, Any]:
+    def conditions(self, flow: str, backward: Path | None) -> dict[str, Any]:
         """What the numbers hold under."""
         kind = flow.partition(":")[0]
         known = kind != "flo" or backward is not None
@@ -92,16 +98,21 @@ class Footage:
             "flow": flow,
             "flow_made_by": {"flo": "files", "none": "the presets need none", **ESTIMATORS}[kind],
             "occlusion": "forward/backward check and motion boundaries" if known else "motion boundaries only, for want of backward flow",
-            "classes": classes,
+            "classes": self.classes.name,
             "frames": len(self.keys),
             "gaps": len(self.neighbours.gaps),
             "steps": list(self.neighbours.steps),
+            "numbering": self.neighbours.describe(self.keys),
+            "ignored": [ignored._asdict() for ignored in self.ignored],
             "partial": bool(self.unpredicted),
             "bad": list(self.unpredicted),
             "notes": list(self._notes()),
         }
 
     def _notes(self) -> Iterator[str]:
+        yield from map(str, self.ignored)
+        if self.turned:
+            yield f"{len(self.turned)} frames are turned as their EXIF orientation says, such as {self.turned[0].name}"
         if self.neighbours.gaps:
             before, after = (self.keys[index] for index in self.neighbours.gaps[0])
             yield f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; no pair reaches across one"
@@ -112,10 +123,28 @@ class Footage:
             yield f"low confidence: {len(self.flat)} frames have no texture, such as {first}; the flow estimated there means nothing"
 
 
-def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: ClassSet, *, skip_bad: bool) -> Footage:
-    """Lists the folders. Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a prediction."""
-    predictions = list_label_maps(pred)
-    keys = list(predictions)
+def _flo(folder: Path, key: str) -> Path:
+    """The flow file of a frame, in any case of its suffix."""
+    return next((path for path in (folder / f"{key}{end}" for end in (".flo", ".FLO", ".Flo")) if path.exists()), folder / f"{key}.flo")
+
+
+def open_footage(
+    pred: Path,
+    frames: Path | None,
+    truth: Path | None,
+    classes: ClassSet | None,
+    maps: Sequence[str],
+    *,
+    skip_bad: bool,
+    pattern: str | None = None,
+) -> Footage:
+    """List the folders and read which ids are in use; without `classes` there are as many as the largest id needs.
+
+    Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a prediction; and where ids that may be
+    a class would be void.
+    """
+    found = list_label_maps(pred)
+    predictions, keys = found.by_key, list(found.by_key)
 
     def belonging(folder: Path, there: Mapping[str, Path]) -> list[Path]:
         missing = [key for key in keys if key not in there]
@@ -124,31 +153,47 @@ def open_footage(pred: Path, frames: Path | None, truth: Path | None, classes: C
             raise DataError(f"{folder}: nothing there is called {missing[0]!r}, {more}; names must be those of {pred}")
         return [there[key] for key in keys]
 
-    pictures = list_by_key(frames, SUFFIXES, "frame") if frames else {}
-    truths = list_label_maps(truth) if truth else {}
-    unpredicted = [key for key in pictures if key not in predictions]
+    pictures = list_by_key(frames, SUFFIXES, "frame") if frames else None
+    truths = list_label_maps(truth) if truth else None
+    unpredicted = [key for key in pictures.by_key if key not in predictions] if pictures else []
     if unpredicted and not skip_bad:
-        more = f"and {len(unpredicted) - 1} more of {len(pictures)}"
+        more = f"and {len(unpredicted) - 1} more of {len(pictures.by_key) if pictures else 0}"
         raise DataError(f"{pred}: no prediction for frame {unpredicted[0]!r}, {more}; add --skip-bad to score the others")
+    shown = belonging(frames, pictures.by_key) if frames and pictures else []
+    true = belonging(truth, truths.by_key) if truth and truths else []
+    paths: dict[What, Sequence[Path]] = {"prediction": list(predictions.values()), "truth": true}
+    known, mapped = _check_ids(paths, classes, maps)
     return Footage(
         keys,
-        neighbours(keys),
-        Files(list(predictions.values()), lambda path: read_label_map(path, classes, what="prediction")),
-        Files(belonging(truth, truths), lambda path: read_label_map(path, classes, what="truth")) if truth else None,
-        Files(belonging(frames, pictures), read_frame) if frames else None,
+        known,
+        neighbours(keys, pattern),
+        Files(paths["prediction"], lambda path: read_label_map(path, known, what="prediction", mapped=mapped["prediction"])),
+        Files(true, lambda path: read_label_map(path, known, what="truth", mapped=mapped["truth"])) if true else None,
+        Files(shown, read_frame) if shown else None,
         unpredicted,
+        (*predictions.values(), *true, *shown),
+        tuple(dict.fromkeys(ignored for of in (found, pictures, truths) if of for ignored in of.ignored)),
+        [path for path in shown if frame_size(path)[1]],
     )
 
 
-def found_classes(pred: Path, truth: Path | None) -> ClassSet:
-    """As many classes as the largest id of all files needs, without names."""
-    largest = 1
-    folders: dict[What, Path | None] = {"prediction": pred, "truth": truth}
-    for what, folder in folders.items():
-        for path in list_label_maps(folder).values() if folder else ():
-            labels = read_label_map(path, class_set(str(VOID)), what=what)
-            largest = max(largest, int(labels.max(initial=0, where=labels != VOID)))
-    return class_set(str(largest + 1))
+def _check_ids(
+    paths: Mapping[What, Sequence[Path]], classes: ClassSet | None, maps: Sequence[str]
+) -> tuple[ClassSet, Mapping[What, IdMap]]:
+    """The classes and what the ids are, from every label map. Raises `DataError` for the first that is wrong."""
+    mapped, widest = parse_maps(maps, classes), class_set(str(VOID))
+    ids: dict[What, set[int]] = {"prediction": set(), "truth": set()}
+    for what, of in paths.items():
+        for path in of:
+            ids[what] |= ids_in_use(read_known_ids(path, classes or widest, what=what, mapped=mapped[what]))
+    if classes is None:
+        used = {mapped[what].get(i, i) for what in ids for i in ids[what]} - {VOID}
+        classes = class_set(str(max(2, 1 + max(used, default=0))))
+        mapped = parse_maps(maps, classes)
+    for what, of in ids.items():
+        if of:
+            check_alone(of, classes, mapped, what)
+    return classes, mapped
 
 
 def write_reports(document: Mapping[str, Any], found: Sequence[Consistency], footage: Footage, folder: Path) -> list[Path]:
@@ -156,14 +201,12 @@ def write_reports(document: Mapping[str, Any], found: Sequence[Consistency], foo
     packed = io.BytesIO()
     matrices: dict[str, Any] = {result.preset: result.matrices for result in found if result.matrices is not None}
     np.savez_compressed(packed, **matrices)
-    files = {
-        "tc.json": json.dumps(document, indent=1, allow_nan=False) + "\n",
+    files: dict[str, str | bytes] = {
+        "tc.json": json_text(document),
         "tc_pairs.csv": _pairs_csv(found, footage).encode(errors="backslashreplace"),  # names of files may be no text
         "tc_matrices.npz": packed.getvalue(),
     }
-    for name, content in files.items():
-        write_atomic(folder / name, content)
-    return [folder / name for name in files]
+    return write_outputs(folder, files)
 
 
 def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:

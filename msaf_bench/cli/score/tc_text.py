@@ -18,10 +18,13 @@ def as_text(documents: Sequence[dict[str, Any]], whole: dict[str, Any]) -> Itera
     for d in documents:
         yield from (*_preset(d), "")
     d = documents[0]
-    steps = ", ".join(map(str, d["steps"])) or "not numbered"
+    steps = " to ".join(f"{step:.10g}" for step in d["steps"]) or "not numbered"
     occlusion = "" if d["flow"] == "none" else f"; occlusion, where it is masked: {d['occlusion']}"
     yield from _wrapped(f"flow: {d['flow']} ({d['flow_made_by']}){occlusion}")
     yield f"{d['frames']} frames, {d['classes']} classes; distance of a pair's frame numbers: {steps}"
+    about = d["numbering"]
+    read = "".join(f"; {key} is {number}" for key, number in about["read"].items())
+    yield from _wrapped(f"frames numbered as {' and '.join(about['patterns'][:4])} ({about['kind']}){read}")
     for note in d["notes"]:
         yield from _wrapped(f"note: {note}")
     yield from (f"wrote {path}" for path in whole.get("files", ()))

@@ -11,6 +11,18 @@ from msaf_bench.data.flow import write_flow
 from msaf_bench.data.street import Video
 from msaf_bench.kept import write_atomic
 
+_WAYS = ("forward", "backward")
+FOLDERS = {
+    "frames": "png",
+    "labels": "png",
+    **{f"{what}_{way}": end for what, end in (("flow", "flo"), ("occluded", "png")) for way in _WAYS},
+}
+
+
+def file_names(frames: int) -> list[str]:
+    """The names of the files that `write_video` writes for so many frames."""
+    return [f"{folder}/{t:06d}.{end}" for folder, end in FOLDERS.items() for t in range(frames)]
+
 
 def write_video(folder: Path, video: Video) -> None:
     """Writes `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and `occluded_forward/`, `occluded_backward/` (0 or 255)."""

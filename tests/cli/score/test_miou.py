@@ -157,7 +157,8 @@ def test_all_void_has_null_and_a_reason(score, folders):
         write(folders / "truth", name, np.full((2, 4), 255, np.uint8))
     code, out, err = score("--json", "--reports", str(folders / "out"))
     d = json.loads(out)
-    assert (code, err) == (0, "")
+    assert (code, err) == (3, f"msaf-bench: {folders / 'truth'}: no mIoU: every pixel of the truth is void\n")
+    assert d["reason"] == "every pixel of the truth is void"
     assert d["miou"] is d["class_accuracy"] is d["pixel_accuracy"] is d["controls"]["best_constant"]["miou"] is None
     assert set(d["per_class"].values()) == {None}
     assert d["notes"] == ["every pixel of the truth is void: there is no class accuracy, and no mIoU"]

@@ -59,6 +59,7 @@ def document(capsys, *arguments, code=0):
 def test_one_preset_is_one_document(footage, capsys):
     d = document(capsys, *command(footage, "--truth", str(footage / "labels")))
     assert d.keys() >= KEYS
+    assert [result["tc"] for result in d["results"]] == [d["tc"]]
     assert (d["preset"], d["pairs"], d["flow"], d["better"], d["steps"]) == ("clean", 2 * (FRAMES - 1), "dis", "higher", [1])
     assert d["controls"]["truth"] == d["tc"]
     assert d["controls"]["constant"] == 100
@@ -72,7 +73,8 @@ def test_several_presets_are_never_mixed(footage, capsys):
     names = ["clean", "etc2020", "vspw2021", "ewarp", "vc8"]
     d = document(capsys, *command(footage, *(word for name in names for word in ("--preset", name))))
     assert [result["preset"] for result in d["results"]] == names
-    assert "tc" not in d
+    assert d.keys() == document(capsys, *command(footage)).keys()
+    assert {key: d[key] for key in ("preset", "tc", "pairs")} == {key: d["results"][0][key] for key in ("preset", "tc", "pairs")}
     by_name = {result["preset"]: result for result in d["results"]}
     assert by_name["ewarp"]["better"] == "lower"
     assert 0 < by_name["ewarp"]["controls"]["frames"] < 0.2

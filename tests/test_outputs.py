@@ -1,0 +1,107 @@
+"""Where commands may write: never on inputs, never on files of others without being told."""
+
+import os
+
+import pytest
+
+from msaf_bench.errors import HostError, UsageError
+from msaf_bench.outputs import check_outputs, entering, write_outputs
+
+NAMES = ["a.png", "sub/b.csv"]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"mine")
+    return tmp_path
+
+
+def linked_folder(root):
+    (root / "out").symlink_to("in")
+
+
+def soft(root):
+    (root / "out").mkdir()
+    (root / "out" / "a.png").symlink_to(root / "in" / "a.png")
+
+
+def hard(root):
+    (root / "out").mkdir()
+    os.link(root / "in" / "a.png", root / "out" / "a.png")
+
+
+def same(root):
+    (root / "out").symlink_to(root / "in" / ".." / "in")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("make", [linked_folder, soft, hard, same])
+def test_an_input_is_never_an_output(folders, make, overwrite):
+    make(folders)
+    with pytest.raises(UsageError, match=r"a\.png would replace .*in.a\.png, which is read"):
+        check_outputs(folders / "out", NAMES, [folders / "in" / "a.png"], overwrite=overwrite)
+    assert (folders / "in" / "a.png").read_bytes() == b"mine"
+
+
+def test_a_file_of_others_stays_unless_it_is_said(folders):
+    with pytest.raises(UsageError, match=r"a\.png is there and not ours.*--overwrite"):
+        check_outputs(folders / "in", NAMES)
+    check_outputs(folders / "in", NAMES, overwrite=True)
+    check_outputs(folders / "in", ["other.png"])
+
+
+def test_what_was_written_before_may_be_replaced_until_somebody_changes_it(folders):
+    out = folders / "out"
+    for content in ("one", "two"):
+        check_outputs(out, NAMES)
+        assert write_outputs(out, dict.fromkeys(NAMES, content)) == [out / name for name in NAMES]
+        assert (out / "sub" / "b.csv").read_text() == content
+    (out / "sub" / "b.csv").write_text("edited")
+    with pytest.raises(UsageError, match=r"sub/b\.csv is there and not ours"):
+        check_outputs(out, NAMES)
+
+
+def test_a_killed_command_leaves_what_its_next_run_may_replace(folders, monkeypatch):
+    out = folders / "out"
+    write_outputs(out, {"a.png": "one", "b.png": "one"})
+
+    def cut(path, content):
+        if path.name == "b.png":
+            raise KeyboardInterrupt
+        real(path, content)
+
+    from msaf_bench import outputs
+
+    real = outputs.write_atomic
+    monkeypatch.setattr(outputs, "write_atomic", cut)
+    with pytest.raises(KeyboardInterrupt):
+        write_outputs(out, {"a.png": "two", "b.png": "two"})
+    check_outputs(out, ["a.png", "b.png"])
+
+
+def test_files_written_one_by_one_are_entered_also_after_an_error(folders):
+    out = folders / "out"
+    out.mkdir()
+
+    def fail():
+        with entering(out) as written:
+            (out / "a.png").write_bytes(b"ours")
+            written.append("a.png")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    check_outputs(out, ["a.png"])
+
+
+def test_a_damaged_ledger_makes_nothing_ours(folders):
+    write_outputs(folders / "out", {"a.png": "one"})
+    (folders / "out" / ".msaf-bench.json").write_bytes(b"\xff{")
+    with pytest.raises(UsageError, match="not ours"):
+        check_outputs(folders / "out", ["a.png"])
+
+
+def test_a_file_in_place_of_the_folder(folders):
+    with pytest.raises(HostError, match="not a folder that can be written to"):
+        check_outputs(folders / "in" / "a.png", NAMES)
