@@ -7,14 +7,16 @@ parameters are the options that a spec may set. Both are read from the signature
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of
+from msaf_bench.foreign import guarded, named_when_slow
 from msaf_bench.spec import Choice, System
 
 Factory = Callable[..., Any]
@@ -81,15 +83,17 @@ class Registry:
         return {*slots, *self.architecture, *(name for slot in slots for name in self.slot(slot))}
 
     def build(self, system: System, num_classes: int) -> Any:
-        """The network of a system that `check` has passed."""
+        """The network of a system that `check` has passed. Raises `UsageError`, naming the slot, where a component cannot be made."""
 
         def make(slot: str, **offered: Any) -> Any:
             choice = system[slot]
             factory = self.slot(slot)[choice.use]
-            wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-            return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
+            with _making(f"{slot} {choice}"):
+                wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+                return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
 
-        return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
+        with _making(f"architecture {system.architecture}"):
+            return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
 
     def extend(self, modules: Iterable[str] = ()) -> "Registry":
         """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then those of the named modules.
@@ -100,9 +104,12 @@ class Registry:
         named = {name: partial(_register_of, name) for name in modules}
         for name, load in (installed | named).items():
             try:
-                load()(self)
+                with guarded(f"plug-in {name!r}"), named_when_slow(f"still loading plug-in {name!r}"):
+                    load()(self)
+            except ForeignError:
+                raise
             except Exception as error:
-                raise UsageError(f"plug-in {name!r}: {error}; it must be importable and have register(registry)") from error
+                raise UsageError(f"plug-in {name!r}: {_said(error)}; it must be importable and have register(registry)") from error
         return self
 
     def check(self, system: System) -> None:
@@ -124,6 +131,21 @@ class Registry:
         align, motion = chosen.get("align"), chosen.get("motion")
         if align and motion and align.use != "none" and "align" not in inspect.signature(self.motion[motion.use]).parameters:
             raise UsageError(f'align {align.use!r} has no effect with motion {motion.use!r}; write align = "none"')
+
+
+@contextmanager
+def _making(what: str) -> Generator[None]:
+    try:
+        with guarded(what):
+            yield
+    except (BenchError, MemoryError):
+        raise
+    except Exception as error:
+        raise UsageError(f"{what}: cannot be made: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, BenchError | ImportError) else f"{type(error).__name__}: {error}"
 
 
 def _register_of(module: str) -> Callable[["Registry"], None]:

@@ -1,28 +1,31 @@
 """The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command needs it."""
 
-import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Annotated, NoReturn
 
 import typer
 
 from msaf_bench.cli.ablate import ablate
 from msaf_bench.cli.data import data_app
+from msaf_bench.cli.explain import explain
 from msaf_bench.cli.flops import flops
 from msaf_bench.cli.fps import fps
 from msaf_bench.cli.inspect import check, doctor, list_specs, show
+from msaf_bench.cli.output import Output, watched_output
 from msaf_bench.cli.report import compare, report
 from msaf_bench.cli.score import score_app
 from msaf_bench.cli.weights import evaluate, predict, train
-from msaf_bench.errors import BenchError
+from msaf_bench.errors import HostError, Interrupted, Stopped
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4 a gate failed, "
-    "5 environment or I/O, 6 locked, 130/143 stopped by a signal."
+    "5 environment or I/O, 6 locked, 129/130/143 stopped by a signal, 141 the reader of the output has gone."
 )
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.command("list")(list_specs)
@@ -43,45 +46,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. An error is one line on stderr."""
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
-    terminated: list[int] = []
+    with _signals() as received, watched_output() as output:
+        code = _run(arguments, output, debug="--debug" in given)
+        if fault := output.end():
+            code = 128 + signal.SIGPIPE if isinstance(fault, BrokenPipeError) else HostError.exit_code
+            if not isinstance(fault, BrokenPipeError):  # a reader such as `head` may go without a word
+                _say(f"msaf-bench: cannot write to standard output: {fault.strerror}\n")
+    # Whatever else broke while a sweep was wound up, it was the signal that ended it.
+    return 128 + received[0] if received else code
+
+
+@contextmanager
+def _signals() -> Generator[list[int]]:
+    """Turn signals into errors of our own; gives those received. A signal that is ignored, as under nohup, stays so."""
+    received: list[int] = []
 
     def stop(number: int, frame: object) -> NoReturn:
-        terminated.append(number)
-        raise SystemExit(128 + number)
+        received.append(number)
+        raise Interrupted if number == signal.SIGINT else Stopped(128 + number)
 
-    signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
-        code = _run(arguments, debug="--debug" in given)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-    # Whatever else broke while a terminated sweep was wound up, it was the signal that ended it.
-    return 128 + terminated[0] if terminated else code
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+def _run(arguments: list[str], output: Output, *, debug: bool) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
+        # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
+        with typer.main.get_command(app).make_context("msaf-bench", arguments) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except (Stopped, Interrupted, typer.Abort):
         return 130
-    except BrokenPipeError:
-        # A reader such as `head` has gone; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+        if output.fault and isinstance(error, OSError | SystemExit):
+            return 0  # the output is at fault, which the caller says
         if debug:
-            traceback.print_exc()
-        return _explain(error)
+            _say(traceback.format_exc())
+        text, code = explain(error)
+        _say(f"msaf-bench: {text}\n")
+        return code
+    return 0
 
 
-def _explain(error: Any) -> int:
-    if isinstance(error, BenchError):
-        text, code = str(error), error.exit_code
-    elif hasattr(error, "format_message"):  # of the option parser
-        text, code = f"{error.format_message()} See `msaf-bench --help`.", 2
-    else:
-        text, code = f"{type(error).__name__}: {error}; this is a fault of msaf-bench, --debug shows where", 5
-    print(f"msaf-bench: {' '.join(text.split())}", file=sys.stderr)
-    return code
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or full, too
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def run() -> NoReturn:

@@ -10,7 +10,8 @@ import typer
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Json, Plugins
 from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inputs import file_name
 
 
 def ablate(
@@ -54,7 +55,7 @@ def ablate(
     from msaf_bench.sweep.trial import Setting
 
     plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins), controls=controls)
-    folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
+    folder = (reports or Path("reports") / file_name(f"{read.name}-{data}-{Path(preset).stem}")).resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
     options = {"on": executor, "address": address, "workers": workers, "gpus": gpus_per_trial}
@@ -66,10 +67,9 @@ def ablate(
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
+    from msaf_bench.report.run import render_run  # before any work: what keeps matplotlib from being imported is said at once
+
     failed = _sweep(plan, setting, run_sweep, {**options, "resume": resume, "speed_processes": speed})
-
-    from msaf_bench.report.run import render_run
-
     kept = setting.workspace.plan()  # with rows and seeds of earlier calls
     summary, paths = render_run(setting.workspace, kept, setting.root if pictures else None, pictures=pictures)
     print_result(summary, paths, as_json)
@@ -109,13 +109,16 @@ def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dr
 
 def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bool) -> None:
     """The estimate of every point, and their sum."""
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.estimate import estimate
     from msaf_bench.sweep.study import distinct
 
-    found = {
-        str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), options["on"], options["workers"])
-        for point in distinct(points)
-    }
+    on, workers = options["on"], options["workers"]
+    with to_stderr():
+        found = {
+            str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), on, workers)
+            for point in distinct(points)
+        }
     minutes, trials = (sum(of[name] for of in found.values()) for name in ("minutes", "trials"))
     if as_json:
         typer.echo(json.dumps({"points": found, "trials": trials, "minutes": minutes}, indent=1))
@@ -132,22 +135,30 @@ def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
 
     if as_json:
         typer.echo(json_text(study_document(study) | {"files": [str(path) for path in paths]}), nl=False)
-        return
-    for sentence in sentences(study):
-        typer.echo(sentence)
-    for path in paths:
-        typer.echo(f"wrote {path}")
+    else:
+        for sentence in sentences(study):
+            typer.echo(sentence)
+        for path in paths:
+            typer.echo(f"wrote {path}")
+    _check_drawn(study.undrawn)
+
+
+def _check_drawn(undrawn: str) -> None:
+    if undrawn:
+        raise HostError(f"the tables are written, but {undrawn}; `msaf-bench report` draws them from the records")
 
 
 def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> int:
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.records import read_records
 
     trials, labels = plan.trials(), plan.labels()
     done = {i for i, r in read_records(setting.workspace.records).items() if r.state == "done" and i in labels}
     with SweepProgress(labels, [t for t in trials if t.id not in done], len(done)) as progress:
         try:
-            run_sweep(plan, setting, progress, **options)
+            with to_stderr():
+                run_sweep(plan, setting, progress, **options)
         except (KeyboardInterrupt, SystemExit):
             progress.note(f"stopped; {progress.before + progress.ended} of {len(trials)} trials are finished, --resume runs the rest")
             raise
@@ -155,9 +166,11 @@ def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any]) -> 
 
 
 def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_json: bool) -> None:
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.estimate import estimate
 
-    found = estimate(plan, setting, executor, workers)
+    with to_stderr():
+        found = estimate(plan, setting, executor, workers)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
@@ -179,9 +192,11 @@ def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
 
     if as_json:
         typer.echo(json_text(to_json(summary) | {"files": [str(path) for path in paths]}), nl=False)
-        return
-    print_summary(summary)
-    for path in paths:
-        if path.suffix in (".csv", ".md", ".tex", ".html"):
-            typer.echo(f"wrote {path}")
-    typer.echo(f"figures in {paths[0].parent / 'figures'}")
+    else:
+        print_summary(summary)
+        for path in paths:
+            if path.suffix in (".csv", ".md", ".tex", ".html"):
+                typer.echo(f"wrote {path}")
+        if not summary.undrawn:
+            typer.echo(f"figures in {paths[0].parent / 'figures'}")
+    _check_drawn(summary.undrawn)

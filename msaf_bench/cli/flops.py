@@ -13,7 +13,7 @@ from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
 from msaf_bench.cli.settings import parse_size
-from msaf_bench.errors import GateError, UsageError
+from msaf_bench.errors import GateError, HostError, UsageError
 
 COUNTERS = ("torch", "fvcore", "ptflops")
 
@@ -45,29 +45,43 @@ def flops(
     for option, value in (of_system if system is None else of_n).items():
         if value is not None and value is not False:
             raise UsageError(f"{option} goes with {'--system' if system is None else '--n'} only; leave it out")
+    undrawn: HostError | None = None
     if system is not None:
         if size is None:
             raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
         document = system_document(system, size, classes or 19, mode or "clip", plugins, allow_uncounted=allow_uncounted)
         lines = system_text(document)
     else:
-        documents, document = attention_documents(n or "", 256 if width is None else width, reports, measure=measure)
+        documents, document, undrawn = attention_documents(n or "", 256 if width is None else width, reports, measure=measure)
         lines = attention_text(documents, document)
     typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(lines))
+    if undrawn:
+        raise undrawn
 
 
-def attention_documents(n: str, width: int, reports: Path | None, *, measure: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked."""
+def attention_documents(
+    n: str, width: int, reports: Path | None, *, measure: bool
+) -> tuple[list[dict[str, Any]], dict[str, Any], HostError | None]:
+    """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked.
+
+    The error is that of a figure that could not be drawn.
+    """
     grids = parse_grids(n)
     _check_width(width, measure)
     documents = [_document(attention_cost(grid, width), measure) for grid in grids]
     checked = [claim.document() for claim in claims()]
     if len(documents) == 1 and not reports:
-        return documents, documents[0] | {"claims": checked}
+        return documents, documents[0] | {"claims": checked}, None
+    from msaf_bench.report.backend import UndrawnError
     from msaf_bench.report.cost_figure import exponents, write
 
+    undrawn = None
+    try:
+        paths = write(documents, reports or Path("reports/flops"))
+    except UndrawnError as error:
+        paths, undrawn = error.paths, error
     whole = {"sizes": documents, "exponents": exponents(documents)} if len(documents) > 1 else documents[0]
-    return documents, whole | {"claims": checked, "files": [str(path) for path in write(documents, reports or Path("reports/flops"))]}
+    return documents, whole | {"claims": checked, "files": [str(path) for path in paths]}, undrawn
 
 
 def parse_grids(text: str) -> list[Grid]:

@@ -1,18 +1,18 @@
 """Options that several commands share, and what they become."""
 
-import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import repr as shortened
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any
 
 import typer
 
 from msaf_bench.catalog import FIXED, WITH_OPTIONS, read_conditions
 from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import Conditions
 
 Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
@@ -47,10 +47,9 @@ def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins' names; they may lie in the current folder, here and in every worker that is started."""
-    if names:
-        sys.path.insert(0, str(Path.cwd()))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
+    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's workers get too."""
+    if names and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: a `random.py` there must not stand for Python's own
     return tuple(names or ())
 
 
@@ -88,6 +87,8 @@ def conditions_from(
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
+        return parse_toml(f"value = {text}")["value"]
+    except UsageError as error:
+        if isinstance(error.__cause__, TOMLDecodeError):
+            return text.strip()
+        raise UsageError(f"--set: {error}") from error

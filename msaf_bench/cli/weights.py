@@ -20,6 +20,7 @@ from msaf_bench.cli.settings import (
     parse_size,
     use_plugins,
 )
+from msaf_bench.inputs import file_name
 
 CheckpointFile = Annotated[Path, typer.Argument(help="A .safetensors file with its .json beside it.")]
 
@@ -50,7 +51,7 @@ def train(
     read = read_system(system)
     small = shrunk(read, conditions)
     trial = Trial(system=small, conditions=conditions, seed=seed)
-    folder = (reports or Path("reports") / f"train-{read.name}-{data}-{Path(preset).stem}").resolve()
+    folder = (reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")).resolve()
     setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
@@ -84,6 +85,7 @@ def evaluate(
 
     from msaf_bench.data import open_split
     from msaf_bench.errors import DataError
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.measure import measure
     from msaf_bench.sweep.run import check_device
 
@@ -95,7 +97,7 @@ def evaluate(
     if len(clips.classes) != classes:
         raise DataError(f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on data of its own classes")
     about = {"checkpoint": str(checkpoint), "data": data, "split": "score", "spacing": conditions.score_spacing, "repeated": clips.repeated}
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, to_stderr():
         scored = measure(net, clips, conditions, device, Path(cache))
     about |= {"skipped": clips.skipped, **_beside(scored.confusion, scored.still, scored.consistency)}
     _print_score(scored.confusion, clips.classes, about, as_json)
@@ -117,13 +119,14 @@ def predict(
     from msaf_bench.data.frames import list_frames, read_frame, resized
     from msaf_bench.data.label_maps import write_label_maps
     from msaf_bench.data.transforms import normalise
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.run import check_device
 
     check_device(device)
     torch.set_num_threads(threads)
     net, _ = _load(checkpoint, use_plugins(plugins), device)
     stream, paths = net.stream(), list_frames(frames)
-    with torch.inference_mode(), typer.progressbar(paths, file=typer.get_text_stream("stderr"), label="frames") as bar:
+    with to_stderr(), torch.inference_mode(), typer.progressbar(paths, file=typer.get_text_stream("stderr"), label="frames") as bar:
         for path in bar:
             picture = read_frame(path)
             frame = normalise(resized(picture, parse_size(size) if size else picture.shape[:2])[None]).to(device)

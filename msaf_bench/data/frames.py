@@ -11,6 +11,7 @@ from PIL import Image
 from msaf_bench.data.folders import list_by_key
 from msaf_bench.data.png import DAMAGE
 from msaf_bench.errors import DataError
+from msaf_bench.inputs import regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -23,7 +24,7 @@ def list_frames(folder: Path) -> list[Path]:
 def read_frame(path: Path) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) RGB. Raises `DataError` for a file that is none, is cut, or has 16-bit grey or too many pixels."""
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(regular(path)) as image:
             mode, pixels = image.mode, np.array(image.convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error

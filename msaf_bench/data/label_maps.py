@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from msaf_bench.inputs import regular
 from msaf_bench.kept import write_atomic
 
 
@@ -20,5 +21,5 @@ def write_label_maps(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
 
 def read_label_maps(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Reads what `write_label_maps` wrote."""
-    with Image.open(path) as image:
+    with Image.open(regular(path)) as image:
         return np.split(np.asarray(image), count)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
-from msaf_bench.report.cells import csv_document, csv_text, made_how, markdown_text, pipes
+from msaf_bench.report.cells import csv_document, made_how, markdown_text, pipes
 from msaf_bench.report.claims import WORDS, ClaimVerdict, Scope, counted
 from msaf_bench.report.findings import Summary
 
@@ -17,7 +17,7 @@ HEADS: dict[Scope, tuple[str, ...]] = {
 def claims_to_csv(claims: Sequence[ClaimVerdict], watermark: str = "") -> str:
     """One line a claim, its fields as columns; the watermark repeats on every line."""
     heads = [*(field.name for field in fields(ClaimVerdict)), "watermark"]
-    return csv_document([heads, *([*(csv_text(str(value)) for value in asdict(claim).values()), watermark] for claim in claims)])
+    return csv_document([heads, *([*map(str, asdict(claim).values()), watermark] for claim in claims)])
 
 
 def claims_to_markdown(summary: Summary, claims: Sequence[ClaimVerdict]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from msaf_bench.records import Record, read_records
+from msaf_bench.report.backend import UndrawnError
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
 from msaf_bench.report.render import render
@@ -42,6 +43,7 @@ def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, R
 
 def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True) -> tuple[Summary, list[Path]]:
     """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set other than street shows its pictures.
+    Figures that cannot be drawn leave the rest, and `undrawn` in the summary.
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
@@ -49,7 +51,10 @@ def render_run(workspace: Workspace, plan: Plan, root: Path | None, *, pictures:
     recorded = as_recorded(plan, records.values())
     summary = _summarise(workspace, recorded, records)
     strip = _strip(workspace, recorded, root) if pictures and (root or plan.conditions.data == "street") else None
-    return summary, render(summary, workspace.folder, strip=strip)
+    try:
+        return summary, render(summary, workspace.folder, strip=strip)
+    except UndrawnError as error:
+        return replace(summary, undrawn=str(error)), error.paths
 
 
 def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> Strip | None:

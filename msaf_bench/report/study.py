@@ -1,12 +1,13 @@
 """A table run over an axis: curves of the contribution of past frames and of the gain over one frame."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msaf_bench.inputs import file_name
 from msaf_bench.kept import write_atomic
+from msaf_bench.report.backend import drawn_or_why
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.cells import NONE, number, span
 from msaf_bench.report.document import finite, json_text
@@ -59,6 +60,7 @@ class Study:
     summaries: tuple[Summary, ...]  #: of the points
     missing: tuple[str, ...]  #: points without any finished trial
     notes: tuple[str, ...]  #: of the points, each with the name of its folder
+    undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
 
 def summarise_study(workspace: Workspace, plan: Plan) -> Study:
@@ -175,15 +177,17 @@ def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
     from msaf_bench.report.study_page import study_charts, study_html
 
     study = summarise_study(workspace, plan)
-    name = re.sub(r"[^\w-]+", "-", plan.table.name)
-    charts = study_charts(study)
-    figures = {chart.name: to_bytes(chart.figure, "svg") for chart in charts}
+    name = file_name(plan.table.name)
+    kinds = ("svg", "png")
+    drawn, undrawn = drawn_or_why(lambda: [(chart, *(to_bytes(chart.figure, kind) for kind in kinds)) for chart in study_charts(study)], [])
+    study = replace(study, undrawn=undrawn, notes=(*study.notes, *([f"There are no figures: {undrawn}."] if undrawn else [])))
+    figures = {chart.name: svg for chart, svg, _ in drawn}
     files: dict[str, str | bytes] = {
         f"{name}.csv": study_csv(study),
         f"{name}.json": json_text(study_document(study)),
-        f"{name}.html": study_html(study, charts, figures),
+        f"{name}.html": study_html(study, [chart for chart, *_ in drawn], figures),
         **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
-        **{f"figures/{name}_{chart.name}.png": to_bytes(chart.figure, "png") for chart in charts},
+        **{f"figures/{name}_{chart.name}.png": png for chart, _, png in drawn},
     }
     for path, content in files.items():
         write_atomic(workspace.folder / path, content)

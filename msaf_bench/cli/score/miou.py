@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from msaf_bench.cli.inspect import Json
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import HostError, UsageError, one_of
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, ClassScores, Void
@@ -52,11 +52,19 @@ def score_miou(
     with counting("pairs scored", len(pairs.both)) as step:
         counts = count_folders(pairs, known, given, skip_bad=skip_bad, threads=threads, on_pair=step)
     document = describe(counts, known, cast("Void", void), cast("Absent", absent))
+    undrawn: HostError | None = None
     if reports:
+        from msaf_bench.report.backend import UndrawnError
         from msaf_bench.report.confusion_figure import write
 
-        document["files"] = [str(path) for path in write(document, counts.matrices, reports)]
+        try:
+            paths = write(document, counts.matrices, reports)
+        except UndrawnError as error:
+            paths, undrawn = error.paths, error
+        document["files"] = [str(path) for path in paths]
     typer.echo(json.dumps(document, indent=1, allow_nan=False) if as_json else "\n".join(as_text(document)))
+    if undrawn:
+        raise undrawn
     if document["partial"]:
         raise typer.Exit(1)
 

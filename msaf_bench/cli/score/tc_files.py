@@ -22,7 +22,7 @@ from msaf_bench.data.label_folders import list_label_maps, read_label_map
 from msaf_bench.data.label_ids import What
 from msaf_bench.errors import DataError
 from msaf_bench.kept import write_atomic
-from msaf_bench.report.cells import csv_document, csv_text
+from msaf_bench.report.cells import csv_document
 from msaf_bench.spec import VOID
 
 _KEPT = 4  # maps or pictures in memory, of each kind
@@ -175,5 +175,5 @@ def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
         spans = [span for video in videos for span in zip(video, video[reach : len(video) - lost], strict=False)]
         values = result.parts if result.matrices is None else map(preset.mean, result.matrices)
         for (first, last), value in zip(spans, values, strict=True):
-            lines.append((result.preset, csv_text(footage.keys[first]), csv_text(footage.keys[last]), value if value == value else ""))
+            lines.append((result.preset, footage.keys[first], footage.keys[last], value if value == value else ""))
     return csv_document(lines)
