@@ -15,11 +15,14 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
 from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of
 from msaf_bench.foreign import guarded, named_when_slow
 from msaf_bench.spec import Choice, System
 
 Factory = Callable[..., Any]
+LARGEST_OPTION = 65_536
 
 
 class Slot(Mapping[str, Factory]):
@@ -153,6 +156,25 @@ def _register_of(module: str) -> Callable[["Registry"], None]:
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:
-    allowed = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for name in options:
-        one_of(f"option of {what}", name, allowed or ["no option at all"])
+    """Raises `UsageError` for an option that the factory has not, and for a value that is not of the parameter's annotated type."""
+    allowed = {p.name: p.annotation for p in _signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for name, value in options.items():
+        kind = allowed[one_of(f"option of {what}", name, allowed or ["no option at all"])]
+        if kind is inspect.Parameter.empty:
+            continue
+        try:
+            TypeAdapter(kind).validate_python(value, strict=True)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]["msg"]
+            raise UsageError(f"option {name} of {what} = {value!r:.80}: {fault[:1].lower()}{fault[1:]}") from error
+        except PydanticUserError:  # of a plug-in's own types
+            continue
+        if isinstance(value, int) and abs(value) > LARGEST_OPTION:
+            raise UsageError(f"option {name} of {what} = {value:,}: at most {LARGEST_OPTION:,} (channels, layers and heads are fewer)")
+
+
+def _signature(factory: Factory) -> inspect.Signature:
+    try:
+        return inspect.signature(factory, eval_str=True)
+    except (NameError, TypeError, AttributeError, SyntaxError):  # annotations as text that nothing here can read
+        return inspect.signature(factory)

@@ -9,7 +9,7 @@ import typer
 
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Json, Plugins
-from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, at_most, check_data, conditions_from, use_plugins
 from msaf_bench.errors import HostError, UsageError, one_of
 from msaf_bench.inputs import file_name
 
@@ -20,14 +20,34 @@ def ablate(
     root: Root = None,
     preset: Preset = "quick",
     history: History = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.")] = 5,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            callback=at_most(1000, "intervals hardly narrow beyond"),
+            help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.",
+        ),
+    ] = 5,
     rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,
     controls: Annotated[bool, typer.Option(help="Train the table's control rows too: what the run could have seen.")] = True,
     on: Annotated[str | None, typer.Option(help="ray or local (default: ray where it is installed).")] = None,
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray (default: as many as fit).")] = None,
-    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of each trial on Ray; a fraction shares one.")] = 0.0,
-    speed: Annotated[int, typer.Option(min=0, help="Processes that time all rows in both modes after the trials; 0: no timing.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, callback=at_most(4096, "one driver follows no more"), help="Trials at a time on Ray (default: as many as fit)."
+        ),
+    ] = None,
+    gpus_per_trial: Annotated[
+        float, typer.Option(min=0, callback=at_most(64, "no node has more"), help="GPUs of each trial on Ray; a fraction shares one.")
+    ] = 0.0,
+    speed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            callback=at_most(100, "intervals hardly narrow beyond"),
+            help="Processes that time all rows in both modes after the trials; 0: no timing.",
+        ),
+    ] = 2,
     threads: Threads = 1,
     device: Device = "cpu",
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from msaf_bench.cli.inspect import Json
-from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, parse_size, read_root
+from msaf_bench.cli.settings import SEED, Changes, Data, History, Preset, Root, at_most, check_data, conditions_from, parse_size, read_root
 from msaf_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,8 +88,10 @@ def plan_files(
     root: Root = None,
     need: Annotated[Literal["miou", "tc"], typer.Option(help="miou: labelled frames and their past; tc: whole snippets.")] = "miou",
     split: Annotated[Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Of a clip.")] = 3,
-    spacing: Annotated[int, typer.Option(min=0, help="Source frames between two frames of a clip.")] = 1,
+    frames: Annotated[int, typer.Option(min=1, callback=at_most(1000, "no network reads more"), help="Of a clip.")] = 3,
+    spacing: Annotated[
+        int, typer.Option(min=0, callback=at_most(1000, "no snippet is longer"), help="Source frames between two frames of a clip.")
+    ] = 1,
     names: Annotated[Path | None, typer.Option("--list", help="Write the names of all files, one a line, for rsync or unzip.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -135,10 +137,10 @@ def _bytes(size: int | None) -> str:
 @data_app.command("street")
 def write_street(
     out: Annotated[Path, typer.Option(help="Folder for the videos.")],
-    videos: Annotated[int, typer.Option(min=1)] = 1,
-    frames: Annotated[int, typer.Option(min=1, help="Of each video.")] = 30,
+    videos: Annotated[int, typer.Option(min=1, callback=at_most(100_000, "a data set needs no more"))] = 1,
+    frames: Annotated[int, typer.Option(min=1, callback=at_most(10_000, "a video is made in memory"), help="Of each video.")] = 30,
     size: Annotated[str, typer.Option(help="HxW.")] = "128x256",
-    seed: Annotated[int, typer.Option(min=0, help="Of the first video.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=SEED, help="Of the first video.")] = 0,
 ) -> None:
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""
     from msaf_bench.data.street import make_video

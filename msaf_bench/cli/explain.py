@@ -12,7 +12,13 @@ from msaf_bench.errors import BenchError
 from msaf_bench.foreign import ending
 
 OURS = Path(__file__).parents[1]
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "Unable to allocate")  #: of torch and numpy, on any device
+OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "Unable to allocate",
+    "Insufficient memory",
+)  #: of torch and numpy, on any device
 
 
 def explain(error: Any) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, atte
 from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
-from msaf_bench.cli.settings import parse_size
+from msaf_bench.cli.settings import at_most, parse_size
 from msaf_bench.errors import GateError, HostError, UsageError
 
 COUNTERS = ("torch", "fvcore", "ptflops")
@@ -27,7 +27,10 @@ def flops(
     reports: Annotated[Path | None, typer.Option(help="With --n: folder for CSV and figure; with several sizes reports/flops.")] = None,
     system: Annotated[str | None, typer.Option(help="A system's name, or a .toml file: its whole cost, in place of --n.")] = None,
     size: Annotated[str | None, typer.Option(help="With --system: the frame as HxW, e.g. 1024x2048.")] = None,
-    classes: Annotated[int | None, typer.Option(min=1, help="With --system: number of classes; 19.")] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(min=1, callback=at_most(65_536, "no labels tell so many apart"), help="With --system: number of classes; 19."),
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="With --system: clip (all frames anew; the default) or stream (one step).")] = None,
     plugins: Annotated[
         list[str] | None, typer.Option("--plugin", help="With --system: module with register(registry); may be repeated.")

@@ -8,6 +8,7 @@ import typer
 
 from msaf_bench.cli.inspect import Json, Plugins
 from msaf_bench.cli.settings import (
+    SEED,
     Changes,
     Data,
     Device,
@@ -31,7 +32,7 @@ def train(
     root: Root = None,
     preset: Preset = "quick",
     history: History = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=SEED)] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/train-SYSTEM-DATA-PRESET).")] = None,

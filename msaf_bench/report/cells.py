@@ -62,7 +62,7 @@ def millions(params: int | None) -> str:
 
 def _csv_text(text: str) -> str:
     """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe, unless it is that of a number."""
-    if not text.lstrip().startswith(("=", "+", "-", "@", "\t", "\r", "\N{FULLWIDTH EQUALS SIGN}")) or text == "-":
+    if text == "-" or not (text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"))):
         return text
     return text if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE) else "'" + text
 

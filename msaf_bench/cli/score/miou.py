@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from msaf_bench.cli.inspect import Json
+from msaf_bench.cli.settings import at_most
 from msaf_bench.errors import HostError, UsageError, one_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def score_miou(
     pred_ids: Annotated[str | None, typer.Option(help="Ids of --pred: raw (labelIds) or train. By default told from the files.")] = None,
     truth_ids: Annotated[str | None, typer.Option(help="The same of --truth.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1.")] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Files read at a time.")] = THREADS,
+    threads: Annotated[
+        int, typer.Option(min=1, callback=at_most(256, "files are not read faster"), help="Files read at a time.")
+    ] = THREADS,
     reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for CSV, figure and the matrix of each image.")] = None,
     as_json: Json = False,
 ) -> None:
