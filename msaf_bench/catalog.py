@@ -1,16 +1,16 @@
 """Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`. No torch here."""
 
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.folders import is_litter
+from msaf_bench.inputs import parse_toml, read_toml
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
 
 S = TypeVar("S", bound=Spec)
@@ -50,7 +50,10 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
     `systems` gives those under which whole systems are compared, each with a backbone of its own; else those of the variants of one.
     """
     place, content = _load("ablations/presets", "preset", preset)
-    whole = content.pop("systems", {})
+    given: object = content.pop("systems", {})
+    if not isinstance(given, dict):
+        raise UsageError(f"{place}: systems: a section [systems] of conditions, not {given!r:.80}")
+    whole = cast("dict[str, Any]", given)
     sections, of_systems = _by_data(content), _by_data(whole)
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
     more = {**whole, **of_systems.get(data, {})} if systems else {}
@@ -185,11 +188,10 @@ def _names(folder: str) -> tuple[str, ...]:
 
 
 def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
-    path = Path(name) if name.endswith(".toml") else _folder(folder) / f"{one_of(what, name, _names(folder))}.toml"
-    try:
-        return path.name, tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{name}: {error}") from error
+    if name.endswith(".toml"):
+        return Path(name).name, read_toml(Path(name))
+    path = _folder(folder) / f"{one_of(what, name, _names(folder))}.toml"
+    return path.name, parse_toml(path.read_text("utf-8"))
 
 
 def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:

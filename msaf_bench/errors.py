@@ -66,6 +66,18 @@ class LockedError(BenchError):
     exit_code = 6
 
 
+class ForeignError(UsageError):
+    """Code that is not ours, a plug-in's or a component's, wanted to end the program."""
+
+
+class Stopped(SystemExit):
+    """A signal such as SIGTERM, raised by our own handler. A plain `SystemExit` comes from other code."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, raised by our own handler."""
+
+
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
     """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or all of them."""
     names = sorted(known)

@@ -7,17 +7,22 @@ parameters are the options that a spec may set. Both are read from the signature
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
-from msaf_bench.errors import UsageError, one_of
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of
+from msaf_bench.foreign import guarded, named_when_slow
 from msaf_bench.spec import Choice, System
 
 Factory = Callable[..., Any]
+LARGEST_OPTION = 65_536
 
 
 class Slot(Mapping[str, Factory]):
@@ -81,15 +86,17 @@ class Registry:
         return {*slots, *self.architecture, *(name for slot in slots for name in self.slot(slot))}
 
     def build(self, system: System, num_classes: int) -> Any:
-        """The network of a system that `check` has passed."""
+        """The network of a system that `check` has passed. Raises `UsageError`, naming the slot, where a component cannot be made."""
 
         def make(slot: str, **offered: Any) -> Any:
             choice = system[slot]
             factory = self.slot(slot)[choice.use]
-            wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-            return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
+            with _making(f"{slot} {choice}"):
+                wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+                return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
 
-        return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
+        with _making(f"architecture {system.architecture}"):
+            return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
 
     def extend(self, modules: Iterable[str] = ()) -> "Registry":
         """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then those of the named modules.
@@ -100,9 +107,12 @@ class Registry:
         named = {name: partial(_register_of, name) for name in modules}
         for name, load in (installed | named).items():
             try:
-                load()(self)
+                with guarded(f"plug-in {name!r}"), named_when_slow(f"still loading plug-in {name!r}"):
+                    load()(self)
+            except ForeignError:
+                raise
             except Exception as error:
-                raise UsageError(f"plug-in {name!r}: {error}; it must be importable and have register(registry)") from error
+                raise UsageError(f"plug-in {name!r}: {_said(error)}; it must be importable and have register(registry)") from error
         return self
 
     def check(self, system: System) -> None:
@@ -126,11 +136,45 @@ class Registry:
             raise UsageError(f'align {align.use!r} has no effect with motion {motion.use!r}; write align = "none"')
 
 
+@contextmanager
+def _making(what: str) -> Generator[None]:
+    try:
+        with guarded(what):
+            yield
+    except (BenchError, MemoryError):
+        raise
+    except Exception as error:
+        raise UsageError(f"{what}: cannot be made: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, BenchError | ImportError) else f"{type(error).__name__}: {error}"
+
+
 def _register_of(module: str) -> Callable[["Registry"], None]:
     return import_module(module).register
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:
-    allowed = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for name in options:
-        one_of(f"option of {what}", name, allowed or ["no option at all"])
+    """Raises `UsageError` for an option that the factory has not, and for a value that is not of the parameter's annotated type."""
+    allowed = {p.name: p.annotation for p in _signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for name, value in options.items():
+        kind = allowed[one_of(f"option of {what}", name, allowed or ["no option at all"])]
+        if kind is inspect.Parameter.empty:
+            continue
+        try:
+            TypeAdapter(kind).validate_python(value, strict=True)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]["msg"]
+            raise UsageError(f"option {name} of {what} = {value!r:.80}: {fault[:1].lower()}{fault[1:]}") from error
+        except PydanticUserError:  # of a plug-in's own types
+            continue
+        if isinstance(value, int) and abs(value) > LARGEST_OPTION:
+            raise UsageError(f"option {name} of {what} = {value:,}: at most {LARGEST_OPTION:,} (channels, layers and heads are fewer)")
+
+
+def _signature(factory: Factory) -> inspect.Signature:
+    try:
+        return inspect.signature(factory, eval_str=True)
+    except (NameError, TypeError, AttributeError, SyntaxError):  # annotations as text that nothing here can read
+        return inspect.signature(factory)

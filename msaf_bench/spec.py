@@ -8,12 +8,29 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from msaf_bench.errors import one_of
 
+
+def _at_most(limit: float, why: str) -> AfterValidator:
+    """A bound with its reason: what is far beyond it is a slip of the pen, and would only end when memory or patience does."""
+
+    def check(value: float) -> float:
+        if value > limit:
+            raise ValueError(f"at most {limit:,} ({why})")
+        return value
+
+    return AfterValidator(check)
+
+
+# Numbers as they are written: neither `true` nor 4.0 is a count.
+Count = Annotated[int, Strict(), _at_most(1_000_000_000, "no run takes more steps")]
+Few = Annotated[int, Strict(), _at_most(65_536, "more fit into no memory")]
+Flag = Annotated[bool, Strict()]
+Rate = Annotated[float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")]
 Past = Literal["real", "still", "strangers", "aligned"]
-Side = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Strict(), Field(gt=0), _at_most(32_768, "no frame has a longer side")]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
 
@@ -264,21 +281,21 @@ class Conditions(Spec):
     data: str
     size: tuple[Side, Side]  #: H, W that every frame is brought to
     crop: tuple[Side, Side] | None = None  #: H, W of the random crop in training; None: the whole size
-    frames: int = Field(3, ge=1)  #: T, the newest one is segmented
-    train_spacing: int = Field(ge=0)  #: source frames between two frames of a training clip
-    score_spacing: int = Field(ge=0)  #: the same in scoring
-    steps: int = Field(ge=1)
-    batch: int = Field(ge=1)
-    lr: float = Field(gt=0, allow_inf_nan=False)
-    backbone_rate: float = Field(1.0, ge=0)  #: of the backbone's learning rate to the rest's
-    warmup: int = Field(0, ge=0)  #: steps of linear warm-up
-    power: float = Field(0.9, ge=0, allow_inf_nan=False)  #: of the poly decay
-    weight_decay: float = Field(0.01, ge=0)
+    frames: Few = Field(3, ge=1)  #: T, the newest one is segmented
+    train_spacing: Few = Field(ge=0)  #: source frames between two frames of a training clip
+    score_spacing: Few = Field(ge=0)  #: the same in scoring
+    steps: Count = Field(ge=1)
+    batch: Few = Field(ge=1)
+    lr: Rate = Field(gt=0)
+    backbone_rate: Rate = Field(1.0, ge=0)  #: of the backbone's learning rate to the rest's
+    warmup: Count = Field(0, ge=0)  #: steps of linear warm-up
+    power: Rate = Field(0.9, ge=0)  #: of the poly decay
+    weight_decay: Rate = Field(0.01, ge=0)
     scale: tuple[float, float] = (1.0, 1.0)  #: range of the random resize
-    flip: bool = True
-    pretrain_steps: int = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
-    pretrain_lr: float = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
-    checkpoint_every: int = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
+    flip: Flag = True
+    pretrain_steps: Count = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
+    pretrain_lr: Rate = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
+    checkpoint_every: Count = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
     precision: Literal["fp32", "bf16"] = "fp32"
     shrink: Slots = ()  #: what stands in for a slot's choice, or for a component or an architecture by its name, on a small machine
     shrink_options: Options = ()
@@ -286,7 +303,7 @@ class Conditions(Spec):
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
     scored: Literal["score", "tune"] = "score"  #: tune: a quarter of the training split, which training then leaves out
     past: Past = "real"  #: what stands for a clip's past frames, in training and in scoring
-    draws: int = Field(0, ge=0)  #: augmented versions of each clip that training repeats; 0: a fresh one in every step
+    draws: Few = Field(0, ge=0)  #: augmented versions of each clip that training repeats; 0: a fresh one in every step
     rates: Numbers = ()  #: of a part's learning rate to the rest's, by a component of its weights' names, such as `offset` or `flow`
     history: Literal["repeat", "skip", "error"] = "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
     flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
@@ -330,7 +347,7 @@ class Trial(Spec):
 
     system: System
     conditions: Conditions
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
 
     @property
     def id(self) -> str:

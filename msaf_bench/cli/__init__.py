@@ -1,32 +1,33 @@
 """The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command needs it."""
 
-import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from msaf_bench.cli.ablate import ablate
 from msaf_bench.cli.data import data_app
+from msaf_bench.cli.explain import explain
 from msaf_bench.cli.flops import flops
 from msaf_bench.cli.fps import fps
 from msaf_bench.cli.inspect import check, doctor, list_specs, show
+from msaf_bench.cli.output import Output, watched_output
 from msaf_bench.cli.report import compare, report
 from msaf_bench.cli.score import score_app
 from msaf_bench.cli.weights import evaluate, predict, train
-from msaf_bench.errors import BenchError
+from msaf_bench.errors import HostError, Interrupted, Stopped
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4 a gate failed, "
-    "5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C, 143 for a plain kill)."
+    "5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C, 143 for a plain kill), "
+    "141 the reader of the output has gone."
 )
-
-STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
 app.command("list")(list_specs)
@@ -47,59 +48,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. An error is one line on stderr. Signal handlers are left as they were found."""
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
-    terminated: list[int] = []
-
-    def stop(number: int, frame: object) -> NoReturn:
-        terminated.append(number)
-        raise SystemExit(128 + number)
-
-    with _handled(stop):
-        try:
-            code = _run(arguments, debug="--debug" in given)
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-    # Whatever else broke while a terminated sweep was wound up, it was the signal that ended it.
-    return 128 + terminated[0] if terminated else code
+    with _signals() as received, watched_output() as output:
+        code = _run(arguments, output, debug="--debug" in given)
+        if fault := output.end():
+            code = 128 + signal.SIGPIPE if isinstance(fault, BrokenPipeError) else HostError.exit_code
+            if not isinstance(fault, BrokenPipeError):  # a reader such as `head` may go without a word
+                _say(f"msaf-bench: cannot write to standard output: {fault.strerror}\n")
+    # Whatever else broke while a sweep was wound up, it was the signal that ended it.
+    return 128 + received[0] if received else code
 
 
 @contextmanager
-def _handled(stop: Callable[[int, object], NoReturn]) -> Generator[None]:
-    """Has every signal that ends a process unwind it first; one that is ignored, as under `nohup`, stays so."""
-    found = {number: signal.getsignal(number) for number in STOPPING} if current_thread() is main_thread() else {}
+def _signals() -> Generator[list[int]]:
+    """Turn signals into errors of our own; gives those received. A signal that is ignored, as under nohup, stays so."""
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> NoReturn:
+        received.append(number)
+        raise Interrupted if number == signal.SIGINT else Stopped(128 + number)
+
+    found = {number: signal.getsignal(number) for number in SIGNALS} if current_thread() is main_thread() else {}
     taken = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
     for number in taken:
         signal.signal(number, stop)
     try:
-        yield
+        yield received
     finally:
         for number, handler in taken.items():
             signal.signal(number, handler)
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+def _run(arguments: list[str], output: Output, *, debug: bool) -> int:
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
-    except (KeyboardInterrupt, typer.Abort):
+        # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
+        with typer.main.get_command(app).make_context("msaf-bench", arguments) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except (Stopped, Interrupted, typer.Abort):
         return 130
-    except BrokenPipeError:
-        # A reader such as `head` has gone; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+        if output.fault and isinstance(error, OSError | SystemExit):
+            return 0  # the output is at fault, which the caller says
         if debug:
-            traceback.print_exc()
-        return _explain(error)
+            _say(traceback.format_exc())
+        text, code = explain(error)
+        _say(f"msaf-bench: {text}\n")
+        return code
+    return 0
 
 
-def _explain(error: Any) -> int:
-    if isinstance(error, BenchError):
-        text, code = str(error), error.exit_code
-    elif hasattr(error, "format_message"):  # of the option parser
-        text, code = f"{error.format_message()} See `msaf-bench --help`.", 2
-    else:
-        text, code = f"{type(error).__name__}: {error}; this is a fault of msaf-bench, --debug shows where", 5
-    print(f"msaf-bench: {' '.join(text.split())}", file=sys.stderr)
-    return code
+def _say(text: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or full, too
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def run() -> NoReturn:

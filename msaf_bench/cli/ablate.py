@@ -9,8 +9,9 @@ import typer
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, at_most, check_data, conditions_from, use_plugins
 from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inputs import file_name
 
 
 def ablate(
@@ -19,14 +20,34 @@ def ablate(
     root: Root = None,
     preset: Preset = "quick",
     history: History = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.")] = 5,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            callback=at_most(1000, "intervals hardly narrow beyond"),
+            help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.",
+        ),
+    ] = 5,
     rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,
     controls: Annotated[bool, typer.Option(help="Train the table's control rows too: what the run could have seen.")] = True,
     on: Annotated[str | None, typer.Option(help="ray or local (default: ray where it is installed).")] = None,
     address: Annotated[str | None, typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Trials at a time on Ray (default: as many as fit).")] = None,
-    gpus_per_trial: Annotated[float, typer.Option(min=0, help="GPUs of each trial on Ray; a fraction shares one.")] = 0.0,
-    speed: Annotated[int, typer.Option(min=0, help="Processes that time all rows in both modes after the trials; 0: no timing.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, callback=at_most(4096, "one driver follows no more"), help="Trials at a time on Ray (default: as many as fit)."
+        ),
+    ] = None,
+    gpus_per_trial: Annotated[
+        float, typer.Option(min=0, callback=at_most(64, "no node has more"), help="GPUs of each trial on Ray; a fraction shares one.")
+    ] = 0.0,
+    speed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            callback=at_most(100, "intervals hardly narrow beyond"),
+            help="Processes that time all rows in both modes after the trials; 0: no timing.",
+        ),
+    ] = 2,
     threads: Threads = 1,
     device: Device = "cpu",
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")] = None,
@@ -55,7 +76,7 @@ def ablate(
     from msaf_bench.sweep.trial import Setting
 
     plan = make_plan(read, conditions, rows or (), seeds, use_plugins(plugins), controls=controls)
-    folder = (reports or Path("reports") / f"{read.name}-{data}-{Path(preset).stem}").resolve()
+    folder = (reports or Path("reports") / file_name(f"{read.name}-{data}-{Path(preset).stem}")).resolve()
     executor: Any = on or default_executor()
     setting = Setting(Workspace(folder), data_root, device, threads, plan.plugins)
     if not dry_run:
@@ -69,10 +90,9 @@ def ablate(
     if dry_run:
         _print_plan(plan, setting, executor, workers, as_json)
         return
+    from msaf_bench.report.run import render_run  # before any work: what keeps matplotlib from being imported is said at once
+
     failed = _sweep(plan, setting, run_sweep, {**options, "resume": resume, "speed_processes": speed}, resumed=resume)
-
-    from msaf_bench.report.run import render_run
-
     kept = setting.workspace.plan()  # with rows and seeds of earlier calls
     summary, paths = render_run(setting.workspace, kept, setting.root if pictures else None, pictures=pictures)
     print_result(summary, paths, as_json)
@@ -112,13 +132,16 @@ def _study(plan: Any, setting: Any, options: dict[str, Any], *, resume: bool, dr
 
 def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bool) -> None:
     """The estimate of every point, and their sum."""
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.estimate import estimate
     from msaf_bench.sweep.study import distinct
 
-    found = {
-        str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), options["on"], options["workers"])
-        for point in distinct(points)
-    }
+    on, workers = options["on"], options["workers"]
+    with to_stderr():
+        found = {
+            str(point.workspace.folder): estimate(point.plan, replace(setting, workspace=point.workspace), on, workers)
+            for point in distinct(points)
+        }
     minutes, trials = (sum(of[name] for of in found.values()) for name in ("minutes", "trials"))
     if as_json:
         print_json({"points": found, "trials": trials, "minutes": minutes})
@@ -134,23 +157,31 @@ def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
 
     if as_json:
         print_json(study_document(study) | {"files": [str(path) for path in paths]})
-        return
-    for sentence in sentences(study):
-        typer.echo(sentence)
-    for path in paths:
-        typer.echo(f"wrote {path}")
+    else:
+        for sentence in sentences(study):
+            typer.echo(sentence)
+        for path in paths:
+            typer.echo(f"wrote {path}")
+    _check_drawn(study.undrawn)
+
+
+def _check_drawn(undrawn: str) -> None:
+    if undrawn:
+        raise HostError(f"the tables are written, but {undrawn}; `msaf-bench report` draws them from the records")
 
 
 def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any], *, resumed: bool) -> int:
     """Runs the trials; gives the number of those that failed. `resumed`: whether the command that was typed says --resume."""
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.records import read_records
 
     trials, labels = plan.trials(), plan.labels()
     done = {i for i, r in read_records(setting.workspace.records).items() if r.state == "done" and i in labels}
     with SweepProgress(labels, [t for t in trials if t.id not in done], len(done)) as progress:
         try:
-            run_sweep(plan, setting, progress, **options)
+            with to_stderr():
+                run_sweep(plan, setting, progress, **options)
         except (KeyboardInterrupt, SystemExit, HostError) as error:
             if progress.begun or not isinstance(error, HostError):
                 rest = "the same command runs the rest" if resumed else "--resume runs the rest"
@@ -160,9 +191,11 @@ def _sweep(plan: Any, setting: Any, run_sweep: Any, options: dict[str, Any], *, 
 
 
 def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_json: bool) -> None:
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.estimate import estimate
 
-    found = estimate(plan, setting, executor, workers)
+    with to_stderr():
+        found = estimate(plan, setting, executor, workers)
     if as_json:
         print_json(found)
         return
@@ -184,9 +217,11 @@ def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
 
     if as_json:
         print_json(to_json(summary) | {"files": [str(path) for path in paths]})
-        return
-    print_summary(summary)
-    for path in paths:
-        if path.suffix in (".csv", ".md", ".tex", ".html"):
-            typer.echo(f"wrote {path}")
-    typer.echo(f"figures in {paths[0].parent / 'figures'}")
+    else:
+        print_summary(summary)
+        for path in paths:
+            if path.suffix in (".csv", ".md", ".tex", ".html"):
+                typer.echo(f"wrote {path}")
+        if not summary.undrawn:
+            typer.echo(f"figures in {paths[0].parent / 'figures'}")
+    _check_drawn(summary.undrawn)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress
 
-from msaf_bench.cli.progress import PLAIN_S
+from msaf_bench.cli.progress import PLAIN_S, say
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def counting(what: str, total: int) -> Generator[Callable[[], None]]:
             done += 1
             bars.advance(task)
             if not console.is_terminal and time.monotonic() - spoken > PLAIN_S:
-                console.print(f"{what} {done}/{total}", markup=False, highlight=False, soft_wrap=True)
+                say(console, f"{what} {done}/{total}")
                 spoken = time.monotonic()
 
         yield step

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import Changes, Data, History, Preset, Root, check_data, conditions_from, parse_size, read_root
+from msaf_bench.cli.settings import SEED, Changes, Data, History, Preset, Root, at_most, check_data, conditions_from, parse_size, read_root
 from msaf_bench.errors import DataError
 from msaf_bench.outputs import check_outputs, entering, write_outputs
 
@@ -93,8 +93,10 @@ def plan_files(
     root: Root = None,
     need: Annotated[Literal["miou", "tc"], typer.Option(help="miou: labelled frames and their past; tc: whole snippets.")] = "miou",
     split: Annotated[Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Of a clip.")] = 3,
-    spacing: Annotated[int, typer.Option(min=0, help="Source frames between two frames of a clip.")] = 1,
+    frames: Annotated[int, typer.Option(min=1, callback=at_most(1000, "no network reads more"), help="Of a clip.")] = 3,
+    spacing: Annotated[
+        int, typer.Option(min=0, callback=at_most(1000, "no snippet is longer"), help="Source frames between two frames of a clip.")
+    ] = 1,
     names: Annotated[Path | None, typer.Option("--list", help="Write the names of all files, one a line, for rsync or unzip.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -141,10 +143,10 @@ def _bytes(size: int | None) -> str:
 @data_app.command("street")
 def write_street(
     out: Annotated[Path, typer.Option(help="Folder for the videos.")],
-    videos: Annotated[int, typer.Option(min=1)] = 1,
-    frames: Annotated[int, typer.Option(min=1, help="Of each video.")] = 30,
+    videos: Annotated[int, typer.Option(min=1, callback=at_most(100_000, "a data set needs no more"))] = 1,
+    frames: Annotated[int, typer.Option(min=1, callback=at_most(10_000, "a video is made in memory"), help="Of each video.")] = 30,
     size: Annotated[str, typer.Option(help="HxW.")] = "128x256",
-    seed: Annotated[int, typer.Option(min=0, help="Of the first video.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=SEED, help="Of the first video.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""

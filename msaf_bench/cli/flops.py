@@ -12,8 +12,8 @@ from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
 from msaf_bench.cli.printing import Overwrite, print_document
-from msaf_bench.cli.settings import parse_size
-from msaf_bench.errors import GateError, UsageError
+from msaf_bench.cli.settings import at_most, parse_size
+from msaf_bench.errors import GateError, HostError, UsageError
 from msaf_bench.outputs import check_outputs
 
 DEFAULT = Path("reports/flops")
@@ -29,7 +29,10 @@ def flops(
     reports: Annotated[Path | None, typer.Option(help="With --n: folder for CSV and figure; with several sizes reports/flops.")] = None,
     system: Annotated[str | None, typer.Option(help="A system's name, or a .toml file: its whole cost, in place of --n.")] = None,
     size: Annotated[str | None, typer.Option(help="With --system: the frame as HxW, e.g. 1024x2048.")] = None,
-    classes: Annotated[int | None, typer.Option(min=1, help="With --system: number of classes; 19.")] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(min=1, callback=at_most(65_536, "no labels tell so many apart"), help="With --system: number of classes; 19."),
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="With --system: clip (all frames anew; the default) or stream (one step).")] = None,
     plugins: Annotated[
         list[str] | None, typer.Option("--plugin", help="With --system: module with register(registry); may be repeated.")
@@ -48,21 +51,29 @@ def flops(
     for option, value in (of_system if system is None else of_n).items():
         if value is not None and value is not False:
             raise UsageError(f"{option} goes with {'--system' if system is None else '--n'} only; leave it out")
+    undrawn: HostError | None = None
     if system is not None:
         if size is None:
             raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
         document = system_document(system, size, classes or 19, mode or "clip", plugins, allow_uncounted=allow_uncounted)
         lines = system_text(document)
     else:
-        documents, document = attention_documents(n or "", 256 if width is None else width, reports, measure=measure, overwrite=overwrite)
+        documents, document, undrawn = attention_documents(
+            n or "", 256 if width is None else width, reports, measure=measure, overwrite=overwrite
+        )
         lines = attention_text(documents, document)
     print_document(document, lines, as_json=as_json)
+    if undrawn:
+        raise undrawn
 
 
 def attention_documents(
     n: str, width: int, reports: Path | None, *, measure: bool, overwrite: bool = False
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked."""
+) -> tuple[list[dict[str, Any]], dict[str, Any], HostError | None]:
+    """A document of each size, and the whole for JSON, which for a single size is the same. Writes CSV and figure where asked.
+
+    The error is that of a figure that could not be drawn.
+    """
     grids = parse_grids(n)
     _check_width(width, measure)
     if reports or len(grids) > 1:
@@ -70,11 +81,17 @@ def attention_documents(
     documents = [_document(attention_cost(grid, width), measure) for grid in grids]
     checked = [claim.document() for claim in claims()]
     if len(documents) == 1 and not reports:
-        return documents, documents[0] | {"claims": checked}
+        return documents, documents[0] | {"claims": checked}, None
+    from msaf_bench.report.backend import UndrawnError
     from msaf_bench.report.cost_figure import exponents, write
 
+    undrawn = None
+    try:
+        paths = write(documents, reports or DEFAULT)
+    except UndrawnError as error:
+        paths, undrawn = error.paths, error
     whole = {"sizes": documents, "exponents": exponents(documents)} if len(documents) > 1 else documents[0]
-    return documents, whole | {"claims": checked, "files": [str(path) for path in write(documents, reports or DEFAULT)]}
+    return documents, whole | {"claims": checked, "files": [str(path) for path in paths]}, undrawn
 
 
 def parse_grids(text: str) -> list[Grid]:

@@ -25,14 +25,16 @@ def system_document(
     from msaf_bench.analyzers.cost.system import system_cost
     from msaf_bench.catalog import read_system
     from msaf_bench.cli.settings import use_plugins
+    from msaf_bench.foreign import to_stderr
 
     system, names = read_system(name), use_plugins(plugins)
-    cost = system_cost(system, classes, grid, mode=mode, plugins=names)
-    if not allow_uncounted:
-        check_known(cost)
-    typer.echo(f"{system.name}: counting with torch, ptflops and fvcore", err=True)
-    counted = count_system(system, classes, grid, mode, cost, plugins=names)
-    check_counts(system, classes, mode, counted, plugins=names)
+    with to_stderr():
+        cost = system_cost(system, classes, grid, mode=mode, plugins=names)
+        if not allow_uncounted:
+            check_known(cost)
+        typer.echo(f"{system.name}: counting with torch, ptflops and fvcore", err=True)
+        counted = count_system(system, classes, grid, mode, cost, plugins=names)
+        check_counts(system, classes, mode, counted, plugins=names)
     return {
         "system": system.name,
         "size": list(grid),

@@ -9,7 +9,7 @@ import typer
 
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, print_document
-from msaf_bench.cli.settings import Device, parse_size, use_plugins
+from msaf_bench.cli.settings import Device, at_most, at_most_cores, parse_size, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:
@@ -30,11 +30,30 @@ def fps(
     precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16; half precision converts network and input.")] = "fp32",
     channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory format of weights and input.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (default: the usable cores).")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Fresh processes; each times all systems, modes and sizes in turn.")] = 3,
-    seconds: Annotated[float, typer.Option(help="Sampling time per system and process in seconds; stops after 662 samples.")] = 10,
-    timeout: Annotated[float | None, typer.Option(help="Seconds after which noisy sampling ends (default: six times --seconds).")] = None,
-    classes: Annotated[int, typer.Option(min=1, help="Classes that the network tells apart.")] = 19,
+    threads: Annotated[int | None, typer.Option(min=1, callback=at_most_cores, help="CPU threads (default: the usable cores).")] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            callback=at_most(100, "intervals hardly narrow beyond"),
+            help="Fresh processes; each times all systems, modes and sizes in turn.",
+        ),
+    ] = 3,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            callback=at_most(86_400, "that is a day"), help="Sampling time per system and process in seconds; stops after 662 samples."
+        ),
+    ] = 10,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            callback=at_most(604_800, "that is a week"), help="Seconds after which noisy sampling ends (default: six times --seconds)."
+        ),
+    ] = None,
+    classes: Annotated[
+        int, typer.Option(min=1, callback=at_most(65_536, "their logits fit into no memory"), help="Classes that the network tells apart.")
+    ] = 19,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:

@@ -1,7 +1,9 @@
 """Progress of a sweep on stderr: bars in a terminal, plain lines elsewhere."""
 
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +15,15 @@ from msaf_bench.spec import Trial
 
 PLAIN_S = 15  #: seconds between two plain lines
 FIRST_S = 2  #: seconds before the time left is guessed
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line on stderr. Progress that nobody reads, as of a closed pipe, stops nothing."""
+    if console.is_terminal:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return
+    with suppress(OSError):  # rich would end the program
+        print(text, file=sys.stderr, flush=True)
 
 
 class SweepProgress:
@@ -74,7 +85,7 @@ class SweepProgress:
 
     def _say(self, text: str) -> None:
         self.spoken = time.monotonic()
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, text)
 
     def _name(self, trial: Trial) -> str:
         return f"{self.labels[trial.id]}, seed {trial.seed}" if trial.id in self.labels else "pre-training"

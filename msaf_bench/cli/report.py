@@ -27,7 +27,7 @@ def report(
     from msaf_bench.report.study import render_study
     from msaf_bench.sweep.plan import Workspace
 
-    workspace = Workspace(run.resolve())
+    workspace = Workspace(_folder(run))
     if workspace.plan().table.axis:
         print_study(*render_study(workspace, workspace.plan()), as_json)
         return
@@ -41,7 +41,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     from msaf_bench.report.run import summarise_run
     from msaf_bench.sweep.plan import Workspace
 
-    before, after = (Workspace(folder.resolve()) for folder in (old, new))
+    before, after = (Workspace(_folder(run)) for run in (old, new))
     for workspace in (before, after):
         if workspace.plan().table.axis:
             raise UsageError(f"{workspace.folder} holds a table over an axis; compare two of its points, the folders below points/")
@@ -65,3 +65,9 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     worse = [c.label for c in changes if c.state in ("worse", "new failure")]
     if worse:
         raise GateError(f"worse than before: {', '.join(worse)}")
+
+
+def _folder(run: Path) -> Path:
+    if not run.is_dir():
+        raise UsageError(f"{run}: no such folder, so no run; give a folder that `msaf-bench ablate` wrote")
+    return run.resolve()

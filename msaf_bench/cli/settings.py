@@ -3,24 +3,45 @@
 import os
 import re
 import sys
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from reprlib import repr as shortened
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any
 
 import typer
 
 from msaf_bench.catalog import FIXED, WITH_OPTIONS, read_conditions
 from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import Conditions
 
+
+def at_most(most: int, why: str) -> Callable[[Any], Any]:
+    """Checks an option's number against a bound; the reason is part of the error."""
+
+    def check(value: Any) -> Any:
+        if value is not None and not value <= most:  # nor NaN
+            raise typer.BadParameter(f"{value:,} is more than {most:,}: {why}.")
+        return value
+
+    return check
+
+
+def at_most_cores(value: Any) -> Any:
+    """Checks a number of threads: far more of them take all that the system has."""
+    return at_most(len(os.sched_getaffinity(0)), "this machine has no more cores")(value)
+
+
+SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
 Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
 Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
 History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat (default), skip the clip, or error.")]
 Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")]
+Threads = Annotated[
+    int, typer.Option(min=1, callback=at_most_cores, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")
+]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be repeated."),
@@ -47,10 +68,9 @@ def parse_size(text: str, option: str = "--size") -> tuple[int, int]:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins' names; they may lie in the current folder, here and in every worker that is started."""
-    if names:
-        sys.path.insert(0, str(Path.cwd()))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))
+    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's workers get too."""
+    if names and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: a `random.py` there must not stand for Python's own
     return tuple(names or ())
 
 
@@ -77,17 +97,40 @@ def conditions_from(
         if option and name not in WITH_OPTIONS:
             raise UsageError(f"--set {text}: {name} has no options; write {name}=value")
         if option:
-            changed.setdefault(name, dict(getattr(base, name)))[option] = _value(value)
+            options = changed.setdefault(name, dict(getattr(base, name)))
+            if not isinstance(options, dict):
+                raise UsageError(f"--set {text}: {name} was set to {options!r:.80} before; write one or the other")
+            options[option] = _value(value)
         else:
             changed[name] = _value(value)
     try:
-        return read_conditions(preset, data, changed, systems=systems) if changed else base
+        return _fitting(read_conditions(preset, data, changed, systems=systems) if changed else base)
     except UsageError as error:
         raise UsageError(f"--set: {str(error).partition(': ')[2]}") from error
 
 
+def _fitting(conditions: Conditions) -> Conditions:
+    """The same conditions. Raises `UsageError` where their frames alone are more than this machine's memory."""
+    c, made = conditions, dict(conditions.data_options)
+    height, width = c.crop or c.size
+    held = {f"a batch of {c.batch} clips of {c.frames} frames of {height}x{width}": 12 * c.batch * c.frames * height * width}
+    for split in ("train", "score"):
+        videos, frames = made.get(f"{split}_videos", 1), made.get("video_frames", 1)
+        if c.data == "street" and isinstance(videos, int) and isinstance(frames, int):
+            held[f"{videos} videos of {frames} frames of {c.size[0]}x{c.size[1]}"] = 4 * videos * frames * c.size[0] * c.size[1]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for what, size in held.items():
+        if size > memory:
+            raise UsageError(
+                f"conditions: {what} take {size / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f}; use fewer or smaller"
+            )
+    return conditions
+
+
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
+        return parse_toml(f"value = {text}")["value"]
+    except UsageError as error:
+        if isinstance(error.__cause__, TOMLDecodeError):
+            return text.strip()
+        raise UsageError(f"--set: {error}") from error

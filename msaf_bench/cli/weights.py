@@ -11,6 +11,7 @@ from msaf_bench.cli.printing import Json, Overwrite, print_document
 from msaf_bench.cli.score.miou import NO_CLASS_LEFT
 from msaf_bench.cli.score.tc import FramePattern
 from msaf_bench.cli.settings import (
+    SEED,
     Changes,
     Data,
     Device,
@@ -25,6 +26,7 @@ from msaf_bench.cli.settings import (
 )
 from msaf_bench.documents import finite
 from msaf_bench.errors import DataError
+from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
     from msaf_bench.data.frame_folders import Neighbours
@@ -38,7 +40,7 @@ def train(
     root: Root = None,
     preset: Preset = "quick",
     history: History = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=SEED)] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/train-SYSTEM-DATA-PRESET).")] = None,
@@ -58,7 +60,7 @@ def train(
     read = read_system(system)
     small = shrunk(read, conditions)
     trial = Trial(system=small, conditions=conditions, seed=seed)
-    folder = (reports or Path("reports") / f"train-{read.name}-{data}-{Path(preset).stem}").resolve()
+    folder = (reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")).resolve()
     setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
@@ -91,6 +93,7 @@ def evaluate(
     import torch
 
     from msaf_bench.data import open_split
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.measure import measure
     from msaf_bench.sweep.run import check_device
 
@@ -102,7 +105,7 @@ def evaluate(
     if len(clips.classes) != classes:
         raise DataError(f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on data of its own classes")
     about = {"checkpoint": str(checkpoint), "data": data, "split": "score", "spacing": conditions.score_spacing, "repeated": clips.repeated}
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as cache, to_stderr():
         scored = measure(net, clips, conditions, device, Path(cache))
     about |= {"skipped": clips.skipped, **_beside(scored.confusion, scored.still, scored.consistency)}
     _print_score(scored.confusion, clips.classes, about, as_json)
@@ -127,6 +130,7 @@ def predict(
     from msaf_bench.data.frames import check_sizes, list_frames, read_frame, resized
     from msaf_bench.data.label_maps import write_label_maps
     from msaf_bench.data.transforms import normalise
+    from msaf_bench.foreign import to_stderr
     from msaf_bench.outputs import check_outputs, entering
     from msaf_bench.sweep.run import check_device
 
@@ -142,6 +146,7 @@ def predict(
     order = [(index, index == video[0]) for video in found.videos for index in video]
     stream = net.stream()
     with (
+        to_stderr(),
         torch.inference_mode(),
         entering(out) as written,
         typer.progressbar(order, file=typer.get_text_stream("stderr"), label="frames") as bar,

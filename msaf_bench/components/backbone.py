@@ -8,7 +8,7 @@ import pickle
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +16,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from msaf_bench.errors import UsageError, one_of
+from msaf_bench.inputs import regular
 from msaf_bench.ports import Stages
 
 #: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation); "plain" is one 7x7.
@@ -136,23 +137,64 @@ resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
 
 #: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
 CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
+INSIDE = ("state_dict", "model", "module")  #: under which a file may hold the tensors, beside a step, an optimizer and the like
+PREFIXES = ("module.", "backbone.", "encoder.", "model.")  #: of the names, where a backbone was saved as a part of something
 
 
 def load_weights(net: nn.Module, path: str) -> None:
     """Fills the network from a state dict on disk, but for `CLASSIFIERS`; a network on the meta device stays as it is.
 
-    Raises `UsageError` for a file that cannot be read, and for a tensor that is missing, unknown or of another shape.
+    The tensors may lie one level down (`INSIDE`), and their names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read,
+    and for a tensor that is missing, unknown or of another shape.
     """
     if next(net.parameters()).is_meta:
         return
+    tensors, seen = _unprefixed(_read(path), set(net.state_dict()))
     try:
-        safe = path.endswith(".safetensors")
-        read: dict[str, Any] = load(Path(path).read_bytes()) if safe else torch.load(path, map_location="cpu", weights_only=True)
-        tensors: dict[str, Tensor] = read.get("state_dict", read)
         net.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)})
-    except (OSError, EOFError, SafetensorError, pickle.UnpicklingError, AttributeError, RuntimeError) as error:
+    except RuntimeError as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines())
-        raise UsageError(f"weights {path}: {reason:.300}; give a state dict of this network") from error
+        begin = f"its names begin with {seen}; " if seen else ""
+        raise UsageError(f"weights {path}: {begin}{reason:.300}; give a state dict of this network") from error
+
+
+def _read(path: str) -> dict[str, Tensor]:
+    """The tensors of a file by name."""
+    try:
+        regular(Path(path))
+        safe = path.endswith(".safetensors")
+        read: Any = load(Path(path).read_bytes()) if safe else torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UsageError(f"weights {path}: {error.strerror or error}; give the file of a state dict") from error
+    except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
+        raise UsageError(
+            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened, as it could run code."
+            " Save the state dict alone, best as .safetensors"
+        ) from error
+    except (EOFError, SafetensorError, AttributeError, RuntimeError, ValueError, LookupError) as error:
+        raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
+    for _ in INSIDE:
+        inside = next((read[key] for key in INSIDE if isinstance(read, dict) and isinstance(cast("Any", read).get(key), dict)), None)
+        read = read if inside is None else inside
+    held = cast("dict[Any, Any]", read) if isinstance(read, dict) else {}
+    tensors = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if not tensors:
+        raise UsageError(f"weights {path}: no tensors by name in it; give a state dict of this network")
+    return tensors
+
+
+def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    """The tensors without a prefix that none of the wanted names has, those with other names left out; and the prefixes seen."""
+    seen = ""
+    while not wanted & tensors.keys():
+        prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in tensors)), None)
+        if prefix is None:
+            break
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        seen += prefix
+    if not seen and tensors and not wanted & tensors.keys():
+        seen = next(iter(tensors)).partition(".")[0] + "."
+    return tensors, seen
 
 
 def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int, int]:

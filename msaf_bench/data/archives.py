@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from msaf_bench.errors import DataError
 from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, natural, summed
+from msaf_bench.inputs import regular
 from msaf_bench.spec import content_hash
 
 LARGEST = 256 << 20  #: bytes of a file in an archive, at most
@@ -56,7 +57,7 @@ class File(NamedTuple):
     def read(self) -> bytes:
         """The content, which in an archive must be what the directory says. Raises `DataError`."""
         try:
-            return _unpacked(self, self.entry) if self.entry else self.path.read_bytes()
+            return _unpacked(self, self.entry) if self.entry else regular(self.path).read_bytes()
         except OSError as error:
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Flow
 from msaf_bench.errors import DataError, HostError, one_of
+from msaf_bench.inputs import regular
 from msaf_bench.kept import write_atomic
 
 FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
@@ -42,7 +43,7 @@ def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
 def read_flow(path: Path) -> NDArray[np.float32]:
     """The flow of a .flo file, (H, W, 2), NaN where it is unknown. Raises `DataError` for a file that is not one, or is cut."""
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); give the folder of the .flo files") from error
     if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(FLO_TAG):

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 from msaf_bench.data.png import DAMAGE
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Files, list_by_key
+from msaf_bench.inputs import regular
 
 _TURNED, _ACROSS = range(2, 9), range(5, 9)  # EXIF orientations: all that change a picture; those that exchange its sides
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -28,7 +29,7 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     Raises `DataError` for a file that is none, is cut, or has 16-bit grey or too many pixels.
     """
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(regular(path)) as image:
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error

@@ -17,6 +17,7 @@ from msaf_bench.data.label_ids import ENDINGS, IdFormat, IdMap, What, check_ids,
 from msaf_bench.data.png import decode_png
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Files, Ignored, list_by_key, summed
+from msaf_bench.inputs import regular
 from msaf_bench.spec import VOID
 
 _SUFFIXES = (".png", ".npy")
@@ -100,7 +101,7 @@ def _by_frame(folder: Path, classes: ClassSet) -> Files:
 def read_ids(path: Path, *, what: What) -> Ids:
     """A label map as it is stored. Raises `DataError` for a file that is none: cut, coloured, 16-bit, probabilities, without a pixel."""
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: the {what} cannot be read ({error.strerror})") from error
     if not data:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from msaf_bench.data.png import DAMAGE, decode_png
 from msaf_bench.errors import DataError
+from msaf_bench.inputs import regular
 from msaf_bench.kept import write_atomic
 
 
@@ -23,7 +24,7 @@ def write_label_maps(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
 def read_label_maps(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Reads what `write_label_maps` wrote. Raises `DataError` for a file that is damaged or holds another number of maps."""
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.verify()  # the checksum of every chunk, which decoding leaves out
     except DAMAGE as error:

@@ -1,5 +1,6 @@
 """From records to what people read: a summary, and from it tables, figures and one page."""
 
+import msaf_bench.report.backend  # before anything else imports matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.report.summary import Summary, summarise

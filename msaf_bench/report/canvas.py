@@ -2,8 +2,10 @@
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -31,7 +33,7 @@ LOOK: dict[Tone, tuple[str, str]] = {
 }
 MARK = "#b3541e"  #: of a watermark
 
-STYLE: dict[str, object] = {
+STYLE: dict[str, Any] = {
     "text.parse_math": False,  # a dollar in a label is a dollar
     "svg.hashsalt": "msaf-bench",
     "svg.fonttype": "path",
@@ -55,6 +57,15 @@ STYLE: dict[str, object] = {
 WIDTH = 9.0  #: inches; at 100 % a README column
 REASONS = 12  #: parts that are not live, named below a figure
 MANY = 16  #: rows above which a figure has less room for each
+
+
+@contextmanager
+def styled() -> Generator[None]:
+    """Draw with matplotlib's own defaults and our style, whatever a `matplotlibrc` of the user's or the working folder's says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        yield
 
 
 @dataclass(frozen=True)
@@ -152,10 +163,15 @@ def _not_live(summary: Summary) -> str:
 def to_bytes(figure: Figure, kind: str) -> bytes:
     """The figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no program name goes in."""
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         _settle(figure)
         figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None})
     return buffer.getvalue()
+
+
+def both_formats(figure: Figure) -> dict[str, bytes]:
+    """The figure as SVG and as PNG, by these names in small letters."""
+    return {kind: to_bytes(figure, kind) for kind in ("svg", "png")}
 
 
 def _settle(figure: Figure) -> None:

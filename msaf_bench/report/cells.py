@@ -60,15 +60,18 @@ def millions(params: int | None) -> str:
     return NONE if params is None else f"{params / 1e6:.3f}"
 
 
-def csv_text(text: str) -> str:
-    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _csv_text(text: str) -> str:
+    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe, unless it is that of a number."""
+    if text == "-" or not (text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"))):
+        return text
+    return text if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE) else "'" + text
 
 
 def csv_document(lines: Iterable[Iterable[object]]) -> str:
-    """Lines of cells as CSV."""
+    """Lines of cells as CSV; text, and no number, is kept from being a formula."""
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(lines)
+    safe = ([_csv_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
+    csv.writer(file, lineterminator="\n").writerows(safe)
     return file.getvalue()
 
 

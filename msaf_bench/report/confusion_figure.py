@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from msaf_bench.outputs import write_outputs
-from msaf_bench.report.canvas import MARK, MUTED, PAPER, STYLE, WIDTH, Chart, blank, to_bytes
-from msaf_bench.report.cells import csv_document, csv_text, number
+from msaf_bench.report.backend import UndrawnError, drawn_or_why
+from msaf_bench.report.canvas import MARK, MUTED, PAPER, WIDTH, Chart, blank, both_formats, styled
+from msaf_bench.report.cells import csv_document, number
 
 SHOWN = 0.5  #: percent; a smaller share is an empty cell
 CELL = 0.37  #: inches of a cell with a number in it
@@ -34,7 +34,7 @@ def draw(counts: NDArray[np.int64], names: Sequence[str], caption: str, *, parti
     total = counts.sum(1, keepdims=True)
     share = np.divide(100.0 * counts, total, out=np.full(counts.shape, np.nan), where=total > 0)[np.ix_(rows, columns)]
     side = CELL * min(len(labels), NUMBERED)
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         figure, (axes,) = blank(2.2 + side)
         figure.set_figwidth(max(WIDTH, 3.2 + side))
         mesh = axes.pcolormesh(share, cmap="Blues", norm=Normalize(0, 100), edgecolors=PAPER, lw=1 if len(labels) <= NUMBERED else 0)
@@ -74,7 +74,8 @@ FILES = ("miou.csv", "confusion.csv", "confusion.svg", "confusion.png", "matrice
 
 
 def write(document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]], folder: Path) -> list[Path]:
-    """Writes what `msaf-bench score miou --json` gives as files; gives their paths. Raises `HostError` where it cannot.
+    """Writes what `msaf-bench score miou --json` gives as files; gives their paths. Raises `HostError` where it cannot,
+    `UndrawnError` where only the figure is missing.
 
     `miou.csv` has a line a class, `confusion.csv` the counts; `confusion.svg` and `.png` are the figure; `matrices.npz` holds `names` (N,),
     `matrices` (N, K+1, K+1) and `labels` (K+1,), for a bootstrap over images.
@@ -84,17 +85,19 @@ def write(document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]]
     caption = f"{document['images']} images, classes {document['classes']}; mIoU {number(document['miou'])} % ({rules})."
     if document["partial"]:
         caption += f" Partial: {len(document['bad'])} pairs left out."
-    figure = draw(counts, labels[:-1], caption, partial=document["partial"]).figure
+    figure, undrawn = drawn_or_why(lambda: both_formats(draw(counts, labels[:-1], caption, partial=document["partial"]).figure), {})
     packed = io.BytesIO()
     np.savez_compressed(packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels)
     files: dict[str, str | bytes] = {
         "miou.csv": _class_csv(document),
         "confusion.csv": _csv([("truth", *labels), *((label, *row) for label, row in zip(labels, counts.tolist(), strict=True))]),
-        "confusion.svg": to_bytes(figure, "svg"),
-        "confusion.png": to_bytes(figure, "png"),
+        **{f"confusion.{kind}": content for kind, content in figure.items()},
         "matrices.npz": packed.getvalue(),
     }
-    return write_outputs(folder, files)
+    paths = write_outputs(folder, files)
+    if undrawn:
+        raise UndrawnError(undrawn, paths)
+    return paths
 
 
 def _class_csv(document: Mapping[str, Any]) -> str:
@@ -107,4 +110,4 @@ def _class_csv(document: Mapping[str, Any]) -> str:
 
 def _csv(lines: Sequence[Sequence[Any]]) -> str:
     """None becomes "-"."""
-    return csv_document([csv_text(cell) if isinstance(cell, str) else "-" if cell is None else cell for cell in line] for line in lines)
+    return csv_document(["-" if cell is None else cell for cell in line] for line in lines)

@@ -6,12 +6,12 @@ from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from msaf_bench.outputs import write_outputs
-from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, STYLE, blank, to_bytes
+from msaf_bench.report.backend import UndrawnError, drawn_or_why
+from msaf_bench.report.canvas import BLUE, MUTED, ORANGE, PAPER, blank, both_formats, styled
 from msaf_bench.report.cells import csv_document
 from msaf_bench.stats.growth import exponent
 
@@ -90,12 +90,17 @@ def exponents(documents: Sequence[Document]) -> dict[str, dict[str, float | None
 
 
 def write(documents: Sequence[Document], folder: Path) -> list[Path]:
-    """Writes `cost.csv`, and from two sizes on `cost.svg` and `cost.png`; gives their paths. Raises `HostError` where it cannot."""
+    """Writes `cost.csv`, and from two sizes on `cost.svg` and `cost.png`; gives their paths.
+
+    Raises `HostError` where it cannot, `UndrawnError` where only the figure is missing.
+    """
     files: dict[str, str | bytes] = {"cost.csv": _csv(documents)}
-    if len(documents) > 1:
-        figure = _figure(documents)
-        files |= {f"cost.{kind}": to_bytes(figure, kind) for kind in ("svg", "png")}
-    return write_outputs(folder, files)
+    drawn, undrawn = drawn_or_why(lambda: both_formats(_figure(documents)) if len(documents) > 1 else {}, {})
+    files |= {f"cost.{kind}": content for kind, content in drawn.items()}
+    paths = write_outputs(folder, files)
+    if undrawn:
+        raise UndrawnError(undrawn, paths)
+    return paths
 
 
 def _csv(documents: Sequence[Document]) -> str:
@@ -109,7 +114,7 @@ def _csv(documents: Sequence[Document]) -> str:
 def _figure(documents: Sequence[Document]) -> Figure:
     kinds, fits = [q for q in present(documents) if q.drawn], exponents(documents)
     lines = (len(kinds) + 1) // 2
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         figure, panels = blank(0.6 + 3.3 * lines, 2, lines)
         for axes, quantity in zip(panels, kinds, strict=False):
             _panel(axes, quantity, documents, fits[quantity.key])

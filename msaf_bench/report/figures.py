@@ -2,7 +2,6 @@
 
 import math
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
@@ -15,7 +14,6 @@ from msaf_bench.report.canvas import (
     LOOK,
     MUTED,
     PAPER,
-    STYLE,
     Chart,
     at_right,
     blank,
@@ -24,6 +22,7 @@ from msaf_bench.report.canvas import (
     places,
     point,
     sign,
+    styled,
 )
 from msaf_bench.report.cells import number, span
 from msaf_bench.report.findings import Summary
@@ -37,7 +36,7 @@ def charts(summary: Summary) -> list[Chart]:
     """Every chart that the records can fill, signed; none before the first finished trial."""
     if not summary.measured:
         return []
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         return [chart for draw in (past_frames, order, differences, classes, losses) if (chart := draw(summary))]
 
 

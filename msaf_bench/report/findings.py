@@ -62,6 +62,7 @@ class Summary:
     notes: tuple[str, ...]  #: what a reader must know before comparing rows
     controls: tuple[ControlSummary, ...] = ()
     single: str = ""  #: label of the row or control whose network reads one frame with nothing in its slots
+    undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
     @property
     def subjects(self) -> tuple[Subject, ...]:

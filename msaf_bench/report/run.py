@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from msaf_bench.data.label_maps import read_label_maps
 from msaf_bench.errors import DataError
 from msaf_bench.records import Record, read_records
+from msaf_bench.report.backend import UndrawnError
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
 from msaf_bench.report.render import render
@@ -50,6 +51,7 @@ def render_run(
     workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
 ) -> tuple[Summary, list[Path]]:
     """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set other than street shows its pictures.
+    Figures that cannot be drawn leave the rest, and `undrawn` in the summary.
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
@@ -60,7 +62,10 @@ def render_run(
     if pictures and (root or plan.conditions.data == "street"):
         strip, unshown = _strip(workspace, recorded, root)
         summary = replace(summary, notes=(*summary.notes, *unshown))
-    return summary, render(summary, workspace.folder, strip=strip)
+    try:
+        return summary, render(summary, workspace.folder, strip=strip)
+    except UndrawnError as error:
+        return replace(summary, undrawn=str(error)), error.paths
 
 
 def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> tuple[Strip | None, tuple[str, ...]]:

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, STYLE, Chart, blank, by_rows, log_x, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, Chart, blank, by_rows, log_x, sign, styled
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
@@ -24,7 +23,7 @@ def beside(summary: Summary) -> Chart | None:
     panels = _panels(rows, log=not summary.table.base)
     if not panels:
         return None
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         figure, axes = blank(2.0 + by_rows(len(rows)), len(panels), sharey=True)
         for panel, (title, unit, draw) in zip(axes, panels, strict=True):
             draw(panel, rows)

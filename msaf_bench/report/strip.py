@@ -6,12 +6,11 @@ Shapes: H W grid.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from msaf_bench.report.canvas import MANY, MUTED, STYLE, WIDTH, Chart, blank, sign
+from msaf_bench.report.canvas import MANY, MUTED, WIDTH, Chart, blank, sign, styled
 from msaf_bench.report.findings import Summary
 
 Picture = NDArray[np.uint8]
@@ -47,7 +46,7 @@ def draw(strip: Strip, summary: Summary) -> Chart:
     columns, (h, w) = len(strip.frames), strip.truths[0].shape
     legend_lines = -(-len(strip.class_names) // 6)
     cell = (WIDTH - 1.8) / columns * h / w
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         figure, axes = blank(0.7 + 0.24 * legend_lines + (cell + 0.05) * len(lines), columns=columns, lines=len(lines))
         for index, panel in enumerate(axes):
             y, x = divmod(index, columns)
@@ -70,7 +69,7 @@ def _grid(pictures: Mapping[str, Picture], strip: Strip, summary: Summary) -> Ch
     shown = {row.label: row.shown for row in summary.rows}
     (h, w), height = strip.truths[0].shape, -(-len(pictures) // ACROSS)
     cell = (WIDTH - 0.2) / ACROSS * h / w + 0.2
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         figure, axes = blank(0.7 + 0.24 * -(-len(strip.class_names) // 6) + cell * height, columns=ACROSS, lines=height)
         for panel in axes:
             panel.set_axis_off()

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from msaf_bench.documents import finite, json_text
+from msaf_bench.inputs import file_name
 from msaf_bench.kept import write_atomic
+from msaf_bench.report.backend import drawn_or_why
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.cells import NONE, number, span
 from msaf_bench.report.findings import Summary
@@ -15,7 +17,7 @@ from msaf_bench.report.subjects import ControlSummary, Subject
 from msaf_bench.report.tables import csv_lines
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
-from msaf_bench.sweep.plan import Plan, Workspace, file_name
+from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.study import Point, points_of, value_text
 
 
@@ -58,6 +60,7 @@ class Study:
     summaries: tuple[Summary, ...]  #: of the points
     missing: tuple[str, ...]  #: points without any finished trial
     notes: tuple[str, ...]  #: of the points, each with the name of its folder
+    undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
 
 def summarise_study(workspace: Workspace, plan: Plan) -> Study:
@@ -178,14 +181,16 @@ def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
 
     study = summarise_study(workspace, plan)
     name = file_name(plan.table.name)
-    charts = study_charts(study)
-    figures = {chart.name: to_bytes(chart.figure, "svg") for chart in charts}
+    kinds = ("svg", "png")
+    drawn, undrawn = drawn_or_why(lambda: [(chart, *(to_bytes(chart.figure, kind) for kind in kinds)) for chart in study_charts(study)], [])
+    study = replace(study, undrawn=undrawn, notes=(*study.notes, *([f"There are no figures: {undrawn}."] if undrawn else [])))
+    figures = {chart.name: svg for chart, svg, _ in drawn}
     files: dict[str, str | bytes] = {
         f"{name}.csv": study_csv(study),
         f"{name}.json": json_text(study_document(study)),
-        f"{name}.html": study_html(study, charts, figures),
+        f"{name}.html": study_html(study, [chart for chart, *_ in drawn], figures),
         **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
-        **{f"figures/{name}_{chart.name}.png": to_bytes(chart.figure, "png") for chart in charts},
+        **{f"figures/{name}_{chart.name}.png": png for chart, _, png in drawn},
     }
     for path, content in files.items():
         write_atomic(workspace.folder / path, content)

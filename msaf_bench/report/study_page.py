@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import CONTROL, INK, MUTED, PAPER, STYLE, Chart, blank, sign
+from msaf_bench.report.canvas import CONTROL, INK, MUTED, PAPER, Chart, blank, sign, styled
 from msaf_bench.report.cells import made_how, number, p_value, span
 from msaf_bench.report.page import environment, inline_svg
 from msaf_bench.report.study import AxisCurves, Curve, Reading, Study, amount, legend
@@ -23,7 +22,7 @@ def study_charts(study: Study) -> list[Chart]:
     """A chart for each axis, with a panel for the contribution of past frames and one for the gain over one frame."""
     if not any(summary.measured for summary in study.summaries):
         return []
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         return [_chart(study, along, i) for i, along in enumerate(study.axes)]
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msaf_bench.report.cells import (
     csv_document,
-    csv_text,
     made_how,
     markdown_text,
     mean_span,
@@ -156,9 +155,9 @@ def first_legend(summary: Summary) -> tuple[str, ...]:
 def _cell(value: Cell) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
-    return "" if value is None else csv_text(value) if isinstance(value, str) else str(value)
+    return "" if value is None else value if isinstance(value, str) else str(value)
 
 
 def csv_lines(heads: Iterable[str], lines: Iterable[Iterable[Cell]]) -> str:
     """Heads and lines of plain values as CSV: an empty cell for None and NaN."""
-    return csv_document([map(csv_text, heads), *(map(_cell, line) for line in lines)])
+    return csv_document([heads, *(map(_cell, line) for line in lines)])

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, STYLE, Chart, blank, log_x, sign
+from msaf_bench.report.canvas import BLUE, GREY, INK, MUTED, ORANGE, PAPER, Chart, blank, log_x, sign, styled
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.checks import printed
 from msaf_bench.report.findings import Summary
@@ -28,7 +27,7 @@ SIZE = 7.5  #: of a label, in points
 
 def tradeoff_charts(summary: Summary) -> list[Chart]:
     """A chart for each trade-off that the records can fill."""
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType]
+    with styled():
         return [_chart(summary, tradeoff) for tradeoff in tradeoffs(summary)]
 
 

@@ -15,17 +15,13 @@ from pydantic import model_validator
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import HostError, LockedError, UsageError, one_of
 from msaf_bench.folders import list_folder
+from msaf_bench.inputs import file_name
 from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
-
-
-def file_name(table: str) -> str:
-    """What the files of a table are called: its name comes from a file, and must not lead out of the folder."""
-    return re.sub(r"[^\w-]+", "-", table)
 
 
 class Plan(Spec):

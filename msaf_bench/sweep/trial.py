@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import cv2
 import torch
@@ -19,7 +19,8 @@ from msaf_bench.architectures import build
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
-from msaf_bench.errors import BenchError, DataError, HostError, host_fault
+from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault
+from msaf_bench.foreign import guarded
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.measure import cost_of, measure
@@ -27,6 +28,8 @@ from msaf_bench.sweep.plan import Workspace
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint
 from msaf_bench.train.features import features_of
 from msaf_bench.train.loop import train
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def run_trial(
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
 
+    A component that wants to end the program fails its trial; what `on_step` and `on_note` raise is the caller's and passes.
     Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike: device, data, components, starting weights, a
     disk that is full, read-only or gone.
     """
@@ -72,7 +76,10 @@ def run_trial(
     with _host_faults(setting):
         begun = _begin(trial, setting)
         try:
-            record = _run(begun, setting, on_step, on_note)
+            with guarded("a component"):
+                record = _run(begun, setting, _callers(on_step), _callers(on_note))
+        except _CallersError as error:
+            raise error.cause from None
         except Exception as error:
             if _stops_all(error):
                 raise
@@ -103,6 +110,24 @@ def _reason(error: Exception) -> str:
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+
+
+class _CallersError(Stopped):
+    """Carries what a callback raised past everything that catches the errors of a trial."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+def _callers(callback: Callable[P, None]) -> Callable[P, None]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            callback(*args, **kwargs)
+        except BaseException as error:
+            raise _CallersError(error) from error
+
+    return call
 
 
 class _Begun(NamedTuple):

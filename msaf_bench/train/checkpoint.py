@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from msaf_bench.errors import DataError, HostError
+from msaf_bench.inputs import regular
 from msaf_bench.kept import read_kept, write_atomic, write_kept
 from msaf_bench.spec import Spec, System
 
@@ -74,7 +75,7 @@ def keep_only(folder: Path, steps: Collection[int]) -> None:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or changed."""
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); use an older step") from error
     try:

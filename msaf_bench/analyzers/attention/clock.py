@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from msaf_bench.analyzers.speed.host import peak_bytes, reset_peak, resident_bytes
+from msaf_bench.children import command
 
 RUNS, MOST_RUNS = 3, 50  #: timed forwards, after one that is not timed: more than 3 until `LONG_ENOUGH`
 LONG_ENOUGH = 0.5  #: seconds of timed forwards
@@ -49,9 +50,8 @@ def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
     needed, limit = estimated_bytes(name, h, w, d), MEMORY_SHARE * _available_bytes()
     if needed > limit:
         return Forward(reason=f"needs about {needed / 2**30:.1f} GiB, over {MEMORY_SHARE:.0%} of what is free ({limit / 2**30:.1f} GiB)")
-    command = [sys.executable, "-m", __name__, name, str(h), str(w), str(d)]
     try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TIMEOUT)
+        done = subprocess.run(command(__name__, name, str(h), str(w), str(d)), check=False, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         return Forward(reason=f"not done after {TIMEOUT} s")
     if done.returncode:

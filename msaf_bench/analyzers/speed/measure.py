@@ -5,7 +5,6 @@ Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that co
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -14,6 +13,7 @@ from pydantic import Field, ValidationError
 from msaf_bench.analyzers.speed.latency import Latency
 from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Process, Report, Run
 from msaf_bench.analyzers.speed.summary import summary
+from msaf_bench.children import command
 from msaf_bench.records import Host
 from msaf_bench.spec import Names, Options, Side, Spec, System, content_hash
 
@@ -153,7 +153,7 @@ def run_process(batch: Batch) -> Report | str:
     threads, limit = str(conditions.threads), START_S + len(batch.tasks) * (conditions.seconds + 3 * conditions.timeout)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "msaf_bench.analyzers.speed.process"],
+            command("msaf_bench.analyzers.speed.process"),
             input=batch.model_dump_json(),
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
             check=False,

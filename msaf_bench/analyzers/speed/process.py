@@ -38,6 +38,7 @@ from msaf_bench.analyzers.speed.sampling import LEAST_TURNS, WARM_UP_TURNS, Lap,
 from msaf_bench.analyzers.speed.subject import Stage, Subject, prepare
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError
+from msaf_bench.foreign import guarded
 from msaf_bench.records import Host
 from msaf_bench.spec import Scalar
 from msaf_bench.stats.order_statistics import quantile
@@ -264,7 +265,7 @@ def main() -> int:
     """Read the batch and print the report; return 1, with a line on stderr, where there is none."""
     batch = Batch.model_validate_json(sys.stdin.read())
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # a plug-in may print
+        with guarded("a component"):
             report = time_batch(batch)
     except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
         print(_line(error), file=sys.stderr)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from msaf_bench.cli.printing import Json, Overwrite, print_document
-from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.cli.settings import at_most
+from msaf_bench.errors import DataError, HostError, UsageError, one_of
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, ClassScores, Void
@@ -35,7 +36,9 @@ def score_miou(
     truth_ids: Annotated[str | None, typer.Option(help="The same of --truth.")] = None,
     maps: Maps = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1.")] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Files read at a time.")] = THREADS,
+    threads: Annotated[
+        int, typer.Option(min=1, callback=at_most(256, "files are not read faster"), help="Files read at a time.")
+    ] = THREADS,
     reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for CSV, figure and the matrix of each image.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -70,11 +73,19 @@ def score_miou(
     document["map"] = maps or []
     document["ignored"] = [ignored._asdict() for ignored in pairs.ignored]
     document["notes"] += [str(ignored) for ignored in pairs.ignored]
+    undrawn: HostError | None = None
     if reports:
+        from msaf_bench.report.backend import UndrawnError
         from msaf_bench.report.confusion_figure import write
 
-        document["files"] = [str(path) for path in write(document, counts.matrices, reports)]
+        try:
+            paths = write(document, counts.matrices, reports)
+        except UndrawnError as error:
+            paths, undrawn = error.paths, error
+        document["files"] = [str(path) for path in paths]
     print_document(document, as_text(document), as_json=as_json)
+    if undrawn:
+        raise undrawn
     if document["miou"] is None:
         raise DataError(f"{truth}: no mIoU: {document['reason']}")
     if document["partial"]:

@@ -23,7 +23,7 @@ from msaf_bench.documents import json_text
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Ignored, list_by_key
 from msaf_bench.outputs import write_outputs
-from msaf_bench.report.cells import csv_document, csv_text
+from msaf_bench.report.cells import csv_document
 from msaf_bench.spec import VOID
 
 REPORTS = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write_reports` writes
@@ -218,5 +218,5 @@ def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
         spans = [span for video in videos for span in zip(video, video[reach : len(video) - lost], strict=False)]
         values = result.parts if result.matrices is None else map(preset.mean, result.matrices)
         for (first, last), value in zip(spans, values, strict=True):
-            lines.append((result.preset, csv_text(footage.keys[first]), csv_text(footage.keys[last]), value if value == value else ""))
+            lines.append((result.preset, footage.keys[first], footage.keys[last], value if value == value else ""))
     return csv_document(lines)

@@ -1,0 +1,84 @@
+"""An error as one line for the user, with the exit code. Only our own bugs are called faults of msaf-bench."""
+
+import errno
+import site
+import sysconfig
+import traceback
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from msaf_bench.errors import BenchError
+from msaf_bench.foreign import ending
+
+OURS = Path(__file__).parents[1]
+OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "Unable to allocate",
+    "Insufficient memory",
+)  #: of torch and numpy, on any device
+
+
+def explain(error: Any) -> tuple[str, int]:
+    """What is wrong, in one line, and the exit code."""
+    text, code = _explained(error)
+    return " ".join(text.split()), code
+
+
+def _explained(error: Any) -> tuple[str, int]:
+    kind = type(error).__name__
+    if isinstance(error, BenchError):
+        return str(error), error.exit_code
+    if hasattr(error, "format_message"):  # of the option parser
+        return f"{error.format_message()} See `msaf-bench --help`.", 2
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
+    if place := foreign_place(error):
+        return f"{place}: {kind}: {error}; the error is in that file, --debug shows where", 2
+    if isinstance(error, MemoryError) or any(said in str(error) for said in OUT_OF_MEMORY):
+        return f"out of memory ({_short(str(error) or kind)}); use a smaller size or batch, fewer frames, or a larger machine", 5
+    if isinstance(error, OSError):
+        return _of_system(error), 5
+    return f"{kind}: {error}; this is a fault of msaf-bench, --debug shows where", 5
+
+
+def _of_system(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    what = "" if error.filename is None else f"{_short(str(error.filename))}: "
+    advice = {
+        errno.ENAMETOOLONG: "use a shorter name",
+        errno.ENOSPC: "free some space or choose another folder",
+        errno.EDQUOT: "free some space or choose another folder",
+        errno.EMFILE: "raise the limit of open files (ulimit -n)",
+        errno.ENOMEM: "use a smaller size or batch",
+        errno.EACCES: "choose a place that you may read and write",
+        errno.EPERM: "choose a place that you may read and write",
+        errno.EROFS: "choose another folder",
+        errno.ENOENT: "check the name",
+    }.get(error.errno or 0, "the system does not allow it")
+    return f"{what}{reason}; {advice}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:100]}...{text[-80:]}"
+
+
+def foreign_place(error: BaseException) -> str:
+    """FILE:LINE of the innermost code in a traceback that is neither ours nor a library's; empty where there is none.
+
+    An installed plug-in is no library.
+    """
+    plugins = {point.module.partition(".")[0] for point in entry_points(group="msaf_bench.components")}
+    libraries = [Path(path) for path in (*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages())]
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
+        if file.startswith("<"):
+            continue
+        path = Path(file).resolve()
+        if path.is_relative_to(OURS):
+            continue
+        if module.partition(".")[0] in plugins or not any(path.is_relative_to(place) for place in libraries):
+            return f"{path}:{line}"
+    return ""
