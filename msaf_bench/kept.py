@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -36,7 +37,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # below a file there is nothing to remove
+            temporary.unlink()
         raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
 
 
