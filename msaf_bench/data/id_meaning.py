@@ -83,7 +83,7 @@ def check_alone(ids: set[int], classes: ClassSet, maps: IdMaps, what: What) -> N
 def check_masks(seen: Mapping[What, set[int]], void: Mapping[What, bool], classes: ClassSet) -> None:
     """Refuse masks of one class and 255, where that leaves one class of two, or one of all. Raises `DataError`."""
     together = set[int]().union(*seen.values())
-    alone = [what for what in seen if void[what] and len(seen[what]) == 1 and (len(classes.names) == 2 or len(together) == 1)]
+    alone: list[What] = [what for what in seen if void[what] and len(seen[what]) == 1 and (len(classes.names) == 2 or len(together) == 1)]
     if alone:
         (own,), both = seen[alone[0]], len(alone) > 1
         other = next(c for c in range(len(classes.names)) if c != own)
