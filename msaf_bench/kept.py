@@ -37,7 +37,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
-        with suppress(OSError):
+        with suppress(OSError):  # below a file there is nothing to remove
             temporary.unlink()
         raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
 

@@ -83,11 +83,13 @@ def check_alone(ids: set[int], classes: ClassSet, maps: IdMaps, what: What) -> N
 def check_masks(seen: Mapping[What, set[int]], void: Mapping[What, bool], classes: ClassSet) -> None:
     """Refuse masks of one class and 255, where that leaves one class of two, or one of all. Raises `DataError`."""
     together = set[int]().union(*seen.values())
-    for what in seen:
-        if void[what] and len(seen[what]) == 1 and (len(classes.names) == 2 or len(together) == 1):
-            (own,) = seen[what]
-            other = next(c for c in range(len(classes.names)) if c != own)
-            raise DataError(_doubt(what, classes, other, f"beside 255 the {what} has {classes.names[own]!r} only", _OPTIONS[what]))
+    alone: list[What] = [what for what in seen if void[what] and len(seen[what]) == 1 and (len(classes.names) == 2 or len(together) == 1)]
+    if alone:
+        (own,), both = seen[alone[0]], len(alone) > 1
+        other = next(c for c in range(len(classes.names)) if c != own)
+        where = " and the ".join(alone)
+        why = f"beside 255 the {where} {'have' if both else 'has'} {classes.names[own]!r} only"
+        raise DataError(_doubt(where, classes, other, why, "" if both else _OPTIONS[alone[0]]))
 
 
 def check_list(seen: Mapping[What, set[int]], classes: ClassSet, maps: IdMaps, formats: Mapping[What, IdFormat]) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -10,25 +12,37 @@ from msaf_bench import cli
 from msaf_bench.sweep import run as run_module
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-def test_a_signal_ends_the_command_with_its_code(monkeypatch, number):
+@pytest.fixture
+def invoked(monkeypatch):
+    """Has the command line call a function in place of its command."""
+
+    def replace(call):
+        context = SimpleNamespace(command=SimpleNamespace(invoke=lambda _: call()))
+        command = SimpleNamespace(make_context=lambda *_: nullcontext(context))
+        monkeypatch.setattr(cli.typer.main, "get_command", lambda _: command)
+
+    return replace
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_ends_the_command_with_its_code(invoked, number):
     wound_up = []
 
-    def stopped(arguments, *, debug):
+    def stopped():
         try:
             os.kill(os.getpid(), number)
         finally:
             wound_up.append(number)
 
-    monkeypatch.setattr(cli, "_run", stopped)
+    invoked(stopped)
     before = signal.getsignal(number)
     assert cli.main(["list"]) == 128 + number
     assert wound_up == [number]
     assert signal.getsignal(number) == before
 
 
-def test_what_is_ignored_stays_ignored(monkeypatch):
-    monkeypatch.setattr(cli, "_run", lambda arguments, *, debug: os.kill(os.getpid(), signal.SIGHUP) or 0)
+def test_what_is_ignored_stays_ignored(invoked):
+    invoked(lambda: os.kill(os.getpid(), signal.SIGHUP))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
     try:
         assert cli.main(["list"]) == 0
