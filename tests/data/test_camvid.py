@@ -175,7 +175,7 @@ BAD = {
     "cut label": (LABEL, cut, f"{LABEL}: not a whole PNG ("),
     "empty": (IMAGE, lambda p: p.write_bytes(b""), f"{IMAGE}: not a whole PNG (0 bytes); copy it again"),
     "no PNG": (IMAGE, lambda p: save(p, np.zeros((24, 32, 3), np.uint8), format="JPEG"), f"{IMAGE}: not a whole PNG ("),
-    "folder": (IMAGE, folder_instead, f"{IMAGE}: cannot be read (Is a directory); copy it again"),
+    "folder": (IMAGE, folder_instead, f"{IMAGE}: cannot be read (a folder, not a file); copy it again"),
     "16 bits": (IMAGE, wide_image, f"{IMAGE}: a PNG of mode RGB with 16 bits; expected 8-bit RGB"),
     "grey 16": (
         LABEL, lambda p: save(p, np.zeros((24, 32), np.uint16)),

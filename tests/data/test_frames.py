@@ -46,5 +46,5 @@ def test_16_bit_grey_is_refused_and_not_cut_at_255(tmp_path):
 
 
 def test_a_folder_is_no_picture(tmp_path):
-    with pytest.raises(DataError, match="not a whole picture.*Is a directory"):
+    with pytest.raises(DataError, match="not a whole picture.*a folder, not a file"):
         read_frame(tmp_path)

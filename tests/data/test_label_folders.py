@@ -194,7 +194,7 @@ def test_a_map_without_a_pixel(tmp_path):
 def test_a_folder_or_a_broken_link_in_place_of_a_file_is_an_error_of_that_file(tmp_path):
     (tmp_path / "a.png").mkdir()
     (tmp_path / "b.png").symlink_to("gone")
-    for path, says in zip(list_label_maps(tmp_path).by_key.values(), ("Is a directory", "No such file"), strict=True):
+    for path, says in zip(list_label_maps(tmp_path).by_key.values(), ("a folder, not a file", "No such file"), strict=True):
         with pytest.raises(DataError, match=f"{path.name}: the truth cannot be read .{says}"):
             read_ids(path, what="truth")
 

@@ -134,7 +134,7 @@ def test_without_a_plan_a_report_says_how_to_get_one(run, tmp_path, capsys):
     assert "plan.json is missing" in (said := capsys.readouterr().err)
     assert "--resume" in said
     assert main(["report", str(tmp_path / "nothing")]) == 2
-    assert "holds no run" in capsys.readouterr().err
+    assert "no such folder" in capsys.readouterr().err
 
 
 def test_a_smaller_command_without_a_plan_loses_no_row_and_no_seed(run):
