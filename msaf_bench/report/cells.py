@@ -70,7 +70,8 @@ def _csv_text(text: str) -> str:
 def csv_document(lines: Iterable[Iterable[object]]) -> str:
     """Lines of cells as CSV; text, and no number, is kept from being a formula."""
     file = io.StringIO()
-    safe = ([_csv_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
+    # A bare carriage return would not be quoted, and ends a line for many readers.
+    safe = ([_csv_text(cell).replace("\r", "\n") if isinstance(cell, str) else cell for cell in line] for line in lines)
     csv.writer(file, lineterminator="\n").writerows(safe)
     return file.getvalue()
 
