@@ -30,7 +30,12 @@ def at_most(most: int, why: str) -> Callable[[Any], Any]:
 
 def at_most_cores(value: Any) -> Any:
     """Checks a number of threads: far more of them take all that the system has."""
-    return at_most(len(os.sched_getaffinity(0)), "this machine has no more cores")(value)
+    return at_most(cores(), "this machine has no more cores")(value)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
