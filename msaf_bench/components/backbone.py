@@ -173,10 +173,9 @@ def _read(path: str) -> dict[str, Tensor]:
         ) from error
     except (EOFError, SafetensorError, AttributeError, RuntimeError, ValueError, LookupError) as error:
         raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
-    for _ in INSIDE:
-        inside = next((read[key] for key in INSIDE if isinstance(read, dict) and isinstance(cast("Any", read).get(key), dict)), None)
-        read = read if inside is None else inside
     held = cast("dict[Any, Any]", read) if isinstance(read, dict) else {}
+    while inside := next((held[key] for key in INSIDE if isinstance(held.get(key), dict)), None):
+        held = cast("dict[Any, Any]", inside)
     tensors = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if not tensors:
         raise UsageError(f"weights {path}: no tensors by name in it; give a state dict of this network")
