@@ -74,7 +74,8 @@ class GRFP(nn.Module):
         """The state (B, K, H, W) at an image, of its own scores and of the state at the frame before it, the reference."""
         with torch.no_grad():
             flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
-        return self.cell(scores, intensities(image), past, intensities(reference), flow)
+        now, before = (intensities(frame).to(frame.dtype) for frame in (image, reference))
+        return self.cell(scores, now, past, before, flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4 of the auxiliary head's."""

@@ -69,6 +69,8 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
         if frames > plan.conditions.frames:
             raise UsageError(f"row {label!r} reads {frames} frames, a clip has {plan.conditions.frames}; add --set frames={frames}")
+        if plan.conditions.batch == 1:
+            check_batch_of_one(label, net, plan.conditions.crop or plan.conditions.size)
         read = max(read, frames)
     for part, _ in plan.conditions.rates:
         if part not in names:
@@ -84,6 +86,18 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
         )
     return nets
+
+
+def check_batch_of_one(label: str, net: Any, size: tuple[int, int]) -> None:
+    """Tries a network on the meta device with one clip of frames of `size` (H, W), as in training.
+
+    Raises `UsageError` where batch norm would see a single value a channel, as behind a 1x1 pooling.
+    """
+    try:
+        with torch.device("meta"):
+            net.train()(torch.empty(1, net.frames, 3, *size))
+    except ValueError as error:
+        raise UsageError(f"row {label!r} cannot train with batch = 1: {error}; add --set batch=2") from error
 
 
 class Opened(NamedTuple):

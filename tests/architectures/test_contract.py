@@ -1,5 +1,7 @@
 """What every network owes (`msaf_bench.ports.Network`), tried on every system of `models/` and every row of the tables, made small."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from msaf_bench.architectures import builtin
 from msaf_bench.architectures.tdnet import TDNet
 from msaf_bench.catalog import list_systems, list_tables, read_conditions, read_system, read_table, shrunk, systems_of
 from msaf_bench.errors import UsageError
+from msaf_bench.sweep.run import check_batch_of_one
 
 SIZE, CLASSES = (32, 48), 5
 SMALL = {whole: read_conditions("smoke", "street", systems=whole) for whole in (False, True)}
@@ -85,6 +88,26 @@ def test_inference_uses_every_part_but_those_for_training(net):
             for p in getattr(net, name).parameters():
                 p.add_(torch.randn_like(p))
         assert torch.equal(net(frames).logits, before)
+
+
+def test_it_runs_in_half_precision(net):
+    """As `fps --precision bf16` has it: weights and frames are bfloat16."""
+    stream, frames = net.eval().to(torch.bfloat16).stream(), clip(net.frames).to(torch.bfloat16)
+    with torch.inference_mode():
+        assert net(frames).logits.isfinite().all()
+        assert all(stream.step(frame).isfinite().all() for frame in frames.unbind(1))
+
+
+def test_a_batch_of_one_trains_or_is_refused_before_training(net):
+    with torch.device("meta"):
+        copy = deepcopy(net).to("meta")
+    try:
+        check_batch_of_one("it", copy, SIZE)
+    except UsageError:
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
+            net(clip(net.frames)[:1])
+    else:
+        net.loss(net(clip(net.frames)[:1]), labels()[:1]).backward()
 
 
 def test_the_loss_of_unlabelled_frames_teaches_no_class(net):
