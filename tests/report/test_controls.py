@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from msaf_bench.documents import json_text
 from msaf_bench.errors import UsageError
 from msaf_bench.report import render, summarise
 from msaf_bench.report.canvas import CONTROL
 from msaf_bench.report.console import print_summary
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.document import json_text, to_json
+from msaf_bench.report.document import to_json
 from msaf_bench.report.figures import classes, differences, order
 from msaf_bench.report.latex import to_latex
 from msaf_bench.report.motion import motion_of

@@ -174,5 +174,7 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
             nodes.wait(60)
         except subprocess.TimeoutExpired:
             nodes.send_signal(signal.SIGKILL)
+            nodes.wait()
+        nodes.stdout.close()
     subprocess.run([*command, "--on", "local", "--reports", str(tmp_path / "local")], check=True, capture_output=True)
     assert (tmp_path / "nodes" / "table3.csv").read_text() == (tmp_path / "local" / "table3.csv").read_text()
