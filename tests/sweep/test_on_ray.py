@@ -1,7 +1,6 @@
 """Ray: who may talk to it, what it leaves behind, and what becomes of a trial that cannot run."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -130,51 +129,3 @@ def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_li
     assert {"gcs_server", "raylet"} <= {name for name, _ in heard}
     assert {address for _, address in heard} <= {"0100007F", "0000000000000000FFFF00000100007F"}
     assert not list(Path(tempfile.gettempdir()).glob(f"{FOLDER}{process.pid}-*"))
-
-
-NODES = """
-import sys, time
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-second = cluster.add_node(num_cpus=1)
-cluster.wait_for_nodes()
-print(cluster.address, flush=True)
-sys.stdin.readline()
-cluster.remove_node(second, allow_graceful=False)
-print("removed", flush=True)
-sys.stdin.readline()
-cluster.shutdown()
-"""
-
-
-@pytest.mark.slow
-def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
-    """Two nodes on this machine, one of them killed when the first trial has ended."""
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    small = ["--preset", "smoke", "--seeds", "2", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
-    command = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", *small]
-    nodes = subprocess.Popen([sys.executable, "-c", NODES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        address = nodes.stdout.readline().strip()
-        sweep = subprocess.Popen(
-            [*command, "--on", "ray", "--address", address, "--reports", str(tmp_path / "nodes")],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
-        )  # fmt: skip
-        while sweep.poll() is None and not list((tmp_path / "nodes" / "records").glob("*.json")):
-            time.sleep(0.1)
-        nodes.stdin.write("\n")
-        nodes.stdin.flush()
-        text = sweep.communicate(timeout=200)[0]
-        assert sweep.returncode == 0, text
-        assert "Traceback" not in text
-    finally:
-        nodes.stdin.write("\n\n")
-        nodes.stdin.close()
-        try:
-            nodes.wait(60)
-        except subprocess.TimeoutExpired:
-            nodes.send_signal(signal.SIGKILL)
-            nodes.wait()
-        nodes.stdout.close()
-    subprocess.run([*command, "--on", "local", "--reports", str(tmp_path / "local")], check=True, capture_output=True)
-    assert (tmp_path / "nodes" / "table3.csv").read_text() == (tmp_path / "local" / "table3.csv").read_text()
