@@ -9,7 +9,20 @@ import typer
 from msaf_bench.catalog import read_table
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import Changes, Data, Device, History, Preset, Root, Threads, at_most, check_data, conditions_from, use_plugins
+from msaf_bench.cli.settings import (
+    PROCESSES,
+    Changes,
+    Data,
+    Device,
+    History,
+    Preset,
+    Root,
+    Threads,
+    at_most,
+    check_data,
+    conditions_from,
+    use_plugins,
+)
 from msaf_bench.errors import HostError, UsageError, one_of
 from msaf_bench.inputs import file_name
 
@@ -44,7 +57,7 @@ def ablate(
         int,
         typer.Option(
             min=0,
-            callback=at_most(100, "intervals hardly narrow beyond"),
+            callback=PROCESSES,
             help="Processes that time all rows in both modes after the trials; 0: no timing.",
         ),
     ] = 2,

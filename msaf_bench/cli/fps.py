@@ -9,7 +9,7 @@ import typer
 
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, print_document
-from msaf_bench.cli.settings import Device, at_most, at_most_cores, parse_size, use_plugins
+from msaf_bench.cli.settings import PROCESSES, Device, at_most, at_most_cores, parse_size, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def fps(
         int,
         typer.Option(
             min=1,
-            callback=at_most(100, "intervals hardly narrow beyond"),
+            callback=PROCESSES,
             help="Fresh processes; each times all systems, modes and sizes in turn.",
         ),
     ] = 3,

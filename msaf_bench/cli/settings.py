@@ -30,14 +30,12 @@ def at_most(most: int, why: str) -> Callable[[Any], Any]:
 
 def at_most_cores(value: Any) -> Any:
     """Checks a number of threads: far more of them take all that the system has."""
-    return at_most(cores(), "this machine has no more cores")(value)
+    from msaf_bench.analyzers.speed import host
+
+    return at_most(host.usable_cores(), "this machine has no more cores")(value)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
+PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time
 SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
 Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
 Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]

@@ -7,11 +7,12 @@ import torch
 import typer
 from typer.testing import CliRunner, Result
 
+from msaf_bench.analyzers.speed import host
 from msaf_bench.analyzers.speed import measure as speed
 from msaf_bench.analyzers.speed.host import Snapshot
 from msaf_bench.analyzers.speed.measure import Batch, SpeedTask
 from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
-from msaf_bench.cli import main, settings
+from msaf_bench.cli import main
 from msaf_bench.cli.fps import fps
 from msaf_bench.errors import UsageError
 from msaf_bench.records import Host
@@ -26,7 +27,7 @@ def invoke(*words: str) -> Result:
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
     """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on a machine with too much to do."""
-    monkeypatch.setattr(settings, "cores", lambda: 8)
+    monkeypatch.setattr(host, "usable_cores", lambda: 8)
     asked: list[SpeedTask] = []
     jitter = {1: 1.0, 2: 1.002, 3: 0.998}  # by process
 
