@@ -12,6 +12,7 @@ from msaf_bench.errors import UsageError, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
+from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
 
@@ -189,9 +190,9 @@ def _names(folder: str) -> tuple[str, ...]:
 
 def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
     if name.endswith(".toml"):
-        return Path(name).name, read_toml(Path(name))
+        return Path(name).name, pinned(read_toml(Path(name)), Path(name).parent)
     path = _folder(folder) / f"{one_of(what, name, _names(folder))}.toml"
-    return path.name, parse_toml(path.read_text("utf-8"))
+    return path.name, pinned(parse_toml(path.read_text("utf-8")), Path(str(path)).parent)
 
 
 def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:

@@ -137,7 +137,7 @@ class Record(Spec):
     reason: str = ""  #: why it failed
     host: Host
     data: str  #: fingerprint of the data it read
-    start: str = ""  #: the backbone's starting weights: "random", or the pre-training's id
+    start: str = ""  #: what the network started from: "random", the pre-training's id, or files of weights with their sha256
     params: int = 0
     class_names: tuple[str, ...] = ()
     confusion: Matrices | None = None  #: of the scored split

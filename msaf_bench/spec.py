@@ -8,9 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, model_validator
 
 from msaf_bench.errors import one_of
+from msaf_bench.starting import Start, start_of, starts_in, without_place
 
 
 def _at_most(limit: float, why: str) -> AfterValidator:
@@ -67,8 +68,12 @@ def _ordered_pairs(value: object) -> object:
     return tuple(cast("Mapping[str, object]", value).items()) if isinstance(value, Mapping) else value
 
 
+def _kept_pairs(options: tuple[tuple[str, Option], ...]) -> list[list[Option]]:
+    return [[name, without_place(value)] for name, value in options]
+
+
 # Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no meaning they are sorted.
-Options = Annotated[tuple[tuple[str, Option], ...], BeforeValidator(_sorted_pairs)]
+Options = Annotated[tuple[tuple[str, Option], ...], BeforeValidator(_sorted_pairs), PlainSerializer(_kept_pairs, when_used="json")]
 Numbers = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_sorted_pairs)]
 Names = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_ordered_pairs)]
 
@@ -121,11 +126,25 @@ class System(Spec):
         changed = {"slots": dict(self.slots) | dict(slots), "options": dict(self.options) | dict(options)}
         return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, "style": self.style, **changed})
 
+    def starts(self, *, but: str = "") -> list[Start]:
+        """The files of starting weights that its options name, `but` for those of one slot."""
+        options = [self.options, *(choice.options for slot, choice in self.slots if slot != but)]
+        return [start for each in options for start in starts_in(each)]
+
+    def trained(self) -> Self:
+        """The system without its starting weights: what takes the weights of a checkpoint needs no others."""
+        slots = tuple((slot, choice.model_copy(update={"options": _without_starts(choice.options)})) for slot, choice in self.slots)
+        return self.model_copy(update={"slots": slots, "options": _without_starts(self.options)})
+
     @property
     def key(self) -> str:
         """Content hash of what is built: two systems that differ only in name, title, source or licence are the same."""
         unnamed = self.model_copy(update={"name": "", "title": "", "source": ""})
         return content_hash(unnamed.canonical(without={"licence", "style"}))
+
+
+def _without_starts(options: Options) -> Options:
+    return tuple((name, value) for name, value in options if not start_of(name, value))
 
 
 class Row(Spec):

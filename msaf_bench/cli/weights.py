@@ -51,8 +51,9 @@ def train(
     """Train and score one system; leaves a record and a checkpoint. Goes on from a checkpoint that is there."""
     from msaf_bench.catalog import read_system, shrunk
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
-    from msaf_bench.sweep.plan import Workspace, pretraining_of
+    from msaf_bench.sweep.plan import Workspace, check_starts, pretraining_of
     from msaf_bench.sweep.run import check_device, pretrained
     from msaf_bench.sweep.trial import Setting, run_trial
 
@@ -63,6 +64,7 @@ def train(
     folder = (reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")).resolve()
     setting = Setting(Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins))
     check_device(device)
+    check_starts([trial], read_records(setting.workspace.records).values())
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
         setting = pretrained(pretraining_of(small, conditions) if conditions.pretrain_steps else None, setting, progress)
         record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
@@ -189,7 +191,7 @@ def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
     from msaf_bench.train.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
-    net: Any = build(checkpoint.sidecar.system, checkpoint.sidecar.num_classes, plugins=plugins)
+    net: Any = build(checkpoint.sidecar.system.trained(), checkpoint.sidecar.num_classes, plugins=plugins)
     restore(checkpoint, net)
     return net.to(device).eval(), checkpoint.sidecar.num_classes
 

@@ -4,8 +4,10 @@ Published code disagrees on the stem and on where the dilation stands, so both a
 torchvision's, so its ImageNet weights load.
 """
 
+import hashlib
 import pickle
 from functools import partial
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.inputs import regular
 from msaf_bench.ports import Stages
+from msaf_bench.starting import OPTION, start_of
 
 #: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation); "plain" is one 7x7.
 STEMS = {"plain": (), "deep": (2, 2, 4), "v1c": (1, 1, 2)}
@@ -141,15 +144,17 @@ INSIDE = ("state_dict", "model", "module")  #: under which a file may hold the t
 PREFIXES = ("module.", "backbone.", "encoder.", "model.")  #: of the names, where a backbone was saved as a part of something
 
 
-def load_weights(net: nn.Module, path: str) -> None:
-    """Fills the network from a state dict on disk, but for `CLASSIFIERS`; a network on the meta device stays as it is.
+def load_weights(net: nn.Module, weights: str) -> None:
+    """Fills the network from a state dict on disk, but for `CLASSIFIERS`.
 
-    The tensors may lie one level down (`INSIDE`), and their names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read,
-    and for a tensor that is missing, unknown or of another shape.
+    A network on the meta device stays as it is, and so does one whose `weights` are known by their content alone (`msaf_bench.starting`).
+    The tensors may lie one level down (`INSIDE`), and their names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read
+    or has other content, and for a tensor that is missing, unknown or of another shape.
     """
-    if next(net.parameters()).is_meta:
+    sha256, path = start_of(OPTION, weights) or ("", weights)
+    if next(net.parameters()).is_meta or not path:
         return
-    tensors, seen = _unprefixed(_read(path), set(net.state_dict()))
+    tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))
     try:
         net.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)})
     except RuntimeError as error:
@@ -158,14 +163,18 @@ def load_weights(net: nn.Module, path: str) -> None:
         raise UsageError(f"weights {path}: {begin}{reason:.300}; give a state dict of this network") from error
 
 
-def _read(path: str) -> dict[str, Tensor]:
-    """The tensors of a file by name."""
+def _read(path: str, sha256: str) -> dict[str, Tensor]:
+    """The tensors of a file by name; of that content, where one is given."""
     try:
-        regular(Path(path))
+        content = regular(Path(path)).read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise UsageError(f"weights {path}: its content has changed since it was first read (sha256 {sha256[:12]}); start again")
         safe = path.endswith(".safetensors")
-        read: Any = load(Path(path).read_bytes()) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        read: Any = load(content) if safe else torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"weights {path}: {error.strerror or error}; give the file of a state dict") from error
+    except UsageError:
+        raise
     except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
         raise UsageError(
             f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened, as it could run code."

@@ -13,12 +13,13 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
-from msaf_bench.errors import HostError, LockedError, UsageError, one_of
+from msaf_bench.errors import DataError, HostError, LockedError, UsageError, one_of
 from msaf_bench.folders import list_folder
 from msaf_bench.inputs import file_name
 from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
+from msaf_bench.starting import without_content
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
@@ -211,18 +212,21 @@ class Workspace:
     def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
         """The plan's finished records by trial id; none where the folder holds no run yet. `plan.json` may be missing: the records decide.
 
-        Raises `UsageError` if it holds another run, or this one and `resume` is off, `HostError` for a damaged plan or record.
+        Raises `UsageError` if it holds another run, or this one and `resume` is off, `HostError` for a damaged plan or record, `DataError`
+        where starting weights have changed.
         """
         if self.holds_plan():
             held = self.plan()
-            if (held.table, held.conditions) != (plan.table, plan.conditions):
+            if (held.table.canonical(), held.conditions.canonical()) != (plan.table.canonical(), plan.conditions.canonical()):
                 raise UsageError(f"{self.folder} holds another run ({_difference(held, plan)}); choose another folder with --reports")
         else:
             self._grown(plan)
         records = read_records(self.records)
         if records and not resume:
             raise UsageError(f"{self.folder} holds {len(records)} records of this run; add --resume to keep them and run the rest")
-        wanted = {trial.id for trial in plan.trials()}
+        trials = plan.trials()
+        check_starts(trials, records.values())
+        wanted = {trial.id for trial in trials}
         return {i: r for i, r in records.items() if i in wanted and r.state == "done"}
 
     def keep(self, plan: Plan) -> None:
@@ -264,6 +268,20 @@ class Workspace:
             yield
 
 
+def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:
+    """Raises `DataError` where the record of one of these trials started from weights of other content under the same name."""
+    wanted = {without_content(trial.canonical()): trial for trial in trials if trial.system.starts()}
+    for record in records if wanted else ():
+        now = wanted.get(without_content(record.trial.canonical()))
+        if now and now.id != record.trial.id:
+            old, new = record.trial.system.starts(), now.system.starts()
+            was, start = next((was, start) for was, start in zip(old, new, strict=True) if was.sha256 != start.sha256)
+            raise DataError(
+                f"weights {start.path}: its content has changed (sha256 {start.sha256[:12]}, the records here have {was.sha256[:12]});"
+                " put the old file back, or choose another folder with --reports"
+            )
+
+
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
     """A plan of an earlier version, whose records have format 1."""
     rename_consistency(content["conditions"])
@@ -273,7 +291,10 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
 def _difference(held: Plan, plan: Plan) -> str:
     if held.table.name != plan.table.name:
         return f"table {held.table.name!r}, not {plan.table.name!r}"
-    if held.table != plan.table:
+    old, new = held.table.canonical(), plan.table.canonical()
+    if without_content(old) == without_content(new) and old != new:
+        return "starting weights of other content"
+    if old != new:
         return f"an older version of {held.table.name}"
     return _conditions_difference(held.conditions, plan.conditions)
 

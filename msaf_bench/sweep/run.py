@@ -16,7 +16,8 @@ from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import DataError, HostError, UsageError, one_of
 from msaf_bench.records import Host, Record, read_record
-from msaf_bench.spec import Choice, Trial
+from msaf_bench.registry import Registry
+from msaf_bench.spec import Choice, System, Trial
 from msaf_bench.sweep import local
 from msaf_bench.sweep.cost import count_rows
 from msaf_bench.sweep.events import Events
@@ -47,7 +48,7 @@ def check_device(device: str) -> None:
 
 
 def check_systems(plan: Plan) -> dict[str, Any]:
-    """Builds every row without weights, so that a wrong component, option or value stops the sweep before its first trial.
+    """Builds every row, so that a wrong component, option, value or file of weights stops the sweep before its first trial.
 
     Gives the networks, on the meta device, by the key of their system.
     Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or no row reads them all.
@@ -63,6 +64,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             with torch.device("meta"):
                 net = registry.build(system, 2)
             frames: int = net.frames
+            _check_starts(registry, system)
             nets[system.key] = net
             names |= {part for name, _ in net.named_parameters() for part in name.split(".")}
         except (UsageError, TypeError, ValueError) as error:
@@ -86,6 +88,15 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             f"a clip has {plan.conditions.frames} frames and no row reads more than {read}; set the systems' option 'frames' too"
         )
     return nets
+
+
+def _check_starts(registry: Registry, system: System) -> None:
+    """Reads the files of weights that the system starts from. Raises `UsageError` for one that is missing or does not fit."""
+    starts = system.starts()
+    if missing := [start.path for start in starts if not start.sha256]:
+        raise UsageError(f"weights {missing[0]}: no such file; a relative path is taken from the folder of its .toml file, then from here")
+    if starts:
+        registry.build(system, 2)
 
 
 def check_batch_of_one(label: str, net: Any, size: tuple[int, int]) -> None:

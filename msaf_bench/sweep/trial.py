@@ -199,10 +199,10 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
 
 
 def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
-    """Loads the pre-trained backbone, where there is one; gives its identity for the record."""
+    """Loads the pre-trained backbone, where there is one; gives the identity of what the network starts from for the record."""
     start = setting.start
     if start is None or start == trial:
-        return "random"
+        return "; ".join(map(str, trial.system.starts())) or "random"
     folder = setting.workspace.checkpoints(start)
     found, damaged = newest_checkpoint(folder)
     if found is None or found.sidecar.step != start.conditions.steps:
@@ -210,4 +210,4 @@ def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
             f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"
         )
     net.backbone.load_state_dict(backbone_weights(found))
-    return f"pre-training {start.id}, sha256 {found.sidecar.sha256[:12]}"
+    return "; ".join([f"pre-training {start.id}, sha256 {found.sidecar.sha256[:12]}", *map(str, trial.system.starts(but="backbone"))])

@@ -170,4 +170,4 @@ def _batches(
 
 def _sidecar(system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor) -> Sidecar:
     supplies = tuple((part, tuple((s.relative, s.silent) for s in held)) for part, held in monitor.supplies.items())
-    return Sidecar(sha256="", step=step, system=system, num_classes=len(clips.classes), loss=tuple(curve), supplies=supplies)
+    return Sidecar(sha256="", step=step, system=system.trained(), num_classes=len(clips.classes), loss=tuple(curve), supplies=supplies)

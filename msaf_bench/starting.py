@@ -1,0 +1,83 @@
+"""Files of starting weights among the options of a system: known by their content wherever they lie. No torch here.
+
+An option `weights` that names a file is read as `sha256:HEX PATH`. The path serves this process and its workers; what is kept of a run, and
+what identifies a trial, has `sha256:HEX` alone.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from msaf_bench.inputs import regular
+
+OPTION = "weights"
+_PINNED = re.compile(r"sha256:([0-9a-f]{64})(?: (.+))?", re.DOTALL)
+
+
+class Start(NamedTuple):
+    """A file of starting weights."""
+
+    sha256: str  #: of its content; empty where it could not be read
+    path: str  #: where it lies here; empty where that is not known, as in a record
+
+    def __str__(self) -> str:
+        name = Path(self.path).name
+        return ", ".join(text for text in (f"weights {name}".strip(), f"sha256 {self.sha256[:12]}") if text)
+
+
+def start_of(option: str, value: object) -> Start | None:
+    """The file that an option names, or None where it names none: of components that call something else `weights` it is a word."""
+    if option != OPTION or not isinstance(value, str):
+        return None
+    if found := _PINNED.fullmatch(value):
+        return Start(found[1], found[2] or "")
+    return Start("", value) if "." in value or "/" in value or "\\" in value else None
+
+
+def starts_in(options: Iterable[tuple[str, object]]) -> list[Start]:
+    """The files that options name."""
+    return [start for name, value in options if (start := start_of(name, value))]
+
+
+def pinned(content: Any, folder: Path) -> Any:
+    """What was read from a file in `folder`, with every file of weights by its content and absolute path.
+
+    A relative path is looked for in that folder, then in the working folder. What cannot be read keeps its path alone.
+    """
+    if isinstance(content, Mapping):
+        items = cast("Mapping[str, Any]", content).items()
+        return {name: _pin(start.path, folder) if (start := start_of(name, value)) else pinned(value, folder) for name, value in items}
+    if isinstance(content, list):
+        return [pinned(value, folder) for value in cast("list[Any]", content)]
+    return content
+
+
+def without_place(value: Any) -> Any:
+    """The value of an option as it is kept: a file of weights by its content alone."""
+    found = _PINNED.fullmatch(value) if isinstance(value, str) else None
+    return f"sha256:{found[1]}" if found else value
+
+
+def without_content(text: str) -> str:
+    """A canonical text whose files of weights might be any."""
+    return re.sub(r"sha256:[0-9a-f]{64}", "sha256:", text)
+
+
+def _pin(given: str, folder: Path) -> str:
+    tried = [(folder / given).resolve(), Path(given).resolve()]
+    path = next((path for path in tried if path.exists()), tried[-1])
+    try:
+        state = regular(path).stat()
+        return f"sha256:{_digest(path, state.st_mtime_ns, state.st_size)} {path}"
+    except OSError:
+        return str(path)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, *state: int) -> str:
+    """SHA-256 of a file, computed once while its `state` (time, size) stays."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

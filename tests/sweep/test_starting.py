@@ -1,0 +1,150 @@
+"""Starting weights belong to a trial by their content: in its identity and its record, never by the path that they lie at."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from msaf_bench.architectures import build
+from msaf_bench.catalog import read_conditions, read_system
+from msaf_bench.cli import main
+from msaf_bench.components.backbone import resnet10
+from msaf_bench.errors import UsageError
+from msaf_bench.records import read_records
+from msaf_bench.spec import Trial
+from msaf_bench.train.checkpoint import read_checkpoint
+
+SYSTEM = """
+architecture = "single-frame"
+[slots]
+backbone = { use = "resnet10", width = 8, weights = "WEIGHTS" }
+head = { use = "psp", width = 16 }
+"""
+TABLE = """
+title = "Two systems"
+source = "a test"
+metrics = ["miou"]
+reference = "Loaded"
+[rows.Loaded]
+system = "SYSTEM"
+[rows.Random]
+system = "pspnet18"
+"""
+SMOKE = ["--preset", "smoke", "--set", "steps=2", "--set", "flow=none"]
+
+
+def write_weights(path, seed):
+    torch.manual_seed(seed)
+    torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in resnet10(width=8).state_dict().items()}}, path)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with weights, a system that names them by a relative path, and a table with that system; the working folder is another."""
+    folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    write_weights(folder / "start.pth", 7)
+    (folder / "loaded.toml").write_text(SYSTEM.replace("WEIGHTS", "start.pth"))
+    (folder / "two.toml").write_text(TABLE.replace("SYSTEM", str(folder / "loaded.toml")))
+    return folder
+
+
+def system_of(folder, weights="start.pth"):
+    (folder / "loaded.toml").write_text(SYSTEM.replace("WEIGHTS", str(weights)))
+    return read_system(str(folder / "loaded.toml"))
+
+
+def ablate(folder, *more):
+    return main(["ablate", "--table", str(folder / "two.toml"), *SMOKE, "--seeds", "1", "--speed", "0", "--on", "local",
+                 "--reports", str(folder / "run"), "--no-pictures", *more])  # fmt: skip
+
+
+def texts(folder):
+    return "".join(path.read_text() for path in folder.rglob("*.json"))
+
+
+def test_the_identity_is_the_content(place):
+    conditions = read_conditions("smoke", "street", systems=True)
+
+    def identity(weights):
+        return Trial(system=system_of(place, weights), conditions=conditions, seed=0).id
+
+    first = identity("start.pth")
+    shutil.copy(place / "start.pth", place / "copy.pt")
+    assert {identity("copy.pt"), identity(place / "start.pth"), identity("../own/start.pth")} == {first}
+    write_weights(place / "copy.pt", 1)
+    assert identity("copy.pt") != first
+
+
+def test_words_are_no_files():
+    for name in ("msaf-r18", "pspnet18"):
+        assert not read_system(name).starts()
+    assert "weights" in dict(read_system("msaf-r18")["assign"].options)
+    assert read_system("msaf-r18").trained() == read_system("msaf-r18")
+
+
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_run_keeps_the_content_and_a_changed_file_stops_its_resume(place, capsys, executor):
+    assert ablate(place, "--on", executor) == 0
+    digest = system_of(place).starts()[0].sha256
+    records = {record.trial.system.name: record for record in read_records(place / "run" / "records").values()}
+    assert records["loaded"].start == f"weights start.pth, sha256 {digest[:12]}"
+    assert records["pspnet18"].start == "random"
+    assert str(place / "start.pth") not in texts(place / "run")
+    assert digest in texts(place / "run" / "records")
+    before = texts(place / "run" / "records")
+    write_weights(place / "start.pth", 1)
+    capsys.readouterr()
+    assert ablate(place, "--resume", "--seeds", "2") == 3
+    said = capsys.readouterr().err
+    assert "start.pth" in said
+    assert digest[:12] in said
+    assert texts(place / "run" / "records") == before
+
+
+def test_a_table_that_swaps_the_weights_in_is_stopped_too(place, capsys):
+    swap = 'swap = { backbone = { use = "resnet10", width = 8, weights = "start.pth" } }'
+    table = TABLE.replace('system = "SYSTEM"', swap).replace('system = "pspnet18"', "")
+    (place / "two.toml").write_text(table.replace("source =", 'base = "msaf-r18"\nsource ='))
+    assert ablate(place) == 0
+    assert str(place / "start.pth") not in texts(place / "run")
+    write_weights(place / "start.pth", 1)
+    capsys.readouterr()
+    assert ablate(place, "--resume") == 2
+    assert "starting weights of other content" in capsys.readouterr().err
+    write_weights(place / "start.pth", 7)
+    assert ablate(place, "--resume") == 0
+
+
+def test_a_checkpoint_loads_without_the_file_that_it_started_from(place, capsys):
+    assert main(["train", str(place / "loaded.toml"), *SMOKE, "--reports", str(place / "run"), "--json"]) == 0
+    checkpoint = json.loads(capsys.readouterr().out)["checkpoint"]
+    sidecar = read_checkpoint(place / "run" / checkpoint).sidecar
+    assert "weights" not in dict(sidecar.system["backbone"].options)
+    (place / "start.pth").unlink()
+    assert main(["evaluate", checkpoint, *SMOKE, "--json"]) == 0
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "no such file"), (b"", "not a whole file"), ("other", "size mismatch")])
+def test_weights_that_cannot_start_anything_stop_before_training(place, capsys, content, says):
+    (place / "start.pth").unlink()
+    if content == "other":
+        torch.save(resnet10(width=4).state_dict(), place / "start.pth")
+    elif content is not None:
+        (place / "start.pth").write_bytes(content)
+    assert ablate(place) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "start.pth" in said
+    assert len(said.strip().splitlines()) == 1
+    assert not (place / "run" / "records").exists()
+
+
+def test_a_file_that_changes_while_the_run_goes_on_is_noticed(place):
+    system = system_of(place)
+    write_weights(place / "start.pth", 2)
+    with pytest.raises(UsageError, match=r"start\.pth: its content has changed"):
+        build(system, 2)
