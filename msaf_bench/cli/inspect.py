@@ -82,6 +82,7 @@ def doctor(as_json: Json = False) -> None:
     """What this machine has for the job: packages, devices, memory."""
     import importlib
 
+    from msaf_bench.inherited import ANYWHERE, CUDA, RAY, inherited
     from msaf_bench.records import Host
 
     packages: dict[str, str] = {}
@@ -96,13 +97,16 @@ def doctor(as_json: Json = False) -> None:
 
     devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
     host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
+    environment = inherited({**RAY, **CUDA, **ANYWHERE})
     if as_json:
-        print_json({"host": host, "devices": devices, "packages": packages})
+        print_json({"host": host, "devices": devices, "packages": packages, "environment": environment})
         return
     for key, value in {**host, "devices": ", ".join(devices)}.items():
         typer.echo(f"{key:<12}{value}")
     for name, state in packages.items():
         typer.echo(f"{name:<12}{state}{_advice(name, state)}")
+    for text in environment:
+        typer.echo(text)
 
 
 def _advice(name: str, state: str) -> str:

@@ -15,6 +15,7 @@ from msaf_bench.architectures import builtin
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import DataError, HostError, UsageError, one_of
+from msaf_bench.inherited import CUDA, RAY, inherited
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.registry import Registry
 from msaf_bench.spec import Choice, System, Trial
@@ -44,7 +45,8 @@ def check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise UsageError(f"no device {device!r} here; there is {', '.join(there)}") from error
+        hidden = "".join(f"; {text}" for text in inherited(CUDA))
+        raise UsageError(f"no device {device!r} here; there is {', '.join(there)}{hidden}") from error
 
 
 def check_systems(plan: Plan) -> dict[str, Any]:
@@ -180,6 +182,9 @@ def run_sweep(
         if missing:
             if plan.seeds == 1:
                 events.note(ONE_SEED)
+            touched = {**(RAY if on == "ray" and address is None else {}), **(CUDA if setting.device.startswith("cuda") else {})}
+            for text in inherited(touched):
+                events.note(text)
             execute = local.run if on == "local" else _on_ray(address, workers, gpus)
             # The driver of a cluster may have no accelerator of its own.
             setting = pretrained(before, setting, events, execute if address else local.run)

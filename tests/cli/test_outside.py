@@ -322,3 +322,19 @@ def test_an_unknown_prefix_is_named(tmp_path):
     torch.save({"student.conv1.weight": torch.zeros(1)}, tmp_path / "w.pth")
     with pytest.raises(ValueError, match=r"begin with student\."):
         resnet10(width=8, weights=str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("RAY_ADDRESS", "10.0.0.1:6379"), ("CUDA_VISIBLE_DEVICES", ""), ("HTTPS_PROXY", "http://p:1")])
+def test_doctor_says_what_is_inherited_and_matters(name, value, monkeypatch, capsys):
+    monkeypatch.delenv(name, raising=False)
+    main(["doctor", "--json"])
+    assert not any(line.startswith(f"{name}=") for line in json.loads(capsys.readouterr().out)["environment"])
+    monkeypatch.setenv(name, value)
+    main(["doctor"])
+    assert f"{name}={value} is inherited (" in capsys.readouterr().out
+
+
+def test_hidden_devices_are_named_where_one_is_missed(monkeypatch, capsys):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert main([*SMOKE[:-1], "--device", "cuda:7", "--reports", "/nowhere"]) == 2
+    assert "CUDA_VISIBLE_DEVICES= is inherited" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """Ray: who may talk to it, what it leaves behind, and what becomes of a trial that cannot run."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -111,11 +113,17 @@ def listening(mark):
 def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_listened_to(tmp_path):
     (tmp_path / "deadly.py").write_text(DEADLY)
     mark = f"MSAF_BENCH_TEST={tmp_path.name}-{os.getpid()}"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])} | dict([mark.split("=")])
+    nowhere = {"RAY_ADDRESS": "127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | nowhere | dict([mark.split("=")])
     small = ["--preset", "smoke", "--seeds", "1", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
     command = ["ablate", "--table", "3", *small, "--on", "ray", "--plugin", "deadly", "--reports", str(tmp_path / "run")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "msaf_bench", *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "msaf_bench", *command],
+        env=environment,
+        cwd=tmp_path,  # the plug-in lies in the working folder alone
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     heard = set()
     while process.poll() is None:
@@ -124,8 +132,86 @@ def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_li
     text = process.communicate()[0]
     assert process.returncode == 1, text
     assert "Traceback" not in text
+    assert all(f"{name}={value} is inherited" in text for name, value in nowhere.items())
     records = read_records(tmp_path / "run" / "records").values()
     assert sorted((record.state, record.reason) for record in records) == [("done", ""), ("failed", "its worker died 3 times")]
     assert {"gcs_server", "raylet"} <= {name for name, _ in heard}
     assert {address for _, address in heard} <= {"0100007F", "0000000000000000FFFF00000100007F"}
     assert not list(Path(tempfile.gettempdir()).glob(f"{FOLDER}{process.pid}-*"))
+
+
+FULL = """
+import errno, os, sys
+from pathlib import Path
+
+def register(registry):
+    if "RAY_JOB_ID" not in os.environ:
+        return
+    from msaf_bench.sweep import trial
+
+    def train(*given, folder, **options):
+        with (folder.parents[1] / "begun").open("a") as file:
+            file.write(folder.name + "\\n")
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    trial.train = train
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_stops_a_sweep_on_ray_at_once(tmp_path):
+    (tmp_path / "full.py").write_text(FULL)
+    (tmp_path / "run").mkdir()
+    small = ["--preset", "smoke", "--seeds", "4", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures", "--workers", "1"]
+    command = ["ablate", "--table", "3", *small, "--on", "ray", "--plugin", "full", "--reports", str(tmp_path / "run")]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-m", "msaf_bench", *command], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "fault of msaf-bench" not in done.stderr
+    assert len((tmp_path / "run" / "begun").read_text().split()) == 1
+    assert not read_records(tmp_path / "run" / "records")
+
+
+NODES = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
+    """Two nodes on this machine, one of them killed when the first trial has ended."""
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    small = ["--preset", "smoke", "--seeds", "2", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
+    command = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", *small]
+    pipes = {"stdout": subprocess.PIPE, "text": True, "env": environment}
+    with subprocess.Popen([sys.executable, "-c", NODES], stdin=subprocess.PIPE, start_new_session=True, **pipes) as nodes:
+        try:
+            address = nodes.stdout.readline().strip()
+            over = ["--on", "ray", "--address", address, "--reports", str(tmp_path / "nodes")]
+            with subprocess.Popen([*command, *over], stderr=subprocess.STDOUT, **pipes) as sweep:
+                while sweep.poll() is None and not list((tmp_path / "nodes" / "records").glob("*.json")):
+                    time.sleep(0.1)
+                nodes.stdin.write("\n")
+                nodes.stdin.flush()
+                text = sweep.communicate(timeout=300)[0]
+            assert sweep.returncode == 0, text
+            assert "Traceback" not in text
+            nodes.communicate("\n", timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(nodes.pid, signal.SIGKILL)
+    subprocess.run([*command, "--on", "local", "--reports", str(tmp_path / "local")], check=True, capture_output=True)
+    assert (tmp_path / "nodes" / "table3.csv").read_text() == (tmp_path / "local" / "table3.csv").read_text()
