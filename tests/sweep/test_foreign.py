@@ -1,0 +1,109 @@
+"""Components of others in a real sweep: what they print and how they end."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msaf_bench.records import read_records
+
+PLUGIN = """
+import os, time
+import torch
+
+time.sleep(SLEEP)
+print("noise of an import")
+
+
+class Noisy(torch.nn.Module):
+    frames, idle = 1, True
+
+    def __init__(self, *, end: str = ""):
+        super().__init__()
+        self.end = end
+        print("noise of a component")
+
+    def forward(self, frames):
+        os.system("echo noise of a child")
+        if self.training and not frames.is_meta and self.end:
+            raise {"exit": SystemExit(0), "interrupt": KeyboardInterrupt(), "leave": GeneratorExit()}[self.end]
+        return frames
+
+
+def register(registry):
+    registry.motion.add("noisy", lambda *, end="": Noisy(end=end))
+"""
+TABLE = """
+title = "Components of others"
+source = "a test"
+base = "msaf-r18"
+metrics = ["miou"]
+reference = "Noisy"
+[rows.Noisy]
+swap = { motion = "noisy", align = "none" }
+[rows.Exit]
+swap = { motion = { use = "noisy", end = "exit" }, align = "none" }
+[rows.Interrupt]
+swap = { motion = { use = "noisy", end = "interrupt" }, align = "none" }
+[rows.Leave]
+swap = { motion = { use = "noisy", end = "leave" }, align = "none" }
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """A sweep of four rows with such components, and its folder."""
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "noisy_parts.py").write_text(PLUGIN.replace("SLEEP", "12"))
+    (folder / "table.toml").write_text(TABLE)
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "2",
+        "--speed",
+        "1",
+        "--set",
+        "flow=none",
+        "--set",
+        "steps=2",
+        "--no-pictures",
+        "--on",
+        "local",
+    ]
+    command = ["ablate", "--table", "table.toml", *small, "--plugin", "noisy_parts", "--reports", "run", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "msaf_bench", *command],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done, folder / "run"
+
+
+def test_standard_output_is_one_document(ended):
+    done, _ = ended
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert [row["label"] for row in document["rows"]] == ["Noisy", "Exit", "Interrupt", "Leave"]
+    for noise in ("an import", "a component", "a child"):
+        assert f"noise of {noise}" in done.stderr
+
+
+def test_a_component_that_ends_the_program_fails_its_own_trials(ended):
+    _, folder = ended
+    found = {}
+    for record in read_records(folder / "records").values():
+        found.setdefault(dict(record.trial.system["motion"].options).get("end", ""), []).append((record.state, record.reason))
+    assert found[""] == [("done", "")]
+    assert {(state, reason.split(":")[1].strip()) for state, reason in found["exit"]} == {("failed", "it called sys.exit(0)")}
+    assert {state for end in ("interrupt", "leave") for state, _ in found[end]} == {"failed"}
+
+
+def test_a_plug_in_that_loads_slowly_is_named(ended):
+    assert "still loading plug-in 'noisy_parts'" in ended[0].stderr
