@@ -38,6 +38,7 @@ Option = Scalar | tuple[Scalar, ...]
 METRICS = ("miou", "miou_test", "tc", "fps")  #: what a table may print; `miou` is that of the validation split
 DATA_SETS = ("street", "camvid", "cityscapes")
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")  #: presets of temporal consistency
+MOST_SEEDS = 1000  #: of a run; intervals hardly narrow beyond
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
 

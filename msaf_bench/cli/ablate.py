@@ -25,6 +25,7 @@ from msaf_bench.cli.settings import (
 )
 from msaf_bench.errors import HostError, UsageError, one_of
 from msaf_bench.inputs import file_name
+from msaf_bench.spec import MOST_SEEDS
 
 
 def ablate(
@@ -36,8 +37,8 @@ def ablate(
     seeds: Annotated[
         int,
         typer.Option(
-            callback=at_most(1000, "intervals hardly narrow beyond"),
-            help="Seeds of each row: 0, 1, ... Below six there are intervals and no stars.",
+            callback=at_most(MOST_SEEDS, "intervals hardly narrow beyond"),
+            help="Seeds of each row: 0, 1, ... From two on there are intervals.",
         ),
     ] = 5,
     rows: Annotated[list[str] | None, typer.Option(help="Only these rows, and the one all are compared with; may be repeated.")] = None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import DataError, HostError, LockedError, UsageError, one_of
@@ -18,7 +18,7 @@ from msaf_bench.folders import list_folder
 from msaf_bench.inputs import file_name
 from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
-from msaf_bench.spec import Choice, Conditions, Spec, System, Table, Trial
+from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
 from msaf_bench.starting import without_content
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
@@ -31,7 +31,7 @@ class Plan(Spec):
     table: Table
     conditions: Conditions
     rows: tuple[str, ...]
-    seeds: int
+    seeds: int = Field(ge=1, le=MOST_SEEDS)
     plugins: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()  #: labels
 
@@ -108,8 +108,8 @@ def make_plan(
 
     Raises `UsageError` for an unknown row, one that is only printed, or no seed.
     """
-    if seeds < 1:
-        raise UsageError(f"--seeds {seeds}: give at least 1")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UsageError(f"--seeds {seeds}: give 1 to {MOST_SEEDS}")
     if printed := [row for row in rows if one_of("row", row, dict(table.rows)) not in table.built]:
         raise UsageError(f"row {printed[0]!r} is only printed, it has no system here; there is {', '.join(table.built)}")
     chosen = {*rows, table.reference} if rows else set(table.built)
@@ -130,7 +130,10 @@ def with_rows_of(records: Iterable[Record], plan: Plan) -> Plan:
     if trials and not found:
         differs = _conditions_difference(trials[0].conditions, plan.conditions) or f"rows that {plan.table.name} has not"
         raise UsageError(f"the {len(trials)} records here are of another run ({differs})")
-    return _joined(plan, {label for label, _ in found}, 1 + max((seed for _, seed in found), default=0))
+    seeds = 1 + max((seed for _, seed in found), default=0)
+    if seeds > MOST_SEEDS:
+        raise UsageError(f"a record here has seed {seeds - 1}; the seeds of a run are 0 to {MOST_SEEDS - 1}")
+    return _joined(plan, {label for label, _ in found}, seeds)
 
 
 def _joined(plan: Plan, labels: set[str], seeds: int) -> Plan:

@@ -90,7 +90,14 @@ def unknown_control(path):
     path.write_text(json.dumps(content))
 
 
-DAMAGES = [cut, empty, not_utf8, a_folder, unknown_row, unknown_control]
+def absurd_seeds(path):
+    content = json.loads(path.read_text())
+    content["seeds"] = 200_000_000
+    del content["checksum"]
+    path.write_text(json.dumps(content))
+
+
+DAMAGES = [absurd_seeds, cut, empty, not_utf8, a_folder, unknown_row, unknown_control]
 
 
 @pytest.mark.parametrize("damage", [missing, *DAMAGES])
@@ -160,6 +167,14 @@ def test_records_of_another_run_are_refused_without_a_plan_too(run, other, messa
     with pytest.raises(UsageError, match=message):
         run_sweep(other, Setting(run), Untrained(), resume=resume)
     assert held(run) == before
+
+
+def test_a_record_of_an_absurd_seed_is_refused_and_not_counted_up_to(run):
+    trial = PLAN.trials()[0].model_copy(update={"seed": 999_999_999})
+    write_record(run.records, record(trial))
+    (run.folder / "plan.json").unlink()
+    with pytest.raises(UsageError, match="seed 999999999"):
+        run.finished(PLAN, resume=True)
 
 
 def test_a_study_without_its_plan_is_refused_like_one_with(tmp_path):
