@@ -78,9 +78,9 @@ def lives(process: int) -> bool:
 
 
 def write_kept(path: Path, kept: Spec) -> None:
-    """Writes a spec as JSON with its keys in order and a checksum."""
+    """Writes a spec as JSON with its keys in order and a checksum. Raises `ValueError` for a number that is not finite: JSON has none."""
     content = kept.model_dump(mode="json")
-    write_atomic(path, json.dumps({**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True) + "\n")
+    write_atomic(path, json.dumps({**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_kept(

@@ -1,6 +1,7 @@
 """The pulse of a trained network: what of each part reaches the result. Shapes: N images, K classes, H W label map."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def _pulse(
         one, other = (
             miou(np.sum([confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True)], 0)) for maps in (normal, without)
         )
-        lost = one - other
+        lost = one - other if isfinite(one) and isfinite(other) else None  # where every pixel of the truth is void, nothing is lost
     reason = complaint(gauges, supply, changed)
     return Pulse(
         part=name,
@@ -87,5 +88,5 @@ def _pulse(
         silent=supply and supply.silent,
         changed=changed,
         miou=lost,
-        gauges=tuple(sorted(gauges.items())),
+        gauges=tuple(sorted((gauge, value) for gauge, value in gauges.items() if isfinite(value))),
     )

@@ -158,6 +158,8 @@ def predict(
             picture = read_frame(paths[index])
             frame = normalise(resized(picture, seen_size or picture.shape[:2])[None]).to(device)
             logits = torch.nn.functional.interpolate(stream.step(frame), picture.shape[:2], mode="bilinear")
+            if not torch.isfinite(logits).all():
+                raise DataError(f"{paths[index]}: the network's logits are not finite; use a checkpoint of an earlier step")
             write_label_maps(out / f"{keys[index]}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
             written.append(f"{keys[index]}.png")
     notes = [*_video_notes(found, keys), *map(str, ignored)]

@@ -1,12 +1,18 @@
-"""What `train` and `evaluate` print of a split."""
+"""What `train`, `evaluate` and `predict` say where there is no number."""
 
 import json
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+from msaf_bench.architectures import build
+from msaf_bench.cli import main
 from msaf_bench.cli.weights import _print_score
+from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
+from msaf_bench.train.checkpoint import read_checkpoint, save_checkpoint
 
 NOTHING = np.zeros((2, 3, 3), np.int64)
 
@@ -30,3 +36,54 @@ def test_a_score_that_exists_is_printed_as_it_is(capsys):
     _print_score(matrices, ("a", "b", "c"), {}, True)
     d = json.loads(capsys.readouterr().out)
     assert (d["miou"], d["undefined"]) == (100, {})
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of a tiny network."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert main(["train", "pspnet18", "--preset", "smoke", "--set", "steps=2", "--set", "flow=none", "--reports", str(folder)]) == 0
+    return next(folder.glob("checkpoints/*/*.safetensors"))
+
+
+def test_a_network_whose_weights_are_not_finite_predicts_nothing(checkpoint, tmp_path, capsys):
+    found = read_checkpoint(checkpoint)
+    net = build(found.sidecar.system, found.sidecar.num_classes)
+    torch.nn.init.constant_(next(net.parameters()), float("nan"))
+    broken = save_checkpoint(tmp_path / "broken", net, None, found.sidecar)
+    (tmp_path / "frames").mkdir()
+    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(tmp_path / "frames" / "f1.png")
+    capsys.readouterr()
+    assert main(["predict", str(broken), "--frames", str(tmp_path / "frames"), "--out", str(tmp_path / "out")]) == 3
+    assert "f1.png: the network's logits are not finite" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*.png"))
+
+
+class Void:
+    """A split whose truth is void."""
+
+    def __init__(self, clips):
+        self.clips = clips
+
+    def __getattr__(self, name):
+        return getattr(self.clips, name)
+
+    def __len__(self):
+        return len(self.clips)
+
+    def __getitem__(self, index):
+        clip = self.clips[index]
+        return clip._replace(label=np.full_like(clip.label, 255))
+
+
+def test_what_a_run_keeps_of_a_split_that_is_all_void_is_json(tmp_path, monkeypatch):
+    def opened(conditions, split, *more):
+        clips = open_split(conditions, split, *more)
+        return Void(clips) if split == "score" else clips
+
+    monkeypatch.setattr("msaf_bench.sweep.trial.open_split", opened)
+    main(["train", "msaf-r18", "--preset", "smoke", "--set", "steps=2", "--set", "flow=none", "--reports", str(tmp_path)])
+    files = list(tmp_path.rglob("*.json"))
+    assert len(list(tmp_path.glob("records/*.json"))) == 1
+    for path in files:
+        json.loads(path.read_text(), parse_constant=pytest.fail)

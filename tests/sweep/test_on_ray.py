@@ -193,7 +193,7 @@ cluster.shutdown()
 @pytest.mark.slow
 def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
     """Two nodes on this machine, one of them killed when the first trial has ended."""
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     small = ["--preset", "smoke", "--seeds", "2", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
     command = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", *small]
     pipes = {"stdout": subprocess.PIPE, "text": True, "env": environment}
