@@ -338,3 +338,33 @@ def test_hidden_devices_are_named_where_one_is_missed(monkeypatch, capsys):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert main([*SMOKE[:-1], "--device", "cuda:7", "--reports", "/nowhere"]) == 2
     assert "CUDA_VISIBLE_DEVICES= is inherited" in capsys.readouterr().err
+
+
+def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
+    """A whole run, with files whose names would lead out of `reports/`, in a working folder of its own."""
+    place = tmp_path / "deep" / "er" / "work"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    specs = ROOT / "ablations"
+    (place / "evil.toml").write_text('name = "../../../x/../evil"\n' + (specs / "table3.toml").read_text())
+    (place / "..preset.toml").write_text((specs / "presets" / "smoke.toml").read_text())
+    small = [
+        "--rows",
+        "Baseline",
+        "--seeds",
+        "1",
+        "--speed",
+        "0",
+        "--no-controls",
+        "--set",
+        "steps=2",
+        "--set",
+        "flow=none",
+        "--on",
+        "local",
+    ]
+    assert main(["ablate", "--table", "evil.toml", "--preset", "..preset.toml", *small]) == 0
+    made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    outside = {path for path in made if not path.is_relative_to("deep/er/work/reports")}
+    assert outside == {Path("deep/er/work/evil.toml"), Path("deep/er/work/..preset.toml")}
+    assert len(list((place / "reports").iterdir())) == 1
