@@ -31,7 +31,8 @@ Few = Annotated[int, Strict(), _at_most(65_536, "more fit into no memory")]
 Flag = Annotated[bool, Strict()]
 Rate = Annotated[float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")]
 Past = Literal["real", "still", "strangers", "aligned"]
-Side = Annotated[int, Strict(), Field(gt=0), _at_most(32_768, "no frame has a longer side")]
+LONGEST_SIDE = 32_768  #: of a frame, in pixels
+Side = Annotated[int, Strict(), Field(gt=0), _at_most(LONGEST_SIDE, "no frame has a longer side")]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
 

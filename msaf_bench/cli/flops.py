@@ -12,7 +12,7 @@ from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
 from msaf_bench.cli.printing import Overwrite, print_document
-from msaf_bench.cli.settings import at_most, parse_size
+from msaf_bench.cli.settings import at_most, parse_list, parse_size
 from msaf_bench.errors import GateError, HostError, UsageError
 from msaf_bench.outputs import check_outputs
 
@@ -96,7 +96,7 @@ def attention_documents(
 
 def parse_grids(text: str) -> list[Grid]:
     """The grids of `97x97` or `64x64,128x256`. Raises `UsageError` for anything else."""
-    return [Grid(*parse_size(part, "--n")) for part in text.split(",")]
+    return parse_list(text, lambda part: Grid(*parse_size(part, "--n", most=10**18)), "--n")
 
 
 def _check_width(width: int, measure: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, print_document
-from msaf_bench.cli.settings import PROCESSES, Device, at_most, at_most_cores, parse_size, use_plugins
+from msaf_bench.cli.settings import PROCESSES, Device, at_most, at_most_cores, parse_list, parse_size, use_plugins
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _measure(
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:
-    return [parse_size(part) for part in text.split(",")]
+    return parse_list(text, parse_size, "--size")
 
 
 def _conditions(options: dict[str, Any]) -> "SpeedConditions":

@@ -239,6 +239,26 @@ def test_absurd_numbers_are_refused_at_once(more, part, capsys):
     assert "fault" not in err
 
 
+@pytest.mark.parametrize(
+    ("command", "part"),
+    [
+        (["fps", "msaf-r18", "--size", "100000x64"], "32,768"),
+        (["fps", "msaf-r18", "--size", ",".join(["64x64"] * 101)], "101 sizes"),
+        (["fps", "msaf-r18", "--size", "64x64", "--seconds", "nan"], "--seconds"),
+        (["flops", "--system", "msaf-r18", "--size", "64x99999"], "32,768"),
+        (["flops", "--n", ",".join(["97x97"] * 5000)], "5,000 sizes"),
+        (["data", "street", "--out", "s", "--size", "99999x99999"], "32,768"),
+        (["predict", "x.safetensors", "--frames", "f", "--out", "o", "--size", "99999x99999"], "32,768"),
+        (["score", "miou", "--truth", "t", "--pred", "p", "--classes", "1000000000"], "2 to 255"),
+    ],
+)
+def test_absurd_sizes_are_refused_by_every_command(command, part, capsys):
+    assert main(command) == 2
+    err = capsys.readouterr().err
+    assert part in err
+    assert err.count("\n") == 1
+
+
 def test_every_number_of_the_conditions_has_an_upper_bound():
     smoke = catalog.read_conditions("smoke", "street").model_dump()
     for name, value in smoke.items():

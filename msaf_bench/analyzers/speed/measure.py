@@ -106,7 +106,7 @@ def measure_speed(tasks: Sequence[SpeedTask], *, on_note: Callable[[str], None] 
     reasons: dict[int, str] = {}
     for number in range(1, conditions.processes + 1):
         going = [index for index in range(len(tasks)) if index not in reasons]
-        for group in [going] if conditions.schedule == "rounds" else [[index] for index in going]:
+        for group in [going] if going and conditions.schedule == "rounds" else [[index] for index in going]:
             on_note(f"{_named([tasks[index] for index in group])}: process {number} of {conditions.processes}")
             for index, answer in zip(group, run_together([tasks[index] for index in group], number), strict=True):
                 if isinstance(answer, Run):

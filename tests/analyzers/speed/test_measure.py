@@ -87,6 +87,13 @@ def test_a_system_that_fails_costs_itself_and_no_other(monkeypatch: pytest.Monke
     assert compare(found["a"], found["b"]) is None
 
 
+@pytest.mark.parametrize("schedule", ["rounds", "alone"])
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_where_all_systems_fail_each_has_its_reason_and_no_more_processes_start(monkeypatch: pytest.MonkeyPatch, schedule: str, names: str):
+    found, _ = measured(monkeypatch, {name: ["out of memory"] * 2 for name in names}, schedule=schedule, processes=3)
+    assert {speed.reason for speed in found.values()} == {"out of memory"}
+
+
 def together(monkeypatch: pytest.MonkeyPatch, holds: int = 9, kills: str = "") -> tuple[list[Run | str], list[str]]:
     """Six systems in processes that hold so many, and die of one of them."""
     asked: list[str] = []
