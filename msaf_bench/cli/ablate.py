@@ -11,14 +11,15 @@ from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, Overwrite, print_json
 from msaf_bench.cli.settings import (
     PROCESSES,
+    THREADS,
     Changes,
     Data,
     Device,
     History,
     Preset,
     Root,
-    Threads,
     at_most,
+    at_most_cores,
     check_data,
     conditions_from,
     use_plugins,
@@ -62,7 +63,7 @@ def ablate(
             help="Processes that time all rows in both modes after the trials; 0: no timing.",
         ),
     ] = 2,
-    threads: Threads = 1,
+    threads: Annotated[int, typer.Option(min=1, help=THREADS)] = 1,
     device: Device = "cpu",
     reports: Annotated[Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep finished trials and run what is missing or failed.")] = False,
@@ -82,6 +83,8 @@ def ablate(
     data_root = check_data(data, root)
     if on is not None:
         one_of("executor", on, ("ray", "local"))
+    if address is None:
+        at_most_cores(threads)  # a cluster's machines may have more than this one
     if on == "local" and (address or workers or gpus_per_trial):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
 

@@ -21,12 +21,12 @@ T = TypeVar("T")
 MOST_SIZES = 100  #: that a command takes at once
 
 
-def at_most(most: int, why: str) -> Callable[[Any], Any]:
+def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], Any]:
     """Checks an option's number against a bound; the reason is part of the error."""
 
     def check(value: Any) -> Any:
         if value is not None and not value <= most:  # nor NaN
-            raise typer.BadParameter(f"{value:,} is more than {most:,}: {why}.")
+            raise typer.BadParameter(f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'")
         return value
 
     return check
@@ -36,7 +36,7 @@ def at_most_cores(value: Any) -> Any:
     """Checks a number of threads: far more of them take all that the system has."""
     from msaf_bench.analyzers.speed import host
 
-    return at_most(host.usable_cores(), "this machine has no more cores")(value)
+    return at_most(host.usable_cores(), "this machine has no more cores", "--threads")(value)
 
 
 PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time
@@ -46,9 +46,8 @@ Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
 History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat (default), skip the clip, or error.")]
 Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-Threads = Annotated[
-    int, typer.Option(min=1, callback=at_most_cores, help="CPU threads of each trial. Equal seeds give equal numbers for equal threads.")
-]
+THREADS = "CPU threads of each trial. Equal seeds give equal numbers for equal threads."
+Threads = Annotated[int, typer.Option(min=1, callback=at_most_cores, help=THREADS)]
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be repeated."),

@@ -25,7 +25,7 @@ from msaf_bench.cli.settings import (
     use_plugins,
 )
 from msaf_bench.documents import finite
-from msaf_bench.errors import DataError
+from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def train(
     from msaf_bench.sweep.plan import Workspace, check_starts, pretraining_of
     from msaf_bench.sweep.run import check_device, pretrained
     from msaf_bench.sweep.trial import Setting, run_trial
+    from msaf_bench.train.checkpoint import steps_in
 
     conditions = conditions_from(preset, data, changes, history, systems=True)
     read = read_system(system)
@@ -66,8 +67,13 @@ def train(
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
     with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
-        setting = pretrained(pretraining_of(small, conditions) if conditions.pretrain_steps else None, setting, progress)
-        record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
+        try:
+            setting = pretrained(pretraining_of(small, conditions) if conditions.pretrain_steps else None, setting, progress)
+            record = run_trial(trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note)
+        except (KeyboardInterrupt, SystemExit, HostError):
+            kept = steps_in(setting.workspace.checkpoints(trial))
+            progress.note(f"stopped; the same command goes on from step {kept[-1] if kept else 0} of {conditions.steps}")
+            raise
         progress.finished(record)
     if record.confusion is None:
         raise typer.Exit(1)

@@ -60,3 +60,14 @@ def test_the_hint_fits_the_command(monkeypatch, tmp_path, resume, hint):
     small = ["--table", "3", "--preset", "smoke", "--on", "local", "--reports", str(tmp_path)]
     found = CliRunner().invoke(cli.app, ["ablate", *small, *resume])
     assert hint in found.output
+
+
+def test_a_training_that_is_stopped_says_from_where_it_goes_on(monkeypatch, tmp_path, capsys):
+    def stopped(net, *_, folder, **__):
+        (folder / "step-0000003.safetensors").parent.mkdir(parents=True)
+        (folder / "step-0000003.safetensors").touch()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("msaf_bench.sweep.trial.train", stopped)
+    assert cli.main(["train", "pspnet18", "--preset", "smoke", "--reports", str(tmp_path)]) == 130
+    assert "stopped; the same command goes on from step 3 of 4" in capsys.readouterr().err
