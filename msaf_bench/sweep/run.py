@@ -211,8 +211,9 @@ def _time_rows(plan: Plan, setting: Setting, events: Events, processes: int) -> 
 def _on_ray(address: str | None, workers: int | None, gpus: float) -> Execute:
     try:
         from msaf_bench.sweep import on_ray
-    except ImportError as error:
-        raise HostError(f"Ray cannot be imported ({error}); install msaf-bench's own requirements or use --on local") from error
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise HostError(f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on local") from error
     return partial(on_ray.run, cluster=on_ray.Cluster(address, workers, gpus))
 
 

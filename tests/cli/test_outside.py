@@ -388,3 +388,20 @@ def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
     outside = {path for path in made if not path.is_relative_to("deep/er/work/reports")}
     assert outside == {Path("deep/er/work/evil.toml"), Path("deep/er/work/..preset.toml")}
     assert len(list((place / "reports").iterdir())) == 1
+
+
+@pytest.mark.parametrize("error", [ImportError("no module"), RuntimeError("broken\nin two lines"), OSError("no shared object")])
+def test_a_broken_ray_is_said_with_the_way_round_it(error, monkeypatch, capsys, tmp_path):
+    plain = __import__
+
+    def broken(name, space=None, local=None, wanted=(), level=0):
+        if "on_ray" in (wanted or ()):
+            raise error
+        return plain(name, space, local, wanted, level)
+
+    monkeypatch.setattr("builtins.__import__", broken)
+    assert main([*SMOKE[:3], "--preset", "smoke", "--seeds", "2", "--on", "ray", "--reports", str(tmp_path)]) == 5
+    err = capsys.readouterr().err
+    assert "Ray cannot be imported" in err
+    assert "--on local" in err
+    assert err.count("\n") == 1
