@@ -84,8 +84,14 @@ def _bounds(controls: Sequence[ControlSummary]) -> Iterator[str]:
 
 
 def _suspicious(summary: Summary) -> Iterator[str]:
-    """A negative control that gains over the row that reads one frame."""
+    """A negative control that gains over the row that reads one frame, or that needs a past which tells it nothing."""
     for control in summary.controls:
+        past = control.measures.past
+        if control.role == "negative" and past and past.low is not None and past.low > 0:
+            yield (
+                f"{control.label}, the negative control, contributes {_amount(past)} though its past tells nothing:"
+                " so much of a contribution may come from repeating the newest frame, which is an unusual input."
+            )
         gain = control.gain.interval if control.gain else None
         if control.role == "negative" and gain and gain.low is not None and gain.low > 0:
             yield (

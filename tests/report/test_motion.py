@@ -102,6 +102,13 @@ def test_a_negative_control_that_gains_is_said(moved, make_moving):
     assert "Strangers" not in motion_of(control_with(moved, "Strangers", gain=lost)).sentence
 
 
+def test_a_past_that_tells_nothing_and_yet_contributes_is_said(make_moving):
+    said = motion_of(make_moving(shares={"Strangers": 0.02})).sentence
+    assert "Strangers, the negative control, contributes +" in said
+    assert "so much of a contribution may come from repeating the newest frame" in said
+    assert "Strangers" not in motion_of(make_moving(shares={"Strangers": 0.02}, seeds=[0])).sentence
+
+
 def test_without_controls_it_says_so_in_one_line(summary, moved):
     motion = motion_of(summary)
     assert (motion.answerable, motion.sentence) == (
