@@ -97,7 +97,8 @@ class Choice(Spec):
         return cast("object", value)
 
     def __str__(self) -> str:
-        return self.use + (f"({', '.join(f'{k}={v}' for k, v in self.options)})" if self.options else "")
+        texts = (f"{name}={start.shown if (start := start_of(name, value)) else value}" for name, value in self.options)
+        return self.use + (f"({', '.join(texts)})" if self.options else "")
 
 
 Slots = Annotated[tuple[tuple[str, Choice], ...], BeforeValidator(_sorted_pairs)]

@@ -24,8 +24,12 @@ class Start(NamedTuple):
     path: str  #: where it lies here; empty where that is not known, as in a record
 
     def __str__(self) -> str:
-        name = Path(self.path).name
-        return ", ".join(text for text in (f"weights {name}".strip(), f"sha256 {self.sha256[:12]}") if text)
+        return f"weights {self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """Its name and the beginning of its sum, as far as they are known."""
+        return ", ".join([*filter(None, [Path(self.path).name]), *([f"sha256 {self.sha256[:12]}"] if self.sha256 else [])])
 
 
 def start_of(option: str, value: object) -> Start | None:

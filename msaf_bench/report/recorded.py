@@ -1,7 +1,7 @@
 """The systems of a finished run as its records hold them: `models/` may have changed since, and the records stay.
 
 A row or control whose present system has no record takes the recorded system with the same architecture, the same options of it, and the
-same component in every slot; of several the one whose components' options differ least.
+same component in every slot, whatever weights it started from; of several the one whose components' options differ least.
 """
 
 from collections import Counter
@@ -82,4 +82,5 @@ def _nearest(system: System, others: Iterable[System]) -> System | None:
 
 
 def _shape(system: System) -> Shape:
-    return system.architecture, system.options, tuple((slot, choice.use) for slot, choice in system.slots)
+    # Files of starting weights may be gone, or elsewhere: they are no part of the shape.
+    return system.architecture, system.trained().options, tuple((slot, choice.use) for slot, choice in system.slots)

@@ -79,6 +79,24 @@ def test_the_identity_is_the_content(place):
     assert identity("copy.pt") != first
 
 
+def test_a_report_needs_no_weights(place, capsys):
+    assert ablate(place) == 0
+    (place / "start.pth").unlink()
+    capsys.readouterr()
+    assert main(["report", str(place / "run"), "--no-pictures", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(row["label"], row["state"]) for row in document["rows"]] == [("Loaded", "done"), ("Random", "done")]
+
+
+def test_options_of_an_architecture_are_files_too(place):
+    text = 'architecture = "pc"\noptions = { weights = "start.pth" }\n[slots]\nbackbone = "resnet18"\nhead = { use = "psp", width = 16 }\n'
+    (place / "pc.toml").write_text(text)
+    system = read_system(str(place / "pc.toml"))
+    assert [start.path for start in system.starts()] == [str(place / "start.pth")]
+    assert str(place) not in system.canonical()
+    assert "weights" not in dict(system.trained().options)
+
+
 def test_words_are_no_files():
     for name in ("msaf-r18", "pspnet18"):
         assert not read_system(name).starts()
