@@ -4,15 +4,17 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISDIR
 from typing import NamedTuple
 
 from msaf_bench.errors import DataError
 
 #: What systems and viewers leave beside pictures, in lower case; names that begin with a dot come on top.
 LITTER = frozenset(
-    ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information")
+    ("lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information")
 )  # fmt: skip
 
+DEEPEST = 64  #: folders inside each other
 LEFT = "hidden, or left by the system"  #: why such names are passed over
 
 
@@ -104,18 +106,28 @@ def _walk(folder: Path, start: str, suffixes: Sequence[str], deep: bool, above: 
     here = (*above, (status.st_dev, status.st_ino))
     for entry in entries:
         name = f"{start}{entry.name}"
-        is_folder, wanted = entry.is_dir(), not suffixes or entry.name.lower().endswith(tuple(suffixes))
+        inside, wanted = _folder_status(entry), not suffixes or entry.name.lower().endswith(tuple(suffixes))
         if is_litter(entry.name):
             yield name, LEFT
-        elif is_folder and not (suffixes and wanted):
-            inside = entry.stat()
+        elif inside and not (suffixes and wanted):
             if not deep:
                 yield name, "a subfolder"
-            elif (inside.st_dev, inside.st_ino) in here:
+            elif inside in here:
                 yield name, "a link back to a folder around it"
+            elif len(here) > DEEPEST:
+                raise DataError(f"{folder / start}: more than {DEEPEST} folders inside each other; give a folder further down")
             else:
                 yield from _walk(folder, f"{name}/", suffixes, deep, here)
         elif not wanted:
             yield name, f"not {' or '.join(suffixes)}"
         else:
             yield name, ""
+
+
+def _folder_status(entry: "os.DirEntry[str]") -> tuple[int, int] | None:
+    """Device and inode of a folder, or of the one that a link leads to; None for everything else, a link that leads nowhere among it."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if S_ISDIR(status.st_mode) else None

@@ -5,47 +5,69 @@ not list, or that was changed since, is not ours.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+
+from pydantic import TypeAdapter
 
 from msaf_bench.documents import json_text
 from msaf_bench.errors import HostError, UsageError
+from msaf_bench.inputs import regular
 from msaf_bench.kept import write_atomic
 
+PICTURES = (".png",)  #: suffixes of what is written that a listing of label maps or frames would take
 LEDGER = ".msaf-bench.json"  #: what was written into a folder
 
 
 def check_folder(folder: Path, option: str = "--reports") -> None:
     """Raises `HostError` where nothing can be written, so that no result is made and then lost."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise HostError(f"{option} {folder}: {there} is not a folder that can be written to; choose another folder")
 
 
 def check_outputs(
-    folder: Path, names: Iterable[str], inputs: Iterable[Path] = (), *, overwrite: bool = False, option: str = "--reports"
+    folder: Path,
+    names: Iterable[str],
+    inputs: Iterable[Path] = (),
+    *,
+    listed: Iterable[Path] = (),
+    deep: bool = True,
+    overwrite: bool = False,
+    option: str = "--reports",
 ) -> None:
     """Refuse to write files of these names into a folder where that would replace an input, or a file that is not ours.
 
-    Inputs are known by device and inode, so links to them are seen; they are never replaced. Raises `UsageError` before anything is
-    written, `HostError` where the folder cannot be written to.
+    Inputs are known by device and inode, so links to them are seen; they are never replaced. Nor does a picture come into a folder whose
+    pictures are `listed`, or with `deep` below it: the next listing would read it. Raises `UsageError` before anything is written,
+    `HostError` where the folder cannot be written to.
     """
+    names = list(names)
     check_folder(folder, option)
+    if strange := [name for name in names if os.path.lexists(folder / name) and not (folder / name).is_file()]:
+        raise UsageError(f"{option} {folder}: {strange[0]} is there and is no file; choose another folder")
     there = {name: status for name in names if (status := _status(folder / name))}
-    if not there:
-        return
-    read = {status: path for path in inputs if (status := _status(path))}
+    read = {status: path for path in inputs if (status := _status(path))} if there else {}
     for name, status in there.items():
         if status in read:
             raise UsageError(f"{option} {folder}: {name} would replace {read[status]}, which is read; choose another folder")
+    _check_listed(folder, names, listed, deep, option)
     ours = {} if overwrite else _ledger(folder)
     for name in () if overwrite else there:
         if _hash(folder / name) not in ours.get(name, ()):
             raise UsageError(f"{option} {folder}: {name} is there and not ours; choose another folder, or add --overwrite")
+
+
+def _check_listed(folder: Path, names: Iterable[str], listed: Iterable[Path], deep: bool, option: str) -> None:
+    """Raises `UsageError` where a picture of these names would be read by the next listing of one of these folders."""
+    picture = next((name for name in names if name.lower().endswith(PICTURES)), None)
+    roots = {status: root for root in listed if (status := _status(root))}
+    places = (folder.resolve(), *(folder.resolve().parents if deep else ()))
+    around = next((roots[status] for place in places if (status := _status(place)) in roots), None)
+    if picture and around:
+        raise UsageError(f"{option} {folder}: {picture} would lie among the files of {around}, which are read; choose another folder")
 
 
 def write_outputs(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
@@ -86,14 +108,13 @@ def _status(path: Path) -> tuple[int, int] | None:
 
 def _ledger(folder: Path) -> dict[str, list[str]]:
     try:
-        found: object = json.loads((folder / LEDGER).read_bytes())
+        return TypeAdapter(dict[str, list[str]]).validate_json(regular(folder / LEDGER).read_bytes(), strict=True)
     except (OSError, ValueError):
         return {}
-    return cast("dict[str, list[str]]", found) if isinstance(found, dict) else {}
 
 
 def _hash(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(regular(path).read_bytes()).hexdigest()
     except OSError:
         return None

@@ -118,3 +118,22 @@ def test_a_subfolder_that_cannot_be_read_is_an_error_and_not_left_out(tmp_path):
             list_folder(tmp_path, SUFFIXES)
     finally:
         (tmp_path / "b").chmod(0o755)
+
+
+def test_links_to_themselves_are_links_that_lead_nowhere(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    found = list_folder(tmp_path, (".png",))
+    assert found.names == ("a.png",)
+    assert sum(each.names for each in found.ignored) == 3
+
+
+def test_folders_without_end_are_refused(tmp_path):
+    deep = tmp_path
+    for _ in range(80):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    with pytest.raises(DataError, match="folders inside each other"):
+        list_folder(tmp_path, (".png",))

@@ -105,3 +105,46 @@ def test_a_damaged_ledger_makes_nothing_ours(folders):
 def test_a_file_in_place_of_the_folder(folders):
     with pytest.raises(HostError, match="not a folder that can be written to"):
         check_outputs(folders / "in" / "a.png", NAMES)
+
+
+@pytest.mark.parametrize("place", ["in", "in/deeper", "link", "in/../in"])
+def test_no_picture_comes_among_those_that_are_listed(folders, place):
+    (folders / "link").symlink_to("in")
+    with pytest.raises(UsageError, match=r"x\.png would lie among the files of .*in, which are read"):
+        check_outputs(folders / place, ["x.csv", "x.png"], listed=[folders / "other", folders / "in"], overwrite=True)
+    check_outputs(folders / place, ["x.csv"], listed=[folders / "in"])
+    check_outputs(folders / "beside", ["x.png"], listed=[folders / "in"])
+
+
+def a_folder(path):
+    path.mkdir()
+
+
+def nowhere(path):
+    path.symlink_to("nowhere")
+
+
+def itself(path):
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, a_folder, nowhere, itself])
+def test_what_is_no_file_is_never_replaced(folders, make):
+    make(folders / "out.csv")
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"out\.csv is there and is no file"):
+            check_outputs(folders, ["out.csv"], overwrite=overwrite)
+
+
+def test_a_link_that_leads_nowhere_is_no_folder_to_write_to(folders):
+    (folders / "reports").symlink_to("nowhere")
+    with pytest.raises(HostError, match="reports is not a folder"):
+        check_outputs(folders / "reports", NAMES)
+
+
+@pytest.mark.parametrize("text", ['{"a.png": 5}', "null", '{"a.png": [1]}', "[" * 100_000, '"x"', "\udc80"])
+def test_a_ledger_of_another_shape_makes_nothing_ours(folders, text):
+    (folders / "in" / ".msaf-bench.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UsageError, match="not ours"):
+        check_outputs(folders / "in", NAMES)
+    write_outputs(folders / "in", {"c.txt": "c"})

@@ -1,5 +1,6 @@
 """`msaf-bench data`: look at a data set, plan what of it to get, or make one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -109,7 +110,7 @@ def plan_files(
     if names:
         if any(n.there is None for n in needs):
             raise DataError(f"--list {names}: the names follow from those of the label maps; give --root DIR with them")
-        check_outputs(names.parent, [names.name], overwrite=overwrite, option="--list")
+        check_outputs(names.parent, [names.name], _files_of(read_root(root)), overwrite=overwrite, option="--list")
         write_outputs(names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)})
     documents = [
         {**n._asdict(), "names": len(n.names), "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None}
@@ -124,6 +125,12 @@ def plan_files(
     if all(n.size is not None for n in needs):
         exact = all(n.exact for n in needs)
         typer.echo(f"together {'' if exact else 'about '}{_bytes(sum(n.size or 0 for n in needs))}")
+
+
+def _files_of(root: Path | None) -> Iterator[Path]:
+    from msaf_bench.folders import list_folder
+
+    yield from (root / name for name in list_folder(root).names) if root else ()
 
 
 def _need_text(need: dict[str, Any]) -> str:

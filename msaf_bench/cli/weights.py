@@ -149,7 +149,9 @@ def predict(
     keys, paths = list(by_key), list(by_key.values())
     found = neighbours(keys, frame_pattern)
     turned = [path for video in found.videos for path in check_sizes([paths[index] for index in video])]
-    check_outputs(out, (f"{key}.png" for key in keys), [*paths, checkpoint], overwrite=overwrite, option="--out")
+    check_outputs(
+        out, (f"{key}.png" for key in keys), [*paths, checkpoint], listed=[frames], deep=False, overwrite=overwrite, option="--out"
+    )
     net, _ = _load(checkpoint, use_plugins(plugins), device)
     order = [(index, index == video[0]) for video in found.videos for index in video]
     stream = net.stream()

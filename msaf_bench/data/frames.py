@@ -41,7 +41,7 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 def frame_size(path: Path) -> tuple[tuple[int, int], bool]:
     """The size (H, W) of a picture as `read_frame` gives it, from its header, and whether it is turned. Raises `DataError` as it does."""
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(regular(path)) as image:
             orientation, (width, height) = image.getexif().get(ExifTags.Base.Orientation, 1), image.size
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error

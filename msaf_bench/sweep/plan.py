@@ -147,7 +147,7 @@ def _joined(plan: Plan, labels: set[str], seeds: int) -> Plan:
 class Workspace:
     """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`, and all that is rendered.
 
-    While it runs it also holds `flow/` and `features/`.
+    While it runs it also holds two hidden folders, which are removed at its end.
     """
 
     folder: Path
@@ -155,12 +155,12 @@ class Workspace:
     @property
     def flow(self) -> Path:
         """Estimated flow of the scored frames, which every trial reads."""
-        return self.folder / "flow"
+        return self.folder / ".msaf-bench-flow"
 
     @property
     def features(self) -> Path:
         """Features of a frozen backbone, which every trial reads."""
-        return self.folder / "features"
+        return self.folder / ".msaf-bench-features"
 
     @property
     def speed(self) -> Path:
@@ -197,7 +197,7 @@ class Workspace:
 
     def check_free(self, name: str, *, overwrite: bool = False) -> None:
         """Raises `UsageError` where a folder that holds no run has a file that the report of table `name` would replace."""
-        if overwrite or self.holds_plan() or self.records.is_dir() or not self.folder.is_dir():
+        if overwrite or self.holds_plan() or self.holds_records() or not self.folder.is_dir():
             return
         for path in (self.folder, self.folder / "figures"):
             for there in list_folder(path, deep=False).names if path.is_dir() else ():

@@ -1,6 +1,7 @@
 """Commands on folders as users have them: links, litter, names of frames, outputs that would fall on inputs."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -114,6 +115,44 @@ def test_predict_never_replaces_its_frames(frames, capsys, tmp_path):
             assert (code, printed) == (2, "")
             assert "would replace" in err
     assert before == {path: path.read_bytes() for path in frames.iterdir()}
+
+
+def test_predict_leaves_no_map_among_its_frames(capsys, tmp_path):
+    (tmp_path / "frames").mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "frames" / "a1.jpg")
+    code, _, err = run(capsys, "predict", "none.safetensors", "--frames", tmp_path / "frames", "--out", tmp_path / "frames")
+    assert code == 2
+    assert "a1.png would lie among the files of" in err
+    code, _, err = run(capsys, "predict", "none.safetensors", "--frames", tmp_path / "frames", "--out", tmp_path / "frames" / "maps")
+    assert "would lie" not in err
+
+
+def test_a_list_never_replaces_a_file_of_the_data_set(capsys, tmp_path):
+    for split in ("train", "val", "test"):
+        save(tmp_path / split / "0001TP_000001.png", np.zeros((8, 8, 3)))
+        save(tmp_path / f"{split}annot" / "0001TP_000001.png", np.zeros((8, 8)))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    victim = tmp_path / "train" / "0001TP_000001.png"
+    code, _, err = run(capsys, "data", "plan", "--data", "camvid", "--root", tmp_path, "--list", victim, "--overwrite")
+    assert code == 2, err
+    assert "would replace" in err
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+
+
+@pytest.mark.parametrize("place", ["pred", "truth/deeper"])
+def test_scores_leave_no_picture_among_label_maps(pairs, capsys, place):
+    command = ["score", "miou", "--pred", pairs / "pred", "--truth", pairs / "truth", "--classes", 3, "--reports", pairs / place]
+    code, _, err = run(capsys, *command)
+    assert code == 2
+    assert "confusion.png would lie among" in err
+
+
+def test_pipes_are_no_frames(capsys, tmp_path):
+    (tmp_path / "frames").mkdir()
+    os.mkfifo(tmp_path / "frames" / "a1.png")
+    code, _, err = run(capsys, "predict", "none.safetensors", "--frames", tmp_path / "frames", "--out", tmp_path / "out")
+    assert code == 3
+    assert "a1.png" in err
 
 
 def test_predict_names_a_frame_of_another_size_before_it_writes(frames, capsys, tmp_path):

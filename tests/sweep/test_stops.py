@@ -9,6 +9,7 @@ from collections import namedtuple
 import pytest
 
 from msaf_bench.catalog import read_conditions, read_table
+from msaf_bench.cli import main
 from msaf_bench.errors import OF_THE_HOST, DataError, HostError, host_fault
 from msaf_bench.records import read_records
 from msaf_bench.sweep import trial as trial_module
@@ -152,3 +153,16 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(tmp_pat
     estimated = sum(space._weights(nets[trial.system.key], trial) for trial in trials)
     written = sum(path.stat().st_size for path in tmp_path.glob("checkpoints/**/*.safetensors"))
     assert 0.4 * written < estimated <= written
+
+
+def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path):
+    """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow while it runs."""
+    own = ["flow", "features", "checkpoints", "cost", "predictions", "speed"]
+    for name in own:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.txt").write_text("mine")
+    small = ["--rows", "Baseline", "--seeds", "1", "--speed", "0", "--no-controls", "--no-pictures", "--on", "local"]
+    options = ["--set", "steps=2", "--set", "pretrain_steps=2", "--set", "backbone_rate=0", "--set", "draws=1", "--set", "flow=dis"]
+    assert main(["ablate", "--table", "3", "--preset", "smoke", *small, *options, "--reports", str(tmp_path)]) == 0
+    assert all((tmp_path / name / "mine.txt").read_text() == "mine" for name in own)
+    assert not list(tmp_path.glob(".msaf-bench-f*"))

@@ -66,7 +66,7 @@ def score_miou(
         from msaf_bench.report.confusion_figure import FILES
 
         inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
-        check_outputs(reports, FILES, inputs, overwrite=overwrite)
+        check_outputs(reports, FILES, inputs, listed=(pred, truth), overwrite=overwrite)
     with counting("pairs scored", len(pairs.both)) as step:
         counts = count_folders(pairs, known, given, maps=mapped, skip_bad=skip_bad, threads=threads, on_pair=step)
     document = describe(counts, known, cast("Void", void), cast("Absent", absent))

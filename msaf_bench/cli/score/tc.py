@@ -71,7 +71,7 @@ def score_tc(
     given = class_set(classes) if classes else None
     footage = open_footage(pred, frames, truth, given, maps or (), skip_bad=skip_bad, pattern=frame_pattern)
     if reports:
-        flows_read = [folder / f"{key}.flo" for key in footage.keys] if kind == "flo" else []
+        flows_read = [place / f"{key}.flo" for key in footage.keys for place in (folder, backward_flow) if kind == "flo" and place]
         check_outputs(reports, REPORTS, (*footage.inputs, *flows_read), overwrite=overwrite)
     known, pairs = footage.classes, footage.neighbours.pairs
     with counting("pairs scored", len(pairs)) as step:
