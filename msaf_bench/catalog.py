@@ -58,7 +58,7 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
     sections, of_systems = _by_data(content), _by_data(whole)
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
     more = {**whole, **of_systems.get(data, {})} if systems else {}
-    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **more, **(changes or {})})
+    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **more, **pinned(changes or {}, Path())})
 
 
 def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
@@ -78,7 +78,8 @@ def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -
                 raise UsageError(f"{place}: {error}") from error
         if option and condition not in WITH_OPTIONS:
             raise UsageError(f"{place}: {condition} has no options; write {condition}")
-        content[condition] = {**dict(content[condition]), option: value} if option else value
+        own = pinned({option or condition: value}, Path())
+        content[condition] = {**dict(content[condition]), **own} if option else own[condition]
     return _parse(Conditions, place, content)
 
 

@@ -7,6 +7,8 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST_TEXT = 400  #: characters of what an error of other code says
+
 
 class BenchError(Exception):
     """A failure with a message for the user; `exit_code` is what the process returns."""
@@ -58,6 +60,15 @@ def host_fault(error: BaseException | None) -> OSError | None:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return None
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says, in one line of at most `LONGEST_TEXT` characters; other code's may fail even at that."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001
+        text = "it cannot be printed"
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]}...{text[-LONGEST_TEXT // 3 :]}"
 
 
 class LockedError(BenchError):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout, suppress
 
-from msaf_bench.errors import ForeignError, Interrupted, Stopped
+from msaf_bench.errors import ForeignError, Interrupted, Stopped, text_of
 
 SLOW_S = 10  #: seconds after which a plug-in that is still loading is named
 
@@ -36,7 +36,9 @@ def guarded(what: str) -> Generator[None]:
 
 def ending(error: BaseException) -> str:
     """How foreign code ended, in words."""
-    return f"it called sys.exit({error.code!r})" if isinstance(error, SystemExit) else f"it raised {type(error).__name__} {error}".strip()
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    return f"it raised {type(error).__name__} {text_of(error)}".strip()
 
 
 @contextmanager

@@ -35,6 +35,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    except ValueError as error:  # a null byte in the name
+        raise UsageError(f"{str(path)!r:.100}: {error}") from error
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from msaf_bench.folders import list_folder
 from msaf_bench.kept import read_kept, write_kept
@@ -57,6 +58,11 @@ class Matrices(Spec):
     images: int
     classes: int
     zlib: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        self.unpack()
+        return self
 
     @classmethod
     def pack(cls, matrices: NDArray[np.int64]) -> Self:
@@ -176,10 +182,6 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
     rename_consistency(content["trial"]["conditions"])
     for measured in content.get("consistency", ()):
         measured["preset"] = RENAMED.get(measured["preset"], measured["preset"])
-    record = Record.model_validate(content)
-    for packed in (record.confusion, record.still, *(measured.matrices for measured in record.consistency)):
-        if packed:
-            packed.unpack()
     return content
 
 
@@ -220,14 +222,16 @@ def _commit() -> str:
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return ""
-    git = ["git", "-C", str(root)]
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=10, check=False
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, timeout=10, check=False
-        ).stdout
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return head + ("+" if changed.strip() else "")
+    return head + ("+" if changed else "")
+
+
+def _git(root: Path, *words: str) -> str:
+    # Inside a hook git's own variables name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False, env=environment)
+    return done.stdout.strip()

@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of
+from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of, text_of
 from msaf_bench.foreign import guarded, named_when_slow
 from msaf_bench.spec import Choice, System
 
@@ -113,6 +113,8 @@ class Registry:
                 raise
             except Exception as error:
                 raise UsageError(f"plug-in {name!r}: {_said(error)}; it must be importable and have register(registry)") from error
+            if strange := [key for key, known in self.architecture.items() if not isinstance(cast("object", known), Architecture)]:
+                raise UsageError(f"plug-in {name!r}: architecture {strange[0]!r} is no msaf_bench.registry.Architecture(slots, factory)")
         return self
 
     def check(self, system: System) -> None:
@@ -148,7 +150,7 @@ def _making(what: str) -> Generator[None]:
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, BenchError | ImportError) else f"{type(error).__name__}: {error}"
+    return text_of(error) if isinstance(error, BenchError | ImportError) else f"{type(error).__name__}: {text_of(error)}"
 
 
 def _register_of(module: str) -> Callable[["Registry"], None]:

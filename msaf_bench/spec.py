@@ -77,6 +77,7 @@ def _kept_pairs(options: tuple[tuple[str, Option], ...]) -> list[list[Option]]:
 # Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no meaning they are sorted.
 Options = Annotated[tuple[tuple[str, Option], ...], BeforeValidator(_sorted_pairs), PlainSerializer(_kept_pairs, when_used="json")]
 Numbers = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_sorted_pairs)]
+Printed = Annotated[tuple[tuple[str, Annotated[float, Field(allow_inf_nan=False)]], ...], BeforeValidator(_sorted_pairs)]
 Names = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_ordered_pairs)]
 
 
@@ -163,7 +164,7 @@ class Row(Spec):
     year: int | None = None
     backbone: str = ""
     block: str = ""  #: of the printed table; the paper marks the best number of each
-    paper: Numbers = ()
+    paper: Printed = ()
     best: tuple[str, ...] = ()  #: the metrics whose number the paper marks as the best
     provenance: Names = ()  #: metric -> how its number was made, where that is not what the table says
     note: str = ""
@@ -221,7 +222,7 @@ class Ordering(Spec):
     better: str
     worse: str
     source: str
-    points: float | None = None  #: by how many points, where the text says
+    points: Annotated[float, Field(allow_inf_nan=False)] | None = None  #: by how many points, where the text says
 
 
 class Claim(Spec):

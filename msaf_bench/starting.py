@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from msaf_bench.errors import HostError, UsageError, host_fault
 from msaf_bench.inputs import regular
 
 OPTION = "weights"
@@ -49,11 +50,12 @@ def starts_in(options: Iterable[tuple[str, object]]) -> list[Start]:
 def pinned(content: Any, folder: Path) -> Any:
     """What was read from a file in `folder`, with every file of weights by its content and absolute path.
 
-    A relative path is looked for in that folder, then in the working folder. What cannot be read keeps its path alone.
+    A relative path is looked for in that folder, then in the working folder. A file that is missing keeps its path alone. Raises
+    `UsageError` or `HostError` for one that is there and cannot be read, and for one of another sum than the one given.
     """
     if isinstance(content, Mapping):
         items = cast("Mapping[str, Any]", content).items()
-        return {name: _pin(start.path, folder) if (start := start_of(name, value)) else pinned(value, folder) for name, value in items}
+        return {name: _pin(start, folder) if (start := start_of(name, value)) else pinned(value, folder) for name, value in items}
     if isinstance(content, list):
         return [pinned(value, folder) for value in cast("list[Any]", content)]
     return content
@@ -70,14 +72,22 @@ def without_content(text: str) -> str:
     return re.sub(r"sha256:[0-9a-f]{64}", "sha256:", text)
 
 
-def _pin(given: str, folder: Path) -> str:
-    tried = [(folder / given).resolve(), Path(given).resolve()]
-    path = next((path for path in tried if path.exists()), tried[-1])
+def _pin(start: Start, folder: Path) -> str:
+    if not start.path:
+        return f"sha256:{start.sha256}"
     try:
+        tried = [(folder / start.path).resolve(), Path(start.path).resolve()]
+        path = next((path for path in tried if path.exists()), tried[-1])
         state = regular(path).stat()
-        return f"sha256:{_digest(path, state.st_mtime_ns, state.st_size)} {path}"
-    except OSError:
-        return str(path)
+        found = _digest(path, state.st_mtime_ns, state.st_size)
+    except FileNotFoundError:
+        return str(Path(start.path).resolve())
+    except (OSError, ValueError) as error:  # a null byte among them
+        reason = f"{OPTION} {start.path!r:.100}: {getattr(error, 'strerror', None) or error}"
+        raise HostError(reason) if host_fault(error) else UsageError(f"{reason}; give the file of a state dict") from error
+    if start.sha256 not in ("", found):
+        raise UsageError(f"{OPTION} {path}: its sha256 is {found[:12]}, not {start.sha256[:12]}")
+    return f"sha256:{found} {path}"
 
 
 @lru_cache(maxsize=256)

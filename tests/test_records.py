@@ -7,7 +7,7 @@ import pytest
 
 from msaf_bench.catalog import read_conditions, read_system
 from msaf_bench.errors import HostError
-from msaf_bench.kept import write_atomic
+from msaf_bench.kept import _checksum, write_atomic
 from msaf_bench.records import Host, Matrices, Record, read_record, read_records, write_record
 from msaf_bench.spec import Trial
 
@@ -64,3 +64,20 @@ def test_the_host_says_what_made_a_number():
     assert host["threads"] == 3
     assert host["torch"].startswith("2.")
     assert host["cpu"]
+
+
+@pytest.mark.parametrize("damage", [{"zlib": "abcd"}, {"images": 99}, {"zlib": "not base64"}])
+def test_matrices_that_cannot_be_unpacked_are_an_error_that_names_the_record(tmp_path, damage):
+    path = write_record(tmp_path, record(confusion=Matrices.pack(np.ones((2, 3, 3), np.int64))))
+    content = json.loads(path.read_text())
+    content.pop("checksum")
+    content["confusion"] |= damage
+    path.write_text(json.dumps(content | {"checksum": _checksum(content)}))
+    with pytest.raises(HostError, match=path.name):
+        read_record(path)
+
+
+def test_the_commit_is_that_of_this_checkout_also_inside_a_hook_of_another(tmp_path, monkeypatch):
+    here = Host.here().commit
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other.git"))
+    assert Host.here().commit == here

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from msaf_bench.errors import BenchError
+from msaf_bench.errors import BenchError, text_of
 from msaf_bench.foreign import ending
 
 OURS = Path(__file__).parents[1]
@@ -36,16 +36,16 @@ def _explained(error: Any) -> tuple[str, int]:
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
     if place := foreign_place(error):
-        return f"{place}: {kind}: {error}; the error is in that file, --debug shows where", 2
-    if isinstance(error, MemoryError) or any(said in str(error) for said in OUT_OF_MEMORY):
-        return f"out of memory ({_short(str(error) or kind)}); use a smaller size or batch, fewer frames, or a larger machine", 5
+        return f"{place}: {kind}: {text_of(error)}; the error is in that file, --debug shows where", 2
+    if isinstance(error, MemoryError) or any(said in text_of(error) for said in OUT_OF_MEMORY):
+        return f"out of memory ({_short(text_of(error) or kind)}); use a smaller size or batch, fewer frames, or a larger machine", 5
     if isinstance(error, OSError):
         return _of_system(error), 5
-    return f"{kind}: {error}; this is a fault of msaf-bench, --debug shows where", 5
+    return f"{kind}: {text_of(error)}; this is a fault of msaf-bench, --debug shows where", 5
 
 
 def _of_system(error: OSError) -> str:
-    reason = error.strerror or str(error) or type(error).__name__
+    reason = error.strerror or text_of(error) or type(error).__name__
     what = "" if error.filename is None else f"{_short(str(error.filename))}: "
     advice = {
         errno.ENAMETOOLONG: "use a shorter name",
@@ -77,7 +77,7 @@ def foreign_place(error: BaseException) -> str:
         if file.startswith("<"):
             continue
         path = Path(file).resolve()
-        if path.is_relative_to(OURS):
+        if path.is_relative_to(OURS) or not path.exists():  # compiled code names files that are nowhere
             continue
         if module.partition(".")[0] in plugins or not any(path.is_relative_to(place) for place in libraries):
             return f"{path}:{line}"

@@ -151,7 +151,10 @@ def load_weights(net: nn.Module, weights: str) -> None:
     The tensors may lie one level down (`INSIDE`), and their names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read
     or has other content, and for a tensor that is missing, unknown or of another shape.
     """
-    sha256, path = start_of(OPTION, weights) or ("", weights)
+    start = start_of(OPTION, weights)
+    if start is None:
+        raise UsageError(f"weights {weights!r}: not a file by its name; write ./{weights}")
+    sha256, path = start
     if next(net.parameters()).is_meta or not path:
         return
     tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))

@@ -79,11 +79,11 @@ def estimate(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], ca
     digest.update(np.ascontiguousarray(earlier).data)
     digest.update(np.ascontiguousarray(later).data)
     path = cache / f"{digest.hexdigest()[:32]}.flow"
-    known = _cached(path, earlier.shape[:2])
+    known = _cached(path, digest.digest(), earlier.shape[:2])
     if known is None:
         known = _estimated(kind, earlier, later)
         body = np.stack(known).astype("<f4").tobytes()
-        write_atomic(path, hashlib.sha256(body).digest() + body)
+        write_atomic(path, hashlib.sha256(digest.digest() + body).digest() + body)  # a copy under another name is noticed
     return Flow(*known)
 
 
@@ -92,14 +92,14 @@ def flat(picture: NDArray[np.uint8]) -> bool:
     return float(_grey(picture).std()) < 1
 
 
-def _cached(path: Path, size: tuple[int, ...]) -> _Ways | None:
-    """What an earlier call left, or nothing where that is missing or damaged."""
+def _cached(path: Path, key: bytes, size: tuple[int, ...]) -> _Ways | None:
+    """What an earlier call left for the pictures of this key, or nothing where that is missing, damaged or of other pictures."""
     try:
-        data = path.read_bytes()
+        data = regular(path).read_bytes()
     except OSError:
         return None
     body = data[32:]
-    if len(body) != 16 * size[0] * size[1] or hashlib.sha256(body).digest() != data[:32]:
+    if len(body) != 16 * size[0] * size[1] or hashlib.sha256(key + body).digest() != data[:32]:
         return None
     forward, backward = np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(2, *size, 2)
     return forward, backward

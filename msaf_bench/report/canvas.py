@@ -181,3 +181,8 @@ def _settle(figure: Figure) -> None:
     for axes in figure.axes:
         left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position(original=True).bounds)
         axes.set_position((left, bottom, width, height))
+
+
+def brief(text: str) -> str:
+    """The beginning of a text that has to fit beside a row."""
+    return text if len(text) < 46 else text[:44] + "…"

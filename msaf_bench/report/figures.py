@@ -17,6 +17,7 @@ from msaf_bench.report.canvas import (
     Chart,
     at_right,
     blank,
+    brief,
     by_rows,
     label_rows,
     places,
@@ -90,7 +91,7 @@ def _measured(axes: Axes, y: float, subject: Subject) -> None:
     """The mean with its interval, and every seed below; or the state."""
     i = subject.interval
     if i is None:
-        state = subject.state if len(subject.state) < 46 else subject.state[:44] + "…"
+        state = brief(subject.state)
         axes.text(0.02, y, state, transform=axes.get_yaxis_transform(), color=MUTED, style="italic", va="center", fontsize=9.5)
         return
     axes.plot(list(subject.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)

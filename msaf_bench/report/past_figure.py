@@ -2,7 +2,22 @@
 
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, CONTROL, INK, MUTED, PAPER, Chart, at_right, blank, by_rows, label_rows, places, point, sign
+from msaf_bench.report.canvas import (
+    BLUE,
+    CONTROL,
+    INK,
+    MUTED,
+    PAPER,
+    Chart,
+    at_right,
+    blank,
+    brief,
+    by_rows,
+    label_rows,
+    places,
+    point,
+    sign,
+)
 from msaf_bench.report.cells import number, span
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import PAST_LEGEND
@@ -45,4 +60,4 @@ def past_frames(summary: Summary) -> Chart | None:
 
 
 def _absent(subject: Subject) -> str:
-    return "reads one frame" if subject.measured else subject.state
+    return "reads one frame" if subject.measured else brief(subject.state)

@@ -75,9 +75,16 @@ def _match(wanted: Mapping[str, System], there: Iterable[System]) -> dict[str, S
 
 
 def _nearest(system: System, others: Iterable[System]) -> System | None:
-    """Of the systems of the same shape the one with the most slots filled alike, options included; None for none or a tie."""
-    alike = [(len({*other.slots} & {*system.slots}), other) for other in others if _shape(other) == _shape(system)]
-    most = [other for count, other in alike if count == max(count for count, _ in alike)]
+    """Of the systems of the same shape the one with the most slots filled alike, options included; None for none or a tie.
+
+    Among those that are alike but for the weights they started from, which may be gone, the name decides.
+    """
+    alike = [
+        ((len({*other.trained().slots} & {*system.trained().slots}), other.name == system.name), other)
+        for other in others
+        if _shape(other) == _shape(system)
+    ]
+    most = [other for score, other in alike if score == max(score for score, _ in alike)]
     return most[0] if len(most) == 1 else None
 
 

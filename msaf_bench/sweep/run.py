@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
@@ -14,7 +14,7 @@ from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
-from msaf_bench.errors import DataError, HostError, UsageError, one_of
+from msaf_bench.errors import DataError, HostError, UsageError, one_of, text_of
 from msaf_bench.inherited import CUDA, RAY, inherited
 from msaf_bench.records import Host, Record, read_record
 from msaf_bench.registry import Registry
@@ -26,7 +26,7 @@ from msaf_bench.sweep.plan import ONE_SEED, Plan
 from msaf_bench.sweep.space import check_space
 from msaf_bench.sweep.speed import measure_rows
 from msaf_bench.sweep.trial import Setting
-from msaf_bench.train.checkpoint import newest_checkpoint
+from msaf_bench.train.checkpoint import newest_checkpoint, training_id
 
 Executor = Literal["ray", "local"]
 Execute = Callable[[Sequence[Trial], Setting, Events], None]
@@ -66,11 +66,13 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             with torch.device("meta"):
                 net = registry.build(system, 2)
             frames: int = net.frames
+            if isinstance(cast("object", frames), bool) or not isinstance(cast("object", frames), int):
+                raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
             _check_starts(registry, system)
             nets[system.key] = net
             names |= {part for name, _ in net.named_parameters() for part in name.split(".")}
-        except (UsageError, TypeError, ValueError) as error:
-            raise UsageError(f"{plan.table.name}: row {label!r}: {error}") from error
+        except (UsageError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error
         if frames > plan.conditions.frames:
             raise UsageError(f"row {label!r} reads {frames} frames, a clip has {plan.conditions.frames}; add --set frames={frames}")
         if plan.conditions.batch == 1:
@@ -97,6 +99,8 @@ def _check_starts(registry: Registry, system: System) -> None:
     starts = system.starts()
     if missing := [start.path for start in starts if not start.sha256]:
         raise UsageError(f"weights {missing[0]}: no such file; a relative path is taken from the folder of its .toml file, then from here")
+    if nowhere := [start for start in starts if not start.path]:
+        raise UsageError(f"{nowhere[0]}: a sum alone is no file; name the file")
     if starts:
         registry.build(system, 2)
 
@@ -139,7 +143,7 @@ def pretrained(trial: Trial | None, setting: Setting, events: Events, execute: E
     if trial is None:
         return setting
     path = setting.workspace.records / f"{trial.id}.json"
-    found, _ = newest_checkpoint(setting.workspace.checkpoints(trial))
+    found, _ = newest_checkpoint(setting.workspace.checkpoints(trial), training_id(trial))
     whole = found is not None and found.sidecar.step == trial.conditions.steps
     if not path.exists() or read_record(path).state != "done" or not whole:
         execute([trial], setting, events)
@@ -176,7 +180,7 @@ def run_sweep(
             if address is None:
                 check_device(setting.device)
             data = check_data(plan, setting)
-            _check_same({i: r for i, r in done.items() if r.trial.conditions == plan.conditions}, data.content, events)
+            _check_same({i: r for i, r in done.items() if r.trial.conditions.key == plan.conditions.key}, data.content, events)
             check_space(setting.workspace, missing, nets, data.learn, data.test)
         setting.workspace.keep(plan)
         if missing:

@@ -19,13 +19,13 @@ from msaf_bench.architectures import build
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.label_maps import write_label_maps
-from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault
+from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
 from msaf_bench.foreign import guarded
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.measure import cost_of, measure
 from msaf_bench.sweep.plan import Workspace
-from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint
+from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
 from msaf_bench.train.features import features_of
 from msaf_bench.train.loop import train
 
@@ -107,9 +107,9 @@ def _stops_all(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, BenchError):
-        return str(error)
+        return text_of(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+    return f"{type(error).__name__}: {text_of(error)} ({Path(place.filename).name}:{place.lineno})"
 
 
 class _CallersError(Stopped):
@@ -149,6 +149,8 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     host = setting.host()
     with _timed("data", seconds):
         learn, test = (open_split(trial.conditions, split, setting.root, trial.seed) for split in ("train", "score"))
+    if nowhere := [start for start in trial.system.starts() if not start.path]:
+        raise HostError(f"{nowhere[0]}: only the sum of its content is known here; run the command that names the file")
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
@@ -204,7 +206,7 @@ def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
     if start is None or start == trial:
         return "; ".join(map(str, trial.system.starts())) or "random"
     folder = setting.workspace.checkpoints(start)
-    found, damaged = newest_checkpoint(folder)
+    found, damaged = newest_checkpoint(folder, training_id(start))
     if found is None or found.sidecar.step != start.conditions.steps:
         raise HostError(
             f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import regular
 from msaf_bench.kept import read_kept, write_atomic, write_kept
-from msaf_bench.spec import Spec, System
+from msaf_bench.spec import Spec, System, Trial
 
 KEEP = 2  #: checkpoints of a trial that stay on disk
 
@@ -27,6 +27,7 @@ class Sidecar(Spec):
 
     sha256: str
     step: int
+    trial: str = ""  #: the `training_id` of what was trained; empty in those of earlier versions
     system: System
     num_classes: int
     loss: tuple[tuple[int, float], ...] = ()
@@ -68,7 +69,7 @@ def keep_only(folder: Path, steps: Collection[int]) -> None:
     """Removes the weights and sidecars of all other steps."""
     names = {f"step-{step:07d}" for step in steps}
     for path in folder.glob("step-*"):
-        if path.stem not in names:
+        if path.stem not in names and re.fullmatch(r"step-\d{7,}\.(safetensors|json)", path.name) and not path.is_dir():
             path.unlink(missing_ok=True)
 
 
@@ -90,14 +91,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DataError(f"{path}: not a safetensors file ({error})") from error
 
 
-def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint of a folder that is whole, and what was wrong with those after it."""
+def training_id(trial: Trial) -> str:
+    """The id of a training: that of its trial, however often it is kept."""
+    return trial.model_copy(update={"conditions": trial.conditions.model_copy(update={"checkpoint_every": 0})}).id
+
+
+def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint of a folder that is whole and of the `training`, where one is given; and what was wrong with those after it."""
     damaged: list[str] = []
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
-            return read_checkpoint(path), damaged
+            found = read_checkpoint(path)
         except DataError as error:
             damaged.append(str(error))
+            continue
+        if training and found.sidecar.trial not in ("", training):
+            damaged.append(f"{path}: it is of another trial ({found.sidecar.trial}); use an older step")
+        elif path.stem != f"step-{found.sidecar.step:07d}":
+            damaged.append(f"{path}: it is of step {found.sidecar.step}, not the one that its name says; use an older step")
+        else:
+            return found, damaged
     return None, damaged
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
-from msaf_bench.spec import Conditions, System
-from msaf_bench.train.checkpoint import Sidecar, keep_only, newest_checkpoint, restore, save_checkpoint, steps_in
+from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.train.checkpoint import Sidecar, keep_only, newest_checkpoint, restore, save_checkpoint, steps_in, training_id
 from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
 from msaf_bench.vitals import Monitor, Supply
@@ -36,7 +36,7 @@ class Trained(NamedTuple):
 
 
 class NonFiniteLossError(BenchError):
-    """The loss was NaN or infinite; the message names the step."""
+    """The loss, or a weight, was NaN or infinite; the message names the step."""
 
 
 def train(
@@ -62,7 +62,8 @@ def train(
     Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
-    found, damaged = newest_checkpoint(folder)
+    identity = training_id(Trial(system=system, conditions=conditions, seed=seed))
+    found, damaged = newest_checkpoint(folder, identity)
     start, curve, monitor = 0, Loss(), Monitor(net, on_note)
     if found:
         restore(found, net, optimizer)
@@ -90,11 +91,13 @@ def train(
         late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
         if keep or (log and late and done < conditions.steps):
             begin = time.monotonic()
-            save_checkpoint(folder, net, optimizer, _sidecar(system, clips, done, curve, monitor))
+            _check_finite(net, done)
+            save_checkpoint(folder, net, optimizer, _sidecar(identity, system, clips, done, curve, monitor))
             kept = time.monotonic()
             took = kept - begin
     if start < conditions.steps:
-        save_checkpoint(folder, net, None, _sidecar(system, clips, conditions.steps, curve, monitor))
+        _check_finite(net, conditions.steps)
+        save_checkpoint(folder, net, None, _sidecar(identity, system, clips, conditions.steps, curve, monitor))
     every = conditions.checkpoint_every
     keep_only(folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)])
     return Trained(curve, monitor.supply())
@@ -168,6 +171,21 @@ def _batches(
             yield step, waiting.pop(step).result()
 
 
-def _sidecar(system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor) -> Sidecar:
+def _check_finite(net: nn.Module, step: int) -> None:
+    """Raises `NonFiniteLossError` for weights that the last step has made NaN or infinite: no later loss would tell."""
+    for name, weights in net.named_parameters():
+        if not torch.isfinite(weights).all():
+            raise NonFiniteLossError(f"non-finite weights ({name}) after step {step}")
+
+
+def _sidecar(trial: str, system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor) -> Sidecar:
     supplies = tuple((part, tuple((s.relative, s.silent) for s in held)) for part, held in monitor.supplies.items())
-    return Sidecar(sha256="", step=step, system=system.trained(), num_classes=len(clips.classes), loss=tuple(curve), supplies=supplies)
+    return Sidecar(
+        sha256="",
+        step=step,
+        trial=trial,
+        system=system.trained(),
+        num_classes=len(clips.classes),
+        loss=tuple(curve),
+        supplies=supplies,
+    )

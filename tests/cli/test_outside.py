@@ -405,3 +405,101 @@ def test_a_broken_ray_is_said_with_the_way_round_it(error, monkeypatch, capsys, 
     assert "Ray cannot be imported" in err
     assert "--on local" in err
     assert err.count("\n") == 1
+
+
+UNPRINTABLE = """
+import torch
+
+class Odd(Exception):
+    def __str__(self):
+        HOW
+
+class Part(torch.nn.Module):
+    frames, idle = 1, True
+
+    def forward(self, frames):
+        if not frames.is_meta:
+            raise Odd()
+        return frames
+
+def fail():
+    raise Odd()
+
+def register(registry):
+    if "PLACE" == "register":
+        fail()
+    registry.motion.add("odd", Part if "PLACE" == "forward" else fail)
+
+if "PLACE" == "import":
+    fail()
+"""
+ODD_TABLE = """
+title = "t"
+source = "s"
+base = "msaf-r18"
+metrics = ["miou"]
+reference = "A"
+[rows.A]
+[rows.B]
+swap = { motion = "odd", align = "none" }
+"""
+
+
+@pytest.mark.parametrize("how", ["raise self", "return 5", "return 'one line, ' + 500 * 'and more\\n'"])
+@pytest.mark.parametrize("place", ["import", "register", "build", "forward"])
+def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, monkeypatch, tmp_path):
+    name = f"odd_{place}_{len(how)}"
+    (tmp_path / f"{name}.py").write_text(UNPRINTABLE.replace("HOW", how).replace("PLACE", place))
+    (tmp_path / "t.toml").write_text(ODD_TABLE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--speed",
+        "0",
+        "--no-pictures",
+        "--set",
+        "steps=2",
+        "--set",
+        "flow=none",
+        "--on",
+        "local",
+    ]
+    code = main(["ablate", "--table", "t.toml", *small, "--plugin", name, "--reports", "r", "--json"])
+    err = capsys.readouterr().err
+    assert code == (1 if place == "forward" else 2), err
+    assert "fault of msaf-bench" not in err
+    assert "Traceback" not in err
+    assert all(len(line) < 800 for line in err.splitlines())
+    assert place == "forward" or err.count("\n") == 1
+
+
+def test_a_plug_in_with_an_architecture_that_is_none_is_named(capsys, monkeypatch, tmp_path):
+    (tmp_path / "nothing_like.py").write_text("def register(registry):\n    registry.architecture['nf'] = object()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert main([*SMOKE, "--plugin", "nothing_like"]) == 2
+    assert "plug-in 'nothing_like': architecture 'nf' is no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("base", "row"), [("msaf-r18", "paper = { miou = nan }"), ("msaf-r18", "paper = { miou = inf }"), ("x\\u0000.toml", "")]
+)
+def test_values_of_a_table_that_are_none_are_refused_in_one_line(base, row, capsys, tmp_path):
+    head = f'title = "t"\nsource = "s"\nmetrics = ["miou"]\nreference = "A"\nbase = "{base}"'
+    (tmp_path / "t.toml").write_text(f"{head}\n[rows.A]\n{row}\n")
+    assert main(["ablate", "--table", str(tmp_path / "t.toml"), "--preset", "smoke", "--dry-run", "--on", "local"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "fault of msaf-bench" not in err
+
+
+@pytest.mark.parametrize("option", ["noise=10000000000000000000000000000000", "occluders=1e31", "blur=-1"])
+def test_strengths_of_the_street_have_bounds(option, capsys, tmp_path):
+    assert main([*SMOKE[:-1], "--seeds", "2", "--set", f"data_options.{option}", "--reports", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert option.partition("=")[0] in err
+    assert "fault" not in err

@@ -166,3 +166,44 @@ def test_a_file_that_changes_while_the_run_goes_on_is_noticed(place):
     write_weights(place / "start.pth", 2)
     with pytest.raises(UsageError, match=r"start\.pth: its content has changed"):
         build(system, 2)
+
+
+def test_weights_given_with_an_option_are_files_too(place, monkeypatch):
+    monkeypatch.chdir(place)
+    given = {"use": "resnet10", "width": 8, "weights": "start.pth"}
+    preset = read_conditions("smoke", "street", {"shrink": {"backbone": given}})
+    assert dict(dict(preset.shrink)["backbone"].options)["weights"].startswith("sha256:")
+    assert str(place) not in preset.canonical()
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ("sha256:" + 64 * "0" + " start.pth", "its sha256 is"),
+        ("sha256:" + 64 * "0", "a sum alone is no file"),
+        ("x\\u0000.pth", "null"),
+        ("folder/", "a folder, not a file"),
+        ("y" * 300 + ".pth", "name too long"),
+        ("start", "write ./start"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_said_in_one_line(place, capsys, weights, says):
+    (place / "folder").mkdir()
+    (place / "loaded.toml").write_text(SYSTEM.replace("WEIGHTS", weights))
+    assert ablate(place) == 2
+    err = capsys.readouterr().err
+    assert says in err.lower()
+    assert err.count("\n") == 1
+    assert "fault of msaf-bench" not in err
+
+
+def test_two_rows_that_differ_in_their_weights_are_told_apart_without_them(place, capsys):
+    write_weights(place / "other.pth", 8)
+    (place / "pair.toml").write_text(SYSTEM.replace("WEIGHTS", "other.pth"))
+    (place / "two.toml").write_text(TABLE.replace("SYSTEM", str(place / "loaded.toml")).replace("pspnet18", str(place / "pair.toml")))
+    assert ablate(place) == 0
+    for name in ("start.pth", "other.pth"):
+        (place / name).unlink()
+    capsys.readouterr()
+    assert main(["report", str(place / "run"), "--no-pictures", "--json"]) == 0
+    assert [row["state"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["done", "done"]

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -232,3 +234,42 @@ def test_a_rate_slows_the_weights_that_it_names_and_no_others(tmp_path):
     )
     assert slow["motion.align.0.offset.weight"] == pytest.approx(0.01 * plain["motion.align.0.offset.weight"], rel=0.01)
     assert slow["motion.align.0.weight"] == plain["motion.align.0.weight"]
+
+
+def test_a_checkpoint_of_another_trial_or_step_is_not_taken(tmp_path):
+    with pytest.raises(Killed):
+        run(tmp_path / "other", seed=1, die_at=20)
+    shutil.copytree(tmp_path / "other", tmp_path / "own")
+    notes, whole = [], run(tmp_path / "whole")
+    assert equal(run(tmp_path / "own", notes=notes)[0], whole[0])
+    assert "it is of another trial" in notes[0]
+    with pytest.raises(Killed):
+        run(tmp_path / "renamed", die_at=20)
+    for path in (tmp_path / "renamed").glob("step-0000010.*"):
+        path.rename(path.with_name("step-0000020" + path.suffix))
+    notes.clear()
+    assert equal(run(tmp_path / "renamed", notes=notes)[0], whole[0])
+    assert "it is of step 10, not the one that its name says" in notes[0]
+
+
+def test_what_lies_beside_the_checkpoints_stays(tmp_path):
+    (tmp_path / "own" / "step-backup").mkdir(parents=True)
+    (tmp_path / "own" / "step-best.safetensors").write_text("mine")
+    run(tmp_path / "own")
+    assert (tmp_path / "own" / "step-backup").is_dir()
+    assert (tmp_path / "own" / "step-best.safetensors").read_text() == "mine"
+
+
+def test_weights_that_the_last_step_breaks_are_said(tmp_path, monkeypatch):
+    plain = loop._step
+
+    def broken(net, optimizer, inputs, labels, step, conditions):
+        loss = plain(net, optimizer, inputs, labels, step, conditions)
+        if step + 1 == conditions.steps:
+            torch.nn.init.constant_(next(net.parameters()), float("nan"))
+        return loss
+
+    monkeypatch.setattr(loop, "_step", broken)
+    with pytest.raises(NonFiniteLossError, match=r"non-finite weights .* after step 24"):
+        run(tmp_path / "bad")
+    assert newest_checkpoint(tmp_path / "bad")[0].sidecar.step == 20

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from msaf_bench.analyzers.cost.counters import torch_counter
 from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_content
 from msaf_bench.architectures import build
-from msaf_bench.errors import BenchError, GateError, UsageError, one_of
+from msaf_bench.errors import BenchError, GateError, UsageError, host_fault, one_of, text_of
 from msaf_bench.ports import Network, Stream
 from msaf_bench.spec import System
 
@@ -124,7 +124,9 @@ def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[
     except BenchError:
         raise
     except Exception as error:
-        said = str(error).strip().partition("\n")[0]
+        if host_fault(error):
+            raise
+        said = text_of(error)
         place = f"{sheet.path}: " if sheet.path else ""
         grid = "x".join(map(str, shape[-2:]))
         if "overflow" in said:

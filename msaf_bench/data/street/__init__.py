@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from math import isfinite
 from typing import Literal, NamedTuple, cast
 
 import cv2
@@ -27,6 +26,7 @@ COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames"
 
 OWN = "own_videos"  #: whether every seed trains on videos of its own
 
+STRONGEST = 1e4  #: of any option; the scene is long gone before
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
 
@@ -45,8 +45,8 @@ class Video(NamedTuple):
 def _strengths(knobs: Mapping[str, Option]) -> dict[str, float]:
     for name, value in knobs.items():
         one_of("street option", name, KNOBS)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or value < 0:
-            raise UsageError(f"street option {name} = {value!r}: needs a number >= 0")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= STRONGEST:
+            raise UsageError(f"street option {name} = {value!r:.60}: needs a number from 0 to {STRONGEST:g}")
     return KNOBS | {name: float(cast("float", value)) for name, value in knobs.items()}
 
 
