@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import count_ids
 from msaf_bench.data.class_sets import ClassSet
-from msaf_bench.data.id_meaning import IdMaps, check_meaning
+from msaf_bench.data.id_meaning import IdMaps, check_meaning, check_raw
 from msaf_bench.data.label_folders import LabelPair, LabelPairs, read_ids
 from msaf_bench.data.label_ids import IdFormat, What, check_ids, find_format, id_table
 from msaf_bench.errors import DataError
@@ -87,6 +87,7 @@ def count_folders(
     joint = np.zeros((256, 256), np.int64)
     for each in scored:
         np.add.at(joint, (each.truth_ids, each.prediction_ids), each.counts)
+    check_raw(joint, classes, {what: form for what, form in formats.items() if what not in given}, maps)
     check_meaning(joint, classes, formats, maps)
     sizes = Counter(each.size for each in scored)
     return FolderCounts(matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad))

@@ -19,14 +19,21 @@ IdMap = Mapping[int, int]  #: id in a file -> class 0..K-1, K for void; what is 
 _NOTHING: IdMap = {}
 
 
+def option_of(what: What) -> str:
+    """What options call a folder, as in `--pred-ids` and `--map pred:255=1`."""
+    return "pred" if what == "prediction" else what
+
+
 def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> IdFormat:
     """Whether a folder holds raw ids, told from all its files' names and the ids in each; "train" where there is no raw format.
 
-    An id above K-1 says raw. An id of 0..K-1 that is void as a raw id, in a file with none above, says train (void ids that every raw truth
-    has, below the first raw class, do not count). A name says what it says. Raises `DataError` where these disagree, or say nothing.
+    An id above K-1 says raw, unless K is the largest of all: that may be void beside 0..K-1, and is asked. An id of 0..K-1 that is void as
+    a raw id, in a file with none above, says train (void ids that every raw truth has, below the first raw class, do not count). A name
+    says what it says. Raises `DataError` where these disagree, or say nothing.
     """
     if not classes.raw:
         return "train"
+    _check_largest(files, classes, what)
     said = dict[IdFormat, str]()
     count, first = len(classes.names), min(classes.raw)
     for path, ids in files.items():
@@ -46,7 +53,24 @@ def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: Wh
         return next(iter(said))
     folder = next(iter(files)).parent
     why = f"{said['raw']} says raw, {said['train']} says 0 to {count - 1}" if said else f"its few ids could be raw or 0 to {count - 1}"
-    raise DataError(f"{folder}: {why}; say --{'pred' if what == 'prediction' else what}-ids raw or train")
+    raise DataError(f"{folder}: {why}; say --{option_of(what)}-ids raw or train")
+
+
+def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> None:
+    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void. Names that say raw do where no id speaks against it."""
+    count = len(classes.names)
+    used = set[int]().union(*files.values()) - {VOID}
+    if max(used, default=0) != count:
+        return
+    against = sorted(i for i in used if min(classes.raw) < i < count and i not in classes.raw)
+    if against or not all(path.stem.endswith(ENDINGS["raw"]) for path in files):
+        folder, option = next(iter(files)).parent, option_of(what)
+        also = ", ".join(str(i) for i in sorted(used - {count}) if i not in classes.raw)
+        beside = f"; ids {also} would be void as raw ids" if also else ""
+        raise DataError(
+            f"{folder}: the largest id is {count}, a class of raw ids, or void beside 0 to {count - 1}{beside}; say --{option}-ids raw, "
+            f"or --map {option}:{count}=void --{option}-ids train"
+        )
 
 
 def id_table(classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING) -> NDArray[np.int16]:

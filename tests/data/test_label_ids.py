@@ -26,6 +26,7 @@ def told(*files, what="truth"):
         ([(RAW, [7, 8, 11])], "raw"),
         ([(RAW, [0, 3, 7, 8])], "raw"),
         ([(RAW, [0])], "raw"),
+        ([(RAW, [0, 3, 7, 19])], "raw"),
         ([(RAW, [7, 255])], "raw"),
         ([(NONE, [7, 8, 11]), (NONE, [0, 10])], "train"),  # sky; as raw ids nothing has a rail track and nothing above it
         ([(NONE, list(range(19)))], "train"),
@@ -48,12 +49,17 @@ def test_told(files, form):
         ([(RAW, [0, 1, 10])], "the name .* says raw, id 10 .* says 0 to 18"),  # 0..18 under the name of raw ids
         ([(NONE, [0, 1, 10]), (NONE, [7, 26])], "id 26 in 1_x.png says raw, id 10 in 0_x.png says 0 to 18"),
         ([(RAW, [7]), (TRAIN, [7])], "says raw"),
+        ([(NONE, list(range(20)))], "the largest id is 19.*--map pred:19=void"),  # 0..18, and 19 for void
+        ([(NONE, [0, 1, 2, 8, 10, 13, 19])], "0, 1, 2, 10 would be void"),
+        ([(NONE, [0, 1]), (NONE, [7, 19, 255])], "0, 1 would be void"),
+        ([(NONE, [7, 8, 19])], "largest id is 19"),
+        ([(RAW, [7, 10, 19])], "10 would be void"),
     ],
 )
 def test_what_disagrees_or_says_nothing_is_asked(files, says):
     with pytest.raises(DataError, match=says) as error:
         told(*files, what="prediction")
-    assert "--pred-ids raw or train" in str(error.value)
+    assert "--pred-ids raw" in str(error.value)
 
 
 def test_where_there_is_no_raw_format_nothing_is_told():

@@ -16,7 +16,7 @@ from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
 from msaf_bench.data.frame_folders import Neighbours, neighbours
 from msaf_bench.data.frames import SUFFIXES, frame_size, read_frame
-from msaf_bench.data.id_meaning import check_alone, parse_maps
+from msaf_bench.data.id_meaning import check_alone, check_sparse, parse_maps
 from msaf_bench.data.label_folders import ids_in_use, list_label_maps, read_known_ids, read_label_map
 from msaf_bench.data.label_ids import IdMap, What
 from msaf_bench.documents import json_text
@@ -188,6 +188,8 @@ def _check_ids(
             ids[what] |= ids_in_use(read_known_ids(path, classes or widest, what=what, mapped=mapped[what]))
     if classes is None:
         used = {mapped[what].get(i, i) for what in ids for i in ids[what]} - {VOID}
+        if any(VOID in of and VOID not in mapped[what] for what, of in ids.items()):
+            check_sparse(used)
         classes = class_set(str(max(2, 1 + max(used, default=0))))
         mapped = parse_maps(maps, classes)
     for what, of in ids.items():
