@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from msaf_bench.data.frame_numbers import KINDS, Numbers, near, read_given, read_numbers, step_of
+from msaf_bench.data.frame_numbers import Numbers, near, read_given, read_numbers, step_of
+from msaf_bench.data.frame_values import KINDS
 from msaf_bench.errors import DataError
 
 _OWN = 3  #: distances from which on a video has a step of its own
@@ -50,7 +51,7 @@ def neighbours(keys: Sequence[str], pattern: str | None = None) -> Neighbours:
             (pairs if near(distance, step) else gaps).append((before, after))
             steps |= {distance} if near(distance, step) else set()
     if not numbers.sure and numbers.kind != "order":
-        _check_even(keys, numbers, len(pairs), gaps)
+        _check_even(keys, numbers, pairs, gaps)
     shown = () if numbers.kind == "order" else tuple(step * numbers.unit for step in sorted({*sorted(steps)[:1], *sorted(steps)[-1:]}))
     videos = tuple(tuple(index for _, index in frames) for frames in ordered.values())
     return Neighbours(tuple(pairs), tuple(gaps), shown, videos, numbers)
@@ -64,17 +65,19 @@ def _check_twice(keys: Sequence[str], numbers: Numbers) -> None:
                 raise DataError(f"{read}; rename one, or say with --frame-pattern where the number is")
 
 
-def _check_even(keys: Sequence[str], numbers: Numbers, pairs: int, gaps: Sequence[tuple[int, int]]) -> None:
+def _check_even(keys: Sequence[str], numbers: Numbers, pairs: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]]) -> None:
     advice = f"as {' and '.join(numbers.patterns[:2])}; say with --frame-pattern where the number is"
-    if pairs < len(gaps):
+    if len(pairs) < len(gaps):
         a, b = gaps[0]
         read = f"{keys[a]!r} was read as frame {numbers.shown(a)} and {keys[b]!r} as {numbers.shown(b)}"
-        raise DataError(f"frames are not evenly numbered: {len(gaps)} of {len(gaps) + pairs} steps are uneven; {read}, {advice}")
+        raise DataError(f"frames are not evenly numbered: {len(gaps)} of {len(gaps) + len(pairs)} steps are uneven; {read}, {advice}")
     folders: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         folders.setdefault(key.rpartition("/")[0], []).append(index)
-    together = next((indices for indices in folders.values() if len(indices) > 1), None)
-    if together and not pairs:
-        a, b = together[:2]
-        read = f"{keys[a]!r} was read as frame {numbers.shown(a)} and {keys[b]!r} as {numbers.shown(b)} of another video"
-        raise DataError(f"no frame follows another one: {read}, {advice}")
+    paired = {index for pair in pairs for index in pair}
+    for indices in folders.values():
+        alone = [index for index in indices if index not in paired]
+        a, b = alone[0] if alone else 0, next((i for i in indices if alone and numbers.read[i][0] != numbers.read[alone[0]][0]), None)
+        if 2 * len(alone) > len(indices) and b is not None:
+            read = f"{keys[a]!r} was read as frame {numbers.shown(a)} and {keys[b]!r} as {numbers.shown(b)} of another video"
+            raise DataError(f"{len(alone)} of {len(indices)} frames of a folder have no neighbour: {read}, {advice}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FramePattern = Annotated[
     str | None,
     typer.Option(
-        help="Place of the frame's number in a name: 'img_{frame}_v2'; {hex}, {seconds}, {date}; * tells videos apart. Default: inferred."
+        help="Place of the number in a name: 'img_{frame}_v2'; {hex}, {seconds}, {date}, {clock}; * tells videos apart. Else inferred."
     ),
 ]
 
