@@ -72,7 +72,8 @@ def near(distance: int, step: int) -> bool:
 
 def step_of(distances: Sequence[int]) -> int:
     """The step of one video's distances: the shortest one, or the usual one if most are it and a few are shorter."""
-    shortest = median_low([d for d in distances if 2 * d <= 3 * min(distances)])
+    least = min(distances)
+    shortest = median_low([d for d in distances if 2 * d <= 3 * least])
     usual = median_low(distances)
     count = sum(near(d, usual) for d in distances)
     return usual if 2 * count > len(distances) and count > sum(near(d, shortest) for d in distances) else shortest
@@ -158,7 +159,7 @@ def _evenness(way: Numbers) -> float:
     flat = [distance for run in runs for distance in run]
     if not flat or not all(flat):
         return 0
-    return sum(near(distance, step_of(run)) for run in runs for distance in run) / len(flat)
+    return sum(near(distance, step) for run in runs for step in [step_of(run)] for distance in run) / len(flat)
 
 
 def _dates(keys: Sequence[str]) -> Numbers | None:
