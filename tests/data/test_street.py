@@ -213,9 +213,9 @@ def test_any_size_and_seed(seed, frames, height, width):
     ("arguments", "message"),
     [
         ({"seed": 0, "nois": 0.1}, "unknown street option 'nois'; did you mean noise?"),
-        ({"seed": 0, "noise": -0.1}, "street option noise = -0.1: needs a number >= 0"),
-        ({"seed": 0, "blur": math.nan}, "street option blur = nan: needs a number >= 0"),
-        ({"seed": 0, "rain": True}, "street option rain = True: needs a number >= 0"),
+        ({"seed": 0, "noise": -0.1}, "street option noise = -0.1: needs a number from 0 to 10000"),
+        ({"seed": 0, "blur": math.nan}, "street option blur = nan: needs a number from 0 to 10000"),
+        ({"seed": 0, "rain": True}, "street option rain = True: needs a number from 0 to 10000"),
         ({"seed": -1}, "street: seed -1, 8 frames of 64x128; needs a seed >= 0, 1 frame and sides of 16 to 8192"),
     ],
 )
@@ -313,7 +313,7 @@ def test_videos_are_made_once_and_cannot_be_written_to():
         ({"train_video": 3}, "unknown street option 'train_video'; did you mean train_videos, own_videos, score_videos?"),
         ({"video_frames": 0}, "street option video_frames = 0: needs a whole number >= 1"),
         ({"score_videos": 1.5}, "street option score_videos = 1.5: needs a whole number >= 1"),
-        ({"speed": -1}, "street option speed = -1: needs a number >= 0"),
+        ({"speed": -1}, "street option speed = -1: needs a number from 0 to 10000"),
     ],
 )
 def test_a_wrong_option_is_named(options, message):

@@ -142,7 +142,7 @@ def test_a_wrong_axis_is_named(tmp_path: Path, axis: str, message: str):
     [
         ("[axis]\nof = 'steps'\nvalues = [5]", "axis.values: Tuple should have at least 2 items"),
         ("[axis]\nof = 'steps'\nvalues = [5, 7]\nalso = { lr = [0.1] }", "also 'lr' has 1 values, 'steps' has 2; give one for each"),
-        ("[axis]\nof = 'data_options.occluders'\nvalues = [1, -1]", "street option occluders = -1: needs a number >= 0"),
+        ("[axis]\nof = 'data_options.occluders'\nvalues = [1, -1]", "street option occluders = -1: needs a number from 0 to 10000"),
         ("[axis]\nof = 'data_options.ocluders'\nvalues = [1, 2]", "unknown street option 'ocluders'; did you mean occluders"),
     ],
 )
