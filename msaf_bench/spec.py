@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, model_validator
 
 from msaf_bench.errors import one_of
-from msaf_bench.starting import Start, start_of, starts_in, without_place
+from msaf_bench.starting import Start, start_of, without_place
 
 
 def _at_most(limit: float, why: str) -> AfterValidator:
@@ -133,7 +133,7 @@ class System(Spec):
     def starts(self, *, but: str = "") -> list[Start]:
         """The files of starting weights that its options name, `but` for those of one slot."""
         options = [self.options, *(choice.options for slot, choice in self.slots if slot != but)]
-        return [start for each in options for start in starts_in(each)]
+        return [start for each in options for name, value in each if (start := start_of(name, value))]
 
     def trained(self) -> Self:
         """The system without its starting weights: what takes the weights of a checkpoint needs no others."""

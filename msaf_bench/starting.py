@@ -6,7 +6,7 @@ what identifies a trial, has `sha256:HEX` alone.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -40,11 +40,6 @@ def start_of(option: str, value: object) -> Start | None:
     if found := _PINNED.fullmatch(value):
         return Start(found[1], found[2] or "")
     return Start("", value) if "." in value or "/" in value or "\\" in value else None
-
-
-def starts_in(options: Iterable[tuple[str, object]]) -> list[Start]:
-    """The files that options name."""
-    return [start for name, value in options if (start := start_of(name, value))]
 
 
 def pinned(content: Any, folder: Path) -> Any:

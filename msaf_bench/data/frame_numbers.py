@@ -81,8 +81,9 @@ def step_of(distances: Sequence[int]) -> int:
 
 def read_numbers(keys: Sequence[str]) -> Numbers:
     """The way to read these names that makes the fewest videos of them. Raises `DataError` where two ways are as good."""
-    if keys and all(map(_CITYSCAPES.fullmatch, keys)):
-        return _by_span(keys, "frame", [_CITYSCAPES.fullmatch(key).span(1) for key in keys])  # pyright: ignore[reportOptionalMemberAccess]
+    snippets = [match.span(1) for key in keys if (match := _CITYSCAPES.fullmatch(key))]
+    if keys and len(snippets) == len(keys):
+        return _by_span(keys, "frame", snippets)
     dates = _dates(keys)
     whole = [way for way in (dates, _hexadecimal(keys)) if way]
     try:

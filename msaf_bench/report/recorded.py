@@ -79,11 +79,8 @@ def _nearest(system: System, others: Iterable[System]) -> System | None:
 
     Among those that are alike but for the weights they started from, which may be gone, the name decides.
     """
-    alike = [
-        ((len({*other.trained().slots} & {*system.trained().slots}), other.name == system.name), other)
-        for other in others
-        if _shape(other) == _shape(system)
-    ]
+    shape, slots = _shape(system), {*system.trained().slots}
+    alike = [((len({*other.trained().slots} & slots), other.name == system.name), other) for other in others if _shape(other) == shape]
     most = [other for score, other in alike if score == max(score for score, _ in alike)]
     return most[0] if len(most) == 1 else None
 

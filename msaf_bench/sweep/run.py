@@ -68,7 +68,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
             frames: int = net.frames
             if isinstance(cast("object", frames), bool) or not isinstance(cast("object", frames), int):
                 raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
-            _check_starts(registry, system)
+            _read_starts(registry, system)
             nets[system.key] = net
             names |= {part for name, _ in net.named_parameters() for part in name.split(".")}
         except (UsageError, TypeError, ValueError, AttributeError) as error:
@@ -94,7 +94,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
     return nets
 
 
-def _check_starts(registry: Registry, system: System) -> None:
+def _read_starts(registry: Registry, system: System) -> None:
     """Reads the files of weights that the system starts from. Raises `UsageError` for one that is missing or does not fit."""
     starts = system.starts()
     if missing := [start.path for start in starts if not start.sha256]:

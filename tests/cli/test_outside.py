@@ -35,6 +35,14 @@ def run(*arguments, cwd, out=subprocess.PIPE, env=None):
 # other code
 
 
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    """A working folder whose modules are plug-ins; the search path is as before afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -46,10 +54,8 @@ def run(*arguments, cwd, out=subprocess.PIPE, env=None):
         ("def register(registry): raise EOFError", "EOFError"),
     ],
 )
-def test_a_plug_in_that_ends_the_program_is_named(body, said, capsys, monkeypatch, tmp_path):
-    (tmp_path / "my_exit.py").write_text(body)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def test_a_plug_in_that_ends_the_program_is_named(body, said, capsys, plugins):
+    (plugins / "my_exit.py").write_text(body)
     sys.modules.pop("my_exit", None)
     assert main([*SMOKE, "--plugin", "my_exit"]) == 2
     err = capsys.readouterr().err
@@ -447,12 +453,10 @@ swap = { motion = "odd", align = "none" }
 
 @pytest.mark.parametrize("how", ["raise self", "return 5", "return 'one line, ' + 500 * 'and more\\n'"])
 @pytest.mark.parametrize("place", ["import", "register", "build", "forward"])
-def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, monkeypatch, tmp_path):
+def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, plugins):
     name = f"odd_{place}_{len(how)}"
-    (tmp_path / f"{name}.py").write_text(UNPRINTABLE.replace("HOW", how).replace("PLACE", place))
-    (tmp_path / "t.toml").write_text(ODD_TABLE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    (plugins / f"{name}.py").write_text(UNPRINTABLE.replace("HOW", how).replace("PLACE", place))
+    (plugins / "t.toml").write_text(ODD_TABLE)
     small = [
         "--preset",
         "smoke",
@@ -477,10 +481,8 @@ def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, monkeyp
     assert place == "forward" or err.count("\n") == 1
 
 
-def test_a_plug_in_with_an_architecture_that_is_none_is_named(capsys, monkeypatch, tmp_path):
-    (tmp_path / "nothing_like.py").write_text("def register(registry):\n    registry.architecture['nf'] = object()\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def test_a_plug_in_with_an_architecture_that_is_none_is_named(capsys, plugins):
+    (plugins / "nothing_like.py").write_text("def register(registry):\n    registry.architecture['nf'] = object()\n")
     assert main([*SMOKE, "--plugin", "nothing_like"]) == 2
     assert "plug-in 'nothing_like': architecture 'nf' is no" in capsys.readouterr().err
 
