@@ -30,8 +30,9 @@ def main() -> None:
             image_difference(a, b, resamples=resamples)
             times.append(time.perf_counter() - begin)
         print(
-            f"{resamples:,} resamples of {images} images, {classes} classes, 2 networks, {seeds} seed{'s' * (seeds > 1)}:"
-            f" median {statistics.median(times):.3f} s, slowest {max(times):.3f} s"
+            f"{resamples:,} resamples of {images} images, {classes} classes, 2 networks, {seeds}"
+            f" seed{'s' * (seeds > 1)}: median {statistics.median(times):.3f} s, slowest"
+            f" {max(times):.3f} s"
         )
 
 

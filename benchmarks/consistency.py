@@ -1,4 +1,5 @@
-"""Temporal consistency: time and memory of a pair under each preset, and what each protocol scores for a perfect predictor.
+"""Temporal consistency: time and memory of a pair under each preset, and what each protocol scores
+for a perfect predictor.
 
 python benchmarks/consistency.py [HxW]
 """
@@ -29,9 +30,15 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, Flow]:
     rng = np.random.default_rng(0)
     maps = []
     for _ in range(2):
-        logits = cv2.resize(rng.normal(size=(height // 24, width // 24, CLASSES)).astype(np.float32), (width, height))
+        logits = cv2.resize(
+            rng.normal(size=(height // 24, width // 24, CLASSES)).astype(np.float32),
+            (width, height),
+        )
         maps.append(logits.argmax(-1).astype(np.uint8))
-    flow = cv2.resize(rng.normal(0, 8, (height // 128 + 2, width // 128 + 2, 2)).astype(np.float32), (width, height))
+    flow = cv2.resize(
+        rng.normal(0, 8, (height // 128 + 2, width // 128 + 2, 2)).astype(np.float32),
+        (width, height),
+    )
     return maps[0], maps[1], Flow(flow, -flow)
 
 
@@ -40,14 +47,22 @@ def one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
     votes = np.zeros((CLASSES, *later.shape), np.float32)
     places = motion.everywhere
     for label, plane in enumerate(votes):
-        plane[:] = ((later.ravel()[places.pixel] == label) * places.weight).sum(0).reshape(later.shape)
+        plane[:] = (
+            ((later.ravel()[places.pixel] == label) * places.weight).sum(0).reshape(later.shape)
+        )
     return votes.argmax(0).astype(np.uint8)
 
 
 def opencv_one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
     """The same with cv2.remap, which rounds places to 1/32 of a pixel before OpenCV 5."""
     planes = [
-        cv2.remap((later == k).astype(np.float32), motion.x, motion.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(
+            (later == k).astype(np.float32),
+            motion.x,
+            motion.y,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         for k in range(CLASSES)
     ]
     return np.argmax(planes, 0).astype(np.uint8)
@@ -64,7 +79,10 @@ def measured(call) -> str:
     call()
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
-    return f"median {statistics.median(times):6.0f} ms  (least {min(times):.0f}, most {max(times):.0f})   peak {peak:6.0f} MiB"
+    return (
+        f"median {statistics.median(times):6.0f} ms  (least {min(times):.0f}, most"
+        f" {max(times):.0f})   peak {peak:6.0f} MiB"
+    )
 
 
 def speed(height: int, width: int) -> None:
@@ -73,7 +91,9 @@ def speed(height: int, width: int) -> None:
     for name, preset in PRESETS.items():
         if not preset.window:
             kernel = preset.matrix or label_error
-            print(f"  {name:<12}{measured(lambda k=kernel: k(earlier, later, Motion(flow), CLASSES))}")
+            print(
+                f"  {name:<12}{measured(lambda k=kernel: k(earlier, later, Motion(flow), CLASSES))}"
+            )
     motion = Motion(flow)
     print("only the warp of the labels, as 19 one-hot planes with argmax")
     for way in (pulled_back, one_hot, opencv_one_hot):
@@ -81,19 +101,29 @@ def speed(height: int, width: int) -> None:
     inside = ~motion.outside
     fast = pulled_back(later, motion)
     for way in (one_hot, opencv_one_hot):
-        print(f"  pixels in the frame that differ from {way.__name__}: {(way(later, motion) != fast)[inside].sum()} of {inside.sum()}")
+        print(
+            f"  pixels in the frame that differ from {way.__name__}:"
+            f" {(way(later, motion) != fast)[inside].sum()} of {inside.sum()}"
+        )
 
 
 def perfect(size: tuple[int, int]) -> None:
-    """Mean IoU is over the classes that occur in the split; etc2020 counts absent ones 0, and here there are none."""
+    """Mean IoU is over the classes that occur in the split; etc2020 counts absent ones 0, and here
+    there are none.
+    """
     videos = [make_video(seed, FRAMES, size) for seed in VIDEOS]
-    labels, images = (np.concatenate([getattr(video, part) for video in videos]) for part in ("labels", "images"))
+    labels, images = (
+        np.concatenate([getattr(video, part) for video in videos]) for part in ("labels", "images")
+    )
     pairs = [(i, i + 1) for i in range(len(labels)) if (i + 1) % FRAMES]
 
     def exact(pair: tuple[int, int]) -> Flow:
         video, t = videos[pair[0] // FRAMES], pair[0] % FRAMES
         flow = Flow(video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t])
-        return flow._replace(occluded=flow.occluded | across_edges(video.labels[t], video.labels[t + 1], Motion(flow)))
+        return flow._replace(
+            occluded=flow.occluded
+            | across_edges(video.labels[t], video.labels[t + 1], Motion(flow))
+        )
 
     def unmasked(pair: tuple[int, int]) -> Flow:
         video, t = videos[pair[0] // FRAMES], pair[0] % FRAMES
@@ -103,14 +133,24 @@ def perfect(size: tuple[int, int]) -> None:
         "exact": exact,
         "exact, edges kept": unmasked,
         "exact, Lai's mask": lambda pair: unmasked(pair)._replace(occluded=None),
-        **{kind: lambda pair, k=kind: estimate(k, images[pair[0]], images[pair[1]]) for kind in ("dis", "farneback", "zero")},
+        **{
+            kind: lambda pair, k=kind: estimate(k, images[pair[0]], images[pair[1]])
+            for kind in ("dis", "farneback", "zero")
+        },
     }
     names = [name for name in PRESETS if not PRESETS[name].window]
-    print(f"a perfect predictor on street, {len(videos)} videos of {FRAMES} frames, {size[0]}x{size[1]}")
+    print(
+        f"a perfect predictor on street, {len(videos)} videos of {FRAMES} frames,"
+        f" {size[0]}x{size[1]}"
+    )
     print(f"  {'flow':<20}" + "".join(f"{name:>12}" for name in names) + f"{'votes':>10}")
     for kind, flow in flows.items():
         found = consistency(labels, None, pairs, flow, names, 11)
-        print(f"  {kind:<20}" + "".join(f"{each.value:>12.5g}" for each in found) + f"{found[0].votes:>8.1f} %")
+        print(
+            f"  {kind:<20}"
+            + "".join(f"{each.value:>12.5g}" for each in found)
+            + f"{found[0].votes:>8.1f} %"
+        )
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""mIoU beside torchmetrics and cityscapesScripts: the numbers and the time, on made-up Cityscapes pairs and on folders of one's own.
+"""mIoU beside torchmetrics and cityscapesScripts: the numbers and the time, on made-up Cityscapes
+pairs and on folders of one's own.
 
     pip install torchmetrics cityscapesscripts
     python benchmarks/miou.py [--pred DIR --truth DIR --classes camvid11]
 
-The made-up maps hold every void id, lack one class, and predict another only where the truth is void. Times are medians of one 2-Mpx pair.
+The made-up maps hold every void id, lack one class, and predict another only where the truth is
+void. Times are medians of one 2-Mpx pair.
 """
 
 import argparse
@@ -28,7 +30,9 @@ ABSENT, ONLY_AT_VOID = 31, 28  # train, bus
 
 
 def make_pairs(folder: Path) -> None:
-    """Blocky maps of raw ids, four in five pixels right, one in a hundred predicted void; instance files without an instance."""
+    """Blocky maps of raw ids, four in five pixels right, one in a hundred predicted void; instance
+    files without an instance.
+    """
     rng = np.random.default_rng(0)
     raw = class_set("cityscapes19").raw
     here = np.array([i for i in raw if i not in (ABSENT, ONLY_AT_VOID)], np.uint8)
@@ -36,35 +40,54 @@ def make_pairs(folder: Path) -> None:
     for name in ("pred", "truth"):
         (folder / name).mkdir()
     for index in range(PAIRS):
-        small = np.where(rng.random((32, 64)) < 0.1, rng.choice(void, (32, 64)), rng.choice(here, (32, 64)))
+        small = np.where(
+            rng.random((32, 64)) < 0.1, rng.choice(void, (32, 64)), rng.choice(here, (32, 64))
+        )
         truth = np.kron(small, np.ones((32, 32), np.uint8)).astype(np.uint8)
-        prediction = np.where(rng.random(SIZE) < 0.8, truth, rng.choice(here, SIZE)).astype(np.uint8)
+        prediction = np.where(rng.random(SIZE) < 0.8, truth, rng.choice(here, SIZE)).astype(
+            np.uint8
+        )
         prediction[np.isin(truth, void)] = ONLY_AT_VOID
         prediction[rng.random(SIZE) < 0.01] = 0
         frame = f"frankfurt_000000_{index:06d}"
         Image.fromarray(truth).save(folder / "truth" / f"{frame}_gtFine_labelIds.png")
-        Image.fromarray(truth.astype(np.uint16)).save(folder / "truth" / f"{frame}_gtFine_instanceIds.png")
+        Image.fromarray(truth.astype(np.uint16)).save(
+            folder / "truth" / f"{frame}_gtFine_instanceIds.png"
+        )
         Image.fromarray(prediction).save(folder / "pred" / f"{frame}.png")
 
 
 def ours(pred: Path, truth: Path, classes: ClassSet) -> dict[str, float]:
     counts = count_folders(pair_label_maps(pred, truth, classes), classes, {})
     whole = np.stack(list(counts.matrices.values())).sum(0)
-    return {void: class_scores(whole, void=void, absent="skip").miou for void in ("ignore", "penalise")}
+    return {
+        void: class_scores(whole, void=void, absent="skip").miou for void in ("ignore", "penalise")
+    }
 
 
-def torchmetrics_jaccard(pred: Path, truth: Path, classes: ClassSet, forms: tuple[str, str]) -> dict[str, float]:
-    """Void as one class more, which a prediction may have, and left out of the mean by hand; `ignore` is `ignore_index`."""
+def torchmetrics_jaccard(
+    pred: Path, truth: Path, classes: ClassSet, forms: tuple[str, str]
+) -> dict[str, float]:
+    """Void as one class more, which a prediction may have, and left out of the mean by hand;
+    `ignore` is `ignore_index`.
+    """
     from torchmetrics import JaccardIndex
 
     void = len(classes.names)
     found = {}
     for rule, ignored in (("ignore", void), ("penalise", None)):
-        metric = JaccardIndex("multiclass", num_classes=void + 1, ignore_index=ignored, average="none")
+        metric = JaccardIndex(
+            "multiclass", num_classes=void + 1, ignore_index=ignored, average="none"
+        )
         for pair in pair_label_maps(pred, truth, classes).both:
             maps = [
-                torch.from_numpy(read_label_map(path, classes, what=what, form=form).astype(np.int64)).clamp_(max=void)
-                for path, what, form in ((pair.prediction, "prediction", forms[0]), (pair.truth, "truth", forms[1]))
+                torch.from_numpy(
+                    read_label_map(path, classes, what=what, form=form).astype(np.int64)
+                ).clamp_(max=void)
+                for path, what, form in (
+                    (pair.prediction, "prediction", forms[0]),
+                    (pair.truth, "truth", forms[1]),
+                )
             ]
             metric.update(*maps)
         # It gives 0 for a class that never occurs.
@@ -77,7 +100,9 @@ def cityscapes_scripts(pred: Path, truth: Path) -> tuple[float, Callable[[], obj
     """The official evaluation with its own settings; and one pair of it, to be timed."""
     np.in1d = np.isin  # noqa: NPY201  (NumPy 2.4 has no in1d, and the script calls it)
     os.environ["CITYSCAPES_RESULTS"] = str(pred)
-    from cityscapesscripts.evaluation import evalPixelLevelSemanticLabeling as official  # noqa: N813
+    from cityscapesscripts.evaluation import (
+        evalPixelLevelSemanticLabeling as official,  # noqa: N813
+    )
 
     official.args.quiet, official.args.JSONOutput = True, False
     truths = sorted(str(path) for path in truth.glob("*_gtFine_labelIds.png"))
@@ -102,7 +127,9 @@ def milliseconds(work: Callable[[], object], repeats: int = 15) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pred", type=Path)
     parser.add_argument("--truth", type=Path)
     parser.add_argument("--classes", default="camvid11")
@@ -111,9 +138,16 @@ def main() -> None:
     if given.pred:
         own = class_set(given.classes)
         print(f"ours          {ours(given.pred, given.truth, own)}")
-        print(f"torchmetrics  {torchmetrics_jaccard(given.pred, given.truth, own, ('train', 'train'))}")
+        print(
+            "torchmetrics "
+            f" {torchmetrics_jaccard(given.pred, given.truth, own, ('train', 'train'))}"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        classes, pred, truth = class_set("cityscapes19"), Path(folder, "pred"), Path(folder, "truth")
+        classes, pred, truth = (
+            class_set("cityscapes19"),
+            Path(folder, "pred"),
+            Path(folder, "truth"),
+        )
         make_pairs(Path(folder))
         official, one_official = cityscapes_scripts(pred, truth)
         print(f"ours               {ours(pred, truth, classes)}")
@@ -127,7 +161,10 @@ def time_methods(pair: LabelPair, classes: ClassSet, one_official: Callable[[], 
     from torchmetrics import JaccardIndex
 
     def decode() -> tuple[np.ndarray, np.ndarray]:
-        return read_ids(pair.truth, what="truth").ids, read_ids(pair.prediction, what="prediction").ids
+        return (
+            read_ids(pair.truth, what="truth").ids,
+            read_ids(pair.prediction, what="prediction").ids,
+        )
 
     pictures = decode()
     label = read_label_map(pair.truth, classes, what="truth", form="raw")
@@ -136,7 +173,9 @@ def time_methods(pair: LabelPair, classes: ClassSet, one_official: Callable[[], 
     metric = JaccardIndex("multiclass", num_classes=19, ignore_index=19, validate_args=False)
     times = {
         "ours, both ids in 16 bits and bincount": milliseconds(lambda: count_ids(*pictures)),
-        "ours, the same, checked and cut to 19x19": milliseconds(lambda: confusion_matrix(label, guess, 19)),
+        "ours, the same, checked and cut to 19x19": milliseconds(
+            lambda: confusion_matrix(label, guess, 19)
+        ),
         "torchmetrics JaccardIndex.update": milliseconds(lambda: metric.update(*tensors)),
         "ours, decode and count": milliseconds(lambda: count_ids(*decode())),
         "cityscapesScripts, decode and count": milliseconds(one_official),

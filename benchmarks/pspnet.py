@@ -1,4 +1,5 @@
-"""PSPNet-18's latency beside the same layers written out as plain torch calls, in turn: the package should add nothing.
+"""PSPNet-18's latency beside the same layers written out as plain torch calls, in turn: the package
+should add nothing.
 
     python benchmarks/pspnet.py [HxW]
 
@@ -23,10 +24,14 @@ def plain(p: dict[str, Tensor], image: Tensor) -> Tensor:
 
     def conv(x: Tensor, name: str, stride: int = 1, dilation: int = 1) -> Tensor:
         weight = p[f"{name}.weight"]
-        return functional.conv2d(x, weight, p.get(f"{name}.bias"), stride, dilation * (weight.shape[-1] // 2), dilation)
+        return functional.conv2d(
+            x, weight, p.get(f"{name}.bias"), stride, dilation * (weight.shape[-1] // 2), dilation
+        )
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return functional.batch_norm(x, *(p[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")))
+        return functional.batch_norm(
+            x, *(p[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
+        )
 
     x = functional.relu_(norm(conv(image, "backbone.conv1", 2), "backbone.bn1"))
     x = functional.max_pool2d(x, 3, 2, 1)
@@ -43,7 +48,9 @@ def plain(p: dict[str, Tensor], image: Tensor) -> Tensor:
     size, levels = x.shape[-2:], [x]
     for index, bins in enumerate((1, 2, 3, 6)):
         y = functional.adaptive_avg_pool2d(x, bins)
-        y = functional.relu_(norm(conv(y, f"head.pyramid.branches.{index}.0"), f"head.pyramid.branches.{index}.1"))
+        y = functional.relu_(
+            norm(conv(y, f"head.pyramid.branches.{index}.0"), f"head.pyramid.branches.{index}.1")
+        )
         levels.append(functional.interpolate(y, size, mode="bilinear", align_corners=True))
     x = functional.relu_(norm(conv(torch.cat(levels, 1), "head.mix.0"), "head.mix.1"))
     x = conv(x, "head.classifier")
@@ -57,7 +64,10 @@ def main() -> None:
     net = build("pspnet18", 19).eval()
     tensors = dict(net.state_dict())
     clip = torch.randn(1, 1, 3, height, width)
-    calls = {"msaf-bench": lambda: net(clip).logits, "plain torch": lambda: plain(tensors, clip[:, -1])}
+    calls = {
+        "msaf-bench": lambda: net(clip).logits,
+        "plain torch": lambda: plain(tensors, clip[:, -1]),
+    }
     times: dict[str, list[float]] = {name: [] for name in calls}
     with torch.inference_mode():
         torch.testing.assert_close(*(call() for call in calls.values()))

@@ -1,9 +1,11 @@
-"""One system's latency by `msaf-bench fps` and by two public ways of measuring it, in turn: they should agree on a quiet machine.
+"""One system's latency by `msaf-bench fps` and by two public ways of measuring it, in turn: they
+should agree on a quiet machine.
 
     python benchmarks/speed.py [SYSTEM] [HxW]
 
-`Timer` is torch.utils.benchmark's, median of block means; "5 + 195" is the loop of mmsegmentation's and TMANet's benchmark scripts: five
-frames not counted, then the mean of 195. All on one CPU thread, clip mode, forward and argmax, batch 1, random weights.
+`Timer` is torch.utils.benchmark's, median of block means; "5 + 195" is the loop of mmsegmentation's
+and TMANet's benchmark scripts: five frames not counted, then the mean of 195. All on one CPU
+thread, clip mode, forward and argmax, batch 1, random weights.
 """
 
 import sys
@@ -30,7 +32,9 @@ def in_a_loop(net, clip) -> float:
 def main() -> None:
     name, size = (*sys.argv[1:], *("msaf-r18", "64x128")[len(sys.argv) - 1 :])
     height, width = map(int, size.split("x"))
-    conditions = SpeedConditions(size=(height, width), mode="clip", threads=1, processes=1, schedule="rounds")
+    conditions = SpeedConditions(
+        size=(height, width), mode="clip", threads=1, processes=1, schedule="rounds"
+    )
     task = SpeedTask(system=read_system(name), conditions=conditions, num_classes=CLASSES)
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -41,9 +45,14 @@ def main() -> None:
     for number in range(ROUNDS):
         speed = measure_speed([task])[0]
         with torch.inference_mode():
-            block, loop = 1000 * timer.blocked_autorange(min_run_time=5).median, in_a_loop(net, clip)
+            block, loop = (
+                1000 * timer.blocked_autorange(min_run_time=5).median,
+                in_a_loop(net, clip),
+            )
         figures = (speed.latency.p50.value, speed.latency.mean, block, loop)
-        print(f"round {number + 1:<13}" + "".join(f"{ms:>11.2f}" for ms in figures), dict(speed.flags))
+        print(
+            f"round {number + 1:<13}" + "".join(f"{ms:>11.2f}" for ms in figures), dict(speed.flags)
+        )
 
 
 if __name__ == "__main__":

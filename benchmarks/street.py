@@ -23,7 +23,10 @@ def main() -> None:
         begin = time.perf_counter()
         make_video(seed, FRAMES, (height, width))
         times.append(time.perf_counter() - begin)
-    print(f"{height}x{width}: median {FRAMES / statistics.median(times):.0f} frames/s, slowest video {FRAMES / max(times):.0f}")
+    print(
+        f"{height}x{width}: median {FRAMES / statistics.median(times):.0f} frames/s, slowest video"
+        f" {FRAMES / max(times):.0f}"
+    )
 
 
 if __name__ == "__main__":

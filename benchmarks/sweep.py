@@ -2,7 +2,8 @@
 
     python benchmarks/sweep.py [--workers 2] -- --table 3 --seeds 2 ...
 
-What follows `--` goes to `msaf-bench ablate`. Memory is the proportional set size, summed over the processes of the run, at its highest.
+What follows `--` goes to `msaf-bench ablate`. Memory is the proportional set size, summed over the
+processes of the run, at its highest.
 """
 
 import argparse
@@ -17,7 +18,9 @@ from pathlib import Path
 
 
 def descendants(root: int) -> set[int]:
-    """The process and all that came from it, also those that Ray moved to a session of their own."""
+    """The process and all that came from it, also those that Ray moved to a session of
+    their own.
+    """
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -38,17 +41,32 @@ def memory_mib(processes: set[int]) -> float:
             rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
         except OSError:
             continue
-        total += next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+        total += next(
+            (int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0
+        )
     return total / 1024
 
 
 def run(executor: str, workers: int, arguments: list[str]) -> dict[str, float]:
     """Seconds and peak MiB of one run into a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "msaf_bench", "ablate", *arguments, "--on", executor, "--reports", folder, "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "msaf_bench",
+            "ablate",
+            *arguments,
+            "--on",
+            executor,
+            "--reports",
+            folder,
+            "--json",
+        ]
         command += ["--workers", str(workers)] if executor == "ray" else []
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         peak = [0.0]
 
         def watch() -> None:
@@ -62,15 +80,23 @@ def run(executor: str, workers: int, arguments: list[str]) -> dict[str, float]:
         watcher.join()
         seconds = time.perf_counter() - begin
         scores = [row["measured_miou"] for row in document["rows"]]
-        return {"seconds": round(seconds, 1), "peak_mib": round(peak[0]), "scores": scores}  # pyright: ignore
+        return {
+            "seconds": round(seconds, 1),
+            "peak_mib": round(peak[0]),
+            "scores": scores,
+        }  # pyright: ignore
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("arguments", nargs="*", default=["--table", "3", "--seeds", "1"])
     given = parser.parse_args()
-    found = {executor: run(executor, given.workers, given.arguments) for executor in ("local", "ray")}
+    found = {
+        executor: run(executor, given.workers, given.arguments) for executor in ("local", "ray")
+    }
     for executor, result in found.items():
         print(f"{executor:<6} {result['seconds']:>8.1f} s {result['peak_mib']:>6} MiB")
     print(f"local / ray: {found['local']['seconds'] / found['ray']['seconds']:.2f}")

@@ -1,8 +1,17 @@
-"""Benchmarking and ablation for video semantic segmentation, built around Motion-state Alignment (MSAF)."""
+"""Benchmarking and ablation for video semantic segmentation, built around Motion-state Alignment
+(MSAF).
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table
+from msaf_bench.catalog import (
+    list_presets,
+    list_systems,
+    list_tables,
+    read_conditions,
+    read_system,
+    read_table,
+)
 
 if TYPE_CHECKING:
     from msaf_bench.architectures import build, builtin

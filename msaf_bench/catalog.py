@@ -1,4 +1,6 @@
-"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`. No torch here."""
+"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`. No torch
+here.
+"""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -16,8 +18,10 @@ from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
 
-FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}  #: conditions that nobody changes
-WITH_OPTIONS = ("data_options", "shrink", "shrink_options", "rates")  #: conditions that are options by name
+#: conditions that nobody changes
+FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
+#: conditions that are options by name
+WITH_OPTIONS = ("data_options", "shrink", "shrink_options", "rates")
 
 
 def list_systems() -> tuple[str, ...]:
@@ -36,19 +40,26 @@ def list_presets() -> tuple[str, ...]:
 
 
 def read_system(name: str) -> System:
-    """A system by its name in `models/`, or from a path that ends in `.toml`. Raises `UsageError`."""
+    """A system by its name in `models/`, or from a path that ends in `.toml`. Raises
+    `UsageError`.
+    """
     return read_spec(System, "models", "system", name)
 
 
 def read_table(name: str) -> Table:
-    """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in `.toml`. Raises `UsageError`."""
+    """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in
+    `.toml`. Raises `UsageError`.
+    """
     return read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
 
 
-def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None = None, *, systems: bool = False) -> Conditions:
+def read_conditions(
+    preset: str, data: str, changes: Mapping[str, object] | None = None, *, systems: bool = False
+) -> Conditions:
     """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`.
 
-    `systems` gives those under which whole systems are compared, each with a backbone of its own; else those of the variants of one.
+    `systems` gives those under which whole systems are compared, each with a backbone of its own;
+    else those of the variants of one.
     """
     place, content = _load("ablations/presets", "preset", preset)
     given: object = content.pop("systems", {})
@@ -58,7 +69,18 @@ def read_conditions(preset: str, data: str, changes: Mapping[str, object] | None
     sections, of_systems = _by_data(content), _by_data(whole)
     section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
     more = {**whole, **of_systems.get(data, {})} if systems else {}
-    return _parse(Conditions, place, {"preset": preset, "data": data, **content, **section, **more, **pinned(changes or {}, Path())})
+    return _parse(
+        Conditions,
+        place,
+        {
+            "preset": preset,
+            "data": data,
+            **content,
+            **section,
+            **more,
+            **pinned(changes or {}, Path()),
+        },
+    )
 
 
 def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
@@ -85,7 +107,11 @@ def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -
 
 def _by_data(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Takes the sections that are for one data set out of a preset."""
-    return {name: content.pop(name) for name in tuple(content) if isinstance(content[name], dict) and name in DATA_SETS}
+    return {
+        name: content.pop(name)
+        for name in tuple(content)
+        if isinstance(content[name], dict) and name in DATA_SETS
+    }
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
@@ -104,13 +130,17 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
     owner: dict[str, str] = {}
     for label, system in resolved.items():
         if system.key in owner:
-            raise UsageError(f"{table.name}: rows {owner[system.key]!r} and {label!r} are the same system; change one swap")
+            raise UsageError(
+                f"{table.name}: rows {owner[system.key]!r} and {label!r} are the same system;"
+                " change one swap"
+            )
         owner[system.key] = label
     return resolved
 
 
 def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System, Conditions]]:
-    """Control label -> system, shrunk as the conditions say, and the conditions with the past that the control reads.
+    """Control label -> system, shrunk as the conditions say, and the conditions with the past that
+    the control reads.
 
     Raises `UsageError` for one that cannot be built.
     """
@@ -118,7 +148,10 @@ def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System,
     for label, control in table.controls:
         try:
             system = read_system(control.system or table.base).swap(control.swap, control.options)
-            found[label] = shrunk(system, conditions), conditions.model_copy(update={"past": control.past})
+            found[label] = (
+                shrunk(system, conditions),
+                conditions.model_copy(update={"past": control.past}),
+            )
         except UsageError as error:
             raise UsageError(f"{table.name}: control {label!r}: {error}") from error
     return found
@@ -126,15 +159,25 @@ def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System,
 
 def printed_miou(table: Table) -> dict[str, float]:
     """The printed mIoU of each row that has one, by label."""
-    return {label: value for label, row in table.rows if (value := dict(row.paper).get("miou")) is not None}
+    return {
+        label: value
+        for label, row in table.rows
+        if (value := dict(row.paper).get("miou")) is not None
+    }
 
 
 def orderings_of(table: Table) -> tuple[Ordering, ...]:
-    """The paper's sentences, then what its printed numbers imply of the reference row against each other row."""
+    """The paper's sentences, then what its printed numbers imply of the reference row against each
+    other row.
+    """
     printed, reference = printed_miou(table), table.reference
     said = {frozenset((o.better, o.worse)) for o in table.orderings}
     implied = [
-        Ordering(better=max(pair, key=printed.__getitem__), worse=min(pair, key=printed.__getitem__), source="printed numbers")
+        Ordering(
+            better=max(pair, key=printed.__getitem__),
+            worse=min(pair, key=printed.__getitem__),
+            source="printed numbers",
+        )
         for label in printed
         if label in table.built
         and frozenset(pair := (label, reference)) not in said
@@ -145,30 +188,53 @@ def orderings_of(table: Table) -> tuple[Ordering, ...]:
 
 
 def family_of(table: Table) -> int:
-    """How many pairs of rows are compared: those of the orderings, and the reference row with every other row; at least one."""
+    """How many pairs of rows are compared: those of the orderings, and the reference row with every
+    other row; at least one.
+    """
     said = {frozenset((o.better, o.worse)) for o in orderings_of(table)}
-    return max(1, len(said | {frozenset((label, table.reference)) for label in table.built if label != table.reference}))
+    return max(
+        1,
+        len(
+            said
+            | {
+                frozenset((label, table.reference))
+                for label in table.built
+                if label != table.reference
+            }
+        ),
+    )
 
 
 def shrunk(system: System, conditions: Conditions) -> System:
     """The system as the conditions run it.
 
-    A stand-in named like a slot fills it, one named like a component replaces that wherever it is chosen: another component with its
-    options, or the same with the given options beside its own. One named like an architecture adds options to it. Raises `UsageError` for
-    an architecture in the place of another.
+    A stand-in named like a slot fills it, one named like a component replaces that wherever it is
+    chosen: another component with its options, or the same with the given options beside its own.
+    One named like an architecture adds options to it. Raises `UsageError` for an architecture in
+    the place of another.
     """
     stand_ins = dict(conditions.shrink)
-    slots = {slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use)) for slot, choice in system.slots}
+    slots = {
+        slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use))
+        for slot, choice in system.slots
+    }
     own = stand_ins.get(system.architecture)
     if own and own.use != system.architecture:
-        raise UsageError(f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name that itself, with options")
-    return system.swap(tuple(slots.items()), (own.options if own else ()) + conditions.shrink_options)
+        raise UsageError(
+            f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name"
+            " that itself, with options"
+        )
+    return system.swap(
+        tuple(slots.items()), (own.options if own else ()) + conditions.shrink_options
+    )
 
 
 def _stand_in(choice: Choice, other: Choice | None) -> Choice:
     if other is None or other.use != choice.use:
         return other or choice
-    return choice.model_copy(update={"options": tuple(sorted((dict(choice.options) | dict(other.options)).items()))})
+    return choice.model_copy(
+        update={"options": tuple(sorted((dict(choice.options) | dict(other.options)).items()))}
+    )
 
 
 def _root() -> Traversable:
@@ -185,7 +251,11 @@ def _folder(folder: str) -> Traversable:
 
 def _names(folder: str) -> tuple[str, ...]:
     return tuple(
-        sorted(f.name.removesuffix(".toml") for f in _folder(folder).iterdir() if f.name.endswith(".toml") and not is_litter(f.name))
+        sorted(
+            f.name.removesuffix(".toml")
+            for f in _folder(folder).iterdir()
+            if f.name.endswith(".toml") and not is_litter(f.name)
+        )
     )
 
 
@@ -197,7 +267,9 @@ def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
-    """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in an error. Raises `UsageError`."""
+    """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in
+    an error. Raises `UsageError`.
+    """
     place, content = _load(folder, what, name)
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
 
@@ -210,7 +282,9 @@ def _parse(kind: type[S], place: str, content: dict[str, Any]) -> S:
 
 
 def _first_fault(kind: type[Spec], error: ValidationError, content: dict[str, Any]) -> str:
-    """Pydantic's first complaint as one line: where, what, and for an unknown key the nearest known one."""
+    """Pydantic's first complaint as one line: where, what, and for an unknown key the nearest known
+    one.
+    """
     fault = error.errors(include_url=False)[0]
     path = list(fault["loc"])
     if path[:1] == ["rows"] and len(path) > 1 and isinstance(path[1], int):
@@ -230,4 +304,6 @@ def _first_fault(kind: type[Spec], error: ValidationError, content: dict[str, An
 
 def _fields_near(kind: type[Spec], key: str) -> set[str]:
     """The field names of every spec below `kind`, for a hint."""
-    return {name for spec in (*Spec.__subclasses__(), kind) for name in spec.model_fields if name != key}
+    return {
+        name for spec in (*Spec.__subclasses__(), kind) for name in spec.model_fields if name != key
+    }

@@ -1,14 +1,19 @@
-"""Child processes: this package as the parent has it, and never a module of the working folder in place of Python's own."""
+"""Child processes: this package as the parent has it, and never a module of the working folder in
+place of Python's own.
+"""
 
 import sys
 from pathlib import Path
 
-# The package is found by its place, whatever else has its name. What the parent can import, the child can, after what is its own.
+# The package is found by its place, whatever else has its name. What the parent can import, the
+# child can, after what is its own.
 _RUN = """
 import importlib.util, runpy, sys
 package, module, *more = sys.argv[1:4]
 sys.path += [path for path in more[0].split("\\n") if path and path not in sys.path]
-spec = importlib.util.spec_from_file_location("msaf_bench", package + "/__init__.py", submodule_search_locations=[package])
+spec = importlib.util.spec_from_file_location(
+    "msaf_bench", package + "/__init__.py", submodule_search_locations=[package]
+)
 sys.modules["msaf_bench"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["msaf_bench"])
 sys.argv = [module, *sys.argv[4:]]
@@ -18,4 +23,13 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 def command(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of this package in a fresh interpreter."""
-    return [sys.executable, "-P", "-c", _RUN, str(Path(__file__).parent), module, "\n".join(sys.path), *arguments]
+    return [
+        sys.executable,
+        "-P",
+        "-c",
+        _RUN,
+        str(Path(__file__).parent),
+        module,
+        "\n".join(sys.path),
+        *arguments,
+    ]

@@ -11,7 +11,8 @@ REASON = "not a finite number here"
 def json_text(document: Mapping[str, object] | Sequence[object]) -> str:
     """A document as text that any JSON reader takes: null for a number that is not finite.
 
-    Where the document does not say why, `undefined` at its top does: the place of each such null and the reason.
+    Where the document does not say why, `undefined` at its top does: the place of each such null
+    and the reason.
     """
     lost = list(_places(document, ""))
     if lost and isinstance(document, Mapping):
@@ -26,7 +27,11 @@ def finite(value: object) -> object:
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
         return {key: finite(item) for key, item in cast("Mapping[str, object]", value).items()}
-    return [finite(item) for item in cast("Sequence[object]", value)] if isinstance(value, list | tuple) else value
+    return (
+        [finite(item) for item in cast("Sequence[object]", value)]
+        if isinstance(value, list | tuple)
+        else value
+    )
 
 
 def _places(value: object, at: str) -> "list[str]":
@@ -39,4 +44,6 @@ def _places(value: object, at: str) -> "list[str]":
         items = [(str(i), item) for i, item in enumerate(cast("Sequence[object]", value))]
     else:
         return []
-    return [place for key, item in items for place in _places(item, f"{at}.{key}" if at else str(key))]
+    return [
+        place for key, item in items for place in _places(item, f"{at}.{key}" if at else str(key))
+    ]

@@ -35,16 +35,20 @@ class GateError(BenchError):
 
 
 class HostError(BenchError):
-    """The machine cannot do it: a folder that cannot be written, a package that is not installed."""
+    """The machine cannot do it: a folder that cannot be written, a package that is not
+    installed.
+    """
 
     exit_code = 5
 
 
-#: Errors of the system under which nothing else would fare better: full, read-only or lost storage, no more handles.
+#: Errors of the system under which nothing else would fare better: full, read-only or lost storage,
+#: no more handles.
 OF_THE_HOST = frozenset(
     getattr(errno, name)
     for name in (
-        "ENOSPC", "EDQUOT", "EROFS", "EIO", "ESTALE", "EMFILE", "ENFILE", "ENODEV", "ENXIO", "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN",
+        "ENOSPC", "EDQUOT", "EROFS", "EIO", "ESTALE", "EMFILE", "ENFILE", "ENODEV", "ENXIO",
+        "ENOTCONN", "ESHUTDOWN", "EHOSTDOWN",
         "ETIMEDOUT", "EREMOTEIO",
     )
     if hasattr(errno, name)
@@ -63,12 +67,18 @@ def host_fault(error: BaseException | None) -> OSError | None:
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says, in one line of at most `LONGEST_TEXT` characters; other code's may fail even at that."""
+    """What an error says, in one line of at most `LONGEST_TEXT` characters; other code's may fail
+    even at that.
+    """
     try:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001
         text = "it cannot be printed"
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]}...{text[-LONGEST_TEXT // 3 :]}"
+    return (
+        text
+        if len(text) <= LONGEST_TEXT
+        else f"{text[: LONGEST_TEXT // 2]}...{text[-LONGEST_TEXT // 3 :]}"
+    )
 
 
 class LockedError(BenchError):
@@ -82,7 +92,9 @@ class ForeignError(UsageError):
 
 
 class Stopped(SystemExit):
-    """A signal such as SIGTERM, raised by our own handler. A plain `SystemExit` comes from other code."""
+    """A signal such as SIGTERM, raised by our own handler. A plain `SystemExit` comes from other
+    code.
+    """
 
 
 class Interrupted(KeyboardInterrupt):
@@ -90,9 +102,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or all of them."""
+    """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or
+    all of them.
+    """
     names = sorted(known)
     if name in names:
         return name
     near = get_close_matches(name, names, 3, 0.6)
-    raise UsageError(f"unknown {what} {name!r}; " + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}"))
+    raise UsageError(
+        f"unknown {what} {name!r}; "
+        + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}")
+    )

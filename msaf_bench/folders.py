@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from msaf_bench.errors import DataError
 
-#: What systems and viewers leave beside pictures, in lower case; names that begin with a dot come on top.
+#: What systems and viewers leave beside pictures, in lower case; names that begin with a dot come
+#: on top.
 LITTER = frozenset(
-    ("lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information")
+    ("lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle",
+    "$recycle.bin", "system volume information")
 )  # fmt: skip
 
 DEEPEST = 64  #: folders inside each other
@@ -47,20 +49,26 @@ class Files(NamedTuple):
 
 def natural(text: str) -> tuple[list[tuple[int, str]], str]:
     """A sort key that puts frame 9 before frame 10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)], text
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)
+    ], text
 
 
 def is_litter(name: str) -> bool:
-    """Whether a path has a hidden part, or one that a system left: `.ipynb_checkpoints`, `._a.png`, `Thumbs.db`, `__MACOSX`."""
+    """Whether a path has a hidden part, or one that a system left: `.ipynb_checkpoints`, `._a.png`,
+    `Thumbs.db`, `__MACOSX`.
+    """
     return any(part.startswith(".") or part.lower() in LITTER for part in name.split("/"))
 
 
 def list_folder(folder: Path, suffixes: Sequence[str] = (), *, deep: bool = True) -> Listing:
-    """The files below a folder that end in one of `suffixes` in any case, or all of them; with `deep` those of its subfolders too.
+    """The files below a folder that end in one of `suffixes` in any case, or all of them; with
+    `deep` those of its subfolders too.
 
-    Links are followed; one that leads back to a folder around it is passed over. So are hidden names and litter (`is_litter`), other
-    suffixes, and without `deep` subfolders. A folder or a broken link that is named like a file is listed, so that reading it says what it
-    is. Raises `DataError` for a folder that is missing or cannot be read.
+    Links are followed; one that leads back to a folder around it is passed over. So are hidden
+    names and litter (`is_litter`), other suffixes, and without `deep` subfolders. A folder or a
+    broken link that is named like a file is listed, so that reading it says what it is. Raises
+    `DataError` for a folder that is missing or cannot be read.
     """
     names, passed = list[str](), list[tuple[str, str]]()
     for name, why in _walk(folder, "", suffixes, deep, ()):
@@ -73,13 +81,17 @@ def summed(folder: Path, passed: Iterable[tuple[str, str]]) -> tuple[Ignored, ..
     kinds: dict[str, list[str]] = {}
     for name, why in passed:
         kinds.setdefault(why, []).append(name)
-    return tuple(Ignored(str(folder), why, len(names), min(names, key=natural)) for why, names in kinds.items())
+    return tuple(
+        Ignored(str(folder), why, len(names), min(names, key=natural))
+        for why, names in kinds.items()
+    )
 
 
 def list_by_key(folder: Path, suffixes: Sequence[str], what: str, *, deep: bool = True) -> Files:
     """The files that `list_folder` finds, by their names without the suffix.
 
-    Raises `DataError` for a folder that is missing or has no such file, and for two files of one key.
+    Raises `DataError` for a folder that is missing or has no such file, and for two files of one
+    key.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of {what}s")
@@ -91,22 +103,39 @@ def list_by_key(folder: Path, suffixes: Sequence[str], what: str, *, deep: bool 
             raise DataError(f"{path}: {found[key].name} is there too; leave one of them")
         found[key] = path
     if not found:
-        raise DataError("; ".join((f"{folder}: no {what} there ({', '.join(suffixes)})", *map(str, ignored[:2]))))
+        raise DataError(
+            "; ".join(
+                (f"{folder}: no {what} there ({', '.join(suffixes)})", *map(str, ignored[:2]))
+            )
+        )
     return Files(found, ignored)
 
 
-def _walk(folder: Path, start: str, suffixes: Sequence[str], deep: bool, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
-    """Names below `folder`, from its subfolder `start` on, each with the reason for passing it over; `above` are the folders around."""
+def _walk(
+    folder: Path,
+    start: str,
+    suffixes: Sequence[str],
+    deep: bool,
+    above: tuple[tuple[int, int], ...],
+) -> Iterator[tuple[str, str]]:
+    """Names below `folder`, from its subfolder `start` on, each with the reason for passing it
+    over; `above` are the folders around.
+    """
     try:
         status = (folder / start).stat()
         with os.scandir(folder / start) as found:
             entries = list(found)
     except OSError as error:
-        raise DataError(f"{folder / start}: cannot be listed ({error.strerror}); give a folder that can be read") from error
+        raise DataError(
+            f"{folder / start}: cannot be listed ({error.strerror}); give a folder that can be read"
+        ) from error
     here = (*above, (status.st_dev, status.st_ino))
     for entry in entries:
         name = f"{start}{entry.name}"
-        inside, wanted = _folder_status(entry), not suffixes or entry.name.lower().endswith(tuple(suffixes))
+        inside, wanted = (
+            _folder_status(entry),
+            not suffixes or entry.name.lower().endswith(tuple(suffixes)),
+        )
         if is_litter(entry.name):
             yield name, LEFT
         elif inside and not (suffixes and wanted):
@@ -115,7 +144,10 @@ def _walk(folder: Path, start: str, suffixes: Sequence[str], deep: bool, above: 
             elif inside in here:
                 yield name, "a link back to a folder around it"
             elif len(here) > DEEPEST:
-                raise DataError(f"{folder / start}: more than {DEEPEST} folders inside each other; give a folder further down")
+                raise DataError(
+                    f"{folder / start}: more than {DEEPEST} folders inside each other; give a"
+                    " folder further down"
+                )
             else:
                 yield from _walk(folder, f"{name}/", suffixes, deep, here)
         elif not wanted:
@@ -125,7 +157,9 @@ def _walk(folder: Path, start: str, suffixes: Sequence[str], deep: bool, above: 
 
 
 def _folder_status(entry: "os.DirEntry[str]") -> tuple[int, int] | None:
-    """Device and inode of a folder, or of the one that a link leads to; None for everything else, a link that leads nowhere among it."""
+    """Device and inode of a folder, or of the one that a link leads to; None for everything else, a
+    link that leads nowhere among it.
+    """
     try:
         status = entry.stat()
     except OSError:

@@ -13,9 +13,14 @@ SLOW_S = 10  #: seconds after which a plug-in that is still loading is named
 
 
 def ours(error: BaseException) -> bool:
-    """Whether an error may end the program: a signal as our own handler raises it, or Ctrl-C where Python's handler is in place."""
+    """Whether an error may end the program: a signal as our own handler raises it, or Ctrl-C where
+    Python's handler is in place.
+    """
     if isinstance(error, KeyboardInterrupt):
-        return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        return (
+            isinstance(error, Interrupted)
+            or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
     return isinstance(error, Exception | Stopped)
 
 
@@ -23,7 +28,8 @@ def ours(error: BaseException) -> bool:
 def guarded(what: str) -> Generator[None]:
     """Run foreign code, named in an error: its prints go to stderr.
 
-    Raises `ForeignError` where it calls `sys.exit` or raises `KeyboardInterrupt` itself; a real Ctrl-C passes.
+    Raises `ForeignError` where it calls `sys.exit` or raises `KeyboardInterrupt` itself; a real
+    Ctrl-C passes.
     """
     with to_stderr():
         try:
@@ -60,7 +66,9 @@ def named_when_slow(text: str) -> Generator[None]:
 
 @contextmanager
 def to_stderr() -> Generator[None]:
-    """Send what is written to standard output to standard error, also by other languages and child processes."""
+    """Send what is written to standard output to standard error, also by other languages and child
+    processes.
+    """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
     kept = _swapped()
@@ -74,7 +82,9 @@ def to_stderr() -> Generator[None]:
 
 
 def _swapped() -> int | None:
-    """Let descriptor 1 lead to stderr; return a copy of what it was, None where one of the two is closed."""
+    """Let descriptor 1 lead to stderr; return a copy of what it was, None where one of the two is
+    closed.
+    """
     try:
         os.fstat(2)
         kept = os.dup(1)

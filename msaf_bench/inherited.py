@@ -1,4 +1,6 @@
-"""Variables that a process inherits and that matter here: `doctor` says them all, a sweep those that touch it."""
+"""Variables that a process inherits and that matter here: `doctor` says them all, a sweep those
+that touch it.
+"""
 
 import os
 from collections.abc import Mapping
@@ -26,4 +28,8 @@ ANYWHERE: Mapping[str, str] = {
 
 def inherited(what: Mapping[str, str]) -> list[str]:
     """The variables of `what` that are set, each with its value and what it does here."""
-    return [f"{name}={value} is inherited ({means})" for name, means in what.items() if (value := os.environ.get(name)) is not None]
+    return [
+        f"{name}={value} is inherited ({means})"
+        for name, means in what.items()
+        if (value := os.environ.get(name)) is not None
+    ]

@@ -10,21 +10,32 @@ from typing import Any, cast
 from msaf_bench.errors import UsageError
 
 LARGEST = 2**18  #: bytes of a TOML file: the largest of ours has 20,000
-LONGEST = 4096  #: characters of a line of TOML; Python's reader takes the square of it for a dotted key
+#: characters of a line of TOML; Python's reader takes the square of it for a dotted key
+LONGEST = 4096
 DEEPEST = 16  #: tables and lists inside each other; ours have 5
 LONGEST_NAME = 120  #: bytes of a name in a path, which has room for 255 with what is added
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def regular(path: Path) -> Path:
-    """The same path. Raises `OSError` where it is no regular file: a pipe would wait for ever, a device may never end."""
+    """The same path. Raises `OSError` where it is no regular file: a pipe would wait for ever, a
+    device may never end.
+    """
     if kind := _KINDS.get(stat.S_IFMT(path.stat().st_mode)):
         raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
     return path
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file, with or without a byte-order mark. Raises `UsageError`, naming it."""
+    """The content of a TOML file, with or without a byte-order mark. Raises `UsageError`, naming
+    it.
+    """
     try:
         if (size := regular(path).stat().st_size) > LARGEST:
             raise UsageError(f"{size} bytes; a file of at most {LARGEST} is read")
@@ -40,7 +51,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The content of TOML. Raises `UsageError` for text that is none, or is longer or deeper than any that makes sense here."""
+    """The content of TOML. Raises `UsageError` for text that is none, or is longer or deeper than
+    any that makes sense here.
+    """
     if len(text) > LARGEST or any(len(line) > LONGEST for line in text.splitlines()):
         raise UsageError(f"a line of more than {LONGEST} characters; break it up")
     try:
@@ -68,6 +81,8 @@ def _too_deep(content: object) -> bool:
 
 
 def file_name(name: str) -> str:
-    """A name from a file or an option as part of a path: it leads nowhere else, and is short enough for any file system."""
+    """A name from a file or an option as part of a path: it leads nowhere else, and is short enough
+    for any file system.
+    """
     plain = re.sub(r"[^\w-]+", "-", name)
     return plain.encode()[:LONGEST_NAME].decode(errors="ignore") or "unnamed"

@@ -1,7 +1,8 @@
 """Files that a run keeps: how they reach the disk, and how they come back. No torch here.
 
-A file is replaced as a whole and its name is made durable, so a killed process or a power cut leaves the old one or the new one. A JSON
-document carries a checksum of its own content: whatever changes the content is noticed when it is read.
+A file is replaced as a whole and its name is made durable, so a killed process or a power cut
+leaves the old one or the new one. A JSON document carries a checksum of its own content: whatever
+changes the content is noticed when it is read.
 """
 
 import hashlib
@@ -21,16 +22,21 @@ from msaf_bench.spec import Spec
 S = TypeVar("S", bound=Spec)
 
 CHECKSUM = "checksum"  #: the key of a document's own
-PARTS = ".msaf-bench-*.part"  #: files in the making; the star stands for the process that writes, and a random word
+#: files in the making; the star stands for the process that writes, and a random word
+PARTS = ".msaf-bench-*.part"
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError` where it cannot."""
+    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError`
+    where it cannot.
+    """
     data = content.encode() if isinstance(content, str) else content
     temporary = path.parent / PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
     try:
         _make_folder(path.parent)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb"
+        ) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -39,7 +45,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     except OSError as error:
         with suppress(OSError):  # below a file there is nothing to remove
             temporary.unlink()
-        raise HostError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
+        raise HostError(
+            f"cannot write {path}: {error.strerror or error}; choose another folder"
+        ) from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -59,7 +67,9 @@ def _sync(folder: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Removes the files that killed processes left half-written in a folder or below it; those of living processes stay."""
+    """Removes the files that killed processes left half-written in a folder or below it; those of
+    living processes stay.
+    """
     for path in folder.rglob(PARTS):
         process = path.name.removeprefix(PARTS.partition("*")[0]).partition("-")[0]
         if process.isdigit() and not lives(int(process)):
@@ -78,9 +88,17 @@ def lives(process: int) -> bool:
 
 
 def write_kept(path: Path, kept: Spec) -> None:
-    """Writes a spec as JSON with its keys in order and a checksum. Raises `ValueError` for a number that is not finite: JSON has none."""
+    """Writes a spec as JSON with its keys in order and a checksum. Raises `ValueError` for a number
+    that is not finite: JSON has none.
+    """
     content = kept.model_dump(mode="json")
-    write_atomic(path, json.dumps({**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_atomic(
+        path,
+        json.dumps(
+            {**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True, allow_nan=False
+        )
+        + "\n",
+    )
 
 
 def read_kept(
@@ -91,9 +109,11 @@ def read_kept(
     upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     name: Callable[[S], str] | None = None,
 ) -> S:
-    """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade` brings to the present form.
+    """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade`
+    brings to the present form.
 
-    Raises `HostError`: this is not a `what`, or not the one that its file's `name` says; moved away, it is made `again`.
+    Raises `HostError`: this is not a `what`, or not the one that its file's `name` says; moved
+    away, it is made `again`.
     """
     try:
         if path.exists() and not path.is_file():
@@ -112,7 +132,9 @@ def read_kept(
             raise ValueError(f"it is that of {name(kept)}, not the one that its name says")
         return kept
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise HostError(f"{path}: not a {what} of this version ({_fault(error)}); move it away to {again}") from error
+        raise HostError(
+            f"{path}: not a {what} of this version ({_fault(error)}); move it away to {again}"
+        ) from error
 
 
 def _checksum(content: dict[str, Any]) -> str:
@@ -122,7 +144,11 @@ def _checksum(content: dict[str, Any]) -> str:
 def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))))
+        return ": ".join(
+            filter(
+                None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))
+            )
+        )
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).splitlines()[0] if str(error) else type(error).__name__

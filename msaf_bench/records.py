@@ -53,7 +53,9 @@ class Host(Spec):
 
 
 class Matrices(Spec):
-    """Confusion matrices, one an image: N x K x K counts, rows truth, columns prediction, packed for JSON."""
+    """Confusion matrices, one an image: N x K x K counts, rows truth, columns prediction, packed
+    for JSON.
+    """
 
     images: int
     classes: int
@@ -68,12 +70,18 @@ class Matrices(Spec):
     def pack(cls, matrices: NDArray[np.int64]) -> Self:
         """From an (N, K, K) array."""
         packed = zlib.compress(matrices.astype("<u4").tobytes(), 9)
-        return cls(images=matrices.shape[0], classes=matrices.shape[1], zlib=base64.b64encode(packed).decode())
+        return cls(
+            images=matrices.shape[0],
+            classes=matrices.shape[1],
+            zlib=base64.b64encode(packed).decode(),
+        )
 
     def unpack(self) -> NDArray[np.int64]:
         """To an (N, K, K) array. Raises `ValueError` where it is damaged."""
         try:
-            flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(np.int64)
+            flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(
+                np.int64
+            )
         except zlib.error as error:
             raise ValueError("its matrices are damaged") from error
         return flat.reshape(self.images, self.classes, self.classes)
@@ -91,14 +99,17 @@ class Cost(Spec):
 
 
 class SystemCost(Spec):
-    """What a system costs as published: counted on shapes at the size that the table's numbers are for, not at the size of a run."""
+    """What a system costs as published: counted on shapes at the size that the table's numbers are
+    for, not at the size of a run.
+    """
 
     system: System
     size: tuple[Side, Side]  #: H, W of a frame
     num_classes: int
     params: int = 0  #: that inference uses
     clip: int = 0  #: MACs of a whole clip
-    stream: tuple[int, ...] = ()  #: MACs of each frame of the stream's cycle, the key frame first; what the past gave is kept
+    #: MACs of each frame of the stream's cycle, the key frame first; what the past gave is kept
+    stream: tuple[int, ...] = ()
     live_mib: float = 0.0  #: activations that exist at once in a stream, a lower bound
     uncounted: tuple[str, ...] = ()  #: what the counts leave out
     reason: str = ""  #: why nothing could be counted
@@ -114,7 +125,8 @@ class Consistency(Spec):
     pairs: int = 0
     agreement: float | None = None  #: share of the votes that agree, in percent
     votes: float | None = None  #: share of the pixels that have a vote, in percent
-    controls: tuple[tuple[str, float | None], ...] = ()  #: what predictions that need no network get under the same preset and flow
+    #: what predictions that need no network get under the same preset and flow
+    controls: tuple[tuple[str, float | None], ...] = ()
     matrices: Matrices | None = None  #: of each pair, where the preset is made of them
 
 
@@ -122,15 +134,20 @@ PAST = "past"  #: the past frames, as a part among the pulses
 
 
 class Pulse(Spec):
-    """How alive one part of a network is: of MSAF a slot, else a child; "past" stands for the past frames."""
+    """How alive one part of a network is: of MSAF a slot, else a child; "past" stands for the past
+    frames.
+    """
 
     part: str
     live: bool
     reason: str = ""  #: why it is not live
-    gradient: float | None = None  #: rms of its weights' gradient over that of all trained weights, last tenth of training; None: frozen
+    #: rms of its weights' gradient over that of all trained weights, last tenth of training; None:
+    #: frozen
+    gradient: float | None = None
     silent: float | None = None  #: share of its weights without any gradient there
     changed: float | None = None  #: percent of the pixels whose class changes when it is silenced
-    miou: float | None = None  #: mIoU lost when it is silenced, in points, on the clips of the pulse
+    #: mIoU lost when it is silenced, in points, on the clips of the pulse
+    miou: float | None = None
     gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.components.gauges`)
 
 
@@ -143,7 +160,9 @@ class Record(Spec):
     reason: str = ""  #: why it failed
     host: Host
     data: str  #: fingerprint of the data it read
-    start: str = ""  #: what the network started from: "random", the pre-training's id, or files of weights with their sha256
+    #: what the network started from: "random", the pre-training's id, or files of weights with
+    #: their sha256
+    start: str = ""
     params: int = 0
     class_names: tuple[str, ...] = ()
     confusion: Matrices | None = None  #: of the scored split
@@ -167,15 +186,20 @@ def write_record(folder: Path, record: Record) -> Path:
 
 
 def read_record(path: Path) -> Record:
-    """Reads one record. An unreadable one is an error that names the file: it is never taken for a missing trial.
+    """Reads one record. An unreadable one is an error that names the file: it is never taken for a
+    missing trial.
 
     Raises `HostError` too for a record whose trial is not the one that its file is named after.
     """
-    return read_kept(Record, path, "record", "run its trial again", _upgraded, lambda record: record.trial.id)
+    return read_kept(
+        Record, path, "record", "run its trial again", _upgraded, lambda record: record.trial.id
+    )
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """A record of format 1, which had no checksum; the measure that it calls `etc2020` is called `etc2020-thc` now."""
+    """A record of format 1, which had no checksum; the measure that it calls `etc2020` is called
+    `etc2020-thc` now.
+    """
     if content.get("format") != 1:
         raise ValueError("it has no checksum")
     content["format"] = FORMAT
@@ -186,14 +210,18 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def rename_consistency(conditions: dict[str, Any]) -> None:
-    """Gives the consistency presets of conditions that an earlier version wrote their present names."""
+    """Gives the consistency presets of conditions that an earlier version wrote their present
+    names.
+    """
     conditions["consistency"] = [RENAMED.get(name, name) for name in conditions["consistency"]]
 
 
 def read_records(folder: Path) -> dict[str, Record]:
     """All records of a folder, by trial id."""
     names = list_folder(folder, (".json",), deep=False).names if folder.is_dir() else ()
-    return {record.trial.id: record for record in (read_record(folder / name) for name in sorted(names))}
+    return {
+        record.trial.id: record for record in (read_record(folder / name) for name in sorted(names))
+    }
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:
@@ -218,7 +246,9 @@ def _cpu_name() -> str:
 
 
 def _commit() -> str:
-    """The git commit of this package's checkout, with "+" where files differ from it; empty outside a checkout."""
+    """The git commit of this package's checkout, with "+" where files differ from it; empty outside
+    a checkout.
+    """
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return ""
@@ -233,5 +263,12 @@ def _commit() -> str:
 def _git(root: Path, *words: str) -> str:
     # Inside a hook git's own variables name another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False, env=environment)
+    done = subprocess.run(
+        ["git", "-C", str(root), *words],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+        env=environment,
+    )
     return done.stdout.strip()

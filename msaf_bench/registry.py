@@ -1,9 +1,11 @@
 """The components that may fill each slot, by name.
 
-A registry is made by a call (`msaf_bench.components.builtin`), so there is no global one and importing a module registers nothing.
+A registry is made by a call (`msaf_bench.components.builtin`), so there is no global one and
+importing a module registers nothing.
 
-A factory's positional parameters are what it takes of what the architecture offers its slot (widths, collaborators); its keyword-only
-parameters are the options that a spec may set. Both are read from the signature.
+A factory's positional parameters are what it takes of what the architecture offers its slot
+(widths, collaborators); its keyword-only parameters are the options that a spec may set. Both are
+read from the signature.
 """
 
 import inspect
@@ -49,7 +51,9 @@ class Slot(Mapping[str, Factory]):
 
 
 class Make(Protocol):
-    """Fills a slot with the component that the system chose. The component takes what it needs of what the architecture offers."""
+    """Fills a slot with the component that the system chose. The component takes what it needs of
+    what the architecture offers.
+    """
 
     def __call__(self, slot: str, **offered: Any) -> Any: ...
 
@@ -78,7 +82,9 @@ class Registry:
 
     def slot(self, name: str) -> Slot:
         """The slot of that name. Raises `UsageError` with near names."""
-        return getattr(self, one_of("slot", name, (f.name for f in fields(self) if f.name != "architecture")))
+        return getattr(
+            self, one_of("slot", name, (f.name for f in fields(self) if f.name != "architecture"))
+        )
 
     def names(self) -> set[str]:
         """Of all slots, components and architectures."""
@@ -86,41 +92,72 @@ class Registry:
         return {*slots, *self.architecture, *(name for slot in slots for name in self.slot(slot))}
 
     def build(self, system: System, num_classes: int) -> Any:
-        """The network of a system that `check` has passed. Raises `UsageError`, naming the slot, where a component cannot be made."""
+        """The network of a system that `check` has passed. Raises `UsageError`, naming the slot,
+        where a component cannot be made.
+        """
 
         def make(slot: str, **offered: Any) -> Any:
             choice = system[slot]
             factory = self.slot(slot)[choice.use]
             with _making(f"{slot} {choice}"):
-                wanted = [p.name for p in inspect.signature(factory).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+                wanted = [
+                    p.name
+                    for p in inspect.signature(factory).parameters.values()
+                    if p.kind is p.POSITIONAL_OR_KEYWORD
+                ]
                 return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
 
         with _making(f"architecture {system.architecture}"):
-            return self.architecture[system.architecture].factory(make, num_classes, **dict(system.options))
+            return self.architecture[system.architecture].factory(
+                make, num_classes, **dict(system.options)
+            )
 
     def extend(self, modules: Iterable[str] = ()) -> "Registry":
-        """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then those of the named modules.
+        """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then
+        those of the named modules.
 
-        Both call `register(registry)`. A plug-in that fails is an error: a table with a silently missing row would be a lie.
+        Both call `register(registry)`. A plug-in that fails is an error: a table with a silently
+        missing row would be a lie.
         """
-        installed = {point.name: point.load for point in entry_points(group="msaf_bench.components")}
+        installed = {
+            point.name: point.load for point in entry_points(group="msaf_bench.components")
+        }
         named = {name: partial(_register_of, name) for name in modules}
         for name, load in (installed | named).items():
             try:
-                with guarded(f"plug-in {name!r}"), named_when_slow(f"still loading plug-in {name!r}"):
+                with (
+                    guarded(f"plug-in {name!r}"),
+                    named_when_slow(f"still loading plug-in {name!r}"),
+                ):
                     load()(self)
             except ForeignError:
                 raise
             except Exception as error:
-                raise UsageError(f"plug-in {name!r}: {_said(error)}; it must be importable and have register(registry)") from error
-            if strange := [key for key, known in self.architecture.items() if not isinstance(cast("object", known), Architecture)]:
-                raise UsageError(f"plug-in {name!r}: architecture {strange[0]!r} is no msaf_bench.registry.Architecture(slots, factory)")
+                raise UsageError(
+                    f"plug-in {name!r}: {_said(error)}; it must be importable and have"
+                    " register(registry)"
+                ) from error
+            if strange := [
+                key
+                for key, known in self.architecture.items()
+                if not isinstance(cast("object", known), Architecture)
+            ]:
+                raise UsageError(
+                    f"plug-in {name!r}: architecture {strange[0]!r} is no"
+                    " msaf_bench.registry.Architecture(slots, factory)"
+                )
         return self
 
     def check(self, system: System) -> None:
-        """Raises `UsageError` for an unknown architecture, component or option, a slot left out, or a choice that has no effect."""
-        architecture = self.architecture[one_of("architecture", system.architecture, self.architecture)]
-        _check_options(f"architecture {system.architecture}", architecture.factory, dict(system.options))
+        """Raises `UsageError` for an unknown architecture, component or option, a slot left out, or
+        a choice that has no effect.
+        """
+        architecture = self.architecture[
+            one_of("architecture", system.architecture, self.architecture)
+        ]
+        _check_options(
+            f"architecture {system.architecture}", architecture.factory, dict(system.options)
+        )
         chosen = dict(system.slots)
         for name in architecture.slots:
             if name not in chosen:
@@ -132,10 +169,19 @@ class Registry:
         self._check_used(chosen)
 
     def _check_used(self, chosen: Mapping[str, Choice]) -> None:
-        # `align` works inside `motion`: a motion that takes no aligner would leave the choice without effect.
+        # `align` works inside `motion`: a motion that takes no aligner would leave the choice
+        # without effect.
         align, motion = chosen.get("align"), chosen.get("motion")
-        if align and motion and align.use != "none" and "align" not in inspect.signature(self.motion[motion.use]).parameters:
-            raise UsageError(f'align {align.use!r} has no effect with motion {motion.use!r}; write align = "none"')
+        if (
+            align
+            and motion
+            and align.use != "none"
+            and "align" not in inspect.signature(self.motion[motion.use]).parameters
+        ):
+            raise UsageError(
+                f"align {align.use!r} has no effect with motion {motion.use!r}; write align ="
+                ' "none"'
+            )
 
 
 @contextmanager
@@ -150,7 +196,11 @@ def _making(what: str) -> Generator[None]:
 
 
 def _said(error: Exception) -> str:
-    return text_of(error) if isinstance(error, BenchError | ImportError) else f"{type(error).__name__}: {text_of(error)}"
+    return (
+        text_of(error)
+        if isinstance(error, BenchError | ImportError)
+        else f"{type(error).__name__}: {text_of(error)}"
+    )
 
 
 def _register_of(module: str) -> Callable[["Registry"], None]:
@@ -158,8 +208,14 @@ def _register_of(module: str) -> Callable[["Registry"], None]:
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:
-    """Raises `UsageError` for an option that the factory has not, and for a value that is not of the parameter's annotated type."""
-    allowed = {p.name: p.annotation for p in _signature(factory).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    """Raises `UsageError` for an option that the factory has not, and for a value that is not of
+    the parameter's annotated type.
+    """
+    allowed = {
+        p.name: p.annotation
+        for p in _signature(factory).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
     for name, value in options.items():
         kind = allowed[one_of(f"option of {what}", name, allowed or ["no option at all"])]
         if kind is inspect.Parameter.empty:
@@ -168,15 +224,25 @@ def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> N
             TypeAdapter(kind).validate_python(value, strict=True)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]["msg"]
-            raise UsageError(f"option {name} of {what} = {value!r:.80}: {fault[:1].lower()}{fault[1:]}") from error
+            raise UsageError(
+                f"option {name} of {what} = {value!r:.80}: {fault[:1].lower()}{fault[1:]}"
+            ) from error
         except PydanticUserError:  # of a plug-in's own types
             continue
         if isinstance(value, int) and abs(value) > LARGEST_OPTION:
-            raise UsageError(f"option {name} of {what} = {value:,}: at most {LARGEST_OPTION:,} (channels, layers and heads are fewer)")
+            raise UsageError(
+                f"option {name} of {what} = {value:,}: at most {LARGEST_OPTION:,} (channels, layers"
+                " and heads are fewer)"
+            )
 
 
 def _signature(factory: Factory) -> inspect.Signature:
     try:
         return inspect.signature(factory, eval_str=True)
-    except (NameError, TypeError, AttributeError, SyntaxError):  # annotations as text that nothing here can read
+    except (
+        NameError,
+        TypeError,
+        AttributeError,
+        SyntaxError,
+    ):  # annotations as text that nothing here can read
         return inspect.signature(factory)

@@ -1,6 +1,7 @@
 """What a benchmark is made of, as data: systems, tables, conditions, trials.
 
-All are frozen and hashable; a `key` is a content hash, so equal content means equal key wherever it was made. No torch here.
+All are frozen and hashable; a `key` is a content hash, so equal content means equal key wherever it
+was made. No torch here.
 """
 
 import hashlib
@@ -8,14 +9,25 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    Strict,
+    model_validator,
+)
 
 from msaf_bench.errors import one_of
 from msaf_bench.starting import Start, start_of, without_place
 
 
 def _at_most(limit: float, why: str) -> AfterValidator:
-    """A bound with its reason: what is far beyond it is a slip of the pen, and would only end when memory or patience does."""
+    """A bound with its reason: what is far beyond it is a slip of the pen, and would only end when
+    memory or patience does.
+    """
 
     def check(value: float) -> float:
         if value > limit:
@@ -29,16 +41,20 @@ def _at_most(limit: float, why: str) -> AfterValidator:
 Count = Annotated[int, Strict(), _at_most(1_000_000_000, "no run takes more steps")]
 Few = Annotated[int, Strict(), _at_most(65_536, "more fit into no memory")]
 Flag = Annotated[bool, Strict()]
-Rate = Annotated[float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")]
+Rate = Annotated[
+    float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")
+]
 Past = Literal["real", "still", "strangers", "aligned"]
 LONGEST_SIDE = 32_768  #: of a frame, in pixels
 Side = Annotated[int, Strict(), Field(gt=0), _at_most(LONGEST_SIDE, "no frame has a longer side")]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
 
-METRICS = ("miou", "miou_test", "tc", "fps")  #: what a table may print; `miou` is that of the validation split
+#: what a table may print; `miou` is that of the validation split
+METRICS = ("miou", "miou_test", "tc", "fps")
 DATA_SETS = ("street", "camvid", "cityscapes")
-CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")  #: presets of temporal consistency
+#: presets of temporal consistency
+CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 MOST_SEEDS = 1000  #: of a run; intervals hardly narrow beyond
 VOID = 255  #: the label id that is no class, in every data set once it is read
 
@@ -49,8 +65,12 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def canonical(self, without: set[str] | None = None) -> str:
-        """The content as one JSON text that does not depend on the order of keys, but for the fields named."""
-        return json.dumps(self.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":"))
+        """The content as one JSON text that does not depend on the order of keys, but for the
+        fields named.
+        """
+        return json.dumps(
+            self.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":")
+        )
 
 
 def content_hash(text: str) -> str:
@@ -59,7 +79,11 @@ def content_hash(text: str) -> str:
 
 
 def _sorted_pairs(value: object) -> object:
-    return tuple(sorted(cast("Mapping[str, object]", value).items())) if isinstance(value, Mapping) else value
+    return (
+        tuple(sorted(cast("Mapping[str, object]", value).items()))
+        if isinstance(value, Mapping)
+        else value
+    )
 
 
 def _as_tuple(value: object) -> object:
@@ -67,17 +91,27 @@ def _as_tuple(value: object) -> object:
 
 
 def _ordered_pairs(value: object) -> object:
-    return tuple(cast("Mapping[str, object]", value).items()) if isinstance(value, Mapping) else value
+    return (
+        tuple(cast("Mapping[str, object]", value).items()) if isinstance(value, Mapping) else value
+    )
 
 
 def _kept_pairs(options: tuple[tuple[str, Option], ...]) -> list[list[Option]]:
     return [[name, without_place(value)] for name, value in options]
 
 
-# Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no meaning they are sorted.
-Options = Annotated[tuple[tuple[str, Option], ...], BeforeValidator(_sorted_pairs), PlainSerializer(_kept_pairs, when_used="json")]
+# Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no
+# meaning they are sorted.
+Options = Annotated[
+    tuple[tuple[str, Option], ...],
+    BeforeValidator(_sorted_pairs),
+    PlainSerializer(_kept_pairs, when_used="json"),
+]
 Numbers = Annotated[tuple[tuple[str, float], ...], BeforeValidator(_sorted_pairs)]
-Printed = Annotated[tuple[tuple[str, Annotated[float, Field(allow_inf_nan=False)]], ...], BeforeValidator(_sorted_pairs)]
+Printed = Annotated[
+    tuple[tuple[str, Annotated[float, Field(allow_inf_nan=False)]], ...],
+    BeforeValidator(_sorted_pairs),
+]
 Names = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_ordered_pairs)]
 
 
@@ -94,11 +128,17 @@ class Choice(Spec):
             return {"use": value}
         if isinstance(value, Mapping) and "options" not in value:
             given = cast("Mapping[str, object]", value)
-            return {"options": {k: v for k, v in given.items() if k != "use"}, **{k: v for k, v in given.items() if k == "use"}}
+            return {
+                "options": {k: v for k, v in given.items() if k != "use"},
+                **{k: v for k, v in given.items() if k == "use"},
+            }
         return cast("object", value)
 
     def __str__(self) -> str:
-        texts = (f"{name}={start.shown if (start := start_of(name, value)) else value}" for name, value in self.options)
+        texts = (
+            f"{name}={start.shown if (start := start_of(name, value)) else value}"
+            for name, value in self.options
+        )
         return self.use + (f"({', '.join(texts)})" if self.options else "")
 
 
@@ -115,7 +155,8 @@ class System(Spec):
     title: str = ""
     source: str = ""
     licence: str = ""  #: of the official code, where there is one
-    style: str = ""  #: why it is only in the style of its source; empty where the source says enough to build it
+    #: why it is only in the style of its source; empty where the source says enough to build it
+    style: str = ""
 
     def __getitem__(self, slot: str) -> Choice:
         return dict(self.slots)[slot]
@@ -127,22 +168,41 @@ class System(Spec):
         """
         for slot, _ in slots:
             one_of("slot", slot, dict(self.slots))
-        changed = {"slots": dict(self.slots) | dict(slots), "options": dict(self.options) | dict(options)}
-        return type(self).model_validate({"name": name or self.name, "architecture": self.architecture, "style": self.style, **changed})
+        changed = {
+            "slots": dict(self.slots) | dict(slots),
+            "options": dict(self.options) | dict(options),
+        }
+        return type(self).model_validate(
+            {
+                "name": name or self.name,
+                "architecture": self.architecture,
+                "style": self.style,
+                **changed,
+            }
+        )
 
     def starts(self, *, but: str = "") -> list[Start]:
         """The files of starting weights that its options name, `but` for those of one slot."""
         options = [self.options, *(choice.options for slot, choice in self.slots if slot != but)]
-        return [start for each in options for name, value in each if (start := start_of(name, value))]
+        return [
+            start for each in options for name, value in each if (start := start_of(name, value))
+        ]
 
     def trained(self) -> Self:
-        """The system without its starting weights: what takes the weights of a checkpoint needs no others."""
-        slots = tuple((slot, choice.model_copy(update={"options": _without_starts(choice.options)})) for slot, choice in self.slots)
+        """The system without its starting weights: what takes the weights of a checkpoint needs no
+        others.
+        """
+        slots = tuple(
+            (slot, choice.model_copy(update={"options": _without_starts(choice.options)}))
+            for slot, choice in self.slots
+        )
         return self.model_copy(update={"slots": slots, "options": _without_starts(self.options)})
 
     @property
     def key(self) -> str:
-        """Content hash of what is built: two systems that differ only in name, title, source or licence are the same."""
+        """Content hash of what is built: two systems that differ only in name, title, source or
+        licence are the same.
+        """
         unnamed = self.model_copy(update={"name": "", "title": "", "source": ""})
         return content_hash(unnamed.canonical(without={"licence", "style"}))
 
@@ -152,9 +212,11 @@ def _without_starts(options: Options) -> Options:
 
 
 class Row(Spec):
-    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names, and what the paper printed.
+    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names,
+    and what the paper printed.
 
-    In a table without a base, a row that names no system is only printed: there is nothing to run yet.
+    In a table without a base, a row that names no system is only printed: there is nothing to run
+    yet.
     """
 
     swap: Slots = ()
@@ -166,7 +228,8 @@ class Row(Spec):
     block: str = ""  #: of the printed table; the paper marks the best number of each
     paper: Printed = ()
     best: tuple[str, ...] = ()  #: the metrics whose number the paper marks as the best
-    provenance: Names = ()  #: metric -> how its number was made, where that is not what the table says
+    #: metric -> how its number was made, where that is not what the table says
+    provenance: Names = ()
     note: str = ""
 
     @model_validator(mode="after")
@@ -179,10 +242,12 @@ class Row(Spec):
 
 
 class Control(Spec):
-    """A row of ours beside a table's own, never part of its comparisons: it shows what the run could have seen.
+    """A row of ours beside a table's own, never part of its comparisons: it shows what the run
+    could have seen.
 
-    `positive` must gain from the past where there is anything to gain, `bound` is the most that alignment could gain, `negative` must
-    gain nothing over a network of one `single` frame, and a `reading` is another reading of the paper's text.
+    `positive` must gain from the past where there is anything to gain, `bound` is the most that
+    alignment could gain, `negative` must gain nothing over a network of one `single` frame, and a
+    `reading` is another reading of the paper's text.
     """
 
     role: Literal["positive", "bound", "negative", "single", "reading"]
@@ -207,7 +272,10 @@ class Axis(Spec):
     def _as_many(self) -> Self:
         for name, values in self.also:
             if len(values) != len(self.values):
-                raise ValueError(f"also {name!r} has {len(values)} values, {self.of!r} has {len(self.values)}; give one for each")
+                raise ValueError(
+                    f"also {name!r} has {len(values)} values, {self.of!r} has {len(self.values)};"
+                    " give one for each"
+                )
         return self
 
     @property
@@ -222,7 +290,8 @@ class Ordering(Spec):
     better: str
     worse: str
     source: str
-    points: Annotated[float, Field(allow_inf_nan=False)] | None = None  #: by how many points, where the text says
+    #: by how many points, where the text says
+    points: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class Claim(Spec):
@@ -245,21 +314,28 @@ class Table(Spec):
     provenance: str = ""
     data: str = ""  #: the data set of the printed numbers
     base: str = ""  #: the system that `swap` changes; none where every row names its own
-    cost_size: tuple[Side, Side] | None = None  #: H, W that the systems' published cost is counted at; None: it is not
+    #: H, W that the systems' published cost is counted at; None: it is not
+    cost_size: tuple[Side, Side] | None = None
     cost_classes: int = Field(0, ge=0)
     metrics: tuple[str, ...]
     reference: str  #: the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(_ordered_pairs)]
     controls: Annotated[tuple[tuple[str, Control], ...], BeforeValidator(_ordered_pairs)] = ()
-    axis: Annotated[tuple[Axis, ...], BeforeValidator(_as_tuple)] = ()  #: conditions that the whole table is run over
-    ticks: Names = ()  #: column of the paper -> slot; ticked where a row's slot is filled as in the base
+    #: conditions that the whole table is run over
+    axis: Annotated[tuple[Axis, ...], BeforeValidator(_as_tuple)] = ()
+    #: column of the paper -> slot; ticked where a row's slot is filled as in the base
+    ticks: Names = ()
     orderings: tuple[Ordering, ...] = ()
-    margin: float = Field(0.5, gt=0, allow_inf_nan=False)  #: points of mIoU within which two rows count as the same
+    #: points of mIoU within which two rows count as the same
+    margin: float = Field(0.5, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _known_rows(self) -> Self:
         labels = dict(self.rows)
-        for label in (self.reference, *(end for o in self.orderings for end in (o.better, o.worse))):
+        for label in (
+            self.reference,
+            *(end for o in self.orderings for end in (o.better, o.worse)),
+        ):
             one_of("row", label, labels)
         for metric in (*self.metrics, *(name for row in labels.values() for name, _ in row.paper)):
             one_of("metric", metric, METRICS)
@@ -269,11 +345,22 @@ class Table(Spec):
             raise ValueError(f"control {taken[0]!r} has the name of a row; give it another")
         if not self.base:
             if nameless := [label for label, control in self.controls if not control.system]:
-                raise ValueError(f"control {nameless[0]!r} changes a base system and the table has none; give it a 'system'")
-            if changed := [label for label, row in self.rows if (row.swap or row.options) and not row.system]:
-                raise ValueError(f"row {changed[0]!r} changes a base system and the table has none; give it a 'base' or the row a 'system'")
+                raise ValueError(
+                    f"control {nameless[0]!r} changes a base system and the table has none; give it"
+                    " a 'system'"
+                )
+            if changed := [
+                label for label, row in self.rows if (row.swap or row.options) and not row.system
+            ]:
+                raise ValueError(
+                    f"row {changed[0]!r} changes a base system and the table has none; give it a"
+                    " 'base' or the row a 'system'"
+                )
             if self.reference not in self.built:
-                raise ValueError(f"the reference row {self.reference!r} has no 'system': nothing could be compared with it")
+                raise ValueError(
+                    f"the reference row {self.reference!r} has no 'system': nothing could be"
+                    " compared with it"
+                )
         return self
 
     @property
@@ -298,12 +385,15 @@ class Table(Spec):
 
 
 class Conditions(Spec):
-    """All that must agree before two numbers may be compared. A preset is such a set, as data (`ablations/presets`)."""
+    """All that must agree before two numbers may be compared. A preset is such a set, as data
+    (`ablations/presets`).
+    """
 
     preset: str
     data: str
     size: tuple[Side, Side]  #: H, W that every frame is brought to
-    crop: tuple[Side, Side] | None = None  #: H, W of the random crop in training; None: the whole size
+    #: H, W of the random crop in training; None: the whole size
+    crop: tuple[Side, Side] | None = None
     frames: Few = Field(3, ge=1)  #: T, the newest one is segmented
     train_spacing: Few = Field(ge=0)  #: source frames between two frames of a training clip
     score_spacing: Few = Field(ge=0)  #: the same in scoring
@@ -316,20 +406,29 @@ class Conditions(Spec):
     weight_decay: Rate = Field(0.01, ge=0)
     scale: tuple[float, float] = (1.0, 1.0)  #: range of the random resize
     flip: Flag = True
-    pretrain_steps: Count = Field(0, ge=0)  #: steps of the common pre-training of the backbone; 0: none
+    #: steps of the common pre-training of the backbone; 0: none
+    pretrain_steps: Count = Field(0, ge=0)
     pretrain_lr: Rate = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
     checkpoint_every: Count = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
     precision: Literal["fp32", "bf16"] = "fp32"
-    shrink: Slots = ()  #: what stands in for a slot's choice, or for a component or an architecture by its name, on a small machine
+    #: what stands in for a slot's choice, or for a component or an architecture by its name, on a
+    #: small machine
+    shrink: Slots = ()
     shrink_options: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
-    scored: Literal["score", "tune"] = "score"  #: tune: a quarter of the training split, which training then leaves out
+    #: tune: a quarter of the training split, which training then leaves out
+    scored: Literal["score", "tune"] = "score"
     past: Past = "real"  #: what stands for a clip's past frames, in training and in scoring
-    draws: Few = Field(0, ge=0)  #: augmented versions of each clip that training repeats; 0: a fresh one in every step
-    rates: Numbers = ()  #: of a part's learning rate to the rest's, by a component of its weights' names, such as `offset` or `flow`
-    history: Literal["repeat", "skip", "error"] = "repeat"  #: where a past frame does not exist: repeat, leave the clip out, stop
-    flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"  #: that temporal consistency is measured with; none: it is not
+    #: augmented versions of each clip that training repeats; 0: a fresh one in every step
+    draws: Few = Field(0, ge=0)
+    #: of a part's learning rate to the rest's, by a component of its weights' names, such as
+    #: `offset` or `flow`
+    rates: Numbers = ()
+    #: where a past frame does not exist: repeat, leave the clip out, stop
+    history: Literal["repeat", "skip", "error"] = "repeat"
+    #: that temporal consistency is measured with; none: it is not
+    flow: Literal["none", "exact", "dis", "farneback", "zero"] = "none"
     consistency: tuple[str, ...] = ("clean",)  #: presets of temporal consistency
     watermark: str = ""  #: printed over every result that is not meant to be read as one
 
@@ -355,14 +454,21 @@ class Conditions(Spec):
 
     @property
     def key(self) -> str:
-        """Content hash. Fields that came later count only where they are set, so that earlier trials keep their ids."""
-        later = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        """Content hash. Fields that came later count only where they are set, so that earlier
+        trials keep their ids.
+        """
+        later = {
+            name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default
+        }
         measured = tuple(_HASHED_AS.get(name, name) for name in self.consistency)
-        return content_hash(self.model_copy(update={"consistency": measured}).canonical(without=later))
+        return content_hash(
+            self.model_copy(update={"consistency": measured}).canonical(without=later)
+        )
 
 
 _LATER = ("scored", "past", "draws", "rates")
-_HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}  # the older measure had the name `etc2020` in earlier ids
+# the older measure had the name `etc2020` in earlier ids
+_HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
 
 class Trial(Spec):

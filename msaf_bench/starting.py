@@ -1,7 +1,8 @@
-"""Files of starting weights among the options of a system: known by their content wherever they lie. No torch here.
+"""Files of starting weights among the options of a system: known by their content wherever they
+lie. No torch here.
 
-An option `weights` that names a file is read as `sha256:HEX PATH`. The path serves this process and its workers; what is kept of a run, and
-what identifies a trial, has `sha256:HEX` alone.
+An option `weights` that names a file is read as `sha256:HEX PATH`. The path serves this process and
+its workers; what is kept of a run, and what identifies a trial, has `sha256:HEX` alone.
 """
 
 import hashlib
@@ -30,11 +31,18 @@ class Start(NamedTuple):
     @property
     def shown(self) -> str:
         """Its name and the beginning of its sum, as far as they are known."""
-        return ", ".join([*filter(None, [Path(self.path).name]), *([f"sha256 {self.sha256[:12]}"] if self.sha256 else [])])
+        return ", ".join(
+            [
+                *filter(None, [Path(self.path).name]),
+                *([f"sha256 {self.sha256[:12]}"] if self.sha256 else []),
+            ]
+        )
 
 
 def start_of(option: str, value: object) -> Start | None:
-    """The file that an option names, or None where it names none: of components that call something else `weights` it is a word."""
+    """The file that an option names, or None where it names none: of components that call something
+    else `weights` it is a word.
+    """
     if option != OPTION or not isinstance(value, str):
         return None
     if found := _PINNED.fullmatch(value):
@@ -43,14 +51,19 @@ def start_of(option: str, value: object) -> Start | None:
 
 
 def pinned(content: Any, folder: Path) -> Any:
-    """What was read from a file in `folder`, with every file of weights by its content and absolute path.
+    """What was read from a file in `folder`, with every file of weights by its content and absolute
+    path.
 
-    A relative path is looked for in that folder, then in the working folder. A file that is missing keeps its path alone. Raises
-    `UsageError` or `HostError` for one that is there and cannot be read, and for one of another sum than the one given.
+    A relative path is looked for in that folder, then in the working folder. A file that is missing
+    keeps its path alone. Raises `UsageError` or `HostError` for one that is there and cannot be
+    read, and for one of another sum than the one given.
     """
     if isinstance(content, Mapping):
         items = cast("Mapping[str, Any]", content).items()
-        return {name: _pin(start, folder) if (start := start_of(name, value)) else pinned(value, folder) for name, value in items}
+        return {
+            name: _pin(start, folder) if (start := start_of(name, value)) else pinned(value, folder)
+            for name, value in items
+        }
     if isinstance(content, list):
         return [pinned(value, folder) for value in cast("list[Any]", content)]
     return content
@@ -79,7 +92,11 @@ def _pin(start: Start, folder: Path) -> str:
         return str(Path(start.path).resolve())
     except (OSError, ValueError) as error:  # a null byte among them
         reason = f"{OPTION} {start.path!r:.100}: {getattr(error, 'strerror', None) or error}"
-        raise HostError(reason) if host_fault(error) else UsageError(f"{reason}; give the file of a state dict") from error
+        raise (
+            HostError(reason)
+            if host_fault(error)
+            else UsageError(f"{reason}; give the file of a state dict")
+        ) from error
     if start.sha256 not in ("", found):
         raise UsageError(f"{OPTION} {path}: its sha256 is {found[:12]}, not {start.sha256[:12]}")
     return f"sha256:{found} {path}"

@@ -1,7 +1,9 @@
-"""How alive the parts of a network are: what reaches them in training, and what of them reaches the result.
+"""How alive the parts of a network are: what reaches them in training, and what of them reaches the
+result.
 
-A part is a child of the network (of MSAF: a slot). It is live if gradient reaches it, if the result changes when it is silenced, and if
-its own gauges are in range. Shapes: N images, K classes, H W label map.
+A part is a child of the network (of MSAF: a slot). It is live if gradient reaches it, if the result
+changes when it is silenced, and if its own gauges are in range. Shapes: N images, K classes, H W
+label map.
 """
 
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Mapping, Sequence
@@ -13,8 +15,11 @@ from torch import Tensor, nn
 
 from msaf_bench.components.gauges import GAUGES, Listener, Reading, listening
 
-GRADIENT_LEAST = 1e-5  #: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly 0
-SILENT_MOST = 0.9  #: share of a part's weights without any gradient; half of the units of a live ReLU may rest
+#: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly
+#: 0
+GRADIENT_LEAST = 1e-5
+#: share of a part's weights without any gradient; half of the units of a live ReLU may rest
+SILENT_MOST = 0.9
 CHANGED_LEAST = 0.1  #: percent of the pixels whose class changes when a part is silenced
 
 Parts = Mapping[str, Sequence[nn.Module]]
@@ -29,10 +34,20 @@ class Supply(NamedTuple):
 
 
 def parts_of(net: Any) -> dict[str, list[nn.Module]]:
-    """The parts of a network by name: those that it names in `parts()`, else its children without those of training alone."""
-    named: Parts = net.parts() if hasattr(net, "parts") else {name: [child] for name, child in net.named_children()}
-    kept = {name: [module for module in modules if not _idle(module)] for name, modules in named.items()}
-    return {name: modules for name, modules in kept.items() if modules and name not in net.training_only}
+    """The parts of a network by name: those that it names in `parts()`, else its children without
+    those of training alone.
+    """
+    named: Parts = (
+        net.parts()
+        if hasattr(net, "parts")
+        else {name: [child] for name, child in net.named_children()}
+    )
+    kept = {
+        name: [module for module in modules if not _idle(module)] for name, modules in named.items()
+    }
+    return {
+        name: modules for name, modules in kept.items() if modules and name not in net.training_only
+    }
 
 
 def _idle(module: nn.Module) -> bool:
@@ -40,27 +55,47 @@ def _idle(module: nn.Module) -> bool:
     return isinstance(module, nn.Identity) or getattr(module, "idle", False)
 
 
-def gradients(net: nn.Module, parts: Parts, ran: Container[nn.Module] | None = None) -> dict[str, Supply]:
+def gradients(
+    net: nn.Module, parts: Parts, ran: Container[nn.Module] | None = None
+) -> dict[str, Supply]:
     """Return the gradient of the last backward pass by part.
 
-    A part that is frozen or rested in this step has none and is left out; of a part that consists of several modules the worst counts.
-    A weight rested if its module is not in `ran` and nothing else brought it a gradient; without `ran` every module counts as run.
+    A part that is frozen or rested in this step has none and is left out; of a part that consists
+    of several modules the worst counts. A weight rested if its module is not in `ran` and nothing
+    else brought it a gradient; without `ran` every module counts as run.
     """
-    trained = {p: module for module in net.modules() for p in module.parameters(recurse=False) if p.requires_grad}
-    used = dict.fromkeys(p for p, module in trained.items() if p.grad is not None or ran is None or module in ran)
+    trained = {
+        p: module
+        for module in net.modules()
+        for p in module.parameters(recurse=False)
+        if p.requires_grad
+    }
+    used = dict.fromkeys(
+        p for p, module in trained.items() if p.grad is not None or ran is None or module in ran
+    )
     whole = _rms(used)
     found: dict[str, Supply] = {}
     for name, modules in parts.items():
-        own = [weights for module in modules if (weights := [p for p in module.parameters() if p in used])]
+        own = [
+            weights
+            for module in modules
+            if (weights := [p for p in module.parameters() if p in used])
+        ]
         if own:
-            each = [Supply(_rms(weights) / whole if whole else 0.0, _silent(weights)) for weights in own]
+            each = [
+                Supply(_rms(weights) / whole if whole else 0.0, _silent(weights)) for weights in own
+            ]
             found[name] = Supply(min(s.relative for s in each), max(s.silent for s in each))
     return found
 
 
 def _rms(weights: Collection[nn.Parameter]) -> float:
     squares = [p.grad.float().square().sum() for p in weights if p.grad is not None]
-    return (float(torch.stack(squares).sum()) / sum(p.numel() for p in weights)) ** 0.5 if squares else 0.0
+    return (
+        (float(torch.stack(squares).sum()) / sum(p.numel() for p in weights)) ** 0.5
+        if squares
+        else 0.0
+    )
 
 
 def _silent(weights: Collection[nn.Parameter]) -> float:
@@ -68,7 +103,9 @@ def _silent(weights: Collection[nn.Parameter]) -> float:
 
 
 def _silent_share(gradient: Tensor | None) -> float:
-    """The share of whole filters without a gradient: on a small map the outer taps of a live one read nothing but padding."""
+    """The share of whole filters without a gradient: on a small map the outer taps of a live one
+    read nothing but padding.
+    """
     if gradient is None:
         return 1.0
     filters = gradient.flatten(1) if gradient.ndim > 1 else gradient.view(-1, 1)
@@ -76,13 +113,21 @@ def _silent_share(gradient: Tensor | None) -> float:
 
 
 class _Place:
-    """Follows one module of a part: calls `enter` and `leave` around the outermost of its modules that run.
+    """Follows one module of a part: calls `enter` and `leave` around the outermost of its modules
+    that run.
 
-    A network may call `head.classify(x)` or `backbone.layer1(x)` in place of the whole module. Those of its modules that run then, and
-    run in no other of its modules, stand for it. Where `leave` returns something, that becomes their output.
+    A network may call `head.classify(x)` or `backbone.layer1(x)` in place of the whole module.
+    Those of its modules that run then, and run in no other of its modules, stand for it. Where
+    `leave` returns something, that becomes their output.
     """
 
-    def __init__(self, name: str, module: nn.Module, enter: Callable[[str], None], leave: Callable[[str, Any], Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        enter: Callable[[str], None],
+        leave: Callable[[str, Any], Any],
+    ) -> None:
         inner = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
         self.names = {each: f"{name}.{path}" for path, each in inner}
         self.enter, self.leave = enter, leave
@@ -99,7 +144,9 @@ class _Place:
 
 
 @contextmanager
-def _followed(parts: Parts, enter: Callable[[str], None], leave: Callable[[str, Any], Any]) -> Generator[None]:
+def _followed(
+    parts: Parts, enter: Callable[[str], None], leave: Callable[[str, Any], Any]
+) -> Generator[None]:
     """Follow every module of every part; a place is "part/number.path of the outermost module"."""
     with ExitStack() as stack:
         for name, modules in parts.items():
@@ -113,21 +160,29 @@ def _followed(parts: Parts, enter: Callable[[str], None], leave: Callable[[str, 
 
 @contextmanager
 def reading(parts: Parts) -> Generator[Listener]:
-    """Collect the gauges of each part, how many of its output channels vary over the image, and the modules that ran."""
+    """Collect the gauges of each part, how many of its output channels vary over the image, and the
+    modules that ran.
+    """
     with listening() as listener, ExitStack() as stack:
 
         def leave(place: str, out: Any) -> None:
             listener.stack.pop()
             listener.readings.extend(Reading(place, "varying", _varying(t)) for t in _maps(out))
 
-        for inner in {inner for modules in parts.values() for module in modules for inner in module.modules()}:
-            stack.callback(inner.register_forward_hook(lambda m, args, out: listener.ran.add(m)).remove)
+        for inner in {
+            inner for modules in parts.values() for module in modules for inner in module.modules()
+        }:
+            stack.callback(
+                inner.register_forward_hook(lambda m, args, out: listener.ran.add(m)).remove
+            )
         stack.enter_context(_followed(parts, listener.stack.append, leave))
         yield listener
 
 
 def gauges_of(listener: Listener) -> Gauges:
-    """Readings -> by part and gauge, the mean over the calls; of a part that consists of several modules the worst counts."""
+    """Readings -> by part and gauge, the mean over the calls; of a part that consists of several
+    modules the worst counts.
+    """
     by_module: dict[tuple[str, str], dict[str, list[float]]] = {}
     for place, name, value in listener.readings:
         part, _, module = place.partition("/")
@@ -136,17 +191,27 @@ def gauges_of(listener: Listener) -> Gauges:
     for (part, name), modules in by_module.items():
         means = [sum(values) / len(values) for values in modules.values()]
         known = GAUGES.get(name)
-        found.setdefault(part, {})[name] = min(means) if known and known.low > float("-inf") else max(means)
+        found.setdefault(part, {})[name] = (
+            min(means) if known and known.low > float("-inf") else max(means)
+        )
     return found
 
 
 def _maps(out: Any) -> list[Tensor]:
     """The floating maps (..., C, h, w) of an output that have more than one place."""
     if isinstance(out, Tensor):
-        return [out] if out.ndim >= 4 and out.is_floating_point() and out.shape[-2:].numel() > 1 else []
+        return (
+            [out]
+            if out.ndim >= 4 and out.is_floating_point() and out.shape[-2:].numel() > 1
+            else []
+        )
     if isinstance(out, Mapping):
         return _maps(list(cast("Mapping[Any, Any]", out).values()))
-    return [t for value in cast("Sequence[Any]", out) for t in _maps(value)] if isinstance(out, tuple | list) else []
+    return (
+        [t for value in cast("Sequence[Any]", out) for t in _maps(value)]
+        if isinstance(out, tuple | list)
+        else []
+    )
 
 
 @torch.no_grad()
@@ -157,9 +222,11 @@ def _varying(out: Tensor) -> float:
 
 @contextmanager
 def silenced(modules: Sequence[nn.Module]) -> Generator[list[str]]:
-    """Replace the output of each module by its mean over batch and places: nothing that depends on the image passes.
+    """Replace the output of each module by its mean over batch and places: nothing that depends on
+    the image passes.
 
-    Gives the places that were silenced so far: none if nothing of the modules runs, and then the result says nothing about them.
+    Gives the places that were silenced so far: none if nothing of the modules runs, and then the
+    result says nothing about them.
     """
     places: list[str] = []
 
@@ -181,12 +248,19 @@ def _flattened(out: Any) -> Any:
         return {key: _flattened(value) for key, value in cast("Mapping[Any, Any]", out).items()}
     if not isinstance(out, tuple | list):
         return out
-    values, kind = [_flattened(value) for value in cast("Sequence[Any]", out)], cast("Any", type(cast("Any", out)))
+    values, kind = (
+        [_flattened(value) for value in cast("Sequence[Any]", out)],
+        cast("Any", type(cast("Any", out))),
+    )
     return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
-def complaint(gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None) -> str:
-    """Why a part is not live, or nothing if it is: the first of its gauges, its gradient and its effect that is out of range."""
+def complaint(
+    gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None
+) -> str:
+    """Why a part is not live, or nothing if it is: the first of its gauges, its gradient and its
+    effect that is out of range.
+    """
     for name, value in gauges.items():
         if name in GAUGES and not GAUGES[name].holds(value):
             return GAUGES[name].text.format(value=value)
@@ -200,7 +274,9 @@ def complaint(gauges: Mapping[str, float], supply: Supply | None = None, changed
 
 
 class Monitor:
-    """Watches the parts of a network while it trains; says once when a part dies and when it recovers."""
+    """Watches the parts of a network while it trains; says once when a part dies and when it
+    recovers.
+    """
 
     def __init__(self, net: Any, on_note: Callable[[str], None]) -> None:
         self.net, self.parts, self.on_note = net, parts_of(net), on_note
@@ -209,7 +285,9 @@ class Monitor:
 
     @contextmanager
     def watch(self, step: int, *, late: bool) -> Generator[None]:
-        """Watch one training step (counted from 1), forward and backward; `late`: it belongs to the last tenth of the training."""
+        """Watch one training step (counted from 1), forward and backward; `late`: it belongs to the
+        last tenth of the training.
+        """
         with reading(self.parts) as listener:
             yield
         supplies, gauges = gradients(self.net, self.parts, listener.ran), gauges_of(listener)
@@ -220,12 +298,17 @@ class Monitor:
                 self.supplies.setdefault(name, []).append(supplies[name])
             why = complaint(gauges.get(name, {}), supplies.get(name))
             if bool(why) != (name in self.dead):
-                self.on_note(f"step {step}: {name} is {f'not live: {why}' if why else 'live again'}")
+                self.on_note(
+                    f"step {step}: {name} is {f'not live: {why}' if why else 'live again'}"
+                )
                 (self.dead.add if why else self.dead.discard)(name)
 
     def supply(self) -> dict[str, Supply]:
         """The mean supply of each part over the last tenth of the training."""
         return {
-            name: Supply(sum(s.relative for s in found) / len(found), sum(s.silent for s in found) / len(found))
+            name: Supply(
+                sum(s.relative for s in found) / len(found),
+                sum(s.silent for s in found) / len(found),
+            )
             for name, found in self.supplies.items()
         }

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-# Ray and its workers must not look for a network; one thread keeps equal seeds equal on every machine.
+# Ray and its workers must not look for a network; one thread keeps equal seeds equal on every
+# machine.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 torch.set_num_threads(1)
 
@@ -24,7 +25,9 @@ def camvid_root():
 
 
 class Golden:
-    """Outputs of official implementations, and the fill under which they were made (tests/golden/README.md)."""
+    """Outputs of official implementations, and the fill under which they were made
+    (tests/golden/README.md).
+    """
 
     def __init__(self):
         self.cases = json.loads((Path(__file__).parent / "golden" / "golden.json").read_text())
@@ -47,7 +50,9 @@ class Golden:
         net = net.double().eval()
         with torch.no_grad():
             for module in net.modules():
-                norm = isinstance(module, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm)
+                norm = isinstance(
+                    module, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm
+                )
                 for name, p in module.named_parameters(recurse=False):
                     n = p.numel()
                     if norm:
@@ -73,7 +78,9 @@ class Golden:
         for name, value in found.items():
             assert float(value) == pytest.approx(expected[name], rel=rtol, abs=rtol * scale), name
         for index, value in expected["at"].items():
-            assert float(flat[int(index)]) == pytest.approx(value, rel=rtol, abs=rtol * scale), index
+            assert float(flat[int(index)]) == pytest.approx(value, rel=rtol, abs=rtol * scale), (
+                index
+            )
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
-"""Kills a small sweep at random times, lets it go on, and holds the outcome against an undisturbed one.
+"""Kills a small sweep at random times, lets it go on, and holds the outcome against an undisturbed
+one.
 
     python tests/kills.py --kills 60 --seed 1
 
-Each sweep runs in a fork of this process, so that no time goes into imports. After every kill no finished record may be written again;
-a sweep that was killed until it ended must leave the same numbers, the same weights and label maps to the byte, and no file more.
+Each sweep runs in a fork of this process, so that no time goes into imports. After every kill no
+finished record may be written again; a sweep that was killed until it ended must leave the same
+numbers, the same weights and label maps to the byte, and no file more.
 """
 
 import argparse
@@ -27,8 +29,12 @@ from msaf_bench.sweep.run import run_sweep
 from msaf_bench.sweep.trial import Setting
 from msaf_bench.train import loop
 
-CONDITIONS = read_conditions("smoke", "street", {"steps": 8, "pretrain_steps": 8, "checkpoint_every": 2, "flow": "dis"})
-PLAN = make_plan(read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Motion only"], 1)
+CONDITIONS = read_conditions(
+    "smoke", "street", {"steps": 8, "pretrain_steps": 8, "checkpoint_every": 2, "flow": "dis"}
+)
+PLAN = make_plan(
+    read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Motion only"], 1
+)
 
 
 class Silent:
@@ -62,11 +68,20 @@ def begin(folder):
 def outcome(folder):
     """What must not depend on kills: numbers, the table, files by name, weights and label maps."""
     timed = {"seconds": (), "peak_mib": 0.0}
-    numbers = {i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()}
+    numbers = {
+        i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
+    }
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    bytes_ = {path.name: path.read_bytes() for path in paths if path.suffix in (".safetensors", ".png")}
+    bytes_ = {
+        path.name: path.read_bytes() for path in paths if path.suffix in (".safetensors", ".png")
+    }
     workspace = Workspace(folder)
-    return numbers, to_csv(summarise_run(workspace, workspace.plan())), [str(path.relative_to(folder)) for path in paths], bytes_
+    return (
+        numbers,
+        to_csv(summarise_run(workspace, workspace.plan())),
+        [str(path.relative_to(folder)) for path in paths],
+        bytes_,
+    )
 
 
 def stamps(folder):
@@ -93,7 +108,9 @@ def kill_until_done(folder, seconds, kills, draw):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -106,9 +123,17 @@ def main():
             rounds += 1
             folder = Path(root, str(rounds))
             done += kill_until_done(folder, seconds, given.kills - done, draw)
-            for what, ours, theirs in zip(("numbers", "table", "files", "weights and maps"), outcome(folder), whole, strict=True):
+            for what, ours, theirs in zip(
+                ("numbers", "table", "files", "weights and maps"),
+                outcome(folder),
+                whole,
+                strict=True,
+            ):
                 assert ours == theirs, f"round {rounds}: other {what}"
-    print(f"{done} kills in {rounds} sweeps of {seconds:.1f} s: nothing lost, nothing left behind, nothing made twice")
+    print(
+        f"{done} kills in {rounds} sweeps of {seconds:.1f} s: nothing lost, nothing left behind,"
+        " nothing made twice"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""JSON that leaves: no NaN, a reason beside each null that stands for one, and one writer for all."""
+"""JSON that leaves: no NaN, a reason beside each null that stands for one, and one writer for
+all.
+"""
 
 import json
 import re
@@ -15,13 +17,19 @@ SOURCE = Path(__file__).parents[1] / "msaf_bench"
 def test_what_is_no_number_is_null_and_named(number):
     text = json_text({"miou": number, "rows": [{"past": number, "n": 3}], "more": (1.5, number)})
     found = json.loads(text, parse_constant=pytest.fail)
-    assert (found["miou"], found["rows"], found["more"]) == (None, [{"past": None, "n": 3}], [1.5, None])
+    assert (found["miou"], found["rows"], found["more"]) == (
+        None,
+        [{"past": None, "n": 3}],
+        [1.5, None],
+    )
     assert found["undefined"].keys() == {"miou", "rows.0.past", "more.1"}
     assert all(found["undefined"].values())
 
 
 def test_a_reason_that_is_known_stays():
-    found = json.loads(json_text({"miou": float("nan"), "undefined": {"miou": "all void", "past": "one frame"}}))
+    found = json.loads(
+        json_text({"miou": float("nan"), "undefined": {"miou": "all void", "past": "one frame"}})
+    )
     assert found["undefined"] == {"miou": "all void", "past": "one frame"}
 
 

@@ -85,7 +85,12 @@ def test_links_are_followed(tmp_path):
     (tmp_path / "in" / "file.png").symlink_to(tmp_path / "real" / "a.png")
     (tmp_path / "root").symlink_to("in")
     for folder in ("in", "root"):
-        assert list_folder(tmp_path / folder, SUFFIXES).names == ("again/a.png", "b/c.png", "file.png", "linked/a.png")
+        assert list_folder(tmp_path / folder, SUFFIXES).names == (
+            "again/a.png",
+            "b/c.png",
+            "file.png",
+            "linked/a.png",
+        )
 
 
 def test_links_in_a_circle_end(tmp_path):

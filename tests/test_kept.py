@@ -1,4 +1,6 @@
-"""Kept files: every flipped bit is noticed, half-written files go, and other people's rights are the umask's."""
+"""Kept files: every flipped bit is noticed, half-written files go, and other people's rights are
+the umask's.
+"""
 
 import hashlib
 import os
@@ -16,7 +18,15 @@ from msaf_bench.catalog import read_conditions, read_system, read_table
 from msaf_bench.data.label_maps import read_label_maps, write_label_maps
 from msaf_bench.errors import BenchError, DataError, HostError
 from msaf_bench.kept import PARTS, lives, remove_parts, write_atomic, write_kept
-from msaf_bench.records import Host, Matrices, Record, SystemCost, read_record, read_records, write_record
+from msaf_bench.records import (
+    Host,
+    Matrices,
+    Record,
+    SystemCost,
+    read_record,
+    read_records,
+    write_record,
+)
 from msaf_bench.spec import Trial
 from msaf_bench.sweep import speed as speed_module
 from msaf_bench.sweep.cost import read_cost
@@ -29,7 +39,9 @@ TRIAL = Trial(system=SYSTEM, conditions=CONDITIONS, seed=0)
 
 def a_record(folder):
     counts = Matrices.pack(np.arange(2 * 11 * 11).reshape(2, 11, 11))
-    record = Record(trial=TRIAL, state="done", host=Host.here(), data="abc", confusion=counts, loss=((10, 1.5),))
+    record = Record(
+        trial=TRIAL, state="done", host=Host.here(), data="abc", confusion=counts, loss=((10, 1.5),)
+    )
     return write_record(folder, record), read_record
 
 
@@ -40,23 +52,45 @@ def a_plan(folder):
 
 def a_cost(folder):
     path = folder / f"{SYSTEM.key}-64x96-5.json"
-    write_kept(path, SystemCost(system=SYSTEM, size=(64, 96), num_classes=5, params=7, clip=8, stream=(9,)))
+    write_kept(
+        path, SystemCost(system=SYSTEM, size=(64, 96), num_classes=5, params=7, clip=8, stream=(9,))
+    )
     return path, read_cost
 
 
 def a_speed(folder):
-    conditions = speed_module._conditions(make_plan(read_table("3"), CONDITIONS), speed_module.Setting(Workspace(folder)), "clip", 2)
+    conditions = speed_module._conditions(
+        make_plan(read_table("3"), CONDITIONS), speed_module.Setting(Workspace(folder)), "clip", 2
+    )
     path = folder / "speed" / f"{SYSTEM.key}-clip.json"
-    write_kept(path, Speed(system=SYSTEM, conditions=conditions, num_classes=5, host=Host.here(), latency=summarise([2.0, 4.0])))
+    write_kept(
+        path,
+        Speed(
+            system=SYSTEM,
+            conditions=conditions,
+            num_classes=5,
+            host=Host.here(),
+            latency=summarise([2.0, 4.0]),
+        ),
+    )
     return path, lambda _: speed_module._read(Workspace(folder), SYSTEM, ["clip"])
 
 
 def a_sidecar(folder):
     content = save({})
     write_atomic(folder / "step-0000001.safetensors", content)
-    sidecar = Sidecar(sha256=hashlib.sha256(content).hexdigest(), step=1, system=SYSTEM, num_classes=5, loss=((1, 2.5),))
+    sidecar = Sidecar(
+        sha256=hashlib.sha256(content).hexdigest(),
+        step=1,
+        system=SYSTEM,
+        num_classes=5,
+        loss=((1, 2.5),),
+    )
     write_kept(folder / "step-0000001.json", sidecar)
-    return folder / "step-0000001.json", lambda path: read_checkpoint(path.with_suffix(".safetensors")).sidecar
+    return (
+        folder / "step-0000001.json",
+        lambda path: read_checkpoint(path.with_suffix(".safetensors")).sidecar,
+    )
 
 
 def outcome(read, path):
@@ -131,7 +165,10 @@ def test_only_what_dead_processes_left_half_written_is_removed(tmp_path):
     gone.wait()
     assert not lives(gone.pid)
     assert lives(os.getpid())
-    parts = {pid: tmp_path / "checkpoints" / "abc" / PARTS.replace("*", f"{pid}-0a") for pid in (gone.pid, os.getpid())}
+    parts = {
+        pid: tmp_path / "checkpoints" / "abc" / PARTS.replace("*", f"{pid}-0a")
+        for pid in (gone.pid, os.getpid())
+    }
     for path in parts.values():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("half")

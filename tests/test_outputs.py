@@ -110,8 +110,15 @@ def test_a_file_in_place_of_the_folder(folders):
 @pytest.mark.parametrize("place", ["in", "in/deeper", "link", "in/../in"])
 def test_no_picture_comes_among_those_that_are_listed(folders, place):
     (folders / "link").symlink_to("in")
-    with pytest.raises(UsageError, match=r"x\.png would lie among the files of .*in, which are read"):
-        check_outputs(folders / place, ["x.csv", "x.png"], listed=[folders / "other", folders / "in"], overwrite=True)
+    with pytest.raises(
+        UsageError, match=r"x\.png would lie among the files of .*in, which are read"
+    ):
+        check_outputs(
+            folders / place,
+            ["x.csv", "x.png"],
+            listed=[folders / "other", folders / "in"],
+            overwrite=True,
+        )
     check_outputs(folders / place, ["x.csv"], listed=[folders / "in"])
     check_outputs(folders / "beside", ["x.png"], listed=[folders / "in"])
 
@@ -142,7 +149,9 @@ def test_a_link_that_leads_nowhere_is_no_folder_to_write_to(folders):
         check_outputs(folders / "reports", NAMES)
 
 
-@pytest.mark.parametrize("text", ['{"a.png": 5}', "null", '{"a.png": [1]}', "[" * 100_000, '"x"', "\udc80"])
+@pytest.mark.parametrize(
+    "text", ['{"a.png": 5}', "null", '{"a.png": [1]}', "[" * 100_000, '"x"', "\udc80"]
+)
 def test_a_ledger_of_another_shape_makes_nothing_ours(folders, text):
     (folders / "in" / ".msaf-bench.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(UsageError, match="not ours"):

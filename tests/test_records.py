@@ -16,7 +16,14 @@ TRIAL = Trial(system=read_system("msaf-r18"), conditions=read_conditions("smoke"
 
 def record(**changes):
     matrices = Matrices.pack(np.arange(18, dtype=np.int64).reshape(2, 3, 3))
-    fields = {"trial": TRIAL, "state": "done", "host": Host.here(), "data": "abc", "confusion": matrices, "loss": ((10, 1.5),)}
+    fields = {
+        "trial": TRIAL,
+        "state": "done",
+        "host": Host.here(),
+        "data": "abc",
+        "confusion": matrices,
+        "loss": ((10, 1.5),),
+    }
     return Record(**(fields | changes))
 
 
@@ -24,7 +31,9 @@ def test_a_record_comes_back_as_it_went(tmp_path):
     path = write_record(tmp_path, record())
     assert path.stem == TRIAL.id
     assert read_records(tmp_path) == {TRIAL.id: record()}
-    np.testing.assert_array_equal(read_record(path).confusion.unpack(), np.arange(18).reshape(2, 3, 3))
+    np.testing.assert_array_equal(
+        read_record(path).confusion.unpack(), np.arange(18).reshape(2, 3, 3)
+    )
 
 
 def test_counts_beyond_16_bits_survive():

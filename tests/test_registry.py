@@ -12,7 +12,9 @@ from msaf_bench.spec import Choice
 
 
 def swapped(**slots):
-    return read_system("msaf-r18").swap(tuple((slot, Choice.model_validate(choice)) for slot, choice in slots.items()))
+    return read_system("msaf-r18").swap(
+        tuple((slot, Choice.model_validate(choice)) for slot, choice in slots.items())
+    )
 
 
 def test_each_call_gives_a_fresh_registry():

@@ -3,7 +3,16 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, shrunk, systems_of
+from msaf_bench.catalog import (
+    list_presets,
+    list_systems,
+    list_tables,
+    read_conditions,
+    read_system,
+    read_table,
+    shrunk,
+    systems_of,
+)
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import Choice, System, Table, Trial
 
@@ -39,7 +48,8 @@ def test_table3_is_the_papers():
     table = read_table("3")
     printed = {claim.row: claim.value for claim in table.claims()}
     assert printed == {
-        "Baseline": 74.5, "Baseline + TR": 77.5, "Motion only": 79.1, "State only": 76.5, "w/o Motion": 77.3,
+        "Baseline": 74.5, "Baseline + TR": 77.5, "Motion only": 79.1, "State only": 76.5,
+        "w/o Motion": 77.3,
         "w/o State": 79.7, "w/o Semantics": 79.8, "w/o DCN": 79.8, "MSAF": 80.4,
     }  # fmt: skip
     # What the text says in words agrees with the printed numbers.
@@ -50,7 +60,12 @@ def test_table3_is_the_papers():
 
 # Counted and added up from the printed tables, not from the files: numbers, their sum, the largest.
 COLUMNS = {
-    "1": {"miou": (25, 1957.2, 82.1), "miou_test": (13, 1008.4, 81.5), "fps": (24, 138.61, 24.39), "tc": (17, 1233.5, 75.4)},
+    "1": {
+        "miou": (25, 1957.2, 82.1),
+        "miou_test": (13, 1008.4, 81.5),
+        "fps": (24, 138.61, 24.39),
+        "tc": (17, 1233.5, 75.4),
+    },
     "2": {"miou": (9, 688.2, 77.9), "miou_test": (14, 1003.8, 78.8), "fps": (15, 142.16, 25.13)},
 }
 
@@ -60,20 +75,32 @@ def test_tables_1_and_2_are_the_papers(name, rows, ours):
     table = read_table(name)
     assert len(table.rows) == rows
     assert sum(row.model == "MSAF" for _, row in table.rows) == ours
-    columns = {metric: [claim.value for claim in table.claims() if claim.metric == metric] for metric in table.metrics}
-    found = {metric: (len(values), round(sum(values), 2), max(values)) for metric, values in columns.items()}
+    columns = {
+        metric: [claim.value for claim in table.claims() if claim.metric == metric]
+        for metric in table.metrics
+    }
+    found = {
+        metric: (len(values), round(sum(values), 2), max(values))
+        for metric, values in columns.items()
+    }
     assert found == COLUMNS[name]
-    # The paper's own rows have no year, all others have; the best of each block is marked at most once a column.
-    assert {label for label, row in table.rows if row.year is None} == {label for label, row in table.rows if row.model == "MSAF"}
+    # The paper's own rows have no year, all others have; the best of each block is marked at most
+    # once a column.
+    assert {label for label, row in table.rows if row.year is None} == {
+        label for label, row in table.rows if row.model == "MSAF"
+    }
     marks = [(row.block, metric) for _, row in table.rows for metric in row.best]
     assert len(marks) == len(set(marks)) == 2 * len({row.block for _, row in table.rows})
 
 
 @pytest.mark.parametrize(
-    ("table", "row", "seconds"),  # as the methods' own repositories state them, to the digits given there
+    # as the methods' own repositories state them, to the digits given there
+    ("table", "row", "seconds"),
     [
-        ("1", "Accel ResNet18", 0.44), ("1", "Accel ResNet50", 0.67), ("1", "Accel ResNet101", 0.87),
-        ("1", "TDNet PSPNet18", 0.085), ("1", "PSPNet101", 0.360), ("2", "TDNet PSPNet18", 0.040), ("2", "TDNet PSPNet50", 0.090),
+        ("1", "Accel ResNet18", 0.44), ("1", "Accel ResNet50", 0.67), ("1", "Accel ResNet101",
+        0.87),
+        ("1", "TDNet PSPNet18", 0.085), ("1", "PSPNet101", 0.360), ("2", "TDNet PSPNet18", 0.040),
+        ("2", "TDNet PSPNet50", 0.090),
     ],
 )  # fmt: skip
 def test_printed_fps_are_the_sources_latencies(table, row, seconds):
@@ -86,7 +113,10 @@ def test_printed_fps_are_the_sources_latencies(table, row, seconds):
 def test_a_stitched_cell_has_its_own_provenance_and_a_dagger():
     claims = {(c.row, c.metric): c for c in read_table("1").claims()}
     assert "69.79" in claims["PSPNet18", "tc"].provenance
-    assert all(claims[f"Accel ResNet{n}", "miou_test"].provenance == "of val in Accel's README" for n in (18, 50, 101))
+    assert all(
+        claims[f"Accel ResNet{n}", "miou_test"].provenance == "of val in Accel's README"
+        for n in (18, 50, 101)
+    )
     plain = claims["MSAF ResNet50", "miou"]
     assert not plain.dagger
     assert plain.provenance == read_table("1").provenance
@@ -95,7 +125,10 @@ def test_a_stitched_cell_has_its_own_provenance_and_a_dagger():
 
 def test_rows_without_a_system_are_printed_only():
     table = read_table("1")
-    bare = table.model_dump() | {"rows": {"a": {"system": "msaf-r18"}, "b": {"paper": {"miou": 70.0}}}, "reference": "a"}
+    bare = table.model_dump() | {
+        "rows": {"a": {"system": "msaf-r18"}, "b": {"paper": {"miou": 70.0}}},
+        "reference": "a",
+    }
     assert list(systems_of(Table.model_validate(bare))) == ["a"]
 
 
@@ -116,9 +149,21 @@ def test_every_row_of_a_table_of_systems_is_another_system_when_shrunk(preset):
 
 def test_a_stand_in_adds_options_or_replaces():
     conditions = read_conditions(
-        "smoke", "street", {"shrink": {"resnet50": {"use": "resnet50", "width": 8}, "dis": "zero", "msaf": {"use": "msaf", "width": 16}}}
+        "smoke",
+        "street",
+        {
+            "shrink": {
+                "resnet50": {"use": "resnet50", "width": 8},
+                "dis": "zero",
+                "msaf": {"use": "msaf", "width": 16},
+            }
+        },
     )
-    system = System(architecture="msaf", slots={"backbone": {"use": "resnet50", "stem": "deep"}, "flow": "dis"}, options={"heads": 4})
+    system = System(
+        architecture="msaf",
+        slots={"backbone": {"use": "resnet50", "stem": "deep"}, "flow": "dis"},
+        options={"heads": 4},
+    )
     small = shrunk(system, conditions.model_copy(update={"shrink_options": ()}))
     assert dict(small["backbone"].options) == {"stem": "deep", "width": 8}
     assert small["flow"] == Choice(use="zero")
@@ -143,7 +188,9 @@ def test_the_factorial_has_every_cell_once():
     table = read_table("factorial")
     systems = systems_of(table)
     base = systems[table.reference]
-    cells = {tuple(s[slot].use == base[slot].use for _, slot in table.ticks) for s in systems.values()}
+    cells = {
+        tuple(s[slot].use == base[slot].use for _, slot in table.ticks) for s in systems.values()
+    }
     assert len(cells) == 8 == len(systems)
 
 
@@ -156,7 +203,9 @@ def test_a_choice_is_a_name_or_a_table():
 def test_specs_survive_json_and_keep_their_key():
     table = read_table("3")
     assert Table.model_validate_json(table.model_dump_json()) == table
-    trial = Trial(system=read_system("msaf-r50"), conditions=read_conditions("quick", "street"), seed=3)
+    trial = Trial(
+        system=read_system("msaf-r50"), conditions=read_conditions("quick", "street"), seed=3
+    )
     again = Trial.model_validate(json.loads(trial.model_dump_json()))
     assert again == trial
     assert again.id == trial.id
@@ -178,17 +227,30 @@ def test_specs_are_frozen():
     ("text", "parts"),
     [
         (TABLE + "papr = 1", ["mine.toml", "papr", "did you mean", "paper"]),
-        (TABLE + '[rows.x]\nswap = { alin = "none" }', ["row 'x'", "alin", "did you mean", "align"]),
+        (
+            TABLE + '[rows.x]\nswap = { alin = "none" }',
+            ["row 'x'", "alin", "did you mean", "align"],
+        ),
         (TABLE + "[rows.twin]", ["'MSAF'", "'twin'", "same system"]),
         (TABLE + "[rows.MSAF]", ["mine.toml"]),
         (TABLE.replace("msaf-r18", "msaf-r81"), ["msaf-r81", "did you mean", "msaf-r18"]),
-        (TABLE.replace('reference = "MSAF"', 'reference = "MSAFF"'), ["MSAFF", "did you mean", "MSAF"]),
+        (
+            TABLE.replace('reference = "MSAF"', 'reference = "MSAFF"'),
+            ["MSAFF", "did you mean", "MSAF"],
+        ),
         (TABLE + '[rows.x]\nsystem = "msaf-r50"\nswap = { align = "none" }', ["not both"]),
         (TABLE.replace('base = "msaf-r18"\n', ""), ["reference row 'MSAF'", "no 'system'"]),
-        (TABLE.replace('base = "msaf-r18"\n', "") + 'system = "msaf-r18"\n[rows.x.swap]\nalign = "none"', ["'x'", "has none", "'base'"]),
+        (
+            TABLE.replace('base = "msaf-r18"\n', "")
+            + 'system = "msaf-r18"\n[rows.x.swap]\nalign = "none"',
+            ["'x'", "has none", "'base'"],
+        ),
         (TABLE + 'best = ["tc"]', ["tc", "miou"]),
         (TABLE + 'provenance = { fps = "a GPU" }', ["fps", "miou"]),
-        (TABLE.replace('source = "s"', 'source = "s"\ndata = "citiscapes"'), ["citiscapes", "did you mean", "cityscapes"]),
+        (
+            TABLE.replace('source = "s"', 'source = "s"\ndata = "citiscapes"'),
+            ["citiscapes", "did you mean", "cityscapes"],
+        ),
     ],
 )
 def test_a_wrong_table_is_one_line_that_names_the_fault(tmp_path, text, parts):

@@ -1,4 +1,6 @@
-"""Every kind of part, healthy and killed on purpose; the gradient, the listening and the monitor."""
+"""Every kind of part, healthy and killed on purpose; the gradient, the listening and the
+monitor.
+"""
 
 from contextlib import nullcontext
 
@@ -13,7 +15,14 @@ from msaf_bench.analyzers.pulse import PAST, pulses
 from msaf_bench.analyzers.scoring import reader
 from msaf_bench.architectures.lma import BottleneckFusion
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.catalog import list_systems, read_conditions, read_system, read_table, shrunk, systems_of
+from msaf_bench.catalog import (
+    list_systems,
+    read_conditions,
+    read_system,
+    read_table,
+    shrunk,
+    systems_of,
+)
 from msaf_bench.components.align import DeformableAlign
 from msaf_bench.components.attention import Block
 from msaf_bench.components.deeplab import Deformable
@@ -26,9 +35,20 @@ from msaf_bench.components.warp import bounded, warp
 from msaf_bench.data import open_split
 from msaf_bench.ports import Output
 from msaf_bench.train.loop import train
-from msaf_bench.vitals import CHANGED_LEAST, complaint, gauges_of, gradients, parts_of, reading, silenced
+from msaf_bench.vitals import (
+    CHANGED_LEAST,
+    complaint,
+    gauges_of,
+    gradients,
+    parts_of,
+    reading,
+    silenced,
+)
 
-DISTURBED = {"data_options": {"occluders": 2.0, "train_videos": 4, "score_videos": 4, "video_frames": 6}, "steps": 4}
+DISTURBED = {
+    "data_options": {"occluders": 2.0, "train_videos": 4, "score_videos": 4, "video_frames": 6},
+    "steps": 4,
+}
 CONDITIONS = read_conditions("smoke", "street", DISTURBED, systems=True)
 LEARN, TEST = (open_split(CONDITIONS, split) for split in ("train", "score"))
 CLASSES = len(LEARN.classes)
@@ -38,7 +58,9 @@ for alone in ("single-frame", "etc", "pc", "efc"):
 
 
 class Toy(nn.Module):
-    """A plug-in without any gauge: it runs its head in two steps and a parameter of `free` by itself."""
+    """A plug-in without any gauge: it runs its head in two steps and a parameter of `free` by
+    itself.
+    """
 
     frames, recursive, training_only = 1, False, ()
 
@@ -46,7 +68,9 @@ class Toy(nn.Module):
         super().__init__()
         self.backbone = nn.Conv2d(3, 8, 3, padding=1)
         self.branch = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())
-        self.head = nn.ModuleDict({"features": nn.Conv2d(8, 8, 1), "classify": nn.Conv2d(8, CLASSES, 1)})
+        self.head = nn.ModuleDict(
+            {"features": nn.Conv2d(8, 8, 1), "classify": nn.Conv2d(8, CLASSES, 1)}
+        )
         self.free = nn.Conv2d(8, 8, 1)
         self.scale, self.detach = scale, detach
         nn.init.constant_(self.branch[0].bias, bias)
@@ -76,9 +100,15 @@ def health(net, run=None):
     """Part -> why it is not live, by the gauges and gradients of one training step."""
     parts = parts_of(net)
     with reading(parts) as listener:
-        (run(net) if run else net.loss(net(clip(net.frames)), torch.zeros(2, 32, 48, dtype=torch.long))).backward()
+        (
+            run(net)
+            if run
+            else net.loss(net(clip(net.frames)), torch.zeros(2, 32, 48, dtype=torch.long))
+        ).backward()
     supplies, gauges = gradients(net, parts, listener.ran), gauges_of(listener)
-    return {name: complaint(gauges.get(name, {}), supplies.get(name)) for name in {**supplies, **gauges}}
+    return {
+        name: complaint(gauges.get(name, {}), supplies.get(name)) for name in {**supplies, **gauges}
+    }
 
 
 def complaints(run):
@@ -98,11 +128,15 @@ def _dcn(kill):
 
 
 def _flow(kill):
-    return lambda: warp(maps(2, 8, 6, 8), torch.full((2, 2, 6, 8), 1000.0 if kill else 0.7), outside="zeros")
+    return lambda: warp(
+        maps(2, 8, 6, 8), torch.full((2, 2, 6, 8), 1000.0 if kill else 0.7), outside="zeros"
+    )
 
 
 def _temporal(kill):
-    motion = DecoupledTransformer(3, 8, lambda: Block(8, heads=1, mlp_ratio=1), lambda: DeformableAlign(8), pyramid=(1, 1, 1))
+    motion = DecoupledTransformer(
+        3, 8, lambda: Block(8, heads=1, mlp_ratio=1), lambda: DeformableAlign(8), pyramid=(1, 1, 1)
+    )
     if kill:  # queries equal to keys, many times as large: each token sees itself alone
         motion.temporal.attention.qkv.weight.data[:16] = 30 * torch.eye(8).repeat(2, 1)
     return lambda: motion(maps(2, 3, 8, 6, 8))
@@ -116,13 +150,25 @@ def _local(kill):
 def _gates(kill):
     cell = STGRU(5, kernel=3, prior=0.2)
     nn.init.constant_(cell.gate_bias, 1000.0 if kill else 0.0)
-    return lambda: cell(maps(2, 5, 6, 8), maps(2, 3, 6, 8), maps(2, 5, 6, 8), maps(2, 3, 6, 8), torch.zeros(2, 2, 6, 8))
+    return lambda: cell(
+        maps(2, 5, 6, 8),
+        maps(2, 3, 6, 8),
+        maps(2, 5, 6, 8),
+        maps(2, 3, 6, 8),
+        torch.zeros(2, 2, 6, 8),
+    )
 
 
 def _distrust(kill):
     cell = STGRU(5, kernel=3, prior=0.2)
     nn.init.constant_(cell.error.bias, 1000.0 if kill else 0.0)
-    return lambda: cell(maps(2, 5, 6, 8), maps(2, 3, 6, 8), maps(2, 5, 6, 8), maps(2, 3, 6, 8), torch.zeros(2, 2, 6, 8))
+    return lambda: cell(
+        maps(2, 5, 6, 8),
+        maps(2, 3, 6, 8),
+        maps(2, 5, 6, 8),
+        maps(2, 3, 6, 8),
+        torch.zeros(2, 2, 6, 8),
+    )
 
 
 def _fusion(kill):
@@ -169,7 +215,10 @@ KINDS = {
     "local attention that flees the past": (_local, "0.00% of its weight to the past"),
     "saturated gates": (_gates, "100.0% of its gates are saturated"),
     "a recurrent cell without trust": (_distrust, "0.000% of what it adds up comes from the past"),
-    "a fusion whose gate to the past is shut": (_fusion, "0.000% of what it adds up comes from the past"),
+    "a fusion whose gate to the past is shut": (
+        _fusion,
+        "0.000% of what it adds up comes from the past",
+    ),
     "key frames everywhere": (_key_frames, "100.0% of the frames are key frames"),
     "a memory whose values are 0": (_memory, "0.000% of what it adds up comes from the past"),
     "a blend without the past": (
@@ -180,8 +229,14 @@ KINDS = {
         _share_of_past("accel-r18", lambda net: nn.init.zeros_(net.fusion.mix.weight[:, :CLASSES])),
         "0.000% of what it adds up comes from the past",
     ),
-    "sparse attention multiplied by 0": (_share_of_past("stt-r18", lambda net: zero(net.temporal.out)), "0.000% of what it adds up"),
-    "a prediction multiplied by 0": (_share_of_past("pearl-r101", lambda net: zero(net.transform)), "0.000% of what it adds up"),
+    "sparse attention multiplied by 0": (
+        _share_of_past("stt-r18", lambda net: zero(net.temporal.out)),
+        "0.000% of what it adds up",
+    ),
+    "a prediction multiplied by 0": (
+        _share_of_past("pearl-r101", lambda net: zero(net.transform)),
+        "0.000% of what it adds up",
+    ),
     "propagation multiplied by 0": (
         _share_of_past("tdnet-td2-psp50", lambda net: zero(net.paths[-1].propagation)),
         "0.000% of what it adds up comes from the past",
@@ -203,7 +258,9 @@ def test_a_healthy_part_is_quiet_and_a_killed_one_says_why(kind):
 
 
 def test_bounded_flow_is_itself_inside_and_comes_back_from_outside():
-    flow = torch.tensor([0.5, -1.5, 9.0, -1000.0]).view(1, 1, 1, 4).repeat(1, 2, 4, 1).requires_grad_()
+    flow = (
+        torch.tensor([0.5, -1.5, 9.0, -1000.0]).view(1, 1, 1, 4).repeat(1, 2, 4, 1).requires_grad_()
+    )
     held = bounded(flow)
     assert held[0, 0, 0].tolist() == [0.5, -1.0, 1.0, -1.0]
     inward = torch.tensor([1.0, 1.0, 1.0, -1.0]).expand_as(held)
@@ -296,13 +353,21 @@ def test_a_gauge_is_free_while_nobody_listens_and_detached_while_somebody_does()
 
 @pytest.mark.parametrize("architecture", TEMPORAL)
 def test_temporal_systems(architecture, tmp_path):
-    """Trained a little: every part has an effect or decides, the past reaches the logits, and listening changes nothing."""
+    """Trained a little: every part has an effect or decides, the past reaches the logits, and
+    listening changes nothing.
+    """
     system = shrunk(read_system(TEMPORAL[architecture]), CONDITIONS)
     torch.manual_seed(0)
     net = build(system, CLASSES)
     trained = train(net, LEARN, CONDITIONS, 0, system=system, folder=tmp_path)
     net.eval()
-    frames = torch.stack([torch.from_numpy(np.array(TEST[i].frames)) for i in (1, 2)]).permute(0, 1, 4, 2, 3).float() / 128 - 1
+    frames = (
+        torch.stack([torch.from_numpy(np.array(TEST[i].frames)) for i in (1, 2)])
+        .permute(0, 1, 4, 2, 3)
+        .float()
+        / 128
+        - 1
+    )
     with torch.inference_mode():
         plain = net(frames).logits
         with reading(parts_of(net)) as listener:
@@ -311,7 +376,9 @@ def test_temporal_systems(architecture, tmp_path):
         assert not torch.equal(net(frames[:, -1:].expand_as(frames)).logits, plain)
     found = {pulse.part: pulse for pulse in pulses(net, TEST, reader(net, TEST), trained.supply)}
     assert found[PAST].changed > CHANGED_LEAST or found[PAST].reason
-    assert {name for name in parts_of(net) if found[name].changed is None} == set(getattr(net, "deciding", ()))
+    assert {name for name in parts_of(net) if found[name].changed is None} == set(
+        getattr(net, "deciding", ())
+    )
     dead = {name: found[name].reason for name in parts_of(net) if not found[name].live}
     assert all("pixels change when it is silenced" in reason for reason in dead.values()), dead
 
@@ -338,7 +405,16 @@ def test_the_monitor_says_that_dcn_is_dead_within_one_interval(tmp_path):
     net = build(system, CLASSES)
     notes = []
     for align in net.motion.align:
-        align.reach, align.rate = 0.0, 1.0  # as Eq. 5 has it, without the bound that keeps it on the map
+        # as Eq. 5 has it, without the bound that keeps it on the map
+        align.reach, align.rate = 0.0, 1.0
         nn.init.constant_(align.offset.bias, 1000.0)
-    train(net, open_split(conditions, "train"), conditions, 0, system=system, folder=tmp_path, on_note=notes.append)
+    train(
+        net,
+        open_split(conditions, "train"),
+        conditions,
+        0,
+        system=system,
+        folder=tmp_path,
+        on_note=notes.append,
+    )
     assert [note for note in notes if note.startswith("step 10: align is not live")]

@@ -1,6 +1,8 @@
-"""Mean intersection over union: one confusion matrix over the whole split. Shapes: K classes, H W label map. No torch here.
+"""Mean intersection over union: one confusion matrix over the whole split. Shapes: K classes, H W
+label map. No torch here.
 
-Counts with void are (K+1) x (K+1), rows truth, columns prediction, void last: every rule about void is a way to read them.
+Counts with void are (K+1) x (K+1), rows truth, columns prediction, void last: every rule about void
+is a way to read them.
 """
 
 from typing import Literal, NamedTuple
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
-Void = Literal["ignore", "penalise"]  #: pixels that are void in the truth: left out, or false positives of the class predicted there
+#: pixels that are void in the truth: left out, or false positives of the class predicted there
+Void = Literal["ignore", "penalise"]
 Absent = Literal["skip", "zero"]  #: a class without a score: left out of the mean, or 0 in it
 
 
@@ -19,49 +22,74 @@ class ClassScores(NamedTuple):
     """What counts say under two rules, all in percent; NaN where there is nothing to divide by."""
 
     iou: NDArray[np.float64]  #: (K,)
-    recall: NDArray[np.float64]  #: (K,), of the pixels that are the class in the truth those that are found
+    #: (K,), of the pixels that are the class in the truth those that are found
+    recall: NDArray[np.float64]
     miou: float
     class_accuracy: float  #: mean recall
     pixel_accuracy: float  #: of the pixels that are a class in the truth
 
 
 def count_ids(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Two maps (H, W) of any ids -> 256 x 256 counts, rows truth, columns prediction. Raises `DataError` for maps of different size."""
+    """Two maps (H, W) of any ids -> 256 x 256 counts, rows truth, columns prediction. Raises
+    `DataError` for maps of different size.
+    """
     if truth.shape != prediction.shape:
         sizes = [" x ".join(map(str, each.shape)) for each in (prediction, truth)]
-        raise DataError(f"the prediction is {sizes[0]}, the truth {sizes[1]}; resize the prediction to the truth")
-    # Both ids packed into 16 bits: one pass, no mask, and void is a row and a column like any other.
+        raise DataError(
+            f"the prediction is {sizes[0]}, the truth {sizes[1]}; resize the prediction to the"
+            " truth"
+        )
+    # Both ids packed into 16 bits: one pass, no mask, and void is a row and a column like any
+    # other.
     packed = (truth.astype(np.uint16) << 8) | prediction
     return np.bincount(packed.ravel(), minlength=1 << 16).reshape(256, 256)
 
 
-def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int) -> NDArray[np.int64]:
-    """Label maps of one shape, any void = 255 in the truth left out -> K x K counts, rows truth, columns prediction.
+def confusion_matrix(
+    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int
+) -> NDArray[np.int64]:
+    """Label maps of one shape, any void = 255 in the truth left out -> K x K counts, rows truth,
+    columns prediction.
 
     Raises `DataError` for a label that is neither a class nor void, or for maps of different size.
     """
     counts = count_ids(truth, prediction)
-    stray = [*np.flatnonzero(counts[num_classes:VOID].sum(1)) + num_classes, *np.flatnonzero(counts[:, num_classes:].sum(0)) + num_classes]
+    stray = [
+        *np.flatnonzero(counts[num_classes:VOID].sum(1)) + num_classes,
+        *np.flatnonzero(counts[:, num_classes:].sum(0)) + num_classes,
+    ]
     if stray:
-        raise DataError(f"label {int(stray[0])} is none of the {num_classes} classes; map the ids before scoring")
+        raise DataError(
+            f"label {int(stray[0])} is none of the {num_classes} classes; map the ids before"
+            " scoring"
+        )
     return counts[:num_classes, :num_classes].astype(np.int64)
 
 
 def class_scores(counts: NDArray[np.int64], *, void: Void, absent: Absent) -> ClassScores:
     """Counts with void (K+1, K+1) -> the scores under two rules.
 
-    A prediction of void where the truth is a class is a miss of that class and a false positive of none, under every rule. A class is
-    without IoU where nothing counts for it in truth and prediction, without recall where the truth does not have it.
+    A prediction of void where the truth is a class is a miss of that class and a false positive of
+    none, under every rule. A class is without IoU where nothing counts for it in truth and
+    prediction, without recall where the truth does not have it.
     """
     hit = np.diagonal(counts)[:-1]
     truth = counts[:-1].sum(1)
     predicted = counts[:-1, :-1].sum(0) if void == "ignore" else counts[:, :-1].sum(0)
     iou, recall = _percent(hit, truth + predicted - hit), _percent(hit, truth)
-    return ClassScores(iou, recall, _mean(iou, absent), _mean(recall, absent), float(_percent(hit.sum(), truth.sum())))
+    return ClassScores(
+        iou,
+        recall,
+        _mean(iou, absent),
+        _mean(recall, absent),
+        float(_percent(hit.sum(), truth.sum())),
+    )
 
 
 def constant_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The counts (K+1, K+1) that the best constant prediction has on the same truth: its most frequent class everywhere."""
+    """The counts (K+1, K+1) that the best constant prediction has on the same truth: its most
+    frequent class everywhere.
+    """
     truth = counts.sum(1)
     constant = np.zeros_like(counts)
     constant[:, truth[:-1].argmax()] = truth
@@ -69,7 +97,9 @@ def constant_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def iou_per_class(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """K x K counts -> the IoU of each class in 0..1, NaN for a class in neither truth nor prediction."""
+    """K x K counts -> the IoU of each class in 0..1, NaN for a class in neither truth nor
+    prediction.
+    """
     hit = np.diagonal(confusion).astype(np.float64)
     union = confusion.sum(0) + confusion.sum(1) - hit
     return np.divide(hit, union, out=np.full(len(hit), np.nan), where=union > 0)
@@ -81,16 +111,23 @@ def miou(confusion: NDArray[np.int64]) -> float:
 
 
 def best_constant(confusion: NDArray[np.int64]) -> float:
-    """K x K counts -> the mIoU of the best prediction that gives one class to every pixel of the same split, in percent.
+    """K x K counts -> the mIoU of the best prediction that gives one class to every pixel of the
+    same split, in percent.
 
     Every class of the truth counts: the others have IoU 0.
     """
     truth = confusion.sum(1)
-    return float(100 * truth.max() / truth.sum() / (truth > 0).sum()) if truth.any() else float("nan")
+    return (
+        float(100 * truth.max() / truth.sum() / (truth > 0).sum()) if truth.any() else float("nan")
+    )
 
 
-def _percent(part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
-    return np.divide(100.0 * part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+def _percent(
+    part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64
+) -> NDArray[np.float64]:
+    return np.divide(
+        100.0 * part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0
+    )
 
 
 def _mean(values: NDArray[np.float64], absent: Absent) -> float:

@@ -1,6 +1,8 @@
-"""Counts of two folders of label maps: read in threads, one pass over the files. Shapes: N images, K classes, H W label map.
+"""Counts of two folders of label maps: read in threads, one pass over the files. Shapes: N images,
+K classes, H W label map.
 
-Every pair is counted in the ids of its files. Which ids those are is told at the end, from all files, and the counts are mapped.
+Every pair is counted in the ids of its files. Which ids those are is told at the end, from all
+files, and the counts are mapped.
 """
 
 from collections import Counter
@@ -31,7 +33,8 @@ class Bad(NamedTuple):
 class FolderCounts(NamedTuple):
     """What two folders count to."""
 
-    matrices: dict[str, NDArray[np.int64]]  #: name of each image scored -> (K+1, K+1), rows truth, columns prediction, void last
+    #: name of each image scored -> (K+1, K+1), rows truth, columns prediction, void last
+    matrices: dict[str, NDArray[np.int64]]
     sizes: dict[tuple[int, ...], int]  #: (H, W) -> images
     formats: Mapping[What, IdFormat]
     palettes: int  #: files whose ids are indices of a palette
@@ -57,14 +60,19 @@ def count_folders(
     threads: int = 1,
     on_pair: Callable[[], None] = lambda: None,
 ) -> FolderCounts:
-    """The counts of every pair. `given` are the formats that are known, others are told from the files; `on_pair` is called after each.
+    """The counts of every pair. `given` are the formats that are known, others are told from the
+    files; `on_pair` is called after each.
 
-    `maps` says what single ids are. Raises `DataError` for the first thing that is wrong, and where ids that may be a class would be void
-    (`check_meaning`). With `skip_bad` such pairs are left out and listed, unless none is left.
+    `maps` says what single ids are. Raises `DataError` for the first thing that is wrong, and where
+    ids that may be a class would be void (`check_meaning`). With `skip_bad` such pairs are left out
+    and listed, unless none is left.
     """
     bad = _unpaired(pairs)
     if bad and not skip_bad:
-        count = f"{len(pairs.missing)} missing and {len(pairs.extra)} extra beside {len(pairs.both)} pairs"
+        count = (
+            f"{len(pairs.missing)} missing and {len(pairs.extra)} extra beside {len(pairs.both)}"
+            " pairs"
+        )
         raise DataError(f"{bad[0].why}; {count}; complete the folders or give --skip-bad")
 
     def refuse(pair: LabelPair, error: DataError) -> None:
@@ -87,10 +95,14 @@ def count_folders(
     joint = np.zeros((256, 256), np.int64)
     for each in scored:
         np.add.at(joint, (each.truth_ids, each.prediction_ids), each.counts)
-    check_raw(joint, classes, {what: form for what, form in formats.items() if what not in given}, maps)
+    check_raw(
+        joint, classes, {what: form for what, form in formats.items() if what not in given}, maps
+    )
     check_meaning(joint, classes, formats, maps)
     sizes = Counter(each.size for each in scored)
-    return FolderCounts(matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad))
+    return FolderCounts(
+        matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad)
+    )
 
 
 def _unpaired(pairs: LabelPairs) -> list[Bad]:
@@ -99,7 +111,10 @@ def _unpaired(pairs: LabelPairs) -> list[Bad]:
 
 
 def _read(
-    pairs: Sequence[LabelPair], threads: int, refuse: Callable[[LabelPair, DataError], None], on_pair: Callable[[], None]
+    pairs: Sequence[LabelPair],
+    threads: int,
+    refuse: Callable[[LabelPair, DataError], None],
+    on_pair: Callable[[], None],
 ) -> list[_Counted]:
     counted = list[_Counted]()
     pool = ThreadPoolExecutor(threads)
@@ -116,27 +131,51 @@ def _read(
 
 
 def _count(pair: LabelPair) -> _Counted:
-    prediction, truth = read_ids(pair.prediction, what="prediction"), read_ids(pair.truth, what="truth")
+    prediction, truth = (
+        read_ids(pair.prediction, what="prediction"),
+        read_ids(pair.truth, what="truth"),
+    )
     try:
         matrix = count_ids(truth.ids, prediction.ids)
     except DataError as error:
         raise DataError(f"{pair.prediction}: {error}") from error
     rows, columns = matrix.nonzero()
     counts = matrix[rows, columns]
-    return _Counted(pair, truth.ids.shape, rows.tolist(), columns.tolist(), counts, prediction.palette + truth.palette)
+    return _Counted(
+        pair,
+        truth.ids.shape,
+        rows.tolist(),
+        columns.tolist(),
+        counts,
+        prediction.palette + truth.palette,
+    )
 
 
-def _formats(counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat], maps: IdMaps) -> dict[What, IdFormat]:
+def _formats(
+    counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat], maps: IdMaps
+) -> dict[What, IdFormat]:
     # An id that is mapped says nothing of the others.
-    predictions = {c.pair.prediction: [i for i in c.prediction_ids if i not in maps["prediction"]] for c in counted}
+    predictions = {
+        c.pair.prediction: [i for i in c.prediction_ids if i not in maps["prediction"]]
+        for c in counted
+    }
     truths = {c.pair.truth: [i for i in c.truth_ids if i not in maps["truth"]] for c in counted}
     prediction = given.get("prediction") or find_format(predictions, classes, "prediction")
     truth = given.get("truth") or find_format(truths, classes, "truth")
     return {"prediction": prediction, "truth": truth}
 
 
-def _mapped(each: _Counted, classes: ClassSet, formats: Mapping[What, IdFormat], maps: IdMaps) -> NDArray[np.int64]:
-    check_ids(each.prediction_ids, each.pair.prediction, classes, formats["prediction"], "prediction", maps["prediction"])
+def _mapped(
+    each: _Counted, classes: ClassSet, formats: Mapping[What, IdFormat], maps: IdMaps
+) -> NDArray[np.int64]:
+    check_ids(
+        each.prediction_ids,
+        each.pair.prediction,
+        classes,
+        formats["prediction"],
+        "prediction",
+        maps["prediction"],
+    )
     check_ids(each.truth_ids, each.pair.truth, classes, formats["truth"], "truth", maps["truth"])
     to_prediction = id_table(classes, formats["prediction"], maps["prediction"])
     to_truth = id_table(classes, formats["truth"], maps["truth"])

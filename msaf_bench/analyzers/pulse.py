@@ -1,4 +1,6 @@
-"""The pulse of a trained network: what of each part reaches the result. Shapes: N images, K classes, H W label map."""
+"""The pulse of a trained network: what of each part reaches the result. Shapes: N images, K
+classes, H W label map.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -25,14 +27,22 @@ def pulse_clips(clips: Clips) -> list[int]:
     return sorted({i * len(clips) // count for i in range(count)})
 
 
-def pulses(net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *, extracted: bool = False) -> tuple[Pulse, ...]:
-    """The pulse of every part of a network in evaluation, and of the past frames where it reads more than one.
+def pulses(
+    net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *, extracted: bool = False
+) -> tuple[Pulse, ...]:
+    """The pulse of every part of a network in evaluation, and of the past frames where it reads
+    more than one.
 
-    `read` gives logits for clips; with `extracted` it starts from a frozen backbone's features, whose own pulse is then not taken.
-    `supply` is the gradient of each part at the end of training. A part that decides between ways through the network (`net.deciding`)
-    is not silenced: while it decides alike, that changes nothing. Nor is one that runs no module; its `changed` is None too.
+    `read` gives logits for clips; with `extracted` it starts from a frozen backbone's features,
+    whose own pulse is then not taken. `supply` is the gradient of each part at the end of training.
+    A part that decides between ways through the network (`net.deciding`) is not silenced: while it
+    decides alike, that changes nothing. Nor is one that runs no module; its `changed` is None too.
     """
-    parts = {name: modules for name, modules in parts_of(net).items() if not (extracted and name == "backbone")}
+    parts = {
+        name: modules
+        for name, modules in parts_of(net).items()
+        if not (extracted and name == "backbone")
+    }
     chosen = pulse_clips(clips)
     truths, classes = [clips[i].label for i in chosen], len(clips.classes)
     with reading(parts) as listener:
@@ -41,14 +51,34 @@ def pulses(net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *
     found: list[Pulse] = []
     for name, modules in parts.items():
         without = None if name in deciding else _silent(read, clips, chosen, modules)
-        pulse = _pulse(name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name))
+        pulse = _pulse(
+            name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name)
+        )
         unused = without is None and name not in (*deciding, *supply, *gauges) and _learns(modules)
         # Without any supply nothing is known of the training.
-        found.append(pulse.model_copy(update={"live": False, "reason": UNUSED}) if supply and unused else pulse)
+        found.append(
+            pulse.model_copy(update={"live": False, "reason": UNUSED})
+            if supply and unused
+            else pulse
+        )
     # A function that several parts share reports under its own name.
-    found += [_pulse(name, normal, None, truths, classes, own, None) for name, own in gauges.items() if name and name not in parts]
+    found += [
+        _pulse(name, normal, None, truths, classes, own, None)
+        for name, own in gauges.items()
+        if name and name not in parts
+    ]
     if net.frames > 1:
-        found.append(_pulse(PAST, normal, list(predictions(read, clips, chosen, still=True)), truths, classes, {}, None))
+        found.append(
+            _pulse(
+                PAST,
+                normal,
+                list(predictions(read, clips, chosen, still=True)),
+                truths,
+                classes,
+                {},
+                None,
+            )
+        )
     return tuple(found)
 
 
@@ -56,8 +86,12 @@ def _learns(modules: Sequence[nn.Module]) -> bool:
     return any(p.requires_grad for module in modules for p in module.parameters())
 
 
-def _silent(read: Reader, clips: Clips, chosen: Sequence[int], modules: Sequence[nn.Module]) -> list[NDArray[np.uint8]] | None:
-    """The predictions with a part silenced; None if nothing of it runs as a module, so that it cannot be silenced."""
+def _silent(
+    read: Reader, clips: Clips, chosen: Sequence[int], modules: Sequence[nn.Module]
+) -> list[NDArray[np.uint8]] | None:
+    """The predictions with a part silenced; None if nothing of it runs as a module, so that it
+    cannot be silenced.
+    """
     with silenced(modules) as places:
         maps = list(predictions(read, clips, chosen))
     return maps if places else None
@@ -74,11 +108,19 @@ def _pulse(
 ) -> Pulse:
     changed = lost = None
     if without is not None:
-        changed = 100 * float(np.mean([(a != b).mean() for a, b in zip(normal, without, strict=True)]))
-        one, other = (
-            miou(np.sum([confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True)], 0)) for maps in (normal, without)
+        changed = 100 * float(
+            np.mean([(a != b).mean() for a, b in zip(normal, without, strict=True)])
         )
-        lost = one - other if isfinite(one) and isfinite(other) else None  # where every pixel of the truth is void, nothing is lost
+        one, other = (
+            miou(
+                np.sum(
+                    [confusion_matrix(t, p, classes) for t, p in zip(truths, maps, strict=True)], 0
+                )
+            )
+            for maps in (normal, without)
+        )
+        # where every pixel of the truth is void, nothing is lost
+        lost = one - other if isfinite(one) and isfinite(other) else None
     reason = complaint(gauges, supply, changed)
     return Pulse(
         part=name,

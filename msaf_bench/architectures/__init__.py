@@ -4,7 +4,24 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from msaf_bench.architectures import accel, dff, efc, etc, grfp, lma, lvs, mc, msaf, netwarp, pc, pearl, single_frame, stt, tdnet, tmanet
+from msaf_bench.architectures import (
+    accel,
+    dff,
+    efc,
+    etc,
+    grfp,
+    lma,
+    lvs,
+    mc,
+    msaf,
+    netwarp,
+    pc,
+    pearl,
+    single_frame,
+    stt,
+    tdnet,
+    tmanet,
+)
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
 from msaf_bench.errors import UsageError
@@ -36,9 +53,11 @@ def builtin() -> Registry:
 
 
 def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:
-    """The network of a system, or of the one that `models/` has under that name, with random weights.
+    """The network of a system, or of the one that `models/` has under that name, with random
+    weights.
 
-    It follows `msaf_bench.ports.Network`. Raises `UsageError` for an unknown name, component or option.
+    It follows `msaf_bench.ports.Network`. Raises `UsageError` for an unknown name, component or
+    option.
     """
     system = read_system(system) if isinstance(system, str) else system
     if num_classes < 1:

@@ -23,8 +23,9 @@ SLOTS = ("backbone",)
 class Accel(nn.Module):
     """Features of a key frame, carried along flow and corrected by what a second network sees.
 
-    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the features (DFF, from frame to frame), `fusion`
-    has the second network. A key frame is the reference's alone.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the
+    features (DFF, from frame to frame), `fusion` has the second network. A key frame is the
+    reference's alone.
     """
 
     training_only: tuple[str, ...] = ()
@@ -58,18 +59,24 @@ class Accel(nn.Module):
         return Output(cut(logits, clip), {name: cut(scores, clip) for name, scores in aux.items()})
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the fused scores and, in training, of each branch's own: the published networks learn these one by one."""
+        """Cross-entropy of the fused scores and, in training, of each branch's own: the published
+        networks learn these one by one.
+        """
         return supervised(out, labels)
 
     def stream(self) -> KeyFrameStream:
         """The state of one video: the previous frame and its features."""
-        return KeyFrameStream(self.reference, lambda features, frame: self.fusion(self.reference, features, frame)[0])
+        return KeyFrameStream(
+            self.reference, lambda features, frame: self.fusion(self.reference, features, frame)[0]
+        )
 
 
 class ScoreFusion(nn.Module):
-    """Accel-18, -34, -50: the second network has a head of its own; both score maps, at full size, are mixed by a 1x1 convolution.
+    """Accel-18, -34, -50: the second network has a head of its own; both score maps, at full size,
+    are mixed by a 1x1 convolution.
 
-    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each branch. At the start it is their mean.
+    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each
+    branch. At the start it is their mean.
     """
 
     def __init__(self, features: nn.Module, head: DeepLabHead, num_classes: int) -> None:
@@ -84,15 +91,19 @@ class ScoreFusion(nn.Module):
         """What sees a frame, beside the reference."""
         return [self.features]
 
-    def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, reference: DFF, carried: Tensor, frame: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         scores = {"reference": reference.decode(carried), "update": self.head(self.features(frame))}
         return _mixed(self.mix, *scores.values()), scores if self.training else {}
 
 
 class FeatureFusion(nn.Module):
-    """Accel-101: the reference's own network sees the frame; its features and the carried ones are mixed by a 1x1 convolution.
+    """Accel-101: the reference's own network sees the frame; its features and the carried ones are
+    mixed by a 1x1 convolution.
 
-    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each branch. At the start it is the frame's own.
+    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each
+    branch. At the start it is the frame's own.
     """
 
     def __init__(self, channels: int) -> None:
@@ -101,7 +112,9 @@ class FeatureFusion(nn.Module):
         self.mix = nn.Conv2d(2 * channels, channels, 1)
         _combine(self.mix, 0, 1)
 
-    def forward(self, reference: DFF, carried: Tensor, frame: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, reference: DFF, carried: Tensor, frame: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         current = reference.extract(frame)
         fused = reference.decode(_mixed(self.mix, carried, current))
         own = {"reference": carried, "update": current} if self.training else {}
@@ -120,7 +133,9 @@ def _mixed(mix: nn.Conv2d, carried: Tensor, current: Tensor) -> Tensor:
 
 
 def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
-    """Lets a 1x1 convolution (2n -> n channels) start as a weighted sum of the halves of its input."""
+    """Lets a 1x1 convolution (2n -> n channels) start as a weighted sum of the halves of
+    its input.
+    """
     identity = torch.eye(mix.out_channels)
     with torch.no_grad():
         mix.weight.copy_(torch.cat((carried * identity, current * identity), 1)[..., None, None])
@@ -131,21 +146,35 @@ def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
-def accel(make: Make, num_classes: int, *, update: int = 18, interval: int = 5, flow_width: int = 64, limit: float = LIMIT) -> Accel:
-    """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update` (18, 34, 50 or 101) layers beside it.
+def accel(
+    make: Make,
+    num_classes: int,
+    *,
+    update: int = 18,
+    interval: int = 5,
+    flow_width: int = 64,
+    limit: float = LIMIT,
+) -> Accel:
+    """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update`
+    (18, 34, 50 or 101) layers beside it.
 
-    There is a key frame every `interval` frames. `flow_width` is the flow network's first width; the second network's is a 32nd of the
-    reference's channels; `limit` is that of `dff`. Raises `UsageError` for another `update`.
+    There is a key frame every `interval` frames. `flow_width` is the flow network's first width;
+    the second network's is a 32nd of the reference's channels; `limit` is that of `dff`. Raises
+    `UsageError` for another `update`.
     """
     if update not in (*DEPTHS, 50, 101):
         raise UsageError(f"update = {update!r}; choose 18, 34, 50 or 101")
-    reference = dff(make, num_classes, accel_style=True, interval=interval, flow_width=flow_width, limit=limit)
+    reference = dff(
+        make, num_classes, accel_style=True, interval=interval, flow_width=flow_width, limit=limit
+    )
     channels = reference.backbone.width
     if update == 101:
         return Accel(reference, FeatureFusion(channels))
     width = channels // 32
     if update == 50:
-        features = DeepLabFeatures(resnet50(width=width, output_stride=16), groups=4, reach=2, limit=limit)
+        features = DeepLabFeatures(
+            resnet50(width=width, output_stride=16), groups=4, reach=2, limit=limit
+        )
     else:
         features = UpdateFeatures(DEPTHS[update], channels, width=width, limit=limit)
     return Accel(reference, ScoreFusion(features, DeepLabHead(channels, num_classes), num_classes))

@@ -6,7 +6,9 @@ from msaf_bench.errors import UsageError
 
 
 def newest(clip: Tensor, frames: int) -> Tensor:
-    """The newest so many frames of a clip (B, T, 3, H, W). Raises `UsageError` where it has fewer."""
+    """The newest so many frames of a clip (B, T, 3, H, W). Raises `UsageError` where it has
+    fewer.
+    """
     if clip.shape[1] < frames:
         raise UsageError(f"this network reads {frames} frames, the clip has {clip.shape[1]}")
     return clip[:, -frames:]

@@ -23,27 +23,40 @@ SLOTS = ("backbone",)
 
 
 class DFF(nn.Module):
-    """The features of a key frame, carried to a later frame along learned flow: clip (B, T, 3, H, W) -> logits of the newest frame.
+    """The features of a key frame, carried to a later frame along learned flow: clip (B, T, 3, H,
+    W) -> logits of the newest frame.
 
-    The oldest of the clip's newest `frames` frames is the key frame. Flow leads from the newest frame straight to the key frame, and a
-    learned map scales what was carried; with `chained` (Accel's version) it leads from frame to frame, and wider features are carried as
-    they are.
+    The oldest of the clip's newest `frames` frames is the key frame. Flow leads from the newest
+    frame straight to the key frame, and a learned map scales what was carried; with `chained`
+    (Accel's version) it leads from frame to frame, and wider features are carried as they are.
     """
 
     training_only: tuple[str, ...] = ()
     recursive = False
 
-    def __init__(self, *, backbone: DeepLabFeatures, num_classes: int, interval: int, chained: bool, flow_width: int, limit: float) -> None:
+    def __init__(
+        self,
+        *,
+        backbone: DeepLabFeatures,
+        num_classes: int,
+        interval: int,
+        chained: bool,
+        flow_width: int,
+        limit: float,
+    ) -> None:
         super().__init__()
         if interval < 2:
-            raise UsageError(f"interval = {interval}: there is no frame between two key frames; give at least 2")
+            raise UsageError(
+                f"interval = {interval}: there is no frame between two key frames; give at least 2"
+            )
         self.frames = interval
         self.chained = chained
         self.backbone = backbone
         self.head = DeepLabHead(backbone.width, num_classes)
         self.flow = FeatureFlow(self.head.width, width=flow_width, limit=limit)
         if chained:
-            self.flow.scale.requires_grad_(False)  # its weights are part of the published network, which leaves its result unused
+            # its weights are part of the published network, which leaves its result unused
+            self.flow.scale.requires_grad_(False)
 
     def forward(self, clip: Tensor) -> Output:
         frames = whole(clip, self.frames)
@@ -66,7 +79,9 @@ class DFF(nn.Module):
         features = self.extract(frames[:, 0])
         if not self.chained:
             return self.carry(features, frames[:, 0], frames[:, -1])
-        flows = self.flow(frames[:, 1:].flatten(0, 1), frames[:, :-1].flatten(0, 1)).unflatten(0, (frames.shape[0], -1))
+        flows = self.flow(frames[:, 1:].flatten(0, 1), frames[:, :-1].flatten(0, 1)).unflatten(
+            0, (frames.shape[0], -1)
+        )
         for flow in flows.unbind(1):
             features = warp(features, flow, outside="zeros")
         return features
@@ -85,7 +100,8 @@ class DFF(nn.Module):
 
 
 class KeyFrameStream:
-    """One video: every `cycle`-th frame is a key frame, decoded alone; `between` gives the logits of the others.
+    """One video: every `cycle`-th frame is a key frame, decoded alone; `between` gives the logits
+    of the others.
 
     `between` takes the features carried to a frame, and the frame.
     """
@@ -119,8 +135,12 @@ class KeyFrameStream:
 
 
 def whole(clip: Tensor, frames: int) -> Tensor:
-    """The newest frames of a clip, filled up with zeros (the mean colour) to sides of multiples of 16. Raises `UsageError`."""
-    return functional.pad(newest(clip, frames), (0, -clip.shape[-1] % STRIDE, 0, -clip.shape[-2] % STRIDE))
+    """The newest frames of a clip, filled up with zeros (the mean colour) to sides of multiples of
+    16. Raises `UsageError`.
+    """
+    return functional.pad(
+        newest(clip, frames), (0, -clip.shape[-1] % STRIDE, 0, -clip.shape[-2] % STRIDE)
+    )
 
 
 def cut(logits: Tensor, frames: Tensor) -> Tensor:
@@ -128,13 +148,29 @@ def cut(logits: Tensor, frames: Tensor) -> Tensor:
     return logits[..., : frames.shape[-2], : frames.shape[-1]]
 
 
-def dff(make: Make, num_classes: int, *, accel_style: bool = False, interval: int = 5, flow_width: int = 64, limit: float = LIMIT) -> DFF:
-    """DFF on the ResNet at 1/16 that `make` gives, a key frame every `interval` frames. `flow_width` is the flow network's first width.
+def dff(
+    make: Make,
+    num_classes: int,
+    *,
+    accel_style: bool = False,
+    interval: int = 5,
+    flow_width: int = 64,
+    limit: float = LIMIT,
+) -> DFF:
+    """DFF on the ResNet at 1/16 that `make` gives, a key frame every `interval` frames.
+    `flow_width` is the flow network's first width.
 
-    `limit` holds flow and the offsets of a deformable stage within that share of the map's sides, and no less than one cell; 0: no limit,
-    as published. `accel_style` makes it the variant that Accel compares with: a deformable last stage, and features carried from frame
-    to frame.
+    `limit` holds flow and the offsets of a deformable stage within that share of the map's sides,
+    and no less than one cell; 0: no limit, as published. `accel_style` makes it the variant that
+    Accel compares with: a deformable last stage, and features carried from frame to frame.
     """
     backbone: Any = make("backbone")
     features = DeepLabFeatures(backbone, groups=1 if accel_style else 0, limit=limit)
-    return DFF(backbone=features, num_classes=num_classes, interval=interval, chained=accel_style, flow_width=flow_width, limit=limit)
+    return DFF(
+        backbone=features,
+        num_classes=num_classes,
+        interval=interval,
+        chained=accel_style,
+        flow_width=flow_width,
+        limit=limit,
+    )

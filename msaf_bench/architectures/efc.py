@@ -1,4 +1,5 @@
-"""EFC: every frame counts, segmentation and flow learnt together (Ding et al., AAAI 2020), in the style of it.
+"""EFC: every frame counts, segmentation and flow learnt together (Ding et al., AAAI 2020), in the
+style of it.
 
 Shapes: B batch, T frames, C channels, K classes, H W image, h w grid.
 """
@@ -13,7 +14,13 @@ from torch.nn import functional
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
 from msaf_bench.components.convolution import conv_bn_relu
-from msaf_bench.components.flow_loss import balanced_cross_entropy, masked_mean, occlusion, photometric, smoothness
+from msaf_bench.components.flow_loss import (
+    balanced_cross_entropy,
+    masked_mean,
+    occlusion,
+    photometric,
+    smoothness,
+)
 from msaf_bench.components.resize import resize
 from msaf_bench.components.warp import bounded, warp
 from msaf_bench.data.transforms import denormalise
@@ -22,7 +29,14 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
 SLOTS = ("backbone", "head")
-WEIGHTS = {"auxiliary": AUXILIARY_WEIGHT, "consistency": 0.1, "photometric": 1.0, "smoothness": 0.1, "occlusion": 0.1}  #: of the losses
+#: of the losses
+WEIGHTS = {
+    "auxiliary": AUXILIARY_WEIGHT,
+    "consistency": 0.1,
+    "photometric": 1.0,
+    "smoothness": 0.1,
+    "occlusion": 0.1,
+}
 
 
 class FlowEstimate(NamedTuple):
@@ -33,13 +47,19 @@ class FlowEstimate(NamedTuple):
 
 
 class FlowBlock(nn.Module):
-    """Features (N, C, h, w) -> features of `width` channels, and the motion that two heads read from them."""
+    """Features (N, C, h, w) -> features of `width` channels, and the motion that two heads read
+    from them.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         self.mix = conv_bn_relu(channels, width, 3)
         self.flow = nn.Conv2d(width, 2, 3, padding=1)
-        self.occluded = nn.Sequential(nn.Conv2d(width, width // 2, 3, padding=1), nn.ReLU(), nn.Conv2d(width // 2, 1, 3, padding=1))
+        self.occluded = nn.Sequential(
+            nn.Conv2d(width, width // 2, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width // 2, 1, 3, padding=1),
+        )
         nn.init.normal_(self.flow.weight, std=0.001)  # flow begins near zero
         nn.init.zeros_(self.flow.bias)  # pyright: ignore[reportArgumentType]
 
@@ -49,12 +69,16 @@ class FlowBlock(nn.Module):
 
 
 class FlowDecoder(nn.Module):
-    """Features of a frame and of another one (N, C, h, w) -> the motion between them on the grid, and on 2 and 4 times finer ones."""
+    """Features of a frame and of another one (N, C, h, w) -> the motion between them on the grid,
+    and on 2 and 4 times finer ones.
+    """
 
     def __init__(self, channels: int, *, width: int) -> None:
         super().__init__()
         widths = (2 * channels, width, width // 2, width // 4)
-        self.blocks = nn.ModuleList(FlowBlock(inputs, outputs) for inputs, outputs in pairwise(widths))
+        self.blocks = nn.ModuleList(
+            FlowBlock(inputs, outputs) for inputs, outputs in pairwise(widths)
+        )
 
     def forward(self, features: Tensor, other: Tensor) -> list[FlowEstimate]:
         x, estimates = torch.cat((features, other), 1), list[FlowEstimate]()
@@ -68,8 +92,9 @@ class FlowDecoder(nn.Module):
 class EFC(nn.Module):
     """A network of one frame: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
-    In training a decoder reads flow between the newest frame and one of up to `reach` frames before it from the features F4 of both;
-    these features are made to agree along it where nothing is occluded. With no frame before it is trained as a network of one frame.
+    In training a decoder reads flow between the newest frame and one of up to `reach` frames before
+    it from the features F4 of both; these features are made to agree along it where nothing is
+    occluded. With no frame before it is trained as a network of one frame.
     """
 
     frames = 1
@@ -77,7 +102,14 @@ class EFC(nn.Module):
     training_only: tuple[str, ...] = ("auxiliary", "decoder")
 
     def __init__(
-        self, *, backbone: nn.Module, head: nn.Module, auxiliary: nn.Module, decoder: nn.Module, reach: int, corners: bool
+        self,
+        *,
+        backbone: nn.Module,
+        head: nn.Module,
+        auxiliary: nn.Module,
+        decoder: nn.Module,
+        reach: int,
+        corners: bool,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -94,22 +126,38 @@ class EFC(nn.Module):
             aux["auxiliary"] = self.auxiliary(stages)
         if self.training and past.shape[1]:
             other = past[:, int(torch.randint(past.shape[1], ()))]
-            aux |= self.motion_losses(torch.cat((image, other)), torch.cat((stages.f4, Stages(*self.backbone(other)).f4)))
+            aux |= self.motion_losses(
+                torch.cat((image, other)), torch.cat((stages.f4, Stages(*self.backbone(other)).f4))
+            )
         return Output(resize(self.head(stages), image, corners=self.corners), aux)
 
     def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
-        """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by name, the mean over the scales."""
+        """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by
+        name, the mean over the scales.
+        """
         estimates: list[FlowEstimate] = self.decoder(features, _swapped(features))
         pictures = denormalise(images)
         terms = [_motion_terms(pictures, estimate) for estimate in estimates]
         losses = {name: torch.stack([term[name] for term in terms]).mean() for name in terms[0]}
         coarse, visible = estimates[0].flow, 1 - estimates[0].occluded.detach().sigmoid()
-        return losses | {"consistency": masked_mean((features - warp(_swapped(features), coarse)).float() ** 2, visible)}
+        return losses | {
+            "consistency": masked_mean(
+                (features - warp(_swapped(features), coarse)).float() ** 2, visible
+            )
+        }
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and in training the auxiliary head's and the losses of motion, which need no labels."""
-        terms = {name: cross_entropy(x, labels) if name == "auxiliary" else x for name, x in out.aux.items()}
-        return sum((WEIGHTS[name] * term for name, term in terms.items()), cross_entropy(out.logits, labels))
+        """Cross-entropy, and in training the auxiliary head's and the losses of motion, which need
+        no labels.
+        """
+        terms = {
+            name: cross_entropy(x, labels) if name == "auxiliary" else x
+            for name, x in out.aux.items()
+        }
+        return sum(
+            (WEIGHTS[name] * term for name, term in terms.items()),
+            cross_entropy(out.logits, labels),
+        )
 
     def stream(self) -> FrameByFrame:
         """Keeps nothing."""
@@ -120,7 +168,9 @@ def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]
     """The losses of one scale."""
     flow, occluded = estimate
     target = occlusion(_swapped(flow))
-    pictures = functional.interpolate(pictures, (flow.shape[-2], flow.shape[-1]), mode="bilinear", antialias=True)
+    pictures = functional.interpolate(
+        pictures, (flow.shape[-2], flow.shape[-1]), mode="bilinear", antialias=True
+    )
     error = photometric(pictures, warp(_swapped(pictures), flow))
     return {
         "photometric": masked_mean(error, 1 - target),
@@ -134,13 +184,20 @@ def _swapped(x: Tensor) -> Tensor:
     return x.roll(len(x) // 2, 0)
 
 
-def efc(make: Make, num_classes: int, *, width: int = 512, reach: int = 5, corners: bool = True) -> EFC:
-    """EFC on the backbone and head that `make` gives; `width` is that of the flow decoder's first block, the next ones halve it.
+def efc(
+    make: Make, num_classes: int, *, width: int = 512, reach: int = 5, corners: bool = True
+) -> EFC:
+    """EFC on the backbone and head that `make` gives; `width` is that of the flow decoder's first
+    block, the next ones halve it.
 
-    Raises `UsageError` for a width that cannot be halved three times, or a reach of less than one frame.
+    Raises `UsageError` for a width that cannot be halved three times, or a reach of less than one
+    frame.
     """
     if width < 8 or reach < 1:
-        raise UsageError(f"width = {width}, reach = {reach}; give a width of at least 8 and a reach of at least 1")
+        raise UsageError(
+            f"width = {width}, reach = {reach}; give a width of at least 8 and a reach of at"
+            " least 1"
+        )
     backbone: Any = make("backbone")
     return EFC(
         backbone=backbone,

@@ -23,10 +23,12 @@ SLOTS = ("backbone", "head", "flow")
 
 
 class GRFP(nn.Module):
-    """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) -> logits (B, K, H, W).
+    """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) ->
+    logits (B, K, H, W).
 
-    The scores of the oldest of the `frames` frames are the first state. In training the network of one frame has a gradient in the
-    newest `refined` frames alone, and a loss of its own: the published one had learnt before, here it learns along.
+    The scores of the oldest of the `frames` frames are the first state. In training the network of
+    one frame has a gradient in the newest `refined` frames alone, and a loss of its own: the
+    published one had learnt before, here it learns along.
     """
 
     recursive = True
@@ -58,7 +60,9 @@ class GRFP(nn.Module):
         *older, image = newest(clip, self.frames).unbind(1)
         video = self.stream()
         for i, past in enumerate(older):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and i >= self.frames - self.refined):
+            with torch.set_grad_enabled(
+                torch.is_grad_enabled() and i >= self.frames - self.refined
+            ):
                 scores = self.scores(Stages(*self.backbone(past)), past)
             video.advance(past, scores)
         stages = Stages(*self.backbone(image))
@@ -71,16 +75,23 @@ class GRFP(nn.Module):
         return resize(self.head(stages), image, corners=self.corners)
 
     def propagate(self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
-        """The state (B, K, H, W) at an image, of its own scores and of the state at the frame before it, the reference."""
+        """The state (B, K, H, W) at an image, of its own scores and of the state at the frame
+        before it, the reference.
+        """
         with torch.no_grad():
             flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
         now, before = (intensities(frame).to(frame.dtype) for frame in (image, reference))
         return self.cell(scores, now, past, before, flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4 of the auxiliary head's."""
+        """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4
+        of the auxiliary head's.
+        """
         weights = {"scores": 1.0, "auxiliary": AUXILIARY_WEIGHT}
-        return sum((weights[name] * cross_entropy(mask, labels) for name, mask in out.aux.items()), cross_entropy(out.logits, labels))
+        return sum(
+            (weights[name] * cross_entropy(mask, labels) for name, mask in out.aux.items()),
+            cross_entropy(out.logits, labels),
+        )
 
     def stream(self) -> "GRFPStream":
         """The state of one video: the last frame and the scores carried to it."""
@@ -128,11 +139,14 @@ def grfp(
 ) -> GRFP:
     """GRFP on the backbone, head and flow that `make` gives.
 
-    `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the probabilities whatever the number of
-    classes, as in the official code. Raises `UsageError` for an option out of range.
+    `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the
+    probabilities whatever the number of classes, as in the official code. Raises `UsageError` for
+    an option out of range.
     """
     if frames < 2 or refined < 1:
-        raise UsageError(f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine at least 1")
+        raise UsageError(
+            f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine at least 1"
+        )
     if kernel < 1 or kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
     backbone: Any = make("backbone")

@@ -1,6 +1,7 @@
 """LMA: local memory attention (Paul et al., IROS 2021).
 
-Shapes: B batch, T past frames, C channels of F5, V of a value, K classes, H W image, h w grid (1/8).
+Shapes: B batch, T past frames, C channels of F5, V of a value, K classes, H W image, h w grid
+(1/8).
 """
 
 import copy
@@ -27,9 +28,11 @@ Memory = tuple[Tensor, Tensor]  #: the key and the value of one past frame
 
 
 class BottleneckFusion(nn.Module):
-    """The fusion on PSPNet: values are the features themselves. Two (B, C, h, w), now and read -> (B, C, h, w), gated from `down` channels.
+    """The fusion on PSPNet: values are the features themselves. Two (B, C, h, w), now and read ->
+    (B, C, h, w), gated from `down` channels.
 
-    With `share` one convolution goes down from both, as in the official code, which has a second and does not use it.
+    With `share` one convolution goes down from both, as in the official code, which has a second
+    and does not use it.
     """
 
     def __init__(self, channels: int, *, down: int, share: bool) -> None:
@@ -49,13 +52,18 @@ class BottleneckFusion(nn.Module):
 
 
 class WideFusion(nn.Module):
-    """The fusion on ERFNet: values are projections to V = C / 2. Two (B, V, h, w), now and read -> (B, C, h, w), gated."""
+    """The fusion on ERFNet: values are projections to V = C / 2. Two (B, V, h, w), now and read ->
+    (B, C, h, w), gated.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         width = channels // 2
         self.value, self.memory_value = (nn.Conv2d(channels, width, 3, padding=1) for _ in range(2))
-        self.entries = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(width, EPS), nn.Dropout2d(0.3), nn.ReLU(inplace=True)) for _ in range(2))
+        self.entries = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(width, EPS), nn.Dropout2d(0.3), nn.ReLU(inplace=True))
+            for _ in range(2)
+        )
         self.outputs = nn.ModuleList(nn.Conv2d(width, channels, 3, padding=1) for _ in range(2))
         self.gates = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
         self.norm = nn.BatchNorm2d(channels, EPS)
@@ -70,22 +78,33 @@ class WideFusion(nn.Module):
 
 
 def _report(gate: Tensor, gate_read: Tensor, now: Tensor, read: Tensor) -> None:
-    """Report the gates of both frames, and the share that what was read has in their sum once gated."""
+    """Report the gates of both frames, and the share that what was read has in their sum once
+    gated.
+    """
     gauge("saturated", lambda: saturated(torch.stack((gate, gate_read))))
     gauge("memory_share", lambda: memory_share(read, now))
 
 
 class LMA(nn.Module):
-    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, fused with what it reads nearby in the T frames before it.
+    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, fused with what it reads
+    nearby in the T frames before it.
 
-    In training the backbone learns from the newest frame alone; the keys and values of the past ones learn.
+    In training the backbone learns from the newest frame alone; the keys and values of the past
+    ones learn.
     """
 
     recursive = False
     training_only: tuple[str, ...] = ()
 
     def __init__(
-        self, *, backbone: nn.Module, key: nn.Module, fusion: BottleneckFusion | WideFusion, head: nn.Module, queue: int, window: int
+        self,
+        *,
+        backbone: nn.Module,
+        key: nn.Module,
+        fusion: BottleneckFusion | WideFusion,
+        head: nn.Module,
+        queue: int,
+        window: int,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -108,13 +127,16 @@ class LMA(nn.Module):
         return self.memory_key(f5), self.fusion.memory_value(f5)
 
     def decode(self, stages: Stages, memory: Sequence[Memory], frame: Tensor) -> Tensor:
-        """Stages of the newest frame and the memory, which may be empty -> logits of the frame's size."""
+        """Stages of the newest frame and the memory, which may be empty -> logits of the frame's
+        size.
+        """
         if memory:
             keys, values = zip(*memory, strict=True)
             read = local_attention(self.key(stages.f5), keys, values, window=self.window)
             stages = stages._replace(f5=self.fusion(self.fusion.value(stages.f5), read))
         logits = self.head(stages)
-        if logits.shape[-2] >= frame.shape[-2]:  # a head that goes up to the image: of a size filled up to whole cells
+        # a head that goes up to the image: of a size filled up to whole cells
+        if logits.shape[-2] >= frame.shape[-2]:
             return logits[..., : frame.shape[-2], : frame.shape[-1]]
         return resize(logits, frame, corners=True)
 
@@ -128,7 +150,9 @@ class LMA(nn.Module):
 
 
 class LMAStream:
-    """One video, frame by frame. The first frame goes to the head as it is, those after it read as many as there are, as published."""
+    """One video, frame by frame. The first frame goes to the head as it is, those after it read as
+    many as there are, as published.
+    """
 
     cycle = 1
 
@@ -159,12 +183,15 @@ def lma(
     down: int = 256,
     share_down_conv: bool = True,
 ) -> LMA:
-    """LMA with the backbone and head that `make` gives: `queue` past frames, a `window` of places around a pixel in each.
+    """LMA with the backbone and head that `make` gives: `queue` past frames, a `window` of places
+    around a pixel in each.
 
     `down` and `share_down_conv` are of the fusion "bottleneck" alone.
     """
     if queue < 1 or window < 1 or window % 2 == 0:
-        raise UsageError(f"queue = {queue}, window = {window}; give a queue of at least 1 and an odd window")
+        raise UsageError(
+            f"queue = {queue}, window = {window}; give a queue of at least 1 and an odd window"
+        )
     backbone: Any = make("backbone")
     channels: tuple[int, int, int] = backbone.channels
     fusions = {

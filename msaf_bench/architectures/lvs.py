@@ -1,7 +1,7 @@
 """In the style of LVS, low-latency video semantic segmentation (Li et al., CVPR 2018).
 
-Shapes: B batch, N images, T frames, C channels, d width, K classes, H W image, h w grid (1/8). Low features are those early in layer3,
-(N, C, h, w).
+Shapes: B batch, N images, T frames, C channels, d width, K classes, H W image, h w grid (1/8). Low
+features are those early in layer3, (N, C, h, w).
 """
 
 from typing import Any, NamedTuple
@@ -31,11 +31,14 @@ class Key(NamedTuple):
 
 
 class LVS(nn.Module):
-    """Low features of every frame, high ones of key frames alone: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+    """Low features of every frame, high ones of key frames alone: clip (B, T, 3, H, W) -> logits
+    (B, K, H, W) of the newest frame.
 
-    Elsewhere the key frame's features are carried over by a spatially variant convolution, with kernels out of both frames' low features,
-    and mixed with the frame's own low features. Every `frames`-th frame is a key frame, and so is one for which the scheduler expects that
-    more than `threshold` of the labels differ. A head reads F5 alone. In training any of the past frames is the key frame.
+    Elsewhere the key frame's features are carried over by a spatially variant convolution, with
+    kernels out of both frames' low features, and mixed with the frame's own low features. Every
+    `frames`-th frame is a key frame, and so is one for which the scheduler expects that more than
+    `threshold` of the labels differ. A head reads F5 alone. In training any of the past frames is
+    the key frame.
     """
 
     training_only: tuple[str, ...] = ()
@@ -82,7 +85,9 @@ class LVS(nn.Module):
         return Key(self.high(low), self.propagation.reduce(low), self.scheduler.reduce(low))
 
     def propagate(self, key: Key, low: Tensor) -> Tensor:
-        """Low features -> what the classifier reads, (N, d, h, w), carried over from the key frame."""
+        """Low features -> what the classifier reads, (N, d, h, w), carried over from the
+        key frame.
+        """
         return self.propagation(key.features, key.reduced, low)
 
     def forward(self, clip: Tensor) -> Output:
@@ -90,18 +95,26 @@ class LVS(nn.Module):
         return self._pair(frames) if self.training else self._follow(frames)
 
     def _follow(self, clip: Tensor) -> Output:
-        """What a stream gives at the clip's newest frame, with the high features of one frame a clip."""
+        """What a stream gives at the clip's newest frame, with the high features of one frame a
+        clip.
+        """
         flat = self.low(clip.flatten(0, 1))
-        low, scheduled = (x.view(*clip.shape[:2], *x.shape[1:]) for x in (flat, self.scheduler.reduce(flat)))
+        low, scheduled = (
+            x.view(*clip.shape[:2], *x.shape[1:]) for x in (flat, self.scheduler.reduce(flat))
+        )
         rows = torch.arange(len(clip), device=clip.device)
         index = torch.zeros_like(rows)
         for t in range(1, self.frames):
-            index = torch.where(self.scheduler(scheduled[:, t], scheduled[rows, index]) > self.threshold, t, index)
+            index = torch.where(
+                self.scheduler(scheduled[:, t], scheduled[rows, index]) > self.threshold, t, index
+            )
         key_low, is_key = low[rows, index], (index == self.frames - 1).view(-1, 1, 1, 1)
         gauge("key_rate", lambda: is_key.float().mean(), part="scheduler")
         features = self.high(key_low)
         propagated = self.propagation(features, self.propagation.reduce(key_low), low[:, -1])
-        return Output(self.enlarge(self.head.classify(torch.where(is_key, features, propagated)), clip), {})
+        return Output(
+            self.enlarge(self.head.classify(torch.where(is_key, features, propagated)), clip), {}
+        )
 
     def _pair(self, clip: Tensor) -> Output:
         """Training: the newest frame from a random past one, with its own high features beside."""
@@ -120,7 +133,9 @@ class LVS(nn.Module):
 
     @torch.no_grad()
     def _labels(self, features: Tensor) -> Tensor:
-        """(N, d, h, w) -> predicted classes (N, h, w); dropout would make labels differ that do not."""
+        """(N, d, h, w) -> predicted classes (N, h, w); dropout would make labels differ that do
+        not.
+        """
         self.head.eval()
         labels = self.head.classify(features).argmax(1)
         self.head.train()
@@ -131,7 +146,9 @@ class LVS(nn.Module):
         return resize(logits, frames)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the propagated and of the direct result, and the scheduler's squared error against the predicted labels."""
+        """Cross-entropy of the propagated and of the direct result, and the scheduler's squared
+        error against the predicted labels.
+        """
         total = cross_entropy(out.logits, labels)
         if "direct" in out.aux:
             total = total + cross_entropy(out.aux["direct"], labels)
@@ -145,7 +162,9 @@ class LVS(nn.Module):
 
 
 class LVSStream:
-    """One video, frame by frame; with a batch each has key frames of its own. The first frame is a key frame."""
+    """One video, frame by frame; with a batch each has key frames of its own. The first frame is a
+    key frame.
+    """
 
     def __init__(self, net: LVS) -> None:
         self.net = net
@@ -169,15 +188,23 @@ class LVSStream:
             gauge("key_rate", lambda: 1.0, part="scheduler")
             self.key = net.key(low)
             return self.key.features
-        if torch.jit.is_tracing() and isinstance(net.scheduler, Scheduler):  # pyright: ignore[reportPrivateImportUsage]
-            raise UsageError("lvs: what a stream does depends on the video, so it cannot be traced; schedule = 'fixed' can")
+        if torch.jit.is_tracing() and isinstance(net.scheduler, Scheduler):  # pyright: ignore
+            raise UsageError(
+                "lvs: what a stream does depends on the video, so it cannot be traced; schedule ="
+                " 'fixed' can"
+            )
         fired = net.scheduler(net.scheduler.reduce(low), key.scheduled) > net.threshold
         gauge("key_rate", lambda: fired.float().mean(), part="scheduler")
         if low.is_meta or not fired.any():
             return net.propagate(key, low)
         calm = ~fired
         carried = net.propagate(Key(*(x[calm] for x in key)), low[calm])
-        self.key = Key(*(old.index_put((fired,), new) for old, new in zip(key, net.key(low[fired]), strict=True)))
+        self.key = Key(
+            *(
+                old.index_put((fired,), new)
+                for old, new in zip(key, net.key(low[fired]), strict=True)
+            )
+        )
         return self.key.features.index_put((calm,), carried)
 
 
@@ -192,15 +219,23 @@ def lvs(
     schedule: str = "adaptive",
     threshold: float = 0.3,
 ) -> LVS:
-    """LVS on a ResNet of which the first `split` blocks of layer3 are low; `schedule` is "adaptive", or "fixed" to the `interval`.
+    """LVS on a ResNet of which the first `split` blocks of layer3 are low; `schedule` is
+    "adaptive", or "fixed" to the `interval`.
 
-    Raises `UsageError` for a backbone that has no such stages or blocks, an even kernel, and an interval below 2.
+    Raises `UsageError` for a backbone that has no such stages or blocks, an even kernel, and an
+    interval below 2.
     """
     backbone: Any = make("backbone")
     if not hasattr(backbone, "layer3"):
-        raise UsageError("lvs splits a ResNet after some blocks of layer3; choose resnet18, resnet50 or resnet101")
+        raise UsageError(
+            "lvs splits a ResNet after some blocks of layer3; choose resnet18, resnet50 or"
+            " resnet101"
+        )
     if not 0 <= split <= len(backbone.layer3):
-        raise UsageError(f"split = {split}: layer3 of this backbone has {len(backbone.layer3)} blocks; give 0 to {len(backbone.layer3)}")
+        raise UsageError(
+            f"split = {split}: layer3 of this backbone has {len(backbone.layer3)} blocks; give 0 to"
+            f" {len(backbone.layer3)}"
+        )
     if kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel}; give an odd number")
     if interval < 2:

@@ -1,4 +1,5 @@
-"""Monte-Carlo dropout over time: the running mean of stochastic passes, one a frame (Huang et al., ECCV 2018).
+"""Monte-Carlo dropout over time: the running mean of stochastic passes, one a frame (Huang et al.,
+ECCV 2018).
 
 Shapes: B batch, T frames, K classes, H W image.
 """
@@ -33,8 +34,9 @@ UNCERTAINTIES = ("entropy", "bald", "ratio", "variance")
 class Sampling:
     """How passes are averaged.
 
-    "mc": the mean of `samples` passes on the newest frame. "ta": one pass a frame has the share `alpha` in the running mean, which is
-    warped along. "rta": the same, with the share `alpha_error` where the warped past frame is off by `threshold` of 255 or more.
+    "mc": the mean of `samples` passes on the newest frame. "ta": one pass a frame has the share
+    `alpha` in the running mean, which is warped along. "rta": the same, with the share
+    `alpha_error` where the warped past frame is off by `threshold` of 255 or more.
     """
 
     mode: str
@@ -52,14 +54,24 @@ class Sampling:
 
 
 class MonteCarlo(nn.Module):
-    """Clip (B, T, 3, H, W) -> logits (B, K, H, W): the log of the running mean of softmaxes. Training is that of one frame.
+    """Clip (B, T, 3, H, W) -> logits (B, K, H, W): the log of the running mean of softmaxes.
+    Training is that of one frame.
 
-    Pass i of a video draws its dropout by (seed, i), so a clip gives what a stream gives, and the same every time.
+    Pass i of a video draws its dropout by (seed, i), so a clip gives what a stream gives, and the
+    same every time.
     """
 
     training_only: tuple[str, ...] = ()
 
-    def __init__(self, *, backbone: nn.Module, head: nn.Module, flow: nn.Module | None, frames: int, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: nn.Module,
+        flow: nn.Module | None,
+        frames: int,
+        sampling: Sampling,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -68,7 +80,10 @@ class MonteCarlo(nn.Module):
         self.recursive = flow is not None
         self.sampling = sampling
         if not self._dropouts():
-            raise UsageError("mc: neither backbone nor head has dropout, so all passes are the same; choose segnet or a head with it")
+            raise UsageError(
+                "mc: neither backbone nor head has dropout, so all passes are the same; choose"
+                " segnet or a head with it"
+            )
 
     def forward(self, clip: Tensor) -> Output:
         frames = newest(clip, self.frames)
@@ -83,7 +98,9 @@ class MonteCarlo(nn.Module):
         return resize(self.head(Stages(*self.backbone(frame))), frame)
 
     def draw(self, frame: Tensor, first: int) -> Tensor:
-        """The means over the passes from number `first` on: of softmax, its square (B, K, H, W) and its entropy (B, 1, H, W), as one."""
+        """The means over the passes from number `first` on: of softmax, its square (B, K, H, W) and
+        its entropy (B, 1, H, W), as one.
+        """
         total = torch.zeros((), device=frame.device)
         for i in range(first, first + self.sampling.passes):
             with self._dropping(i, frame.device):
@@ -92,14 +109,22 @@ class MonteCarlo(nn.Module):
         return total / self.sampling.passes
 
     def carry(self, past: Tensor, running: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """The running means brought to the newest frame, and the share (B, 1, H, W) that a new pass has in them."""
+        """The running means brought to the newest frame, and the share (B, 1, H, W) that a new pass
+        has in them.
+        """
         how, size = self.sampling, (frame.shape[-2], frame.shape[-1])
         assert self.flow is not None
-        flow = resize_flow(-self.flow(past, frame) if how.literal_flow else self.flow(frame, past), size)
+        flow = resize_flow(
+            -self.flow(past, frame) if how.literal_flow else self.flow(frame, past), size
+        )
         share = torch.full_like(frame[:, :1], how.alpha)
         if how.mode == "rta":
             picture = 255 * denormalise(frame)
-            error = (warp(255 * denormalise(past), flow, outside="zeros") - picture).abs().mean(1, keepdim=True)
+            error = (
+                (warp(255 * denormalise(past), flow, outside="zeros") - picture)
+                .abs()
+                .mean(1, keepdim=True)
+            )
             share = torch.where(error < how.threshold, share, how.alpha_error)
         return warp(running, flow, outside="zeros"), share
 
@@ -112,14 +137,20 @@ class MonteCarlo(nn.Module):
         return MonteCarloStream(self)
 
     def _dropouts(self) -> list[nn.Module]:
-        return [m for part in (self.backbone, self.head) for m in part.modules() if isinstance(m, DROPOUTS)]
+        return [
+            m
+            for part in (self.backbone, self.head)
+            for m in part.modules()
+            if isinstance(m, DROPOUTS)
+        ]
 
     @contextmanager
     def _dropping(self, number: int, device: torch.device) -> Generator[None]:
         """While it is open, dropout is on and draws what pass `number` draws."""
         modes = [(m, m.training) for m in self._dropouts()]
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed((self.sampling.seed * APART + number) % 2**32)  # a CPU reads no more than 32 bits
+            # a CPU reads no more than 32 bits
+            torch.manual_seed((self.sampling.seed * APART + number) % 2**32)
             for m, _ in modes:
                 m.train()
             try:
@@ -156,8 +187,9 @@ class MonteCarloStream:
     def uncertainty(self, kind: str = "entropy") -> Tensor:
         """Of the newest frame, (B, H, W).
 
-        "entropy" is that of the mean, "bald" what of it the passes do not have themselves, "ratio" 1 - the largest probability, "variance"
-        that of the passes; all but "ratio" are means over the classes. Raises `UsageError` for another kind, and before the first frame.
+        "entropy" is that of the mean, "bald" what of it the passes do not have themselves, "ratio"
+        1 - the largest probability, "variance" that of the passes; all but "ratio" are means over
+        the classes. Raises `UsageError` for another kind, and before the first frame.
         """
         one_of("uncertainty", kind, UNCERTAINTIES)
         mean, square, own = self._means()
@@ -177,7 +209,7 @@ class MonteCarloStream:
 
 def entropy(p: Tensor) -> Tensor:
     """Probabilities (B, K, H, W) -> the mean over the classes of -p log p, (B, 1, H, W)."""
-    return torch.special.entr(p).mean(1, keepdim=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return torch.special.entr(p).mean(1, keepdim=True)  # pyright: ignore
 
 
 def mc(
@@ -193,9 +225,11 @@ def mc(
     literal_flow: bool = False,
     seed: int = 0,
 ) -> MonteCarlo:
-    """The sampler of the components that `make` gives; `frames` is how many of a clip it goes through, `samples` counts in mode "mc".
+    """The sampler of the components that `make` gives; `frames` is how many of a clip it goes
+    through, `samples` counts in mode "mc".
 
-    Raises `UsageError` for a mode or a number that there is not, and for components without dropout.
+    Raises `UsageError` for a mode or a number that there is not, and for components without
+    dropout.
     """
     if samples < 1 or frames < 1:
         raise UsageError(f"mc: samples = {samples}, frames = {frames}; give at least 1")

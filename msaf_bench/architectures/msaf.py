@@ -31,11 +31,13 @@ class Extract(NamedTuple):
 
 
 class MSAF(nn.Module):
-    """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+    """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K,
+    H, W) of the newest frame.
 
-    Every frame passes the backbone and one projection to d channels; `motion` mixes the frames, `state` the stages of the newest one,
-    and `assign` turns both into classes. `frames` is how many of the clip's frames are read; they are resized by `input_scale` before, and
-    the logits have their full size.
+    Every frame passes the backbone and one projection to d channels; `motion` mixes the frames,
+    `state` the stages of the newest one, and `assign` turns both into classes. `frames` is how many
+    of the clip's frames are read; they are resized by `input_scale` before, and the logits have
+    their full size.
     """
 
     training_only: tuple[str, ...] = ()
@@ -43,7 +45,14 @@ class MSAF(nn.Module):
     extract_type = Extract
 
     def __init__(
-        self, *, backbone: nn.Module, entry: nn.Module, motion: nn.Module, state: nn.Module, assign: nn.Module, input_scale: float
+        self,
+        *,
+        backbone: nn.Module,
+        entry: nn.Module,
+        motion: nn.Module,
+        state: nn.Module,
+        assign: nn.Module,
+        input_scale: float,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -59,12 +68,20 @@ class MSAF(nn.Module):
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """The slots, as the parts whose pulse is taken."""
-        slots = {"backbone": self.backbone, "entry": self.entry, "motion": self.motion, "state": self.state, "assign": self.assign}
+        slots = {
+            "backbone": self.backbone,
+            "entry": self.entry,
+            "motion": self.motion,
+            "state": self.state,
+            "assign": self.assign,
+        }
         aligners: list[nn.Module] = list(getattr(self.motion, "align", ()))
         return {name: [part] for name, part in slots.items()} | {"align": aligners}
 
     def extract(self, clip: Tensor) -> Extract:
-        """What the network reads of a clip's backbone features; a frozen backbone's can be computed once and kept."""
+        """What the network reads of a clip's backbone features; a frozen backbone's can be computed
+        once and kept.
+        """
         frames = newest(clip, self.frames)
         every = self.encode(frames.flatten(0, 1))
         f3, f4, f5 = (f.view(*frames.shape[:2], *f.shape[1:]) for f in every)
@@ -89,13 +106,17 @@ class MSAF(nn.Module):
         return Stages(*self.backbone(frames))
 
     def decode(self, stages: Stages, features: Tensor, frames: Tensor) -> Output:
-        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits of the frames' size."""
+        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits of the
+        frames' size.
+        """
         dynamic = self.motion(features)[:, -1]
         logits, aux = self.assign(dynamic, self.state(stages, dynamic))
         return Output(resize(logits, frames), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the components supervise."""
+        """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the
+        components supervise.
+        """
         return supervised(out, labels)
 
     def stream(self) -> "MSAFStream":
@@ -136,10 +157,11 @@ def msaf(
     mlp_ratio: int = 4,
     input_scale: float = 1.0,
 ) -> MSAF:
-    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text does (and costs accordingly).
+    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text
+    does (and costs accordingly).
 
-    `input_scale` is what the network resizes its frames by: 0.5 and 0.75 of 1024x2048 are the rows "512" and "768" of Table 1.
-    Raises `UsageError` if it is not above 0 and at most 1.
+    `input_scale` is what the network resizes its frames by: 0.5 and 0.75 of 1024x2048 are the rows
+    "512" and "768" of Table 1. Raises `UsageError` if it is not above 0 and at most 1.
     """
     if not 0 < input_scale <= 1:
         raise UsageError(f"input_scale = {input_scale:g}; give a number above 0 and at most 1")
@@ -150,7 +172,9 @@ def msaf(
     return MSAF(
         backbone=backbone,
         entry=nn.Identity() if width == "full" else conv_bn_relu(channels[2], d),
-        motion=make("motion", frames=frames, width=d, block=block, align=partial(make, "align", width=d)),
+        motion=make(
+            "motion", frames=frames, width=d, block=block, align=partial(make, "align", width=d)
+        ),
         state=make("state", channels=channels, width=d, block=block),
         assign=make("assign", width=d, num_classes=num_classes),
         input_scale=input_scale,

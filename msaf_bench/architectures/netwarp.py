@@ -22,7 +22,9 @@ SLOTS = ("backbone", "head", "flow")
 
 
 class FlowTransform(nn.Module):
-    """Flow (B, 2, h, w), the frame and the warped past frame, (B, 3, h, w) each -> better flow; at the start the flow as it is."""
+    """Flow (B, 2, h, w), the frame and the warped past frame, (B, 3, h, w) each -> better flow; at
+    the start the flow as it is.
+    """
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
@@ -43,10 +45,11 @@ class FlowTransform(nn.Module):
 
 
 class NetWarp(nn.Module):
-    """A network of one frame between whose features and classifier the past is blended in: clip (B, T, 3, H, W) -> logits (B, K, H, W).
+    """A network of one frame between whose features and classifier the past is blended in: clip (B,
+    T, 3, H, W) -> logits (B, K, H, W).
 
-    What is warped are the past frame's features before any blend, so that two frames are all that it ever reads. The past frame is
-    read without a gradient.
+    What is warped are the past frame's features before any blend, so that two frames are all that
+    it ever reads. The past frame is read without a gradient.
     """
 
     frames = 2
@@ -83,7 +86,9 @@ class NetWarp(nn.Module):
         return Output(self.decode(self.head.features(stages), image, past, reference), aux)
 
     def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
-        """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B, K, H, W)."""
+        """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B,
+        K, H, W).
+        """
         flow = self.grid_flow(image, reference)
         now, before = self.blend
         held = before * warp(past, flow)
@@ -92,10 +97,14 @@ class NetWarp(nn.Module):
         return resize(logits, image, corners=self.corners)
 
     def grid_flow(self, image: Tensor, reference: Tensor) -> Tensor:
-        """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its pixels."""
+        """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its
+        pixels.
+        """
         stride: int = self.backbone.stride  # pyright: ignore[reportAssignmentType]
         flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
-        flow, image, reference = (functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference))
+        flow, image, reference = (
+            functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference)
+        )
         flow = flow * self.flow_scale
         return flow + bounded(self.transform(flow, image, warp(reference, flow)) - flow)
 
@@ -129,10 +138,19 @@ class NetWarpStream:
         return self.net.decode(features, frame, *past)
 
 
-def netwarp(make: Make, num_classes: int, *, width: int = 16, literal_flow_scale: bool = False, corners: bool = True) -> NetWarp:
-    """NetWarp on the backbone, head and flow that `make` gives; `width` is that of the first layer that transforms the flow.
+def netwarp(
+    make: Make,
+    num_classes: int,
+    *,
+    width: int = 16,
+    literal_flow_scale: bool = False,
+    corners: bool = True,
+) -> NetWarp:
+    """NetWarp on the backbone, head and flow that `make` gives; `width` is that of the first layer
+    that transforms the flow.
 
-    With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official deploy file.
+    With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official
+    deploy file.
     """
     backbone: Any = make("backbone")
     return NetWarp(

@@ -1,4 +1,5 @@
-"""PC: a network of one frame, trained by perceptual consistency (Zhang et al., Perceptual Consistency in Video Segmentation, WACV 2022).
+"""PC: a network of one frame, trained by perceptual consistency (Zhang et al., Perceptual
+Consistency in Video Segmentation, WACV 2022).
 
 Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16), N = h w.
 """
@@ -19,7 +20,9 @@ SLOTS = ("backbone", "head")
 
 
 class PC(SingleFrame):
-    """`SingleFrame`; in training the newest frame is held to be consistent with one before it, unless the clip has none."""
+    """`SingleFrame`; in training the newest frame is held to be consistent with one before it,
+    unless the clip has none.
+    """
 
     training_only: tuple[str, ...] = ("auxiliary", "perception")
 
@@ -40,19 +43,25 @@ class PC(SingleFrame):
             features = self.perception(torch.cat(frames))
             size = (features.shape[-2], features.shape[-1])
             shares = functional.adaptive_avg_pool2d(logits.softmax(1), size)
-            maps = perceptual_consistency(*features.flatten(2).split(b), *shares.flatten(2).split(b))
+            maps = perceptual_consistency(
+                *features.flatten(2).split(b), *shares.flatten(2).split(b)
+            )
             image = torch.stack([x.mean(1) for x in maps]).amin(0)
             aux["consistency"] = self.consistency * (1 - image.mean())
         return Output(self.enlarge(logits[:b], clip), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The loss of `SingleFrame`, and what is missing to a consistency of 1, weighted already."""
+        """The loss of `SingleFrame`, and what is missing to a consistency of 1, weighted
+        already.
+        """
         total = super().loss(out, labels)
         return total + out.aux["consistency"] if "consistency" in out.aux else total
 
 
 class Perception(nn.Sequential):
-    """Image (N, 3, H, W) -> features (N, 2C, h, w): ResNet-18 up to its second stage, at 1/16; it learns nothing."""
+    """Image (N, 3, H, W) -> features (N, 2C, h, w): ResNet-18 up to its second stage, at 1/16; it
+    learns nothing.
+    """
 
     def __init__(self, *, width: int = 64, weights: str = "") -> None:
         net = resnet18(width=width, weights=weights)
@@ -65,15 +74,22 @@ class Perception(nn.Sequential):
         return super().train(False)
 
 
-def perceptual_consistency(one: Tensor, other: Tensor, shares: Tensor, other_shares: Tensor) -> tuple[Tensor, Tensor]:
-    """How consistent the segmentation of each pixel of two images is: two maps (B, N), 1 where it is perfectly so.
+def perceptual_consistency(
+    one: Tensor, other: Tensor, shares: Tensor, other_shares: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How consistent the segmentation of each pixel of two images is: two maps (B, N), 1 where it
+    is perfectly so.
 
-    From features (B, C, N) and shares of the classes (B, K, N) of both. A pixel's best match among all pixels of the other image is
-    compared with its best among those of the same class, by how far both are above its mean similarity. With one-hot shares this is the
-    published measure; otherwise a match counts by the probability that both pixels are of one class.
+    From features (B, C, N) and shares of the classes (B, K, N) of both. A pixel's best match among
+    all pixels of the other image is compared with its best among those of the same class, by how
+    far both are above its mean similarity. With one-hot shares this is the published measure;
+    otherwise a match counts by the probability that both pixels are of one class.
     """
     with torch.autocast(one.device.type, enabled=False):
-        one, other = (functional.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=1) for x in (one, other))
+        one, other = (
+            functional.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=1)
+            for x in (one, other)
+        )
         shares, other_shares = shares.to(one.dtype), other_shares.to(one.dtype)
         similarity = one.transpose(1, 2) @ other
         same = similarity * (shares.transpose(1, 2) @ other_shares)
@@ -96,6 +112,10 @@ def pc(
     perception: int = 64,
     weights: str = "",
 ) -> PC:
-    """PC with the components that `make` gives; `perception` and `weights` are the width and the weights of what compares frames."""
+    """PC with the components that `make` gives; `perception` and `weights` are the width and the
+    weights of what compares frames.
+    """
     network = single_frame.parts(make, num_classes, corners=corners, auxiliary=auxiliary)
-    return PC(perception=Perception(width=perception, weights=weights), consistency=consistency, **network)
+    return PC(
+        perception=Perception(width=perception, weights=weights), consistency=consistency, **network
+    )

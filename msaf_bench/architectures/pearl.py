@@ -24,10 +24,12 @@ ADVERSARIAL_WEIGHT = 0.01  #: of what the discriminator teaches the generator
 
 
 class PEARL(nn.Module):
-    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an encoder predicts from four past ones.
+    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an
+    encoder predicts from four past ones.
 
-    `transform` brings the encoder's F5 to the d channels of the parser's features, `steer` mixes both. In training the encoder's features
-    alone must also give the newest frame's labels, and the frame itself through a generator that a discriminator judges.
+    `transform` brings the encoder's F5 to the d channels of the parser's features, `steer` mixes
+    both. In training the encoder's features alone must also give the newest frame's labels, and the
+    frame itself through a generator that a discriminator judges.
     """
 
     frames = PAST + 1
@@ -35,7 +37,14 @@ class PEARL(nn.Module):
     recursive = False
 
     def __init__(
-        self, *, parser: nn.Module, encoder: nn.Module, head: Any, transform: nn.Module, generator: nn.Module, discriminator: nn.Module
+        self,
+        *,
+        parser: nn.Module,
+        encoder: nn.Module,
+        head: Any,
+        transform: nn.Module,
+        generator: nn.Module,
+        discriminator: nn.Module,
     ) -> None:
         super().__init__()
         self.backbone = nn.ModuleList((parser, encoder))
@@ -58,11 +67,18 @@ class PEARL(nn.Module):
         if not self.training:
             return Output(logits, {})
         frame = resize(self.generator(predictive), clip)
-        scores = {"real": self.discriminator(now), "fake": self.discriminator(reverse(frame, ADVERSARIAL_WEIGHT))}
-        return Output(logits, {"expected": self.head.classify(expected), "predicted": frame, "seen": now, **scores})
+        scores = {
+            "real": self.discriminator(now),
+            "fake": self.discriminator(reverse(frame, ADVERSARIAL_WEIGHT)),
+        }
+        return Output(
+            logits,
+            {"expected": self.head.classify(expected), "predicted": frame, "seen": now, **scores},
+        )
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the result and of what was expected; error of the predicted frame and of its gradients; the discriminator's.
+        """Cross-entropy of the result and of what was expected; error of the predicted frame and of
+        its gradients; the discriminator's.
 
         The generator's part in the last one has its gradient from `reverse`.
         """
@@ -70,7 +86,9 @@ class PEARL(nn.Module):
         if not aux:
             return total
         judged = functional.softplus(-aux["real"]).mean() + functional.softplus(aux["fake"]).mean()
-        frame = functional.l1_loss(aux["predicted"], aux["seen"]) + gradient_difference(aux["predicted"], aux["seen"])
+        frame = functional.l1_loss(aux["predicted"], aux["seen"]) + gradient_difference(
+            aux["predicted"], aux["seen"]
+        )
         return total + cross_entropy(aux["expected"], labels) + frame + judged
 
     def stream(self) -> "PEARLStream":
@@ -99,17 +117,24 @@ class PEARLStream:
 
 
 class Generator(nn.Sequential):
-    """Features (B, C, h, w) -> frame (B, 3, 8h, 8w): three times larger by two, a 3x3 convolution at each size."""
+    """Features (B, C, h, w) -> frame (B, 3, 8h, 8w): three times larger by two, a 3x3 convolution
+    at each size.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         layers = list[nn.Module]()
         for inputs, outputs in ((channels, width), (width, width // 2), (width // 2, width // 4)):
-            layers += nn.Upsample(scale_factor=2, mode="bilinear"), *_convolution(inputs, outputs, 3, 1, nn.ReLU())
+            layers += (
+                nn.Upsample(scale_factor=2, mode="bilinear"),
+                *_convolution(inputs, outputs, 3, 1, nn.ReLU()),
+            )
         super().__init__(*layers, nn.Conv2d(width // 4, 3, 3, padding=1))
 
 
 class Discriminator(nn.Sequential):
-    """Frame (B, 3, H, W) -> scores (B, 1, h, w) of its patches, high for real ones: PatchGAN of four layers (Isola et al. 2017)."""
+    """Frame (B, 3, H, W) -> scores (B, 1, h, w) of its patches, high for real ones: PatchGAN of
+    four layers (Isola et al. 2017).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__(
@@ -122,35 +147,53 @@ class Discriminator(nn.Sequential):
 
 
 def reverse(x: Tensor, weight: float) -> Tensor:
-    """x, with a gradient of -weight: what lies before it climbs where what follows descends (Ganin and Lempitsky 2015)."""
+    """x, with a gradient of -weight: what lies before it climbs where what follows descends (Ganin
+    and Lempitsky 2015).
+    """
     return x.detach() - weight * (x - x.detach())
 
 
 def gradient_difference(one: Tensor, other: Tensor) -> Tensor:
-    """Mean difference of the magnitudes of two images' gradients, over both axes (Mathieu et al. 2016)."""
-    return sum(((one.diff(dim=d).abs() - other.diff(dim=d).abs()).abs().mean() for d in (-2, -1)), one.new_zeros(()))
+    """Mean difference of the magnitudes of two images' gradients, over both axes (Mathieu et al.
+    2016).
+    """
+    return sum(
+        ((one.diff(dim=d).abs() - other.diff(dim=d).abs()).abs().mean() for d in (-2, -1)),
+        one.new_zeros(()),
+    )
 
 
 def widened(backbone: Any, frames: int) -> Any:
-    """The backbone, to read so many frames stacked as 3 x frames channels; its first weights see their mean."""
+    """The backbone, to read so many frames stacked as 3 x frames channels; its first weights see
+    their mean.
+    """
     first: Any = backbone.conv1[0] if isinstance(backbone.conv1, nn.Sequential) else backbone.conv1
     first.weight = nn.Parameter(first.weight.detach().repeat(1, frames, 1, 1) / frames)
     first.in_channels *= frames
     return backbone
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int, activation: nn.Module) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), activation
+def _convolution(
+    inputs: int, outputs: int, kernel: int, stride: int, activation: nn.Module
+) -> tuple[nn.Module, ...]:
+    return (
+        nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        activation,
+    )
 
 
 def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
-    """PEARL with the head and twice the backbone that `make` gives; `width` is the generator's first, four times the discriminator's.
+    """PEARL with the head and twice the backbone that `make` gives; `width` is the generator's
+    first, four times the discriminator's.
 
     Raises `UsageError` for a backbone that is no ResNet or HRNet.
     """
     parser: Any = make("backbone")
     if not hasattr(parser, "conv1"):
-        raise UsageError("pearl stacks frames before a backbone's first convolution; choose a resnet or hrnet")
+        raise UsageError(
+            "pearl stacks frames before a backbone's first convolution; choose a resnet or hrnet"
+        )
     head: Any = make("head", channels=parser.channels, num_classes=num_classes)
     return PEARL(
         parser=parser,

@@ -1,4 +1,5 @@
-"""A network of one frame: PSPNet, HRNet and all that differ from such a network only in their training.
+"""A network of one frame: PSPNet, HRNet and all that differ from such a network only in their
+training.
 
 Shapes: B batch, T frames, K classes, H W image, h w grid.
 """
@@ -15,17 +16,28 @@ from msaf_bench.registry import Make
 
 SLOTS = ("backbone", "head")
 AUXILIARY_WEIGHT = 0.4  #: of the auxiliary loss (Zhao et al. 2017)
-REACH = 3  #: how many frames back a frame may lie that a training compares with the newest (Liu et al. 2020)
+#: how many frames back a frame may lie that a training compares with the newest (Liu et al. 2020)
+REACH = 3
 
 
 class SingleFrame(nn.Module):
-    """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. In training an auxiliary head reads F4."""
+    """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. In
+    training an auxiliary head reads F4.
+    """
 
     frames = 1
     recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
-    def __init__(self, *, backbone: nn.Module, head: Any, auxiliary: nn.Module | None, weight: float, corners: bool) -> None:
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: Any,
+        auxiliary: nn.Module | None,
+        weight: float,
+        corners: bool,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -37,7 +49,9 @@ class SingleFrame(nn.Module):
 
     def forward(self, clip: Tensor) -> Output:
         stages = Stages(*self.backbone(clip[:, -1]))
-        return Output(self.enlarge(self.head(stages), clip), self.supervise(stages) if self.training else {})
+        return Output(
+            self.enlarge(self.head(stages), clip), self.supervise(stages) if self.training else {}
+        )
 
     def supervise(self, stages: Stages) -> dict[str, Tensor]:
         """What the auxiliary head, if there is one, makes of the stages of the newest frame."""
@@ -88,7 +102,7 @@ class Auxiliary(nn.Sequential):
             nn.Conv2d(width, num_classes, 1),
         )
 
-    def forward(self, stages: Stages) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(self, stages: Stages) -> Tensor:  # pyright: ignore
         x = stages.f4
         for layer in self:
             x = layer(x)
@@ -96,7 +110,8 @@ class Auxiliary(nn.Sequential):
 
 
 def neighbours(clip: Tensor, count: int) -> list[Tensor]:
-    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest, drawn at random, nearest first.
+    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest,
+    drawn at random, nearest first.
 
     There are fewer where T is small.
     """
@@ -105,7 +120,9 @@ def neighbours(clip: Tensor, count: int) -> list[Tensor]:
 
 
 def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> dict[str, Any]:
-    """What a network of one frame is made of: the backbone and head that `make` gives, and the auxiliary head with its weight, if not 0."""
+    """What a network of one frame is made of: the backbone and head that `make` gives, and the
+    auxiliary head with its weight, if not 0.
+    """
     backbone: Any = make("backbone")
     return {
         "backbone": backbone,
@@ -116,9 +133,12 @@ def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> d
     }
 
 
-def single_frame(make: Make, num_classes: int, *, corners: bool = True, auxiliary: float = AUXILIARY_WEIGHT) -> SingleFrame:
+def single_frame(
+    make: Make, num_classes: int, *, corners: bool = True, auxiliary: float = AUXILIARY_WEIGHT
+) -> SingleFrame:
     """The network of the backbone and head that `make` gives.
 
-    `corners` aligns the corners when logits are enlarged, as PSPNet does; `auxiliary` is the weight of the auxiliary head, 0 for none.
+    `corners` aligns the corners when logits are enlarged, as PSPNet does; `auxiliary` is the weight
+    of the auxiliary head, 0 for none.
     """
     return SingleFrame(**parts(make, num_classes, corners=corners, auxiliary=auxiliary))

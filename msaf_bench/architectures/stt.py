@@ -1,6 +1,7 @@
 """In the style of STT, the sparse temporal transformer (Li et al., ACM MM 2021).
 
-Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8), L = h w places, Q queries, S keys of a query.
+Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8), L = h w places, Q queries,
+S keys of a query.
 """
 
 from functools import partial
@@ -22,15 +23,18 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
 SLOTS = ("backbone", "head")
-WINDOWS = ((7, 1), (11, 2))  #: of keys around a query's place, as side and stride: in the last frame, and in the one before
+#: of keys around a query's place, as side and stride: in the last frame, and in the one before
+WINDOWS = ((7, 1), (11, 2))
 MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
 
 
 class STT(nn.Module):
-    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to the two before it.
+    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to
+    the two before it.
 
-    `entry` brings F5 to d channels, `temporal` changes it where the frame differs most from the last one, by F3, and the head reads the
-    result as its F5. In training an auxiliary head reads F4.
+    `entry` brings F5 to d channels, `temporal` changes it where the frame differs most from the
+    last one, by F3, and the head reads the result as its F5. In training an auxiliary head reads
+    F4.
     """
 
     frames = 1 + len(WINDOWS)
@@ -38,7 +42,13 @@ class STT(nn.Module):
     recursive = False
 
     def __init__(
-        self, *, backbone: nn.Module, entry: nn.Module, temporal: "SparseAttention", head: nn.Module, auxiliary: nn.Module
+        self,
+        *,
+        backbone: nn.Module,
+        entry: nn.Module,
+        temporal: "SparseAttention",
+        head: nn.Module,
+        auxiliary: nn.Module,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -51,7 +61,9 @@ class STT(nn.Module):
         stages = Stages(*self.backbone(newest(clip, self.frames).flatten(0, 1)))
         features = self._of_clips(self.entry(stages.f5))
         now = Stages(*(self._of_clips(f)[:, -1] for f in stages))
-        memory = torch.stack([self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1)
+        memory = torch.stack(
+            [self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1
+        )
         logits = self.decode(now, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, clip)
         return Output(logits, {"auxiliary": self.auxiliary(now)} if self.training else {})
 
@@ -59,8 +71,12 @@ class STT(nn.Module):
         """(B T, ...) -> (B, T, ...)."""
         return x.view(-1, self.frames, *x.shape[1:])
 
-    def decode(self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, frames: Tensor) -> Tensor:
-        """Stages and entry features of the newest frame, F3 of the last one, what both past frames left, newest first -> logits."""
+    def decode(
+        self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, frames: Tensor
+    ) -> Tensor:
+        """Stages and entry features of the newest frame, F3 of the last one, what both past frames
+        left, newest first -> logits.
+        """
         mixed = self.temporal(features, change(stages.f3, last), memory)
         return resize(self.head(stages._replace(f5=mixed)), frames)
 
@@ -101,10 +117,12 @@ class STTStream:
 
 
 class SparseAttention(nn.Module):
-    """Features of the newest frame (B, d, h, w) -> the same, attending to windows of the past where the frame has changed most.
+    """Features of the newest frame (B, d, h, w) -> the same, attending to windows of the past where
+    the frame has changed most.
 
-    A pre-norm block of one layer. Only the `share` of places with the largest change (B, h, w) make queries; the others stay as they are.
-    `memory` (B, T, L, d / 4 + d) is what past frames left, newest first.
+    A pre-norm block of one layer. Only the `share` of places with the largest change (B, h, w) make
+    queries; the others stay as they are. `memory` (B, T, L, d / 4 + d) is what past frames left,
+    newest first.
     """
 
     def __init__(self, width: int, *, heads: int, share: float) -> None:
@@ -116,7 +134,9 @@ class SparseAttention(nn.Module):
         self.key_value = nn.Linear(width, self.key_width + width)
         self.out = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
 
     def remember(self, features: Tensor) -> Tensor:
         """(N, d, h, w) -> keys and values side by side, (N, L, d / 4 + d)."""
@@ -129,7 +149,8 @@ class SparseAttention(nn.Module):
         index = places.unsqueeze(2).expand(-1, -1, d)
         x = tokens.gather(1, index)
         keys, inside = windows(places, (h, w))
-        keys = keys + memory.shape[1] * h * w * torch.arange(b, device=keys.device).view(b, 1, 1)  # of one batch after the other
+        # of one batch after the other
+        keys = keys + memory.shape[1] * h * w * torch.arange(b, device=keys.device).view(b, 1, 1)
         read = self.out(self._attend(self.query(self.norm1(x)), keys, inside, memory))
         gauge("memory_share", partial(memory_share, read, x))
         x = x + read
@@ -137,31 +158,47 @@ class SparseAttention(nn.Module):
         return tokens.scatter(1, index, x.to(tokens.dtype)).transpose(1, 2).reshape(b, d, h, w)
 
     def _attend(self, queries: Tensor, keys: Tensor, inside: Tensor, memory: Tensor) -> Tensor:
-        """Queries (B, Q, d / 4) and the places of their keys (B, Q, S) in memory (B, T, L, d / 4 + d) -> (B, Q, d)."""
+        """Queries (B, Q, d / 4) and the places of their keys (B, Q, S) in memory (B, T, L, d / 4 +
+        d) -> (B, Q, d).
+        """
         table = memory.flatten(0, 2)
         flat = [x.flatten(0, 1) for x in (queries, keys, inside)]
-        parts = [[x[i : i + MAX_QUERIES] for x in flat] for i in range(0, len(flat[0]), MAX_QUERIES)]
-        return torch.cat([self._attend_some(q, table[place], mask) for q, place, mask in parts]).view(*queries.shape[:2], -1)
+        parts = [
+            [x[i : i + MAX_QUERIES] for x in flat] for i in range(0, len(flat[0]), MAX_QUERIES)
+        ]
+        return torch.cat(
+            [self._attend_some(q, table[place], mask) for q, place, mask in parts]
+        ).view(*queries.shape[:2], -1)
 
     def _attend_some(self, queries: Tensor, key_value: Tensor, inside: Tensor) -> Tensor:
-        """Queries (Q, d / 4), their keys and values (Q, S, d / 4 + d), and which of them are inside (Q, S) -> (Q, d)."""
+        """Queries (Q, d / 4), their keys and values (Q, S, d / 4 + d), and which of them are inside
+        (Q, S) -> (Q, d).
+        """
         n, keys, _ = key_value.shape
         key, value = (
             key_value[..., part].reshape(n, keys, self.heads, -1).transpose(1, 2)
             for part in (slice(self.key_width), slice(self.key_width, None))
         )
         query = queries.view(n, self.heads, 1, -1)
-        return functional.scaled_dot_product_attention(query, key, value, attn_mask=inside[:, None, None]).flatten(1)
+        return functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=inside[:, None, None]
+        ).flatten(1)
 
 
 def change(newest: Tensor, last: Tensor) -> Tensor:
-    """Features (B, C, h, w) of two frames -> 1 - their cosine (B, h, w), exactly 0 where they are equal."""
-    difference = functional.normalize(newest.detach(), dim=1) - functional.normalize(last.detach(), dim=1)
+    """Features (B, C, h, w) of two frames -> 1 - their cosine (B, h, w), exactly 0 where they are
+    equal.
+    """
+    difference = functional.normalize(newest.detach(), dim=1) - functional.normalize(
+        last.detach(), dim=1
+    )
     return difference.square().sum(1) / 2
 
 
 def windows(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Places (B, Q) on a grid of `size` -> their keys' places (B, Q, S) in all past frames, one after the other, and which are inside."""
+    """Places (B, Q) on a grid of `size` -> their keys' places (B, Q, S) in all past frames, one
+    after the other, and which are inside.
+    """
     h, w = size
     offsets = [
         (frame, dy, dx)
@@ -180,10 +217,13 @@ def _tokens(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def stt(make: Make, num_classes: int, *, width: int = 256, heads: int = 4, share: float = 0.5) -> STT:
+def stt(
+    make: Make, num_classes: int, *, width: int = 256, heads: int = 4, share: float = 0.5
+) -> STT:
     """STT with the backbone and head that `make` gives; `share` is that of the queries kept.
 
-    Raises `UsageError` for heads that do not divide the keys' width (a quarter of `width`), and for a share not in (0, 1].
+    Raises `UsageError` for heads that do not divide the keys' width (a quarter of `width`), and for
+    a share not in (0, 1].
     """
     if width % (4 * heads):
         raise UsageError(f"heads = {heads} does not divide {width} / 4; choose a divisor")

@@ -25,7 +25,9 @@ LOGITS_AT_ONCE = 1 << 26  #: of the attention; at 1024x2048 and T = 2 there are 
 
 
 class KeyValue(nn.Module):
-    """F5 (B, C, h, w) -> key (B, keys, h, w) and value (B, values, h, w): each a 1x1, then a 3x3 convolution, with batch norm and ReLU."""
+    """F5 (B, C, h, w) -> key (B, keys, h, w) and value (B, values, h, w): each a 1x1, then a 3x3
+    convolution, with batch norm and ReLU.
+    """
 
     def __init__(self, channels: int, keys: int, values: int) -> None:
         super().__init__()
@@ -37,16 +39,25 @@ class KeyValue(nn.Module):
 
 
 class TMANet(nn.Module):
-    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to all pixels of the past frames.
+    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to
+    all pixels of the past frames.
 
-    Each past frame has key and value encoders of its own, by its age. The head reads the newest frame's value and what it recalls.
+    Each past frame has key and value encoders of its own, by its age. The head reads the newest
+    frame's value and what it recalls.
     """
 
     recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
-        self, *, backbone: nn.Module, query: nn.Module, memory: nn.ModuleList, head: nn.Module, auxiliary: nn.Module, corners: bool
+        self,
+        *,
+        backbone: nn.Module,
+        query: nn.Module,
+        memory: nn.ModuleList,
+        head: nn.Module,
+        auxiliary: nn.Module,
+        corners: bool,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -59,19 +70,29 @@ class TMANet(nn.Module):
 
     def forward(self, clip: Tensor) -> Output:
         frames = newest(clip, self.frames)
-        every = Stages(*(f.unflatten(0, frames.shape[:2]) for f in self.backbone(frames.flatten(0, 1))))
+        every = Stages(
+            *(f.unflatten(0, frames.shape[:2]) for f in self.backbone(frames.flatten(0, 1)))
+        )
         stages = Stages(*(f[:, -1] for f in every))
         aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
         return Output(self.decode(stages, every.f5[:, :-1].unbind(1), clip), aux)
 
     def decode(self, stages: Stages, past: Sequence[Tensor], frames: Tensor) -> Tensor:
-        """Stages of the newest frame and F5 of the past ones, oldest first -> logits of the frames' size."""
+        """Stages of the newest frame and F5 of the past ones, oldest first -> logits of the frames'
+        size.
+        """
         query, value = self.query(stages.f5)
         encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
-        keys, values = (torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True))
+        keys, values = (
+            torch.cat([_pixels(m) for m in maps], 1) for maps in zip(*encoded, strict=True)
+        )
         recalled = recall(_pixels(query), keys, values).mT.reshape(value.shape)
         gauge("memory_share", lambda: memory_share(recalled, value), part="memory")
-        return resize(self.head(stages._replace(f5=torch.cat((value, recalled), 1))), frames, corners=self.corners)
+        return resize(
+            self.head(stages._replace(f5=torch.cat((value, recalled), 1))),
+            frames,
+            corners=self.corners,
+        )
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's, which is enlarged as the result is."""
@@ -86,7 +107,8 @@ class TMANet(nn.Module):
 class TMANetStream:
     """One video, frame by frame. At its start the first frame stands for those before it.
 
-    What is kept is F5: a frame gets older with each step and then has other encoders, so none of its encodings is of use twice.
+    What is kept is F5: a frame gets older with each step and then has other encoders, so none of
+    its encodings is of use twice.
     """
 
     cycle = 1
@@ -108,17 +130,30 @@ class TMANetStream:
 
 
 def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(Q Kᵀ) V without a scale: query (B, N, keys), keys (B, TN, keys), values (B, TN, values) -> (B, N, values).
+    """softmax(Q Kᵀ) V without a scale: query (B, N, keys), keys (B, TN, keys), values (B, TN,
+    values) -> (B, N, values).
 
-    Queries go in chunks, because not every machine has a fused kernel for values that are wider than keys.
+    Queries go in chunks, because not every machine has a fused kernel for values that are wider
+    than keys.
     """
     rows = max(1, LOGITS_AT_ONCE // (keys.shape[0] * keys.shape[1]))
     keys, values = keys[:, None], values[:, None]  # one head: the fused kernels want to see it
-    parts = [functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0) for q in torch.split(query, rows, 1)]
+    parts = [
+        functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0)
+        for q in torch.split(query, rows, 1)
+    ]
     return torch.cat(parts, 2)[:, 0]
 
 
-def tmanet(make: Make, num_classes: int, *, past: int = 2, keys: int = 64, values: int = 256, corners: bool = True) -> TMANet:
+def tmanet(
+    make: Make,
+    num_classes: int,
+    *,
+    past: int = 2,
+    keys: int = 64,
+    values: int = 256,
+    corners: bool = True,
+) -> TMANet:
     """TMANet with the backbone and head that `make` gives.
 
     `past` is how many frames are remembered; `corners` aligns the corners when logits are enlarged.

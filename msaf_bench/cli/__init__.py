@@ -1,4 +1,6 @@
-"""The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+"""The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command
+needs it.
+"""
 
 import signal
 import sys
@@ -23,13 +25,15 @@ from msaf_bench.cli.weights import evaluate, predict, train
 from msaf_bench.errors import HostError, Interrupted, Stopped
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4 a gate failed, "
-    "5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C, 143 for a plain kill), "
-    "141 the reader of the output has gone."
+    "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4"
+    " a gate failed, 5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C,"
+    " 143 for a plain kill), 141 the reader of the output has gone."
 )
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES
+)
 app.command("list")(list_specs)
 for command in (show, check, ablate, flops, fps, train, evaluate, predict):
     app.command()(command)
@@ -40,19 +44,26 @@ for command in (report, compare, doctor):
 
 
 @app.callback()
-def top(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def top(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
     """Benchmarking and ablation for video semantic segmentation, built around MSAF."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; gives its exit code. An error is one line on stderr. Signal handlers are left as they were found."""
+    """Runs one command; gives its exit code. An error is one line on stderr. Signal handlers are
+    left as they were found.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
     with _signals() as received, watched_output() as output:
         code = _run(arguments, output, debug="--debug" in given)
         if fault := output.end():
-            code = 128 + signal.SIGPIPE if isinstance(fault, BrokenPipeError) else HostError.exit_code
-            if not isinstance(fault, BrokenPipeError):  # a reader such as `head` may go without a word
+            code = (
+                128 + signal.SIGPIPE if isinstance(fault, BrokenPipeError) else HostError.exit_code
+            )
+            # a reader such as `head` may go without a word
+            if not isinstance(fault, BrokenPipeError):
                 _say(f"msaf-bench: cannot write to standard output: {fault.strerror}\n")
     # Whatever else broke while a sweep was wound up, it was the signal that ended it.
     return 128 + received[0] if received else code
@@ -60,15 +71,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _signals() -> Generator[list[int]]:
-    """Turn signals into errors of our own; gives those received. A signal that is ignored, as under nohup, stays so."""
+    """Turn signals into errors of our own; gives those received. A signal that is ignored, as under
+    nohup, stays so.
+    """
     received: list[int] = []
 
     def stop(number: int, frame: object) -> NoReturn:
         received.append(number)
         raise Interrupted if number == signal.SIGINT else Stopped(128 + number)
 
-    found = {number: signal.getsignal(number) for number in SIGNALS} if current_thread() is main_thread() else {}
-    taken = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+    found = (
+        {number: signal.getsignal(number) for number in SIGNALS}
+        if current_thread() is main_thread()
+        else {}
+    )
+    taken = {
+        number: handler
+        for number, handler in found.items()
+        if handler not in (signal.SIG_IGN, None)
+    }
     for number in taken:
         signal.signal(number, stop)
     try:

@@ -7,14 +7,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import SEED, Changes, Data, History, Preset, Root, at_most, check_data, conditions_from, parse_size, read_root
+from msaf_bench.cli.settings import (
+    SEED,
+    Changes,
+    Data,
+    History,
+    Preset,
+    Root,
+    at_most,
+    check_data,
+    conditions_from,
+    parse_size,
+    read_root,
+)
 from msaf_bench.errors import DataError
 from msaf_bench.outputs import check_outputs, entering, write_outputs
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
 
-data_app = typer.Typer(no_args_is_help=True, help="Check a data set, plan which files a job needs, or write street videos to disk.")
+data_app = typer.Typer(
+    no_args_is_help=True,
+    help="Check a data set, plan which files a job needs, or write street videos to disk.",
+)
 
 
 @data_app.command("check")
@@ -48,7 +63,10 @@ def check_splits(
         return
     for split in read:
         typer.echo("\n".join(_split_text(split, found[split])))
-    typer.echo(f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']} pictures")
+    typer.echo(
+        f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']}"
+        " pictures"
+    )
     for each in ignored:
         typer.echo(f"note: {each}")
 
@@ -78,13 +96,25 @@ def _overlap(train: dict[str, int], score: dict[str, int]) -> dict[str, int]:
 
 def _split_text(split: str, about: dict[str, Any]) -> list[str]:
     def sizes(counts: dict[str, int]) -> str:
-        return ", ".join(size if len(counts) == 1 else f"{size} ({n})" for size, n in counts.items())
+        return ", ".join(
+            size if len(counts) == 1 else f"{size} ({n})" for size, n in counts.items()
+        )
 
-    history = f"{about['repeated_history_frames']} repeated history frames, {about['skipped_clips']} clips left out for want of history"
+    history = (
+        f"{about['repeated_history_frames']} repeated history frames, {about['skipped_clips']}"
+        " clips left out for want of history"
+    )
     return [
-        f"{split}: {about['clips']} clips, {about['pairs']} pairs of neighbours, {history}, content {about['fingerprint']}",
-        f"  frames {sizes(about['frame_sizes'])}, label maps {sizes(about['label_sizes'])}, ids {', '.join(map(str, about['ids']))}",
-        "  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()),
+        (
+            f"{split}: {about['clips']} clips, {about['pairs']} pairs of neighbours, {history},"
+            f" content {about['fingerprint']}"
+        ),
+        (
+            f"  frames {sizes(about['frame_sizes'])}, label maps {sizes(about['label_sizes'])}, ids"
+            f" {', '.join(map(str, about['ids']))}"
+        ),
+        "  percent of pixels: "
+        + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()),
     ]
 
 
@@ -92,32 +122,68 @@ def _split_text(split: str, about: dict[str, Any]) -> list[str]:
 def plan_files(
     data: Data = "cityscapes",
     root: Root = None,
-    need: Annotated[Literal["miou", "tc"], typer.Option(help="miou: labelled frames and their past; tc: whole snippets.")] = "miou",
-    split: Annotated[Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")] = None,
-    frames: Annotated[int, typer.Option(min=1, callback=at_most(1000, "no network reads more"), help="Of a clip.")] = 3,
+    need: Annotated[
+        Literal["miou", "tc"],
+        typer.Option(help="miou: labelled frames and their past; tc: whole snippets."),
+    ] = "miou",
+    split: Annotated[
+        Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, callback=at_most(1000, "no network reads more"), help="Of a clip.")
+    ] = 3,
     spacing: Annotated[
-        int, typer.Option(min=0, callback=at_most(1000, "no snippet is longer"), help="Source frames between two frames of a clip.")
+        int,
+        typer.Option(
+            min=0,
+            callback=at_most(1000, "no snippet is longer"),
+            help="Source frames between two frames of a clip.",
+        ),
     ] = 1,
-    names: Annotated[Path | None, typer.Option("--list", help="Write the names of all files, one a line, for rsync or unzip.")] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", help="Write the names of all files, one a line, for rsync or unzip."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Which files a job needs and how many bytes they are: from published sizes before a download, exactly where the files are."""
+    """Which files a job needs and how many bytes they are: from published sizes before a download,
+    exactly where the files are.
+    """
     from msaf_bench.data.needs import PUBLISHED, find_needs
 
     parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
     needs = find_needs(data, need, parts, frames, spacing, read_root(root))
     if names:
         if any(n.there is None for n in needs):
-            raise DataError(f"--list {names}: the names follow from those of the label maps; give --root DIR with them")
-        check_outputs(names.parent, [names.name], _files_of(read_root(root)), overwrite=overwrite, option="--list")
-        write_outputs(names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)})
+            raise DataError(
+                f"--list {names}: the names follow from those of the label maps; give --root DIR"
+                " with them"
+            )
+        check_outputs(
+            names.parent,
+            [names.name],
+            _files_of(read_root(root)),
+            overwrite=overwrite,
+            option="--list",
+        )
+        write_outputs(
+            names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)}
+        )
     documents = [
-        {**n._asdict(), "names": len(n.names), "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None}
+        {
+            **n._asdict(),
+            "names": len(n.names),
+            "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None,
+        }
         for n in needs
     ]
     if as_json:
-        print_json({"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents})
+        print_json(
+            {"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents}
+        )
         return
     typer.echo(f"{data}, {need}, {' and '.join(parts)}, {frames} frames a clip")
     for document in documents:
@@ -135,10 +201,17 @@ def _files_of(root: Path | None) -> Iterator[Path]:
 
 def _need_text(need: dict[str, Any]) -> str:
     published = need["published"]
-    whole = f" of {published['files']:,} with {_bytes(published['size'])} ({published['source']})" if published else ""
+    whole = (
+        f" of {published['files']:,} with {_bytes(published['size'])} ({published['source']})"
+        if published
+        else ""
+    )
     size = _bytes(need["size"]) if need["exact"] else f"about {_bytes(need['size'])}"
     there = "" if need["there"] is None else f"; {need['there']:,} are there"
-    return f"{need['archive'] if published else need['folder']}: {need['files']:,} files{whole}, {size}{there}"
+    return (
+        f"{need['archive'] if published else need['folder']}: {need['files']:,} files{whole},"
+        f" {size}{there}"
+    )
 
 
 def _bytes(size: int | None) -> str:
@@ -150,8 +223,15 @@ def _bytes(size: int | None) -> str:
 @data_app.command("street")
 def write_street(
     out: Annotated[Path, typer.Option(help="Folder for the videos.")],
-    videos: Annotated[int, typer.Option(min=1, callback=at_most(100_000, "a data set needs no more"))] = 1,
-    frames: Annotated[int, typer.Option(min=1, callback=at_most(10_000, "a video is made in memory"), help="Of each video.")] = 30,
+    videos: Annotated[
+        int, typer.Option(min=1, callback=at_most(100_000, "a data set needs no more"))
+    ] = 1,
+    frames: Annotated[
+        int,
+        typer.Option(
+            min=1, callback=at_most(10_000, "a video is made in memory"), help="Of each video."
+        ),
+    ] = 30,
     size: Annotated[str, typer.Option(help="HxW.")] = "128x256",
     seed: Annotated[int, typer.Option(min=0, callback=SEED, help="Of the first video.")] = 0,
     overwrite: Overwrite = False,

@@ -1,4 +1,6 @@
-"""An error as one line for the user, with the exit code. Only our own bugs are called faults of msaf-bench."""
+"""An error as one line for the user, with the exit code. Only our own bugs are called faults of
+msaf-bench.
+"""
 
 import errno
 import site
@@ -36,9 +38,18 @@ def _explained(error: Any) -> tuple[str, int]:
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
     if place := foreign_place(error):
-        return f"{place}: {kind}: {text_of(error)}; the error is in that file, --debug shows where", 2
+        return (
+            f"{place}: {kind}: {text_of(error)}; the error is in that file, --debug shows where",
+            2,
+        )
     if isinstance(error, MemoryError) or any(said in text_of(error) for said in OUT_OF_MEMORY):
-        return f"out of memory ({_short(text_of(error) or kind)}); use a smaller size or batch, fewer frames, or a larger machine", 5
+        return (
+            (
+                f"out of memory ({_short(text_of(error) or kind)}); use a smaller size or batch,"
+                " fewer frames, or a larger machine"
+            ),
+            5,
+        )
     if isinstance(error, OSError):
         return _of_system(error), 5
     return f"{kind}: {text_of(error)}; this is a fault of msaf-bench, --debug shows where", 5
@@ -66,19 +77,32 @@ def _short(text: str) -> str:
 
 
 def foreign_place(error: BaseException) -> str:
-    """FILE:LINE of the innermost code in a traceback that is neither ours nor a library's; empty where there is none.
+    """FILE:LINE of the innermost code in a traceback that is neither ours nor a library's; empty
+    where there is none.
 
     An installed plug-in is no library.
     """
-    plugins = {point.module.partition(".")[0] for point in entry_points(group="msaf_bench.components")}
-    libraries = [Path(path) for path in (*sysconfig.get_paths().values(), *site.getsitepackages(), site.getusersitepackages())]
+    plugins = {
+        point.module.partition(".")[0] for point in entry_points(group="msaf_bench.components")
+    }
+    libraries = [
+        Path(path)
+        for path in (
+            *sysconfig.get_paths().values(),
+            *site.getsitepackages(),
+            site.getusersitepackages(),
+        )
+    ]
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
         if file.startswith("<"):
             continue
         path = Path(file).resolve()
-        if path.is_relative_to(OURS) or not path.exists():  # compiled code names files that are nowhere
+        # compiled code names files that are nowhere
+        if path.is_relative_to(OURS) or not path.exists():
             continue
-        if module.partition(".")[0] in plugins or not any(path.is_relative_to(place) for place in libraries):
+        if module.partition(".")[0] in plugins or not any(
+            path.is_relative_to(place) for place in libraries
+        ):
             return f"{path}:{line}"
     return ""

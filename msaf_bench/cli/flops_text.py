@@ -37,19 +37,49 @@ TERMS = {
 
 
 def as_text(documents: list[dict[str, Any]], whole: dict[str, Any]) -> Iterator[str]:
-    """Lines of up to 80 columns, longer only for numbers that are: for each size the formulas, the exact count, the counters, the clock."""
+    """Lines of up to 80 columns, longer only for numbers that are: for each size the formulas, the
+    exact count, the counters, the clock.
+    """
     for d in documents:
-        yield from (f"{d['grid'][0]}x{d['grid'][1]} feature map: n = {d['n']:,} pixels, 3 frames, width {d['width']}", "")
-        yield from (*_paper(d["paper"]), "", *_pairs(d), "", *_exact(d["exact"], d["width"]), "", *_counters(d["counters"]), "")
+        yield from (
+            (
+                f"{d['grid'][0]}x{d['grid'][1]} feature map: n = {d['n']:,} pixels, 3 frames, width"
+                f" {d['width']}"
+            ),
+            "",
+        )
+        yield from (
+            *_paper(d["paper"]),
+            "",
+            *_pairs(d),
+            "",
+            *_exact(d["exact"], d["width"]),
+            "",
+            *_counters(d["counters"]),
+            "",
+        )
         if "measured" in d:
             yield from (*_clock(d), "")
     yield from (FOOTNOTE, "", *_claims(whole["claims"]))
     if "exponents" in whole:
-        yield from ("", "Growth: a in cost ~ n^a, fitted over the sizes", _row("", "Transformer", "D-Transformer"))
+        yield from (
+            "",
+            "Growth: a in cost ~ n^a, fitted over the sizes",
+            _row("", "Transformer", "D-Transformer"),
+        )
         fits = whole["exponents"]
-        for key in (key for key in GROWTH if key in fits and not (key == "predicted" and fits[key] == fits["exact"])):
+        for key in (
+            key
+            for key in GROWTH
+            if key in fits and not (key == "predicted" and fits[key] == fits["exact"])
+        ):
             yield _row(GROWTH[key], *("-" if a is None else f"{a:.3f}" for a in fits[key].values()))
-        if any(_noisy(d["measured"][name]) for d in documents if "measured" in d for name in fits["exact"]):
+        if any(
+            _noisy(d["measured"][name])
+            for d in documents
+            if "measured" in d
+            for name in fits["exact"]
+        ):
             yield "    Some times are NOISY, and so is their exponent: measure on a quiet machine."
     yield from (f"wrote {path}" for path in whole.get("files", ()))
 
@@ -105,8 +135,18 @@ def _counters(c: dict[str, Any]) -> Iterator[str]:
     yield _row("", "Transformer", "D-Transformer")
     for name in ("analytic", "torch", "fvcore", "ptflops"):
         found: dict[str, int] = c[name] or {}
-        equal = "" if name == "analytic" or not found else "  equal" if found == c["analytic"] else "  differs"
-        yield _row(name + equal, *(f"{macs:,}" for macs in found.values())) if found else _row(name, "-", "-")
+        equal = (
+            ""
+            if name == "analytic" or not found
+            else "  equal"
+            if found == c["analytic"]
+            else "  differs"
+        )
+        yield (
+            _row(name + equal, *(f"{macs:,}" for macs in found.values()))
+            if found
+            else _row(name, "-", "-")
+        )
     yield from _wrapped(c["note"])
 
 
@@ -116,20 +156,32 @@ def _clock(d: dict[str, Any]) -> Iterator[str]:
     yield f"(v) Measured: {m['timed']}"
     if any(f["runs"] for f in forwards):
         host = m["host"]
-        yield from _wrapped(f"on {host['threads']} thread{'s' * (host['threads'] != 1)} of {host['cpu']}, torch {host['torch']}")
+        yield from _wrapped(
+            f"on {host['threads']} thread{'s' * (host['threads'] != 1)} of {host['cpu']}, torch"
+            f" {host['torch']}"
+        )
         yield _row("", "Transformer", "D-Transformer")
         yield _row("time in s, median", *(_figure(f["seconds"], 1) for f in forwards))
         yield _row("          fastest", *(_figure(f["fastest"], 1) for f in forwards))
         yield _row("          slowest", *(_figure(f["slowest"], 1) for f in forwards))
         yield _row("          forwards", *(f"{f['runs']}" for f in forwards))
-        yield _row("peak memory in MiB, over the weights", *(_figure(f["peak_bytes"], 2**20) for f in forwards))
-        yield _row("    predicted: live activations", *(_figure(live[name], 2**20) for name in ("transformer", "d_transformer")))
+        yield _row(
+            "peak memory in MiB, over the weights",
+            *(_figure(f["peak_bytes"], 2**20) for f in forwards),
+        )
+        yield _row(
+            "    predicted: live activations",
+            *(_figure(live[name], 2**20) for name in ("transformer", "d_transformer")),
+        )
     for name, forward in zip(("Transformer", "D-Transformer"), forwards, strict=True):
         if forward["reason"]:
             yield from _wrapped(f"{name} not run: {forward['reason']}")
         elif _noisy(forward):
             times = forward["slowest"] / forward["fastest"]
-            yield from _wrapped(f"{name}: NOISY, its slowest forward took {times:.1f} times its fastest; is the machine doing other work?")
+            yield from _wrapped(
+                f"{name}: NOISY, its slowest forward took {times:.1f} times its fastest; is the"
+                " machine doing other work?"
+            )
 
 
 def _noisy(forward: dict[str, Any]) -> bool:
@@ -140,7 +192,9 @@ def _claims(claims: list[dict[str, str]]) -> Iterator[str]:
     yield "What section 3.3 says of these formulas, checked"
     for claim in claims:
         yield f"  {claim['verdict']:<7}{claim['place']}: {claim['statement']}"
-        yield from textwrap.wrap(claim["finding"], 78, initial_indent=" " * 9, subsequent_indent=" " * 9)
+        yield from textwrap.wrap(
+            claim["finding"], 78, initial_indent=" " * 9, subsequent_indent=" " * 9
+        )
 
 
 def _figure(value: float | None, unit: int) -> str:

@@ -9,7 +9,15 @@ import typer
 
 from msaf_bench.cli.inspect import Plugins
 from msaf_bench.cli.printing import Json, print_document
-from msaf_bench.cli.settings import PROCESSES, Device, at_most, at_most_cores, parse_list, parse_size, use_plugins
+from msaf_bench.cli.settings import (
+    PROCESSES,
+    Device,
+    at_most,
+    at_most_cores,
+    parse_list,
+    parse_size,
+    use_plugins,
+)
 from msaf_bench.errors import UsageError, one_of
 
 if TYPE_CHECKING:
@@ -22,15 +30,41 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 def fps(
-    systems: Annotated[list[str], typer.Argument(help="Systems of models/ or .toml files; several are timed in turn and compared.")],
-    size: Annotated[str, typer.Option(help="Frames as HxW, e.g. 512x1024; several, joined by commas, for the growth with size.")],
-    mode: Annotated[str | None, typer.Option(help="clip: all frames computed; stream: the past kept (default: both).")] = None,
-    region: Annotated[str, typer.Option(help="What is timed: forward, forward+argmax or e2e.")] = "forward+argmax",
+    systems: Annotated[
+        list[str],
+        typer.Argument(
+            help="Systems of models/ or .toml files; several are timed in turn and compared."
+        ),
+    ],
+    size: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "Frames as HxW, e.g. 512x1024; several, joined by commas, for the growth with size."
+            )
+        ),
+    ],
+    mode: Annotated[
+        str | None,
+        typer.Option(help="clip: all frames computed; stream: the past kept (default: both)."),
+    ] = None,
+    region: Annotated[
+        str, typer.Option(help="What is timed: forward, forward+argmax or e2e.")
+    ] = "forward+argmax",
     device: Device = "cpu",
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16; half precision converts network and input.")] = "fp32",
-    channels_last: Annotated[bool, typer.Option("--channels-last", help="Memory format of weights and input.")] = False,
+    precision: Annotated[
+        str, typer.Option(help="fp32, bf16 or fp16; half precision converts network and input.")
+    ] = "fp32",
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Memory format of weights and input.")
+    ] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, callback=at_most_cores, help="CPU threads (default: the usable cores).")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, callback=at_most_cores, help="CPU threads (default: the usable cores)."
+        ),
+    ] = None,
     processes: Annotated[
         int,
         typer.Option(
@@ -42,22 +76,31 @@ def fps(
     seconds: Annotated[
         float,
         typer.Option(
-            callback=at_most(86_400, "that is a day"), help="Sampling time per system and process in seconds; stops after 662 samples."
+            callback=at_most(86_400, "that is a day"),
+            help="Sampling time per system and process in seconds; stops after 662 samples.",
         ),
     ] = 10,
     timeout: Annotated[
         float | None,
         typer.Option(
-            callback=at_most(604_800, "that is a week"), help="Seconds after which noisy sampling ends (default: six times --seconds)."
+            callback=at_most(604_800, "that is a week"),
+            help="Seconds after which noisy sampling ends (default: six times --seconds).",
         ),
     ] = None,
     classes: Annotated[
-        int, typer.Option(min=1, callback=at_most(65_536, "their logits fit into no memory"), help="Classes that the network tells apart.")
+        int,
+        typer.Option(
+            min=1,
+            callback=at_most(65_536, "their logits fit into no memory"),
+            help="Classes that the network tells apart.",
+        ),
     ] = 19,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Measure latency and FPS of systems with random weights, batch 1, in fresh processes that run alone."""
+    """Measure latency and FPS of systems with random weights, batch 1, in fresh processes that run
+    alone.
+    """
     from msaf_bench.analyzers.speed.host import usable_cores
     from msaf_bench.cli.fps_text import as_text
     from msaf_bench.sweep.run import check_device
@@ -72,7 +115,8 @@ def fps(
         "processes": processes,
         "seconds": seconds,
         "timeout": 6 * seconds if timeout is None else timeout,
-        "schedule": "alone" if compiled else "rounds",  # torch.compile stops specialising after a few networks in one process
+        # torch.compile stops specialising after a few networks in one process
+        "schedule": "alone" if compiled else "rounds",
     }
     modes = [one_of("mode", mode, MODES)] if mode else list(MODES)
     asked = [_conditions({"size": hw, "mode": m, **options}) for hw in _sizes(size) for m in modes]
@@ -86,12 +130,21 @@ def fps(
 
 
 def _measure(
-    named: "dict[str, System]", asked: "Sequence[SpeedConditions]", classes: int, plugins: tuple[str, ...]
+    named: "dict[str, System]",
+    asked: "Sequence[SpeedConditions]",
+    classes: int,
+    plugins: tuple[str, ...],
 ) -> "list[dict[str, Speed]]":
-    """Time all systems under all conditions, in the same processes; a dictionary by label for each of the conditions."""
+    """Time all systems under all conditions, in the same processes; a dictionary by label for each
+    of the conditions.
+    """
     from msaf_bench.analyzers.speed.measure import SpeedTask, measure_speed
 
-    tasks = [SpeedTask(system=s, conditions=c, num_classes=classes, plugins=plugins) for c in asked for s in named.values()]
+    tasks = [
+        SpeedTask(system=s, conditions=c, num_classes=classes, plugins=plugins)
+        for c in asked
+        for s in named.values()
+    ]
     speeds = iter(measure_speed(tasks, on_note=partial(typer.echo, err=True)))
     return [dict(zip(named, islice(speeds, len(named)), strict=True)) for _ in asked]
 
@@ -113,7 +166,9 @@ def _conditions(options: dict[str, Any]) -> "SpeedConditions":
 
 
 def _named(names: Sequence[str], plugins: Sequence[str]) -> "dict[str, System]":
-    """Label -> system, each known to be one that can be built. A system named again is told apart by a number: its own control."""
+    """Label -> system, each known to be one that can be built. A system named again is told apart
+    by a number: its own control.
+    """
     from msaf_bench.architectures import builtin
     from msaf_bench.catalog import read_system
 
@@ -181,7 +236,15 @@ def _comparisons(by_label: "dict[str, Speed]") -> list[dict[str, Any]]:
     c, found = speed.conditions, list[dict[str, Any]]()
     for label, other in others:
         if (compared := compare(speed, other)) is not None:
-            found.append({"mode": c.mode, "size": c.size, "first": first, "second": label, **compared._asdict()})
+            found.append(
+                {
+                    "mode": c.mode,
+                    "size": c.size,
+                    "first": first,
+                    "second": label,
+                    **compared._asdict(),
+                }
+            )
     return found
 
 
@@ -192,7 +255,15 @@ def _scaling(measured: "Sequence[dict[str, Speed]]") -> dict[str, Any]:
     points: dict[tuple[str, str], list[tuple[tuple[int, int], float]]] = {}
     for label, speed in (item for by_label in measured for item in by_label.items()):
         if speed.latency:
-            points.setdefault((label, speed.conditions.mode), []).append((speed.conditions.size, speed.latency.mean))
-    fitted = [{"system": label, "mode": mode, **scaling(found)._asdict()} for (label, mode), found in points.items()]
+            points.setdefault((label, speed.conditions.mode), []).append(
+                (speed.conditions.size, speed.latency.mean)
+            )
+    fitted = [
+        {"system": label, "mode": mode, **scaling(found)._asdict()}
+        for (label, mode), found in points.items()
+    ]
     printed = {f"{h}x{w}": value for (h, w), value in PAPER_FPS.items()}
-    return {"measured": fitted, "paper": {"system": "MSAF, ResNet-18", "fps": printed, **paper_scaling()._asdict()}}
+    return {
+        "measured": fitted,
+        "paper": {"system": "MSAF, ResNet-18", "fps": printed, **paper_scaling()._asdict()},
+    }

@@ -1,15 +1,28 @@
-"""`msaf-bench list`, `show`, `check`, `doctor`: what there is, what it says, whether it holds together."""
+"""`msaf-bench list`, `show`, `check`, `doctor`: what there is, what it says, whether it holds
+together.
+"""
 
 from typing import Annotated, Any
 
 import typer
 
-from msaf_bench.catalog import list_presets, list_systems, list_tables, read_conditions, read_system, read_table, systems_of
+from msaf_bench.catalog import (
+    list_presets,
+    list_systems,
+    list_tables,
+    read_conditions,
+    read_system,
+    read_table,
+    systems_of,
+)
 from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.errors import one_of
 from msaf_bench.spec import DATA_SETS
 
-Plugins = Annotated[list[str] | None, typer.Option("--plugin", help="Importable module with register(registry); may be repeated.")]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", help="Importable module with register(registry); may be repeated."),
+]
 
 
 def list_specs(as_json: Json = False) -> None:
@@ -22,10 +35,15 @@ def list_specs(as_json: Json = False) -> None:
         typer.echo(f"{kind}: {', '.join(names)}")
 
 
-def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")], as_json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")],
+    as_json: Json = False,
+) -> None:
     """One system, table or preset, resolved."""
     if name in list_presets():
-        shown: Any = {data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS}
+        shown: Any = {
+            data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
+        }
     elif name in list_systems():
         shown = read_system(name).model_dump(mode="json")
     elif name in list_tables() or name.isdigit() or name.endswith(".toml"):
@@ -33,7 +51,9 @@ def show(name: Annotated[str, typer.Argument(help="A system, table or preset, or
         if not as_json:
             _print_table(table)
             return
-        shown = table.model_dump(mode="json") | {"systems": {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}}
+        shown = table.model_dump(mode="json") | {
+            "systems": {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}
+        }
     else:
         one_of("name", name, (*list_presets(), *list_systems(), *list_tables()))
         raise AssertionError
@@ -44,12 +64,20 @@ def _print_table(table: Any) -> None:
     typer.echo(f"{table.source}: {table.title}")
     systems, claims = systems_of(table), table.claims()
     printed = {
-        label: ", ".join(f"{claim.metric} {claim.value:g}{'†' * claim.dagger}" for claim in claims if claim.row == label)
+        label: ", ".join(
+            f"{claim.metric} {claim.value:g}{'†' * claim.dagger}"
+            for claim in claims
+            if claim.row == label
+        )
         for label, _ in table.rows
     }
     width = 2 + max(16, *map(len, printed.values()))
     for label, cells in printed.items():
-        choices = "  ".join(f"{slot}={choice}" for slot, choice in systems[label].slots) if label in systems else "only printed"
+        choices = (
+            "  ".join(f"{slot}={choice}" for slot, choice in systems[label].slots)
+            if label in systems
+            else "only printed"
+        )
         typer.echo(f"{label:<28}{cells or 'nothing printed':<{width}}{choices}")
     for claim in claims:
         if claim.dagger:
@@ -57,10 +85,15 @@ def _print_table(table: Any) -> None:
 
 
 def check(
-    names: Annotated[list[str] | None, typer.Argument(help="Tables or .toml files; all tables where none is named.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tables or .toml files; all tables where none is named."),
+    ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Whether tables, their systems and all presets resolve to known components and options, no two rows the same."""
+    """Whether tables, their systems and all presets resolve to known components and options, no two
+    rows the same.
+    """
     from msaf_bench.architectures import builtin
     from msaf_bench.cli.settings import use_plugins
     from msaf_bench.sweep.plan import make_plan
@@ -75,7 +108,10 @@ def check(
             conditions = read_conditions(preset, "street", systems=not table.base)
             check_systems(make_plan(table, conditions, table.built, plugins=plugins or ()))
         built = f" ({len(table.built)} can be run)" if len(table.built) < len(table.rows) else ""
-        typer.echo(f"{table.name}: {len(table.rows)} rows{built}, {len(table.claims())} printed numbers, ok")
+        typer.echo(
+            f"{table.name}: {len(table.rows)} rows{built}, {len(table.claims())} printed"
+            " numbers, ok"
+        )
 
 
 def doctor(as_json: Json = False) -> None:
@@ -95,11 +131,16 @@ def doctor(as_json: Json = False) -> None:
             packages[name] = f"broken: {str(error).splitlines()[0]}"
     import torch
 
-    devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
+    devices = [
+        "cpu",
+        *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())),
+    ]
     host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     environment = inherited({**RAY, **CUDA, **ANYWHERE})
     if as_json:
-        print_json({"host": host, "devices": devices, "packages": packages, "environment": environment})
+        print_json(
+            {"host": host, "devices": devices, "packages": packages, "environment": environment}
+        )
         return
     for key, value in {**host, "devices": ", ".join(devices)}.items():
         typer.echo(f"{key:<12}{value}")

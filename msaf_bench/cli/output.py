@@ -10,7 +10,9 @@ T = TypeVar("T")
 
 
 class Output:
-    """A stream that remembers the first error of writing to it: later writes may pass and be lost all the same."""
+    """A stream that remembers the first error of writing to it: later writes may pass and be lost
+    all the same.
+    """
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -25,7 +27,9 @@ class Output:
         self._noted(self.stream.flush)
 
     def end(self) -> OSError | None:
-        """Flush; give the first error. After one, nothing more is tried, not at the end of the interpreter either."""
+        """Flush; give the first error. After one, nothing more is tried, not at the end of the
+        interpreter either.
+        """
         with suppress(OSError):
             self.flush()
         if self.fault:
@@ -46,10 +50,13 @@ class Output:
 
 @contextmanager
 def watched_output() -> Generator[Output]:
-    """Watch standard output. Where the caller closed it, descriptor 1 is taken: a file opened later would get what is printed."""
+    """Watch standard output. Where the caller closed it, descriptor 1 is taken: a file opened later
+    would get what is printed.
+    """
     stream: Any = sys.stdout
     if stream is None:
-        stream = open(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # noqa: SIM115  (as long as the process)
+        # Open as long as the process is.
+        stream = open(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # noqa: SIM115
     output = Output(stream)
     with redirect_stdout(cast("Any", output)):
         yield output

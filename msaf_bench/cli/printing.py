@@ -9,7 +9,14 @@ from msaf_bench.documents import json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files in the output folder that msaf-bench did not write. Inputs are never replaced.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help=(
+            "Replace files in the output folder that msaf-bench did not write. Inputs are never"
+            " replaced."
+        ),
+    ),
 ]
 
 

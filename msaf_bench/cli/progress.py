@@ -8,7 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from msaf_bench.records import Record
 from msaf_bench.spec import Trial
@@ -27,7 +34,9 @@ def say(console: Console, text: str) -> None:
 
 
 class SweepProgress:
-    """Follows the trials of a sweep; an `Events` for the executors. `failed` counts trials that ended so."""
+    """Follows the trials of a sweep; an `Events` for the executors. `failed` counts trials that
+    ended so.
+    """
 
     def __init__(self, labels: dict[str, str], trials: Sequence[Trial], finished: int) -> None:
         self.console = Console(stderr=True)
@@ -36,8 +45,14 @@ class SweepProgress:
         self.trials, self.before, self.ended, self.failed = len(trials), finished, 0, 0
         self.begun = False  #: whether anything was trained
         self.steps: dict[str, int] = {}
-        self.begin = self.spoken = time.monotonic()  # the first is moved to when the first trial starts, after any pre-training
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+        # the first is moved to when the first trial starts, after any pre-training
+        self.begin = self.spoken = time.monotonic()
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self.bars = Progress(*columns, console=self.console, transient=True)
         self.whole = self.bars.add_task("all steps", total=self.total)
         self.tasks: dict[str, TaskID] = {}
@@ -46,7 +61,12 @@ class SweepProgress:
         self.bars.start() if self.console.is_terminal else None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.bars.stop() if self.console.is_terminal else None
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
@@ -59,7 +79,9 @@ class SweepProgress:
             task = self.tasks.get(trial.id)
             if task is None:
                 task = self.tasks[trial.id] = self.bars.add_task(name, total=trial.conditions.steps)
-            self.bars.update(task, completed=step, description=name, visible=step < trial.conditions.steps)
+            self.bars.update(
+                task, completed=step, description=name, visible=step < trial.conditions.steps
+            )
             self.bars.update(self.whole, completed=sum(self.steps.values()))
         elif time.monotonic() - self.spoken > PLAIN_S:
             self._say(f"{name}  step {step}/{trial.conditions.steps}  {self._left()}")
@@ -67,11 +89,15 @@ class SweepProgress:
     def finished(self, record: Record) -> None:
         """Says how a trial ended."""
         if record.trial.id not in self.labels:
-            self._say(f"pre-training {record.state}  {record.reason or f'loss {record.loss[-1][1]:.3f}'}")
+            self._say(
+                f"pre-training {record.state}  {record.reason or f'loss {record.loss[-1][1]:.3f}'}"
+            )
             return
         self.ended += 1
         self.steps[record.trial.id] = record.trial.conditions.steps
-        done = f"[{self.before + self.ended}/{self.before + self.trials}] {self._name(record.trial)}"
+        done = (
+            f"[{self.before + self.ended}/{self.before + self.trials}] {self._name(record.trial)}"
+        )
         if record.state == "failed":
             self.failed += 1
             self._say(f"{done}  FAILED: {record.reason}")
@@ -88,11 +114,17 @@ class SweepProgress:
         say(self.console, text)
 
     def _name(self, trial: Trial) -> str:
-        return f"{self.labels[trial.id]}, seed {trial.seed}" if trial.id in self.labels else "pre-training"
+        return (
+            f"{self.labels[trial.id]}, seed {trial.seed}"
+            if trial.id in self.labels
+            else "pre-training"
+        )
 
     def _left(self) -> str:
         share = sum(self.steps.values()) / self.total if self.total else 1.0
         if not share or share >= 1 or time.monotonic() - self.begin < FIRST_S:
             return ""
         seconds = (time.monotonic() - self.begin) * (1 - share) / share
-        return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
+        return (
+            f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
+        )

@@ -26,7 +26,9 @@ def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], A
 
     def check(value: Any) -> Any:
         if value is not None and not value <= most:  # nor NaN
-            raise typer.BadParameter(f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'")
+            raise typer.BadParameter(
+                f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'"
+            )
         return value
 
     return check
@@ -43,14 +45,25 @@ PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that
 SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
 Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
 Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
-History = Annotated[str | None, typer.Option(help="Where a past frame does not exist: repeat (default), skip the clip, or error.")]
+History = Annotated[
+    str | None,
+    typer.Option(
+        help="Where a past frame does not exist: repeat (default), skip the clip, or error."
+    ),
+]
 Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 THREADS = "CPU threads of each trial. Equal seeds give equal numbers for equal threads."
 Threads = Annotated[int, typer.Option(min=1, callback=at_most_cores, help=THREADS)]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be repeated."),
+    typer.Option(
+        "--set",
+        help=(
+            "Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be"
+            " repeated."
+        ),
+    ),
 ]
 
 
@@ -58,25 +71,35 @@ HISTORIES = ("repeat", "skip", "error")
 
 
 def check_data(data: str, root: Path | None) -> Path | None:
-    """The root of a data set that needs one. Raises `UsageError` without one, `DataError` where it is not there."""
+    """The root of a data set that needs one. Raises `UsageError` without one, `DataError` where it
+    is not there.
+    """
     from msaf_bench.data import needed_root
 
     return read_root(root if data == "street" else needed_root(data, root))
 
 
 def parse_size(text: str, option: str = "--size", *, most: int = LONGEST_SIDE) -> tuple[int, int]:
-    """(H, W) of `1024x2048`. Raises `UsageError` for anything else, and for a side of more than `most`, by default that of a frame."""
+    """(H, W) of `1024x2048`. Raises `UsageError` for anything else, and for a side of more than
+    `most`, by default that of a frame.
+    """
     match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
     h, w = map(int, match.groups()) if match else (0, 0)
     if not h * w:
-        raise UsageError(f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024")
+        raise UsageError(
+            f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024"
+        )
     if max(h, w) > most:
-        raise UsageError(f"{option}: {text} has a side of more than {most:,}; no frame has a longer one")
+        raise UsageError(
+            f"{option}: {text} has a side of more than {most:,}; no frame has a longer one"
+        )
     return h, w
 
 
 def parse_list(text: str, parse: Callable[[str], T], option: str) -> list[T]:
-    """What `parse` reads in each part between commas. Raises `UsageError` for more parts than anyone compares."""
+    """What `parse` reads in each part between commas. Raises `UsageError` for more parts than
+    anyone compares.
+    """
     parts = text.split(",")
     if len(parts) > MOST_SIZES:
         raise UsageError(f"{option}: {len(parts):,} sizes; give at most {MOST_SIZES}")
@@ -84,23 +107,35 @@ def parse_list(text: str, parse: Callable[[str], T], option: str) -> list[T]:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's workers get too."""
+    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's
+    workers get too.
+    """
     if names and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # last: a `random.py` there must not stand for Python's own
+        # last: a `random.py` there must not stand for Python's own
+        sys.path.append(str(Path.cwd()))
     return tuple(names or ())
 
 
 def read_root(root: Path | None) -> Path | None:
-    """The folder as an absolute path, since workers run elsewhere. Raises `DataError` where it is not there."""
+    """The folder as an absolute path, since workers run elsewhere. Raises `DataError` where it is
+    not there.
+    """
     if root is not None and not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the data set's own folder")
     return root.resolve() if root else None
 
 
 def conditions_from(
-    preset: str, data: str, changes: Iterable[str] | None, history: str | None = None, *, systems: bool = False
+    preset: str,
+    data: str,
+    changes: Iterable[str] | None,
+    history: str | None = None,
+    *,
+    systems: bool = False,
 ) -> Conditions:
-    """A preset's conditions with `key=value` changes on top, for whole systems or for variants of one. Raises `UsageError`."""
+    """A preset's conditions with `key=value` changes on top, for whole systems or for variants of
+    one. Raises `UsageError`.
+    """
     base = read_conditions(preset, data, systems=systems)
     changed: dict[str, Any] = {"history": one_of("history", history, HISTORIES)} if history else {}
     for text in changes or ():
@@ -115,30 +150,44 @@ def conditions_from(
         if option:
             options = changed.setdefault(name, dict(getattr(base, name)))
             if not isinstance(options, dict):
-                raise UsageError(f"--set {text}: {name} was set to {options!r:.80} before; write one or the other")
+                raise UsageError(
+                    f"--set {text}: {name} was set to {options!r:.80} before; write one or the"
+                    " other"
+                )
             options[option] = _value(value)
         else:
             changed[name] = _value(value)
     try:
-        return _fitting(read_conditions(preset, data, changed, systems=systems) if changed else base)
+        return _fitting(
+            read_conditions(preset, data, changed, systems=systems) if changed else base
+        )
     except UsageError as error:
         raise UsageError(f"--set: {str(error).partition(': ')[2]}") from error
 
 
 def _fitting(conditions: Conditions) -> Conditions:
-    """The same conditions. Raises `UsageError` where their frames alone are more than this machine's memory."""
+    """The same conditions. Raises `UsageError` where their frames alone are more than this
+    machine's memory.
+    """
     c, made = conditions, dict(conditions.data_options)
     height, width = c.crop or c.size
-    held = {f"a batch of {c.batch} clips of {c.frames} frames of {height}x{width}": 12 * c.batch * c.frames * height * width}
+    held = {
+        f"a batch of {c.batch} clips of {c.frames} frames of {height}x{width}": (
+            12 * c.batch * c.frames * height * width
+        )
+    }
     for split in ("train", "score"):
         videos, frames = made.get(f"{split}_videos", 1), made.get("video_frames", 1)
         if c.data == "street" and isinstance(videos, int) and isinstance(frames, int):
-            held[f"{videos} videos of {frames} frames of {c.size[0]}x{c.size[1]}"] = 4 * videos * frames * c.size[0] * c.size[1]
+            held[f"{videos} videos of {frames} frames of {c.size[0]}x{c.size[1]}"] = (
+                4 * videos * frames * c.size[0] * c.size[1]
+            )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for what, size in held.items():
         if size > memory:
             raise UsageError(
-                f"conditions: {what} take {size / 2**30:,.0f} GiB, this machine has {memory / 2**30:,.0f}; use fewer or smaller"
+                f"conditions: {what} take {size / 2**30:,.0f} GiB, this machine has"
+                f" {memory / 2**30:,.0f}; use fewer or smaller"
             )
     return conditions
 

@@ -11,7 +11,12 @@ from msaf_bench.components.flownet2 import flownet2
 from msaf_bench.components.head import FCNHead, PSPHead
 from msaf_bench.components.hrnet import HRNetHead, hrnet
 from msaf_bench.components.late_head import LatePSPHead
-from msaf_bench.components.motion import Concatenation, DecoupledTransformer, Still, VanillaTransformer
+from msaf_bench.components.motion import (
+    Concatenation,
+    DecoupledTransformer,
+    Still,
+    VanillaTransformer,
+)
 from msaf_bench.components.pyramid_backbone import psp18, psp50, psp101
 from msaf_bench.components.segnet import SegNetHead, segnet
 from msaf_bench.components.state import Concat, NoState, StageTransformer
@@ -42,11 +47,19 @@ def slots() -> dict[str, Slot]:
             },
         ),
         "motion": Slot(
-            "motion", {"none": Still, "concat": Concatenation, "vanilla": VanillaTransformer, "decoupled": DecoupledTransformer}
+            "motion",
+            {
+                "none": Still,
+                "concat": Concatenation,
+                "vanilla": VanillaTransformer,
+                "decoupled": DecoupledTransformer,
+            },
         ),
         "align": Slot("align", {"none": NoAlign, "dcn": DeformableAlign}),
         "state": Slot("state", {"none": NoState, "concat": Concat, "stage": StageTransformer}),
-        "assign": Slot("assign", {"none": OneHead, "mean": MeanOfMasks, "semantic": SemanticAssignment}),
+        "assign": Slot(
+            "assign", {"none": OneHead, "mean": MeanOfMasks, "semantic": SemanticAssignment}
+        ),
         "head": Slot(
             "head",
             {
@@ -61,6 +74,15 @@ def slots() -> dict[str, Slot]:
                 "linear": LinearHead,
             },
         ),
-        "flow": Slot("flow", {"zero": ZeroFlow, "dis": DISFlow, "flownet-s": flownet_s, "flownet-c": flownet_c, "flownet2": flownet2}),
+        "flow": Slot(
+            "flow",
+            {
+                "zero": ZeroFlow,
+                "dis": DISFlow,
+                "flownet-s": flownet_s,
+                "flownet-c": flownet_c,
+                "flownet2": flownet2,
+            },
+        ),
         "teacher": Slot("teacher", {"none": NoTeacher, "pspnet": PSPTeacher}),
     }

@@ -12,7 +12,9 @@ from msaf_bench.ports import Output
 
 
 class TwoConvs(nn.Module):
-    """The paper's two convolutions: features (B, d, h, w) -> descriptors (B, d, h, w) and class logits (B, K, h, w)."""
+    """The paper's two convolutions: features (B, d, h, w) -> descriptors (B, d, h, w) and class
+    logits (B, K, h, w).
+    """
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
@@ -36,7 +38,9 @@ class OneHead(nn.Module):
 
 
 class MeanOfMasks(nn.Module):
-    """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with `of = "softmax"`, probabilities."""
+    """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with
+    `of = "softmax"`, probabilities.
+    """
 
     def __init__(self, width: int, num_classes: int, *, of: str = "logits") -> None:
         super().__init__()
@@ -52,14 +56,15 @@ class MeanOfMasks(nn.Module):
 class SemanticAssignment(nn.Module):
     """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
 
-    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The cosine is one matrix product, since
-    |pix| changes no argmax: only the regions are normalised (Eq. 13).
+    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The
+    cosine is one matrix product, since |pix| changes no argmax: only the regions are normalised
+    (Eq. 13).
 
     Args:
-        weights: of the mean: the mask's "logits" (as written), its "softmax" over classes, or its softmax over places ("spatial").
-        pixels: the pixel descriptors: the "hidden" features between the two convolutions, or the static "features" themselves.
-        normalize_pixels: normalise the pixels too.
-        scale: multiplies the result; 0 learns it, from 10 on.
+        weights: of the mean: the mask's "logits" (as written), its "softmax" over classes, or its
+        softmax over places ("spatial"). pixels: the pixel descriptors: the "hidden" features
+        between the two convolutions, or the static "features" themselves. normalize_pixels:
+        normalise the pixels too. scale: multiplies the result; 0 learns it, from 10 on.
     """
 
     def __init__(
@@ -87,16 +92,22 @@ class SemanticAssignment(nn.Module):
         descriptors = hidden if self.hidden else static
         if self.normalize_pixels:
             descriptors = functional.normalize(descriptors, dim=1)
-        return Output(self.scale * partition(descriptors, regions), {"pixel": pixel, "region": region})
+        return Output(
+            self.scale * partition(descriptors, regions), {"pixel": pixel, "region": region}
+        )
 
 
 def region_descriptors(weights: Tensor, features: Tensor) -> Tensor:
-    """Weights (B, K, h, w), features (B, d, h, w) -> (B, K, d): the features' spatial mean under each weight (section 3.5)."""
+    """Weights (B, K, h, w), features (B, d, h, w) -> (B, K, d): the features' spatial mean under
+    each weight (section 3.5).
+    """
     return weights.flatten(2) @ features.flatten(2).transpose(1, 2) / weights[0, 0].numel()
 
 
 def partition(pixels: Tensor, regions: Tensor) -> Tensor:
-    """Pixels (B, d, h, w), regions (B, K, d) -> (B, K, h, w): each pixel's product with the normalised regions (Eq. 13)."""
+    """Pixels (B, d, h, w), regions (B, K, d) -> (B, K, h, w): each pixel's product with the
+    normalised regions (Eq. 13).
+    """
     products = functional.normalize(regions, dim=2) @ pixels.flatten(2)
     return products.view(*products.shape[:2], *pixels.shape[-2:])
 

@@ -1,4 +1,6 @@
-"""The transformer block that every part of MSAF is made of. Shapes: N sequences, L tokens, d width."""
+"""The transformer block that every part of MSAF is made of. Shapes: N sequences, L tokens, d
+width.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,9 @@ MAX_SEQUENCES = 2**15
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (N, L, d) -> (N, L, d), through `scaled_dot_product_attention` (Vaswani et al. 2017)."""
+    """Multi-head self-attention (N, L, d) -> (N, L, d), through `scaled_dot_product_attention`
+    (Vaswani et al. 2017).
+    """
 
     def __init__(self, width: int, *, heads: int) -> None:
         super().__init__()
@@ -23,21 +27,29 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, length, width = x.shape
-        qkv = self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)  # 3, N, heads, L, d/heads
-        parts = [functional.scaled_dot_product_attention(*part) for part in qkv.split(MAX_SEQUENCES, 1)]
+        # 3, N, heads, L, d/heads
+        qkv = self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        parts = [
+            functional.scaled_dot_product_attention(*part) for part in qkv.split(MAX_SEQUENCES, 1)
+        ]
         mixed = parts[0] if len(parts) == 1 else torch.cat(parts)
         return self.out(mixed.transpose(1, 2).reshape(n, length, width))
 
     def weight_on(self, x: Tensor, first: int) -> Tensor:
-        """Tokens (N, L, d) -> the mean weight that the queries from token `first` on give to the keys before it."""
+        """Tokens (N, L, d) -> the mean weight that the queries from token `first` on give to the
+        keys before it.
+        """
         n, length, width = x.shape
-        q, k, _ = self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, _ = (
+            self.qkv(x).view(n, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        )
         weights = (q[:, :, first:] @ k.mT / (width // self.heads) ** 0.5).softmax(-1)
         return weights[..., :first].sum(-1).mean()
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then MLP(LN(X')) + X' (Eq. 3).
+    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then
+    MLP(LN(X')) + X' (Eq. 3).
 
     It starts close to the identity: weights of standard deviation 0.02 and no bias, as in ViT.
     """
@@ -47,7 +59,9 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attention = Attention(width, heads=heads)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width)
+        )
         for layer in (self.attention.qkv, self.attention.out, self.mlp[0], self.mlp[2]):
             nn.init.trunc_normal_(layer.weight, std=0.02)  # pyright: ignore[reportArgumentType]
             nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
@@ -57,7 +71,9 @@ class Block(nn.Module):
         return self.mlp(self.norm2(x)) + x
 
     def weight_on(self, x: Tensor, first: int) -> Tensor:
-        """Tokens (N, L, d) -> the mean weight of attention that tokens from `first` on give to those before it."""
+        """Tokens (N, L, d) -> the mean weight of attention that tokens from `first` on give to
+        those before it.
+        """
         return self.attention.weight_on(self.norm1(x), first)
 
 
@@ -67,7 +83,9 @@ def no_position(x: Tensor) -> Tensor:
 
 
 def sine_position(x: Tensor) -> Tensor:
-    """The map (..., d, h, w) plus the fixed 2-D sine code: half of the channels for the row, half for the column."""
+    """The map (..., d, h, w) plus the fixed 2-D sine code: half of the channels for the row, half
+    for the column.
+    """
     width, h, w = x.shape[-3:]
     if width % 4:
         raise UsageError(f"position = 'sine' needs a width divisible by 4, not {width}")

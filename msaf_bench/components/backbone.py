@@ -1,7 +1,7 @@
 """Dilated ResNets. Shapes: N images, C channels, H W image, h w grid (1/8 or 1/16).
 
-Published code disagrees on the stem and on where the dilation stands, so both are options. With the plain stem parameter names are
-torchvision's, so its ImageNet weights load.
+Published code disagrees on the stem and on where the dilation stands, so both are options. With the
+plain stem parameter names are torchvision's, so its ImageNet weights load.
 """
 
 import hashlib
@@ -22,12 +22,14 @@ from msaf_bench.inputs import regular
 from msaf_bench.ports import Stages
 from msaf_bench.starting import OPTION, start_of
 
-#: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation); "plain" is one 7x7.
+#: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation);
+#: "plain" is one 7x7.
 STEMS = {"plain": (), "deep": (2, 2, 4), "v1c": (1, 1, 2)}
 #: Strides and dilations of the four stages, by the stride of the grid.
 STAGES = {8: ((1, 2, 1, 1), (1, 1, 2, 4)), 16: ((1, 2, 2, 1), (1, 1, 1, 2))}
-#: Where dilation stands: everywhere (section 3.2, PSPNet), in the second 3x3 of a basic block (ETC), halved in the first block of a stage
-#: (mmsegmentation), or so and growing through the last stage (TDNet).
+#: Where dilation stands: everywhere (section 3.2, PSPNet), in the second 3x3 of a basic block
+#: (ETC), halved in the first block of a stage (mmsegmentation), or so and growing through the last
+#: stage (TDNet).
 DILATE = ("all", "second", "half-first", "multigrid")
 
 
@@ -53,7 +55,9 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolutions with a shortcut (He et al. 2016), the stride in the 3x3 as in torchvision."""
+    """1x1, 3x3, 1x1 convolutions with a shortcut (He et al. 2016), the stride in the 3x3 as in
+    torchvision.
+    """
 
     expansion = 4
 
@@ -77,11 +81,13 @@ class Bottleneck(nn.Module):
 
 
 class DilatedResNet(nn.Module):
-    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2 and 4 (section 3.2).
+    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2
+    and 4 (section 3.2).
 
-    With `output_stride` 16 layer3 has stride 2 and layer4 dilation 2; F3, twice as large, is then read at every second pixel.
-    `weights` is the path of a state dict with this network's names (.safetensors, else torch's); a classifier's are left out.
-    Raises `UsageError` if it does not fit.
+    With `output_stride` 16 layer3 has stride 2 and layer4 dilation 2; F3, twice as large, is then
+    read at every second pixel. `weights` is the path of a state dict with this network's names
+    (.safetensors, else torch's); a classifier's are left out. Raises `UsageError` if it does not
+    fit.
     """
 
     def __init__(
@@ -99,18 +105,24 @@ class DilatedResNet(nn.Module):
         inner = [width * n // 2 for n in STEMS[one_of("stem", stem, STEMS)]]
         if output_stride not in STAGES:
             raise UsageError(f"output_stride = {output_stride}; give 8 or 16")
-        self.conv1 = _deep_stem(inner) if inner else nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.conv1 = (
+            _deep_stem(inner) if inner else nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        )
         inputs = inner[-1] if inner else width
         self.bn1 = nn.BatchNorm2d(inputs)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         rule = one_of("dilate", dilate, DILATE)
         layers = list[nn.Sequential]()
-        for i, (depth, stride, dilation) in enumerate(zip(depths, *STAGES[output_stride], strict=True)):
+        for i, (depth, stride, dilation) in enumerate(
+            zip(depths, *STAGES[output_stride], strict=True)
+        ):
             blocks = list[nn.Module]()
             for j in range(depth):
                 dilations = _dilations(rule, dilation, j, last=i == 3)
-                blocks.append(block(inputs, width << i, stride=1 if j else stride, dilations=dilations))
+                blocks.append(
+                    block(inputs, width << i, stride=1 if j else stride, dilations=dilations)
+                )
                 inputs = (width << i) * block.expansion
             layers.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
@@ -140,16 +152,19 @@ resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
 
 #: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
 CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
-INSIDE = ("state_dict", "model", "module")  #: under which a file may hold the tensors, beside a step, an optimizer and the like
-PREFIXES = ("module.", "backbone.", "encoder.", "model.")  #: of the names, where a backbone was saved as a part of something
+#: under which a file may hold the tensors, beside a step, an optimizer and the like
+INSIDE = ("state_dict", "model", "module")
+#: of the names, where a backbone was saved as a part of something
+PREFIXES = ("module.", "backbone.", "encoder.", "model.")
 
 
 def load_weights(net: nn.Module, weights: str) -> None:
     """Fills the network from a state dict on disk, but for `CLASSIFIERS`.
 
-    A network on the meta device stays as it is, and so does one whose `weights` are known by their content alone (`msaf_bench.starting`).
-    The tensors may lie one level down (`INSIDE`), and their names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read
-    or has other content, and for a tensor that is missing, unknown or of another shape.
+    A network on the meta device stays as it is, and so does one whose `weights` are known by their
+    content alone (`msaf_bench.starting`). The tensors may lie one level down (`INSIDE`), and their
+    names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read or has other
+    content, and for a tensor that is missing, unknown or of another shape.
     """
     start = start_of(OPTION, weights)
     if start is None:
@@ -159,11 +174,15 @@ def load_weights(net: nn.Module, weights: str) -> None:
         return
     tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))
     try:
-        net.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)})
+        net.load_state_dict(
+            {name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)}
+        )
     except RuntimeError as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines())
         begin = f"its names begin with {seen}; " if seen else ""
-        raise UsageError(f"weights {path}: {begin}{reason:.300}; give a state dict of this network") from error
+        raise UsageError(
+            f"weights {path}: {begin}{reason:.300}; give a state dict of this network"
+        ) from error
 
 
 def _read(path: str, sha256: str) -> dict[str, Tensor]:
@@ -171,37 +190,65 @@ def _read(path: str, sha256: str) -> dict[str, Tensor]:
     try:
         content = regular(Path(path)).read_bytes()
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-            raise UsageError(f"weights {path}: its content has changed since it was first read (sha256 {sha256[:12]}); start again")
+            raise UsageError(
+                f"weights {path}: its content has changed since it was first read (sha256"
+                f" {sha256[:12]}); start again"
+            )
         safe = path.endswith(".safetensors")
-        read: Any = load(content) if safe else torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        read: Any = (
+            load(content)
+            if safe
+            else torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        )
     except OSError as error:
-        raise UsageError(f"weights {path}: {error.strerror or error}; give the file of a state dict") from error
+        raise UsageError(
+            f"weights {path}: {error.strerror or error}; give the file of a state dict"
+        ) from error
     except UsageError:
         raise
     except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
         raise UsageError(
-            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened, as it could run code."
-            " Save the state dict alone, best as .safetensors"
+            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened,"
+            " as it could run code. Save the state dict alone, best as .safetensors"
         ) from error
-    except (EOFError, SafetensorError, AttributeError, RuntimeError, ValueError, LookupError) as error:
+    except (
+        EOFError,
+        SafetensorError,
+        AttributeError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+    ) as error:
         raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
     held = cast("dict[Any, Any]", read) if isinstance(read, dict) else {}
     while inside := next((held[key] for key in INSIDE if isinstance(held.get(key), dict)), None):
         held = cast("dict[Any, Any]", inside)
-    tensors = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    tensors = {
+        name: value
+        for name, value in held.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
     if not tensors:
-        raise UsageError(f"weights {path}: no tensors by name in it; give a state dict of this network")
+        raise UsageError(
+            f"weights {path}: no tensors by name in it; give a state dict of this network"
+        )
     return tensors
 
 
 def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
-    """The tensors without a prefix that none of the wanted names has, those with other names left out; and the prefixes seen."""
+    """The tensors without a prefix that none of the wanted names has, those with other names left
+    out; and the prefixes seen.
+    """
     seen = ""
     while not wanted & tensors.keys():
         prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in tensors)), None)
         if prefix is None:
             break
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        tensors = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
         seen += prefix
     if not seen and tensors and not wanted & tensors.keys():
         seen = next(iter(tensors)).partition(".")[0] + "."
@@ -209,7 +256,9 @@ def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str,
 
 
 def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int, int]:
-    """Of the first and the second 3x3 convolution of block `index` of a stage; a bottleneck has the first alone."""
+    """Of the first and the second 3x3 convolution of block `index` of a stage; a bottleneck has the
+    first alone.
+    """
     halved = max(1, dilation // 2) if index == 0 else dilation
     if rule == "multigrid":
         return (dilation << index if last else halved), dilation
@@ -225,10 +274,14 @@ def _deep_stem(widths: list[int]) -> nn.Sequential:
 
 
 def _conv3x3(inputs: int, outputs: int, stride: int, dilation: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False)
+    return nn.Conv2d(
+        inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+    )
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     if inputs == outputs and stride == 1:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+    )

@@ -4,6 +4,8 @@ from torch import nn
 
 
 def conv_bn_relu(channels: int, width: int, kernel: int = 1) -> nn.Sequential:
-    """A convolution with batch norm and ReLU: (N, C, h, w) -> (N, d, h, w), with an odd `kernel`."""
+    """A convolution with batch norm and ReLU: (N, C, h, w) -> (N, d, h, w), with an odd
+    `kernel`.
+    """
     convolution = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))

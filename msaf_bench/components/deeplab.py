@@ -1,4 +1,5 @@
-"""DeepLab on ResNets at 1/16, as Deep Feature Flow and Accel have it: dilated or deformable last stage, no pyramid.
+"""DeepLab on ResNets at 1/16, as Deep Feature Flow and Accel have it: dilated or deformable last
+stage, no pyramid.
 
 Shapes: N images, C channels, K classes, H W image in multiples of 16, h w grid (1/16).
 """
@@ -19,18 +20,25 @@ STRIDE = 16
 
 
 class DeepLabFeatures(nn.Module):
-    """Image (N, 3, H, W) -> F5 (N, C, h, w) of a ResNet at 1/16, rebuilt as the first ResNets were (He et al. 2016).
+    """Image (N, 3, H, W) -> F5 (N, C, h, w) of a ResNet at 1/16, rebuilt as the first ResNets were
+    (He et al. 2016).
 
-    The stride of a bottleneck stands in its first 1x1, and the pooling of the stem begins at the edge. With `groups` the last stage is
-    deformable: so many groups of channels have offsets of their own; `reach` is the dilation of the convolution that finds these, `limit`
-    the share of the grid's sides that they are held within, 0 for no limit.
-    Raises `UsageError` for another backbone.
+    The stride of a bottleneck stands in its first 1x1, and the pooling of the stem begins at the
+    edge. With `groups` the last stage is deformable: so many groups of channels have offsets of
+    their own; `reach` is the dilation of the convolution that finds these, `limit` the share of the
+    grid's sides that they are held within, 0 for no limit. Raises `UsageError` for another
+    backbone.
     """
 
-    def __init__(self, backbone: Any, *, groups: int = 0, reach: int = 1, limit: float = 0.0) -> None:
+    def __init__(
+        self, backbone: Any, *, groups: int = 0, reach: int = 1, limit: float = 0.0
+    ) -> None:
         super().__init__()
         if getattr(backbone, "stride", None) != STRIDE or not hasattr(backbone, "layer4"):
-            raise UsageError("backbone: this network needs a ResNet at 1/16; write { use = 'resnet101', output_stride = 16 }")
+            raise UsageError(
+                "backbone: this network needs a ResNet at 1/16; write { use = 'resnet101',"
+                " output_stride = 16 }"
+            )
         backbone.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         for stage in (backbone.layer2, backbone.layer3):
             if hasattr(stage[0], "conv3"):
@@ -46,32 +54,55 @@ class DeepLabFeatures(nn.Module):
 
 
 class Deformable(nn.Module):
-    """A 3x3 convolution of stride 1 made deformable: (N, C, h, w) -> (N, D, h, w). Offsets are 0 at the start."""
+    """A 3x3 convolution of stride 1 made deformable: (N, C, h, w) -> (N, D, h, w). Offsets are 0 at
+    the start.
+    """
 
     spread: Tensor
 
-    def __init__(self, convolution: nn.Conv2d, *, groups: int, reach: int, limit: float = 0.0) -> None:
+    def __init__(
+        self, convolution: nn.Conv2d, *, groups: int, reach: int, limit: float = 0.0
+    ) -> None:
         super().__init__()
         self.groups = groups
         self.limit = limit
         self.weight = convolution.weight
-        self.offset = nn.Conv2d(convolution.in_channels, groups * 18, 3, padding=reach, dilation=reach)
+        self.offset = nn.Conv2d(
+            convolution.in_channels, groups * 18, 3, padding=reach, dilation=reach
+        )
         nn.init.zeros_(self.offset.weight)
         nn.init.zeros_(self.offset.bias)  # pyright: ignore[reportArgumentType]
         # A dilation of n is an offset of n - 1 times each point's place in the kernel.
         places = torch.cartesian_prod(torch.arange(-1.0, 2), torch.arange(-1.0, 2))
-        self.register_buffer("spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False)
+        self.register_buffer(
+            "spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         # Offsets are (dy, dx), flow is (dx, dy).
-        offsets: Tensor = bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2), self.limit).flip(2).flatten(1, 2)
+        offsets: Tensor = (
+            bounded(self.offset(x).unflatten(1, (-1, 2)).flip(2), self.limit).flip(2).flatten(1, 2)
+        )
         gauge("offset_rms", lambda: offsets.float().square().mean().sqrt())
         gauge("inside", lambda: self._inside(offsets.float().reshape(-1, 18, *offsets.shape[-2:])))
-        parts = zip(x.chunk(self.groups, 1), offsets.chunk(self.groups, 1), self.weight.chunk(self.groups, 1), strict=True)
-        return sum((deformable_conv2d(part, offset + self.spread, weight) for part, offset, weight in parts), x.new_zeros(()))
+        parts = zip(
+            x.chunk(self.groups, 1),
+            offsets.chunk(self.groups, 1),
+            self.weight.chunk(self.groups, 1),
+            strict=True,
+        )
+        return sum(
+            (
+                deformable_conv2d(part, offset + self.spread, weight)
+                for part, offset, weight in parts
+            ),
+            x.new_zeros(()),
+        )
 
     def _inside(self, offset: Tensor) -> Tensor:
-        """Offsets (N, 18, h, w) -> the taps that lie on the map, as a share of those of the regular dilated kernel."""
+        """Offsets (N, 18, h, w) -> the taps that lie on the map, as a share of those of the regular
+        dilated kernel.
+        """
         return (inside(offset + self.spread, 3) / inside(offset * 0 + self.spread, 3)).clamp(max=1)
 
 
@@ -98,10 +129,14 @@ class DeepLabHead(nn.Module):
 
 
 class BilinearDeconvolution(nn.ConvTranspose2d):
-    """Bilinear interpolation by a whole factor as a convolution that does not learn (Long et al. 2015); outside of the map is 0."""
+    """Bilinear interpolation by a whole factor as a convolution that does not learn (Long et al.
+    2015); outside of the map is 0.
+    """
 
     def __init__(self, channels: int, factor: int) -> None:
-        super().__init__(channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False)
+        super().__init__(
+            channels, channels, 2 * factor, factor, factor // 2, groups=channels, bias=False
+        )
         ramp = 1 - ((torch.arange(2 * factor) + 0.5) / factor - 1).abs()
         with torch.no_grad():
             self.weight.copy_(ramp[:, None] * ramp)
@@ -111,22 +146,35 @@ class BilinearDeconvolution(nn.ConvTranspose2d):
 class UpdateFeatures(nn.Module):
     """Accel-18's and -34's second network: image (N, 3, H, W) -> (N, outputs, h, w).
 
-    Three stages of pre-activated basic blocks (He et al. 2016b) to 1/16, a deformable one of post-activated blocks at 1/32, and a learned
-    deconvolution back. `depths` are the numbers of blocks of the four stages, `limit` holds the offsets as in `DeepLabFeatures`.
+    Three stages of pre-activated basic blocks (He et al. 2016b) to 1/16, a deformable one of
+    post-activated blocks at 1/32, and a learned deconvolution back. `depths` are the numbers of
+    blocks of the four stages, `limit` holds the offsets as in `DeepLabFeatures`.
     """
 
-    def __init__(self, depths: tuple[int, int, int, int], outputs: int, *, width: int = 64, limit: float = 0.0) -> None:
+    def __init__(
+        self,
+        depths: tuple[int, int, int, int],
+        outputs: int,
+        *,
+        width: int = 64,
+        limit: float = 0.0,
+    ) -> None:
         super().__init__()
         self.colours = nn.BatchNorm2d(3, eps=2e-5)
         self.colours.weight.requires_grad_(False)
         self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width, eps=2e-5), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1)
+            nn.Conv2d(3, width, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(width, eps=2e-5),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1),
         )
         self.stages = nn.Sequential()
         inputs = width
         for i, depth in enumerate(depths[:3]):
             for j in range(depth):
-                self.stages.append(PreActivated(inputs, width << i, stride=2 if i and not j else 1, first=not j))
+                self.stages.append(
+                    PreActivated(inputs, width << i, stride=2 if i and not j else 1, first=not j)
+                )
                 inputs = width << i
         self.last = nn.Sequential()
         for j in range(depths[3]):
@@ -145,7 +193,9 @@ class UpdateFeatures(nn.Module):
 
 
 class PreActivated(nn.Module):
-    """Two 3x3 convolutions after batch norm and ReLU each; the first of a stage has a projection as its shortcut."""
+    """Two 3x3 convolutions after batch norm and ReLU each; the first of a stage has a projection as
+    its shortcut.
+    """
 
     def __init__(self, inputs: int, width: int, *, stride: int, first: bool) -> None:
         super().__init__()

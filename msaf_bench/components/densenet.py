@@ -1,4 +1,6 @@
-"""FC-DenseNet103, the "Tiramisu" (Jégou et al. 2017). Shapes: N images, C channels, w width of the first convolution, H W image."""
+"""FC-DenseNet103, the "Tiramisu" (Jégou et al. 2017). Shapes: N images, C channels, w width of the
+first convolution, H W image.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,9 @@ DROPOUT = 0.2
 
 
 class DenseBlock(nn.Module):
-    """Features (N, C, h, w) -> those of its layers, `growth` each; a layer reads the features and all layers before it."""
+    """Features (N, C, h, w) -> those of its layers, `growth` each; a layer reads the features and
+    all layers before it.
+    """
 
     def __init__(self, inputs: int, growth: int, layers: int) -> None:
         super().__init__()
@@ -27,7 +31,9 @@ class DenseBlock(nn.Module):
 
 
 class FCDenseNet(nn.Module):
-    """Image (N, 3, H, W) -> 16 w / 3 features at the size of the image, as all three of the Stages. Odd sizes are rounded up."""
+    """Image (N, 3, H, W) -> 16 w / 3 features at the size of the image, as all three of the Stages.
+    Odd sizes are rounded up.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -46,7 +52,9 @@ class FCDenseNet(nn.Module):
             reads = inputs + skips.pop()
             up.append(DenseBlock(reads, growth, layers))
             inputs = growth * layers
-        self.down, self.narrow, self.up, self.enlarge = map(nn.ModuleList, (down, narrow, up, enlarge))
+        self.down, self.narrow, self.up, self.enlarge = map(
+            nn.ModuleList, (down, narrow, up, enlarge)
+        )
         self.channels = (reads + inputs, reads + inputs, reads + inputs)
         self.stride = 1
         for module in self.modules():

@@ -1,4 +1,6 @@
-"""ERFNet (Romera et al. 2017): 3x3 convolutions in two factors. Shapes: N images, C channels, K classes, H W image, h w grid (1/8)."""
+"""ERFNet (Romera et al. 2017): 3x3 convolutions in two factors. Shapes: N images, C channels, K
+classes, H W image, h w grid (1/8).
+"""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,9 @@ STRIDE = 8
 
 
 class Factored(nn.Module):
-    """Two 3x3 convolutions with a shortcut, each factored into 3x1 and 1x3; the second is dilated. The size stays."""
+    """Two 3x3 convolutions with a shortcut, each factored into 3x1 and 1x3; the second is dilated.
+    The size stays.
+    """
 
     def __init__(self, width: int, *, dilation: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
@@ -42,21 +46,30 @@ class Down(nn.Module):
         self.norm = nn.BatchNorm2d(width, EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.norm(torch.cat((self.convolution(x), functional.max_pool2d(x, 2)), 1)))
+        return functional.relu(
+            self.norm(torch.cat((self.convolution(x), functional.max_pool2d(x, 2)), 1))
+        )
 
 
 class ERFNet(nn.Module):
-    """The encoder: image (N, 3, H, W) -> its stages after the last downsampling, after a round of dilations, and after two.
+    """The encoder: image (N, 3, H, W) -> its stages after the last downsampling, after a round of
+    dilations, and after two.
 
-    A size that is no multiple of 8 is filled up with zeros below and to the right. `width` is that of the first layer; it is >= 4.
+    A size that is no multiple of 8 is filled up with zeros below and to the right. `width` is that
+    of the first layer; it is >= 4.
     """
 
     def __init__(self, *, width: int = 16) -> None:
         super().__init__()
         middle, last = 4 * width, 8 * width
-        self.entry = nn.Sequential(Down(3, width), Down(width, middle), *(Factored(middle, dropout=0.03) for _ in range(5)))
+        self.entry = nn.Sequential(
+            Down(3, width), Down(width, middle), *(Factored(middle, dropout=0.03) for _ in range(5))
+        )
         self.down = Down(middle, last)
-        self.rounds = nn.ModuleList(nn.Sequential(*(Factored(last, dilation=d, dropout=0.3) for d in (2, 4, 8, 16))) for _ in range(2))
+        self.rounds = nn.ModuleList(
+            nn.Sequential(*(Factored(last, dilation=d, dropout=0.3) for d in (2, 4, 8, 16)))
+            for _ in range(2)
+        )
         self.channels = (last, last, last)
         self.stride = STRIDE
 
@@ -68,7 +81,9 @@ class ERFNet(nn.Module):
 
 
 class ERFNetHead(nn.Module):
-    """The decoder: F5 (N, C, h, w) -> logits (N, K, 8h, 8w), so the features before the classifier are at 1/2."""
+    """The decoder: F5 (N, C, h, w) -> logits (N, K, 8h, 8w), so the features before the classifier
+    are at 1/2.
+    """
 
     def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""The flow network of Deep Feature Flow (Zhu et al., CVPR 2017). Shapes: B batch, H W image in multiples of 16, h w grid (1/16)."""
+"""The flow network of Deep Feature Flow (Zhu et al., CVPR 2017). Shapes: B batch, H W image in
+multiples of 16, h w grid (1/16).
+"""
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +14,11 @@ UNIT = 2.5  #: pixels of the grid that the network's output 1 means
 
 
 class FeatureFlow(nn.Module):
-    """FlowNet-S at half the size, read at the grid of the features: normalised frames -> flow (B, 2, h, w) in the grid's pixels.
+    """FlowNet-S at half the size, read at the grid of the features: normalised frames -> flow (B,
+    2, h, w) in the grid's pixels.
 
-    `scaled` gives with it the scale map (B, C, h, w) by which warped features are multiplied; it is 1 at the start. `limit` holds flow
-    within that share of the grid's sides; 0: no limit.
+    `scaled` gives with it the scale map (B, C, h, w) by which warped features are multiplied; it is
+    1 at the start. `limit` holds flow within that share of the grid's sides; 0: no limit.
     """
 
     def __init__(self, channels: int, *, width: int = 64, limit: float = 0.0) -> None:

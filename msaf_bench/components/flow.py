@@ -21,14 +21,17 @@ class ZeroFlow(nn.Module):
 
 
 class DISFlow(nn.Module):
-    """DIS (Kroeger et al. 2016) by OpenCV, on the CPU, without a gradient; at the frames' own size."""
+    """DIS (Kroeger et al. 2016) by OpenCV, on the CPU, without a gradient; at the frames'
+    own size.
+    """
 
     uncounted = "DIS flow (OpenCV, on the CPU)"  #: what a report of the cost says beside its total
 
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         if min(image.shape[-2:]) < DIS_LEAST:
             raise UsageError(
-                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small, DIS needs {DIS_LEAST} rows and columns"
+                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small, DIS needs"
+                f" {DIS_LEAST} rows and columns"
             )
         if image.is_meta:
             return image.new_empty(image.shape[0], 2, *image.shape[-2:])
@@ -39,4 +42,7 @@ class DISFlow(nn.Module):
 def _grey(frames: Tensor) -> list[NDArray[np.uint8]]:
     """Normalised frames (B, 3, H, W) -> B grey pictures (H, W)."""
     colours = denormalise(frames.detach()).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
-    return [np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8) for picture in colours.permute(0, 2, 3, 1).numpy()]
+    return [
+        np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        for picture in colours.permute(0, 2, 3, 1).numpy()
+    ]

@@ -1,4 +1,5 @@
-"""What teaches flow without its truth: photometric error, smoothness, and occlusion by the flow that comes back.
+"""What teaches flow without its truth: photometric error, smoothness, and occlusion by the flow
+that comes back.
 
 Shapes: B batch, C channels, h w grid. Images are in [0, 1], flow is (dx, dy) in pixels of its grid.
 """
@@ -7,37 +8,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SSIM_SHARE = 0.85  #: of the photometric error; the rest is the absolute difference (Godard et al. 2017)
+#: of the photometric error; the rest is the absolute difference (Godard et al. 2017)
+SSIM_SHARE = 0.85
 EDGE = 10.0  #: how fast smoothness gives way where the image changes (Wang et al. 2018)
 COVERED = 0.5  #: a pixel that gets less than this of the pixels sent to it is occluded
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """The mean of x (B, C, h, w) where the mask (B, 1, h, w) is 1, in between weighted; 0 where it is 0 everywhere."""
+    """The mean of x (B, C, h, w) where the mask (B, 1, h, w) is 1, in between weighted; 0 where it
+    is 0 everywhere.
+    """
     return (x.mean(1, keepdim=True) * mask).sum() / mask.sum().clamp(min=1)
 
 
 def photometric(image: Tensor, warped: Tensor) -> Tensor:
-    """How far two images (B, 3, h, w) differ: 0.85 (1 - SSIM) / 2 over 3x3 windows, and 0.15 of the absolute difference."""
+    """How far two images (B, 3, h, w) differ: 0.85 (1 - SSIM) / 2 over 3x3 windows, and 0.15 of the
+    absolute difference.
+    """
     image, warped = image.float(), warped.float()
     structure = (1 - ssim(image, warped)).clamp(0, 2) / 2
     return SSIM_SHARE * structure + (1 - SSIM_SHARE) * (image - warped).abs()
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) at each pixel, over uniform 3x3 windows that end at the border."""
+    """Structural similarity (Wang et al. 2004) at each pixel, over uniform 3x3 windows that end at
+    the border.
+    """
 
     def mean(x: Tensor) -> Tensor:
         return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
     mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b, cov = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2, mean(a * b) - mean_a * mean_b
+    var_a, var_b, cov = (
+        mean(a * a) - mean_a**2,
+        mean(b * b) - mean_b**2,
+        mean(a * b) - mean_a * mean_b,
+    )
     c1, c2 = 0.01**2, 0.03**2
-    return (2 * mean_a * mean_b + c1) * (2 * cov + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return (
+        (2 * mean_a * mean_b + c1)
+        * (2 * cov + c2)
+        / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    )
 
 
 def smoothness(flow: Tensor, image: Tensor) -> Tensor:
-    """The mean change of flow (B, 2, h, w) from pixel to pixel, less where the image (B, 3, h, w) changes too."""
+    """The mean change of flow (B, 2, h, w) from pixel to pixel, less where the image (B, 3, h, w)
+    changes too.
+    """
     total = flow.new_zeros(())
     for axis in (-2, -1):
         edge = image.diff(dim=axis).abs().mean(1, keepdim=True)
@@ -46,7 +64,8 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
 
 
 def occlusion(back: Tensor) -> Tensor:
-    """Flow (B, 2, h, w) from another frame back to this one -> 1 where this frame's pixels have no source there, else 0: (B, 1, h, w).
+    """Flow (B, 2, h, w) from another frame back to this one -> 1 where this frame's pixels have no
+    source there, else 0: (B, 1, h, w).
 
     Every pixel is sent along the flow and shared by the four pixels around its end.
     """

@@ -26,13 +26,19 @@ class Gauge:
 #: Every built-in reading. A plug-in adds its own here from `register`.
 GAUGES: dict[str, Gauge] = {
     "inside": Gauge("{value:.1%} of its taps lie inside the map", low=0.5),
-    "at_bound": Gauge("{value:.1%} of its offsets are at their bound, where they learn no more", high=0.9),
+    "at_bound": Gauge(
+        "{value:.1%} of its offsets are at their bound, where they learn no more", high=0.9
+    ),
     "offset_rms": Gauge("its offsets have an rms of {value:.1f} cells"),
     "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
     "flow_rms": Gauge("its flow has an rms of {value:.1f} cells"),
-    "past_weight": Gauge("its attention gives {value:.2%} of its weight to the past frames", low=0.001),
+    "past_weight": Gauge(
+        "its attention gives {value:.2%} of its weight to the past frames", low=0.001
+    ),
     "memory_share": Gauge("{value:.3%} of what it adds up comes from the past frames", low=0.0001),
-    "key_rate": Gauge("{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99),
+    "key_rate": Gauge(
+        "{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99
+    ),
     "saturated": Gauge("{value:.1%} of its gates are saturated", high=0.99),
     "off_centre": Gauge("{value:.1%} of its kernels' weight lies off the centre"),
     "varying": Gauge("{value:.1%} of its output channels vary over the image", low=0.05),
@@ -48,7 +54,9 @@ class Reading(NamedTuple):
 
 
 class Listener:
-    """Collects readings. `stack` holds the parts that run now, innermost last; `ran` the modules that have run."""
+    """Collects readings. `stack` holds the parts that run now, innermost last; `ran` the modules
+    that have run.
+    """
 
     def __init__(self) -> None:
         self.stack: list[str] = []
@@ -71,10 +79,11 @@ def listening() -> Generator[Listener]:
 
 
 def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> None:
-    """Report a reading of the part that runs now, or of `part` where a function serves several networks.
+    """Report a reading of the part that runs now, or of `part` where a function serves several
+    networks.
 
-    `value` is called only while somebody listens, without a gradient. `name` is a key of `GAUGES`. Shapes alone (device "meta") give no
-    reading.
+    `value` is called only while somebody listens, without a gradient. `name` is a key of `GAUGES`.
+    Shapes alone (device "meta") give no reading.
     """
     listener = _LISTENER.get()
     if listener is None:
@@ -82,11 +91,15 @@ def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> 
     with torch.no_grad():
         found = value()
     if not (isinstance(found, Tensor) and found.is_meta):
-        listener.readings.append(Reading(part or (listener.stack[-1] if listener.stack else ""), name, float(found)))
+        listener.readings.append(
+            Reading(part or (listener.stack[-1] if listener.stack else ""), name, float(found))
+        )
 
 
 def memory_share(past: Tensor, own: Tensor) -> Tensor:
-    """Return the share of what comes from the past in a sum of two maps: rms of the past's over the sum of both rms."""
+    """Return the share of what comes from the past in a sum of two maps: rms of the past's over the
+    sum of both rms.
+    """
     held, new = (x.float().square().mean().sqrt() for x in (past, own))
     return held / (held + new).clamp(min=1e-12)
 

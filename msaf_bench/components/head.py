@@ -1,4 +1,6 @@
-"""From the features of a frame to its class logits. Shapes: N images, C channels, d width, K classes, h w grid."""
+"""From the features of a frame to its class logits. Shapes: N images, C channels, d width, K
+classes, h w grid.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,8 @@ BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
 
 
 class PyramidPooling(nn.Module):
-    """Features (N, C, h, w) -> (N, 2C, h, w): themselves beside their means over 1x1, 2x2, 3x3 and 6x6 cells (Zhao et al. 2017).
+    """Features (N, C, h, w) -> (N, 2C, h, w): themselves beside their means over 1x1, 2x2, 3x3 and
+    6x6 cells (Zhao et al. 2017).
 
     Each mean is projected to C / 4 channels and brought back bilinearly, corners on corners.
     """
@@ -22,7 +25,10 @@ class PyramidPooling(nn.Module):
         self.branches = nn.ModuleList(conv_bn_relu(channels, channels // len(BINS)) for _ in BINS)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = (branch(functional.adaptive_avg_pool2d(x, n)) for n, branch in zip(BINS, self.branches, strict=True))
+        pooled = (
+            branch(functional.adaptive_avg_pool2d(x, n))
+            for n, branch in zip(BINS, self.branches, strict=True)
+        )
         return torch.cat((x, *(resize(p, x, corners=True) for p in pooled)), 1)
 
 
@@ -53,14 +59,28 @@ class _Convolutional(nn.Module):
 class FCNHead(_Convolutional):
     """The convolutions on F5 alone."""
 
-    def __init__(self, channels: tuple[int, int, int], num_classes: int, *, width: int = 512, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        num_classes: int,
+        *,
+        width: int = 512,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__(channels[2], num_classes, width, dropout)
 
 
 class PSPHead(_Convolutional):
     """PSPNet's: the convolutions on the pyramid of F5 (Zhao et al. 2017)."""
 
-    def __init__(self, channels: tuple[int, int, int], num_classes: int, *, width: int = 512, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        num_classes: int,
+        *,
+        width: int = 512,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__(2 * channels[2], num_classes, width, dropout)
         self.pyramid = PyramidPooling(channels[2])
 

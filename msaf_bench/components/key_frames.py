@@ -1,4 +1,5 @@
-"""How a key frame's features are carried to other frames, and when the next key frame is due (LVS: Li et al., CVPR 2018).
+"""How a key frame's features are carried to other frames, and when the next key frame is due (LVS:
+Li et al., CVPR 2018).
 
 Shapes: N images, C channels of the low features, d of the carried ones, h w grid (1/8).
 """
@@ -15,16 +16,19 @@ from msaf_bench.components.gauges import gauge
 
 
 class Propagation(nn.Module):
-    """A key frame's features (N, d, h, w) and low ones (N, C, h, w) of another frame -> features of the latter (N, d, h, w).
+    """A key frame's features (N, d, h, w) and low ones (N, C, h, w) of another frame -> features of
+    the latter (N, d, h, w).
 
-    The kernel predictor gives each place size x size weights that sum to 1 and serve all channels, out of both frames' low features once
-    reduced. AdaptNet brings in what the frame itself shows.
+    The kernel predictor gives each place size x size weights that sum to 1 and serve all channels,
+    out of both frames' low features once reduced. AdaptNet brings in what the frame itself shows.
     """
 
     def __init__(self, channels: int, features: int, width: int, size: int) -> None:
         super().__init__()
         self.reduce = convolutions(channels, width)
-        self.kernels = nn.Sequential(*convolutions(2 * width, width), nn.Conv2d(width, size * size, 1))
+        self.kernels = nn.Sequential(
+            *convolutions(2 * width, width), nn.Conv2d(width, size * size, 1)
+        )
         self.adapt = convolutions(channels, width, width, width)
         self.fuse = conv_bn_relu(features + width, features, 3)
 
@@ -36,7 +40,9 @@ class Propagation(nn.Module):
 
 
 class Scheduler(nn.Module):
-    """Two frames' low features, `reduce`d to (N, width, h, w) -> the fraction of labels (N,) that it expects to differ between them."""
+    """Two frames' low features, `reduce`d to (N, width, h, w) -> the fraction of labels (N,) that
+    it expects to differ between them.
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -70,9 +76,11 @@ SCHEDULES = {"adaptive": Scheduler, "fixed": Fixed}
 
 
 def vary(x: Tensor, kernels: Tensor) -> Tensor:
-    """Spatially variant convolution: x (N, d, h, w), kernels (N, size², h, w) -> y(p) = sum over o of kernels(o, p) x(p + o).
+    """Spatially variant convolution: x (N, d, h, w), kernels (N, size², h, w) -> y(p) = sum over o
+    of kernels(o, p) x(p + o).
 
-    The offsets o go row by row around p, a kernel serves all channels, and the nearest pixel stands for what is outside.
+    The offsets o go row by row around p, a kernel serves all channels, and the nearest pixel stands
+    for what is outside.
     """
     h, w = x.shape[-2:]
     size = isqrt(kernels.shape[1])
@@ -86,4 +94,10 @@ def vary(x: Tensor, kernels: Tensor) -> Tensor:
 
 def convolutions(*channels: int) -> nn.Sequential:
     """3x3 convolutions from each number of channels to the next, with ReLU."""
-    return nn.Sequential(*(layer for a, b in pairwise(channels) for layer in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True))))
+    return nn.Sequential(
+        *(
+            layer
+            for a, b in pairwise(channels)
+            for layer in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True))
+        )
+    )

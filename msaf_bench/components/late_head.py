@@ -8,7 +8,9 @@ from msaf_bench.ports import Stages
 
 
 class LatePSPHead(PSPHead):
-    """`PSPHead` whose features (N, d, h, w) are those before the ReLU, with which the classifier begins: NetWarp blends them there."""
+    """`PSPHead` whose features (N, d, h, w) are those before the ReLU, with which the classifier
+    begins: NetWarp blends them there.
+    """
 
     def features(self, stages: Stages) -> Tensor:
         before: nn.Module = self.mix[:2]  # pyright: ignore[reportUnknownVariableType]

@@ -27,8 +27,8 @@ class Still(nn.Module):
 class Concatenation(nn.Module):
     """The simplest use of the past: features of all frames side by side through a 1x1 convolution.
 
-    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: its gain needs neither attention nor, with `align` "none",
-    alignment.
+    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: its gain needs neither
+    attention nor, with `align` "none", alignment.
     """
 
     def __init__(self, frames: int, width: int, align: Callable[[], nn.Module]) -> None:
@@ -56,17 +56,30 @@ class FrameCode(nn.Module):
 
 def frame_code(time: str, frames: int, width: int) -> nn.Module:
     """Return the code of time by that name: "none" or "learned". Raises `UsageError`."""
-    return FrameCode(frames, width) if one_of("time", time, ("none", "learned")) == "learned" else nn.Identity()
+    return (
+        FrameCode(frames, width)
+        if one_of("time", time, ("none", "learned")) == "learned"
+        else nn.Identity()
+    )
 
 
 class VanillaTransformer(nn.Module):
-    """Joint space-time attention among all T h w tokens: (B, T, d, h, w) -> the same ("Baseline + TR", Eq. 1).
+    """Joint space-time attention among all T h w tokens: (B, T, d, h, w) -> the same ("Baseline +
+    TR", Eq. 1).
 
-    `layers` is the smallest depth at which the paper's sentence holds that it has more parameters than the whole of MSAF (section 4.3).
+    `layers` is the smallest depth at which the paper's sentence holds that it has more parameters
+    than the whole of MSAF (section 4.3).
     """
 
     def __init__(
-        self, frames: int, width: int, block: Callable[[], nn.Module], *, layers: int = 9, position: str = "none", time: str = "none"
+        self,
+        frames: int,
+        width: int,
+        block: Callable[[], nn.Module],
+        *,
+        layers: int = 9,
+        position: str = "none",
+        time: str = "none",
     ) -> None:
         super().__init__()
         self.frames = frames
@@ -85,9 +98,10 @@ class VanillaTransformer(nn.Module):
 class DecoupledTransformer(nn.Module):
     """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
 
-    PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller by its `pyramid` rate along each
-    axis (Eq. 2), but never with fewer than `least` cells along its shorter side. ATT aligns the past frames and attends, for each
-    pixel, among the T frames (Eq. 6).
+    PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller
+    by its `pyramid` rate along each axis (Eq. 2), but never with fewer than `least` cells along its
+    shorter side. ATT aligns the past frames and attends, for each pixel, among the T frames (Eq.
+    6).
     """
 
     def __init__(
@@ -106,13 +120,18 @@ class DecoupledTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if len(pyramid) != frames:
-            raise UsageError(f"pyramid = {list(pyramid)} has {len(pyramid)} rates for {frames} frames; give one a frame, oldest first")
+            raise UsageError(
+                f"pyramid = {list(pyramid)} has {len(pyramid)} rates for {frames} frames; give one"
+                " a frame, oldest first"
+            )
         self.frames = frames
         self.pyramid, self.least = pyramid, least
         self.pool = POOLS[one_of("pool", pool, POOLS)]
         self.position = position_code(position)
         self.time = frame_code(time, frames, width)
-        self.spatial = nn.ModuleList([block()] * frames if share else [block() for _ in range(frames)])
+        self.spatial = nn.ModuleList(
+            [block()] * frames if share else [block() for _ in range(frames)]
+        )
         self.align = nn.ModuleList(align() for _ in range(frames - 1))
         self.temporal = block()
 
@@ -121,24 +140,40 @@ class DecoupledTransformer(nn.Module):
         rate = max(1, min(rate, min(frame.shape[-2:]) // self.least)) if self.least else rate
         small = self.position(self.pool(frame, rate) if rate > 1 else frame)
         h, w = small.shape[-2:]
-        mixed = self.spatial[index](small.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, (h, w))
+        mixed = (
+            self.spatial[index](small.flatten(2).transpose(1, 2))
+            .transpose(1, 2)
+            .unflatten(2, (h, w))
+        )
         return resize(mixed, frame)
 
     def forward(self, frames: Tensor) -> Tensor:
         b, t, d, h, w = frames.shape
         spatial = [self._pst(i, frame) for i, frame in enumerate(frames.unbind(1))]
-        aligned = [align(frame, spatial[-1]) for align, frame in zip(self.align, spatial[:-1], strict=True)]
-        tokens = self.time(torch.stack((*aligned, spatial[-1]), 1)).permute(0, 3, 4, 1, 2).reshape(b * h * w, t, d)
+        aligned = [
+            align(frame, spatial[-1]) for align, frame in zip(self.align, spatial[:-1], strict=True)
+        ]
+        tokens = (
+            self.time(torch.stack((*aligned, spatial[-1]), 1))
+            .permute(0, 3, 4, 1, 2)
+            .reshape(b * h * w, t, d)
+        )
         gauge("past_weight", lambda: _mean_weight([self.temporal], tokens, t - 1))
         return self.temporal(tokens).view(b, h, w, t, d).permute(0, 3, 4, 1, 2)
 
 
 def _mean_weight(blocks: Iterable[Any], tokens: Tensor, past: int) -> float:
-    """The weight of attention on the first `past` tokens, mean over the blocks; NaN for a block that does not tell."""
+    """The weight of attention on the first `past` tokens, mean over the blocks; NaN for a block
+    that does not tell.
+    """
     weights: list[float] = []
     with torch.no_grad():
         for block in blocks:
-            weights.append(float(block.weight_on(tokens, past)) if hasattr(block, "weight_on") else float("nan"))
+            weights.append(
+                float(block.weight_on(tokens, past))
+                if hasattr(block, "weight_on")
+                else float("nan")
+            )
             tokens = block(tokens)
     return sum(weights) / max(1, len(weights))
 

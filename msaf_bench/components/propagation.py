@@ -1,4 +1,5 @@
-"""Sub-networks that hand the values of past frames on to the next one by attention (TDNet: Hu et al., CVPR 2020).
+"""Sub-networks that hand the values of past frames on to the next one by attention (TDNet: Hu et
+al., CVPR 2020).
 
 Shapes: B batch, C channels, k width of keys and queries, d width of values, K classes, h w grid.
 """
@@ -25,7 +26,9 @@ class Memory(NamedTuple):
 
 
 class Encoding(nn.Module):
-    """Features (B, C, h, w) -> their query, key and value. All are pointwise: a part of the features gives that part of the maps."""
+    """Features (B, C, h, w) -> their query, key and value. All are pointwise: a part of the
+    features gives that part of the maps.
+    """
 
     def __init__(self, channels: int, *, key_width: int, width: int) -> None:
         super().__init__()
@@ -38,7 +41,8 @@ class Encoding(nn.Module):
 
 
 class AttentionPropagation(nn.Module):
-    """Values (B, d, h', w') of one frame -> (B, d, h, w), what another frame's query (B, k, h, w) reads of them by their key.
+    """Values (B, d, h', w') of one frame -> (B, d, h, w), what another frame's query (B, k, h, w)
+    reads of them by their key.
 
     softmax(QKᵀ / √k) V and a 1x1 convolution, with dropout after each.
     """
@@ -50,15 +54,19 @@ class AttentionPropagation(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        read = functional.scaled_dot_product_attention(_tokens(query), _tokens(key), _tokens(value), dropout_p=dropout)
+        read = functional.scaled_dot_product_attention(
+            _tokens(query), _tokens(key), _tokens(value), dropout_p=dropout
+        )
         mixed = self.mix(read[:, 0].transpose(1, 2).unflatten(2, query.shape[-2:]))
         return functional.dropout(mixed, self.dropout, self.training)
 
 
 class PlaneNorm(nn.LayerNorm):
-    """Each channel's plane (B, d, h, w) normalised by its own mean and deviation, with an affine of its own at each position.
+    """Each channel's plane (B, d, h, w) normalised by its own mean and deviation, with an affine of
+    its own at each position.
 
-    The affine is stored on a grid of `normalized_shape` and brought to any other bilinearly, corners on corners.
+    The affine is stored on a grid of `normalized_shape` and brought to any other bilinearly,
+    corners on corners.
     """
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -70,7 +78,9 @@ class PlaneNorm(nn.LayerNorm):
 
 
 class Path(nn.Module):
-    """What sub-network `index` has behind its backbone: it reads F5 of `channels` and the memories of `past` frames."""
+    """What sub-network `index` has behind its backbone: it reads F5 of `channels` and the memories
+    of `past` frames.
+    """
 
     def __init__(
         self,
@@ -88,7 +98,9 @@ class Path(nn.Module):
         self.group = index % GROUPS
         self.pyramid = PyramidPooling(channels)
         self.encoding = Encoding(channels, key_width=key_width, width=width)
-        self.propagation = nn.ModuleList(AttentionPropagation(width, dropout=dropout) for _ in range(past))
+        self.propagation = nn.ModuleList(
+            AttentionPropagation(width, dropout=dropout) for _ in range(past)
+        )
         self.norm = PlaneNorm(list(norm_size))
         self.head = head
 
@@ -97,14 +109,17 @@ class Path(nn.Module):
         return group_of(self.pyramid(stages.f5), self.group, GROUPS)
 
     def propagate(self, past: Sequence[Memory], query: Tensor) -> Tensor:
-        """What the newest frame, whose query is (B, k, h, w), is handed by the past ones, oldest first: (B, d, h, w).
+        """What the newest frame, whose query is (B, k, h, w), is handed by the past ones, oldest
+        first: (B, d, h, w).
 
         Each past frame hands on its values together with what it was handed itself.
         """
         readers = [*(frame.query for frame in past[1:]), query]
         handed = None
         for attend, frame, reader in zip(self.propagation, past, readers, strict=True):
-            handed = attend(reader, frame.key, frame.value if handed is None else frame.value + handed)
+            handed = attend(
+                reader, frame.key, frame.value if handed is None else frame.value + handed
+            )
         return handed  # pyright: ignore[reportReturnType]
 
     def classify(self, value: Tensor) -> Tensor:
@@ -114,7 +129,9 @@ class Path(nn.Module):
 
 
 def group_of(pyramid: Tensor, index: int, groups: int) -> Tensor:
-    """The pyramid's channels (N, 2C, ...) -> (N, 2C / groups, ...): slice `index` of the C features and of each of the four means."""
+    """The pyramid's channels (N, 2C, ...) -> (N, 2C / groups, ...): slice `index` of the C features
+    and of each of the four means.
+    """
     c = pyramid.shape[1] // 2
     parts = pyramid[:, :c], *pyramid[:, c:].chunk(4, 1)
     return torch.cat([part.chunk(groups, 1)[index] for part in parts], 1)
@@ -128,7 +145,12 @@ def group_alone(pyramid: Tensor, index: int, groups: int) -> Tensor:
 
 
 def _projection(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.LeakyReLU(), nn.Conv2d(width, width, 1))
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 1),
+        nn.BatchNorm2d(width),
+        nn.LeakyReLU(),
+        nn.Conv2d(width, width, 1),
+    )
 
 
 def _tokens(x: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""PSPNets as backbones: a dilated ResNet whose F5 has seen its pyramid. Shapes: N images, C channels, d width, H W image, h w grid."""
+"""PSPNets as backbones: a dilated ResNet whose F5 has seen its pyramid. Shapes: N images, C
+channels, d width, H W image, h w grid.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,14 +14,21 @@ from msaf_bench.ports import Stages
 
 
 class PyramidBackbone(nn.Module):
-    """Image (N, 3, H, W) -> Stages, F5 replaced by what PSPNet's classifier reads: pyramid pooling and a 3x3 convolution to d.
+    """Image (N, 3, H, W) -> Stages, F5 replaced by what PSPNet's classifier reads: pyramid pooling
+    and a 3x3 convolution to d.
 
-    d is four times the ResNet's first width, 256 for the published ones. The options are those of the ResNet, which keeps its names in
-    `resnet`, so that its `weights` load.
+    d is four times the ResNet's first width, 256 for the published ones. The options are those of
+    the ResNet, which keeps its names in `resnet`, so that its `weights` load.
     """
 
     def __init__(
-        self, resnet: Callable[..., DilatedResNet], *, width: int = 64, stem: str = "plain", dilate: str = "all", weights: str = ""
+        self,
+        resnet: Callable[..., DilatedResNet],
+        *,
+        width: int = 64,
+        stem: str = "plain",
+        dilate: str = "all",
+        weights: str = "",
     ) -> None:
         super().__init__()
         self.resnet = resnet(width=width, stem=stem, dilate=dilate, weights=weights)

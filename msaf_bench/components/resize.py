@@ -10,4 +10,8 @@ def resize(x: Tensor, like: Tensor, *, corners: bool = False) -> Tensor:
     The outer edges of the border pixels fall on each other or, with `corners`, their centres.
     """
     size = (like.shape[-2], like.shape[-1])
-    return x if x.shape[-2:] == size else functional.interpolate(x, size, mode="bilinear", align_corners=corners)
+    return (
+        x
+        if x.shape[-2:] == size
+        else functional.interpolate(x, size, mode="bilinear", align_corners=corners)
+    )

@@ -14,8 +14,9 @@ from msaf_bench.ports import Stages
 
 #: Convolutions of VGG-16's stages, in units of the width.
 ENCODER = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
-#: Of the decoder's, coarsest first and without the finest, which belongs to the head: of the original, and of the PyTorch code of Huang
-#: et al. 2018, where the first convolution of a stage narrows and not the last.
+#: Of the decoder's, coarsest first and without the finest, which belongs to the head: of the
+#: original, and of the PyTorch code of Huang et al. 2018, where the first convolution of a stage
+#: narrows and not the last.
 DECODERS = {
     "original": ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1)),
     "narrow": ((8, 8, 8), (4, 4, 4), (2, 2, 2), (1, 1)),
@@ -25,10 +26,11 @@ DROPPED = 3  #: the coarsest stages of both sides end with dropout
 
 
 class SegNet(nn.Module):
-    """Image (N, 3, H, W) -> w features at the size of the image, as all three of the Stages: the decoder's last, unpooled.
+    """Image (N, 3, H, W) -> w features at the size of the image, as all three of the Stages: the
+    decoder's last, unpooled.
 
-    Unpooling puts each value back where the maximum was and leaves the rest 0. Odd sides are pooled as in the code that the decoder is
-    from: up (Caffe) or down (PyTorch), but never to nothing.
+    Unpooling puts each value back where the maximum was and leaves the rest 0. Odd sides are pooled
+    as in the code that the decoder is from: up (Caffe) or down (PyTorch), but never to nothing.
     """
 
     def __init__(self, width: int, *, decoder: str) -> None:
@@ -37,7 +39,10 @@ class SegNet(nn.Module):
         for units in (*ENCODER, *DECODERS[one_of("decoder of segnet", decoder, DECODERS)]):
             stages.append(_stage(inputs, *(width * n for n in units)))
             inputs = width * units[-1]
-        self.down, self.up = nn.ModuleList(stages[: len(ENCODER)]), nn.ModuleList(stages[len(ENCODER) :])
+        self.down, self.up = (
+            nn.ModuleList(stages[: len(ENCODER)]),
+            nn.ModuleList(stages[len(ENCODER) :]),
+        )
         self.upwards = decoder == "original"
         self.dropout = nn.Dropout(0.5)
         self.channels = (width, width, width)
@@ -48,7 +53,9 @@ class SegNet(nn.Module):
         for i, stage in enumerate(self.down):
             x = stage(x)
             size = x.shape[-2:]
-            x, index = functional.max_pool2d(x, 2, ceil_mode=self.upwards or bool(min(size) == 1), return_indices=True)
+            x, index = functional.max_pool2d(
+                x, 2, ceil_mode=self.upwards or bool(min(size) == 1), return_indices=True
+            )
             places.append((index, size))
             x = self.dropout(x) if i >= len(ENCODER) - DROPPED else x
         for i, stage in enumerate(self.up):
@@ -59,19 +66,24 @@ class SegNet(nn.Module):
 
 
 class SegNetHead(nn.Module):
-    """The finest stage of the decoder: two 3x3 convolutions with batch norm and ReLU, then what `last` says.
+    """The finest stage of the decoder: two 3x3 convolutions with batch norm and ReLU, then what
+    `last` says.
 
-    "convolution" is one more of those, to the classes. Without it the two give the classes themselves, the second up to its "norm", or up
-    to its "relu": then no logit is negative.
+    "convolution" is one more of those, to the classes. Without it the two give the classes
+    themselves, the second up to its "norm", or up to its "relu": then no logit is negative.
     """
 
-    def __init__(self, channels: tuple[int, int, int], num_classes: int, *, last: str = "convolution") -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], num_classes: int, *, last: str = "convolution"
+    ) -> None:
         super().__init__()
         more = one_of("last layer of segnet-head", last, LAST) == "convolution"
         self.width = channels[2] if more else num_classes
         *layers, relu = _stage(channels[2], self.width, self.width)
         self.mix = nn.Sequential(*layers, nn.Identity() if last == "norm" else relu)
-        self.classifier = nn.Conv2d(self.width, num_classes, 3, padding=1) if more else nn.Identity()
+        self.classifier = (
+            nn.Conv2d(self.width, num_classes, 3, padding=1) if more else nn.Identity()
+        )
 
     def features(self, stages: Stages) -> Tensor:
         return self.mix(stages.f5)
@@ -84,7 +96,9 @@ class SegNetHead(nn.Module):
 
 
 def segnet(*, width: int = 64, decoder: str = "original") -> SegNet:
-    """Bayesian SegNet up to its head: `width` of the finest stage, `decoder` "original" or "narrow"."""
+    """Bayesian SegNet up to its head: `width` of the finest stage, `decoder` "original" or
+    "narrow".
+    """
     return SegNet(width, decoder=decoder)
 
 

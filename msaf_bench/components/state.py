@@ -1,4 +1,6 @@
-"""Static features of the newest frame. Shapes: B batch, d width, h w grid, S stage tokens of a pixel."""
+"""Static features of the newest frame. Shapes: B batch, d width, h w grid, S stage tokens of a
+pixel.
+"""
 
 from collections.abc import Callable
 
@@ -32,13 +34,20 @@ class Concat(nn.Module):
 
 
 class StageTransformer(nn.Module):
-    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and M of the newest frame (Eq. 9).
+    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and M of the newest
+    frame (Eq. 9).
 
     Where nothing is in motion, M is F5 itself: `f5 = false` then keeps it from being a token twice.
     """
 
     def __init__(
-        self, channels: tuple[int, int, int], width: int, block: Callable[[], nn.Module], *, f5: bool = True, fuse: str = "concat"
+        self,
+        channels: tuple[int, int, int],
+        width: int,
+        block: Callable[[], nn.Module],
+        *,
+        f5: bool = True,
+        fuse: str = "concat",
     ) -> None:
         super().__init__()
         self.entry = nn.ModuleList(conv_bn_relu(c, width) for c in channels[: 2 + f5])
@@ -49,7 +58,8 @@ class StageTransformer(nn.Module):
         maps = [entry(f) for entry, f in zip(self.entry, stages, strict=False)] + [dynamic]
         b, d, h, w = dynamic.shape
         tokens = torch.stack(maps, 1).permute(0, 3, 4, 1, 2).reshape(b * h * w, len(maps), d)
-        mixed = self.block(tokens).view(b, h, w, len(maps), d).permute(0, 3, 4, 1, 2)  # B, S, d, h, w
+        # B, S, d, h, w
+        mixed = self.block(tokens).view(b, h, w, len(maps), d).permute(0, 3, 4, 1, 2)
         return self.fuse(mixed)
 
 
@@ -75,4 +85,8 @@ class _LastFuse(_MeanFuse):
         return tokens[:, -1]
 
 
-FUSES: dict[str, Callable[[int, int], nn.Module]] = {"concat": _ConcatFuse, "mean": _MeanFuse, "last": _LastFuse}
+FUSES: dict[str, Callable[[int, int], nn.Module]] = {
+    "concat": _ConcatFuse,
+    "mean": _MeanFuse,
+    "last": _LastFuse,
+}

@@ -1,4 +1,6 @@
-"""The recurrent cell that carries class scores along flow. Shapes: B batch, K classes, H W image."""
+"""The recurrent cell that carries class scores along flow. Shapes: B batch, K classes, H W
+image.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +10,12 @@ from msaf_bench.components.warp import warp
 
 
 class STGRU(nn.Module):
-    """Spatio-temporal transformer GRU (Nilsson & Sminchisescu 2018): the scores of the past and of a frame -> new scores.
+    """Spatio-temporal transformer GRU (Nilsson & Sminchisescu 2018): the scores of the past and of
+    a frame -> new scores.
 
-    `prior` is taken from every probability, so that 0, which is read outside of the image, means that nothing is known. The weights
-    start at six times the identity beside noise: the official code says that it does not train otherwise.
+    `prior` is taken from every probability, so that 0, which is read outside of the image, means
+    that nothing is known. The weights start at six times the identity beside noise: the official
+    code says that it does not train otherwise.
     """
 
     def __init__(self, num_classes: int, *, kernel: int, prior: float) -> None:
@@ -33,8 +37,12 @@ class STGRU(nn.Module):
             for convolution in (self.new, self.past):
                 convolution.weight[:, :, centre, centre] += 6 * torch.eye(num_classes)
 
-    def forward(self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor, flow: Tensor) -> Tensor:
-        """Scores and image (B, 3, H, W; 0 to 255) of a frame, those of the past, and flow between them -> scores (B, K, H, W)."""
+    def forward(
+        self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor, flow: Tensor
+    ) -> Tensor:
+        """Scores and image (B, 3, H, W; 0 to 255) of a frame, those of the past, and flow between
+        them -> scores (B, K, H, W).
+        """
         error = self.error(image - warp(reference, flow, outside="zeros"))
         trust = 1 - error.abs().tanh()  # the past counts where flow explains the frame
         x = scores.softmax(1) - self.prior

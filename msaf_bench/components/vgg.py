@@ -1,6 +1,8 @@
-"""Dilation8 and Dilation10: VGG-16 at 1/8 and a context module on its class scores (Yu and Koltun 2016).
+"""Dilation8 and Dilation10: VGG-16 at 1/8 and a context module on its class scores (Yu and Koltun
+2016).
 
-Shapes: N images, C channels, K classes, H W image, h w grid (1/8). The thirteen convolutions have torchvision's names (`features.0` ...).
+Shapes: N images, C channels, K classes, H W image, h w grid (1/8). The thirteen convolutions have
+torchvision's names (`features.0` ...).
 """
 
 import torch
@@ -12,17 +14,21 @@ from msaf_bench.ports import Stages
 
 BORDER = 186  #: pixels that the convolutions of the front end eat on each side
 BORDERS = ("mirror", "same")
-#: Of VGG-16: convolutions of a stage in units of the first width, with their dilation; the last two stages are not pooled.
+#: Of VGG-16: convolutions of a stage in units of the first width, with their dilation; the last two
+#: stages are not pooled.
 FRONT = (((1, 1), 1), ((2, 2), 1), ((4, 4, 4), 1), ((8, 8, 8), 1), ((8, 8, 8), 2))
 POOLS = 3
-F3, F4 = 23, 30  #: how many layers of `features` give conv4_3 and conv5_3, in torchvision's count, where a pool stands between them
+#: how many layers of `features` give conv4_3 and conv5_3, in torchvision's count, where a pool
+#: stands between them
+F3, F4 = 23, 30
 
 
 class DilatedVGG(nn.Module):
     """Image (N, 3, H, W) -> conv4_3, conv5_3 and fc7 at 1/8, after their ReLUs; h = ceil(H / 8).
 
-    With the border "mirror" no convolution pads, as published: the image is mirrored by 186 pixels around, and by what is missing to
-    whole cells of the grid. With "same" every convolution pads with zeros and nothing is computed outside of the image.
+    With the border "mirror" no convolution pads, as published: the image is mirrored by 186 pixels
+    around, and by what is missing to whole cells of the grid. With "same" every convolution pads
+    with zeros and nothing is computed outside of the image.
     """
 
     def __init__(self, width: int, *, border: str) -> None:
@@ -51,7 +57,9 @@ class DilatedVGG(nn.Module):
         inputs, layers = 3, list[nn.Module]()
         for stage, (convolutions, dilation) in enumerate(FRONT):
             for units in convolutions:
-                conv = nn.Conv2d(inputs, units * width, 3, dilation=dilation, padding=self._padding(3, dilation))
+                conv = nn.Conv2d(
+                    inputs, units * width, 3, dilation=dilation, padding=self._padding(3, dilation)
+                )
                 layers += [conv, nn.ReLU()]
                 inputs = units * width
             layers.append(nn.MaxPool2d(2, ceil_mode=True) if stage < POOLS else nn.Identity())
@@ -62,16 +70,24 @@ class DilatedVGG(nn.Module):
 
 
 class ContextHead(nn.Module):
-    """F5 -> class scores by a 1x1 convolution (the features) -> the context module, which begins as the identity (the classifier).
+    """F5 -> class scores by a 1x1 convolution (the features) -> the context module, which begins as
+    the identity (the classifier).
 
-    The module sees ever further: 3x3 convolutions on the K class maps with the given dilations, one more without, 1x1 at the end.
+    The module sees ever further: 3x3 convolutions on the K class maps with the given dilations, one
+    more without, 1x1 at the end.
     """
 
-    def __init__(self, channels: tuple[int, int, int], num_classes: int, dilations: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], num_classes: int, dilations: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self.width = num_classes
         self.scores = nn.Conv2d(channels[2], num_classes, 1)
-        see = [m for d in (*dilations, 1) for m in (nn.Conv2d(num_classes, num_classes, 3, padding=d, dilation=d), nn.ReLU())]
+        see = [
+            m
+            for d in (*dilations, 1)
+            for m in (nn.Conv2d(num_classes, num_classes, 3, padding=d, dilation=d), nn.ReLU())
+        ]
         self.context = nn.Sequential(*see, nn.Conv2d(num_classes, num_classes, 1))
         for module in self.context:
             if isinstance(module, nn.Conv2d):
@@ -89,7 +105,9 @@ class ContextHead(nn.Module):
 
 
 def dilation8(*, width: int = 64, border: str = "mirror") -> DilatedVGG:
-    """The front end of Dilation8 and Dilation10: `width` of the first convolution, `border` "mirror" as published or "same"."""
+    """The front end of Dilation8 and Dilation10: `width` of the first convolution, `border`
+    "mirror" as published or "same".
+    """
     return DilatedVGG(width, border=border)
 
 
@@ -104,9 +122,11 @@ def context10(channels: tuple[int, int, int], num_classes: int) -> ContextHead:
 
 
 def mirror(image: Tensor, border: int) -> Tensor:
-    """The image (N, 3, H, W) with its mirror image around: `border` pixels on each side, on the far ones also what H and W lack to 8k.
+    """The image (N, 3, H, W) with its mirror image around: `border` pixels on each side, on the far
+    ones also what H and W lack to 8k.
 
-    The outermost pixel is not repeated. Where the border is wider than the image, it is mirrored again.
+    The outermost pixel is not repeated. Where the border is wider than the image, it is mirrored
+    again.
     """
     rows, columns = (_mirrored(n, border, image.device) for n in image.shape[-2:])
     return image.index_select(2, rows).index_select(3, columns)
@@ -120,6 +140,8 @@ def middle(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _mirrored(n: int, border: int, device: torch.device) -> Tensor:
-    """Where each pixel of a side of n pixels with its border is read: a triangle wave of the period 2 (n - 1)."""
+    """Where each pixel of a side of n pixels with its border is read: a triangle wave of the period
+    2 (n - 1).
+    """
     end = n + -n % 8 + border
     return n - 1 - (torch.arange(-border, end, device=device) % max(1, 2 * (n - 1)) - (n - 1)).abs()

@@ -12,13 +12,15 @@ OUTSIDE = ("zeros", "border")  #: what is read outside of the map: 0, or its nea
 
 
 def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
-    """The map x (B, C, h, w) brought back along flow (B, 2, h, w) in pixels as (dx, dy): y(p) = x(p + F(p)), read bilinearly.
+    """The map x (B, C, h, w) brought back along flow (B, 2, h, w) in pixels as (dx, dy): y(p) = x(p
+    + F(p)), read bilinearly.
 
     Pixel centres are whole numbers: no flow gives x itself, up to rounding.
     """
     one_of("outside", outside, OUTSIDE)
     h, w = x.shape[-2:]
-    wide = torch.promote_types(x.dtype, torch.float32)  # half precision cannot tell neighbouring pixels of a large map apart
+    # half precision cannot tell neighbouring pixels of a large map apart
+    wide = torch.promote_types(x.dtype, torch.float32)
     dx, dy = flow.to(wide).unbind(1)
     column = torch.arange(w, device=x.device, dtype=wide) + dx
     row = torch.arange(h, device=x.device, dtype=wide).view(h, 1) + dy
@@ -26,14 +28,18 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
     gauge("flow_rms", lambda: flow.float().square().mean().sqrt(), part="warp")
     # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)
-    return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(x.dtype)
+    return functional.grid_sample(x.to(wide), grid, padding_mode=outside, align_corners=False).to(
+        x.dtype
+    )
 
 
 def bounded(flow: Tensor, limit: float = LIMIT) -> Tensor:
-    """Hold learned flow (..., 2, h, w) as (dx, dy) within the share `limit` of the map's sides, and no less than 1 pixel; 0: no limit.
+    """Hold learned flow (..., 2, h, w) as (dx, dy) within the share `limit` of the map's sides, and
+    no less than 1 pixel; 0: no limit.
 
-    Beyond, samples would come to lie outside of the map, where no gradient tells them the way back, so that at a high learning rate flow
-    runs away for good. Within the limit nothing changes. At it a gradient that points back passes, one that points further out does not.
+    Beyond, samples would come to lie outside of the map, where no gradient tells them the way back,
+    so that at a high learning rate flow runs away for good. Within the limit nothing changes. At it
+    a gradient that points back passes, one that points further out does not.
     """
     if not limit:
         return flow
@@ -53,8 +59,12 @@ def bounded(flow: Tensor, limit: float = LIMIT) -> Tensor:
 
 
 def _inside(row: Tensor, column: Tensor, h: int, w: int) -> Tensor:
-    """The share of places (row, column) that lie on a map of h x w pixels, each of which reaches half a pixel around its centre."""
-    return ((row >= -0.5) & (row <= h - 0.5) & (column >= -0.5) & (column <= w - 0.5)).float().mean()
+    """The share of places (row, column) that lie on a map of h x w pixels, each of which reaches
+    half a pixel around its centre.
+    """
+    return (
+        ((row >= -0.5) & (row <= h - 0.5) & (column >= -0.5) & (column <= w - 0.5)).float().mean()
+    )
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:

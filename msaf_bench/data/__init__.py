@@ -1,4 +1,6 @@
-"""The data sets: a procedural street, CamVid and Cityscapes from disk. The modules that need OpenCV are imported when a split is opened."""
+"""The data sets: a procedural street, CamVid and Cityscapes from disk. The modules that need OpenCV
+are imported when a split is opened.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -7,7 +9,17 @@ from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Clips, c
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import DATA_SETS, Conditions
 
-__all__ = ["CAMVID_CLASSES", "CAMVID_COLOURS", "DATA_SETS", "Clip", "Clips", "colourise", "content_of", "needed_root", "open_split"]
+__all__ = [
+    "CAMVID_CLASSES",
+    "CAMVID_COLOURS",
+    "DATA_SETS",
+    "Clip",
+    "Clips",
+    "colourise",
+    "content_of",
+    "needed_root",
+    "open_split",
+]
 
 
 def needed_root(name: str, root: Path | None) -> Path:
@@ -17,12 +29,19 @@ def needed_root(name: str, root: Path | None) -> Path:
     return root
 
 
-def open_split(conditions: Conditions, split: Literal["train", "score"], root: Path | None = None, seed: int = 0) -> Clips:
-    """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is read. `root` is the data set's folder.
+def open_split(
+    conditions: Conditions,
+    split: Literal["train", "score"],
+    root: Path | None = None,
+    seed: int = 0,
+) -> Clips:
+    """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is
+    read. `root` is the data set's folder.
 
-    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace the past frames of every clip. The
-    `seed` of a trial counts where each draws its own training videos (`street`, `data_options.own_videos`).
-    Raises `UsageError` for an unknown data set or option or a missing root, `DataError` for content that is wrong.
+    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace
+    the past frames of every clip. The `seed` of a trial counts where each draws its own training
+    videos (`street`, `data_options.own_videos`). Raises `UsageError` for an unknown data set or
+    option or a missing root, `DataError` for content that is wrong.
     """
     if conditions.scored == "score" and conditions.past == "real":
         return _open(conditions, split, root, seed)
@@ -40,7 +59,9 @@ def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
     return f"{'own videos' if own else learn.fingerprint}/{test.fingerprint}"
 
 
-def _open(conditions: Conditions, split: Literal["train", "score"], root: Path | None, seed: int) -> Clips:
+def _open(
+    conditions: Conditions, split: Literal["train", "score"], root: Path | None, seed: int
+) -> Clips:
     name = one_of("data set", conditions.data, DATA_SETS)
     if name == "street":
         from msaf_bench.data.street import Street

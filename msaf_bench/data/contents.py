@@ -31,7 +31,8 @@ class Contents(NamedTuple):
 
 
 def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> Contents:
-    """Reads every clip, which checks every file that the split uses. `on_clip` is called after each.
+    """Reads every clip, which checks every file that the split uses. `on_clip` is called after
+    each.
 
     Raises `DataError` for the first file that is wrong.
     """
@@ -43,7 +44,12 @@ def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> C
         pixels = np.bincount(clip.label.ravel(), minlength=VOID + 1)
         return clip.name, size, label_size, crc32(newest.tobytes()), pixels
 
-    frames, labels, pictures, pixels = Counter[str](), Counter[str](), dict[str, int](), np.zeros(VOID + 1, np.int64)
+    frames, labels, pictures, pixels = (
+        Counter[str](),
+        Counter[str](),
+        dict[str, int](),
+        np.zeros(VOID + 1, np.int64),
+    )
     with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
         for name, size, label_size, checksum, counted in pool.map(look, range(len(clips))):
             frames[size] += 1

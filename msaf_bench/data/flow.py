@@ -1,4 +1,5 @@
-"""Optical flow: Middlebury's files, what estimates it from two pictures, and a cache of what was estimated.
+"""Optical flow: Middlebury's files, what estimates it from two pictures, and a cache of what was
+estimated.
 
 Flow is (H, W, 2) float32 as (dx, dy) in pixels; NaN where a file says that it is unknown.
 """
@@ -27,49 +28,70 @@ _Ways = tuple[NDArray[np.float32], NDArray[np.float32]]  # forward, backward
 #: What can estimate flow, with everything that its result depends on.
 ESTIMATORS = {
     "dis": f"OpenCV {cv2.__version__} DIS, preset medium, grey",
-    "farneback": f"OpenCV {cv2.__version__} Farnebäck, pyramid 5 x 0.5, window 15, 3 iterations, polynomial 5 / 1.2, grey",
+    "farneback": (
+        f"OpenCV {cv2.__version__} Farnebäck, pyramid 5 x 0.5, window 15, 3 iterations, polynomial"
+        " 5 / 1.2, grey"
+    ),
     "raft": "torchvision RAFT large, weights C_T_SKHT_V2, 20 iterations",
     "zero": "no motion",
 }
 
 
 def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
-    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row, little-endian; NaN as unknown."""
+    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row,
+    little-endian; NaN as unknown.
+    """
     height, width = flow.shape[:2]
     head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
     write_atomic(path, head + np.nan_to_num(flow, nan=2 * UNKNOWN).astype("<f4").tobytes())
 
 
 def read_flow(path: Path) -> NDArray[np.float32]:
-    """The flow of a .flo file, (H, W, 2), NaN where it is unknown. Raises `DataError` for a file that is not one, or is cut."""
+    """The flow of a .flo file, (H, W, 2), NaN where it is unknown. Raises `DataError` for a file
+    that is not one, or is cut.
+    """
     try:
         data = regular(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the folder of the .flo files") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); give the folder of the .flo files"
+        ) from error
     if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(FLO_TAG):
-        raise DataError(f"{path}: not a Middlebury .flo file (its first 4 bytes are not {FLO_TAG} as float32)")
+        raise DataError(
+            f"{path}: not a Middlebury .flo file (its first 4 bytes are not {FLO_TAG} as float32)"
+        )
     width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, 4))
     if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
         raise DataError(f"{path}: its header says {width}x{height} (WxH); restore the file")
     if len(data) != 12 + 8 * width * height:
-        raise DataError(f"{path}: {len(data)} bytes, but {width}x{height} (WxH) flow has {12 + 8 * width * height}; restore the file")
+        raise DataError(
+            f"{path}: {len(data)} bytes, but {width}x{height} (WxH) flow has"
+            f" {12 + 8 * width * height}; restore the file"
+        )
     flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
     if np.isnan(flow).any():
-        raise DataError(f"{path}: NaN in the flow; unknown flow is written as {UNKNOWN:.0e} or more")
+        raise DataError(
+            f"{path}: NaN in the flow; unknown flow is written as {UNKNOWN:.0e} or more"
+        )
     flow[(np.abs(flow) >= UNKNOWN).any(-1)] = np.nan
     return flow
 
 
-def estimate(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], cache: Path | None = None) -> Flow:
+def estimate(
+    kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], cache: Path | None = None
+) -> Flow:
     """Flow between two pictures (H, W, 3), forward and backward, by one of `ESTIMATORS`.
 
-    In the folder `cache` it is kept under the hash of the pictures and of the estimator with its parameters and version; a damaged file
-    is made again. Raises `UsageError` for an unknown estimator, `DataError` for pictures that it cannot take, `HostError` where it is not
-    installed.
+    In the folder `cache` it is kept under the hash of the pictures and of the estimator with its
+    parameters and version; a damaged file is made again. Raises `UsageError` for an unknown
+    estimator, `DataError` for pictures that it cannot take, `HostError` where it is not installed.
     """
     one_of("flow", kind, ESTIMATORS)
     if earlier.shape != later.shape:
-        raise DataError(f"flow from a picture of {earlier.shape[:2]} to one of {later.shape[:2]}; frames of one video have one size")
+        raise DataError(
+            f"flow from a picture of {earlier.shape[:2]} to one of {later.shape[:2]}; frames of one"
+            " video have one size"
+        )
     if kind == "zero":
         still = np.zeros((*earlier.shape[:2], 2), np.float32)
         return Flow(still, still)
@@ -83,17 +105,22 @@ def estimate(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], ca
     if known is None:
         known = _estimated(kind, earlier, later)
         body = np.stack(known).astype("<f4").tobytes()
-        write_atomic(path, hashlib.sha256(digest.digest() + body).digest() + body)  # a copy under another name is noticed
+        # a copy under another name is noticed
+        write_atomic(path, hashlib.sha256(digest.digest() + body).digest() + body)
     return Flow(*known)
 
 
 def flat(picture: NDArray[np.uint8]) -> bool:
-    """Whether a picture has next to no texture (a deviation under 1 of 255 grey levels): flow estimated from it means nothing."""
+    """Whether a picture has next to no texture (a deviation under 1 of 255 grey levels): flow
+    estimated from it means nothing.
+    """
     return float(_grey(picture).std()) < 1
 
 
 def _cached(path: Path, key: bytes, size: tuple[int, ...]) -> _Ways | None:
-    """What an earlier call left for the pictures of this key, or nothing where that is missing, damaged or of other pictures."""
+    """What an earlier call left for the pictures of this key, or nothing where that is missing,
+    damaged or of other pictures.
+    """
     try:
         data = regular(path).read_bytes()
     except OSError:
@@ -101,7 +128,9 @@ def _cached(path: Path, key: bytes, size: tuple[int, ...]) -> _Ways | None:
     body = data[32:]
     if len(body) != 16 * size[0] * size[1] or hashlib.sha256(key + body).digest() != data[:32]:
         return None
-    forward, backward = np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(2, *size, 2)
+    forward, backward = (
+        np.frombuffer(body, "<f4").astype(np.float32, copy=False).reshape(2, *size, 2)
+    )
     return forward, backward
 
 
@@ -110,7 +139,10 @@ def _estimated(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) 
         return _raft(earlier, later)
     one, two = _grey(earlier), _grey(later)
     if kind == "dis" and min(one.shape) < DIS_LEAST:
-        raise DataError(f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs {DIS_LEAST} rows and columns")
+        raise DataError(
+            f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs"
+            f" {DIS_LEAST} rows and columns"
+        )
     way = dis if kind == "dis" else _farneback
     return way(one, two), way(two, one)
 
@@ -126,7 +158,9 @@ def dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _farneback(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-    flow = cv2.calcOpticalFlowFarneback(a, b, np.zeros((*a.shape, 2), np.float32), 0.5, 5, 15, 3, 5, 1.2, 0)
+    flow = cv2.calcOpticalFlowFarneback(
+        a, b, np.zeros((*a.shape, 2), np.float32), 0.5, 5, 15, 3, 5, 1.2, 0
+    )
     return np.asarray(flow, np.float32)
 
 
@@ -136,13 +170,19 @@ def _raft(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> _Ways:
 
         models: Any = import_module("torchvision.models.optical_flow")
         net = models.raft_large(weights=models.Raft_Large_Weights.C_T_SKHT_V2).eval()
-    except Exception as error:  # a broken torchvision raises RuntimeError; without a network, the weights a URLError
+    except Exception as error:
+        # a broken torchvision raises RuntimeError; without a network, the weights a URLError
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise HostError(f"--flow raft: {reason}; install the torchvision that fits this torch and its RAFT weights, or use dis") from error
+        raise HostError(
+            f"--flow raft: {reason}; install the torchvision that fits this torch and its RAFT"
+            " weights, or use dis"
+        ) from error
     height, width = earlier.shape[:2]
     # RAFT takes multiples of 8, from 128 on.
     padding = (*((0, max(-side % 8, 128 - side)) for side in (height, width)), (0, 0))
-    both = np.stack([np.pad(picture, padding, "edge") for picture in (earlier, later)]).transpose(0, 3, 1, 2)
+    both = np.stack([np.pad(picture, padding, "edge") for picture in (earlier, later)]).transpose(
+        0, 3, 1, 2
+    )
     images = torch.from_numpy(both).float() / 127.5 - 1
     with torch.inference_mode():
         flow = net(images, images.flip(0), num_flow_updates=20)[-1]

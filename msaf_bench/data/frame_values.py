@@ -9,9 +9,12 @@ NANO = 10**9
 _SEPARATOR = r"[-_.:T ]?"
 DATE = re.compile(
     rf"(?<!\d)((?:19[7-9]|20\d)\d){_SEPARATOR}(0[1-9]|1[0-2]){_SEPARATOR}(0[1-9]|[12]\d|3[01])"
-    rf"(?:{_SEPARATOR}([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.,]?(\d{{1,9}}))?)?(?!\d)"
+    rf"(?:{_SEPARATOR}([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)"
+    rf"(?:[-_.,]?(\d{{1,9}}))?)?(?!\d)"
 )
-CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3])[-_.:h]([0-5]?\d)[-_.:m]([0-5]?\d)(?:([-_.,])(\d{1,9}))?(?!\d)")
+CLOCK = re.compile(
+    r"(?<!\d)([01]?\d|2[0-3])[-_.:h]([0-5]?\d)[-_.:m]([0-5]?\d)(?:([-_.,])(\d{1,9}))?(?!\d)"
+)
 _SECONDS = re.compile(r"(\d+)([._-]?)(\d*)")
 FIELDS = {
     "frame": r"(?<![0-9])([0-9]+)(?![0-9])",
@@ -42,26 +45,34 @@ def is_date(text: str) -> bool:
 
 
 def _seconds(texts: Sequence[str]) -> list[int]:
-    parts = [_SECONDS.fullmatch(text).groups() for text in texts]  # pyright: ignore[reportOptionalMemberAccess]
+    parts = [_SECONDS.fullmatch(text).groups() for text in texts]  # pyright: ignore
     return _nanoseconds([(int(whole), sign, part) for whole, sign, part in parts])
 
 
 def _clocks(texts: Sequence[str]) -> list[int]:
-    parts = [CLOCK.fullmatch(text).groups() for text in texts]  # pyright: ignore[reportOptionalMemberAccess]
-    return _nanoseconds([(3600 * int(h) + 60 * int(m) + int(s), sign or "", part or "") for h, m, s, sign, part in parts])
+    parts = [CLOCK.fullmatch(text).groups() for text in texts]  # pyright: ignore
+    return _nanoseconds(
+        [
+            (3600 * int(h) + 60 * int(m) + int(s), sign or "", part or "")
+            for h, m, s, sign, part in parts
+        ]
+    )
 
 
 def _nanoseconds(read: Sequence[tuple[int, str, str]]) -> list[int]:
     """Nanoseconds of seconds, a sign and a part.
 
-    After a point the part is a fraction. After another sign it is one where all parts are as wide, as in `1305031102_500`; else it counts
-    milli-, micro- or nanoseconds, whichever the widest part needs, as in `1403636579_63555584`.
+    After a point the part is a fraction. After another sign it is one where all parts are as wide,
+    as in `1305031102_500`; else it counts milli-, micro- or nanoseconds, whichever the widest part
+    needs, as in `1403636579_63555584`.
     """
     widths = {len(part) for _, sign, part in read if sign in ("_", "-")}
     widest = min(9, max(widths, default=9))
     width = widest if len(widths) == 1 else next(unit for unit in (3, 6, 9) if widest <= unit)
     return [
-        whole * NANO + (int(part or 0) * 10 ** (9 - width) if sign in ("_", "-") else int(f"{part:0<9}"[:9])) for whole, sign, part in read
+        whole * NANO
+        + (int(part or 0) * 10 ** (9 - width) if sign in ("_", "-") else int(f"{part:0<9}"[:9]))
+        for whole, sign, part in read
     ]
 
 
@@ -71,7 +82,15 @@ def _date(text: str) -> int | None:
         return None
     year, month, day, hour, minute, second, part = match.groups()
     try:
-        at = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC)
+        at = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            tzinfo=UTC,
+        )
     except ValueError:  # 30 February
         return None
     return int(at.timestamp()) * NANO + int(f"{part or 0:0<9}")

@@ -14,12 +14,15 @@ from msaf_bench.errors import DataError
 from msaf_bench.folders import Files, list_by_key
 from msaf_bench.inputs import regular
 
-_TURNED, _ACROSS = range(2, 9), range(5, 9)  # EXIF orientations: all that change a picture; those that exchange its sides
+# EXIF orientations: all that change a picture; those that exchange its sides
+_TURNED, _ACROSS = range(2, 9), range(5, 9)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 def list_frames(folder: Path) -> Files:
-    """The pictures of a folder itself, in natural order. Raises `DataError` where there is none, and for two of one name."""
+    """The pictures of a folder itself, in natural order. Raises `DataError` where there is none,
+    and for two of one name.
+    """
     return list_by_key(folder, SUFFIXES, "frame", deep=False)
 
 
@@ -29,7 +32,10 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     Raises `DataError` for a file that is none, is cut, or has 16-bit grey or too many pixels.
     """
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(regular(path)) as image:
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(regular(path)) as image,
+        ):
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
@@ -39,23 +45,36 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 
 
 def frame_size(path: Path) -> tuple[tuple[int, int], bool]:
-    """The size (H, W) of a picture as `read_frame` gives it, from its header, and whether it is turned. Raises `DataError` as it does."""
+    """The size (H, W) of a picture as `read_frame` gives it, from its header, and whether it is
+    turned. Raises `DataError` as it does.
+    """
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(regular(path)) as image:
-            orientation, (width, height) = image.getexif().get(ExifTags.Base.Orientation, 1), image.size
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(regular(path)) as image,
+        ):
+            orientation, (width, height) = (
+                image.getexif().get(ExifTags.Base.Orientation, 1),
+                image.size,
+            )
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
     return ((width, height) if orientation in _ACROSS else (height, width)), orientation in _TURNED
 
 
 def check_sizes(paths: Sequence[Path]) -> list[Path]:
-    """The frames of one video that are turned. Raises `DataError` for the first frame of another size, before any is read whole."""
+    """The frames of one video that are turned. Raises `DataError` for the first frame of another
+    size, before any is read whole.
+    """
     sizes = [frame_size(path) for path in paths]
     for path, (size, turned) in zip(paths, sizes, strict=True):
         if size != sizes[0][0]:
             (h, w), (first_h, first_w) = size, sizes[0][0]
             how = ", turned as its EXIF orientation says," if turned else ""
-            raise DataError(f"{path}: a frame of {h}x{w}{how} after frames of {first_h}x{first_w}; bring all frames of a video to one size")
+            raise DataError(
+                f"{path}: a frame of {h}x{w}{how} after frames of {first_h}x{first_w}; bring all"
+                " frames of a video to one size"
+            )
     return [path for path, (_, turned) in zip(paths, sizes, strict=True) if turned]
 
 

@@ -1,4 +1,6 @@
-"""Class ids in files: 0..K-1, or the raw ids of a data set that has them (the "labelIds" of Cityscapes). K classes."""
+"""Class ids in files: 0..K-1, or the raw ids of a data set that has them (the "labelIds" of
+Cityscapes). K classes.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,9 +15,14 @@ from msaf_bench.spec import VOID
 
 What = Literal["prediction", "truth"]
 IdFormat = Literal["raw", "train"]  #: ids in files: those of `ClassSet.raw`, or 0..K-1
-ENDINGS: dict[IdFormat, tuple[str, ...]] = {"raw": ("_labelIds",), "train": ("_labelTrainIds", "_trainIds")}  #: of Cityscapes' names
+#: of Cityscapes' names
+ENDINGS: dict[IdFormat, tuple[str, ...]] = {
+    "raw": ("_labelIds",),
+    "train": ("_labelTrainIds", "_trainIds"),
+}
 NO_CLASS = -1  #: in `id_table`: an id that has no meaning
-IdMap = Mapping[int, int]  #: id in a file -> class 0..K-1, K for void; what is said of ids beside the class set
+#: id in a file -> class 0..K-1, K for void; what is said of ids beside the class set
+IdMap = Mapping[int, int]
 _NOTHING: IdMap = {}
 
 
@@ -25,11 +32,13 @@ def option_of(what: What) -> str:
 
 
 def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> IdFormat:
-    """Whether a folder holds raw ids, told from all its files' names and the ids in each; "train" where there is no raw format.
+    """Whether a folder holds raw ids, told from all its files' names and the ids in each; "train"
+    where there is no raw format.
 
-    An id above K-1 says raw, unless K is the largest of all: that may be void beside 0..K-1, and is asked. An id of 0..K-1 that is void as
-    a raw id, in a file with none above, says train (void ids that every raw truth has, below the first raw class, do not count). A name
-    says what it says. Raises `DataError` where these disagree, or say nothing.
+    An id above K-1 says raw, unless K is the largest of all: that may be void beside 0..K-1, and is
+    asked. An id of 0..K-1 that is void as a raw id, in a file with none above, says train (void ids
+    that every raw truth has, below the first raw class, do not count). A name says what it says.
+    Raises `DataError` where these disagree, or say nothing.
     """
     if not classes.raw:
         return "train"
@@ -52,12 +61,18 @@ def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: Wh
     if len(said) == 1:
         return next(iter(said))
     folder = next(iter(files)).parent
-    why = f"{said['raw']} says raw, {said['train']} says 0 to {count - 1}" if said else f"its few ids could be raw or 0 to {count - 1}"
+    why = (
+        f"{said['raw']} says raw, {said['train']} says 0 to {count - 1}"
+        if said
+        else f"its few ids could be raw or 0 to {count - 1}"
+    )
     raise DataError(f"{folder}: {why}; say --{option_of(what)}-ids raw or train")
 
 
 def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> None:
-    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void. Names that say raw do where no id speaks against it."""
+    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void. Names that say raw
+    do where no id speaks against it.
+    """
     count = len(classes.names)
     used = set[int]().union(*files.values()) - {VOID}
     if max(used, default=0) != count:
@@ -68,12 +83,15 @@ def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what:
         also = ", ".join(str(i) for i in sorted(used - {count}) if i not in classes.raw)
         beside = f"; ids {also} would be void as raw ids" if also else ""
         raise DataError(
-            f"{folder}: the largest id is {count}, a class of raw ids, or void beside 0 to {count - 1}{beside}; say --{option}-ids raw, "
-            f"or --map {option}:{count}=void --{option}-ids train"
+            f"{folder}: the largest id is {count}, a class of raw ids, or void beside 0 to"
+            f" {count - 1}{beside}; say --{option}-ids raw, or --map {option}:{count}=void"
+            f" --{option}-ids train"
         )
 
 
-def id_table(classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING) -> NDArray[np.int16]:
+def id_table(
+    classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING
+) -> NDArray[np.int16]:
     """(256,): id in a file -> class 0..K-1, K for void, `NO_CLASS` for an id without a meaning."""
     count = len(classes.names)
     table = np.full(VOID + 1, NO_CLASS, np.int16)
@@ -86,7 +104,14 @@ def id_table(classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHI
     return table
 
 
-def check_ids(ids: Iterable[int], path: Path, classes: ClassSet, form: IdFormat, what: What, mapped: IdMap = _NOTHING) -> None:
+def check_ids(
+    ids: Iterable[int],
+    path: Path,
+    classes: ClassSet,
+    form: IdFormat,
+    what: What,
+    mapped: IdMap = _NOTHING,
+) -> None:
     """Raises `DataError` that names the first of the ids without a meaning."""
     table = id_table(classes, form, mapped)
     strays = sorted(i for i in ids if table[i] == NO_CLASS)
@@ -94,5 +119,7 @@ def check_ids(ids: Iterable[int], path: Path, classes: ClassSet, form: IdFormat,
         top = max(classes.raw) if form == "raw" else len(classes.names) - 1
         void = f"void {', '.join(str(i) for i in classes.void)}" if form == "train" else "raw ids"
         known = f"--classes {classes.name} has 0 to {top} ({void})"
-        how = f"map the ids (--map {strays[0]}=CLASS or {strays[0]}=void) or give the right --classes"
+        how = (
+            f"map the ids (--map {strays[0]}=CLASS or {strays[0]}=void) or give the right --classes"
+        )
         raise DataError(f"{path}: the {what} holds id {strays[0]}; {known}; {how}")

@@ -22,7 +22,9 @@ def write_label_maps(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
 
 
 def read_label_maps(path: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Reads what `write_label_maps` wrote. Raises `DataError` for a file that is damaged or holds another number of maps."""
+    """Reads what `write_label_maps` wrote. Raises `DataError` for a file that is damaged or holds
+    another number of maps.
+    """
     try:
         data = regular(path).read_bytes()
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:

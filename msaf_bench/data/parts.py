@@ -49,10 +49,11 @@ class Subset:
 
 
 def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> Subset:
-    """The training split without its last quarter ("train"), or that quarter alone ("score"): what hyper-parameters are chosen on.
+    """The training split without its last quarter ("train"), or that quarter alone ("score"): what
+    hyper-parameters are chosen on.
 
-    The cut falls between two videos where it can; inside a video `frames` - 1 clips are left out, so that no frame is on both sides.
-    Raises `DataError` for a split that is too small.
+    The cut falls between two videos where it can; inside a video `frames` - 1 clips are left out,
+    so that no frame is on both sides. Raises `DataError` for a split that is too small.
     """
     count = len(clips)
     neighbours, wanted = set(clips.pairs), count - count // TUNE
@@ -60,15 +61,19 @@ def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> 
     cut = borders[0] if borders else wanted
     resumed = cut if borders else cut + frames - 1
     if not 0 < cut <= resumed < count:
-        raise DataError(f"{count} training clips are too few to hold out one in {TUNE} for tuning; score the other split (scored=score)")
+        raise DataError(
+            f"{count} training clips are too few to hold out one in {TUNE} for tuning; score the"
+            " other split (scored=score)"
+        )
     return Subset(clips, 0, cut) if split == "train" else Subset(clips, resumed, count)
 
 
 class WithPast(Subset):
     """All clips of a split with their past frames replaced.
 
-    "still" repeats the newest frame; "strangers" takes the past of the clip half a split away, on most data sets of another video;
-    "aligned" warps the past frames over the newest one by `flow`. Raises `UsageError` for flow that the data set does not have.
+    "still" repeats the newest frame; "strangers" takes the past of the clip half a split away, on
+    most data sets of another video; "aligned" warps the past frames over the newest one by `flow`.
+    Raises `UsageError` for flow that the data set does not have.
     """
 
     def __init__(self, clips: Clips, kind: str, flow: str) -> None:
@@ -77,7 +82,10 @@ class WithPast(Subset):
         self._kind, self._flow = kind, flow
         self._kept: dict[int, Clip] = {}
         if kind == "aligned" and flow == "none":
-            raise UsageError("the past cannot be aligned without flow; add --set flow=dis (street knows its own: flow=exact)")
+            raise UsageError(
+                "the past cannot be aligned without flow; add --set flow=dis (street knows its own:"
+                " flow=exact)"
+            )
 
     def __getitem__(self, index: int) -> Clip:
         if index in self._kept:
@@ -104,15 +112,24 @@ class WithPast(Subset):
                 raise UsageError("flow exact: this data set does not know its motion; use flow dis")
         else:
             flows = [estimate(self._flow, newest, frame) for frame in past]
-        return np.stack([*(aligned(frame, newest, flow) for frame, flow in zip(past, flows, strict=True)), newest])
+        return np.stack(
+            [
+                *(aligned(frame, newest, flow) for frame, flow in zip(past, flows, strict=True)),
+                newest,
+            ]
+        )
 
 
 def aligned(past: NDArray[np.uint8], newest: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
-    """The past frame (H, W, 3) brought over the newest one by the flow from the newest to it; where that hides the point, the newest."""
+    """The past frame (H, W, 3) brought over the newest one by the flow from the newest to it; where
+    that hides the point, the newest.
+    """
     height, width = newest.shape[:2]
     column = np.arange(width, dtype=np.float32) + flow.forward[..., 0]
     row = np.arange(height, dtype=np.float32)[:, None] + flow.forward[..., 1]
-    warped = np.asarray(cv2.remap(past, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    warped = np.asarray(
+        cv2.remap(past, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
     outside = (column < 0) | (column > width - 1) | (row < 0) | (row > height - 1)
     hidden = outside if flow.occluded is None else outside | flow.occluded
     return np.where(hidden[..., None], newest, warped)

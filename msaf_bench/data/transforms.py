@@ -1,4 +1,5 @@
-"""Clips to training batches: one draw of scale, place and flip for all frames of a clip and its label.
+"""Clips to training batches: one draw of scale, place and flip for all frames of a clip and its
+label.
 
 Shapes: B batch, T frames, H W image.
 """
@@ -20,10 +21,11 @@ STD = (0.229, 0.224, 0.225)
 
 
 def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
-    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop`, and mirrored half of the time if `flip`.
+    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop`, and
+    mirrored half of the time if `flip`.
 
-    Without a crop it keeps `conditions.size`. Padding is void in the label and the mean colour in the frames. Four numbers are drawn
-    whatever the conditions are.
+    Without a crop it keeps `conditions.size`. Padding is void in the label and the mean colour in
+    the frames. Four numbers are drawn whatever the conditions are.
     """
     zoom, down, across, mirror = rng.random(4)
     low, high = conditions.scale
@@ -32,8 +34,15 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
     if factor != 1:
         height, width = (max(1, round(n * factor)) for n in label.shape)
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        frames = np.stack([np.asarray(cv2.resize(frame, (width, height), interpolation=how), np.uint8) for frame in frames])
-        label = np.asarray(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+        frames = np.stack(
+            [
+                np.asarray(cv2.resize(frame, (width, height), interpolation=how), np.uint8)
+                for frame in frames
+            ]
+        )
+        label = np.asarray(
+            cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+        )
     frames, label = _window(frames, label, conditions.crop or conditions.size, (down, across))
     if conditions.flip and mirror < 0.5:
         frames, label = frames[:, :, ::-1], label[:, ::-1]
@@ -41,9 +50,14 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
 
 
 def _window(
-    frames: NDArray[np.uint8], label: NDArray[np.uint8], size: tuple[int, int], place: tuple[float, float]
+    frames: NDArray[np.uint8],
+    label: NDArray[np.uint8],
+    size: tuple[int, int],
+    place: tuple[float, float],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The part of `size` at `place`, 0 to 1 of the room there is; what is smaller is put into a padded frame at that place."""
+    """The part of `size` at `place`, 0 to 1 of the room there is; what is smaller is put into a
+    padded frame at that place.
+    """
     have = label.shape
     if have == size:
         return frames, label
@@ -63,19 +77,32 @@ def _window(
 
 
 def normalise(frames: NDArray[np.uint8]) -> Tensor:
-    """Frames (..., H, W, 3) uint8 -> (..., 3, H, W) float32, normalised with ImageNet's mean and deviation."""
+    """Frames (..., H, W, 3) uint8 -> (..., 3, H, W) float32, normalised with ImageNet's mean and
+    deviation.
+    """
     scale = 1 / (255 * torch.tensor(STD)).view(3, 1, 1)
     offset = (torch.tensor(MEAN) / torch.tensor(STD)).view(3, 1, 1)
-    return torch.from_numpy(frames).movedim(-1, -3).to(torch.float32, memory_format=torch.contiguous_format).mul_(scale).sub_(offset)
+    return (
+        torch.from_numpy(frames)
+        .movedim(-1, -3)
+        .to(torch.float32, memory_format=torch.contiguous_format)
+        .mul_(scale)
+        .sub_(offset)
+    )
 
 
 def denormalise(frames: Tensor) -> Tensor:
     """Normalised frames (..., 3, H, W) -> their intensities, 0 to 1, in float32 at least."""
     wide = torch.promote_types(frames.dtype, torch.float32)
-    mean, deviation = (torch.tensor(v, dtype=wide, device=frames.device).view(3, 1, 1) for v in (MEAN, STD))
+    mean, deviation = (
+        torch.tensor(v, dtype=wide, device=frames.device).view(3, 1, 1) for v in (MEAN, STD)
+    )
     return frames.to(wide) * deviation + mean
 
 
 def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
     """Frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
-    return normalise(np.stack([clip.frames for clip in clips])), torch.from_numpy(np.stack([clip.label for clip in clips])).long()
+    return (
+        normalise(np.stack([clip.frames for clip in clips])),
+        torch.from_numpy(np.stack([clip.label for clip in clips])).long(),
+    )

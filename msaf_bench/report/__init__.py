@@ -1,6 +1,7 @@
 """From records to what people read: a summary, and from it tables, figures and one page."""
 
-import msaf_bench.report.backend  # before anything else imports matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
+# The backend comes first, before anything else imports matplotlib.
+import msaf_bench.report.backend  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.report.summary import Summary, summarise

@@ -1,4 +1,6 @@
-"""Import matplotlib without the backend that the environment names, before everything else that draws; and what if drawing fails."""
+"""Import matplotlib without the backend that the environment names, before everything else that
+draws; and what if drawing fails.
+"""
 
 import os
 from collections.abc import Callable, Generator
@@ -13,7 +15,9 @@ T = TypeVar("T")
 
 @contextmanager
 def _own_backend() -> Generator[None]:
-    """Hide the environment's backend: one of another program, such as a notebook's, need not exist here. Files need none."""
+    """Hide the environment's backend: one of another program, such as a notebook's, need not exist
+    here. Files need none.
+    """
     given = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "agg"
     try:
@@ -28,7 +32,10 @@ try:
     with _own_backend():
         import matplotlib as mpl
 except Exception as error:
-    raise HostError(f"matplotlib cannot be imported ({error}); see to MPLBACKEND and to any matplotlibrc, also here") from error
+    raise HostError(
+        f"matplotlib cannot be imported ({error}); see to MPLBACKEND and to any matplotlibrc, also"
+        " here"
+    ) from error
 if backend := os.environ.get("MPLBACKEND"):
     with suppress(ValueError):
         mpl.rcParams["backend"] = backend  # for the program's own figures, if it has any
@@ -43,7 +50,9 @@ class UndrawnError(HostError):
 
 
 def drawn_or_why(draw: Callable[[], T], nothing: T) -> tuple[T, str]:
-    """What `draw` gives, or `nothing` and why: a table must not be lost for the sake of a figure."""
+    """What `draw` gives, or `nothing` and why: a table must not be lost for the sake of a
+    figure.
+    """
     try:
         return draw(), ""
     except Exception as error:  # noqa: BLE001  (of fonts, of the environment, of matplotlib)

@@ -1,4 +1,6 @@
-"""The look of every figure: fonts, colours that survive colour blindness and grey, the caption line, bytes that do not vary."""
+"""The look of every figure: fonts, colours that survive colour blindness and grey, the caption
+line, bytes that do not vary.
+"""
 
 import io
 import textwrap
@@ -19,7 +21,8 @@ from msaf_bench.report.subjects import NOT_LIVE, ControlSummary, Subject
 from msaf_bench.report.wording import Tone
 from msaf_bench.stats import Interval
 
-# The neutrals are used for nothing else, so that the page can turn them with its light or dark theme.
+# The neutrals are used for nothing else, so that the page can turn them with its light or dark
+# theme.
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636f", "#d0d7df", "#fefefe"
 # Okabe and Ito's palette; each verdict also has its own marker.
 BLUE, ORANGE, GREY, PALE = "#0072b2", "#d55e00", "#7f868d", "#b4bcc5"
@@ -61,7 +64,9 @@ MANY = 16  #: rows above which a figure has less room for each
 
 @contextmanager
 def styled() -> Generator[None]:
-    """Draw with matplotlib's own defaults and our style, whatever a `matplotlibrc` of the user's or the working folder's says."""
+    """Draw with matplotlib's own defaults and our style, whatever a `matplotlibrc` of the user's or
+    the working folder's says.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -85,10 +90,15 @@ def by_rows(rows: int) -> float:
     return rows * (0.36 if rows <= MANY else 0.25)
 
 
-def blank(height: float, columns: int = 1, lines: int = 1, **how: object) -> tuple[Figure, Sequence[Axes]]:
-    """An empty figure of `height` inches and its axes, line by line. No pyplot: nothing is left behind in the process."""
+def blank(
+    height: float, columns: int = 1, lines: int = 1, **how: object
+) -> tuple[Figure, Sequence[Axes]]:
+    """An empty figure of `height` inches and its axes, line by line. No pyplot: nothing is left
+    behind in the process.
+    """
     figure = Figure((WIDTH, height), layout="constrained")
-    return figure, list(figure.subplots(lines, columns, squeeze=False, **how).flat)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownArgumentType]
+    grid = figure.subplots(lines, columns, squeeze=False, **how)  # pyright: ignore
+    return figure, list(grid.flat)  # pyright: ignore
 
 
 def places(summary: Summary) -> list[float]:
@@ -100,7 +110,9 @@ def places(summary: Summary) -> list[float]:
 def label_rows(panels: Sequence[Axes], summary: Summary) -> None:
     """Name rows and controls at the left, with a line between the two."""
     at, rows = places(summary), len(summary.rows)
-    names = [row.shown for row in summary.rows] + [f"{control.shown} ({control.role})" for control in summary.controls]
+    names = [row.shown for row in summary.rows] + [
+        f"{control.shown} ({control.role})" for control in summary.controls
+    ]
     panels[0].set_yticks(at, names)
     panels[0].set_ylim(at[-1] + 0.6, -0.6)
     for axes in panels:
@@ -110,44 +122,83 @@ def label_rows(panels: Sequence[Axes], summary: Summary) -> None:
 
 
 def point(axes: Axes, y: float, interval: Interval, subject: Subject) -> None:
-    """A mean with its interval: controls in a colour and with a marker of their own, hollow where a part is not live."""
+    """A mean with its interval: controls in a colour and with a marker of their own, hollow where a
+    part is not live.
+    """
     colour, marker = (CONTROL, "D") if isinstance(subject, ControlSummary) else (BLUE, "o")
     if interval.low is not None and interval.high is not None:
-        axes.plot([interval.low, interval.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
-    axes.plot(interval.mean, y, marker, color=colour, mfc=PAPER if subject.dead else colour, mew=1.6, ms=7 if marker == "D" else 8)
+        axes.plot(
+            [interval.low, interval.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt"
+        )
+    axes.plot(
+        interval.mean,
+        y,
+        marker,
+        color=colour,
+        mfc=PAPER if subject.dead else colour,
+        mew=1.6,
+        ms=7 if marker == "D" else 8,
+    )
 
 
 def at_right(axes: Axes, y: float, text: str, colour: str = INK) -> None:
     """A number beside its row."""
-    axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10)
+    axes.text(
+        1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10
+    )
 
 
 def log_x(axes: Axes, *subs: float) -> None:
-    """A logarithmic x axis whose ticks, at these multiples of the powers of ten, are plain numbers."""
+    """A logarithmic x axis whose ticks, at these multiples of the powers of ten, are plain
+    numbers.
+    """
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def sign(figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3) -> Figure:
-    """The same figure with a band below it: a legend of `handles`, the line that says how the numbers were made; and any watermark."""
+def sign(
+    figure: Figure, summary: Summary, handles: Sequence[Artist] = (), columns: int = 3
+) -> Figure:
+    """The same figure with a band below it: a legend of `handles`, the line that says how the
+    numbers were made; and any watermark.
+    """
     dead, made = _not_live(summary), textwrap.fill(made_how(summary), 125)
     text = f"{dead}\n{made}" if dead else made
-    figure.set_figheight(figure.get_figheight() + 0.15 * (dead.count("\n") + 1) * bool(dead))  # room of its own
+    # room of its own
+    figure.set_figheight(figure.get_figheight() + 0.15 * (dead.count("\n") + 1) * bool(dead))
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     legend = (0.24 * -(-len(handles) // columns) + 0.06 * bool(handles)) / height
-    figure.get_layout_engine().set(rect=(0, caption + legend, 1, 1 - caption - legend))  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
+    space = (0, caption + legend, 1, 1 - caption - legend)
+    figure.get_layout_engine().set(rect=space)  # pyright: ignore
     figure.text(0.008, 0.06 / height, text, ha="left", va="bottom", fontsize=8.5, color=MUTED)
     if handles:
         anchor = (0.5, caption - 0.06 / height)
         figure.legend(
-            handles=handles, loc="lower center", bbox_to_anchor=anchor, ncols=columns, frameon=False, fontsize=9.5, handletextpad=0.5
+            handles=handles,
+            loc="lower center",
+            bbox_to_anchor=anchor,
+            ncols=columns,
+            frameon=False,
+            fontsize=9.5,
+            handletextpad=0.5,
         )
     if summary.conditions.watermark:
         mark = textwrap.fill(summary.conditions.watermark, 40)
-        figure.text(0.5, 0.5, mark, fontsize=26, color=MARK, alpha=0.22, ha="center", va="center", rotation=18, weight="bold")
+        figure.text(
+            0.5,
+            0.5,
+            mark,
+            fontsize=26,
+            color=MARK,
+            alpha=0.22,
+            ha="center",
+            va="center",
+            rotation=18,
+            weight="bold",
+        )
     return figure
 
 
@@ -156,16 +207,29 @@ def _not_live(summary: Summary) -> str:
     reasons = [reason for subject in summary.not_live for reason in subject.faults]
     if not reasons:
         return ""
-    more = f"; and {len(reasons) - REASONS} more parts, which the page lists" if len(reasons) > REASONS else ""
-    return textwrap.fill(f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}", 125)
+    more = (
+        f"; and {len(reasons) - REASONS} more parts, which the page lists"
+        if len(reasons) > REASONS
+        else ""
+    )
+    return textwrap.fill(
+        f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}", 125
+    )
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no program name goes in."""
+    """The figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no program
+    name goes in.
+    """
     buffer = io.BytesIO()
     with styled():
         _settle(figure)
-        figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None})
+        figure.savefig(
+            buffer,
+            format=kind,
+            dpi=150,
+            metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None},
+        )
     return buffer.getvalue()
 
 
@@ -175,11 +239,15 @@ def both_formats(figure: Figure) -> dict[str, bytes]:
 
 
 def _settle(figure: Figure) -> None:
-    """Lays the figure out once, for good. The solver's last digits vary from run to run, and SVG ids are made from them: they are cut."""
+    """Lays the figure out once, for good. The solver's last digits vary from run to run, and SVG
+    ids are made from them: they are cut.
+    """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
-        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position(original=True).bounds)
+        left, bottom, width, height = (
+            round(float(edge), 6) for edge in axes.get_position(original=True).bounds
+        )
         axes.set_position((left, bottom, width, height))
 
 

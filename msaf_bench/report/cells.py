@@ -1,4 +1,6 @@
-"""How numbers, conditions and foreign text become cells: one place for digits, signs and escaping."""
+"""How numbers, conditions and foreign text become cells: one place for digits, signs and
+escaping.
+"""
 
 import csv
 import io
@@ -41,13 +43,20 @@ def span(interval: Interval | None, digits: int = 2, *, signed: bool = False) ->
     """The bounds of an interval, "low to high"; an en dash where there are none."""
     if interval is None or interval.low is None:
         return NONE
-    return f"{number(interval.low, digits, signed=signed)} to {number(interval.high, digits, signed=signed)}"
+    return (
+        f"{number(interval.low, digits, signed=signed)} to"
+        f" {number(interval.high, digits, signed=signed)}"
+    )
 
 
 def mean_span(interval: Interval | None, *, signed: bool = False) -> str:
     """The mean with the bounds in brackets, "mean (low to high)"; an en dash for none."""
     mean = number(interval and interval.mean, signed=signed)
-    return mean if interval is None or interval.low is None else f"{mean} ({span(interval, signed=signed)})"
+    return (
+        mean
+        if interval is None or interval.low is None
+        else f"{mean} ({span(interval, signed=signed)})"
+    )
 
 
 def p_value(p: float | None) -> str:
@@ -61,17 +70,29 @@ def millions(params: int | None) -> str:
 
 
 def _csv_text(text: str) -> str:
-    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe, unless it is that of a number."""
-    if text == "-" or not (text.startswith(("\t", "\r")) or text.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"))):
+    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe,
+    unless it is that of a number.
+    """
+    if text == "-" or not (
+        text.startswith(("\t", "\r"))
+        or text.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"))
+    ):
         return text
-    return text if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE) else "'" + text
+    return (
+        text
+        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE)
+        else "'" + text
+    )
 
 
 def csv_document(lines: Iterable[Iterable[object]]) -> str:
     """Lines of cells as CSV; text, and no number, is kept from being a formula."""
     file = io.StringIO()
     # A bare carriage return would not be quoted, and ends a line for many readers.
-    safe = ([_csv_text(cell).replace("\r", "\n") if isinstance(cell, str) else cell for cell in line] for line in lines)
+    safe = (
+        [_csv_text(cell).replace("\r", "\n") if isinstance(cell, str) else cell for cell in line]
+        for line in lines
+    )
     csv.writer(file, lineterminator="\n").writerows(safe)
     return file.getvalue()
 
@@ -102,14 +123,20 @@ def seed_list(seeds: Sequence[int]) -> str:
 def simultaneous(summary: Summary) -> str:
     """How intervals and p values of the comparisons of a table are to be read."""
     family = family_of(summary.table)
-    together = f"95 % intervals that hold together for all {family} comparisons" if family > 1 else "a 95 % interval"
+    together = (
+        f"95 % intervals that hold together for all {family} comparisons"
+        if family > 1
+        else "a 95 % interval"
+    )
     return f"{together}, p of the same paired t test (below 0.05 where the interval excludes zero)"
 
 
 def spread_of(summary: Summary) -> str:
     """What differs between two seeds of a row, and so what the intervals over seeds hold for."""
     own = dict(summary.conditions.data_options).get("own_videos")
-    videos = "each seed draws its own training videos" if own else "all seeds train on the same data"
+    videos = (
+        "each seed draws its own training videos" if own else "all seeds train on the same data"
+    )
     backbone = ", from one pre-trained backbone" if summary.conditions.pretrain_steps else ""
     return f"{videos}{backbone}"
 
@@ -120,15 +147,25 @@ def made_how(summary: Summary) -> str:
     if len(hosts) == 1:
         (only,) = hosts
         host = (
-            f"host {only.cpu if only.device == 'cpu' else only.device}, {only.threads} thread{'s' * (only.threads > 1)}, torch {only.torch}"
+            f"host {only.cpu if only.device == 'cpu' else only.device}, {only.threads}"
+            f" thread{'s' * (only.threads > 1)}, torch {only.torch}"
         )
     else:
         host = f"{len(hosts)} hosts or versions" if hosts else "no record yet"
-    changed = [f"{slot} {choice}" for slot, choice in c.shrink] + [f"{name} {value}" for name, value in c.shrink_options]
+    changed = [f"{slot} {choice}" for slot, choice in c.shrink] + [
+        f"{name} {value}" for name, value in c.shrink_options
+    ]
     network = f"network shrunk to {', '.join(changed)}" if changed else ""
     if changed and not summary.table.base:  # a stand-in for every part by name: too many for a line
         network = "networks shrunk part by part"
-    parts = (c.watermark, f"data {c.data}", f"preset {c.preset}", network, f"{seed_list(summary.seeds)} ({spread_of(summary)})", host)
+    parts = (
+        c.watermark,
+        f"data {c.data}",
+        f"preset {c.preset}",
+        network,
+        f"{seed_list(summary.seeds)} ({spread_of(summary)})",
+        host,
+    )
     return " · ".join(part for part in parts if part)
 
 

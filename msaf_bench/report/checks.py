@@ -1,6 +1,8 @@
-"""The ways in which a sentence of the paper is checked against the paper's own printed numbers. No record is read here.
+"""The ways in which a sentence of the paper is checked against the paper's own printed numbers. No
+record is read here.
 
-Each kind is a spec, its fields as they stand in `ablations/claims/paper.toml`, with a `judge` that computes what holds.
+Each kind is a spec, its fields as they stand in `ablations/claims/paper.toml`, with a `judge` that
+computes what holds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +13,8 @@ from typing import Literal
 from msaf_bench.spec import METRICS, Numbers, Spec, Table
 from msaf_bench.stats.growth import exponent
 
-COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}  #: as the paper heads them
+#: as the paper heads them
+COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}
 
 Tables = Mapping[str, Table]
 Place = tuple[str, str, str]  # table, row, metric
@@ -19,7 +22,9 @@ Place = tuple[str, str, str]  # table, row, metric
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether the paper agrees with itself: its words, what its numbers say, and the cells that this rests on."""
+    """Whether the paper agrees with itself: its words, what its numbers say, and the cells that
+    this rests on.
+    """
 
     consistent: bool
     says: str
@@ -29,7 +34,11 @@ class Finding:
 
 def column_of(table: Table, metric: str) -> dict[str, float]:
     """Row label -> printed number, of the rows that have one."""
-    return {label: value for label, row in table.rows if (value := dict(row.paper).get(metric)) is not None}
+    return {
+        label: value
+        for label, row in table.rows
+        if (value := dict(row.paper).get(metric)) is not None
+    }
 
 
 def printed(metric: str, value: float) -> str:
@@ -53,20 +62,40 @@ class Values(Spec):
     cells: tuple[Said, ...]
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where every cell is as the text says; a number that stands in other rows of the column is found there."""
+        """Consistent where every cell is as the text says; a number that stands in other rows of
+        the column is found there.
+        """
         found, right = list[str](), True
         for cell in self.cells:
             column = column_of(tables[self.table], cell.metric)
             right &= column[cell.row] == cell.says
-            elsewhere = [] if column[cell.row] == cell.says else [row for row, value in column.items() if value == cell.says]
-            where = f" ({printed(cell.metric, cell.says)} is {' and '.join(elsewhere)})" if elsewhere else ""
+            elsewhere = (
+                []
+                if column[cell.row] == cell.says
+                else [row for row, value in column.items() if value == cell.says]
+            )
+            where = (
+                f" ({printed(cell.metric, cell.says)} is {' and '.join(elsewhere)})"
+                if elsewhere
+                else ""
+            )
             found.append(f"{cell.row} {printed(cell.metric, column[cell.row])}{where}")
-        says = ", ".join(f"{cell.row} {COLUMN[cell.metric]} {printed(cell.metric, cell.says)}" for cell in self.cells)
-        return Finding(right, says, ", ".join(found), tuple((self.table, cell.row, cell.metric) for cell in self.cells))
+        says = ", ".join(
+            f"{cell.row} {COLUMN[cell.metric]} {printed(cell.metric, cell.says)}"
+            for cell in self.cells
+        )
+        return Finding(
+            right,
+            says,
+            ", ".join(found),
+            tuple((self.table, cell.row, cell.metric) for cell in self.cells),
+        )
 
 
 class Best(Spec):
-    """A model's best row beats every other model's, in each group of rows and each of the columns."""
+    """A model's best row beats every other model's, in each group of rows and each of the
+    columns.
+    """
 
     kind: Literal["best"]
     table: str
@@ -77,17 +106,27 @@ class Best(Spec):
     says: float | None = None  #: the largest number, where the text gives it
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where it holds in every group that has both; the model's rows that are below the best other one are named."""
+        """Consistent where it holds in every group that has both; the model's rows that are below
+        the best other one are named.
+        """
         found, right, cells = list[str](), True, list[Place]()
         for metric in self.metrics:
             column = column_of(tables[self.table], metric)
             for group, (mine, others) in self.groups(tables[self.table], metric).items():
-                first, rival = max(mine, key=column.__getitem__), max(others, key=column.__getitem__)
+                first, rival = (
+                    max(mine, key=column.__getitem__),
+                    max(others, key=column.__getitem__),
+                )
                 ahead = column[first] > column[rival]
                 right &= ahead and self.says in (None, column[first])
                 shown = {row: f"{row} {printed(metric, column[row])}" for row in (*mine, *others)}
-                below = [shown[row] for row in mine if column[row] <= column[rival]] if ahead else []
-                where, order = f"{COLUMN[metric]} {group}".rstrip(), "above" if ahead else "not above"
+                below = (
+                    [shown[row] for row in mine if column[row] <= column[rival]] if ahead else []
+                )
+                where, order = (
+                    f"{COLUMN[metric]} {group}".rstrip(),
+                    "above" if ahead else "not above",
+                )
                 also = f" (below that: {', '.join(below)})" if below else ""
                 found.append(f"{where}: {shown[first]} {order} {shown[rival]}{also}")
                 cells += _places(self.table, (first, rival), metric)
@@ -95,7 +134,9 @@ class Best(Spec):
         return Finding(right, says, "; ".join(found), tuple(cells))
 
     def groups(self, table: Table, metric: str) -> dict[str, tuple[list[str], list[str]]]:
-        """Group -> the model's rows and the others, of those with a number; only groups that have both."""
+        """Group -> the model's rows and the others, of those with a number; only groups that have
+        both.
+        """
         found: dict[str, tuple[list[str], list[str]]] = {}
         for label in column_of(table, metric):
             row = dict(table.rows)[label]
@@ -122,11 +163,15 @@ class Ratio(Spec):
         right = all(self.low <= round(ratio) <= self.high for ratio in ratios.values())
         found = ", ".join(f"{pair} {ratio:.2f}" for pair, ratio in ratios.items())
         rows = [row for pair in self.pairs for row in pair]
-        return Finding(right, f"{self.low} to {self.high} times", found, _places(self.table, rows, self.metric))
+        return Finding(
+            right, f"{self.low} to {self.high} times", found, _places(self.table, rows, self.metric)
+        )
 
 
 class Direction(Spec):
-    """Which way of a column is better, by its definition; the paper's own rows are then expected at the better end."""
+    """Which way of a column is better, by its definition; the paper's own rows are then expected at
+    the better end.
+    """
 
     kind: Literal["direction"]
     table: str
@@ -142,7 +187,12 @@ class Direction(Spec):
         ends = [f"{row} {printed(self.metric, column[row])}" for row in (best, worst)]
         found = f"read so, {ends[0]} is the best of the column and {ends[1]} the worst"
         right = rows[best].model == self.of
-        return Finding(right, f"{self.better} is better", found, _places(self.table, (best, worst), self.metric))
+        return Finding(
+            right,
+            f"{self.better} is better",
+            found,
+            _places(self.table, (best, worst), self.metric),
+        )
 
 
 class Growth(Spec):
@@ -159,11 +209,21 @@ class Growth(Spec):
         column = column_of(tables[self.table], "fps")
         sizes = sorted(self.pixels, key=lambda pair: pair[1])
         pixels, seconds = [round(n) for _, n in sizes], [1 / column[row] for row, _ in sizes]
-        powers = [exponent(pixels[i : i + 2], seconds[i : i + 2]) or 0.0 for i in range(len(sizes) - 1)]
-        steps = ", ".join(f"{power:.2f} from {a} to {b}" for power, ((a, _), (b, _)) in zip(powers, pairwise(sizes), strict=True))
+        powers = [
+            exponent(pixels[i : i + 2], seconds[i : i + 2]) or 0.0 for i in range(len(sizes) - 1)
+        ]
+        steps = ", ".join(
+            f"{power:.2f} from {a} to {b}"
+            for power, ((a, _), (b, _)) in zip(powers, pairwise(sizes), strict=True)
+        )
         right = all(self.low <= power <= self.high for power in powers)
         found = f"time ~ pixels^{exponent(pixels, seconds) or 0.0:.2f} ({steps})"
-        return Finding(right, f"power {self.low:g} to {self.high:g}", found, _places(self.table, [row for row, _ in sizes], "fps"))
+        return Finding(
+            right,
+            f"power {self.low:g} to {self.high:g}",
+            found,
+            _places(self.table, [row for row, _ in sizes], "fps"),
+        )
 
 
 class Marks(Spec):
@@ -179,12 +239,18 @@ class Marks(Spec):
         for metric in (m for m in METRICS if column_of(table, m)):
             column = column_of(table, metric)
             blocks = {rows[label].block for label in column}
-            best = {max((r for r in column if rows[r].block == block), key=column.__getitem__) for block in blocks}
+            best = {
+                max((r for r in column if rows[r].block == block), key=column.__getitem__)
+                for block in blocks
+            }
             marked = {label for label in column if metric in rows[label].best}
             right &= marked == best
             odd = {"the best, not marked": best - marked, "marked, not the best": marked - best}
             said = [
-                f"{what}: " + ", ".join(f"{row} {printed(metric, column[row])}" for row in column if row in which)
+                f"{what}: "
+                + ", ".join(
+                    f"{row} {printed(metric, column[row])}" for row in column if row in which
+                )
                 for what, which in odd.items()
                 if which
             ]
@@ -202,7 +268,8 @@ class Same(Spec):
         """Consistent where they are equal."""
         values = [column_of(tables[table], metric)[row] for table, row, metric in self.cells]
         found = ", ".join(
-            f"{tables[table].source} {row} {printed(metric, value)}" for (table, row, metric), value in zip(self.cells, values, strict=True)
+            f"{tables[table].source} {row} {printed(metric, value)}"
+            for (table, row, metric), value in zip(self.cells, values, strict=True)
         )
         return Finding(len(set(values)) == 1, "equal", found, self.cells)
 
@@ -216,7 +283,11 @@ class Sum(Spec):
 
     def judge(self, tables: Tables) -> Finding:
         """Consistent where the parts add up."""
-        return Finding(sum(self.parts) == self.total, f"{self.total:,}", f"{' + '.join(map(str, self.parts))} = {sum(self.parts):,}")
+        return Finding(
+            sum(self.parts) == self.total,
+            f"{self.total:,}",
+            f"{' + '.join(map(str, self.parts))} = {sum(self.parts):,}",
+        )
 
 
 class Fact(Spec):
@@ -233,7 +304,9 @@ class Fact(Spec):
 
 
 class Parameters(Spec):
-    """One row's network has more parameters than another's. The paper prints none: only a run can tell."""
+    """One row's network has more parameters than another's. The paper prints none: only a run can
+    tell.
+    """
 
     kind: Literal["parameters"]
     table: str

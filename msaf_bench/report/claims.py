@@ -1,6 +1,8 @@
-"""A verdict and its reason for what the paper prints and says: from the records of a run, and from the paper's own numbers.
+"""A verdict and its reason for what the paper prints and says: from the records of a run, and from
+the paper's own numbers.
 
-Two scopes that are never mixed: "run" asks whether our records agree with the paper, "paper" whether the paper agrees with itself.
+Two scopes that are never mixed: "run" asks whether our records agree with the paper, "paper"
+whether the paper agrees with itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,9 +10,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from msaf_bench.report.checks import COLUMN, Best, Parameters, Ratio, Tables, column_of, printed
-from msaf_bench.report.claims_run import Judged, Rows, judge_best, judge_cell, judge_ordering, judge_parameters, judge_ratio
+from msaf_bench.report.claims_run import (
+    Judged,
+    Rows,
+    judge_best,
+    judge_cell,
+    judge_ordering,
+    judge_parameters,
+    judge_ratio,
+)
 from msaf_bench.report.findings import Summary
-from msaf_bench.report.sentences import Sentence, check_ordering, daggers, read_sentences, read_tables
+from msaf_bench.report.sentences import (
+    Sentence,
+    check_ordering,
+    daggers,
+    read_sentences,
+    read_tables,
+)
 from msaf_bench.report.wording import RUN_WORDS, Word
 from msaf_bench.spec import Claim, Ordering, Table
 
@@ -39,10 +55,12 @@ class ClaimVerdict:
 
 
 def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
-    """All claims that concern the run's table, then those that the paper settles by itself; none for a table that prints nothing.
+    """All claims that concern the run's table, then those that the paper settles by itself; none
+    for a table that prints nothing.
 
-    Every ordering that the run has a verdict on is among them, also one that only the printed numbers imply.
-    A table of the paper is judged whole, as it ships with the package: with the rows that this run does not have.
+    Every ordering that the run has a verdict on is among them, also one that only the printed
+    numbers imply. A table of the paper is judged whole, as it ships with the package: with the rows
+    that this run does not have.
     """
     tables = read_tables()
     shipped = tables.get(summary.table.name)
@@ -50,17 +68,33 @@ def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
     if not table.claims():
         return ()
     rows = {row.label: row for row in summary.rows}
-    found = [_cell(claim, table, judge_cell(claim, table, rows.get(claim.row), summary)) for claim in table.claims()]
+    found = [
+        _cell(claim, table, judge_cell(claim, table, rows.get(claim.row), summary))
+        for claim in table.claims()
+    ]
     said = {(ordering.better, ordering.worse) for ordering in table.orderings}
-    implied = (Ordering(better=v.better, worse=v.worse, source=v.source) for v in summary.verdicts if (v.better, v.worse) not in said)
-    found += [_ordering(ordering, table, judge_ordering(ordering, table, rows, summary)) for ordering in (*table.orderings, *implied)]
+    implied = (
+        Ordering(better=v.better, worse=v.worse, source=v.source)
+        for v in summary.verdicts
+        if (v.better, v.worse) not in said
+    )
+    found += [
+        _ordering(ordering, table, judge_ordering(ordering, table, rows, summary))
+        for ordering in (*table.orderings, *implied)
+    ]
     if table is shipped:
-        found += [claim for sentence in read_sentences() for claim in _sentence(sentence, table, rows, summary)]
+        found += [
+            claim
+            for sentence in read_sentences()
+            for claim in _sentence(sentence, table, rows, summary)
+        ]
     return (*found, *paper_claims(tables))
 
 
 def paper_claims(tables: Tables) -> tuple[ClaimVerdict, ...]:
-    """Every sentence and ordering that the paper's own printed numbers, or plain facts, can settle."""
+    """Every sentence and ordering that the paper's own printed numbers, or plain facts, can
+    settle.
+    """
     found = [
         (s.id, s.check.kind, s.text, s.place, s.note, s.check.judge(tables))
         for s in read_sentences()
@@ -90,13 +124,18 @@ def paper_claims(tables: Tables) -> tuple[ClaimVerdict, ...]:
 
 def counted(claims: Sequence[ClaimVerdict], scope: Scope) -> str:
     """How many claims of the scope have each verdict that occurs, in the order of the words."""
-    counts = {word: sum(c.verdict == word and c.scope == scope for c in claims) for word in WORDS[scope]}
+    counts = {
+        word: sum(c.verdict == word and c.scope == scope for c in claims) for word in WORDS[scope]
+    }
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none"
 
 
 def _cell(claim: Claim, table: Table, judged: Judged) -> ClaimVerdict:
     name = f"{table.name}: {claim.row}: {claim.metric}"
-    text, value = f"{claim.row}: {COLUMN[claim.metric]}", f"{printed(claim.metric, claim.value)}{'†' * claim.dagger}"
+    text, value = (
+        f"{claim.row}: {COLUMN[claim.metric]}",
+        f"{printed(claim.metric, claim.value)}{'†' * claim.dagger}",
+    )
     return ClaimVerdict(name, "run", "cell", text, claim.place, claim.provenance, value, *judged)
 
 
@@ -105,27 +144,41 @@ def _ordering(ordering: Ordering, table: Table, judged: Judged) -> ClaimVerdict:
     known = ordering.better in column and ordering.worse in column
     gap = f"{column[ordering.better] - column[ordering.worse]:+.1f}" if known else ""
     name, text = _name(ordering, table), _says(ordering)
-    return ClaimVerdict(name, "run", "ordering", text, ordering.source, table.provenance, gap, *judged)
+    return ClaimVerdict(
+        name, "run", "ordering", text, ordering.source, table.provenance, gap, *judged
+    )
 
 
-def _sentence(sentence: Sentence, table: Table, rows: Rows, summary: Summary) -> Iterator[ClaimVerdict]:
-    """What this run says of a sentence: nothing where it is of another table, or repeats cells, which are judged by themselves."""
+def _sentence(
+    sentence: Sentence, table: Table, rows: Rows, summary: Summary
+) -> Iterator[ClaimVerdict]:
+    """What this run says of a sentence: nothing where it is of another table, or repeats cells,
+    which are judged by themselves.
+    """
     judged: list[tuple[str, str, Judged]] = []
     match sentence.check:
         case Parameters(table=table.name) as check:
             judged.append(("", "more", judge_parameters(check, table, rows, summary)))
         case Ratio(table=table.name) as check:
-            judged.append(("", f"{check.low} to {check.high} times", judge_ratio(check, table, rows)))
+            judged.append(
+                ("", f"{check.low} to {check.high} times", judge_ratio(check, table, rows))
+            )
         case Best(table=table.name) as check:
             judged += [
-                (f": {metric}", f"the largest {COLUMN[metric]}", judge_best(check, metric, table, rows, summary))
+                (
+                    f": {metric}",
+                    f"the largest {COLUMN[metric]}",
+                    judge_best(check, metric, table, rows, summary),
+                )
                 for metric in check.metrics
             ]
         case _:
             pass
     for metric, said, found in judged:
         name, kind = f"{sentence.id}{metric}", sentence.check.kind
-        yield ClaimVerdict(name, "run", kind, sentence.text, sentence.place, table.provenance, said, *found)
+        yield ClaimVerdict(
+            name, "run", kind, sentence.text, sentence.place, table.provenance, said, *found
+        )
 
 
 def _name(ordering: Ordering, table: Table) -> str:

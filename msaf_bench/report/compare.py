@@ -10,7 +10,12 @@ from msaf_bench.stats import Decision, Difference, judge, paired_difference
 
 State = Literal["same", "better", "worse", "undecided", "new failure", "fixed", "not comparable"]
 
-_STATES: dict[Decision, State] = {"above": "better", "below": "worse", "same": "undecided", "undecided": "undecided"}
+_STATES: dict[Decision, State] = {
+    "above": "better",
+    "below": "worse",
+    "same": "undecided",
+    "undecided": "undecided",
+}
 
 
 @dataclass(frozen=True)
@@ -30,16 +35,22 @@ def compare(old: Summary, new: Summary) -> list[Change]:
     """
     if old.conditions != new.conditions:
         before, after = old.conditions.model_dump(), new.conditions.model_dump()
-        differs = ", ".join(f"{key} {before[key]} and {after[key]}" for key in after if before[key] != after[key])
+        differs = ", ".join(
+            f"{key} {before[key]} and {after[key]}" for key in after if before[key] != after[key]
+        )
         raise UsageError(f"the two runs cannot be compared: {differs}")
     if old.data != new.data:
         raise UsageError(
-            f"the two runs cannot be compared: they read data of other content ({', '.join(old.data)} and {', '.join(new.data)})"
+            "the two runs cannot be compared: they read data of other content"
+            f" ({', '.join(old.data)} and {', '.join(new.data)})"
         )
     rows = {row.label: row for row in new.rows}
     earlier = {row.label: row for row in old.rows}
     family = max(1, len([label for label in rows.keys() & earlier.keys() if rows[label].system]))
-    return [_change(label, earlier.get(label), rows.get(label), family) for label in dict.fromkeys((*earlier, *rows))]
+    return [
+        _change(label, earlier.get(label), rows.get(label), family)
+        for label in dict.fromkeys((*earlier, *rows))
+    ]
 
 
 def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: int) -> Change:
@@ -48,13 +59,20 @@ def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: 
     if (old.system and old.system.key) != (new.system and new.system.key):
         return Change(label, "not comparable", reason="the row is another system now")
     if not old.measured or not new.measured:
-        state: State = "new failure" if old.measured else "fixed" if new.measured else "not comparable"
+        state: State = (
+            "new failure" if old.measured else "fixed" if new.measured else "not comparable"
+        )
         return Change(label, state, reason=new.state)
-    if ill := "; ".join(f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead):
+    if ill := "; ".join(
+        f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead
+    ):
         return Change(label, "not comparable", reason=ill)
     difference = paired_difference(new.measured, old.measured, family=family)
     if difference is None:
         return Change(label, "not comparable", reason="no seed in common")
-    if all(new.measured[seed] == old.measured[seed] for seed in new.measured.keys() & old.measured.keys()):
+    if all(
+        new.measured[seed] == old.measured[seed]
+        for seed in new.measured.keys() & old.measured.keys()
+    ):
         return Change(label, "same", difference)
     return Change(label, _STATES[judge(difference.interval)], difference)

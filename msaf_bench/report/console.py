@@ -44,7 +44,11 @@ def print_summary(summary: Summary) -> None:
 
 def _say(console: Console, text: str, indent: int = 0) -> None:
     """Text in lines of the console's width; all but the first are indented."""
-    console.print(textwrap.fill(text, console.width, subsequent_indent=" " * indent), markup=False, soft_wrap=True)
+    console.print(
+        textwrap.fill(text, console.width, subsequent_indent=" " * indent),
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
@@ -60,7 +64,9 @@ def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]
 def _print_systems(console: Console, summary: Summary) -> None:
     """The printed numbers and the rest are in the files."""
     group = next((group for group in groups(summary) if group.kind == "measured"), None)
-    shown = [column for column in group.columns if not column.head.startswith("ms ")] if group else []
+    shown = (
+        [column for column in group.columns if not column.head.startswith("ms ")] if group else []
+    )
     lines = [
         (
             entry.found.shown,
@@ -78,25 +84,39 @@ def _print_systems(console: Console, summary: Summary) -> None:
     console.print()
     for ranking in rankings(summary):
         ours, paper, rows, count, tau, bounds, p, verdict = ranking_texts(ranking)
-        _say(console, f"{verdict:<{WORD}}{ours} and {paper}, {rows} rows ({count}): tau-b {tau} ({bounds}), p {p}", WORD)
+        _say(
+            console,
+            f"{verdict:<{WORD}}{ours} and {paper}, {rows} rows ({count}): tau-b {tau} ({bounds}),"
+            f" p {p}",
+            WORD,
+        )
 
 
 def _print_variants(console: Console, summary: Summary) -> None:
-    ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []  # narrow: the intervals matter more
+    # narrow: the intervals matter more
+    ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []
     _show(
         console,
         ("Row", *ticks, "printed", "mIoU", "95 % interval", "diff.", "95 % interval"),
         [_variant(row, len(ticks)) for row in summary.rows],
     )
     source, reference = summary.table.source, summary.table.reference
-    _say(console, f"printed: in {source}; mIoU: measured, mean over seeds; diff.: measured, to {reference}", 2)
+    _say(
+        console,
+        f"printed: in {source}; mIoU: measured, mean over seeds; diff.: measured, to {reference}",
+        2,
+    )
     _print_controls(console, summary)
     _print_second(console, summary)
     _print_not_live(console, summary)
     for verdict in summary.verdicts:
         _say(console, _verdict(verdict), WORD)
     for effect in summary.effects:
-        _say(console, f"effect of {' x '.join(effect.factors)}: {mean_span(effect.interval, signed=True)}", WORD)
+        _say(
+            console,
+            f"effect of {' x '.join(effect.factors)}: {mean_span(effect.interval, signed=True)}",
+            WORD,
+        )
     if line := power_line(summary):
         _say(console, line, 2)
 
@@ -118,7 +138,11 @@ def _variant(row: RowSummary, ticks: int) -> list[str]:
 def _verdict(verdict: Verdict) -> str:
     gap = verdict.difference.interval if verdict.difference else None
     said = f" by {verdict.points:g}" if verdict.points is not None else ""
-    ours = f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})" if gap else ""
+    ours = (
+        f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})"
+        if gap
+        else ""
+    )
     return f"{verdict.word:<{WORD}}{verdict.better} beats {verdict.worse}{said}{ours}"
 
 
@@ -130,21 +154,42 @@ def _print_controls(console: Console, summary: Summary) -> None:
     for control in summary.controls:
         own, gain = control.interval, control.gain.interval if control.gain else None
         measured = (number(own and own.mean), span(own)) if own else (control.state, "")
-        lines.append((f"{control.shown} ({control.role})", *measured, number(gain and gain.mean, signed=True), span(gain, signed=True)))
+        lines.append(
+            (
+                f"{control.shown} ({control.role})",
+                *measured,
+                number(gain and gain.mean, signed=True),
+                span(gain, signed=True),
+            )
+        )
     console.print()
     _show(console, ("Control", "mIoU", "95 % interval", "diff.", "95 % interval"), lines)
-    of_readings = f"; of a reading, to {summary.table.reference}" if any(c.role == "reading" for c in summary.controls) else ""
+    of_readings = (
+        f"; of a reading, to {summary.table.reference}"
+        if any(c.role == "reading" for c in summary.controls)
+        else ""
+    )
     if summary.single:
-        _say(console, f"diff.: control minus {summary.single}, which reads one frame{of_readings}", 2)
+        _say(
+            console, f"diff.: control minus {summary.single}, which reads one frame{of_readings}", 2
+        )
 
 
 def _print_second(console: Console, summary: Summary) -> None:
     """Means alone: the rest is in the files."""
-    second = [column for column in columns(summary) if not column.head.startswith(("mIoU", "FPS", "no warp"))]
+    second = [
+        column
+        for column in columns(summary)
+        if not column.head.startswith(("mIoU", "FPS", "no warp"))
+    ]
     if not second:
         return
     console.print()
-    _show(console, ("Row", *(column.head for column in second)), [_means(subject, second) for subject in summary.subjects])
+    _show(
+        console,
+        ("Row", *(column.head for column in second)),
+        [_means(subject, second) for subject in summary.subjects],
+    )
     for line in legend(summary, second):
         _say(console, line, 2)
     console.print()

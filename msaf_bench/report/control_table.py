@@ -1,4 +1,6 @@
-"""The controls as a table of their own: never in one table with the rows of the paper, never ranked."""
+"""The controls as a table of their own: never in one table with the rows of the paper, never
+ranked.
+"""
 
 from msaf_bench.report.cells import NONE, mean_span, number, span
 from msaf_bench.report.findings import Summary
@@ -16,14 +18,26 @@ PASTS = {
     "real": "real",
     "still": "still, the newest frame repeated",
     "strangers": "strangers, frames of another video",
-    "aligned": "aligned, warped over the newest frame by the true flow, or by DIS where it is unknown",
+    "aligned": (
+        "aligned, warped over the newest frame by the true flow, or by DIS where it is unknown"
+    ),
 }
 
 
 def control_heads(summary: Summary) -> tuple[str, ...]:
     """The heads of the table."""
     gain = ("difference", "to") if any(control.gain for control in summary.controls) else ()
-    return ("Control", "role", "its past frames", "mIoU", "95 % interval", "seeds", "contribution of past frames", *gain, "state")
+    return (
+        "Control",
+        "role",
+        "its past frames",
+        "mIoU",
+        "95 % interval",
+        "seeds",
+        "contribution of past frames",
+        *gain,
+        "state",
+    )
 
 
 def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
@@ -37,7 +51,11 @@ def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
         span(own),
         str(len(control.measured)),
         mean_span(control.measures.past, signed=True),
-        *((mean_span(gain, signed=True), control.compared or NONE) if any(c.gain for c in summary.controls) else ()),
+        *(
+            (mean_span(gain, signed=True), control.compared or NONE)
+            if any(c.gain for c in summary.controls)
+            else ()
+        ),
         control.standing,
     )
 
@@ -47,12 +65,19 @@ def control_legend(summary: Summary) -> list[str]:
     roles = dict.fromkeys(control.role for control in summary.controls)
     pasts = dict.fromkeys(control.past_frames for control in summary.controls)
     lines = [
-        f"Controls: rows of ours beside the paper's, never ranked with them. Roles: {'; '.join(ROLES.get(role, role) for role in roles)}.",
+        (
+            "Controls: rows of ours beside the paper's, never ranked with them. Roles:"
+            f" {'; '.join(ROLES.get(role, role) for role in roles)}."
+        ),
         f"Its past frames, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
         PAST_LEGEND,
     ]
     if summary.single:
         readings = f"; a reading minus {summary.table.reference}" if "reading" in roles else ""
         how = "paired by seed, each interval by itself"
-        lines.append(f"Difference: control minus {summary.single}, which reads one frame{readings}; {how}.")
-    return lines + [f"{control.label}: {control.note}." for control in summary.controls if control.note]
+        lines.append(
+            f"Difference: control minus {summary.single}, which reads one frame{readings}; {how}."
+        )
+    return lines + [
+        f"{control.label}: {control.note}." for control in summary.controls if control.note
+    ]

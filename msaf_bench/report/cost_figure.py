@@ -1,4 +1,6 @@
-"""The cost of attention over several sizes: growth exponents, a CSV and a log-log figure. Each unit keeps to rows and axes of its own."""
+"""The cost of attention over several sizes: growth exponents, a CSV and a log-log figure. Each unit
+keeps to rows and axes of its own.
+"""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -18,7 +20,8 @@ from msaf_bench.stats.growth import exponent
 Document = dict[str, Any]  #: of one size, as `msaf-bench flops --json` prints it
 
 NAMES = {"transformer": "Transformer (joint)", "d_transformer": "D-Transformer"}
-LOOKS = {"transformer": (BLUE, "-", "o"), "d_transformer": (ORANGE, "--", "s")}  #: told apart in grey by dash and marker
+#: told apart in grey by dash and marker
+LOOKS = {"transformer": (BLUE, "-", "o"), "d_transformer": (ORANGE, "--", "s")}
 
 
 class Quantity(NamedTuple):
@@ -77,12 +80,16 @@ def present(documents: Sequence[Document]) -> list[Quantity]:
 
 
 def exponents(documents: Sequence[Document]) -> dict[str, dict[str, float | None]]:
-    """For each kind and transformer, a in cost ~ n^a; None for fewer than two sizes. `predicted`: of the exact count at the sizes timed."""
+    """For each kind and transformer, a in cost ~ n^a; None for fewer than two sizes. `predicted`:
+    of the exact count at the sizes timed.
+    """
 
     def fit(points: Sequence[tuple[int, float]]) -> float | None:
         return exponent([n for n, _ in points], [cost for _, cost in points])
 
-    fits = {q.key: {name: fit(q.points(documents, name)) for name in NAMES} for q in present(documents)}
+    fits = {
+        q.key: {name: fit(q.points(documents, name)) for name in NAMES} for q in present(documents)
+    }
     if "seconds" not in fits:
         return fits
     timed = {name: [d for d in documents if SECONDS.read(d, name) is not None] for name in NAMES}
@@ -95,7 +102,9 @@ def write(documents: Sequence[Document], folder: Path) -> list[Path]:
     Raises `HostError` where it cannot, `UndrawnError` where only the figure is missing.
     """
     files: dict[str, str | bytes] = {"cost.csv": _csv(documents)}
-    drawn, undrawn = drawn_or_why(lambda: both_formats(_figure(documents)) if len(documents) > 1 else {}, {})
+    drawn, undrawn = drawn_or_why(
+        lambda: both_formats(_figure(documents)) if len(documents) > 1 else {}, {}
+    )
     files |= {f"cost.{kind}": content for kind, content in drawn.items()}
     paths = write_outputs(folder, files)
     if undrawn:
@@ -107,7 +116,9 @@ def _csv(documents: Sequence[Document]) -> str:
     lines: list[tuple[object, ...]] = [("grid", "n", "width", "quantity", "unit", *NAMES)]
     for d in documents:
         head = ("x".join(map(str, d["grid"])), d["n"], d["width"])
-        lines += [(*head, q.key, q.unit, *(q.read(d, name) for name in NAMES)) for q in present(documents)]
+        lines += [
+            (*head, q.key, q.unit, *(q.read(d, name) for name in NAMES)) for q in present(documents)
+        ]
     return csv_document(lines)
 
 
@@ -120,20 +131,38 @@ def _figure(documents: Sequence[Document]) -> Figure:
             _panel(axes, quantity, documents, fits[quantity.key])
         for axes in panels[len(kinds) :]:
             axes.remove()
-        figure.supxlabel(textwrap.fill(_caption(documents), 125), x=0.008, ha="left", fontsize=8.5, color=MUTED)
+        figure.supxlabel(
+            textwrap.fill(_caption(documents), 125), x=0.008, ha="left", fontsize=8.5, color=MUTED
+        )
     return figure
 
 
-def _panel(axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: dict[str, float | None]) -> None:
+def _panel(
+    axes: Axes, quantity: Quantity, documents: Sequence[Document], fits: dict[str, float | None]
+) -> None:
     for name, (colour, dash, marker) in LOOKS.items():
         points = quantity.points(documents, name)
         a = fits[name]
         label = NAMES[name] + ("" if a is None else f", slope {a:.2f}")
-        line = axes.plot([n for n, _ in points], [cost for _, cost in points], color=colour, linestyle=dash, marker=marker, label=label)
+        line = axes.plot(
+            [n for n, _ in points],
+            [cost for _, cost in points],
+            color=colour,
+            linestyle=dash,
+            marker=marker,
+            label=label,
+        )
         line[0].set_clip_on(False)  # a marker on the frame stays whole
     every = [point for name in NAMES for point in quantity.points(documents, name)]
-    axes.set(xscale="log", yscale="log", xlim=_decades([n for n, _ in every]), ylim=_decades([cost for _, cost in every]))
-    axes.set(xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlim=_decades([n for n, _ in every]),
+        ylim=_decades([cost for _, cost in every]),
+    )
+    axes.set(
+        xlabel="n = H W, pixels of the feature map", ylabel=quantity.unit, title=quantity.title
+    )
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_power_of_ten)
     axes.grid(True)
@@ -153,7 +182,9 @@ def _power_of_ten(value: float, position: float | None) -> str:
 
 def _caption(documents: Sequence[Document]) -> str:
     text = f"3 frames, width {documents[0]['width']}. Relations and MAC are different units."
-    timed = [d["measured"] for d in documents if any(SECONDS.read(d, name) is not None for name in NAMES)]
+    timed = [
+        d["measured"] for d in documents if any(SECONDS.read(d, name) is not None for name in NAMES)
+    ]
     if not timed:
         return text
     host = timed[0]["host"]

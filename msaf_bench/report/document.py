@@ -16,7 +16,9 @@ from msaf_bench.stats import Effect, Interval
 
 
 def to_json(summary: Summary) -> dict[str, Any]:
-    """Everything that a report says, as plain data: null for a number that is not known, never NaN."""
+    """Everything that a report says, as plain data: null for a number that is not known,
+    never NaN.
+    """
     values = tables.row_values if summary.table.base else systems_table.row_values
     power = power_of(summary)
     document = {
@@ -32,7 +34,11 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "notes": list(summary.notes),
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
         "claims": [asdict(claim) for claim in claims_of(summary)],
-        **({} if summary.table.base else {"rank_agreement": [asdict(ranking) for ranking in rankings(summary)]}),
+        **(
+            {}
+            if summary.table.base
+            else {"rank_agreement": [asdict(ranking) for ranking in rankings(summary)]}
+        ),
         "effects": [_effect(effect) for effect in summary.effects],
         "shapley": [_effect(share) for share in summary.shares],
         "kendall_tau_b": summary.agreement.tau,

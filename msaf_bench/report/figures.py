@@ -1,4 +1,6 @@
-"""The charts of a table: contribution of past frames, order, differences, classes, training loss."""
+"""The charts of a table: contribution of past frames, order, differences, classes, training
+loss.
+"""
 
 import math
 
@@ -38,16 +40,26 @@ def charts(summary: Summary) -> list[Chart]:
     if not summary.measured:
         return []
     with styled():
-        return [chart for draw in (past_frames, order, differences, classes, losses) if (chart := draw(summary))]
+        return [
+            chart
+            for draw in (past_frames, order, differences, classes, losses)
+            if (chart := draw(summary))
+        ]
 
 
 def order(summary: Summary) -> Chart:
-    """Published and measured mIoU of every row, in two panels with an axis each: never on one. One panel where nothing is published.
+    """Published and measured mIoU of every row, in two panels with an axis each: never on one. One
+    panel where nothing is published.
 
     Controls stand below a line in the measured panel.
     """
     printed = any(row.published is not None for row in summary.rows)
-    figure, panels = blank(1.9 + by_rows(len(summary.subjects)), *((2,) if printed else ()), sharey=True, **_RATIOS if printed else {})
+    figure, panels = blank(
+        1.9 + by_rows(len(summary.subjects)),
+        *((2,) if printed else ()),
+        sharey=True,
+        **_RATIOS if printed else {},
+    )
     right, at = panels[-1], places(summary)
     if printed:
         _published(panels[0], summary)
@@ -58,22 +70,42 @@ def order(summary: Summary) -> Chart:
         axes.set_xlabel("mIoU (%)", fontsize=10)
         axes.grid(axis="x", lw=0.7)
     label_rows(panels, summary)
-    figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
+    figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore
     note = _constant(right, summary)
     handles = [
         Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="mean and 95 % interval"),
         Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"),
-        *([Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control")] if summary.controls else []),
+        *(
+            [Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control")]
+            if summary.controls
+            else []
+        ),
     ]
     sign(figure, summary, handles)
     heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
     published = {row.label: row.published for row in summary.rows}
     lines = tuple(
-        (s.shown, number(published.get(s.label), 1), number(s.interval and s.interval.mean), span(s.interval), str(len(s.measured)))
+        (
+            s.shown,
+            number(published.get(s.label), 1),
+            number(s.interval and s.interval.mean),
+            span(s.interval),
+            str(len(s.measured)),
+        )
         for s in summary.subjects
     )
-    text = f"For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its own, left, what is printed. {note}"
-    return Chart("miou", "Published and measured mIoU" if printed else "Measured mIoU", text, figure, heads, lines)
+    text = (
+        "For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its"
+        f" own, left, what is printed. {note}"
+    )
+    return Chart(
+        "miou",
+        "Published and measured mIoU" if printed else "Measured mIoU",
+        text,
+        figure,
+        heads,
+        lines,
+    )
 
 
 _RATIOS = {"width_ratios": [1, 1.5]}
@@ -92,7 +124,16 @@ def _measured(axes: Axes, y: float, subject: Subject) -> None:
     i = subject.interval
     if i is None:
         state = brief(subject.state)
-        axes.text(0.02, y, state, transform=axes.get_yaxis_transform(), color=MUTED, style="italic", va="center", fontsize=9.5)
+        axes.text(
+            0.02,
+            y,
+            state,
+            transform=axes.get_yaxis_transform(),
+            color=MUTED,
+            style="italic",
+            va="center",
+            fontsize=9.5,
+        )
         return
     axes.plot(list(subject.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)
     point(axes, y, i, subject)
@@ -100,7 +141,9 @@ def _measured(axes: Axes, y: float, subject: Subject) -> None:
 
 
 def _constant(axes: Axes, summary: Summary) -> str:
-    """Draws the best constant prediction where it is near the rows; says it below the axis in any case."""
+    """Draws the best constant prediction where it is near the rows; says it below the axis in any
+    case.
+    """
     if summary.constant is None:
         return ""
     value, (low, high) = summary.constant.miou, axes.get_xlim()
@@ -114,7 +157,9 @@ def _constant(axes: Axes, summary: Summary) -> str:
 
 
 def differences(summary: Summary) -> Chart | None:
-    """Each row minus the reference row, paired by seed, with the zero line; colour and marker say the verdict."""
+    """Each row minus the reference row, paired by seed, with the zero line; colour and marker say
+    the verdict.
+    """
     gaps = {row.label: row.difference.interval for row in summary.rows if row.difference}
     if not gaps or (not summary.table.base and len(summary.seeds) == 1):
         return None
@@ -127,40 +172,80 @@ def differences(summary: Summary) -> Chart | None:
         colour, marker = LOOK[TONES[words[label]]] if words else (BLUE, "o")
         if gap.low is not None and gap.high is not None:
             style = (0, (1, 1)) if words.get(label) == "not comparable" else "-"
-            axes.plot([gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt")
-        axes.plot(gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8)
+            axes.plot(
+                [gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt"
+            )
+        axes.plot(
+            gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8
+        )
         at_right(axes, y, number(gap.mean, 1, signed=True))
     axes.axvline(0, color=INK, lw=1.2)
     axes.margins(x=0.06)
     axes.set_yticks(range(len(gaps)), [shown[label] for label in gaps])
     axes.set_ylim(len(gaps) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better", fontsize=10)
+    axes.set_xlabel(
+        f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better",
+        fontsize=10,
+    )
     axes.grid(axis="x", lw=0.7)
     handles = [
-        Line2D([], [], color=c, marker=m, mfc=PAPER if m == "D" else c, mew=1.6, ms=8, lw=2.2, label=word)
+        Line2D(
+            [],
+            [],
+            color=c,
+            marker=m,
+            mfc=PAPER if m == "D" else c,
+            mew=1.6,
+            ms=8,
+            lw=2.2,
+            label=word,
+        )
         for word in dict.fromkeys(sorted(words.values(), key=RUN_WORDS.index))
         for c, m in [LOOK[TONES[word]]]
     ]
     sign(figure, summary, handles if words else (), 4)
-    lines = tuple((shown[label], number(gap.mean, signed=True), span(gap, signed=True)) for label, gap in gaps.items())
-    text = f"Mean difference of each row to {reference} over shared seeds with simultaneous 95 % intervals and a line at zero."
-    return Chart("difference", f"Differences to {reference}", text, figure, ("Row", "Difference (points)", "95 % interval"), lines)
+    lines = tuple(
+        (shown[label], number(gap.mean, signed=True), span(gap, signed=True))
+        for label, gap in gaps.items()
+    )
+    text = (
+        f"Mean difference of each row to {reference} over shared seeds with simultaneous 95 %"
+        " intervals and a line at zero."
+    )
+    return Chart(
+        "difference",
+        f"Differences to {reference}",
+        text,
+        figure,
+        ("Row", "Difference (points)", "95 % interval"),
+        lines,
+    )
 
 
 def _words(summary: Summary) -> dict[str, Word]:
-    """Row -> the word that its difference to the reference row is drawn with; none where the paper orders no row and all are live."""
+    """Row -> the word that its difference to the reference row is drawn with; none where the paper
+    orders no row and all are live.
+    """
     reference = summary.table.reference
     said: dict[str, Word] = {
-        v.better if v.worse == reference else v.worse: v.word for v in summary.verdicts if reference in (v.better, v.worse)
+        v.better if v.worse == reference else v.worse: v.word
+        for v in summary.verdicts
+        if reference in (v.better, v.worse)
     }
     dead: dict[str, Word] = {row.label: "not comparable" for row in summary.rows if row.against}
-    rest: dict[str, Word] = {row.label: "undecided here" for row in summary.rows if row.difference and row.label not in said}
+    rest: dict[str, Word] = {
+        row.label: "undecided here"
+        for row in summary.rows
+        if row.difference and row.label not in said
+    }
     return rest | said | dead if said or dead else {}
 
 
 def classes(summary: Summary) -> Chart | None:
-    """IoU of every class in every row as a heat map with the numbers in its cells; a dash where the class never occurs."""
+    """IoU of every class in every row as a heat map with the numbers in its cells; a dash where the
+    class never occurs.
+    """
     rows, names = summary.measured, summary.class_names
     if not names:
         return None
@@ -170,9 +255,19 @@ def classes(summary: Summary) -> Chart | None:
     for y, line in enumerate(values):
         for x, value in enumerate(line):
             colour = MUTED if math.isnan(value) else "#000000" if value > 52 else "#ffffff"
-            axes.text(x + 0.5, y + 0.5, number(value, 0), ha="center", va="center", color=colour, fontsize=10 if len(names) < 16 else 7.5)
+            axes.text(
+                x + 0.5,
+                y + 0.5,
+                number(value, 0),
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=10 if len(names) < 16 else 7.5,
+            )
     axes.set_title("IoU by class, mean over seeds (%)")
-    axes.set_xticks([x + 0.5 for x in range(len(names))], names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_xticks(
+        [x + 0.5 for x in range(len(names))], names, rotation=35, ha="right", rotation_mode="anchor"
+    )
     axes.set_yticks([y + 0.5 for y in range(len(rows))], [row.shown for row in rows])
     axes.invert_yaxis()
     axes.tick_params(length=0)

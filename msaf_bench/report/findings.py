@@ -28,9 +28,15 @@ class Verdict:
 
     @property
     def covers(self) -> bool | None:
-        """Whether our interval holds the printed difference; None where there is no interval or nothing is printed."""
+        """Whether our interval holds the printed difference; None where there is no interval or
+        nothing is printed.
+        """
         i = self.difference.interval if self.difference else None
-        return None if i is None or i.low is None or i.high is None or self.points is None else i.low <= self.points <= i.high
+        return (
+            None
+            if i is None or i.low is None or i.high is None or self.points is None
+            else i.low <= self.points <= i.high
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,8 @@ class Summary:
     class_names: tuple[str, ...]
     notes: tuple[str, ...]  #: what a reader must know before comparing rows
     controls: tuple[ControlSummary, ...] = ()
-    single: str = ""  #: label of the row or control whose network reads one frame with nothing in its slots
+    #: label of the row or control whose network reads one frame with nothing in its slots
+    single: str = ""
     undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
     @property
@@ -77,7 +84,12 @@ class Summary:
     @property
     def failed(self) -> tuple[tuple[str, Run], ...]:
         """Every failed trial with the label of its row or control."""
-        return tuple((subject.label, run) for subject in self.subjects for run in subject.runs if run.state == "failed")
+        return tuple(
+            (subject.label, run)
+            for subject in self.subjects
+            for run in subject.runs
+            if run.state == "failed"
+        )
 
     @property
     def measured(self) -> tuple[RowSummary, ...]:

@@ -1,6 +1,7 @@
 """Where the labels of points go, so that none covers another, a point, or the edge.
 
-Shapes: N labels, P points, C candidate places. All lengths are in typographic points, y upwards; a box is x0, y0, x1, y1.
+Shapes: N labels, P points, C candidate places. All lengths are in typographic points, y upwards; a
+box is x0, y0, x1, y1.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,11 @@ SWEEPS = 4
 
 
 def place(points: Floats, sizes: Floats, frame: Sequence[float], radius: float = 5.0) -> Floats:
-    """The centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2) are its width and height.
+    """The centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2) are its
+    width and height.
 
-    Greedy, the most crowded first; then every label moves to the best of its candidate places given the others, a few times.
+    Greedy, the most crowded first; then every label moves to the best of its candidate places given
+    the others, a few times.
     """
     count = len(sizes)
     markers = np.hstack([points - radius, points + radius])
@@ -28,15 +31,25 @@ def place(points: Floats, sizes: Floats, frame: Sequence[float], radius: float =
     placed: dict[int, Floats] = {}
     for _ in range(SWEEPS):
         for i in sorted(range(count), key=lambda i: (-crowd[i], i)):
-            boxes = np.array([_boxes(centre, sizes[j]) for j, centre in placed.items() if j != i]).reshape(-1, 4)
-            lines = np.array([[*points[j], *centre] for j, centre in placed.items() if j != i]).reshape(-1, 4)
-            cost = fixed[i] + 4 * _overlap(_boxes(candidates[i], sizes[i]), boxes) + 40 * _crossings(points[i], candidates[i], lines)
+            boxes = np.array(
+                [_boxes(centre, sizes[j]) for j, centre in placed.items() if j != i]
+            ).reshape(-1, 4)
+            lines = np.array(
+                [[*points[j], *centre] for j, centre in placed.items() if j != i]
+            ).reshape(-1, 4)
+            cost = (
+                fixed[i]
+                + 4 * _overlap(_boxes(candidates[i], sizes[i]), boxes)
+                + 40 * _crossings(points[i], candidates[i], lines)
+            )
             placed[i] = candidates[i][int(cost.argmin())]
     return np.array([placed[i] for i in range(count)]).reshape(-1, 2)
 
 
 def _around(point: Floats, size: Floats, radius: float) -> Floats:
-    """Places for a label's centre (C, 2): its edge at each distance from the marker, in each direction."""
+    """Places for a label's centre (C, 2): its edge at each distance from the marker, in each
+    direction.
+    """
     angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     ways = np.stack([np.cos(angles), np.sin(angles)], 1)  # (D, 2)
     # From the centre of a box to its edge along each way.
@@ -56,22 +69,35 @@ def _overlap(boxes: Floats, others: Floats) -> Floats:
     return np.clip(high - low, 0, None).prod(-1).sum(1)
 
 
-def _fixed_cost(candidates: Floats, size: Floats, point: Floats, markers: Floats, frame: Sequence[float]) -> Floats:
-    """What does not depend on other labels: covered markers, distance, and what sticks out of the frame."""
+def _fixed_cost(
+    candidates: Floats, size: Floats, point: Floats, markers: Floats, frame: Sequence[float]
+) -> Floats:
+    """What does not depend on other labels: covered markers, distance, and what sticks out of the
+    frame.
+    """
     boxes = _boxes(candidates, size)
-    out = np.clip(np.array(frame[:2]) - boxes[:, :2], 0, None).sum(1) + np.clip(boxes[:, 2:] - np.array(frame[2:]), 0, None).sum(1)
+    out = np.clip(np.array(frame[:2]) - boxes[:, :2], 0, None).sum(1) + np.clip(
+        boxes[:, 2:] - np.array(frame[2:]), 0, None
+    ).sum(1)
     return 2 * _overlap(boxes, markers) + 200 * out + np.hypot(*(candidates - point).T)
 
 
 def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
-    """How many of the lines (M, 4) from other points to their labels each line from this point would cross: (C,)."""
+    """How many of the lines (M, 4) from other points to their labels each line from this point
+    would cross: (C,).
+    """
     if not len(lines):
         return np.zeros(len(candidates))
 
     def side(a: Floats, b: Floats, c: Floats) -> Floats:
-        return np.sign((b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0]))
+        return np.sign(
+            (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1])
+            - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+        )
 
     start, end = lines[None, :, :2], lines[None, :, 2:]
     there = candidates[:, None]
-    across = (side(point, there, start) != side(point, there, end)) & (side(start, end, point) != side(start, end, there))
+    across = (side(point, there, start) != side(point, there, end)) & (
+        side(start, end, point) != side(start, end, there)
+    )
     return across.sum(1).astype(np.float64)

@@ -1,4 +1,6 @@
-"""The table as LaTeX: `table` environments for rows, controls, the second table and the pulse of the parts."""
+"""The table as LaTeX: `table` environments for rows, controls, the second table and the pulse of
+the parts.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -23,14 +25,30 @@ def _first(summary: Summary) -> str:
     ticks = [latex_text(column) for column, _ in summary.table.ticks]
     first = 3 + len(ticks)
     rules = f"\\cmidrule(lr){{{first}-{first + 3}}}\\cmidrule(lr){{{first + 4}-{first + 6}}}"
-    caption = f"{summary.table.title}. {made_and_noted(summary)} {motion_of(summary).sentence} {' '.join(first_legend(summary))}"
+    caption = (
+        f"{summary.table.title}. {made_and_noted(summary)} {motion_of(summary).sentence}"
+        f" {' '.join(first_legend(summary))}"
+    )
     body = [
         rf"\begin{{tabular}}{{l{'c' * len(ticks)}rrrrrrrrrl}}",
         r"\toprule",
         " & " * (1 + len(ticks)) + r"Published & \multicolumn{4}{c}{Measured} &",
         rf"\multicolumn{{3}}{{c}}{{Difference to {latex_text(summary.table.reference)}}} & & \\",
         rules,
-        " & ".join(["Row", *ticks, "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$"])
+        " & ".join(
+            [
+                "Row",
+                *ticks,
+                "mIoU",
+                "mIoU",
+                r"95\,\% interval",
+                "sd",
+                "seeds",
+                "points",
+                r"95\,\% interval",
+                "$p$",
+            ]
+        )
         + r" & params (M) & state \\",
         r"\midrule",
         *(_row(row) for row in summary.rows),
@@ -41,7 +59,12 @@ def _first(summary: Summary) -> str:
 
 def _row(row: RowSummary) -> str:
     ticks = [r"\checkmark" if tick else "" for tick in row.ticks]
-    return " & ".join([latex_text(row.shown), *ticks, *map(latex_text, texts(row)), latex_text(row.standing)]) + r" \\"
+    return (
+        " & ".join(
+            [latex_text(row.shown), *ticks, *map(latex_text, texts(row)), latex_text(row.standing)]
+        )
+        + r" \\"
+    )
 
 
 def _second(summary: Summary) -> str:
@@ -49,19 +72,35 @@ def _second(summary: Summary) -> str:
     if not second:
         return ""
     lines = [
-        [(subject.shown, *(column.text(subject) for column in second)) for subject in part] for part in (summary.rows, summary.controls)
+        [(subject.shown, *(column.text(subject) for column in second)) for subject in part]
+        for part in (summary.rows, summary.controls)
     ]
-    caption = " ".join((f"{summary.table.title}, beside the mIoU.", made_and_noted(summary), *legend(summary, second)))
-    return environment(caption, f"{latex_label(summary)}-beside", tabular(["Row", *(column.head for column in second)], *lines))
+    caption = " ".join(
+        (
+            f"{summary.table.title}, beside the mIoU.",
+            made_and_noted(summary),
+            *legend(summary, second),
+        )
+    )
+    return environment(
+        caption,
+        f"{latex_label(summary)}-beside",
+        tabular(["Row", *(column.head for column in second)], *lines),
+    )
 
 
 def latex_controls(summary: Summary) -> str:
     """The controls in an environment of their own."""
     if not summary.controls:
         return ""
-    caption = f"{summary.table.title}, controls. {made_and_noted(summary)} {' '.join(control_legend(summary))}"
+    caption = (
+        f"{summary.table.title}, controls. {made_and_noted(summary)}"
+        f" {' '.join(control_legend(summary))}"
+    )
     lines = [control_texts(summary, control) for control in summary.controls]
-    return environment(caption, f"{latex_label(summary)}-controls", tabular(control_heads(summary), lines))
+    return environment(
+        caption, f"{latex_label(summary)}-controls", tabular(control_heads(summary), lines)
+    )
 
 
 def latex_pulse(summary: Summary) -> str:
@@ -69,8 +108,15 @@ def latex_pulse(summary: Summary) -> str:
     table = pulse_table(summary)
     if table is None:
         return ""
-    caption = f"{summary.table.title}, {TITLE.lower()}. {made_and_noted(summary)} {' '.join(table.legend)}"
-    return environment(caption, f"{latex_label(summary)}-pulse", tabular(("Row", *table.parts), list(table.texts())))
+    caption = (
+        f"{summary.table.title}, {TITLE.lower()}. {made_and_noted(summary)}"
+        f" {' '.join(table.legend)}"
+    )
+    return environment(
+        caption,
+        f"{latex_label(summary)}-pulse",
+        tabular(("Row", *table.parts), list(table.texts())),
+    )
 
 
 def latex_label(summary: Summary) -> str:
@@ -97,5 +143,10 @@ def latex_line(cells: Sequence[str]) -> str:
 
 def environment(caption: str, label: str, body: Sequence[str]) -> str:
     """A table with its caption, as wide as the text."""
-    start = [r"\begin{table}", r"\centering", rf"\caption{{{latex_text(caption)}}}", rf"\label{{tab:{label}}}"]
+    start = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex_text(caption)}}}",
+        rf"\label{{tab:{label}}}",
+    ]
     return "\n".join([*start, r"\resizebox{\linewidth}{!}{%", *body, r"\end{table}", ""])

@@ -19,7 +19,13 @@ def losses(summary: Summary) -> Chart | None:
         return None
     wide = 3 if len(rows) <= MANY else 5
     height = math.ceil(len(rows) / wide)
-    figure, panels = blank(1.0 + 4.65 / wide * height, columns=wide, lines=height, sharex=True, sharey=bool(summary.table.base))
+    figure, panels = blank(
+        1.0 + 4.65 / wide * height,
+        columns=wide,
+        lines=height,
+        sharex=True,
+        sharey=bool(summary.table.base),
+    )
     _loss_panels(panels, rows, others=bool(summary.table.base))
     for index, panel in enumerate(panels):
         panel.set_visible(index < len(rows))
@@ -28,20 +34,44 @@ def losses(summary: Summary) -> Chart | None:
             panel.tick_params(labelbottom=True)
     figure.supylabel("training loss", fontsize=10.5)
     figure.suptitle(
-        "Training loss by step, summed over the masks a row supervises, mean over seeds; the other rows in grey"
-        if summary.table.base
-        else "Training loss by step, mean over seeds; systems have losses of their own, and axes of their own",
+        (
+            "Training loss by step, summed over the masks a row supervises, mean over seeds; the"
+            " other rows in grey"
+            if summary.table.base
+            else (
+                "Training loss by step, mean over seeds; systems have losses of their own, and axes"
+                " of their own"
+            )
+        ),
         x=0.008,
         ha="left",
         fontsize=11.5,
     )
     sign(figure, summary)
     lines = tuple(
-        (row.shown, str(len(row.loss)), number(row.loss[0][1], 3), number(row.loss[-1][1], 3), str(row.loss[-1][0])) for row in rows
+        (
+            row.shown,
+            str(len(row.loss)),
+            number(row.loss[0][1], 3),
+            number(row.loss[-1][1], 3),
+            str(row.loss[-1][0]),
+        )
+        for row in rows
     )
     text = "One small panel a row with its mean training loss over steps"
-    text += ", on shared axes. A row that supervises more masks sums more losses." if summary.table.base else "."
-    return Chart("loss", "Training loss", text, figure, ("Row", "Points", "First loss", "Last loss", "Last step"), lines)
+    text += (
+        ", on shared axes. A row that supervises more masks sums more losses."
+        if summary.table.base
+        else "."
+    )
+    return Chart(
+        "loss",
+        "Training loss",
+        text,
+        figure,
+        ("Row", "Points", "First loss", "Last loss", "Last step"),
+        lines,
+    )
 
 
 def _loss_panels(panels: Sequence[Axes], rows: list[RowSummary], *, others: bool) -> None:

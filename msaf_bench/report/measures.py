@@ -16,7 +16,10 @@ from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference,
 
 
 def measures_of(
-    records: Sequence[Record], reference: Sequence[Record], speeds: Sequence[Speed] = (), published_cost: SystemCost | None = None
+    records: Sequence[Record],
+    reference: Sequence[Record],
+    speeds: Sequence[Speed] = (),
+    published_cost: SystemCost | None = None,
 ) -> Measures:
     """All of it for one row; `reference` are the records of the row that all are compared with."""
     if not records:
@@ -38,7 +41,9 @@ def images_of(records: Sequence[Record]) -> Interval | None:
     return image_interval(list(areas.values())) if areas else None
 
 
-def image_difference_of(records: Sequence[Record], reference: Sequence[Record]) -> ImageDifference | None:
+def image_difference_of(
+    records: Sequence[Record], reference: Sequence[Record]
+) -> ImageDifference | None:
     """Row minus reference row with other images and other seeds; None for the reference itself."""
     return None if records is reference else image_difference(_areas(records), _areas(reference))
 
@@ -54,8 +59,14 @@ def _areas(records: Sequence[Record]) -> dict[int, Areas]:
 
 
 def past_of(records: Sequence[Record]) -> Interval | None:
-    """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated; None where no record has both."""
-    gaps = [miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0)) for r in records if r.confusion and r.still]
+    """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated;
+    None where no record has both.
+    """
+    gaps = [
+        miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0))
+        for r in records
+        if r.confusion and r.still
+    ]
     return mean_interval(gaps, within=POINTS) if gaps else None
 
 
@@ -70,7 +81,10 @@ def consistency_of(records: Sequence[Record]) -> tuple[RowConsistency, ...]:
 
 def _over_seeds(found: Sequence[Consistency]) -> RowConsistency:
     values = [c.value for c in found if c.value is not None]
-    controls = {name: [v for c in found if (v := dict(c.controls).get(name)) is not None] for name, _ in found[0].controls}
+    controls = {
+        name: [v for c in found if (v := dict(c.controls).get(name)) is not None]
+        for name, _ in found[0].controls
+    }
     return RowConsistency(
         preset=found[0].preset,
         flow=found[0].flow,

@@ -1,4 +1,6 @@
-"""One sentence about motion: how much past frames can contribute in a run, and how much each row found."""
+"""One sentence about motion: how much past frames can contribute in a run, and how much each row
+found.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +23,15 @@ class Motion:
 
 
 def motion_of(summary: Summary) -> Motion:
-    """The answer, from the roles of the controls: the positive one with the largest contribution says how much there was to find."""
+    """The answer, from the roles of the controls: the positive one with the largest contribution
+    says how much there was to find.
+    """
     positive = [control for control in summary.controls if control.role == "positive"]
     if not summary.controls:
-        return Motion(False, "No control was run: this run does not say how much past frames could contribute.")
+        return Motion(
+            False,
+            "No control was run: this run does not say how much past frames could contribute.",
+        )
     if not positive:
         answer = Motion(False, f"No positive control was run: {CANNOT}.")
     else:
@@ -35,30 +42,50 @@ def motion_of(summary: Summary) -> Motion:
 
 
 def _fault(control: ControlSummary) -> str:
-    """Why the positive control answers nothing; empty where its contribution is separated from zero."""
+    """Why the positive control answers nothing; empty where its contribution is separated from
+    zero.
+    """
     past, name = control.measures.past, f"{control.label}, the positive control,"
     if past is None:
-        why = f": {control.state}" if not control.measured else ": it was scored without its past frames repeated"
+        why = (
+            f": {control.state}"
+            if not control.measured
+            else ": it was scored without its past frames repeated"
+        )
         return f"{name} has no contribution of past frames{why}; {CANNOT}."
     if control.dead:
         return f"{control.ill}. It is the positive control: {CANNOT}."
     if past.low is None:
         gain = number(past.mean, 1, signed=True)
-        return f"{name} gains {gain} mIoU from past frames with one seed, and one seed gives no interval: {CANNOT}."
+        return (
+            f"{name} gains {gain} mIoU from past frames with one seed, and one seed gives no"
+            f" interval: {CANNOT}."
+        )
     if past.low <= 0:
         bounds = f"{number(past.mean, 1, signed=True)}, {span(past, 1, signed=True)}"
         lost = past.high is not None and past.high < 0
-        return f"{name} {'loses mIoU by past frames' if lost else 'is not separated from zero'} ({bounds}): {CANNOT}."
+        return (
+            f"{name} {'loses mIoU by past frames' if lost else 'is not separated from zero'}"
+            f" ({bounds}): {CANNOT}."
+        )
     return ""
 
 
 def _found(best: ControlSummary, summary: Summary) -> str:
     past = best.measures.past
     assert past is not None
-    there = f"Past frames can contribute up to {number(past.mean, 1, signed=True)} mIoU here ({best.label}, {span(past, 1)})"
-    rows = sorted((row for row in summary.rows if row.measures.past), key=_contribution, reverse=True)
+    there = (
+        f"Past frames can contribute up to {number(past.mean, 1, signed=True)} mIoU here"
+        f" ({best.label}, {span(past, 1)})"
+    )
+    rows = sorted(
+        (row for row in summary.rows if row.measures.past), key=_contribution, reverse=True
+    )
     live, dead = [row for row in rows if not row.dead], [row for row in rows if row.dead]
-    uses = ", ".join(f"{row.label} {'uses ' * (not i)}{_amount(row.measures.past)}" for i, row in enumerate(live[:NAMED]))
+    uses = ", ".join(
+        f"{row.label} {'uses ' * (not i)}{_amount(row.measures.past)}"
+        for i, row in enumerate(live[:NAMED])
+    )
     more = f" and {len(live) - NAMED} other rows less" if len(live) > NAMED else ""
     sentences = [there + (f"; {uses}{more}." if uses else ".")]
     if dead:
@@ -84,13 +111,16 @@ def _bounds(controls: Sequence[ControlSummary]) -> Iterator[str]:
 
 
 def _suspicious(summary: Summary) -> Iterator[str]:
-    """A negative control that gains over the row that reads one frame, or that needs a past which tells it nothing."""
+    """A negative control that gains over the row that reads one frame, or that needs a past which
+    tells it nothing.
+    """
     for control in summary.controls:
         past = control.measures.past
         if control.role == "negative" and past and past.low is not None and past.low > 0:
             yield (
-                f"{control.label}, the negative control, contributes {_amount(past)} though its past tells nothing:"
-                " so much of a contribution may come from repeating the newest frame, which is an unusual input."
+                f"{control.label}, the negative control, contributes {_amount(past)} though its"
+                " past tells nothing: so much of a contribution may come from repeating the newest"
+                " frame, which is an unusual input."
             )
         gain = control.gain.interval if control.gain else None
         if control.role == "negative" and gain and gain.low is not None and gain.low > 0:

@@ -1,4 +1,6 @@
-"""The pulse of each part over the seeds of a row: the worst seed decides whether the part is live."""
+"""The pulse of each part over the seeds of a row: the worst seed decides whether the part is
+live.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,11 +10,14 @@ from msaf_bench.records import PAST, Pulse, Record
 from msaf_bench.report.subjects import Part
 from msaf_bench.vitals import Supply, complaint
 
-THROUGH_PAST = ("align",)  #: parts that see past frames alone: where these hold nothing, they have nothing to change
+#: parts that see past frames alone: where these hold nothing, they have nothing to change
+THROUGH_PAST = ("align",)
 
 
 def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
-    """Every part that has a pulse in one of the finished records, in the order of the first record that has it."""
+    """Every part that has a pulse in one of the finished records, in the order of the first record
+    that has it.
+    """
     by_name: dict[str, list[Pulse]] = {}
     for record in records:
         for pulse in record.pulses:
@@ -21,10 +26,13 @@ def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
 
 
 def excused(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts where past frames hold nothing to find: a network that ignores them is not ill, nor is an aligner of past frames that
-    changes nothing but gets its gradient and stays on the map.
+    """The parts where past frames hold nothing to find: a network that ignores them is not ill, nor
+    is an aligner of past frames that changes nothing but gets its gradient and stays on the map.
     """
-    return tuple(replace(part, dead=0, why="") if part.name == PAST or _only_quiet(part) else part for part in parts)
+    return tuple(
+        replace(part, dead=0, why="") if part.name == PAST or _only_quiet(part) else part
+        for part in parts
+    )
 
 
 def _only_quiet(part: Part) -> bool:
@@ -33,7 +41,11 @@ def _only_quiet(part: Part) -> bool:
 
 def _over_seeds(name: str, found: Sequence[Pulse]) -> Part:
     dead = [pulse for pulse in found if not pulse.live]
-    worst = min(dead, key=lambda pulse: float("inf") if pulse.changed is None else pulse.changed, default=None)
+    worst = min(
+        dead,
+        key=lambda pulse: float("inf") if pulse.changed is None else pulse.changed,
+        default=None,
+    )
     return Part(
         name=name,
         seeds=len(found),
@@ -59,7 +71,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _worst(found: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
-    """The reading of each gauge that is nearest to its limit, or farthest beyond: the lowest where it has a low limit, else the highest."""
+    """The reading of each gauge that is nearest to its limit, or farthest beyond: the lowest where
+    it has a low limit, else the highest.
+    """
     readings: dict[str, list[float]] = {}
     for pulse in found:
         for name, value in pulse.gauges:
@@ -69,4 +83,6 @@ def _worst(found: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
     from msaf_bench.components.gauges import GAUGES  # with torch: only for records that have pulses
 
     low = {name for name, gauge in GAUGES.items() if gauge.low > float("-inf")}
-    return tuple((name, min(values) if name in low else max(values)) for name, values in readings.items())
+    return tuple(
+        (name, min(values) if name in low else max(values)) for name, values in readings.items()
+    )

@@ -1,4 +1,6 @@
-"""Contribution of past frames of every row and control: points with intervals, and a line at zero."""
+"""Contribution of past frames of every row and control: points with intervals, and a line at
+zero.
+"""
 
 from matplotlib.lines import Line2D
 
@@ -37,26 +39,59 @@ def past_frames(summary: Summary) -> Chart | None:
     for y, subject in zip(places(summary), summary.subjects, strict=True):
         if past := subject.measures.past:
             point(axes, y, past, subject)
-            at_right(axes, y, number(past.mean, 2, signed=True) + (" · 1 seed" if past.n == 1 else ""))
+            at_right(
+                axes, y, number(past.mean, 2, signed=True) + (" · 1 seed" if past.n == 1 else "")
+            )
         else:
             axes.annotate(
-                _absent(subject), (0, y), (7, 0), textcoords="offset points", color=MUTED, style="italic", va="center", fontsize=9.5
+                _absent(subject),
+                (0, y),
+                (7, 0),
+                textcoords="offset points",
+                color=MUTED,
+                style="italic",
+                va="center",
+                fontsize=9.5,
             )
     label_rows([axes], summary)
-    axes.set_xlabel("mIoU minus the mIoU with the newest frame repeated (points); right of zero: past frames help", fontsize=10)
+    axes.set_xlabel(
+        "mIoU minus the mIoU with the newest frame repeated (points); right of zero: past frames"
+        " help",
+        fontsize=10,
+    )
     axes.grid(axis="x", lw=0.7)
     axes.margins(x=0.08)
-    handles = [Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="row: mean and 95 % interval")]
+    handles = [
+        Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="row: mean and 95 % interval")
+    ]
     if summary.controls:
         handles.append(Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control"))
     if summary.not_live:
-        handles.append(Line2D([], [], marker="o", color=BLUE, mfc=PAPER, mew=1.6, ms=8, lw=0, label="hollow: a part is not live"))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker="o",
+                color=BLUE,
+                mfc=PAPER,
+                mew=1.6,
+                ms=8,
+                lw=0,
+                label="hollow: a part is not live",
+            )
+        )
     sign(figure, summary, handles)
     lines = tuple(
-        (s.shown, number(s.measures.past and s.measures.past.mean, signed=True), span(s.measures.past, signed=True))
+        (
+            s.shown,
+            number(s.measures.past and s.measures.past.mean, signed=True),
+            span(s.measures.past, signed=True),
+        )
         for s in summary.subjects
     )
-    return Chart(NAME, TITLE, PAST_LEGEND, figure, ("Row", "Contribution (points)", "95 % interval"), lines)
+    return Chart(
+        NAME, TITLE, PAST_LEGEND, figure, ("Row", "Contribution (points)", "95 % interval"), lines
+    )
 
 
 def _absent(subject: Subject) -> str:

@@ -43,7 +43,14 @@ def said_values(summary: Summary) -> dict[str, Cell]:
     return {"watermark": summary.conditions.watermark, "notes": " ".join(summary.notes)}
 
 
-def control_values(summary: Summary, control: ControlSummary, beside: Sequence[Column[Subject]]) -> dict[str, Cell]:
+def control_values(
+    summary: Summary, control: ControlSummary, beside: Sequence[Column[Subject]]
+) -> dict[str, Cell]:
     """One control's line: only columns that a control has, those of the second table among them."""
     values = {name: value for column in beside for name, value in column.values(control).items()}
-    return {"row": control.label, **measured_values(control), **values, **made_values(summary, control)}
+    return {
+        "row": control.label,
+        **measured_values(control),
+        **values,
+        **made_values(summary, control),
+    }

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from msaf_bench.catalog import family_of
 from msaf_bench.report.cells import number
 from msaf_bench.report.findings import Summary
-from msaf_bench.stats import detectable, level_of_each, match_power, paired_power, seeds_needed, seeds_to_match
+from msaf_bench.stats import (
+    detectable,
+    level_of_each,
+    match_power,
+    paired_power,
+    seeds_needed,
+    seeds_to_match,
+)
 
 
 @dataclass(frozen=True)
@@ -15,14 +22,16 @@ class Power:
     sd: float  #: of the paired differences, pooled over the rows
     seeds: int
     detectable: float  #: smallest difference in points that is seen 80 % of the time
-    lines: tuple[tuple[float, float, int | None], ...]  #: (effect in points, chance to see it, seeds for 80 %)
+    #: (effect in points, chance to see it, seeds for 80 %)
+    lines: tuple[tuple[float, float, int | None], ...]
     family: int  #: comparisons whose intervals hold together
     same: float  #: chance to call two rows the same where nothing differs
     same_needs: int | None  #: seeds to do so 80 % of the time
 
 
 def power_of(summary: Summary) -> Power | None:
-    """How often each printed difference would be seen at this spread and number of seeds, with simultaneous intervals.
+    """How often each printed difference would be seen at this spread and number of seeds, with
+    simultaneous intervals.
 
     None below two paired seeds.
     """
@@ -32,10 +41,16 @@ def power_of(summary: Summary) -> Power | None:
         return None
     sd = (sum(sd**2 * (n - 1) for sd, n in known) / sum(n - 1 for _, n in known)) ** 0.5
     seeds = max(n for _, n in known)
-    effects = sorted({round(abs(v.points), 3) for v in summary.verdicts if v.points}) or [0.5, 1.0, 2.0]
+    effects = sorted({round(abs(v.points), 3) for v in summary.verdicts if v.points}) or [
+        0.5,
+        1.0,
+        2.0,
+    ]
     family, margin = family_of(summary.table), summary.table.margin
     level = level_of_each(family)
-    lines = tuple((x, paired_power(x, sd, seeds, level), seeds_needed(x, sd, level=level)) for x in effects)
+    lines = tuple(
+        (x, paired_power(x, sd, seeds, level), seeds_needed(x, sd, level=level)) for x in effects
+    )
     return Power(
         sd,
         seeds,
@@ -48,8 +63,13 @@ def power_of(summary: Summary) -> Power | None:
 
 
 def power_line(summary: Summary) -> str:
-    """The smallest difference that the run would have seen, as a sentence; empty below two paired seeds."""
+    """The smallest difference that the run would have seen, as a sentence; empty below two paired
+    seeds.
+    """
     power = power_of(summary)
     if power is None:
         return ""
-    return f"Power: at the spread of this run, {power.seeds} seeds see a difference of {number(power.detectable)} points 80 % of the time."
+    return (
+        f"Power: at the spread of this run, {power.seeds} seeds see a difference of"
+        f" {number(power.detectable)} points 80 % of the time."
+    )

@@ -15,7 +15,9 @@ _VALUE = re.compile(r"\{value:([^}]*)\}")
 
 @dataclass(frozen=True)
 class PulseCell:
-    """One part of one row: whether it is live, the pixels that change without it, and its gauges."""
+    """One part of one row: whether it is live, the pixels that change without it, and its
+    gauges.
+    """
 
     live: bool
     changed: str
@@ -30,7 +32,9 @@ class PulseCell:
 
 @dataclass(frozen=True)
 class PulseTable:
-    """Rows and controls that have a pulse, with a cell for each part; None for a part that a network does not have."""
+    """Rows and controls that have a pulse, with a cell for each part; None for a part that a
+    network does not have.
+    """
 
     parts: tuple[str, ...]
     lines: tuple[tuple[Subject, tuple[PulseCell | None, ...]], ...]
@@ -50,7 +54,9 @@ def pulse_table(summary: Summary) -> PulseTable | None:
     names = dict.fromkeys(part.name for subject in pulsed for part in subject.parts)
     parts = tuple(sorted(names, key=lambda name: name == PAST))
     lines = tuple((subject, _cells(subject, parts)) for subject in pulsed)
-    gauges = dict.fromkeys(name for subject in pulsed for part in subject.parts for name, _ in part.gauges)
+    gauges = dict.fromkeys(
+        name for subject in pulsed for part in subject.parts for name, _ in part.gauges
+    )
     return PulseTable(parts, lines, tuple(_legend(tuple(gauges), past=PAST in names)))
 
 
@@ -60,8 +66,16 @@ def _cells(subject: Subject, parts: tuple[str, ...]) -> tuple[PulseCell | None, 
 
 
 def _cell(part: Part) -> PulseCell:
-    changed = NONE if part.changed is None else f"{number(part.changed, 1 if part.changed >= 1 else 2)} %"
-    return PulseCell(part.live, changed, ", ".join(f"{name} {_reading(name, value)}" for name, value in part.gauges if _told(name, value)))
+    changed = (
+        NONE if part.changed is None else f"{number(part.changed, 1 if part.changed >= 1 else 2)} %"
+    )
+    return PulseCell(
+        part.live,
+        changed,
+        ", ".join(
+            f"{name} {_reading(name, value)}" for name, value in part.gauges if _told(name, value)
+        ),
+    )
 
 
 def _told(name: str, value: float) -> bool:
@@ -84,19 +98,27 @@ def _legend(gauges: tuple[str, ...], *, past: bool) -> Iterator[str]:
     from msaf_bench.vitals import CHANGED_LEAST, GRADIENT_LEAST, SILENT_MOST
 
     yield (
-        f"A part is live if gradient reaches it, the result changes when it is silenced, and its gauges are in range, in every finished"
-        f" seed. {NOT_LIVE} marks a row or control with a part that is not live: nothing is concluded from it."
+        "A part is live if gradient reaches it, the result changes when it is silenced, and its"
+        f" gauges are in range, in every finished seed. {NOT_LIVE} marks a row or control with a"
+        " part that is not live: nothing is concluded from it."
     )
     yield (
-        f"Percent: pixels whose class changes when the part is silenced (its output replaced by its mean over the image), mean over seeds;"
-        f" live from {CHANGED_LEAST:g} %. Gradient: live from {GRADIENT_LEAST:g} of the network's (rms), with at most {SILENT_MOST:.0%} of"
-        f" the part's weights without any."
+        "Percent: pixels whose class changes when the part is silenced (its output replaced by its"
+        f" mean over the image), mean over seeds; live from {CHANGED_LEAST:g} %. Gradient: live"
+        f" from {GRADIENT_LEAST:g} of the network's (rms), with at most {SILENT_MOST:.0%} of the"
+        " part's weights without any."
     )
     if past:
-        yield "Past: the past frames; silenced, the newest frame stands for them. A negative control does well to ignore its own."
+        yield (
+            "Past: the past frames; silenced, the newest frame stands for them. A negative control"
+            " does well to ignore its own."
+        )
     limits = [f"{name}: {_limit(name)}" for name in gauges if name in GAUGES]
     if limits:
-        yield f"Gauges, the worst seed, and the range of a live part: {'; '.join(limits)}. Varying is shown only out of range."
+        yield (
+            f"Gauges, the worst seed, and the range of a live part: {'; '.join(limits)}. Varying is"
+            " shown only out of range."
+        )
 
 
 def _limit(name: str) -> str:
@@ -109,7 +131,9 @@ def _limit(name: str) -> str:
     def bound(form: re.Match[str]) -> str:
         if not (low or high):
             return "n"
-        ends = [f"at least {format(gauge.low, form[1])}"] * low + [f"at most {format(gauge.high, form[1])}"] * high
+        ends = [f"at least {format(gauge.low, form[1])}"] * low + [
+            f"at most {format(gauge.high, form[1])}"
+        ] * high
         return " and ".join(ends)
 
     return _VALUE.sub(bound, gauge.text) + ("" if low or high else " (no limit)")

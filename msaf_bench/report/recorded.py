@@ -1,7 +1,9 @@
-"""The systems of a finished run as its records hold them: `models/` may have changed since, and the records stay.
+"""The systems of a finished run as its records hold them: `models/` may have changed since, and the
+records stay.
 
-A row or control whose present system has no record takes the recorded system with the same architecture, the same options of it, and the
-same component in every slot, whatever weights it started from; of several the one whose components' options differ least.
+A row or control whose present system has no record takes the recorded system with the same
+architecture, the same options of it, and the same component in every slot, whatever weights it
+started from; of several the one whose components' options differ least.
 """
 
 from collections import Counter
@@ -39,8 +41,12 @@ def as_recorded(plan: Plan, records: Iterable[Record]) -> RecordedPlan:
     for conditions in dict.fromkeys(conditions for _, conditions in present.values()):
         wanted = {label: system for label, (system, own) in present.items() if own == conditions}
         found |= _match(wanted, there.get(conditions, {}).values())
-    recorded = tuple((label, found[label], conditions) for label, (_, conditions) in present.items())
-    changed = tuple(label for label, (system, _) in present.items() if system.key != found[label].key)
+    recorded = tuple(
+        (label, found[label], conditions) for label, (_, conditions) in present.items()
+    )
+    changed = tuple(
+        label for label, (system, _) in present.items() if system.key != found[label].key
+    )
     return RecordedPlan(**dict(plan), recorded=recorded, changed=changed)
 
 
@@ -51,16 +57,25 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
         return costs
     kept = [read_cost(path) for path in sorted(workspace.cost.glob("[!.]*.json"))]
     by_key = {cost.system.key: cost for cost in kept}
-    published = {label: system for label, system in systems_of(plan.table).items() if label in plan.rows}
+    published = {
+        label: system for label, system in systems_of(plan.table).items() if label in plan.rows
+    }
     found = _match(published, [cost.system for cost in kept])
-    return {label: by_key[system.key] for label, system in found.items() if system.key in by_key} | costs
+    return {
+        label: by_key[system.key] for label, system in found.items() if system.key in by_key
+    } | costs
 
 
 def changed_note(plan: RecordedPlan) -> tuple[str, ...]:
     """A note on systems that are shown as they were run."""
     if not plan.changed:
         return ()
-    return (f"Shown as they were run, since their systems in models/ have changed: {', '.join(plan.changed)}.",)
+    return (
+        (
+            "Shown as they were run, since their systems in models/ have changed:"
+            f" {', '.join(plan.changed)}."
+        ),
+    )
 
 
 def _match(wanted: Mapping[str, System], there: Iterable[System]) -> dict[str, System]:
@@ -68,23 +83,37 @@ def _match(wanted: Mapping[str, System], there: Iterable[System]) -> dict[str, S
     recorded = {system.key: system for system in there}
     taken = {system.key for system in wanted.values()}
     left = [system for key, system in recorded.items() if key not in taken]
-    nearest = {label: _nearest(system, left) for label, system in wanted.items() if system.key not in recorded}
+    nearest = {
+        label: _nearest(system, left)
+        for label, system in wanted.items()
+        if system.key not in recorded
+    }
     times = Counter(system.key for system in nearest.values() if system)
     sure = {label: system for label, system in nearest.items() if system and times[system.key] == 1}
     return {**wanted, **sure}
 
 
 def _nearest(system: System, others: Iterable[System]) -> System | None:
-    """Of the systems of the same shape the one with the most slots filled alike, options included; None for none or a tie.
+    """Of the systems of the same shape the one with the most slots filled alike, options included;
+    None for none or a tie.
 
-    Among those that are alike but for the weights they started from, which may be gone, the name decides.
+    Among those that are alike but for the weights they started from, which may be gone, the name
+    decides.
     """
     shape, slots = _shape(system), {*system.trained().slots}
-    alike = [((len({*other.trained().slots} & slots), other.name == system.name), other) for other in others if _shape(other) == shape]
+    alike = [
+        ((len({*other.trained().slots} & slots), other.name == system.name), other)
+        for other in others
+        if _shape(other) == shape
+    ]
     most = [other for score, other in alike if score == max(score for score, _ in alike)]
     return most[0] if len(most) == 1 else None
 
 
 def _shape(system: System) -> Shape:
     # Files of starting weights may be gone, or elsewhere: they are no part of the shape.
-    return system.architecture, system.trained().options, tuple((slot, choice.use) for slot, choice in system.slots)
+    return (
+        system.architecture,
+        system.trained().options,
+        tuple((slot, choice.use) for slot, choice in system.slots),
+    )

@@ -1,4 +1,6 @@
-"""Write a summary to disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as SVG and PNG."""
+"""Write a summary to disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as SVG and
+PNG.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +32,12 @@ class Drawn(NamedTuple):
 
 
 def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> list[Path]:
-    """The paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`, `<table>_per_class.csv`, `<table>_claims.csv|md`,
-    `figures/<table>_*.svg|png`; of whole systems also `<table>_agreement.csv`.
+    """The paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`,
+    `<table>_per_class.csv`, `<table>_claims.csv|md`, `figures/<table>_*.svg|png`; of whole systems
+    also `<table>_agreement.csv`.
 
-    Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where the folder cannot be written,
-    `UndrawnError` where everything but the figures is.
+    Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where
+    the folder cannot be written, `UndrawnError` where everything but the figures is.
     """
     name = file_name(summary.table.name)
     systems = not summary.table.base
@@ -60,7 +63,8 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
     }
     for path, content in files.items():
         write_atomic(folder / path, content)
-    for kind in ("svg", "png"):  # a figure that is no longer made, such as pictures that were turned off
+    # a figure that is no longer made, such as pictures that were turned off
+    for kind in ("svg", "png"):
         for old in (folder / "figures").glob(f"{name}_*.{kind}"):
             if f"figures/{old.name}" not in files:
                 old.unlink()
@@ -71,6 +75,12 @@ def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> lis
 
 
 def _drawn(summary: Summary, strip: Strip | None) -> list[Drawn]:
-    made = [*(tradeoff_charts(summary) if not summary.table.base else []), *charts(summary), *filter(None, [beside(summary)])]
+    made = [
+        *(tradeoff_charts(summary) if not summary.table.base else []),
+        *charts(summary),
+        *filter(None, [beside(summary)]),
+    ]
     made += [draw(strip, summary)] if strip else []
-    return [Drawn(chart, to_bytes(chart.figure, "svg"), to_bytes(chart.figure, "png")) for chart in made]
+    return [
+        Drawn(chart, to_bytes(chart.figure, "svg"), to_bytes(chart.figure, "png")) for chart in made
+    ]

@@ -34,18 +34,30 @@ def rows_of(
     rows = [_row(table, label, systems, found[label], constant) for label, _ in table.rows]
     finished: list[RowSummary] = []
     for row in rows:
-        measures = measures_of(found[row.label].records, reference, speeds.get(row.label, ()), costs.get(row.label))
+        measures = measures_of(
+            found[row.label].records, reference, speeds.get(row.label, ()), costs.get(row.label)
+        )
         finished.append(replace(row, difference=compared.get(row.label), measures=measures))
     return tuple(finished)
 
 
 def with_grounds(rows: Sequence[RowSummary], reference: str) -> tuple[RowSummary, ...]:
-    """The rows, each with the reason why nothing follows from its difference to the reference row, where there is one."""
+    """The rows, each with the reason why nothing follows from its difference to the reference row,
+    where there is one.
+    """
     ill = {row.label: row.ill for row in rows}
-    return tuple(replace(row, against="; ".join(filter(None, (row.ill, ill[reference]))) if row.difference else "") for row in rows)
+    return tuple(
+        replace(
+            row,
+            against="; ".join(filter(None, (row.ill, ill[reference]))) if row.difference else "",
+        )
+        for row in rows
+    )
 
 
-def _row(table: Table, label: str, systems: Mapping[str, System], found: Found, constant: Constant | None) -> RowSummary:
+def _row(
+    table: Table, label: str, systems: Mapping[str, System], found: Found, constant: Constant | None
+) -> RowSummary:
     """The row by itself."""
     row, system, values = dict(table.rows)[label], systems.get(label), list(found.scores.values())
     interval = mean_interval(values, within=PERCENT) if values else None
@@ -65,19 +77,32 @@ def _row(table: Table, label: str, systems: Mapping[str, System], found: Found, 
         difference=None,
         measures=Measures(),
         parts=parts_of(found.records),
-        clears_constant=interval.low > constant.miou if interval and interval.low is not None and constant else None,
+        clears_constant=(
+            interval.low > constant.miou
+            if interval and interval.low is not None and constant
+            else None
+        ),
     )
 
 
 def _ticks(table: Table, system: System | None, base: System) -> tuple[bool, ...]:
     have, full = dict(system.slots) if system else {}, dict(base.slots)
-    return tuple(slot in have and slot in full and have[slot].use == full[slot].use for _, slot in table.ticks)
+    return tuple(
+        slot in have and slot in full and have[slot].use == full[slot].use
+        for _, slot in table.ticks
+    )
 
 
 def _compared(table: Table, found: Mapping[str, Found]) -> dict[str, Difference]:
-    """Difference to the reference row by label. The family is what was planned: a crash never makes another difference significant."""
+    """Difference to the reference row by label. The family is what was planned: a crash never makes
+    another difference significant.
+    """
     family, reference = family_of(table), found[table.reference].scores
-    gaps = {label: paired_difference(row.scores, reference, family=family) for label, row in found.items() if label != table.reference}
+    gaps = {
+        label: paired_difference(row.scores, reference, family=family)
+        for label, row in found.items()
+        if label != table.reference
+    }
     return {label: gap for label, gap in gaps.items() if gap}
 
 
@@ -90,7 +115,9 @@ def _per_class(records: Sequence[Record]) -> tuple[tuple[float, ...], tuple[floa
     count = known.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, scores, 0).sum(0) / count
-        spread = np.sqrt((np.where(known, scores - mean, 0) ** 2).sum(0) / np.where(count > 1, count - 1, np.nan))
+        spread = np.sqrt(
+            (np.where(known, scores - mean, 0) ** 2).sum(0) / np.where(count > 1, count - 1, np.nan)
+        )
     return tuple(mean.tolist()), tuple(spread.tolist())
 
 

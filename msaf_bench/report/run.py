@@ -23,14 +23,20 @@ from msaf_bench.sweep.speed import read_speeds
 
 
 def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
-    """What the records of a run say. Raises `DataError` where they read different data, unless that is allowed."""
+    """What the records of a run say. Raises `DataError` where they read different data, unless that
+    is allowed.
+    """
     records = read_records(workspace.records)
     return _summarise(workspace, as_recorded(plan, records.values()), records, allow_mixed)
 
 
-def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record], allow_mixed: bool) -> Summary:
+def _summarise(
+    workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record], allow_mixed: bool
+) -> Summary:
     built = plan.table.built  # rows that are only printed stay in the table
-    table = plan.table.model_copy(update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)})
+    table = plan.table.model_copy(
+        update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)}
+    )
     kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
     table = table.model_copy(update={"orderings": kept})
     subjects = plan.subjects()
@@ -48,10 +54,16 @@ def _summarise(workspace: Workspace, plan: RecordedPlan, records: Mapping[str, R
 
 
 def render_run(
-    workspace: Workspace, plan: Plan, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
+    workspace: Workspace,
+    plan: Plan,
+    root: Path | None,
+    *,
+    pictures: bool = True,
+    allow_mixed: bool = False,
 ) -> tuple[Summary, list[Path]]:
-    """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set other than street shows its pictures.
-    Figures that cannot be drawn leave the rest, and `undrawn` in the summary.
+    """Renders the run into its folder. `pictures` adds a strip of frames, which for a data set
+    other than street shows its pictures. Figures that cannot be drawn leave the rest, and `undrawn`
+    in the summary.
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
@@ -68,14 +80,25 @@ def render_run(
         return replace(summary, undrawn=str(error)), error.paths
 
 
-def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> tuple[Strip | None, tuple[str, ...]]:
-    """Sample frames with the first seed's predictions, None where no row has any; and a note for each damaged picture."""
+def _strip(
+    workspace: Workspace, plan: Plan, root: Path | None
+) -> tuple[Strip | None, tuple[str, ...]]:
+    """Sample frames with the first seed's predictions, None where no row has any; and a note for
+    each damaged picture.
+    """
     from msaf_bench.data import open_split  # only pictures need the data layer
     from msaf_bench.data.samples import sample_indices
 
     systems = plan.systems()
-    first = {label: Trial(system=system, conditions=plan.conditions, seed=0) for label, system in systems.items()}
-    there = {label: workspace.predictions(trial) for label, trial in first.items() if workspace.predictions(trial).exists()}
+    first = {
+        label: Trial(system=system, conditions=plan.conditions, seed=0)
+        for label, system in systems.items()
+    }
+    there = {
+        label: workspace.predictions(trial)
+        for label, trial in first.items()
+        if workspace.predictions(trial).exists()
+    }
     if not there:
         return None, ()
     clips: Any = open_split(plan.conditions, "score", root)
@@ -86,7 +109,10 @@ def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> tuple[Strip |
         try:
             predictions[label] = _maps(path, [clip.label for clip in shown], len(clips.classes))
         except DataError as error:  # a picture that is cut is worth no table
-            again = f"move it and records/{path.stem}.json away and call `ablate --resume` to make it again"
+            again = (
+                f"move it and records/{path.stem}.json away and call `ablate --resume` to make it"
+                " again"
+            )
             notes.append(f"The predictions of {label} are not shown: {error}; {again}.")
     strip = Strip(
         frames=[clip.frames[-1] for clip in shown],
@@ -102,6 +128,9 @@ def _strip(workspace: Workspace, plan: Plan, root: Path | None) -> tuple[Strip |
 def _maps(path: Path, truths: Sequence[NDArray[np.uint8]], classes: int) -> list[NDArray[np.uint8]]:
     """The predictions of some frames. Raises `DataError` where they are not these frames'."""
     maps = read_label_maps(path, len(truths))
-    if any(one.shape != truth.shape or one.max() >= classes for one, truth in zip(maps, truths, strict=True)):
+    if any(
+        one.shape != truth.shape or one.max() >= classes
+        for one, truth in zip(maps, truths, strict=True)
+    ):
         raise DataError(f"{path}: not the label maps of these frames")
     return maps

@@ -6,7 +6,19 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.report.canvas import BLUE, GREY, INK, ORANGE, PAPER, Chart, blank, by_rows, log_x, sign, styled
+from msaf_bench.report.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    Chart,
+    blank,
+    by_rows,
+    log_x,
+    sign,
+    styled,
+)
 from msaf_bench.report.cells import NONE, number
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
@@ -18,7 +30,9 @@ LOOK = {"stream": (BLUE, "o"), "clip": (ORANGE, "s")}  #: colour and marker of a
 
 
 def beside(summary: Summary) -> Chart | None:
-    """A panel for each kind that the records have, rows in the table's order; None where they have none."""
+    """A panel for each kind that the records have, rows in the table's order; None where they have
+    none.
+    """
     rows = summary.measured
     panels = _panels(rows, log=not summary.table.base)
     if not panels:
@@ -36,22 +50,45 @@ def beside(summary: Summary) -> Chart | None:
         axes[0].set_yticks(range(len(rows)), [row.shown for row in rows])
         axes[0].set_ylim(len(rows) - 0.4, -0.6)
         by_mode = [
-            Line2D([], [], color=colour, marker=marker, mfc=PAPER if mode == "clip" else colour, lw=0, ms=7, label=f"{mode}: {what}")
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker=marker,
+                mfc=PAPER if mode == "clip" else colour,
+                lw=0,
+                ms=7,
+                label=f"{mode}: {what}",
+            )
             for mode, (colour, marker) in LOOK.items()
             for what in [{"stream": "one more frame", "clip": "all frames again"}[mode]]
         ]
         sign(figure, summary, [Line2D([], [], color=INK, lw=2, label="95 % interval"), *by_mode])
     found = columns(summary)
     lines = tuple((row.shown, *(column.text(row) for column in found)) for row in rows)
-    text = "Panels with a point for every row, on axes of their own; the first ones with 95 % intervals over seeds."
-    return Chart("beside", "Consistency, cost and speed", text, figure, ("Row", *(column.head for column in found)), lines)
+    text = (
+        "Panels with a point for every row, on axes of their own; the first ones with 95 %"
+        " intervals over seeds."
+    )
+    return Chart(
+        "beside",
+        "Consistency, cost and speed",
+        text,
+        figure,
+        ("Row", *(column.head for column in found)),
+        lines,
+    )
 
 
 def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Draw]]:
     found: list[tuple[str, str, Draw]] = []
-    if consistent := next((row.measures.consistency for row in rows if row.measures.consistency), ()):
+    if consistent := next(
+        (row.measures.consistency for row in rows if row.measures.consistency), ()
+    ):
         preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
-        unit = "%, higher is steadier" + ("" if truth is None else f"\ndashed: the truth's, {number(truth, 1)}")
+        unit = "%, higher is steadier" + (
+            "" if truth is None else f"\ndashed: the truth's, {number(truth, 1)}"
+        )
         found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
     if any(row.measures.cost for row in rows):
         found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac, log=log)))
@@ -73,7 +110,13 @@ def _ms(row: RowSummary, mode: str) -> float | None:
 def _consistency(axes: Axes, rows: Sequence[RowSummary], preset: str, truth: float | None) -> None:
     if truth is not None:
         axes.axvline(truth, color=INK, ls=(0, (4, 3)), lw=1.2)
-    _intervals(axes, [next((c.interval for c in row.measures.consistency if c.preset == preset), None) for row in rows])
+    _intervals(
+        axes,
+        [
+            next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+            for row in rows
+        ],
+    )
 
 
 def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
@@ -87,13 +130,27 @@ def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
         axes.plot(interval.mean, y, "o", color=INK, ms=6)
 
 
-def _modes(axes: Axes, rows: Sequence[RowSummary], value: Callable[[RowSummary, str], float | None], *, log: bool) -> None:
+def _modes(
+    axes: Axes,
+    rows: Sequence[RowSummary],
+    value: Callable[[RowSummary, str], float | None],
+    *,
+    log: bool,
+) -> None:
     """A point for each mode; from 0, or where whole systems lie far apart on a logarithmic axis."""
     for y, row in enumerate(rows):
         for mode in MODES:
             found, (colour, marker) = value(row, mode), LOOK[mode]
             if found is not None:
-                axes.plot(found, y, marker, color=colour, mfc=PAPER if mode == "clip" else colour, mew=1.5, ms=7)
+                axes.plot(
+                    found,
+                    y,
+                    marker,
+                    color=colour,
+                    mfc=PAPER if mode == "clip" else colour,
+                    mew=1.5,
+                    ms=7,
+                )
     if log:
         log_x(axes, 1, 3)
     else:

@@ -1,4 +1,6 @@
-"""The table beside the table: other frames, consistency, the contribution of past frames, cost and speed of every row and control."""
+"""The table beside the table: other frames, consistency, the contribution of past frames, cost and
+speed of every row and control.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")
 PAST_LEGEND = "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."
-CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}  #: of temporal consistency, as they are named
+#: of temporal consistency, as they are named
+CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}
 NAMED = 20  #: flagged times above which they are counted and not named
 Value = str | int | float | None
 Row = TypeVar("Row")
@@ -32,46 +35,86 @@ def columns(summary: Summary) -> list[Column[Subject]]:
     rows = summary.rows
     found: list[Column[Subject]] = []
     if any(row.measures.images for row in rows):
-        found.append(Column("mIoU, other frames", lambda r: span(r.measures.images), lambda r: _bounds("images", r.measures.images)))
+        found.append(
+            Column(
+                "mIoU, other frames",
+                lambda r: span(r.measures.images),
+                lambda r: _bounds("images", r.measures.images),
+            )
+        )
     if any(row.measures.image_difference for row in rows):
-        found.append(Column(f"ahead of {summary.table.reference}", _ahead, lambda r: {"ahead": _better(r)}))
+        found.append(
+            Column(f"ahead of {summary.table.reference}", _ahead, lambda r: {"ahead": _better(r)})
+        )
     presets = dict.fromkeys(c.preset for row in rows for c in row.measures.consistency)
     found += [column for preset in presets for column in _consistency(preset)]
     if any(row.measures.past for row in rows):
-        found.append(Column("past frames", lambda r: mean_span(r.measures.past, signed=True), lambda r: _values("past", r.measures.past)))
+        found.append(
+            Column(
+                "past frames",
+                lambda r: mean_span(r.measures.past, signed=True),
+                lambda r: _values("past", r.measures.past),
+            )
+        )
     found += [_cost(mode) for mode in MODES if any(row.measures.cost for row in rows)]
-    found += [column for mode in MODES if any(speed_of(row, mode) for row in rows) for column in _speed(mode)]
+    found += [
+        column
+        for mode in MODES
+        if any(speed_of(row, mode) for row in rows)
+        for column in _speed(mode)
+    ]
     return found
 
 
 def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
-    """What each column is, in a sentence; controls are said here, since they do not depend on the row."""
+    """What each column is, in a sentence; controls are said here, since they do not depend on the
+    row.
+    """
     heads = {column.head for column in shown}
-    kept = next((row.measures.consistency for row in summary.measured if row.measures.consistency), ())
+    kept = next(
+        (row.measures.consistency for row in summary.measured if row.measures.consistency), ()
+    )
     lines = [_consistency_sentence(c) for c in kept]
     if kept:
-        lines.append("No warp: what the same predictions have under the preset if nothing is warped.")
+        lines.append(
+            "No warp: what the same predictions have under the preset if nothing is warped."
+        )
     if "past frames" in heads:
         lines.append(PAST_LEGEND)
     if "mIoU, other frames" in heads:
         lines.append(
-            "Other frames: 95 % interval of the mIoU for other frames (bootstrap) and other seeds (Student), as if frames were independent;"
-            " neighbours in a video are not, so it is too narrow. Of one seed it is that of one network."
+            "Other frames: 95 % interval of the mIoU for other frames (bootstrap) and other seeds"
+            " (Student), as if frames were independent; neighbours in a video are not, so it is too"
+            " narrow. Of one seed it is that of one network."
         )
     if any(head.startswith("ahead of") for head in heads):
-        lines.append("Ahead: share of the draws of frames in which the row beats the reference row.")
+        lines.append(
+            "Ahead: share of the draws of frames in which the row beats the reference row."
+        )
     if any(row.measures.cost for row in summary.rows):
-        lines.append("GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes; elementwise work is not in them.")
-    lines += _speed_sentences([(row.label, speed) for row in summary.rows for speed in row.measures.speeds])
+        lines.append(
+            "GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes;"
+            " elementwise work is not in them."
+        )
+    lines += _speed_sentences(
+        [(row.label, speed) for row in summary.rows for speed in row.measures.speeds]
+    )
     if any(row.measures.cost or row.measures.speeds for row in summary.rows):
-        lines.append("Clip: all frames of the window are computed; stream: one more frame, what the past frames gave is kept.")
+        lines.append(
+            "Clip: all frames of the window are computed; stream: one more frame, what the past"
+            " frames gave is kept."
+        )
     return lines
 
 
 def total_macs(row: Subject, mode: str) -> int | None:
     """MACs of one result."""
     cost = row.measures.cost
-    return None if cost is None else sum(macs for _, macs in (cost.clip if mode == "clip" else cost.stream))
+    return (
+        None
+        if cost is None
+        else sum(macs for _, macs in (cost.clip if mode == "clip" else cost.stream))
+    )
 
 
 def speed_of(row: Subject, mode: str) -> Speed | None:
@@ -93,7 +136,9 @@ def _consistency(preset: str) -> list[Column[Subject]]:
 
     name = f"tc_{preset}"
     return [
-        Column(f"TC {preset}", lambda r: mean_span(interval(r)), lambda r: _values(name, interval(r))),
+        Column(
+            f"TC {preset}", lambda r: mean_span(interval(r)), lambda r: _values(name, interval(r))
+        ),
         Column("no warp", lambda r: number(still(r)), lambda r: {f"{name}_no_warp": still(r)}),
     ]
 
@@ -144,9 +189,17 @@ def _bounds(name: str, interval: Interval | None) -> dict[str, Value]:
 
 
 def _consistency_sentence(c: RowConsistency) -> str:
-    controls = ", ".join(f"{CONTROLS.get(name, name.replace('_', ' '))} {number(value)}" for name, value in c.controls if name != "no_warp")
+    controls = ", ".join(
+        f"{CONTROLS.get(name, name.replace('_', ' '))} {number(value)}"
+        for name, value in c.controls
+        if name != "no_warp"
+    )
     said = f"TC {c.preset}: temporal consistency in percent, flow {c.flow}"
-    said += ", without the pixels that are read across a true edge" if (c.flow, c.preset) == ("exact", "clean") else ""
+    said += (
+        ", without the pixels that are read across a true edge"
+        if (c.flow, c.preset) == ("exact", "clean")
+        else ""
+    )
     return f"{said}; {c.reason}." if c.interval is None else f"{said}. Controls: {controls}."
 
 
@@ -156,18 +209,43 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
     _, first = speeds[0]
     c = first.conditions
     timed = (
-        f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision}, {c.region},"
-        f" {c.threads} thread{'s' * (c.threads > 1)}, {c.processes} fresh process{'es' * (c.processes > 1)},"
-        f" {'in interleaved rounds with the other rows' if c.schedule == 'rounds' else 'alone'} after the trials,"
-        f" on {first.host.cpu if c.device == 'cpu' else first.host.device}; FPS: 1000 / mean latency."
+        f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision},"
+        f" {c.region}, {c.threads} thread{'s' * (c.threads > 1)}, {c.processes} fresh"
+        f" process{'es' * (c.processes > 1)},"
+        f" {'in interleaved rounds with the other rows' if c.schedule == 'rounds' else 'alone'}"
+        f" after the trials, on {first.host.cpu if c.device == 'cpu' else first.host.device}; FPS:"
+        " 1000 / mean latency."
     )
     lines = [timed]
-    if len({(s.conditions.model_copy(update={"mode": "clip"}), s.host.cpu, s.host.device) for _, s in speeds}) > 1:
-        lines.append("Not all rows were timed on one machine under the same conditions: their ms and FPS are not to be ranked.")
-    if flagged := [f"{label}, {s.conditions.mode}: {' and '.join(word for word, _ in s.flags)}" for label, s in speeds if s.flags]:
-        said = "; ".join(flagged) if len(flagged) <= NAMED else _counted([word for _, s in speeds for word, _ in s.flags], len(speeds))
+    if (
+        len(
+            {
+                (s.conditions.model_copy(update={"mode": "clip"}), s.host.cpu, s.host.device)
+                for _, s in speeds
+            }
+        )
+        > 1
+    ):
+        lines.append(
+            "Not all rows were timed on one machine under the same conditions: their ms and FPS are"
+            " not to be ranked."
+        )
+    if flagged := [
+        f"{label}, {s.conditions.mode}: {' and '.join(word for word, _ in s.flags)}"
+        for label, s in speeds
+        if s.flags
+    ]:
+        said = (
+            "; ".join(flagged)
+            if len(flagged) <= NAMED
+            else _counted([word for _, s in speeds for word, _ in s.flags], len(speeds))
+        )
         lines.append(f"* what speaks against a time: {said}.")
-    return lines + [f"{label}, {speed.conditions.mode}: not timed: {speed.reason}." for label, speed in speeds if speed.reason]
+    return lines + [
+        f"{label}, {speed.conditions.mode}: not timed: {speed.reason}."
+        for label, speed in speeds
+        if speed.reason
+    ]
 
 
 def _counted(words: Sequence[str], times: int) -> str:

@@ -1,4 +1,6 @@
-"""What the paper says in words: the sentences of `ablations/claims/paper.toml`, and the orderings that stand in its tables."""
+"""What the paper says in words: the sentences of `ablations/claims/paper.toml`, and the orderings
+that stand in its tables.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -55,7 +57,9 @@ def read_tables() -> dict[str, Table]:
 
 
 def check_ordering(ordering: Ordering, table: Table) -> Finding:
-    """A sentence that one row beats another, by so many points where it says so, against the printed mIoU of the two."""
+    """A sentence that one row beats another, by so many points where it says so, against the
+    printed mIoU of the two.
+    """
     column, better, worse = column_of(table, "miou"), ordering.better, ordering.worse
     gap = round(column[better] - column[worse], 6)
     right = gap > 0 if ordering.points is None else gap == ordering.points

@@ -20,7 +20,9 @@ ACROSS = 4  #: pictures in a line of a grid
 
 @dataclass(frozen=True)
 class Strip:
-    """Samples of one split: frames (H, W, 3), truths (H, W) and, by row label, predictions (H, W), in the same order."""
+    """Samples of one split: frames (H, W, 3), truths (H, W) and, by row label, predictions (H, W),
+    in the same order.
+    """
 
     frames: Sequence[Picture]
     truths: Sequence[Picture]
@@ -31,14 +33,18 @@ class Strip:
 
 
 def draw(strip: Strip, summary: Summary) -> Chart:
-    """One column a sample: its frame, its truth, then each row's prediction; void is black. Below: the classes' colours.
+    """One column a sample: its frame, its truth, then each row's prediction; void is black. Below:
+    the classes' colours.
 
     Of many rows the first sample alone, in a grid.
     """
     from msaf_bench.data.clips import colourise  # only a report with a strip needs the data layer
 
     truths = [colourise(label, strip.colours) for label in strip.truths]
-    predictions = {name: [colourise(label, strip.colours) for label in labels] for name, labels in strip.predictions.items()}
+    predictions = {
+        name: [colourise(label, strip.colours) for label in labels]
+        for name, labels in strip.predictions.items()
+    }
     lines = {"Frame": strip.frames, "Truth": truths, **predictions}
     if len(predictions) > MANY:
         return _grid({name: pictures[0] for name, pictures in lines.items()}, strip, summary)
@@ -47,7 +53,11 @@ def draw(strip: Strip, summary: Summary) -> Chart:
     legend_lines = -(-len(strip.class_names) // 6)
     cell = (WIDTH - 1.8) / columns * h / w
     with styled():
-        figure, axes = blank(0.7 + 0.24 * legend_lines + (cell + 0.05) * len(lines), columns=columns, lines=len(lines))
+        figure, axes = blank(
+            0.7 + 0.24 * legend_lines + (cell + 0.05) * len(lines),
+            columns=columns,
+            lines=len(lines),
+        )
         for index, panel in enumerate(axes):
             y, x = divmod(index, columns)
             name = list(lines)[y]
@@ -56,11 +66,16 @@ def draw(strip: Strip, summary: Summary) -> Chart:
             panel.set_yticks([])
             panel.spines[:].set_visible(False)
             if x == 0:
-                panel.set_ylabel(shown.get(name, name), rotation=0, ha="right", va="center", labelpad=8)
+                panel.set_ylabel(
+                    shown.get(name, name), rotation=0, ha="right", va="center", labelpad=8
+                )
             if y == 0 and strip.names:
                 panel.set_title(strip.names[x], fontsize=8.5, loc="center", color=MUTED)
         sign(figure, summary, _patches(strip), 6)
-    text = f"{columns} samples in columns; below each frame its true classes and the prediction of {', '.join(predictions)}."
+    text = (
+        f"{columns} samples in columns; below each frame its true classes and the prediction of"
+        f" {', '.join(predictions)}."
+    )
     return Chart("strip", TITLE, text, figure)
 
 
@@ -70,19 +85,31 @@ def _grid(pictures: Mapping[str, Picture], strip: Strip, summary: Summary) -> Ch
     (h, w), height = strip.truths[0].shape, -(-len(pictures) // ACROSS)
     cell = (WIDTH - 0.2) / ACROSS * h / w + 0.2
     with styled():
-        figure, axes = blank(0.7 + 0.24 * -(-len(strip.class_names) // 6) + cell * height, columns=ACROSS, lines=height)
+        figure, axes = blank(
+            0.7 + 0.24 * -(-len(strip.class_names) // 6) + cell * height,
+            columns=ACROSS,
+            lines=height,
+        )
         for panel in axes:
             panel.set_axis_off()
         for panel, (name, picture) in zip(axes, pictures.items(), strict=False):
             panel.imshow(picture, interpolation="nearest")
             panel.set_title(shown.get(name, name), fontsize=8.5)
         sign(figure, summary, _patches(strip), 6)
-    text = f"One sample: its frame, its true classes and the prediction of {', '.join(list(pictures)[2:])}."
+    text = (
+        "One sample: its frame, its true classes and the prediction of"
+        f" {', '.join(list(pictures)[2:])}."
+    )
     return Chart("strip", TITLE, text, figure)
 
 
 def _patches(strip: Strip) -> list[Patch]:
     return [
-        Patch(facecolor=np.divide(colour, 255), edgecolor=MUTED, linewidth=0.5, label=name)  # pyright: ignore[reportArgumentType]
+        Patch(
+            facecolor=np.divide(colour, 255),  # pyright: ignore[reportArgumentType]
+            edgecolor=MUTED,
+            linewidth=0.5,
+            label=name,
+        )
         for colour, name in zip(strip.colours, strip.class_names, strict=True)
     ]

@@ -1,4 +1,6 @@
-"""A table run over an axis: curves of the contribution of past frames and of the gain over one frame."""
+"""A table run over an axis: curves of the contribution of past frames and of the gain over one
+frame.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +30,8 @@ class Reading:
     value: Option
     subject: Subject
     past: Interval | None  #: contribution of past frames, each interval by itself
-    gain: Difference | None  #: minus the row that reads one frame; the interval by itself, p for the whole study
+    #: minus the row that reads one frame; the interval by itself, p for the whole study
+    gain: Difference | None
     decision: Decision  #: of the gain, by intervals that hold together for the whole study
 
 
@@ -73,11 +76,19 @@ def summarise_study(workspace: Workspace, plan: Plan) -> Study:
     subjects = [s.label for s in next(iter(runs.values())).subjects if s.label != single]
     family = max(1, len(subjects) * len(runs))
     axes = tuple(
-        AxisCurves(axis, tuple(_curve(label, [pair for pair in found if pair[0].axis == axis], single, family) for label in subjects))
+        AxisCurves(
+            axis,
+            tuple(
+                _curve(label, [pair for pair in found if pair[0].axis == axis], single, family)
+                for label in subjects
+            ),
+        )
         for axis in plan.table.axis
     )
     missing = tuple(folder.name for folder, summary in runs.items() if not summary.measured)
-    notes = tuple(f"{folder.name}: {note}" for folder, summary in runs.items() for note in summary.notes)
+    notes = tuple(
+        f"{folder.name}: {note}" for folder, summary in runs.items() for note in summary.notes
+    )
     return Study(plan, single, family, axes, tuple(runs.values()), missing, notes)
 
 
@@ -92,13 +103,23 @@ def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, fami
             together = paired_difference(subject.measured, other.measured, family=family)
         gain = alone and together and replace(alone, p=together.p)
         decision = judge(together and together.interval, summary.table.margin)
-        readings.append(Reading(point.value, subject, subject.measures.past, gain, "undecided" if subject.dead else decision))
+        readings.append(
+            Reading(
+                point.value,
+                subject,
+                subject.measures.past,
+                gain,
+                "undecided" if subject.dead else decision,
+            )
+        )
     return Curve(label, isinstance(readings[0].subject, ControlSummary), tuple(readings))
 
 
 def sentences(study: Study) -> Iterator[str]:
     """Notes, then the answer, one line for each curve with a past."""
-    yield from filter(None, (study.plan.conditions.watermark, *(f"note: {note}" for note in study.notes)))
+    yield from filter(
+        None, (study.plan.conditions.watermark, *(f"note: {note}" for note in study.notes))
+    )
     if study.missing:
         yield f"Not run yet: {', '.join(study.missing)}."
     for along in study.axes:
@@ -118,7 +139,8 @@ def amount(reading: Reading) -> str:
 
 
 HEADS = (
-    "axis", "value", "row", "kind", "state", "live", "seeds", "miou", "miou_low", "miou_high", "past", "past_low", "past_high",
+    "axis", "value", "row", "kind", "state", "live", "seeds", "miou", "miou_low", "miou_high",
+    "past", "past_low", "past_high",
     "gain", "gain_low", "gain_high", "p", "decision", "conditions", "watermark", "notes",
 )  # fmt: skip
 
@@ -131,11 +153,14 @@ def study_lines(study: Study) -> Iterator[tuple[Any, ...]]:
             for r in curve.readings:
                 gain = r.gain and r.gain.interval
                 kind = r.subject.role if isinstance(r.subject, ControlSummary) else "row"
-                intervals = [value for i in (r.subject.interval, r.past, gain) for value in _three(i)]
+                intervals = [
+                    value for i in (r.subject.interval, r.past, gain) for value in _three(i)
+                ]
                 key = next(s.conditions.key for s in study.summaries if r.subject in s.subjects)
                 p = r.gain and r.gain.p
                 yield (
-                    along.axis.of, value_text(r.value), r.subject.label, kind, r.subject.state, r.subject.live, len(r.subject.measured),
+                    along.axis.of, value_text(r.value), r.subject.label, kind, r.subject.state,
+                    r.subject.live, len(r.subject.measured),
                     *intervals, p, r.decision, key, study.plan.conditions.watermark, said,
                 )  # fmt: skip
 
@@ -155,7 +180,10 @@ def study_document(study: Study) -> dict[str, Any]:
         "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
         "conditions": study.plan.conditions.model_dump(mode="json"),
         "seeds": study.plan.seeds,
-        "hosts": [host.model_dump(mode="json") for host in dict.fromkeys(host for s in study.summaries for host in s.hosts)],
+        "hosts": [
+            host.model_dump(mode="json")
+            for host in dict.fromkeys(host for s in study.summaries for host in s.hosts)
+        ],
     }
 
 
@@ -167,23 +195,47 @@ def study_csv(study: Study) -> str:
 def legend(study: Study) -> tuple[str, ...]:
     """How the curves were made."""
     return (
-        "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of the same network.",
-        f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed: parameters and training count too.",
-        "Bars: 95 % intervals over seeds. Filled: the interval excludes zero, each by itself, so about one in twenty misses the truth.",
-        f"The p of a gain, and the decision in the CSV, hold together for all {study.family} comparisons of the study.",
+        (
+            "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of"
+            " the same network."
+        ),
+        (
+            f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed:"
+            " parameters and training count too."
+        ),
+        (
+            "Bars: 95 % intervals over seeds. Filled: the interval excludes zero, each by itself,"
+            " so about one in twenty misses the truth."
+        ),
+        (
+            f"The p of a gain, and the decision in the CSV, hold together for all {study.family}"
+            " comparisons of the study."
+        ),
         "Cross: a part is not live, nothing follows.",
     )
 
 
 def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
-    """Writes the curves below the study's folder: CSV, JSON, one HTML page, and a figure for each axis as SVG and PNG."""
+    """Writes the curves below the study's folder: CSV, JSON, one HTML page, and a figure for each
+    axis as SVG and PNG.
+    """
     from msaf_bench.report.study_page import study_charts, study_html
 
     study = summarise_study(workspace, plan)
     name = file_name(plan.table.name)
     kinds = ("svg", "png")
-    drawn, undrawn = drawn_or_why(lambda: [(chart, *(to_bytes(chart.figure, kind) for kind in kinds)) for chart in study_charts(study)], [])
-    study = replace(study, undrawn=undrawn, notes=(*study.notes, *([f"There are no figures: {undrawn}."] if undrawn else [])))
+    drawn, undrawn = drawn_or_why(
+        lambda: [
+            (chart, *(to_bytes(chart.figure, kind) for kind in kinds))
+            for chart in study_charts(study)
+        ],
+        [],
+    )
+    study = replace(
+        study,
+        undrawn=undrawn,
+        notes=(*study.notes, *([f"There are no figures: {undrawn}."] if undrawn else [])),
+    )
     figures = {chart.name: svg for chart, svg, _ in drawn}
     files: dict[str, str | bytes] = {
         f"{name}.csv": study_csv(study),

@@ -45,24 +45,31 @@ class Measures:
 
     images: Interval | None = None  #: of the mIoU, for other images and other seeds
     image_difference: ImageDifference | None = None  #: this row - reference row under such draws
-    past: Interval | None = None  #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one frame
+    #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one
+    #: frame
+    past: Interval | None = None
     consistency: tuple[RowConsistency, ...] = ()
     cost: Cost | None = None
-    speeds: tuple[Speed, ...] = ()  #: by mode, measured after the trials in rounds with the other rows
+    #: by mode, measured after the trials in rounds with the other rows
+    speeds: tuple[Speed, ...] = ()
     published_cost: SystemCost | None = None  #: of the system as published, not as it was run
 
 
 @dataclass(frozen=True)
 class Part:
-    """The pulse of one part over the finished seeds that have one: the part is live only if it is live in each of them."""
+    """The pulse of one part over the finished seeds that have one: the part is live only if it is
+    live in each of them.
+    """
 
     name: str
     seeds: int
     dead: int  #: seeds in which it is not live
-    quiet: int  #: of these the seeds in which that is only because the result hardly changes without it
+    #: of these the seeds in which that is only because the result hardly changes without it
+    quiet: int
     why: str  #: of the dead seed whose result depends least on the part
     gradient: float | None  #: mean; None: frozen, or without weights
-    changed: float | None  #: mean percent of the pixels whose class changes when the part is silenced
+    #: mean percent of the pixels whose class changes when the part is silenced
+    changed: float | None
     miou: float | None  #: mean mIoU lost when it is silenced, in points
     gauges: tuple[tuple[str, float], ...]  #: the worst reading of each
 
@@ -73,7 +80,11 @@ class Part:
     @property
     def reason(self) -> str:
         """In how many seeds it is not live, and why; empty for a live part."""
-        return "" if self.live else f"not live in {self.dead} of {self.seeds} seed{'s' * (self.seeds > 1)}: {self.why}"
+        return (
+            ""
+            if self.live
+            else f"not live in {self.dead} of {self.seeds} seed{'s' * (self.seeds > 1)}: {self.why}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +137,9 @@ class Subject:
 
     @property
     def state(self) -> str:
-        """The outcome of its trials: "done", "partial 3/5 seeds", "failed: reason", "missing" or "only printed"."""
+        """The outcome of its trials: "done", "partial 3/5 seeds", "failed: reason", "missing" or
+        "only printed".
+        """
         if self.system is None:
             return "only printed"
         done = len(self.measured)
@@ -147,21 +160,29 @@ class RowSummary(Subject):
 
     ticks: tuple[bool, ...]
     published: float | None
-    per_class: tuple[float, ...]  #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
+    #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
+    per_class: tuple[float, ...]
     per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
     loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
     difference: Difference | None  #: this row - reference row; None for the reference itself
-    clears_constant: bool | None  #: the interval's low end is above the best constant prediction; None without an interval
-    against: str = ""  #: why nothing follows from the difference: a part of this row or of the reference row that is not live
+    #: the interval's low end is above the best constant prediction; None without an interval
+    clears_constant: bool | None
+    #: why nothing follows from the difference: a part of this row or of the reference row that is
+    #: not live
+    against: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSummary(Subject):
-    """A row of ours beside the table's own: what the run could have seen, and what it must not see."""
+    """A row of ours beside the table's own: what the run could have seen, and what it must
+    not see.
+    """
 
     role: str  #: of `msaf_bench.spec.Control`
     past_frames: Past  #: that it reads
-    compared: str  #: label of the row or control that it is compared with: a reading with the reference row, others with one frame
+    #: label of the row or control that it is compared with: a reading with the reference row,
+    #: others with one frame
+    compared: str
     gain: Difference | None  #: this control - that row; None where there is none
 
     @property

@@ -42,15 +42,21 @@ def summarise(
         speeds: by row label
         costs: of the systems as published, by row label
         controls: system and conditions by label
-        allow_mixed: whether records that read different data may share the table; a note says that they do
+        allow_mixed: whether records that read different data may share the table; a note says that
+        they do
 
-    Raises `UsageError` for no trial, for rows under different conditions, and for classes that differ; `DataError` for mixed data.
+    Raises `UsageError` for no trial, for rows under different conditions, and for classes that
+    differ; `DataError` for mixed data.
     """
     conditions = row_conditions(trials, controls)
-    found = {label: find(systems.get(label), conditions, trials, records) for label, _ in table.rows}
+    found = {
+        label: find(systems.get(label), conditions, trials, records) for label, _ in table.rows
+    }
     kept = [record for row in found.values() for record in row.records]
     class_names = _only_class_names(kept)
-    finished = [record for trial in trials if (record := records.get(trial.id)) and record.state == "done"]
+    finished = [
+        record for trial in trials if (record := records.get(trial.id)) and record.state == "done"
+    ]
     if not allow_mixed:
         _one_data(finished)
     constant = _constant(kept[0], class_names) if kept else None
@@ -65,7 +71,11 @@ def summarise(
     ill = {row.label: row.ill for row in rows if row.dead}
     scores = {label: row.scores for label, row in found.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}
-    design = [column for column, _ in table.ticks], [row.ticks for row in rows], list(scores.values())
+    design = (
+        [column for column, _ in table.ticks],
+        [row.ticks for row in rows],
+        list(scores.values()),
+    )
     return Summary(
         table=table,
         rows=rows,
@@ -76,7 +86,14 @@ def summarise(
         shares=shapley(*design),
         constant=constant,
         conditions=conditions,
-        hosts=hosts_of([record for subject in (*rows, *beside) for run in subject.runs if (record := records.get(run.trial))]),
+        hosts=hosts_of(
+            [
+                record
+                for subject in (*rows, *beside)
+                for run in subject.runs
+                if (record := records.get(run.trial))
+            ]
+        ),
         seeds=tuple(sorted({trial.seed for trial in trials})),
         data=tuple(dict.fromkeys(record.data for record in kept)),
         starts=tuple(dict.fromkeys(record.start for record in kept)),
@@ -92,19 +109,31 @@ def summarise(
     )
 
 
-NOTHING = "The positive control finds nothing in past frames here: a network that ignores them, or an aligner of them, counts as live."
+NOTHING = (
+    "The positive control finds nothing in past frames here: a network that ignores them, or an"
+    " aligner of them, counts as live."
+)
 
 
 def _nothing_to_find(controls: Sequence[ControlSummary]) -> bool:
-    """Whether there are positive controls with an interval and none of them is separated from zero."""
-    found = [past for control in controls if control.role == "positive" and (past := control.measures.past) and past.low is not None]
+    """Whether there are positive controls with an interval and none of them is separated
+    from zero.
+    """
+    found = [
+        past
+        for control in controls
+        if control.role == "positive" and (past := control.measures.past) and past.low is not None
+    ]
     return bool(found) and all(past.low is not None and past.low <= 0 for past in found)
 
 
 def _only_class_names(records: Sequence[Record]) -> tuple[str, ...]:
     found = {record.class_names: record.trial.id for record in records}
     if len(found) > 1:
-        raise UsageError(f"records {' and '.join(found.values())} score different classes and cannot share a table")
+        raise UsageError(
+            f"records {' and '.join(found.values())} score different classes and cannot share a"
+            " table"
+        )
     return next(iter(found), ())
 
 
@@ -116,7 +145,11 @@ def _constant(record: Record, class_names: Sequence[str]) -> Constant:
 
 def _origins(kept: Sequence[Record], records: Mapping[str, Record]) -> list[Record]:
     """The records of the pre-trainings that the backbones started from."""
-    return [record for i, record in records.items() if any(f"pre-training {i}," in start for start in {r.start for r in kept})]
+    return [
+        record
+        for i, record in records.items()
+        if any(f"pre-training {i}," in start for start in {r.start for r in kept})
+    ]
 
 
 def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, ...]:
@@ -126,7 +159,11 @@ def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, .
         "networks with different plug-ins": len({record.plugins for record in records}),
         "backbones with different starting weights": len({record.start for record in records}),
     }
-    return tuple(f"The records come from {what}: rows may differ in more than their parts." for what, count in kinds.items() if count > 1)
+    return tuple(
+        f"The records come from {what}: rows may differ in more than their parts."
+        for what, count in kinds.items()
+        if count > 1
+    )
 
 
 def _one_data(records: Sequence[Record]) -> None:
@@ -134,15 +171,21 @@ def _one_data(records: Sequence[Record]) -> None:
     if len(found) > 1:
         (one, first), (other, second), *_ = found.items()
         raise DataError(
-            f"records {first} and {second} read different data ({one} and {other}) and share no table; move those of one kind away and"
-            " run their trials again, or see all with `msaf-bench report --allow-mixed`"
+            f"records {first} and {second} read different data ({one} and {other}) and share no"
+            " table; move those of one kind away and run their trials again, or see all with"
+            " `msaf-bench report --allow-mixed`"
         )
 
 
-def _partial(conditions: Conditions, trials: Sequence[Trial], finished: Sequence[Record]) -> tuple[str, ...]:
+def _partial(
+    conditions: Conditions, trials: Sequence[Trial], finished: Sequence[Record]
+) -> tuple[str, ...]:
     notes = list[str]()
     if dict(conditions.data_options).get("allow_partial"):
-        notes.append("The data set is partial (allow_partial): its numbers are not those of the official splits.")
+        notes.append(
+            "The data set is partial (allow_partial): its numbers are not those of the official"
+            " splits."
+        )
     if missing := len(trials) - len(finished):
         notes.append(f"The run is partial: {missing} of {len(trials)} trials are not finished.")
     return tuple(notes)
@@ -155,4 +198,9 @@ def _no_pulse(rows: Sequence[RowSummary]) -> tuple[str, ...]:
     if not without:
         return ()
     which = "any row" if len(without) == len(finished) else ", ".join(without)
-    return (f"No pulse was taken of the parts of {which}: it is not known whether every part there is live.",)
+    return (
+        (
+            f"No pulse was taken of the parts of {which}: it is not known whether every part there"
+            " is live."
+        ),
+    )

@@ -1,4 +1,6 @@
-"""A table's rows as whole systems: what the paper calls and prints of each, what was measured, what it costs as published."""
+"""A table's rows as whole systems: what the paper calls and prints of each, what was measured, what
+it costs as published.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -28,7 +30,9 @@ class Entry:
 
     @property
     def style(self) -> str:
-        """Why it is only in the style of its source; empty where it is the system itself, or nothing is built."""
+        """Why it is only in the style of its source; empty where it is the system itself, or
+        nothing is built.
+        """
         return self.found.system.style if self.found.system else ""
 
     @property
@@ -38,7 +42,9 @@ class Entry:
 
     def tc(self, preset: str) -> Interval | None:
         """Temporal consistency under the preset, over seeds."""
-        return next((c.interval for c in self.found.measures.consistency if c.preset == preset), None)
+        return next(
+            (c.interval for c in self.found.measures.consistency if c.preset == preset), None
+        )
 
     def tc_mean(self, preset: str) -> float | None:
         """Its mean."""
@@ -55,11 +61,15 @@ class Entry:
     @property
     def ranked(self) -> bool:
         """Whether nothing speaks against giving its time in stream mode a place among others."""
-        return bool(speed := self.speed("stream")) and not {*UNRANKED} & {word for word, _ in speed.flags}
+        return bool(speed := self.speed("stream")) and not {*UNRANKED} & {
+            word for word, _ in speed.flags
+        }
 
     @property
     def phases(self) -> tuple[float, float] | None:
-        """Milliseconds of the first frame of the stream's cycle and the mean of the others; None where it has one frame."""
+        """Milliseconds of the first frame of the stream's cycle and the mean of the others; None
+        where it has one frame.
+        """
         ms = speed.phases_ms if (speed := self.speed("stream")) else ()
         return (ms[0], fmean(ms[1:])) if len(ms) > 1 else None
 
@@ -76,21 +86,32 @@ class Entry:
         return None if cost is None or cost.reason else cost
 
     def macs(self, mode: str) -> float | None:
-        """Of one result of the system as published: in clip mode the whole clip, in stream mode the mean frame of a cycle."""
+        """Of one result of the system as published: in clip mode the whole clip, in stream mode the
+        mean frame of a cycle.
+        """
         if self.cost is None or (mode == "stream" and not self.cost.stream):
             return None
         return self.cost.clip if mode == "clip" else fmean(self.cost.stream)
 
 
 def entries(summary: Summary) -> tuple[Entry, ...]:
-    """Every row of the table, in its order. A name that does not tell two rows apart gives way to the rows' labels."""
+    """Every row of the table, in its order. A name that does not tell two rows apart gives way to
+    the rows' labels.
+    """
     rows = dict(summary.table.rows)
     known = Counter((row.model, row.backbone) for row in rows.values())
 
     def entry(found: RowSummary) -> Entry:
         row = rows[found.label]
         name = row.model if row.model and known[row.model, row.backbone] == 1 else found.label
-        return Entry(found.marked(name), row.backbone, row.block, dict(row.paper), frozenset(dict(row.provenance)), found)
+        return Entry(
+            found.marked(name),
+            row.backbone,
+            row.block,
+            dict(row.paper),
+            frozenset(dict(row.provenance)),
+            found,
+        )
 
     return tuple(entry(found) for found in summary.rows)
 
@@ -102,10 +123,16 @@ def blocks(found: tuple[Entry, ...]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
 
 def presets(summary: Summary) -> tuple[str, ...]:
     """The presets of temporal consistency that have a number."""
-    return tuple(dict.fromkeys(c.preset for row in summary.rows for c in row.measures.consistency if c.interval))
+    return tuple(
+        dict.fromkeys(
+            c.preset for row in summary.rows for c in row.measures.consistency if c.interval
+        )
+    )
 
 
 def timed_alike(summary: Summary) -> bool:
-    """Whether all times in stream mode come from one machine under the same conditions: only then they can be ranked."""
+    """Whether all times in stream mode come from one machine under the same conditions: only then
+    they can be ranked.
+    """
     timed = [speed for row in summary.rows if (speed := speed_of(row, "stream"))]
     return len({(speed.conditions, speed.host.cpu, speed.host.device) for speed in timed}) == 1

@@ -1,4 +1,6 @@
-"""The columns of a table of whole systems: measured as the run has it, counted at the published size, printed in the paper."""
+"""The columns of a table of whole systems: measured as the run has it, counted at the published
+size, printed in the paper.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +13,15 @@ from msaf_bench.report.subjects import Subject
 from msaf_bench.report.systems import Entry, entries, presets
 from msaf_bench.spec import METRICS
 
-HEADS = {"miou": "mIoU val", "miou_test": "mIoU test", "tc": "TC", "fps": "FPS"}  #: of what is printed
+#: of what is printed
+HEADS = {"miou": "mIoU val", "miou_test": "mIoU test", "tc": "TC", "fps": "FPS"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Columns that were made in one way, under one head; numbers of two groups never share a column."""
+    """Columns that were made in one way, under one head; numbers of two groups never share a
+    column.
+    """
 
     kind: str  #: "measured", "counted" or "published"
     head: str
@@ -37,16 +42,23 @@ def groups(summary: Summary) -> tuple[Group, ...]:
 
 
 def beside(summary: Summary) -> list[Column[Subject]]:
-    """What stands in a second table: other presets of consistency, past frames, cost and latency of the networks as run.
+    """What stands in a second table: other presets of consistency, past frames, cost and latency of
+    the networks as run.
 
-    With one seed no interval over frames and no share of draws: they would look like what seeds alone can say.
+    With one seed no interval over frames and no share of draws: they would look like what seeds
+    alone can say.
     """
     there = {"FPS clip", "FPS stream"}
     if len(summary.seeds) < 2:
         there |= {"mIoU, other frames", f"ahead of {summary.table.reference}"}
     kept = [column for column in columns(summary) if column.head not in there]
     return [
-        Column(f"{column.head}, as run" if column.head.startswith("GMAC") else column.head, column.text, column.values) for column in kept
+        Column(
+            f"{column.head}, as run" if column.head.startswith("GMAC") else column.head,
+            column.text,
+            column.values,
+        )
+        for column in kept
     ]
 
 
@@ -58,14 +70,25 @@ def _measured(summary: Summary) -> Iterator[Column[Entry]]:
         if any(entry.speed(mode) for entry in everyone):
             yield _fps(mode)
     if any(entry.phases for entry in everyone):
-        yield Column("ms key", lambda e: number(e.phases and e.phases[0], 1), lambda e: {"ms_key": e.phases and e.phases[0]})
-        yield Column("ms other", lambda e: number(e.phases and e.phases[1], 1), lambda e: {"ms_other": e.phases and e.phases[1]})
+        yield Column(
+            "ms key",
+            lambda e: number(e.phases and e.phases[0], 1),
+            lambda e: {"ms_key": e.phases and e.phases[0]},
+        )
+        yield Column(
+            "ms other",
+            lambda e: number(e.phases and e.phases[1], 1),
+            lambda e: {"ms_other": e.phases and e.phases[1]},
+        )
     if any(entry.peak_mib is not None for entry in everyone):
-        yield Column("peak MiB", lambda e: number(e.peak_mib, 0), lambda e: {"peak_mib": e.peak_mib})
+        yield Column(
+            "peak MiB", lambda e: number(e.peak_mib, 0), lambda e: {"peak_mib": e.peak_mib}
+        )
 
 
 def _tc(preset: str) -> Column[Entry]:
-    return Column(f"TC {preset}", lambda e: mean_span(e.tc(preset)), lambda e: {})  # the second table has the values
+    # the second table has the values
+    return Column(f"TC {preset}", lambda e: mean_span(e.tc(preset)), lambda e: {})
 
 
 def _fps(mode: str) -> Column[Entry]:
@@ -79,14 +102,26 @@ def _fps(mode: str) -> Column[Entry]:
 def _counted() -> Iterator[Column[Entry]]:
     for mode in MODES:
         yield _gmac(mode)
-    yield Column("params (M)", lambda e: millions(e.cost and e.cost.params), lambda e: {"published_params": e.cost and e.cost.params})
-    yield Column("live MiB", lambda e: number(e.cost and e.cost.live_mib, 0), lambda e: {"published_live_mib": e.cost and e.cost.live_mib})
+    yield Column(
+        "params (M)",
+        lambda e: millions(e.cost and e.cost.params),
+        lambda e: {"published_params": e.cost and e.cost.params},
+    )
+    yield Column(
+        "live MiB",
+        lambda e: number(e.cost and e.cost.live_mib, 0),
+        lambda e: {"published_live_mib": e.cost and e.cost.live_mib},
+    )
 
 
 def _gmac(mode: str) -> Column[Entry]:
     def text(entry: Entry) -> str:
         macs = entry.macs(mode)
-        return NONE if macs is None else number(macs / 1e9, 1) + "+" * bool(entry.cost and entry.cost.uncounted)
+        return (
+            NONE
+            if macs is None
+            else number(macs / 1e9, 1) + "+" * bool(entry.cost and entry.cost.uncounted)
+        )
 
     return Column(f"GMAC {mode}", text, lambda e: {f"published_macs_{mode}": e.macs(mode)})
 

@@ -1,4 +1,6 @@
-"""What stands in the tables of whole systems, in sentences: how each kind of number was made, and what is missing."""
+"""What stands in the tables of whole systems, in sentences: how each kind of number was made, and
+what is missing.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,30 +11,47 @@ from msaf_bench.report.systems_columns import beside
 
 
 def systems_legend(summary: Summary) -> list[str]:
-    """For both tables: the groups of columns, single columns, the rows in the style of their source, the rows without numbers."""
+    """For both tables: the groups of columns, single columns, the rows in the style of their
+    source, the rows without numbers.
+    """
     found = entries(summary)
     return [
         *_measured(summary, found),
         *_counted(found),
         *_published(summary),
         *legend(summary, beside(summary)),
-        *(f"{entry.found.shown}: only in the style of its source: {entry.style.rstrip('.')}." for entry in found if entry.style),
+        *(
+            f"{entry.found.shown}: only in the style of its source: {entry.style.rstrip('.')}."
+            for entry in found
+            if entry.style
+        ),
         *_absent(found),
     ]
 
 
 def _measured(summary: Summary, found: Sequence[Entry]) -> Iterator[str]:
     c = summary.conditions
-    network = "of networks that are shrunk for the run" if c.shrink or c.shrink_options else "of the networks at their published widths"
-    seeds = "one seed, so no intervals" if len(summary.seeds) == 1 else "mean over seeds with Student-t intervals"
+    network = (
+        "of networks that are shrunk for the run"
+        if c.shrink or c.shrink_options
+        else "of the networks at their published widths"
+    )
+    seeds = (
+        "one seed, so no intervals"
+        if len(summary.seeds) == 1
+        else "mean over seeds with Student-t intervals"
+    )
     at = f"on {c.data} at {c.size[0]}x{c.size[1]}, preset {c.preset}"
     yield f"Measured here: mIoU, TC, FPS, ms and memory {network}, {at}; {seeds}."
     if any(entry.phases for entry in found):
         yield (
-            "ms key, ms other: median of the first frame of a system's cycle (the key frame, where it has one) and the mean of the other"
-            " frames' medians, in stream mode; FPS are over whole cycles."
+            "ms key, ms other: median of the first frame of a system's cycle (the key frame, where"
+            " it has one) and the mean of the other frames' medians, in stream mode; FPS are over"
+            " whole cycles."
         )
-    if kinds := dict.fromkeys(speed.memory.kind for entry in found if (speed := entry.speed("stream")) and speed.memory):
+    if kinds := dict.fromkeys(
+        speed.memory.kind for entry in found if (speed := entry.speed("stream")) and speed.memory
+    ):
         yield f"Peak MiB: memory while frames run in stream mode, {' or '.join(kinds)}."
 
 
@@ -42,9 +61,10 @@ def _counted(found: Sequence[Entry]) -> Iterator[str]:
         return
     height, width = costs[0].size
     yield (
-        f"Counted as published: GMAC, parameters and live activations of the systems at their published widths on {height}x{width} with"
-        f" {costs[0].num_classes} classes, not of the networks that were run here; parts that only training uses are left out. GMAC stream:"
-        f" mean over a cycle of frames."
+        "Counted as published: GMAC, parameters and live activations of the systems at their"
+        f" published widths on {height}x{width} with {costs[0].num_classes} classes, not of the"
+        " networks that were run here; parts that only training uses are left out. GMAC stream:"
+        " mean over a cycle of frames."
     )
     if uncounted := dict.fromkeys(what for cost in costs for what in cost.uncounted):
         yield f"+ more is computed than is counted: {'; '.join(uncounted)}."
@@ -53,7 +73,11 @@ def _counted(found: Sequence[Entry]) -> Iterator[str]:
 def _published(summary: Summary) -> Iterator[str]:
     if claims := summary.table.claims():
         made = f" ({summary.table.provenance})" if summary.table.provenance else ""
-        dagger = ". † made otherwise than that: how, is said with the claims" if any(claim.dagger for claim in claims) else ""
+        dagger = (
+            ". † made otherwise than that: how, is said with the claims"
+            if any(claim.dagger for claim in claims)
+            else ""
+        )
         yield f"Published: {summary.table.source}{made}{dagger}."
 
 

@@ -1,4 +1,6 @@
-"""The table as CSV, Markdown and LaTeX, with the published and the measured number never in one column."""
+"""The table as CSV, Markdown and LaTeX, with the published and the measured number never in one
+column.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,13 @@ from msaf_bench.report.cells import (
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
-from msaf_bench.report.plain_values import Cell, control_values, made_values, measured_values, said_values
+from msaf_bench.report.plain_values import (
+    Cell,
+    control_values,
+    made_values,
+    measured_values,
+    said_values,
+)
 from msaf_bench.report.power import power_line
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
@@ -26,7 +34,9 @@ from msaf_bench.report.subjects import NOT_LIVE, RowSummary
 
 
 def to_csv(summary: Summary) -> str:
-    """One line per row, then per control: plain numbers (mIoU in percent), an empty cell where unknown, conditions on every line."""
+    """One line per row, then per control: plain numbers (mIoU in percent), an empty cell where
+    unknown, conditions on every line.
+    """
     return csv_with_controls([row_values(summary, row) for row in summary.rows], summary)
 
 
@@ -38,25 +48,45 @@ def csv_with_controls(lines: Sequence[Mapping[str, Cell]], summary: Summary) -> 
 
 
 def to_per_class_csv(summary: Summary) -> str:
-    """IoU in percent, one line a row: mean over seeds of each class, then its standard deviation; empty for a class that never occurs."""
+    """IoU in percent, one line a row: mean over seeds of each class, then its standard deviation;
+    empty for a class that never occurs.
+    """
     names = summary.class_names
     nothing = [None] * len(names)
     said = said_values(summary)
-    lines = [(row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), *said.values()) for row in summary.rows]
+    lines = [
+        (row.label, *(row.per_class or nothing), *(row.per_class_sd or nothing), *said.values())
+        for row in summary.rows
+    ]
     return csv_lines(("row", *names, *(f"{name}_sd" for name in names), *said), lines)
 
 
 def to_markdown(summary: Summary) -> str:
-    """A line of conditions and one about motion, then for GitHub the table, the controls, the second table and the pulse of the parts."""
+    """A line of conditions and one about motion, then for GitHub the table, the controls, the
+    second table and the pulse of the parts.
+    """
     ticks = [column for column, _ in summary.table.ticks]
-    lines = [*markdown_head(summary), pipes(("Row", *ticks, *HEADS)), "|---|" + ":-:|" * len(ticks) + "--:|" * (len(HEADS) - 1) + "---|"]
-    lines += [pipes([row.shown, *("✓" if tick else "" for tick in row.ticks), *texts(row), row.standing]) for row in summary.rows]
+    lines = [
+        *markdown_head(summary),
+        pipes(("Row", *ticks, *HEADS)),
+        "|---|" + ":-:|" * len(ticks) + "--:|" * (len(HEADS) - 1) + "---|",
+    ]
+    lines += [
+        pipes([row.shown, *("✓" if tick else "" for tick in row.ticks), *texts(row), row.standing])
+        for row in summary.rows
+    ]
     lines += ["", *map(markdown_text, first_legend(summary))]
     lines += markdown_effects(summary)
     lines += markdown_controls(summary)
     if second := columns(summary):
-        lines += ["", pipes(["Row", *(column.head for column in second)]), "|---|" + "--:|" * len(second)]
-        lines += [pipes([row.shown, *(column.text(row) for column in second)]) for row in summary.subjects]
+        lines += [
+            "",
+            pipes(["Row", *(column.head for column in second)]),
+            "|---|" + "--:|" * len(second),
+        ]
+        lines += [
+            pipes([row.shown, *(column.text(row) for column in second)]) for row in summary.subjects
+        ]
         lines += ["", *(f"- {markdown_text(line)}" for line in legend(summary, second))]
     return "\n".join([*lines, *markdown_pulse(summary)]) + "\n"
 
@@ -76,7 +106,13 @@ def markdown_controls(summary: Summary) -> list[str]:
     if not summary.controls:
         return []
     heads = control_heads(summary)
-    lines = ["", "**Controls**", "", pipes(heads), "|---|---|---|" + "--:|" * (len(heads) - 4) + "---|"]
+    lines = [
+        "",
+        "**Controls**",
+        "",
+        pipes(heads),
+        "|---|---|---|" + "--:|" * (len(heads) - 4) + "---|",
+    ]
     lines += [pipes(control_texts(summary, control)) for control in summary.controls]
     return [*lines, "", *(f"- {markdown_text(line)}" for line in control_legend(summary))]
 
@@ -85,9 +121,15 @@ def markdown_effects(summary: Summary) -> list[str]:
     """Effects and Shapley values of a complete factorial design."""
     if not summary.effects:
         return []
-    title, heads = "**Effects of the parts**, in points of mIoU; their intervals hold together", ("Part", "effect", "Shapley value")
+    title, heads = (
+        "**Effects of the parts**, in points of mIoU; their intervals hold together",
+        ("Part", "effect", "Shapley value"),
+    )
     shares = {share.factors: mean_span(share.interval, signed=True) for share in summary.shares}
-    rows = [(" x ".join(e.factors), mean_span(e.interval, signed=True), shares.get(e.factors, "")) for e in summary.effects]
+    rows = [
+        (" x ".join(e.factors), mean_span(e.interval, signed=True), shares.get(e.factors, ""))
+        for e in summary.effects
+    ]
     return ["", title, "", pipes(heads), "|---|--:|--:|", *map(pipes, rows)]
 
 
@@ -96,8 +138,19 @@ def markdown_pulse(summary: Summary) -> list[str]:
     table = pulse_table(summary)
     if table is None:
         return []
-    lines = ["", f"**{TITLE}**", "", pipes(("Row", *table.parts)), "|---|" + "---|" * len(table.parts)]
-    return [*lines, *map(pipes, table.texts()), "", *(f"- {markdown_text(line)}" for line in table.legend)]
+    lines = [
+        "",
+        f"**{TITLE}**",
+        "",
+        pipes(("Row", *table.parts)),
+        "|---|" + "---|" * len(table.parts),
+    ]
+    return [
+        *lines,
+        *map(pipes, table.texts()),
+        "",
+        *(f"- {markdown_text(line)}" for line in table.legend),
+    ]
 
 
 HEADS = (
@@ -107,18 +160,25 @@ HEADS = (
 
 
 def row_values(summary: Summary, row: RowSummary) -> dict[str, Cell]:
-    """One line of the CSV, by column: mIoU, IoU and differences in percent, None for what is not known."""
+    """One line of the CSV, by column: mIoU, IoU and differences in percent, None for what is not
+    known.
+    """
     gap = row.difference.interval if row.difference else None
     return {
         "row": row.label,
-        **{column: int(tick) for (column, _), tick in zip(summary.table.ticks, row.ticks, strict=True)},
+        **{
+            column: int(tick)
+            for (column, _), tick in zip(summary.table.ticks, row.ticks, strict=True)
+        },
         "published_miou": row.published,
         **measured_values(row),
         "difference": gap and gap.mean,
         "diff_low": gap and gap.low,
         "diff_high": gap and gap.high,
         "p": row.difference and row.difference.p,
-        **{name: value for column in columns(summary) for name, value in column.values(row).items()},
+        **{
+            name: value for column in columns(summary) for name, value in column.values(row).items()
+        },
         **made_values(summary, row),
     }
 
@@ -142,13 +202,22 @@ def texts(row: RowSummary) -> list[str]:
 def first_legend(summary: Summary) -> tuple[str, ...]:
     """How the numbers of the table were made."""
     lines = [
-        f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds, Student-t intervals.",
-        f"Difference: row minus {summary.table.reference}, measured, paired by seed; {simultaneous(summary)}.",
+        (
+            f"Published: {summary.table.source}. Measured: mean mIoU in percent over seeds,"
+            " Student-t intervals."
+        ),
+        (
+            f"Difference: row minus {summary.table.reference}, measured, paired by seed;"
+            f" {simultaneous(summary)}."
+        ),
     ]
     if line := power_line(summary):
         lines.append(line)
     if summary.constant:
-        lines.append(f"Best constant prediction ({summary.constant.class_name} everywhere): {number(summary.constant.miou)}.")
+        lines.append(
+            f"Best constant prediction ({summary.constant.class_name} everywhere):"
+            f" {number(summary.constant.miou)}."
+        )
     return tuple(lines)
 
 

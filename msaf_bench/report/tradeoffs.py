@@ -1,4 +1,6 @@
-"""Accuracy against speed and against consistency: the systems as points, and which of them nothing else beats in both."""
+"""Accuracy against speed and against consistency: the systems as points, and which of them nothing
+else beats in both.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +20,16 @@ class Point:
     entry: Entry
     x: float
     miou: float
-    ranked: bool = True  #: whether its numbers may be compared with others; only then it can be on the front
+    #: whether its numbers may be compared with others; only then it can be on the front
+    ranked: bool = True
     front: bool = False
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """mIoU against another number that is better when higher: measured here, and apart from that as the paper prints it."""
+    """mIoU against another number that is better when higher: measured here, and apart from that as
+    the paper prints it.
+    """
 
     name: str
     axis: str
@@ -42,22 +47,44 @@ class Tradeoff:
 def tradeoffs(summary: Summary) -> tuple[Tradeoff, ...]:
     """Speed and consistency, where at least two systems have both numbers."""
     everyone = entries(summary)
-    found = [_tradeoff("speed", "FPS stream", everyone, partial(Entry.fps, mode="stream"), "fps")] if timed_alike(summary) else []
+    found = (
+        [_tradeoff("speed", "FPS stream", everyone, partial(Entry.fps, mode="stream"), "fps")]
+        if timed_alike(summary)
+        else []
+    )
     found += [
-        _tradeoff("consistency", f"TC {preset}", everyone, partial(Entry.tc_mean, preset=preset), "tc") for preset in presets(summary)[:1]
+        _tradeoff(
+            "consistency", f"TC {preset}", everyone, partial(Entry.tc_mean, preset=preset), "tc"
+        )
+        for preset in presets(summary)[:1]
     ]
     return tuple(tradeoff for tradeoff in found if len(tradeoff.measured) > 1)
 
 
-def _tradeoff(name: str, axis: str, everyone: Sequence[Entry], read: Callable[[Entry], float | None], metric: str) -> Tradeoff:
+def _tradeoff(
+    name: str,
+    axis: str,
+    everyone: Sequence[Entry],
+    read: Callable[[Entry], float | None],
+    metric: str,
+) -> Tradeoff:
     points = [
-        Point(entry, x, entry.miou, ranked=not entry.found.dead and (name != "speed" or entry.ranked))
+        Point(
+            entry, x, entry.miou, ranked=not entry.found.dead and (name != "speed" or entry.ranked)
+        )
         for entry in everyone
         if (x := read(entry)) is not None and entry.miou is not None
     ]
     kept = [point for point in points if point.ranked]
-    best = [point.entry.found.label for point, front in zip(kept, pareto_front([(p.x, p.miou) for p in kept]), strict=True) if front]
-    both = {split: [entry for entry in everyone if {metric, split} <= entry.printed.keys()] for split in SPLITS}
+    best = [
+        point.entry.found.label
+        for point, front in zip(kept, pareto_front([(p.x, p.miou) for p in kept]), strict=True)
+        if front
+    ]
+    both = {
+        split: [entry for entry in everyone if {metric, split} <= entry.printed.keys()]
+        for split in SPLITS
+    }
     split = max(both, key=lambda column: len(both[column]))
     return Tradeoff(
         name=name,
@@ -65,5 +92,8 @@ def _tradeoff(name: str, axis: str, everyone: Sequence[Entry], read: Callable[[E
         measured=tuple(replace(point, front=point.entry.found.label in best) for point in points),
         metric=metric,
         split=split,
-        printed=tuple(Point(entry, entry.printed[metric], entry.printed[split], ranked=False) for entry in both[split]),
+        printed=tuple(
+            Point(entry, entry.printed[metric], entry.printed[split], ranked=False)
+            for entry in both[split]
+        ),
     )

@@ -24,12 +24,24 @@ class Found(NamedTuple):
         return {run.seed: run.miou for run in self.runs if run.miou is not None}
 
 
-def find(system: System | None, conditions: Conditions, trials: Sequence[Trial], records: Mapping[str, Record]) -> Found:
+def find(
+    system: System | None,
+    conditions: Conditions,
+    trials: Sequence[Trial],
+    records: Mapping[str, Record],
+) -> Found:
     """The trials of this system under these conditions, by seed."""
     if system is None:
         return Found((), ())
-    mine = {trial.id: trial for trial in trials if trial.system.key == system.key and trial.conditions == conditions}
-    runs = [_run(trial, records.get(name)) for name, trial in sorted(mine.items(), key=lambda pair: pair[1].seed)]
+    mine = {
+        trial.id: trial
+        for trial in trials
+        if trial.system.key == system.key and trial.conditions == conditions
+    }
+    runs = [
+        _run(trial, records.get(name))
+        for name, trial in sorted(mine.items(), key=lambda pair: pair[1].seed)
+    ]
     return Found(tuple(runs), tuple(records[run.trial] for run in runs if run.miou is not None))
 
 

@@ -1,4 +1,6 @@
-"""The words of verdicts. A result under other conditions than the paper's is never called a reproduction or a contradiction."""
+"""The words of verdicts. A result under other conditions than the paper's is never called a
+reproduction or a contradiction.
+"""
 
 from collections.abc import Iterator
 from typing import Literal, cast, get_args
@@ -15,26 +17,43 @@ Word = Literal[
 RUN_WORDS: tuple[Word, ...] = get_args(Word)  #: in the order in which they are counted
 Tone = Literal["for", "against", "equal", "open", "none"]
 
-_THERE: dict[Decision, Word] = {"above": "reproduced", "below": "contradicted", "same": "no difference", "undecided": "undecided"}
+_THERE: dict[Decision, Word] = {
+    "above": "reproduced",
+    "below": "contradicted",
+    "same": "no difference",
+    "undecided": "undecided",
+}
 _HERE: dict[Decision, Word] = {
     "above": "same direction here",
     "below": "opposite here",
     "same": "no difference here",
     "undecided": "undecided here",
 }
-_DECISION_TONES: dict[Decision, Tone] = {"above": "for", "below": "against", "same": "equal", "undecided": "open"}
+_DECISION_TONES: dict[Decision, Tone] = {
+    "above": "for",
+    "below": "against",
+    "same": "equal",
+    "undecided": "open",
+}
 #: How a word looks, on the page and in figures.
 TONES: dict[str, Tone] = {
-    **{words[decision]: tone for words in (_THERE, _HERE) for decision, tone in _DECISION_TONES.items()},
+    **{
+        words[decision]: tone
+        for words in (_THERE, _HERE)
+        for decision, tone in _DECISION_TONES.items()
+    },
     "not comparable": "none",
     "consistent": "for",
     "inconsistent": "against",
 }
-NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}  #: conditions without a part in the mIoU
+#: conditions without a part in the mIoU
+NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}
 
 
 def word_of(decision: Decision, *, here: bool) -> Word:
-    """The word for a decision on "better minus worse": `here` under conditions that are not the paper's."""
+    """The word for a decision on "better minus worse": `here` under conditions that are not the
+    paper's.
+    """
     return (_HERE if here else _THERE)[decision]
 
 
@@ -44,13 +63,18 @@ def shrunk(conditions: Conditions) -> bool:
 
 
 def other_conditions(conditions: Conditions, table: Table) -> tuple[str, ...]:
-    """In what a run differs from what was printed, as far as mIoU goes; empty under the paper's own conditions."""
+    """In what a run differs from what was printed, as far as mIoU goes; empty under the paper's own
+    conditions.
+    """
     return tuple(_differing(conditions, table))
 
 
 def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
     if conditions.data != table.data:
-        yield f"measured on {conditions.data}, printed for {table.data or 'a data set that the table does not name'}"
+        yield (
+            f"measured on {conditions.data}, printed for"
+            f" {table.data or 'a data set that the table does not name'}"
+        )
     if shrunk(conditions):
         yield "the networks are shrunk"
     if conditions.preset != "paper":
@@ -58,7 +82,11 @@ def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
         return
     printed = cast("dict[str, object]", read_conditions("paper", conditions.data).model_dump())
     ours = cast("dict[str, object]", conditions.model_dump())
-    yield from (f"{key} {ours[key]}, not {printed[key]}" for key in ours if ours[key] != printed[key] and key not in NO_PART)
+    yield from (
+        f"{key} {ours[key]}, not {printed[key]}"
+        for key in ours
+        if ours[key] != printed[key] and key not in NO_PART
+    )
 
 
 def where_it_lies(decision: Decision, interval: Interval, margin: float) -> str:

@@ -1,4 +1,6 @@
-"""What a handful of seeds can say: intervals, verdicts, agreement of orders, effects, power; and other images."""
+"""What a handful of seeds can say: intervals, verdicts, agreement of orders, effects, power; and
+other images.
+"""
 
 from msaf_bench.stats.agreement import Agreement, agreement, tau_b
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
@@ -16,7 +18,14 @@ from msaf_bench.stats.intervals import (
 )
 from msaf_bench.stats.omnibus import Omnibus, friedman
 from msaf_bench.stats.pareto import pareto_front
-from msaf_bench.stats.power import detectable, match_power, paired_power, power_sentence, seeds_needed, seeds_to_match
+from msaf_bench.stats.power import (
+    detectable,
+    match_power,
+    paired_power,
+    power_sentence,
+    seeds_needed,
+    seeds_to_match,
+)
 from msaf_bench.stats.verdicts import Decision, judge
 
 __all__ = [

@@ -14,7 +14,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Kendall's tau-b of two orders: 1 the same, 0 unrelated, -1 reversed; None where it is undefined."""
+    """Kendall's tau-b of two orders: 1 the same, 0 unrelated, -1 reversed; None where it is
+    undefined.
+    """
 
     tau: float | None
     low: float | None
@@ -24,7 +26,9 @@ class Agreement:
 
 
 def tau_b(x: Floats, y: Floats) -> Floats:
-    """Kendall's tau-b of x (R,) with each line of y (..., R); NaN where either is constant. Source: Kendall 1945."""
+    """Kendall's tau-b of x (R,) with each line of y (..., R); NaN where either is constant. Source:
+    Kendall 1945.
+    """
     first, second = np.triu_indices(x.size, 1)
     sx, sy = np.sign(x[first] - x[second]), np.sign(y[..., first] - y[..., second])
     with np.errstate(invalid="ignore"):
@@ -32,10 +36,12 @@ def tau_b(x: Floats, y: Floats) -> Floats:
 
 
 def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.95) -> Agreement:
-    """tau-b of `published` (R,) with the row means of `measured` (R, S; NaN where a row lacks a seed).
+    """tau-b of `published` (R,) with the row means of `measured` (R, S; NaN where a row lacks a
+    seed).
 
-    The interval spans all orders of the true means that the simultaneous intervals of every pair of rows leave possible: a pair counts
-    with its sign where its interval excludes zero, else for both. So it covers at `level` or more. None below two seeds.
+    The interval spans all orders of the true means that the simultaneous intervals of every pair of
+    rows leave possible: a pair counts with its sign where its interval excludes zero, else for
+    both. So it covers at `level` or more. None below two seeds.
     """
     x, values = np.asarray(published, np.float64), np.asarray(measured, np.float64)
     rows, seeds = values.shape
@@ -45,11 +51,16 @@ def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.
     tau = float(tau_b(x, means)) if rows and np.isfinite(means).all() else float("nan")
     low = high = None
     if np.isfinite(tau) and seeds > 1:
-        by_seed = [{int(s): float(row[s]) for s in np.flatnonzero(np.isfinite(row))} for row in values]
+        by_seed = [
+            {int(s): float(row[s]) for s in np.flatnonzero(np.isfinite(row))} for row in values
+        ]
         first, second = np.triu_indices(rows, 1)
         sx = np.sign(x[first] - x[second])
         signs = {"above": 1.0, "below": -1.0}
-        gaps = [paired_difference(by_seed[i], by_seed[j], level, family=len(first)) for i, j in zip(first, second, strict=True)]
+        gaps = [
+            paired_difference(by_seed[i], by_seed[j], level, family=len(first))
+            for i, j in zip(first, second, strict=True)
+        ]
         sy = np.array([signs.get(judge(gap and gap.interval), 0.0) for gap in gaps])
         scale = float(np.sqrt(np.abs(sx).sum() * len(sx)))
         settled, open_pairs = float((sx * sy).sum()), float(np.abs(sx[sy == 0]).sum())

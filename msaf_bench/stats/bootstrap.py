@@ -1,8 +1,10 @@
-"""What other images and other seeds might have given: the bootstrap of mIoU over images, with Student's t over seeds.
+"""What other images and other seeds might have given: the bootstrap of mIoU over images, with
+Student's t over seeds.
 
-mIoU is a ratio of sums over all images, so images are drawn again, never their scores. The draws are fixed: equal data give equal
-intervals. A handful of seeds drawn again spreads less than seeds do, so their part is Student's; the two parts add in squares.
-Shapes: N images, K classes, S seeds, B resamples, V = networks × seeds.
+mIoU is a ratio of sums over all images, so images are drawn again, never their scores. The draws
+are fixed: equal data give equal intervals. A handful of seeds drawn again spreads less than seeds
+do, so their part is Student's; the two parts add in squares. Shapes: N images, K classes, S seeds,
+B resamples, V = networks × seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,9 @@ CHUNK = 1000  #: resamples at a time, so that memory does not grow with their nu
 
 
 class Areas(NamedTuple):
-    """Pixels by image and class, both (N, K): where prediction and truth agree on the class, and where either has it."""
+    """Pixels by image and class, both (N, K): where prediction and truth agree on the class, and
+    where either has it.
+    """
 
     intersections: NDArray[np.int64]
     unions: NDArray[np.int64]
@@ -27,22 +31,33 @@ class Areas(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDifference:
-    """A difference of two mIoU with other images and other seeds, both networks on the same ones."""
+    """A difference of two mIoU with other images and other seeds, both networks on the same
+    ones.
+    """
 
     interval: Interval
-    better: float  #: share of the draws of images in which the first network is ahead; a tie counts half
+    #: share of the draws of images in which the first network is ahead; a tie counts half
+    better: float
     images: int
     seeds: int
 
 
 def image_weights(images: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """(B, N): how often each image is in each resample of N images with replacement, a multinomial draw."""
+    """(B, N): how often each image is in each resample of N images with replacement, a multinomial
+    draw.
+    """
     drawn = rng.integers(0, images, (resamples, images)) + images * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(np.float64)
+    return (
+        np.bincount(drawn.ravel(), minlength=resamples * images)
+        .reshape(resamples, images)
+        .astype(np.float64)
+    )
 
 
 def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Floats:
-    """Areas (V, N, K) and weights (B, N) -> mIoU in percent (B, V), over the classes that occur in the resample; NaN where none does."""
+    """Areas (V, N, K) and weights (B, N) -> mIoU in percent (B, V), over the classes that occur in
+    the resample; NaN where none does.
+    """
     networks, images, classes = intersections.shape
     columns = np.concatenate([intersections, unions]).transpose(1, 0, 2).reshape(images, -1)
     sums = (weights @ columns).reshape(len(weights), 2, networks, classes)
@@ -52,12 +67,16 @@ def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Flo
     return 100 * np.where(count > 0, iou.sum(-1) / np.maximum(count, 1), np.nan)
 
 
-def image_interval(seeds: Sequence[Areas], *, level: float = 0.95, resamples: int = 10_000) -> Interval:
-    """The mean mIoU over the seeds in percent, with the interval for other images and, from two seeds on, for other seeds.
+def image_interval(
+    seeds: Sequence[Areas], *, level: float = 0.95, resamples: int = 10_000
+) -> Interval:
+    """The mean mIoU over the seeds in percent, with the interval for other images and, from two
+    seeds on, for other seeds.
 
-    `n` is the number of images, `sd` the standard error. Of one seed the interval is one for that network alone. Every seed scores the
-    same images, so one draw of images serves all seeds: drawn anew for each, the error of the images would seem to shrink with the number
-    of seeds. Source: Owen 2007, crossed random effects.
+    `n` is the number of images, `sd` the standard error. Of one seed the interval is one for that
+    network alone. Every seed scores the same images, so one draw of images serves all seeds: drawn
+    anew for each, the error of the images would seem to shrink with the number of seeds. Source:
+    Owen 2007, crossed random effects.
     """
     by_seed, drawn = _resampled([seeds], resamples)
     return _interval(by_seed[0], drawn[:, 0], len(seeds[0].intersections), level, PERCENT)
@@ -66,27 +85,37 @@ def image_interval(seeds: Sequence[Areas], *, level: float = 0.95, resamples: in
 def image_difference(
     a: Mapping[int, Areas], b: Mapping[int, Areas], *, level: float = 0.95, resamples: int = 10_000
 ) -> ImageDifference | None:
-    """The mIoU of a minus that of b, in points, over the seeds that both have (seed -> areas), paired by seed and image; None
-    where they share none. Of one seed the interval is one for these two networks alone.
+    """The mIoU of a minus that of b, in points, over the seeds that both have (seed -> areas),
+    paired by seed and image; None where they share none. Of one seed the interval is one for these
+    two networks alone.
 
     Raises `ValueError` where the two were scored on different numbers of images.
     """
     shared = sorted(a.keys() & b.keys())
     if not shared:
         return None
-    by_seed, drawn = _resampled([[a[seed] for seed in shared], [b[seed] for seed in shared]], resamples)
+    by_seed, drawn = _resampled(
+        [[a[seed] for seed in shared], [b[seed] for seed in shared]], resamples
+    )
     gaps, images = drawn[:, 0] - drawn[:, 1], len(a[shared[0]].intersections)
     known = gaps[np.isfinite(gaps)]
     better = float(((known > 0) + 0.5 * (known == 0)).mean()) if known.size else float("nan")
-    return ImageDifference(_interval(by_seed[0] - by_seed[1], gaps, images, level, POINTS), better, images, len(shared))
+    return ImageDifference(
+        _interval(by_seed[0] - by_seed[1], gaps, images, level, POINTS), better, images, len(shared)
+    )
 
 
 def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Floats, Floats]:
-    """The networks' mIoU by seed as observed, and their means over the S seeds on other images: (networks, S) and (B, networks)."""
+    """The networks' mIoU by seed as observed, and their means over the S seeds on other images:
+    (networks, S) and (B, networks).
+    """
     flat = [areas for seeds in networks for areas in seeds]
     if len({areas.intersections.shape for areas in flat}) != 1:
         raise ValueError("a paired bootstrap needs the same images and classes everywhere")
-    hit, union = (np.stack([np.asarray(part, np.float64) for part in parts]) for parts in zip(*flat, strict=True))
+    hit, union = (
+        np.stack([np.asarray(part, np.float64) for part in parts])
+        for parts in zip(*flat, strict=True)
+    )
     count, images = len(networks[0]), hit.shape[1]
     rng = np.random.default_rng(0)
     chunks: list[Floats] = []
@@ -98,8 +127,12 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
     return observed, np.concatenate(chunks)
 
 
-def _interval(by_seed: Floats, drawn: Floats, images: int, level: float, within: tuple[float, float]) -> Interval:
-    """Both errors together: that of the images from the draws, that of the seeds from their spread."""
+def _interval(
+    by_seed: Floats, drawn: Floats, images: int, level: float, within: tuple[float, float]
+) -> Interval:
+    """Both errors together: that of the images from the draws, that of the seeds from their
+    spread.
+    """
     estimate, known = float(by_seed.mean()), drawn[np.isfinite(drawn)]
     if images < 2 or known.size < 2:
         return Interval(estimate, None, None, None, images)
@@ -109,4 +142,6 @@ def _interval(by_seed: Floats, drawn: Floats, images: int, level: float, within:
     error = seeds.sd / by_seed.size**0.5 if seeds and seeds.sd is not None else 0.0
     below, above = float(np.hypot(estimate - low, half)), float(np.hypot(high - estimate, half))
     sd = float(np.hypot(known.std(ddof=1), error))
-    return Interval(estimate, max(within[0], estimate - below), min(within[1], estimate + above), sd, images)
+    return Interval(
+        estimate, max(within[0], estimate - below), min(within[1], estimate + above), sd, images
+    )

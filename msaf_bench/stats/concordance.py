@@ -1,4 +1,5 @@
-"""How far two orders of the same rows agree, and what so many rows can say of it. Shapes: R rows, B draws.
+"""How far two orders of the same rows agree, and what so many rows can say of it. Shapes: R rows, B
+draws.
 
 `agreement` asks what other seeds would give; this asks what other rows would.
 """
@@ -12,14 +13,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST = 8  #: rows; for fewer the interval does not hold the truth as often as it says, and nothing is decided
+#: rows; for fewer the interval does not hold the truth as often as it says, and nothing is decided
+LEAST = 8
 EXACT = 7  #: up to so many rows every permutation is tried; above, 9,999 are drawn
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Concordance:
-    """Kendall's tau-b: 1 the same order, 0 unrelated, -1 reversed; None where it is undefined, as where all values tie."""
+    """Kendall's tau-b: 1 the same order, 0 unrelated, -1 reversed; None where it is undefined, as
+    where all values tie.
+    """
 
     tau: float | None
     low: float | None  #: 95 % interval when the rows are drawn again; None for fewer than `LEAST`
@@ -35,8 +39,11 @@ class Concordance:
         return "agrees" if self.low > 0 else "reversed"
 
 
-def concordance(x: Sequence[float], y: Sequence[float], *, level: float = 0.95, resamples: int = 2000) -> Concordance:
-    """tau-b of x (R,) and y (R,) with a percentile bootstrap over rows and a permutation p. The draws are fixed: equal data, equal numbers.
+def concordance(
+    x: Sequence[float], y: Sequence[float], *, level: float = 0.95, resamples: int = 2000
+) -> Concordance:
+    """tau-b of x (R,) and y (R,) with a percentile bootstrap over rows and a permutation p. The
+    draws are fixed: equal data, equal numbers.
 
     A row that is drawn twice ties with itself. Source: Kendall 1945 (tau-b).
     """
@@ -44,7 +51,9 @@ def concordance(x: Sequence[float], y: Sequence[float], *, level: float = 0.95, 
 
 
 @lru_cache(maxsize=128)  # every table, page and figure of a report asks for the same few
-def _concordance(x: tuple[float, ...], y: tuple[float, ...], level: float, resamples: int) -> Concordance:
+def _concordance(
+    x: tuple[float, ...], y: tuple[float, ...], level: float, resamples: int
+) -> Concordance:
     rows = len(x)
     sx, sy = _signs(x), _signs(y)
     ties = np.abs(sx).sum() * np.abs(sy).sum()
@@ -53,15 +62,26 @@ def _concordance(x: tuple[float, ...], y: tuple[float, ...], level: float, resam
     rng = np.random.default_rng(0)
     low = high = None
     if rows >= LEAST:
-        taus = _tau(rng.multinomial(rows, np.full(rows, 1 / rows), resamples).astype(np.float64), sx, sy)
-        low, high = (float(bound) for bound in np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2]))
+        taus = _tau(
+            rng.multinomial(rows, np.full(rows, 1 / rows), resamples).astype(np.float64), sx, sy
+        )
+        low, high = (
+            float(bound) for bound in np.nanquantile(taus, [(1 - level) / 2, (1 + level) / 2])
+        )
     together = (sx * sy).sum()
     if rows <= EXACT:
-        reached = [abs((sx * sy[np.ix_(order, order)]).sum()) >= abs(together) for order in permutations(range(rows))]
+        reached = [
+            abs((sx * sy[np.ix_(order, order)]).sum()) >= abs(together)
+            for order in permutations(range(rows))
+        ]
         p = sum(reached) / len(reached)
     else:
         orders = rng.permuted(np.tile(np.arange(rows), (9999, 1)), axis=1)
-        drawn = np.einsum("ij,bij->b", sx.astype(np.float32), sy.astype(np.float32)[orders[:, :, None], orders[:, None]])
+        drawn = np.einsum(
+            "ij,bij->b",
+            sx.astype(np.float32),
+            sy.astype(np.float32)[orders[:, :, None], orders[:, None]],
+        )
         p = (1 + int((np.abs(drawn) >= abs(together)).sum())) / 10_000
     return Concordance(float(together / ties**0.5), low, high, float(p), rows)
 
@@ -73,7 +93,9 @@ def _signs(values: Sequence[float]) -> Floats:
 
 
 def _tau(weights: Floats, sx: Floats, sy: Floats) -> Floats:
-    """tau-b of each draw, whose rows count so many times: weights (B, R) -> (B,); NaN where a draw ties throughout."""
+    """tau-b of each draw, whose rows count so many times: weights (B, R) -> (B,); NaN where a draw
+    ties throughout.
+    """
 
     def pairs(signs: Floats) -> Floats:
         return np.einsum("br,rs,bs->b", weights, signs, weights, optimize=True)

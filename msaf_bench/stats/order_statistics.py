@@ -1,7 +1,9 @@
-"""Quantiles of a sample with intervals that assume no distribution, and how large a sample has to be to state one.
+"""Quantiles of a sample with intervals that assume no distribution, and how large a sample has to
+be to state one.
 
-Symbols: n samples, q the quantile (0..1). The interval is that of two order statistics, by the binomial law of how many samples
-lie below the true quantile (David and Nagaraja, Order Statistics, 2003, 7.1). It holds for samples that do not depend on each other.
+Symbols: n samples, q the quantile (0..1). The interval is that of two order statistics, by the
+binomial law of how many samples lie below the true quantile (David and Nagaraja, Order Statistics,
+2003, 7.1). It holds for samples that do not depend on each other.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ from scipy.special import bdtr  # pyright: ignore[reportUnknownVariableType]
 
 
 class Quantile(NamedTuple):
-    """A quantile, which is one of the samples, and its interval; None where the sample is too small for one."""
+    """A quantile, which is one of the samples, and its interval; None where the sample is too small
+    for one.
+    """
 
     value: float
     low: float | None
@@ -22,11 +26,13 @@ class Quantile(NamedTuple):
 
 
 def interval_ranks(n: int, q: float, level: float = 0.95) -> tuple[int, int] | None:
-    """The ranks l < u (from 1) for which [x_(l), x_(u)] covers the q-quantile with at least `level`; None where n is too small.
+    """The ranks l < u (from 1) for which [x_(l), x_(u)] covers the q-quantile with at least
+    `level`; None where n is too small.
 
     Each tail has at most (1 - level) / 2.
     """
-    below = bdtr(np.arange(n), n, q)  # below[k]: chance that at most k samples lie under the quantile, k < n
+    # below[k]: chance that at most k samples lie under the quantile, k < n
+    below = bdtr(np.arange(n), n, q)
     tail = (1 - level) / 2
     low = int(np.searchsorted(below, tail, side="right"))
     high = int(np.searchsorted(below, 1 - tail)) + 1
@@ -34,7 +40,9 @@ def interval_ranks(n: int, q: float, level: float = 0.95) -> tuple[int, int] | N
 
 
 def quantile(values: Sequence[float], q: float, level: float = 0.95) -> Quantile:
-    """The sample quantile x_(ceil(q n)) with its interval at `level`. Raises `ValueError` for no values."""
+    """The sample quantile x_(ceil(q n)) with its interval at `level`. Raises `ValueError` for no
+    values.
+    """
     if not len(values):
         raise ValueError("a quantile needs at least one value")
     x = np.sort(np.asarray(values, np.float64))
@@ -44,8 +52,10 @@ def quantile(values: Sequence[float], q: float, level: float = 0.95) -> Quantile
 
 
 def least_samples(q: float, *, beyond: int = 1, confidence: float = 0.99) -> int:
-    """The fewest samples of which more than `beyond` lie above the q-quantile, with `confidence`: 64 for q = 0.9, 662 for q = 0.99.
+    """The fewest samples of which more than `beyond` lie above the q-quantile, with `confidence`:
+    64 for q = 0.9, 662 for q = 0.99.
 
-    Below that, a stated quantile would hang on one or two samples. Source: MLPerf LoadGen's early stopping.
+    Below that, a stated quantile would hang on one or two samples. Source: MLPerf LoadGen's early
+    stopping.
     """
     return next(n for n in count(beyond + 1) if bdtr(beyond, n, 1 - q) <= 1 - confidence)

@@ -1,4 +1,6 @@
-"""What every row costs as published: counted on shapes, at the size that the table's numbers are for."""
+"""What every row costs as published: counted on shapes, at the size that the table's numbers are
+for.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +17,9 @@ from msaf_bench.sweep.trial import Setting
 
 
 def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
-    """Counts what was not counted yet, and leaves a file for each row; nothing where the table names no size."""
+    """Counts what was not counted yet, and leaves a file for each row; nothing where the table
+    names no size.
+    """
     if plan.table.cost_size is None:
         return
     systems = systems_of(plan.table)
@@ -23,14 +27,21 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
         path = _path(setting.workspace, systems[label], plan.table)
         if not path.exists() or read_cost(path).reason:
             events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
-            cost = cost_as_published(systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins)
+            cost = cost_as_published(
+                systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins
+            )
             write_kept(path, cost)
 
 
-def cost_as_published(system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()) -> SystemCost:
+def cost_as_published(
+    system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()
+) -> SystemCost:
     """The cost of a system, or the reason why it cannot be counted."""
     try:
-        clip, stream = (system_cost(system, num_classes, size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+        clip, stream = (
+            system_cost(system, num_classes, size, mode=mode, plugins=plugins)
+            for mode in ("clip", "stream")
+        )
     except GateError as error:
         return SystemCost(system=system, size=size, num_classes=num_classes, reason=str(error))
     return SystemCost(
@@ -47,13 +58,25 @@ def cost_as_published(system: System, size: tuple[int, int], num_classes: int, p
 
 def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
     """What was counted, by row label. Raises `HostError` for a file that is none of these."""
-    paths = {label: _path(workspace, system, plan.table) for label, system in systems_of(plan.table).items() if label in plan.rows}
+    paths = {
+        label: _path(workspace, system, plan.table)
+        for label, system in systems_of(plan.table).items()
+        if label in plan.rows
+    }
     return {label: read_cost(path) for label, path in paths.items() if path.exists()}
 
 
 def read_cost(path: Path) -> SystemCost:
-    """Reads one cost. Raises `HostError` for a file that is damaged or not the one that its name says."""
-    return read_kept(SystemCost, path, "cost", "count it again", name=lambda cost: _name(cost.system, cost.size, cost.num_classes))
+    """Reads one cost. Raises `HostError` for a file that is damaged or not the one that its name
+    says.
+    """
+    return read_kept(
+        SystemCost,
+        path,
+        "cost",
+        "count it again",
+        name=lambda cost: _name(cost.system, cost.size, cost.num_classes),
+    )
 
 
 def _path(workspace: Workspace, system: System, table: Table) -> Path:

@@ -16,7 +16,9 @@ from msaf_bench.sweep.trial import Setting
 BUDGET_S = 60  #: after which the rows not timed yet are taken to be as slow as the slowest
 
 
-def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | None) -> dict[str, Any]:
+def estimate(
+    plan: Plan, setting: Setting, executor: Executor, workers: int | None
+) -> dict[str, Any]:
     """Parameters and step time of each row, and the minutes of training for what is not finished.
 
     Random frames and labels: no data are read.
@@ -29,13 +31,21 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
     for label, (system, _) in plan.subjects().items():
         net: Any = build(system, 11, plugins=plan.plugins).to(setting.device).train()
         late = time.perf_counter() - begin > BUDGET_S
-        seconds = max(row["step_seconds"] for row in rows.values()) if late and rows else _step_seconds(net, plan, setting)
+        seconds = (
+            max(row["step_seconds"] for row in rows.values())
+            if late and rows
+            else _step_seconds(net, plan, setting)
+        )
         rows[label] = {"params": sum(p.numel() for p in net.parameters()), "step_seconds": seconds}
-    at_once = (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
+    at_once = (
+        (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
+    )
     done = setting.workspace.finished(plan, resume=True)
     labels = plan.labels()
     missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
-    seconds = sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
+    seconds = (
+        sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
+    )
     before = plan.pretraining()
     if missing and before and not (setting.workspace.records / f"{before.id}.json").exists():
         net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
@@ -50,12 +60,17 @@ def estimate(plan: Plan, setting: Setting, executor: Executor, workers: int | No
         "rows": rows,
         "minutes": seconds / 60,
         "folder": str(setting.workspace.folder),
-        "power": [power_sentence(0.6, sd, plan.seeds, level_of_each(family_of(plan.table))) for sd in (0.35, 0.7)],
+        "power": [
+            power_sentence(0.6, sd, plan.seeds, level_of_each(family_of(plan.table)))
+            for sd in (0.35, 0.7)
+        ],
     }
 
 
 def _step_seconds(net: Any, plan: Plan, setting: Setting) -> float:
-    """The fastest of three steps after one to warm up; one step alone where a step takes more than two seconds."""
+    """The fastest of three steps after one to warm up; one step alone where a step takes more than
+    two seconds.
+    """
     conditions = plan.conditions
     height, width = conditions.crop or conditions.size
     clip = torch.randn(conditions.batch, conditions.frames, 3, height, width, device=setting.device)
@@ -63,7 +78,9 @@ def _step_seconds(net: Any, plan: Plan, setting: Setting) -> float:
     times: list[float] = []
     for _ in range(4):
         begin = time.perf_counter()
-        with torch.autocast(clip.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
+        with torch.autocast(
+            clip.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"
+        ):
             loss = net.loss(net(clip), labels)
         loss.backward()
         loss.item()

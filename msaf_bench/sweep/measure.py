@@ -1,4 +1,6 @@
-"""Measures a trained network: accuracy, the contribution of past frames, the pulse of its parts, consistency, cost."""
+"""Measures a trained network: accuracy, the contribution of past frames, the pulse of its parts,
+consistency, cost.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,7 +28,8 @@ class Scored(NamedTuple):
     """A network's predictions on the scored split, measured."""
 
     confusion: NDArray[np.int64]  #: (N, K, K)
-    still: NDArray[np.int64] | None  #: the same without the past; None where the network reads one frame
+    #: the same without the past; None where the network reads one frame
+    still: NDArray[np.int64] | None
     pulses: tuple[Pulse, ...]
     consistency: tuple[Consistency, ...]
     samples: list[NDArray[np.uint8]]  #: the label maps that reports show
@@ -42,10 +45,11 @@ def measure(
     supply: Mapping[str, Supply] = MappingProxyType({}),
     features: Features | None = None,
 ) -> Scored:
-    """Scores the split; once more without the past where the network reads it; consistency where the conditions name a flow; the pulses.
+    """Scores the split; once more without the past where the network reads it; consistency where
+    the conditions name a flow; the pulses.
 
-    `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a frozen backbone, `supply` is the gradient
-    of each part at the end of training.
+    `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
+    frozen backbone, `supply` is the gradient of each part at the end of training.
     """
     shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
     kept: dict[int, NDArray[np.uint8]] = {}
@@ -54,20 +58,30 @@ def measure(
         if paired or index in shown:
             kept[index] = prediction
 
-    read = cached_reader(net, features, conditions.size, device) if features else reader(net, clips, device)
+    read = (
+        cached_reader(net, features, conditions.size, device)
+        if features
+        else reader(net, clips, device)
+    )
     confusion = score(net, clips, on_image=keep, read=read)
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None
     taken = pulses(net, clips, read, supply, extracted=features is not None)
-    found = _consistency([kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache)
+    found = _consistency(
+        [kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache
+    )
     return Scored(confusion, still, taken, found, [kept[i] for i in sorted(shown)])
 
 
-def _consistency(predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path) -> tuple[Consistency, ...]:
+def _consistency(
+    predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path
+) -> tuple[Consistency, ...]:
     if conditions.flow == "none":
         return ()
     truths = [clips[i].label for i in range(len(predictions))]
     flows = flows_of(clips, conditions.flow, flow_cache)
-    found = consistency(predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes))
+    found = consistency(
+        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
+    )
     return tuple(
         Consistency(
             preset=c.preset,
@@ -85,16 +99,31 @@ def _consistency(predictions: list[NDArray[np.uint8]], clips: Clips, conditions:
 
 
 def cost_of(
-    system: System, num_classes: int, conditions: Conditions, plugins: tuple[str, ...], on_note: Callable[[str], None] = lambda text: None
+    system: System,
+    num_classes: int,
+    conditions: Conditions,
+    plugins: tuple[str, ...],
+    on_note: Callable[[str], None] = lambda text: None,
 ) -> Cost | None:
-    """Parameters and MACs by part at the size of the conditions; None, and a note, for a network that cannot be counted."""
+    """Parameters and MACs by part at the size of the conditions; None, and a note, for a network
+    that cannot be counted.
+    """
     try:
-        clip, stream = (system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins) for mode in ("clip", "stream"))
+        clip, stream = (
+            system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins)
+            for mode in ("clip", "stream")
+        )
     except GateError as error:
         on_note(f"cost is not counted: {error}")
         return None
     if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
         on_note(f"cost is not counted: there is no formula for {', '.join(blind)}")
         return None
-    macs = [tuple((part, round(sum(kinds.values()) / len(cost.phases))) for part, kinds in cost.macs.items()) for cost in (clip, stream)]
+    macs = [
+        tuple(
+            (part, round(sum(kinds.values()) / len(cost.phases)))
+            for part, kinds in cost.macs.items()
+        )
+        for cost in (clip, stream)
+    ]
     return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])

@@ -1,9 +1,11 @@
 # pyright: basic
 """The Ray executor: the same trials, several at a time, through Ray Tune. Nothing else imports Ray.
 
-Ray only executes. Each trial writes its own record before Ray hears of it, so what Ray keeps of a run is thrown away.
+Ray only executes. Each trial writes its own record before Ray hears of it, so what Ray keeps of a
+run is thrown away.
 
-A cluster of our own answers on 127.0.0.1 alone and asks for a token that only its own processes know.
+A cluster of our own answers on 127.0.0.1 alone and asks for a token that only its own processes
+know.
 """
 
 import logging
@@ -44,9 +46,16 @@ from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
 FOLDER = "msaf-bench-ray-"  #: of what Ray writes; the process's number and a random word follow
-LONGEST = 103 - 63  #: bytes of that folder's path: those of a socket's path, without what Ray appends
-START = "start one with `ray start --head`, or set RAY_AUTH_MODE=token for one that asks for a token"
-STOPS_ALL: Mapping[str, type[BenchError]] = {"UsageError": UsageError, "DataError": DataError, "HostError": HostError}
+#: bytes of that folder's path: those of a socket's path, without what Ray appends
+LONGEST = 103 - 63
+START = (
+    "start one with `ray start --head`, or set RAY_AUTH_MODE=token for one that asks for a token"
+)
+STOPS_ALL: Mapping[str, type[BenchError]] = {
+    "UsageError": UsageError,
+    "DataError": DataError,
+    "HostError": HostError,
+}
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,11 @@ class Cluster:
 
 
 def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster) -> None:
-    """Runs the trials; each leaves its record. A trial whose worker dies is tried again, then recorded as failed.
+    """Runs the trials; each leaves its record. A trial whose worker dies is tried again, then
+    recorded as failed.
 
-    Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster that is not there.
+    Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster
+    that is not there.
     """
     with _scratch() as scratch:
         try:
@@ -74,7 +85,8 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
             said = str(error).strip().splitlines() or [type(error).__name__]
             raise HostError(f"Ray: {said[-1].strip()}; --on local does without it") from error
         finally:
-            with suppress(OSError):  # a sweep that was stopped half-way may have lost its connection
+            # a sweep that was stopped half-way may have lost its connection
+            with suppress(OSError):
                 ray.shutdown()
     for trial in trials:
         if trial.id not in finished:
@@ -92,15 +104,23 @@ def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Clus
 
 @contextmanager
 def _scratch() -> Generator[Path]:
-    """A folder for what Ray writes, removed at the end; those that killed processes left are removed first.
+    """A folder for what Ray writes, removed at the end; those that killed processes left are
+    removed first.
 
     Raises `HostError` where no temporary folder has a path that is short enough for Ray's sockets.
     """
     name = f"{FOLDER}{os.getpid()}-{secrets.token_hex(3)}"
     bases = [Path(tempfile.gettempdir()), Path("/tmp")]
-    short = [base for base in bases if len(os.fsencode(base / name)) <= LONGEST and os.access(base, os.W_OK)]
+    short = [
+        base
+        for base in bases
+        if len(os.fsencode(base / name)) <= LONGEST and os.access(base, os.W_OK)
+    ]
     if not short:
-        raise HostError(f"the temporary folder {bases[0]} has too long a path for Ray's sockets; set TMPDIR=/tmp, or add --on local")
+        raise HostError(
+            f"the temporary folder {bases[0]} has too long a path for Ray's sockets; set"
+            " TMPDIR=/tmp, or add --on local"
+        )
     for old in short[0].glob(f"{FOLDER}*"):
         process = old.name.removeprefix(FOLDER).partition("-")[0]
         if process.isdigit() and not lives(int(process)):
@@ -109,7 +129,9 @@ def _scratch() -> Generator[Path]:
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
-        raise HostError(f"cannot write {folder}: {error.strerror}; set TMPDIR to a folder that can be written") from error
+        raise HostError(
+            f"cannot write {folder}: {error.strerror}; set TMPDIR to a folder that can be written"
+        ) from error
     try:
         yield folder
     finally:
@@ -126,17 +148,21 @@ def _join(cluster: Cluster, setting: Setting, scratch: Path) -> None:
         else:
             _connect(cluster.address, options)
     finally:
-        signal.signal(signal.SIGTERM, ours)  # Ray's own handler prints a stack and ends with another exit code
+        # Ray's own handler prints a stack and ends with another exit code
+        signal.signal(signal.SIGTERM, ours)
 
 
 def _start(cluster: Cluster, setting: Setting, options: dict[str, Any], scratch: Path) -> None:
     """Starts a cluster of our own, for this machine's own ears."""
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}  # workers are as nice as this process
+    # workers are as nice as this process
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     Config.initialize("")  # Ray has read its environment before
     ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
     cpus = cluster.workers * setting.threads if cluster.workers else None
-    ray.init(address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **options)
+    ray.init(
+        address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **options
+    )
 
 
 def _connect(address: str, options: dict[str, Any]) -> None:
@@ -149,24 +175,35 @@ def _connect(address: str, options: dict[str, Any]) -> None:
     try:
         ray.init(address=address, **options)
     except (ConnectionError, ValueError) as error:
-        raise HostError(f"no Ray cluster at {address} ({str(error).splitlines()[0]}); {START}") from error
+        raise HostError(
+            f"no Ray cluster at {address} ({str(error).splitlines()[0]}); {START}"
+        ) from error
 
 
 def _check_resources(cluster: Cluster, setting: Setting) -> None:
     # Ray would let a trial that can never be placed wait for ever, without a word.
     if setting.device.startswith("cuda") and not cluster.gpus:
         raise UsageError(
-            f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides GPUs that a trial did not ask for"
+            f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides"
+            " GPUs that a trial did not ask for"
         )
     wanted = {"CPU": setting.threads, "GPU": cluster.gpus}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(name, 0) >= count for name, count in wanted.items()) for node in nodes):
         largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)), default={})
-        needs, has = (" and ".join(f"{of.get(name, 0):g} {name}" for name in wanted) for of in (wanted, largest))
-        raise UsageError(f"a trial needs {needs} on one node, the largest of the cluster has {has}; lower --threads or --gpus-per-trial")
+        needs, has = (
+            " and ".join(f"{of.get(name, 0):g} {name}" for name in wanted)
+            for of in (wanted, largest)
+        )
+        raise UsageError(
+            f"a trial needs {needs} on one node, the largest of the cluster has {has}; lower"
+            " --threads or --gpus-per-trial"
+        )
 
 
-def _fit(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: Path) -> set[str]:
+def _fit(
+    trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster, storage: Path
+) -> set[str]:
     """Gives the ids of the trials that left a record."""
     listener = _Listener(trials, setting, events)
     space = {"index": tune.grid_search(list(range(len(trials))))}
@@ -197,7 +234,15 @@ def _work(config: dict[str, Any], trials: list[Trial], setting: Setting) -> None
     """Runs in a worker."""
     trial = trials[config["index"]]
     if not setting.workspace.folder.is_dir():
-        tune.report({"fatal": "HostError", "text": f"a worker does not see {setting.workspace.folder}; put --reports on a shared folder"})
+        tune.report(
+            {
+                "fatal": "HostError",
+                "text": (
+                    f"a worker does not see {setting.workspace.folder}; put --reports on a shared"
+                    " folder"
+                ),
+            }
+        )
         return
     try:
         record = run_trial(
@@ -221,10 +266,13 @@ class _Listener(tune.Callback):
         self.finished: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Ray pickles callbacks into its own record of the run, which nobody reads; a progress display cannot be pickled.
+        # Ray pickles callbacks into its own record of the run, which nobody reads; a progress
+        # display cannot be pickled.
         return {}
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         ours = self.trials[trial.config["index"]]
         if "fatal" in result:
             self.fatal = STOPS_ALL[result["fatal"]](result["text"])

@@ -1,4 +1,6 @@
-"""What a sweep writes, at least, held against what is free: a disk that is too small is said before the first trial."""
+"""What a sweep writes, at least, held against what is free: a disk that is too small is said before
+the first trial.
+"""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,13 +15,22 @@ from msaf_bench.sweep.plan import Workspace
 from msaf_bench.train.features import MOST, clip_bytes, frozen
 
 
-def check_space(workspace: Workspace, trials: Sequence[Trial], nets: Mapping[str, Any], learn: Clips, test: Clips) -> None:
-    """Raises `HostError` where the folder's disk has less room than these trials will certainly write.
+def check_space(
+    workspace: Workspace,
+    trials: Sequence[Trial],
+    nets: Mapping[str, Any],
+    learn: Clips,
+    test: Clips,
+) -> None:
+    """Raises `HostError` where the folder's disk has less room than these trials will certainly
+    write.
 
     `nets` are the networks by the key of their system, on any device, the meta device too.
     """
     wanted = {
-        "checkpoints": sum(_weights(nets[trial.system.key], trial) for trial in trials if trial.system.key in nets),
+        "checkpoints": sum(
+            _weights(nets[trial.system.key], trial) for trial in trials if trial.system.key in nets
+        ),
         "features": max(0, _features(trials, nets, learn, test) - _held(workspace.features)),
         "flow": max(0, _flow(trials, test) - _held(workspace.flow)),
     }
@@ -27,8 +38,9 @@ def check_space(workspace: Workspace, trials: Sequence[Trial], nets: Mapping[str
     if sum(wanted.values()) > free:
         parts = ", ".join(f"{name} {_mib(size)}" for name, size in wanted.items() if size)
         raise HostError(
-            f"{workspace.folder} has {_mib(free)} free and this run writes at least {_mib(sum(wanted.values()))} ({parts});"
-            " make room or choose another folder with --reports"
+            f"{workspace.folder} has {_mib(free)} free and this run writes at least"
+            f" {_mib(sum(wanted.values()))} ({parts}); make room or choose another folder with"
+            " --reports"
         )
 
 
@@ -45,7 +57,9 @@ def _features(trials: Sequence[Trial], nets: Mapping[str, Any], learn: Clips, te
         if net is not None and frozen(net, conditions):
             one = clip_bytes(net, conditions)
             sizes = [one * conditions.draws * len(learn), one * len(test)]
-            found[net.frames, getattr(net, "input_scale", 1), conditions.past] = sum(size for size in sizes if size <= MOST)
+            found[net.frames, getattr(net, "input_scale", 1), conditions.past] = sum(
+                size for size in sizes if size <= MOST
+            )
     return sum(found.values())
 
 

@@ -1,4 +1,6 @@
-"""The speed of every row: measured on this machine after the trials, since nothing can be timed beside them."""
+"""The speed of every row: measured on this machine after the trials, since nothing can be timed
+beside them.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,24 +15,43 @@ from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.trial import Setting
 
 MODES: tuple[Literal["clip", "stream"], ...] = ("clip", "stream")
-SECONDS, TIMEOUT = 0.1, 1.5  #: of sampling a row and mode in a process: at least, and at most where the median is not known to 1 %
+#: of sampling a row and mode in a process: at least, and at most where the median is not known to 1
+#: %
+SECONDS, TIMEOUT = 0.1, 1.5
 
 
-def measure_rows(plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int) -> None:
-    """Time the rows and modes that were not timed yet under these conditions, all in the same processes; write a file for each."""
+def measure_rows(
+    plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int
+) -> None:
+    """Time the rows and modes that were not timed yet under these conditions, all in the same
+    processes; write a file for each.
+    """
     here = setting.host()
     tasks = [
-        SpeedTask(system=system, conditions=_conditions(plan, setting, mode, processes), num_classes=num_classes, plugins=setting.plugins)
+        SpeedTask(
+            system=system,
+            conditions=_conditions(plan, setting, mode, processes),
+            num_classes=num_classes,
+            plugins=setting.plugins,
+        )
         for system in plan.systems().values()
         for mode in MODES
     ]
-    missing = [task for task in tasks if not any(_same(speed, task, here) for speed in _read(setting.workspace, task.system, MODES))]
+    missing = [
+        task
+        for task in tasks
+        if not any(
+            _same(speed, task, here) for speed in _read(setting.workspace, task.system, MODES)
+        )
+    ]
     if missing:
         for speed in measure_speed(missing, on_note=events.note):
             write_kept(_path(setting.workspace, speed.system, speed.conditions.mode), speed)
 
 
-def _conditions(plan: Plan, setting: Setting, mode: Literal["clip", "stream"], processes: int) -> SpeedConditions:
+def _conditions(
+    plan: Plan, setting: Setting, mode: Literal["clip", "stream"], processes: int
+) -> SpeedConditions:
     return SpeedConditions(
         size=plan.conditions.size,
         mode=mode,
@@ -47,7 +68,10 @@ def _conditions(plan: Plan, setting: Setting, mode: Literal["clip", "stream"], p
 def _same(speed: Speed, task: SpeedTask, here: Host) -> bool:
     """Return whether this is the time that the task asks for, taken on a machine like this."""
     asked = (task.conditions, task.num_classes, here.cpu, here.device)
-    return not speed.reason and (speed.conditions, speed.num_classes, speed.host.cpu, speed.host.device) == asked
+    return (
+        not speed.reason
+        and (speed.conditions, speed.num_classes, speed.host.cpu, speed.host.device) == asked
+    )
 
 
 def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:
@@ -66,7 +90,13 @@ def _name(system: System, mode: str) -> str:
 def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
     paths = (_path(workspace, system, mode) for mode in modes)
     return [
-        read_kept(Speed, path, "speed", "time it again", name=lambda speed: _name(speed.system, speed.conditions.mode))
+        read_kept(
+            Speed,
+            path,
+            "speed",
+            "time it again",
+            name=lambda speed: _name(speed.system, speed.conditions.mode),
+        )
         for path in paths
         if path.exists()
     ]

@@ -1,4 +1,6 @@
-"""A table run over an axis: every value is a run of its own in a folder below the study's. No torch here until it runs."""
+"""A table run over an axis: every value is a run of its own in a folder below the study's. No torch
+here until it runs.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -23,9 +25,11 @@ class Point(NamedTuple):
 
 
 def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
-    """The points of a study, axis by axis; those of two axes that are under the same conditions share a folder.
+    """The points of a study, axis by axis; those of two axes that are under the same conditions
+    share a folder.
 
-    Raises `UsageError` for an axis that names no condition or option, a value that it cannot have, and two values that are the same.
+    Raises `UsageError` for an axis that names no condition or option, a value that it cannot have,
+    and two values that are the same.
     """
     folders: dict[Conditions, Workspace] = {}
     found: list[Point] = []
@@ -37,11 +41,20 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
             changes = {axis.of: value, **{name: values[i] for name, values in axis.also}}
             conditions = changed(plan.conditions, changes, place)
             if conditions in own:
-                raise UsageError(f"{place} is the same point as {value_text(own[conditions])}; leave one out")
+                raise UsageError(
+                    f"{place} is the same point as {value_text(own[conditions])}; leave one out"
+                )
             own[conditions] = value
             name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
             folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
-            found.append(Point(axis, value, plan.model_copy(update={"table": table, "conditions": conditions}), folder))
+            found.append(
+                Point(
+                    axis,
+                    value,
+                    plan.model_copy(update={"table": table, "conditions": conditions}),
+                    folder,
+                )
+            )
     return tuple(found)
 
 
@@ -59,21 +72,33 @@ def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
 
 
 def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
-    """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one and `resume` is off."""
+    """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one
+    and `resume` is off.
+    """
     with workspace.lock():
         if workspace.holds_plan() or workspace.holds_records():
             workspace.finished(plan, resume=resume)
             if not resume:
-                raise UsageError(f"{workspace.folder} holds this study; add --resume to keep what is finished and run the rest")
+                raise UsageError(
+                    f"{workspace.folder} holds this study; add --resume to keep what is finished"
+                    " and run the rest"
+                )
         workspace.keep(plan)
 
 
 def run_study(
-    plan: Plan, setting: Setting, check: Callable[[Plan, Setting], None], run: Callable[[Point, Setting], int], *, resume: bool
+    plan: Plan,
+    setting: Setting,
+    check: Callable[[Plan, Setting], None],
+    run: Callable[[Point, Setting], int],
+    *,
+    resume: bool,
 ) -> tuple[int, tuple[Path, ...]]:
-    """Checks every point, then runs them one by one; gives the number of failed trials and the folders that another process runs.
+    """Checks every point, then runs them one by one; gives the number of failed trials and the
+    folders that another process runs.
 
-    A point that another process runs is left to it, so that a study that is started twice shares the work.
+    A point that another process runs is left to it, so that a study that is started twice shares
+    the work.
     """
     waiting = list(distinct(points_of(plan, setting.workspace)))
     for point in waiting:

@@ -34,7 +34,9 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Setting:
-    """How trials are run here: what changes no number's meaning, or is recorded with it as the host."""
+    """How trials are run here: what changes no number's meaning, or is recorded with it as the
+    host.
+    """
 
     workspace: Workspace
     root: Path | None = None
@@ -48,7 +50,9 @@ class Setting:
         try:
             name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
         except (RuntimeError, AssertionError) as error:
-            raise HostError(f"no device {self.device} on {platform.node()} ({str(error).splitlines()[0]})") from error
+            raise HostError(
+                f"no device {self.device} on {platform.node()} ({str(error).splitlines()[0]})"
+            ) from error
         return Host.here(self.device, self.threads, name)
 
 
@@ -65,11 +69,13 @@ def run_trial(
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
 ) -> Record:
-    """Trains, scores and records one trial. A failure of the trial itself is recorded as failed with its reason.
+    """Trains, scores and records one trial. A failure of the trial itself is recorded as failed
+    with its reason.
 
-    A component that wants to end the program fails its trial; what `on_step` and `on_note` raise is the caller's and passes.
-    Raises `UsageError`, `DataError` or `HostError` for what would fail every trial alike: device, data, components, starting weights, a
-    disk that is full, read-only or gone.
+    A component that wants to end the program fails its trial; what `on_step` and `on_note` raise is
+    the caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail
+    every trial alike: device, data, components, starting weights, a disk that is full, read-only or
+    gone.
     """
     torch.set_num_threads(setting.threads)
     cv2.setNumThreads(setting.threads)
@@ -95,13 +101,22 @@ def _host_faults(setting: Setting) -> Generator[None]:
         yield
     except Exception as error:
         if (fault := host_fault(error)) and not isinstance(error, HostError):
-            raise HostError(f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then --resume") from error
+            raise HostError(
+                f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then"
+                " --resume"
+            ) from error
         raise
 
 
 def _stops_all(error: Exception) -> bool:
-    """Whether an error would meet every other trial too: one of the host, or a file of the data that is gone."""
-    lost = isinstance(error, DataError) and isinstance(error.__cause__, OSError) and bool(error.__cause__.errno)
+    """Whether an error would meet every other trial too: one of the host, or a file of the data
+    that is gone.
+    """
+    lost = (
+        isinstance(error, DataError)
+        and isinstance(error.__cause__, OSError)
+        and bool(error.__cause__.errno)
+    )
     return lost or isinstance(error, HostError) or host_fault(error) is not None
 
 
@@ -141,16 +156,28 @@ class _Begun(NamedTuple):
 
     def common(self, setting: Setting) -> dict[str, Any]:
         data = content_of(self.trial.conditions, self.train, self.score)
-        return {"trial": self.trial, "host": self.host, "data": data, "start": self.start, "plugins": setting.plugins}
+        return {
+            "trial": self.trial,
+            "host": self.host,
+            "data": data,
+            "start": self.start,
+            "plugins": setting.plugins,
+        }
 
 
 def _begin(trial: Trial, setting: Setting) -> _Begun:
     seconds: dict[str, float] = {}
     host = setting.host()
     with _timed("data", seconds):
-        learn, test = (open_split(trial.conditions, split, setting.root, trial.seed) for split in ("train", "score"))
+        learn, test = (
+            open_split(trial.conditions, split, setting.root, trial.seed)
+            for split in ("train", "score")
+        )
     if nowhere := [start for start in trial.system.starts() if not start.path]:
-        raise HostError(f"{nowhere[0]}: only the sum of its content is known here; run the command that names the file")
+        raise HostError(
+            f"{nowhere[0]}: only the sum of its content is known here; run the command that names"
+            " the file"
+        )
     torch.manual_seed(trial.seed)
     net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
@@ -161,11 +188,25 @@ def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
     return Record(state="failed", reason=reason, **begun.common(setting))
 
 
-def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None], on_note: Callable[[str], None]) -> Record:
+def _run(
+    begun: _Begun,
+    setting: Setting,
+    on_step: Callable[[int, float], None],
+    on_note: Callable[[str], None],
+) -> Record:
     trial, net = begun.trial, begun.net
-    keep = partial(features_of, net, conditions=trial.conditions, folder=setting.workspace.features, device=setting.device)
+    keep = partial(
+        features_of,
+        net,
+        conditions=trial.conditions,
+        folder=setting.workspace.features,
+        device=setting.device,
+    )
     with _timed("features", begun.seconds):
-        learnt, tested = keep(clips=begun.train, split="train"), keep(clips=begun.score, split="score")
+        learnt, tested = (
+            keep(clips=begun.train, split="train"),
+            keep(clips=begun.score, split="score"),
+        )
     with _timed("train", begun.seconds):
         trained = train(
             net,
@@ -180,7 +221,15 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
             on_note=on_note,
         )
     with _timed("score", begun.seconds):
-        scored = measure(net, begun.score, trial.conditions, setting.device, setting.workspace.flow, supply=trained.supply, features=tested)
+        scored = measure(
+            net,
+            begun.score,
+            trial.conditions,
+            setting.device,
+            setting.workspace.flow,
+            supply=trained.supply,
+            features=tested,
+        )
     write_label_maps(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",
@@ -190,7 +239,9 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
         still=None if scored.still is None else Matrices.pack(scored.still),
         pulses=scored.pulses,
         consistency=scored.consistency,
-        cost=cost_of(trial.system, len(begun.score.classes), trial.conditions, setting.plugins, on_note),
+        cost=cost_of(
+            trial.system, len(begun.score.classes), trial.conditions, setting.plugins, on_note
+        ),
         repeated=begun.score.repeated,
         skipped=begun.score.skipped,
         loss=tuple(trained.loss),
@@ -201,7 +252,9 @@ def _run(begun: _Begun, setting: Setting, on_step: Callable[[int, float], None],
 
 
 def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
-    """Loads the pre-trained backbone, where there is one; gives the identity of what the network starts from for the record."""
+    """Loads the pre-trained backbone, where there is one; gives the identity of what the network
+    starts from for the record.
+    """
     start = setting.start
     if start is None or start == trial:
         return "; ".join(map(str, trial.system.starts())) or "random"
@@ -209,7 +262,13 @@ def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
     found, damaged = newest_checkpoint(folder, training_id(start))
     if found is None or found.sidecar.step != start.conditions.steps:
         raise HostError(
-            f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every worker must see this folder"
+            f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every"
+            " worker must see this folder"
         )
     net.backbone.load_state_dict(backbone_weights(found))
-    return "; ".join([f"pre-training {start.id}, sha256 {found.sidecar.sha256[:12]}", *map(str, trial.system.starts(but="backbone"))])
+    return "; ".join(
+        [
+            f"pre-training {start.id}, sha256 {found.sidecar.sha256[:12]}",
+            *map(str, trial.system.starts(but="backbone")),
+        ]
+    )

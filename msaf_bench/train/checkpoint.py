@@ -1,6 +1,8 @@
-"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically, verified when read.
+"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically,
+verified when read.
 
-The sidecar is written first, so a checkpoint is there, and whole, from the moment on at which its weights have their name.
+The sidecar is written first, so a checkpoint is there, and whole, from the moment on at which its
+weights have their name.
 """
 
 import hashlib
@@ -31,7 +33,8 @@ class Sidecar(Spec):
     system: System
     num_classes: int
     loss: tuple[tuple[int, float], ...] = ()
-    supplies: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()  #: (relative, silent) gradient of each part, last tenth
+    #: (relative, silent) gradient of each part, last tenth
+    supplies: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
 
 
 class Checkpoint(NamedTuple):
@@ -42,10 +45,14 @@ class Checkpoint(NamedTuple):
     tensors: Mapping[str, Tensor]
 
 
-def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, sidecar: Sidecar) -> Path:
-    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP`. The sha256 is filled in here.
+def save_checkpoint(
+    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, sidecar: Sidecar
+) -> Path:
+    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP`. The
+    sha256 is filled in here.
 
-    Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it cannot be written.
+    Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it
+    cannot be written.
     """
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     states: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"] if optimizer else {}
@@ -62,29 +69,43 @@ def save_checkpoint(folder: Path, net: nn.Module, optimizer: torch.optim.Optimiz
 
 def steps_in(folder: Path) -> list[int]:
     """The steps that have weights in a folder, in order; whole or not."""
-    return sorted(int(found[1]) for path in folder.glob("step-*.safetensors") if (found := re.fullmatch(r"step-(\d+)", path.stem)))
+    return sorted(
+        int(found[1])
+        for path in folder.glob("step-*.safetensors")
+        if (found := re.fullmatch(r"step-(\d+)", path.stem))
+    )
 
 
 def keep_only(folder: Path, steps: Collection[int]) -> None:
     """Removes the weights and sidecars of all other steps."""
     names = {f"step-{step:07d}" for step in steps}
     for path in folder.glob("step-*"):
-        if path.stem not in names and re.fullmatch(r"step-\d{7,}\.(safetensors|json)", path.name) and not path.is_dir():
+        if (
+            path.stem not in names
+            and re.fullmatch(r"step-\d{7,}\.(safetensors|json)", path.name)
+            and not path.is_dir()
+        ):
             path.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or changed."""
+    """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or
+    changed.
+    """
     try:
         content = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); use an older step") from error
     try:
-        sidecar = read_kept(Sidecar, path.with_suffix(".json"), "checkpoint's sidecar", "use an older step")
+        sidecar = read_kept(
+            Sidecar, path.with_suffix(".json"), "checkpoint's sidecar", "use an older step"
+        )
     except HostError as error:
         raise DataError(str(error)) from error
     if hashlib.sha256(content).hexdigest() != sidecar.sha256:
-        raise DataError(f"{path}: the content does not match its sha256, the file is damaged; use an older step")
+        raise DataError(
+            f"{path}: the content does not match its sha256, the file is damaged; use an older step"
+        )
     try:
         return Checkpoint(path, sidecar, load(content))
     except SafetensorError as error:
@@ -93,11 +114,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def training_id(trial: Trial) -> str:
     """The id of a training: that of its trial, however often it is kept."""
-    return trial.model_copy(update={"conditions": trial.conditions.model_copy(update={"checkpoint_every": 0})}).id
+    return trial.model_copy(
+        update={"conditions": trial.conditions.model_copy(update={"checkpoint_every": 0})}
+    ).id
 
 
 def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint of a folder that is whole and of the `training`, where one is given; and what was wrong with those after it."""
+    """The newest checkpoint of a folder that is whole and of the `training`, where one is given;
+    and what was wrong with those after it.
+    """
     damaged: list[str] = []
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
@@ -106,21 +131,34 @@ def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | No
             damaged.append(str(error))
             continue
         if training and found.sidecar.trial not in ("", training):
-            damaged.append(f"{path}: it is of another trial ({found.sidecar.trial}); use an older step")
+            damaged.append(
+                f"{path}: it is of another trial ({found.sidecar.trial}); use an older step"
+            )
         elif path.stem != f"step-{found.sidecar.step:07d}":
-            damaged.append(f"{path}: it is of step {found.sidecar.step}, not the one that its name says; use an older step")
+            damaged.append(
+                f"{path}: it is of step {found.sidecar.step}, not the one that its name says; use"
+                " an older step"
+            )
         else:
             return found, damaged
     return None, damaged
 
 
-def restore(checkpoint: Checkpoint, net: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Puts the weights, and where asked the optimizer's state, back. Raises `DataError` if they are not this network's."""
-    model = {k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")}
+def restore(
+    checkpoint: Checkpoint, net: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> None:
+    """Puts the weights, and where asked the optimizer's state, back. Raises `DataError` if they are
+    not this network's.
+    """
+    model = {
+        k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")
+    }
     try:
         net.load_state_dict(model)
     except RuntimeError as error:
-        raise DataError(f"{checkpoint.path}: the weights are not those of {checkpoint.sidecar.system.name}") from error
+        raise DataError(
+            f"{checkpoint.path}: the weights are not those of {checkpoint.sidecar.system.name}"
+        ) from error
     if optimizer:
         states: dict[int, dict[str, Tensor]] = {}
         for key, value in checkpoint.tensors.items():
@@ -131,4 +169,8 @@ def restore(checkpoint: Checkpoint, net: nn.Module, optimizer: torch.optim.Optim
 
 def backbone_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The state dict of the backbone alone."""
-    return {k.removeprefix("model.backbone."): v for k, v in checkpoint.tensors.items() if k.startswith("model.backbone.")}
+    return {
+        k.removeprefix("model.backbone."): v
+        for k, v in checkpoint.tensors.items()
+        if k.startswith("model.backbone.")
+    }

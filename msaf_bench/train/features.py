@@ -1,4 +1,6 @@
-"""Features of a frozen backbone, computed once for all trials that start from it. Shapes: N clips, D draws, T frames, H W image."""
+"""Features of a frozen backbone, computed once for all trials that start from it. Shapes: N clips,
+D draws, T frames, H W image.
+"""
 
 import fcntl
 import hashlib
@@ -23,14 +25,17 @@ from msaf_bench.spec import Conditions, content_hash
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
 #: The conditions that a clip's features depend on.
 READ = (
-    "data", "data_options", "size", "crop", "frames", "train_spacing", "score_spacing", "history", "scored", "past", "flow", "scale",
+    "data", "data_options", "size", "crop", "frames", "train_spacing", "score_spacing", "history",
+    "scored", "past", "flow", "scale",
     "flip", "draws",
 )  # fmt: skip
 BATCH = 8  #: clips that pass the backbone together
 
 
 class Features(NamedTuple):
-    """What the network reads of each clip: the fields of its extract, each (D N, ...), draw after draw."""
+    """What the network reads of each clip: the fields of its extract, each (D N, ...), draw after
+    draw.
+    """
 
     fields: tuple[Tensor, ...]
     labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
@@ -53,7 +58,9 @@ def cached_reader(net: Any, features: Features, size: tuple[int, int], device: s
 
 
 def frozen(net: Any, conditions: Conditions) -> bool:
-    """Whether the backbone's features of a clip are the same in every step and the network can start from them."""
+    """Whether the backbone's features of a clip are the same in every step and the network can
+    start from them.
+    """
     return conditions.backbone_rate == 0 and hasattr(net, "extract")
 
 
@@ -63,15 +70,25 @@ def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
 
 
 def features_of(
-    net: Any, clips: Clips, conditions: Conditions, split: Literal["train", "score"], folder: Path, device: str
+    net: Any,
+    clips: Clips,
+    conditions: Conditions,
+    split: Literal["train", "score"],
+    folder: Path,
+    device: str,
 ) -> Features | None:
-    """The features of a split under a frozen backbone, from `folder` or computed and left there; None where they are not kept.
+    """The features of a split under a frozen backbone, from `folder` or computed and left there;
+    None where they are not kept.
 
-    Of the training split they are those of `conditions.draws` augmented versions of each clip. One process computes, others wait. A
-    damaged file is made again.
+    Of the training split they are those of `conditions.draws` augmented versions of each clip. One
+    process computes, others wait. A damaged file is made again.
     """
     draws = conditions.draws if split == "train" else 1
-    if not frozen(net, conditions) or not draws or clip_bytes(net, conditions) * draws * len(clips) > MOST:
+    if (
+        not frozen(net, conditions)
+        or not draws
+        or clip_bytes(net, conditions) * draws * len(clips) > MOST
+    ):
         return None
     path = folder / f"{_key(net, clips, conditions, split)}.safetensors"
     with _locked(path):
@@ -95,7 +112,10 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 def _verified(path: Path, changed: int) -> dict[str, Tensor]:
     opened: Any = safe_open(path, "pt")
     with opened as file:
-        found: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found: dict[str, Tensor] = {
+            name: file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+        }
         given: dict[str, str] = file.metadata() or {}
     if given.get("sha256") != _digest(found):
         raise ValueError(f"{path}: damaged")
@@ -130,11 +150,16 @@ def _key(net: Any, clips: Clips, conditions: Conditions, split: str) -> str:
     for name, tensor in net.backbone.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     held = {name: getattr(conditions, name) for name in READ}
-    return content_hash(f"{digest.hexdigest()} {net.frames} {getattr(net, 'input_scale', 1)} {held} {split} {clips.fingerprint}")
+    return content_hash(
+        f"{digest.hexdigest()} {net.frames} {getattr(net, 'input_scale', 1)} {held} {split}"
+        f" {clips.fingerprint}"
+    )
 
 
 @torch.inference_mode()
-def _computed(net: Any, clips: Clips, conditions: Conditions, split: str, draws: int, device: str) -> dict[str, Tensor]:
+def _computed(
+    net: Any, clips: Clips, conditions: Conditions, split: str, draws: int, device: str
+) -> dict[str, Tensor]:
     net.eval()
     places = [(i, draw) for draw in range(draws) for i in range(len(clips))]
     found: list[tuple[Tensor, ...]] = []
@@ -147,5 +172,7 @@ def _computed(net: Any, clips: Clips, conditions: Conditions, split: str, draws:
         else:
             frames = normalise(np.stack([clips[i].frames for i, _ in chunk]))
         found.append(tuple(field.cpu() for field in net.extract(frames.to(device))))
-    fields = {str(i): torch.cat(parts).contiguous() for i, parts in enumerate(zip(*found, strict=True))}
+    fields = {
+        str(i): torch.cat(parts).contiguous() for i, parts in enumerate(zip(*found, strict=True))
+    }
     return fields | {"labels": torch.cat(labels) if labels else torch.zeros(0, dtype=torch.uint8)}

@@ -15,13 +15,23 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
 from msaf_bench.spec import Conditions, System, Trial
-from msaf_bench.train.checkpoint import Sidecar, keep_only, newest_checkpoint, restore, save_checkpoint, steps_in, training_id
+from msaf_bench.train.checkpoint import (
+    Sidecar,
+    keep_only,
+    newest_checkpoint,
+    restore,
+    save_checkpoint,
+    steps_in,
+    training_id,
+)
 from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
 from msaf_bench.vitals import Monitor, Supply
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
-CLOCK_S = 60.0  #: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since it changes no number
+#: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since
+#: it changes no number
+CLOCK_S = 60.0
 CLOCK_SHARE = 0.05  #: of the wall time, at most, for being kept so
 
 Loss = list[tuple[int, float]]
@@ -54,12 +64,13 @@ def train(
 ) -> Trained:
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
-    With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then holds what it gives of each clip.
-    It is kept every `checkpoint_every` steps and, at an entry of the loss curve, whenever a minute has passed; what only the clock asked
-    for is removed at the end.
-    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know: a part that
-    is not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal threads, interrupted or not.
-    Raises `NonFiniteLossError`.
+    With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then
+    holds what it gives of each clip. It is kept every `checkpoint_every` steps and, at an entry of
+    the loss curve, whenever a minute has passed; what only the clock asked for is removed at the
+    end. `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
+    `on_note` what a user should know: a part that is not live is said at the next such step. Equal
+    seeds give equal numbers on a CPU with equal threads, interrupted or not. Raises
+    `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
     identity = training_id(Trial(system=system, conditions=conditions, seed=seed))
@@ -68,7 +79,9 @@ def train(
     if found:
         restore(found, net, optimizer)
         start, curve = found.sidecar.step, list(found.sidecar.loss)
-        monitor.supplies = {part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies}
+        monitor.supplies = {
+            part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies
+        }
     for text in damaged:
         on_note(f"{text}; going on from step {start}")
     net.train()
@@ -79,7 +92,11 @@ def train(
     for step, (inputs, labels) in _batches(net, clips, conditions, seed, start, device, features):
         torch.manual_seed(step_seed(step, seed))
         done = step + 1
-        keep = conditions.checkpoint_every and done % conditions.checkpoint_every == 0 and done < conditions.steps
+        keep = (
+            conditions.checkpoint_every
+            and done % conditions.checkpoint_every == 0
+            and done < conditions.steps
+        )
         log = done % LOG_EVERY == 0 or done == conditions.steps or keep
         with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
             recent.append(_step(net, optimizer, inputs, labels, step, conditions))
@@ -92,14 +109,20 @@ def train(
         if keep or (log and late and done < conditions.steps):
             begin = time.monotonic()
             _check_finite(net, done)
-            save_checkpoint(folder, net, optimizer, _sidecar(identity, system, clips, done, curve, monitor))
+            save_checkpoint(
+                folder, net, optimizer, _sidecar(identity, system, clips, done, curve, monitor)
+            )
             kept = time.monotonic()
             took = kept - begin
     if start < conditions.steps:
         _check_finite(net, conditions.steps)
-        save_checkpoint(folder, net, None, _sidecar(identity, system, clips, conditions.steps, curve, monitor))
+        save_checkpoint(
+            folder, net, None, _sidecar(identity, system, clips, conditions.steps, curve, monitor)
+        )
     every = conditions.checkpoint_every
-    keep_only(folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)])
+    keep_only(
+        folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)]
+    )
     return Trained(curve, monitor.supply())
 
 
@@ -116,10 +139,19 @@ def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
         if rate:
             groups.setdefault(rate, []).append(weights)
     held = [{"params": weights, "rate": rate} for rate, weights in groups.items() if weights]
-    return torch.optim.AdamW(held, lr=conditions.lr, weight_decay=conditions.weight_decay, fused=True)
+    return torch.optim.AdamW(
+        held, lr=conditions.lr, weight_decay=conditions.weight_decay, fused=True
+    )
 
 
-def _step(net: Any, optimizer: torch.optim.Optimizer, inputs: Any, labels: Tensor, step: int, conditions: Conditions) -> Tensor:
+def _step(
+    net: Any,
+    optimizer: torch.optim.Optimizer,
+    inputs: Any,
+    labels: Tensor,
+    step: int,
+    conditions: Conditions,
+) -> Tensor:
     for group in optimizer.param_groups:
         group["lr"] = group["rate"] * learning_rate(step, conditions)
     with torch.autocast(labels.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
@@ -136,14 +168,24 @@ def _mean(losses: list[Tensor], step: int) -> float:
     values = cast("list[float]", torch.stack(losses).float().tolist())
     for i, value in enumerate(values):
         if not math.isfinite(value):
-            raise NonFiniteLossError(f"non-finite loss ({value}) at step {step - len(values) + i + 1}")
+            raise NonFiniteLossError(
+                f"non-finite loss ({value}) at step {step - len(values) + i + 1}"
+            )
     return sum(values) / len(values)
 
 
 def _batches(
-    net: Any, clips: Clips, conditions: Conditions, seed: int, start: int, device: str, features: Features | None
+    net: Any,
+    clips: Clips,
+    conditions: Conditions,
+    seed: int,
+    start: int,
+    device: str,
+    features: Features | None,
 ) -> Iterator[tuple[int, tuple[Any, Tensor]]]:
-    """(step, (frames or features, labels)) from `start` on; on a GPU the next batches are made while this one is used."""
+    """(step, (frames or features, labels)) from `start` on; on a GPU the next batches are made
+    while this one is used.
+    """
 
     def make(step: int) -> tuple[Any, Tensor]:
         rng = augmentation_rng(step, seed)
@@ -153,7 +195,9 @@ def _batches(
             return frames.to(device), labels.to(device)
         draws = rng.integers(conditions.draws, size=len(chosen)).tolist()
         if features is None:
-            frames, labels = to_tensors([drawn(clips, conditions, i, draw) for i, draw in zip(chosen, draws, strict=True)])
+            frames, labels = to_tensors(
+                [drawn(clips, conditions, i, draw) for i, draw in zip(chosen, draws, strict=True)]
+            )
             return frames.to(device), labels.to(device)
         places = [draw * features.clips + i for i, draw in zip(chosen, draws, strict=True)]
         return features.of(net, places, device), features.labels[places].long().to(device)
@@ -172,14 +216,21 @@ def _batches(
 
 
 def _check_finite(net: nn.Module, step: int) -> None:
-    """Raises `NonFiniteLossError` for weights that the last step has made NaN or infinite: no later loss would tell."""
+    """Raises `NonFiniteLossError` for weights that the last step has made NaN or infinite: no later
+    loss would tell.
+    """
     for name, weights in net.named_parameters():
         if not torch.isfinite(weights).all():
             raise NonFiniteLossError(f"non-finite weights ({name}) after step {step}")
 
 
-def _sidecar(trial: str, system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor) -> Sidecar:
-    supplies = tuple((part, tuple((s.relative, s.silent) for s in held)) for part, held in monitor.supplies.items())
+def _sidecar(
+    trial: str, system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor
+) -> Sidecar:
+    supplies = tuple(
+        (part, tuple((s.relative, s.silent) for s in held))
+        for part, held in monitor.supplies.items()
+    )
     return Sidecar(
         sha256="",
         step=step,

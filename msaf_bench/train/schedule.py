@@ -1,4 +1,6 @@
-"""When and what: the learning rate and the clips of each step, as functions of the step alone, so that a resumed run repeats neither."""
+"""When and what: the learning rate and the clips of each step, as functions of the step alone, so
+that a resumed run repeats neither.
+"""
 
 import numpy as np
 
@@ -12,9 +14,14 @@ def learning_rate(step: int, conditions: Conditions) -> float:
 
 
 def batch_indices(step: int, batch: int, clips: int, seed: int) -> list[int]:
-    """Which clips a step reads: epochs in an order that depends on the seed and the epoch alone, so every row sees the same."""
+    """Which clips a step reads: epochs in an order that depends on the seed and the epoch alone, so
+    every row sees the same.
+    """
     places = range(step * batch, (step + 1) * batch)
-    orders = {epoch: np.random.default_rng((seed, epoch, 0)).permutation(clips) for epoch in {p // clips for p in places}}
+    orders = {
+        epoch: np.random.default_rng((seed, epoch, 0)).permutation(clips)
+        for epoch in {p // clips for p in places}
+    }
     return [int(orders[p // clips][p % clips]) for p in places]
 
 

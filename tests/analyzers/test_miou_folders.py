@@ -16,7 +16,8 @@ from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
 CITYSCAPES = class_set("cityscapes19")
-TO_RAW = np.append(CITYSCAPES_RAW, np.full(256 - 19, 3)).astype(np.uint8)  # void becomes "out of roi"
+# void becomes "out of roi"
+TO_RAW = np.append(CITYSCAPES_RAW, np.full(256 - 19, 3)).astype(np.uint8)
 
 
 def write(folder, maps, name="{}.png"):
@@ -28,13 +29,17 @@ def write(folder, maps, name="{}.png"):
 def label_maps(classes=19, images=4, size=(12, 16)):
     rng = np.random.default_rng(0)
     truths = rng.integers(classes, size=(images, *size)).astype(np.uint8)
-    predictions = np.where(rng.random(truths.shape) < 0.6, truths, rng.integers(classes, size=truths.shape)).astype(np.uint8)
+    predictions = np.where(
+        rng.random(truths.shape) < 0.6, truths, rng.integers(classes, size=truths.shape)
+    ).astype(np.uint8)
     truths[rng.random(truths.shape) < 0.1] = VOID
     return truths, predictions
 
 
 def count(folder, classes, given=(), **how):
-    return count_folders(pair_label_maps(folder / "p", folder / "t", classes), classes, dict(given), **how)
+    return count_folders(
+        pair_label_maps(folder / "p", folder / "t", classes), classes, dict(given), **how
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -62,9 +67,16 @@ def test_raw_ids_and_classes_count_the_same(tmp_path, raw_truth, raw_prediction)
         TO_RAW[truths] if raw_truth else truths,
         "bonn_000000_00000{}_gtFine_label" + ("" if raw_truth else "Train") + "Ids.png",
     )
-    write(tmp_path / "p", TO_RAW[predictions] if raw_prediction else predictions, "bonn_000000_00000{}_leftImg8bit.png")
+    write(
+        tmp_path / "p",
+        TO_RAW[predictions] if raw_prediction else predictions,
+        "bonn_000000_00000{}_leftImg8bit.png",
+    )
     found = count(tmp_path, CITYSCAPES)
-    assert found.formats == {"truth": "raw" if raw_truth else "train", "prediction": "raw" if raw_prediction else "train"}
+    assert found.formats == {
+        "truth": "raw" if raw_truth else "train",
+        "prediction": "raw" if raw_prediction else "train",
+    }
     expected = sum(confusion_matrix(t, p, 19) for t, p in zip(truths, predictions, strict=True))
     np.testing.assert_array_equal(sum(found.matrices.values())[:19, :19], expected)
 
@@ -165,10 +177,14 @@ def espnet(camvid_root):
     if not root.is_dir():
         pytest.skip(f"no predictions at {root}")
     classes = class_set("camvid11")
-    return count_folders(pair_label_maps(root / "espnet_pred", root / "test_labels", classes), classes, {}, threads=2)
+    return count_folders(
+        pair_label_maps(root / "espnet_pred", root / "test_labels", classes), classes, {}, threads=2
+    )
 
 
-@pytest.mark.parametrize(("void", "miou", "printed"), [("penalise", 55.65, 55.64), ("ignore", 57.17, None)])
+@pytest.mark.parametrize(
+    ("void", "miou", "printed"), [("penalise", 55.65, 55.64), ("ignore", 57.17, None)]
+)
 def test_the_published_figure_comes_out(espnet, void, miou, printed):
     scores = class_scores(sum(espnet.matrices.values()), void=void, absent="skip")
     assert round(scores.miou, 2) == miou

@@ -12,13 +12,17 @@ from msaf_bench.data import open_split
 from msaf_bench.ports import Output
 from msaf_bench.vitals import Supply
 
-CONDITIONS = read_conditions("smoke", "street", {"data_options": {"score_videos": 4, "video_frames": 6}})
+CONDITIONS = read_conditions(
+    "smoke", "street", {"data_options": {"score_videos": 4, "video_frames": 6}}
+)
 CLIPS = open_split(CONDITIONS, "score")
 CLASSES = len(CLIPS.classes)
 
 
 class Plugin(nn.Module):
-    """Two frames, no gauge of its own; `free` runs without its module, `unused` not at all, and `chooses` decides nothing here."""
+    """Two frames, no gauge of its own; `free` runs without its module, `unused` not at all, and
+    `chooses` decides nothing here.
+    """
 
     frames, recursive, training_only, deciding = 2, False, ("auxiliary",), ("chooses",)
 
@@ -34,7 +38,11 @@ class Plugin(nn.Module):
         before, now = clip[:, -2], clip[:, -1]
         x = functional.conv2d(self.backbone(now), self.free.weight)
         self.chooses(x)
-        past = warp(self.memory(self.backbone(before)), torch.full_like(before[:, :2], self.flow), outside="zeros")
+        past = warp(
+            self.memory(self.backbone(before)),
+            torch.full_like(before[:, :2], self.flow),
+            outside="zeros",
+        )
         return Output(self.head["classify"](self.head["norm"](x + self.past * past)), {})
 
     def loss(self, out, labels):
@@ -43,7 +51,10 @@ class Plugin(nn.Module):
 
 def taken(net, supply=None, **options):
     net.eval()
-    return {pulse.part: pulse for pulse in pulses(net, CLIPS, reader(net, CLIPS), supply or {}, **options)}
+    return {
+        pulse.part: pulse
+        for pulse in pulses(net, CLIPS, reader(net, CLIPS), supply or {}, **options)
+    }
 
 
 SUPPLY = {name: Supply(1.0, 0.0) for name in ("backbone", "memory", "free", "head", "chooses")}

@@ -34,14 +34,19 @@ class Net:
 def clips():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, K, (BATCH + 1, *SIZE)).astype(np.uint8)
-    return Clips(Clip(rng.integers(0, 256, (2, *SIZE, 3)).astype(np.uint8), label, f"v/{i}") for i, label in enumerate(labels))
+    return Clips(
+        Clip(rng.integers(0, 256, (2, *SIZE, 3)).astype(np.uint8), label, f"v/{i}")
+        for i, label in enumerate(labels)
+    )
 
 
 def test_each_clip_has_its_counts_at_the_size_of_its_label(clips):
     half = torch.zeros(K, SIZE[0] // 2, SIZE[1] // 2)
     half[1] = 1
     seen = {}
-    found = score(Net(lambda frames: half.expand(len(frames), -1, -1, -1)), clips, on_image=seen.__setitem__)
+    found = score(
+        Net(lambda frames: half.expand(len(frames), -1, -1, -1)), clips, on_image=seen.__setitem__
+    )
     assert found.shape == (BATCH + 1, K, K)
     for matrix, clip in zip(found, clips, strict=True):
         assert matrix[:, 1].tolist() == np.bincount(clip.label.ravel(), minlength=K).tolist()
@@ -52,7 +57,11 @@ def test_each_clip_has_its_counts_at_the_size_of_its_label(clips):
 
 def test_still_repeats_the_newest_frame(clips):
     heard = []
-    score(Net(lambda frames: heard.append(frames) or torch.zeros(len(frames), K, *SIZE)), clips, still=True)
+    score(
+        Net(lambda frames: heard.append(frames) or torch.zeros(len(frames), K, *SIZE)),
+        clips,
+        still=True,
+    )
     assert all(torch.equal(frames[:, 0], frames[:, 1]) for frames in heard)
 
 
@@ -77,5 +86,7 @@ def test_logits_that_are_not_finite_are_refused(clips, value):
         found[-1, 0, 0, 0] = value
         return found
 
-    with pytest.raises(DataError, match="the logits of clip v/0 or one of the next 3 are not finite"):
+    with pytest.raises(
+        DataError, match="the logits of clip v/0 or one of the next 3 are not finite"
+    ):
         score(Net(logits), clips)

@@ -26,7 +26,10 @@ def small(update):
 def test_size_and_cost_are_those_of_the_release(name, update, parameters, between):
     """There, a frame between key frames has 3.3 GFLOPs of a scale map that nothing reads."""
     with torch.device("meta"):
-        net, frame = build(read_system(name).swap(options=(("update", update),)), 19).eval(), torch.empty(1, 3, 1024, 2048)
+        net, frame = (
+            build(read_system(name).swap(options=(("update", update),)), 19).eval(),
+            torch.empty(1, 3, 1024, 2048),
+        )
     assert sum(p.numel() for p in net.parameters()) == parameters
     stream = net.stream()
     for expected in (855.3, between - 2 * 194 * 1024 * 64 * 128 / 1e9):
@@ -64,7 +67,9 @@ def test_a_key_frame_of_a_stream_is_the_references_alone(update):
     with torch.no_grad():
         steps = [stream.step(frame) for frame in video.unbind(1)]
         key = torch.nn.functional.pad(video[:, 5], (0, 14, 0, 15))
-        torch.testing.assert_close(steps[5], net.reference.decode(net.reference.extract(key))[..., :33, :50])
+        torch.testing.assert_close(
+            steps[5], net.reference.decode(net.reference.extract(key))[..., :33, :50]
+        )
         torch.testing.assert_close(steps[4], net(video[:, :5]).logits)
 
 
@@ -73,14 +78,19 @@ def test_each_branch_has_a_loss_of_its_own_in_training():
     assert net(clip).aux == {}
     out = net.train()(clip)
     assert set(out.aux) == {"reference", "update"}
-    parts = [net.loss(out._replace(logits=scores, aux={}), labels) for scores in (out.logits, *out.aux.values())]
+    parts = [
+        net.loss(out._replace(logits=scores, aux={}), labels)
+        for scores in (out.logits, *out.aux.values())
+    ]
     torch.testing.assert_close(net.loss(out, labels), sum(parts))
 
 
 def test_all_that_sees_a_frame_learns_at_the_backbones_rate():
     net = small(18)
     held = {id(p) for p in net.backbone.parameters()}
-    assert held == {id(p) for part in (net.reference.backbone, net.fusion.features) for p in part.parameters()}
+    assert held == {
+        id(p) for part in (net.reference.backbone, net.fusion.features) for p in part.parameters()
+    }
     assert not any(name.startswith("backbone") for name in net.state_dict())
 
 

@@ -1,4 +1,6 @@
-"""What every network owes (`msaf_bench.ports.Network`), tried on every system of `models/` and every row of the tables, made small."""
+"""What every network owes (`msaf_bench.ports.Network`), tried on every system of `models/` and
+every row of the tables, made small.
+"""
 
 from copy import deepcopy
 
@@ -8,7 +10,15 @@ import torch
 from msaf_bench import build
 from msaf_bench.architectures import builtin
 from msaf_bench.architectures.tdnet import TDNet
-from msaf_bench.catalog import list_systems, list_tables, read_conditions, read_system, read_table, shrunk, systems_of
+from msaf_bench.catalog import (
+    list_systems,
+    list_tables,
+    read_conditions,
+    read_system,
+    read_table,
+    shrunk,
+    systems_of,
+)
 from msaf_bench.errors import UsageError
 from msaf_bench.sweep.run import check_batch_of_one
 
@@ -20,7 +30,11 @@ NETWORKS = {name: shrunk(read_system(name), SMALL[True]) for name in list_system
     for label, system in systems_of(table, SMALL[not table.base]).items()
 }
 # Rows that are a system of models/ as it is are tried as that.
-NETWORKS = {name: s for name, s in NETWORKS.items() if ":" not in name or s.key not in {NETWORKS[n].key for n in list_systems()}}
+NETWORKS = {
+    name: s
+    for name, s in NETWORKS.items()
+    if ":" not in name or s.key not in {NETWORKS[n].key for n in list_systems()}
+}
 
 
 @pytest.fixture(params=NETWORKS)
@@ -47,7 +61,8 @@ def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
     losses = []
     for _ in range(12):
-        torch.manual_seed(3)  # dropout and drawn phases alike in every step: the loss may then only fall by learning
+        # dropout and drawn phases alike in every step: the loss may then only fall by learning
+        torch.manual_seed(3)
         out = net(frames)
         assert out.logits.shape == (2, CLASSES, *SIZE)
         loss = net.loss(out, truth)
@@ -60,7 +75,10 @@ def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
 
 def test_every_parameter_learns(net):
     if isinstance(net, TDNet):
-        pytest.skip("a step trains the attention and the head of one turn alone; test_tdnet.py takes all turns")
+        pytest.skip(
+            "a step trains the attention and the head of one turn alone; test_tdnet.py takes all"
+            " turns"
+        )
     net.loss(net(clip(max(5, net.frames))), labels()).backward()
     assert [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
 
@@ -70,15 +88,21 @@ def test_a_stream_gives_what_the_clip_gives(net):
     stream, frames = net.stream(), clip(net.frames + 2 * net.stream().cycle)
     with torch.inference_mode():
         steps = [stream.step(frames[:, t]) for t in range(frames.shape[1])]
-        for first in range(0, 1 if net.recursive else frames.shape[1] - net.frames + 1, stream.cycle):
+        for first in range(
+            0, 1 if net.recursive else frames.shape[1] - net.frames + 1, stream.cycle
+        ):
             expected = net(frames[:, first : first + net.frames]).logits
-            torch.testing.assert_close(steps[first + net.frames - 1], expected, rtol=1e-3, atol=1e-3)
+            torch.testing.assert_close(
+                steps[first + net.frames - 1], expected, rtol=1e-3, atol=1e-3
+            )
         stream.reset()
         torch.testing.assert_close(stream.step(frames[:, 0]), steps[0])
 
 
 def test_inference_uses_every_part_but_those_for_training(net):
-    """Noise in a training-only part changes nothing; every other parameter is named as one that inference has."""
+    """Noise in a training-only part changes nothing; every other parameter is named as one that
+    inference has.
+    """
     net.eval()
     frames = clip(net.frames)
     assert set(net.training_only) <= {name for name, _ in net.named_children()}
@@ -134,4 +158,6 @@ def test_every_system_builds_at_full_width_for_any_size(name):
 
 def test_stand_ins_of_the_presets_name_what_there_is():
     for preset in ("quick", "smoke"):
-        assert {name for name, _ in read_conditions(preset, "street", systems=True).shrink} <= builtin().names()
+        assert {
+            name for name, _ in read_conditions(preset, "street", systems=True).shrink
+        } <= builtin().names()

@@ -13,7 +13,9 @@ ACCEL_STYLE = (("accel_style", True),)
 def small(*options, use="resnet18"):
     torch.manual_seed(0)
     choice = {"use": use, "options": (("output_stride", 16), ("width", 4))}
-    return build(read_system("dff-r101").swap((("backbone", choice),), (("flow_width", 4), *options)), 5).eval()
+    return build(
+        read_system("dff-r101").swap((("backbone", choice),), (("flow_width", 4), *options)), 5
+    ).eval()
 
 
 def gflops(cost):
@@ -22,7 +24,9 @@ def gflops(cost):
 
 def test_size_and_cost_of_accels_variant_are_those_of_its_release():
     """There, 122.3 of a frame between key frames include 3.3 of a scale map that nothing reads."""
-    cost = system_cost(read_system("dff-r101").swap(options=ACCEL_STYLE), 19, (1024, 2048), mode="stream")
+    cost = system_cost(
+        read_system("dff-r101").swap(options=ACCEL_STYLE), 19, (1024, 2048), mode="stream"
+    )
     assert cost.total_params == 44_886_153 + 38_876_194
     unread = 2 * 194 * 1024 * 64 * 128 / 1e9
     assert gflops(cost) == pytest.approx([855.3, *[122.3 - unread] * 4], rel=1e-3)
@@ -34,7 +38,9 @@ def test_the_original_carries_half_the_channels_and_scales_them():
     offsets, fc6 = 3 * 18 * 9 * 512, 2048 * 1024
     assert cost.total_params == 44_886_153 + 38_876_194 - offsets - 3 * 18
     pixels = 2 * 64 * 128 / 1e9
-    assert gflops(cost) == pytest.approx([855.3 - offsets * pixels, *[122.3 - fc6 * pixels] * 4], rel=1e-3)
+    assert gflops(cost) == pytest.approx(
+        [855.3 - offsets * pixels, *[122.3 - fc6 * pixels] * 4], rel=1e-3
+    )
 
 
 def test_flow_leads_straight_to_the_key_frame():
@@ -42,7 +48,8 @@ def test_flow_leads_straight_to_the_key_frame():
     with torch.no_grad():
         features = net.head.features(net.backbone(clip[:, 0]))
         flow = net.flow(clip[:, 4], clip[:, 0])
-        expected = net.head.classify(warp(features, flow, outside="zeros"))  # the scale map is 1 at the start
+        # the scale map is 1 at the start
+        expected = net.head.classify(warp(features, flow, outside="zeros"))
         torch.testing.assert_close(net(clip).logits, expected)
         between = clip.clone()
         between[:, 1:4] += 1

@@ -30,7 +30,9 @@ def test_it_costs_what_its_network_of_one_frame_costs():
 def test_without_training_it_is_its_network_of_one_frame():
     net = network().eval()
     single = build(System(architecture="single-frame", slots=SLOTS), 5).eval()
-    single.load_state_dict({name: p for name, p in net.state_dict().items() if not name.startswith("decoder")})
+    single.load_state_dict(
+        {name: p for name, p in net.state_dict().items() if not name.startswith("decoder")}
+    )
     torch.testing.assert_close(net(clip()).logits, single(clip()).logits)
     assert not net(clip()).aux
 
@@ -39,8 +41,13 @@ def test_the_loss_is_the_weighted_sum_of_its_terms():
     net, labels = network().train(), torch.randint(5, (2, 32, 48))
     out = net(clip())
     assert set(out.aux) == set(WEIGHTS)
-    motion = sum(WEIGHTS[name] * out.aux[name] for name in ("consistency", "photometric", "smoothness", "occlusion"))
-    masks = net.loss(out._replace(aux={}), labels) + 0.4 * net.loss(out._replace(logits=out.aux["auxiliary"], aux={}), labels)
+    motion = sum(
+        WEIGHTS[name] * out.aux[name]
+        for name in ("consistency", "photometric", "smoothness", "occlusion")
+    )
+    masks = net.loss(out._replace(aux={}), labels) + 0.4 * net.loss(
+        out._replace(logits=out.aux["auxiliary"], aux={}), labels
+    )
     torch.testing.assert_close(net.loss(out, labels), masks + motion)
     torch.testing.assert_close(net.loss(out, torch.full_like(labels, VOID)), motion)
 
@@ -60,7 +67,9 @@ def test_the_other_frame_is_within_reach():
 
 
 class Known(torch.nn.Module):
-    """A decoder that knows the motion: what is at p in a first frame is at p + (1, 0) in the second."""
+    """A decoder that knows the motion: what is at p in a first frame is at p + (1, 0) in the
+    second.
+    """
 
     def forward(self, features, other):
         b, _, h, w = features.shape
@@ -71,7 +80,9 @@ class Known(torch.nn.Module):
 
 
 def test_losses_vanish_at_the_true_motion():
-    """Pictures and features that move by one cell: nothing but the flow's own smoothness is left where nothing is occluded."""
+    """Pictures and features that move by one cell: nothing but the flow's own smoothness is left
+    where nothing is occluded.
+    """
     net = network()
     net.decoder = Known()
     world = torch.rand(1, 6, 8, 13)
@@ -88,8 +99,16 @@ def test_losses_vanish_at_the_true_motion():
 
 def test_the_decoder_gives_three_scales():
     estimates = FlowDecoder(6, width=16)(torch.randn(2, 6, 5, 7), torch.randn(2, 6, 5, 7))
-    assert [tuple(e.flow.shape) for e in estimates] == [(2, 2, 5, 7), (2, 2, 10, 14), (2, 2, 20, 28)]
-    assert [tuple(e.occluded.shape) for e in estimates] == [(2, 1, 5, 7), (2, 1, 10, 14), (2, 1, 20, 28)]
+    assert [tuple(e.flow.shape) for e in estimates] == [
+        (2, 2, 5, 7),
+        (2, 2, 10, 14),
+        (2, 2, 20, 28),
+    ]
+    assert [tuple(e.occluded.shape) for e in estimates] == [
+        (2, 1, 5, 7),
+        (2, 1, 10, 14),
+        (2, 1, 20, 28),
+    ]
     assert all(e.flow.abs().max() < 0.1 for e in estimates)
 
 

@@ -3,7 +3,13 @@ import torch
 from torch.nn import functional
 
 from msaf_bench.architectures import build
-from msaf_bench.architectures.etc import ConvLSTM, logit_loss, motion_loss, pairwise_loss, self_similarity
+from msaf_bench.architectures.etc import (
+    ConvLSTM,
+    logit_loss,
+    motion_loss,
+    pairwise_loss,
+    self_similarity,
+)
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import VOID, System
@@ -57,13 +63,18 @@ def test_the_pairwise_loss_compares_all_cosines(four):
 def test_the_pairwise_loss_keeps_its_digits_in_half_precision(four):
     whole = pairwise_loss((four[2], four[0]), (four[3], four[1]))
     with torch.autocast("cpu", torch.bfloat16):
-        half = pairwise_loss(*((a.bfloat16(), b.bfloat16()) for a, b in ((four[2], four[0]), (four[3], four[1]))))
+        half = pairwise_loss(
+            *((a.bfloat16(), b.bfloat16()) for a, b in ((four[2], four[0]), (four[3], four[1])))
+        )
     assert float(half) == pytest.approx(float(whole), rel=0.01)
 
 
 def test_the_motion_loss_follows_the_flow_and_forgives_what_looks_different():
     torch.manual_seed(0)
-    logits, frames = torch.randn(2, 2, 3, 4, 6, dtype=torch.float64), torch.randn(2, 2, 3, 4, 6, dtype=torch.float64)
+    logits, frames = (
+        torch.randn(2, 2, 3, 4, 6, dtype=torch.float64),
+        torch.randn(2, 2, 3, 4, 6, dtype=torch.float64),
+    )
     flow = torch.zeros(2, 2, 4, 6, dtype=torch.float64)
     flow[:, 0], flow[:, 1] = 2, -1
     expected = 0
@@ -72,15 +83,21 @@ def test_the_motion_loss_follows_the_flow_and_forgives_what_looks_different():
             for j in range(6):
                 k, m = max(i - 1, 0), min(j + 2, 5)
                 weight = torch.exp(-(frames[0, b, :, i, j] - frames[1, b, :, k, m]).sum().abs())
-                expected += (weight * (logits[0, b, :, i, j] - logits[1, b, :, k, m])).square().sum() / (2 * 3 * 4 * 6)
-    torch.testing.assert_close(motion_loss((logits[0], logits[1]), (frames[0], frames[1]), flow), expected)
+                expected += (
+                    weight * (logits[0, b, :, i, j] - logits[1, b, :, k, m])
+                ).square().sum() / (2 * 3 * 4 * 6)
+    torch.testing.assert_close(
+        motion_loss((logits[0], logits[1]), (frames[0], frames[1]), flow), expected
+    )
 
 
 def test_self_similarity_is_the_cosines_of_cells():
     torch.manual_seed(0)
     x = torch.randn(2, 5, 5, 7, dtype=torch.float64)
     cells = [x[:, :, i : i + 2, j : j + 2].mean((2, 3)) for i in (0, 2) for j in (0, 2, 4)]
-    expected = torch.stack([torch.stack([functional.cosine_similarity(a, b) for b in cells], 1) for a in cells], 1)
+    expected = torch.stack(
+        [torch.stack([functional.cosine_similarity(a, b) for b in cells], 1) for a in cells], 1
+    )
     torch.testing.assert_close(self_similarity(x, 2)[:, 0], expected)
     assert self_similarity(x, 16).shape == (2, 1, 1, 1)
 
@@ -91,7 +108,9 @@ def test_the_memory_is_a_convolutional_lstm():
     sequence = [torch.randn(1, 1, 4, 4, dtype=torch.float64) for _ in range(2)]
     hidden = cell = torch.zeros(1, 4, 4, 4, dtype=torch.float64)
     for x in sequence:
-        gates = functional.conv2d(torch.cat((x, hidden), 1), memory.gates.weight, memory.gates.bias, padding=1)
+        gates = functional.conv2d(
+            torch.cat((x, hidden), 1), memory.gates.weight, memory.gates.bias, padding=1
+        )
         write, keep, show = (1 / (1 + torch.exp(-gates[:, 4 * k : 4 * k + 4])) for k in range(3))
         cell = keep * cell + write * torch.tanh(gates[:, 12:])
         hidden = show * torch.tanh(cell)
@@ -122,14 +141,21 @@ def test_the_loss_is_the_sum_of_its_terms():
     out, labels = net(clip()), torch.randint(5, (2, 32, 48))
     parts = {name: out._replace(aux={name: mask}) for name, mask in out.aux.items()}
     alone = net.loss(out._replace(aux={}), labels)
-    torch.testing.assert_close(net.loss(out, labels), alone + sum(net.loss(part, labels) - alone for part in parts.values()))
-    torch.testing.assert_close(net.loss(parts["teacher"], labels) - alone, cross_entropy(out.aux["teacher"], labels))
+    torch.testing.assert_close(
+        net.loss(out, labels),
+        alone + sum(net.loss(part, labels) - alone for part in parts.values()),
+    )
+    torch.testing.assert_close(
+        net.loss(parts["teacher"], labels) - alone, cross_entropy(out.aux["teacher"], labels)
+    )
     torch.testing.assert_close(net.loss(parts["motion"], labels) - alone, out.aux["motion"])
     nothing = torch.full_like(labels, VOID)
     torch.testing.assert_close(net.loss(out, nothing), out.aux["motion"] + out.aux["distillation"])
 
 
-@pytest.mark.parametrize(("options", "name"), [({"motion": 0.2}, "motion"), ({"distillation": 0.2}, "distillation")])
+@pytest.mark.parametrize(
+    ("options", "name"), [({"motion": 0.2}, "motion"), ({"distillation": 0.2}, "distillation")]
+)
 def test_the_weights_are_options(options, name):
     found = []
     for net in (small(TEACHER), small(TEACHER, **options)):

@@ -9,13 +9,18 @@ from msaf_bench.components import local_attention
 from msaf_bench.errors import UsageError
 
 PSP101, ERF = read_system("lma-psp101"), read_system("lma-erf")
-SMALL = PSP101.swap((("backbone", {"use": "resnet10", "width": 4}), ("head", {"use": "psp", "width": 8})), (("keys", 4), ("down", 8)))
+SMALL = PSP101.swap(
+    (("backbone", {"use": "resnet10", "width": 4}), ("head", {"use": "psp", "width": 8})),
+    (("keys", 4), ("down", 8)),
+)
 DEAD = 524_544  #: the second convolution down, which the official code has and does not use
 CELLS = {"psp101": 129 * 257, "erf": 64 * 128}  #: of the grid at 1025x2049 and at 512x1024
 
 
 def test_on_erfnet_it_is_the_official_network(golden):
-    """Of 20 classes there, void among them. Frame 0 reads no memory, frame 1 one frame, frame 5 the four before it."""
+    """Of 20 classes there, void among them. Frame 0 reads no memory, frame 1 one frame, frame 5 the
+    four before it.
+    """
     net = golden.fill(build(ERF, 20))
     stream = net.stream()
     with torch.inference_mode():
@@ -36,13 +41,16 @@ def test_published_parameters():
 
 
 def test_published_cost_on_pspnet(monkeypatch):
-    """Convolutions alone: 4686.6; and what the tiles multiply, whose size does not matter to them."""
+    """Convolutions alone: 4686.6; and what the tiles multiply, whose size does not matter
+    to them.
+    """
     monkeypatch.setattr(local_attention, "TILE", 32)
     cost = system_cost(PSP101, 19, (1025, 2049), mode="stream")
     convolutions = 2e-9 * cost.by_operator["convolution"]
     assert convolutions == pytest.approx(4686.6, abs=0.06)
     later = sum(sum(cost.macs[part].values()) for part in ("key", "fusion"))
-    assert convolutions - 2e-9 * later == pytest.approx(4391.1, abs=0.06)  # the first frame, which is decoded as it is
+    # the first frame, which is decoded as it is
+    assert convolutions - 2e-9 * later == pytest.approx(4391.1, abs=0.06)
     assert 2e-9 * 3 * 21**2 * CELLS["psp101"] * (128 + 2048) == pytest.approx(190.9, abs=0.06)
 
 
@@ -98,7 +106,10 @@ def test_a_memory_of_one_frame_is_a_queue_of_one():
         first, second = (stream.step(frame) for frame in clip.unbind(1))
         torch.testing.assert_close(second, short(clip).logits)
         plain = net.head(net.backbone(clip[:, 0]))
-        torch.testing.assert_close(first, torch.nn.functional.interpolate(plain, (24, 40), mode="bilinear", align_corners=True))
+        torch.testing.assert_close(
+            first,
+            torch.nn.functional.interpolate(plain, (24, 40), mode="bilinear", align_corners=True),
+        )
 
 
 def test_bad_requests_are_named():

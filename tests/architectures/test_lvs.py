@@ -10,7 +10,14 @@ from msaf_bench.spec import System
 def small(**options):
     torch.manual_seed(0)
     slots = {"backbone": {"use": "resnet18", "width": 8}, "head": {"use": "fcn", "width": 16}}
-    return build(System(architecture="lvs", slots=slots, options={"width": 8, "kernel": 3, "split": 1, **options}), 5)
+    return build(
+        System(
+            architecture="lvs",
+            slots=slots,
+            options={"width": 8, "kernel": 3, "split": 1, **options},
+        ),
+        5,
+    )
 
 
 def frames(b=2, t=12):
@@ -29,12 +36,16 @@ def counted(net, name, calls):
 
 
 def alert(net):
-    """Makes the scheduler disagree with itself from frame to frame, and puts the threshold in between."""
+    """Makes the scheduler disagree with itself from frame to frame, and puts the threshold in
+    between.
+    """
     torch.nn.init.normal_(net.scheduler.last.weight, std=20)
     net.scheduler.last.bias.data.zero_()
     low = net.scheduler.reduce(net.low(frames().flatten(0, 1)))
     seen = low.view(2, 12, *low.shape[1:])
-    deviations = torch.stack([net.scheduler(seen[:, t], seen[:, 5 * (t // 5)]) for t in range(12) if t % 5])
+    deviations = torch.stack(
+        [net.scheduler(seen[:, t], seen[:, 5 * (t // 5)]) for t in range(12) if t % 5]
+    )
     net.threshold = float(deviations.quantile(0.6))
 
 
@@ -71,9 +82,13 @@ def test_an_alert_scheduler_makes_key_frames_of_its_own_in_each_video():
         assert len(calls) > 2
         for b in range(2):
             for t in range(10):
-                torch.testing.assert_close(alone[b].step(frames()[b : b + 1, t]), got[t][b : b + 1], rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(
+                    alone[b].step(frames()[b : b + 1, t]), got[t][b : b + 1], rtol=1e-4, atol=1e-5
+                )
         for t in (4, 9):
-            torch.testing.assert_close(net(frames()[:, t - 4 : t + 1]).logits, got[t], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                net(frames()[:, t - 4 : t + 1]).logits, got[t], rtol=1e-4, atol=1e-5
+            )
         calm = small().eval()
         calm.load_state_dict(net.state_dict())
         calm.threshold = 1
@@ -95,7 +110,9 @@ def test_the_scheduler_learns_how_much_the_labels_change_and_teaches_nobody_else
     out = net(frames())
     assert set(out.aux) == {"direct", "deviation", "changed"}
     assert ((out.aux["changed"] >= 0) & (out.aux["changed"] <= 1)).all()
-    settled = out._replace(logits=out.logits.detach(), aux=out.aux | {"direct": out.aux["direct"].detach()})
+    settled = out._replace(
+        logits=out.logits.detach(), aux=out.aux | {"direct": out.aux["direct"].detach()}
+    )
     net.loss(settled, torch.zeros(2, 32, 48).long()).backward()
     learning = {name.partition(".")[0] for name, p in net.named_parameters() if p.grad is not None}
     assert learning == {"scheduler"}
@@ -124,9 +141,16 @@ def test_a_key_frame_costs_more_than_three_others():
     key, *others = cost.phases
     assert len(set(others)) == 1
     assert key > 3 * others[0]
-    places, reduce, kernels, adapt = 128 * 256, 9 * 1024 * 256, 9 * 512 * 256 + 256 * 81, 9 * 256 * (1024 + 256 + 256)
+    places, reduce, kernels, adapt = (
+        128 * 256,
+        9 * 1024 * 256,
+        9 * 512 * 256 + 256 * 81,
+        9 * 256 * (1024 + 256 + 256),
+    )
     fuse, mix, last = 9 * 768 * 512, 9 * 256 * 256, 256
-    assert sum(cost.macs["propagation"].values()) == places * (5 * reduce + 4 * (kernels + adapt + fuse))
+    assert sum(cost.macs["propagation"].values()) == places * (
+        5 * reduce + 4 * (kernels + adapt + fuse)
+    )
     assert sum(cost.macs["scheduler"].values()) == places * (5 * reduce + 4 * mix) + 4 * last
     assert 2e-9 * places * (reduce + kernels) == pytest.approx(233, rel=0.01)
     assert 2e-9 * places * adapt == pytest.approx(232, rel=0.01)

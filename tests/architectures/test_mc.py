@@ -9,7 +9,15 @@ from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 from msaf_bench.spec import System
 
-PUBLISHED = {"mode": "rta", "samples": 5, "alpha": 0.2, "alpha_error": 0.7, "threshold": 40.0, "literal_flow": False, "seed": 0}
+PUBLISHED = {
+    "mode": "rta",
+    "samples": 5,
+    "alpha": 0.2,
+    "alpha_error": 0.7,
+    "threshold": 40.0,
+    "literal_flow": False,
+    "seed": 0,
+}
 
 
 def small(**options):
@@ -44,7 +52,9 @@ class Passes(nn.Module):
 
 
 class Shift(nn.Module):
-    """A flow that says where it was asked from: one pixel right from the newest frame, one left from the past one."""
+    """A flow that says where it was asked from: one pixel right from the newest frame, one left
+    from the past one.
+    """
 
     def __init__(self, past):
         super().__init__()
@@ -72,12 +82,18 @@ def frames_and_passes():
 def test_the_running_means_pixel_by_pixel(mode, literal):
     pictures, frames, passes = frames_and_passes()
     how = Sampling(**PUBLISHED | {"mode": mode, "literal_flow": literal})
-    net = MonteCarlo(backbone=Passes(passes), head=NewestStage(), flow=Shift(frames[0]), frames=2, sampling=how).eval()
+    net = MonteCarlo(
+        backbone=Passes(passes), head=NewestStage(), flow=Shift(frames[0]), frames=2, sampling=how
+    ).eval()
     stream = net.stream()
     stream.step(frames[0])
     got = stream.step(frames[1])
     first, second = passes[:, 0].softmax(1)
-    expected, square, own = torch.zeros(3, 4, 5).double(), torch.zeros(3, 4, 5).double(), torch.zeros(4, 5).double()
+    expected, square, own = (
+        torch.zeros(3, 4, 5).double(),
+        torch.zeros(3, 4, 5).double(),
+        torch.zeros(4, 5).double(),
+    )
     shares = set()
     for i in range(4):
         for j in range(5):
@@ -90,7 +106,9 @@ def test_the_running_means_pixel_by_pixel(mode, literal):
             new = second[:, i, j]
             expected[:, i, j] = (1 - share) * old + share * new
             square[:, i, j] = (1 - share) * old**2 + share * new**2
-            own[i, j] = (1 - share) * (-(old * old.clamp(min=1e-30).log()).mean()) + share * (-(new * new.log()).mean())
+            own[i, j] = (1 - share) * (-(old * old.clamp(min=1e-30).log()).mean()) + share * (
+                -(new * new.log()).mean()
+            )
     assert shares == ({0.2, 0.7} if mode == "rta" else {0.2})
     torch.testing.assert_close(got[0].exp(), expected, rtol=1e-5, atol=1e-6, check_dtype=False)
     mean_entropy = -(expected * expected.log()).mean(0)
@@ -101,7 +119,9 @@ def test_the_running_means_pixel_by_pixel(mode, literal):
         "variance": (square - expected**2).mean(0),
     }
     for kind, value in wanted.items():
-        torch.testing.assert_close(stream.uncertainty(kind)[0], value, rtol=1e-4, atol=1e-6, check_dtype=False)
+        torch.testing.assert_close(
+            stream.uncertainty(kind)[0], value, rtol=1e-4, atol=1e-6, check_dtype=False
+        )
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not():
@@ -135,7 +155,9 @@ def test_dropout_stays_off_outside_of_a_pass():
 @pytest.mark.parametrize("mode", ["rta", "mc"])
 def test_the_variance_falls_with_the_number_of_passes(mode):
     def spread(passes):
-        options = {"mode": mode, "samples": passes} if mode == "mc" else {"mode": mode, "frames": passes}
+        options = (
+            {"mode": mode, "samples": passes} if mode == "mc" else {"mode": mode, "frames": passes}
+        )
         still = clip(1).expand(-1, passes, -1, -1, -1)
         with torch.inference_mode():
             draws = [small(seed=seed, **options)(still).logits.exp() for seed in range(12)]
@@ -171,4 +193,10 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="unknown uncertainty"):
         small().stream().uncertainty("doubt")
     with pytest.raises(UsageError, match="dropout"):
-        build(System(architecture="mc", slots={"backbone": "resnet10", "head": "hrnet-head", "flow": "zero"}), 5)
+        build(
+            System(
+                architecture="mc",
+                slots={"backbone": "resnet10", "head": "hrnet-head", "flow": "zero"},
+            ),
+            5,
+        )

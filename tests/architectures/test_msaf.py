@@ -8,7 +8,12 @@ from msaf_bench.spec import VOID, Choice
 
 SMALL = read_conditions("smoke", "street")
 TABLES = [read_table(name) for name in list_tables()]
-ROWS = {f"{t.name}: {label}": system for t in TABLES if t.base for label, system in systems_of(t, SMALL).items()}
+ROWS = {
+    f"{t.name}: {label}": system
+    for t in TABLES
+    if t.base
+    for label, system in systems_of(t, SMALL).items()
+}
 
 
 @pytest.fixture(params=ROWS)
@@ -38,7 +43,11 @@ def test_void_pixels_do_not_count():
     labels = torch.randint(5, (2, 32, 48))
     half = labels.clone()
     half[:, :16] = VOID
-    moved = out._replace(logits=torch.cat((out.logits[:, :, :16] + torch.randn(2, 5, 16, 48), out.logits[:, :, 16:]), 2))
+    moved = out._replace(
+        logits=torch.cat(
+            (out.logits[:, :, :16] + torch.randn(2, 5, 16, 48), out.logits[:, :, 16:]), 2
+        )
+    )
     assert net.loss(out, half) == net.loss(moved, half)
     assert net.loss(out, torch.full_like(labels, VOID)) == 0
 
@@ -49,7 +58,12 @@ def test_three_losses_are_summed():
     labels = torch.randint(5, (2, 32, 48))
     whole = net.loss(out, labels)
     parts = [net.loss(out._replace(aux={}), labels)] + [
-        net.loss(out._replace(logits=torch.nn.functional.interpolate(m, (32, 48), mode="bilinear"), aux={}), labels)
+        net.loss(
+            out._replace(
+                logits=torch.nn.functional.interpolate(m, (32, 48), mode="bilinear"), aux={}
+            ),
+            labels,
+        )
         for m in out.aux.values()
     ]
     assert len(parts) == 3

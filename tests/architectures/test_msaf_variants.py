@@ -49,7 +49,10 @@ def test_half_the_frame_is_the_mean_of_two_by_two_pixels():
 
 def test_half_the_frame_costs_what_a_network_of_half_frames_does():
     half = read_system("msaf-r18").swap(options={"input_scale": 0.5})
-    assert system_cost(half, 19, (1024, 2048)).total_macs == system_cost("msaf-r18", 19, (512, 1024)).total_macs
+    assert (
+        system_cost(half, 19, (1024, 2048)).total_macs
+        == system_cost("msaf-r18", 19, (512, 1024)).total_macs
+    )
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, 1.5])
@@ -63,7 +66,9 @@ def test_a_psp_backbone_is_a_resnet_with_pspnets_features_as_f5():
     net, plain = psp18(width=8).eval(), resnet18(width=8).eval()
     plain.load_state_dict(net.resnet.state_dict())
     head = PSPHead(plain.channels, 5, width=32).eval()
-    head.load_state_dict({k: v for k, v in net.state_dict().items() if not k.startswith("resnet.")}, strict=False)
+    head.load_state_dict(
+        {k: v for k, v in net.state_dict().items() if not k.startswith("resnet.")}, strict=False
+    )
     image = torch.randn(2, 3, 33, 48)
     with torch.no_grad():
         got, stages = net(image), plain(image)
@@ -81,11 +86,16 @@ def test_psp18_is_etcs_pspnet_without_its_classifier():
 
 
 @pytest.mark.parametrize(("backbone", "published"), [(psp50, 46_715_347), (psp101, 65_707_475)])
-def test_the_deeper_ones_are_semsegs_pspnets_but_for_the_width_of_the_last_convolution(backbone, published):
+def test_the_deeper_ones_are_semsegs_pspnets_but_for_the_width_of_the_last_convolution(
+    backbone, published
+):
     with torch.device("meta"):
         net = backbone(stem="deep")
     last = {d: 4096 * d * 9 + 2 * d for d in (256, 512)}
-    assert sum(p.numel() for p in net.parameters()) == published - (512 * 19 + 19) - last[512] + last[256]
+    assert (
+        sum(p.numel() for p in net.parameters())
+        == published - (512 * 19 + 19) - last[512] + last[256]
+    )
 
 
 class Alone(torch.nn.Module):
@@ -99,12 +109,17 @@ class Alone(torch.nn.Module):
         return self.backbone(image).f5
 
 
-@pytest.mark.parametrize(("name", "channels"), [("psp18", (128, 256, 256)), ("psp101", (512, 1024, 256)), ("hrnet48", (96, 192, 720))])
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [("psp18", (128, 256, 256)), ("psp101", (512, 1024, 256)), ("hrnet48", (96, 192, 720))],
+)
 def test_the_variants_differ_from_msaf_by_the_backbone_and_what_enters(name, channels):
     with torch.device("meta"):
         net, plain = build(f"msaf-{name}", 19), build("msaf-r18", 19)
     assert net.backbone.channels == channels
     assert net.backbone.stride == 8
     for part in ("motion", "assign"):
-        shapes = [[(k, v.shape) for k, v in getattr(n, part).state_dict().items()] for n in (net, plain)]
+        shapes = [
+            [(k, v.shape) for k, v in getattr(n, part).state_dict().items()] for n in (net, plain)
+        ]
         assert shapes[0] == shapes[1]

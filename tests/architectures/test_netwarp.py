@@ -13,17 +13,24 @@ from msaf_bench.spec import System
 
 def network(flow="zero", **options):
     torch.manual_seed(0)
-    slots = {"backbone": {"use": "resnet10", "width": 8}, "head": {"use": "psp-late", "width": 8}, "flow": flow}
+    slots = {
+        "backbone": {"use": "resnet10", "width": 8},
+        "head": {"use": "psp-late", "width": 8},
+        "flow": flow,
+    }
     return build(System(architecture="netwarp", slots=slots, options=options), 5).double().eval()
 
 
 def clip(frames=2, size=(33, 41)):
-    return torch.randn(2, frames, 3, *size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return torch.randn(
+        2, frames, 3, *size, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
 
 
 def test_it_costs_what_the_deploy_file_says():
     cost = system_cost("netwarp-psp101", 19, (713, 713), mode="stream")
-    # The deploy file writes the blend as two 1x1 convolutions, whose 2 x 512 biases are 0 and frozen: they are no parameters here.
+    # The deploy file writes the blend as two 1x1 convolutions, whose 2 x 512 biases are 0 and
+    # frozen: they are no parameters here.
     assert cost.total_params == 65_715_919 - 1_024
     assert cost.params["transform"] == 6_396
     assert 2 * cost.total_macs == pytest.approx(1034.5e9, rel=1e-4)
@@ -64,7 +71,9 @@ def test_flow_at_the_grid_is_in_its_pixels(literal, cells):
     net.flow = ConstantFlow(8.0, -8.0)
     flow = net.grid_flow(*clip().unbind(1))
     assert flow.shape == (2, 2, 5, 6)
-    torch.testing.assert_close(flow, torch.tensor([cells, -cells]).double().view(1, 2, 1, 1).expand_as(flow))
+    torch.testing.assert_close(
+        flow, torch.tensor([cells, -cells]).double().view(1, 2, 1, 1).expand_as(flow)
+    )
 
 
 def test_the_past_is_read_where_the_flow_says_and_clamped_at_the_border():
@@ -73,7 +82,8 @@ def test_the_past_is_read_where_the_flow_says_and_clamped_at_the_border():
     past = torch.arange(6).double().expand(2, 8, 5, 6)
     net.flow = ConstantFlow(16.0, 0.0)
     net.head.classify = lambda x: x
-    blended = net.decode(features, image, past, reference)[..., ::8, ::8]  # corners are aligned: every eighth pixel is one of the grid
+    # corners are aligned: every eighth pixel is one of the grid
+    blended = net.decode(features, image, past, reference)[..., ::8, ::8]
     torch.testing.assert_close(blended[0, 0, 0], torch.tensor([1, 1.5, 2, 2.5, 2.5, 2.5]).double())
 
 
@@ -98,7 +108,9 @@ def test_the_late_head_is_the_same_network():
 
 def test_the_past_is_read_without_a_gradient_and_one_frame_is_too_few():
     net, learns = network().train(), []
-    net.backbone.register_forward_hook(lambda module, x, stages: learns.append(stages.f5.requires_grad))
+    net.backbone.register_forward_hook(
+        lambda module, x, stages: learns.append(stages.f5.requires_grad)
+    )
     net(clip())
     assert learns == [False, True]
     with pytest.raises(UsageError, match="reads 2 frames"):

@@ -22,7 +22,9 @@ def clip(frames=5):
 
 @pytest.fixture
 def official(golden):
-    """The inputs of the official measure: features 0.5 + u and three classes by thirds of u, salts 1 to 4."""
+    """The inputs of the official measure: features 0.5 + u and three classes by thirds of u, salts
+    1 to 4.
+    """
     case = golden.cases["pc_spc_mapA"]
     c, n = case["c"], case["n"]
     features = [0.5 + golden.u(c * n, salt).view(1, c, n) for salt in (1, 2)]
@@ -40,13 +42,20 @@ def test_the_measure_is_the_official_one(golden, official):
 def test_the_measure_pixel_by_pixel(official):
     a, b, shares, other = (x[0] for x in official)
     for found, (one, two, own, their) in zip(
-        perceptual_consistency(*official), ((a, b, shares, other), (b, a, other, shares)), strict=True
+        perceptual_consistency(*official),
+        ((a, b, shares, other), (b, a, other, shares)),
+        strict=True,
     ):
         for i in range(30):
-            alike = [float(one[:, i] @ two[:, j] / (one[:, i].norm() * two[:, j].norm())) for j in range(30)]
+            alike = [
+                float(one[:, i] @ two[:, j] / (one[:, i].norm() * two[:, j].norm()))
+                for j in range(30)
+            ]
             same = [s * float(own[:, i] @ their[:, j]) for j, s in enumerate(alike)]
             mean = sum(alike) / 30
-            assert float(found[0, i]) == pytest.approx((max(same) - mean) / (max(alike) - mean), rel=1e-9)
+            assert float(found[0, i]) == pytest.approx(
+                (max(same) - mean) / (max(alike) - mean), rel=1e-9
+            )
 
 
 def test_pixels_that_all_look_alike_say_nothing():
@@ -80,7 +89,11 @@ def test_the_loss_adds_what_is_missing_to_consistency():
     out, labels = net(frames), torch.randint(5, (2, 32, 48))
     both = torch.cat((frames[:, 1], frames[:, 0]))
     features = net.perception(both)
-    shares = functional.adaptive_avg_pool2d(net.head(net.backbone(both)).softmax(1), features.shape[-2:]).flatten(2).split(2)
+    shares = (
+        functional.adaptive_avg_pool2d(net.head(net.backbone(both)).softmax(1), features.shape[-2:])
+        .flatten(2)
+        .split(2)
+    )
     maps = perceptual_consistency(*features.flatten(2).split(2), *shares)
     image = torch.minimum(maps[0].mean(1), maps[1].mean(1))
     torch.testing.assert_close(out.aux["consistency"], 0.25 * (1 - image.mean()))

@@ -32,7 +32,10 @@ def test_the_gradient_difference_is_the_mean_over_both_axes():
     total = 0.0
     for dy, dx in ((1, 0), (0, 1)):
         terms = [
-            abs(abs(float(one[n, c, y + dy, x + dx] - one[n, c, y, x])) - abs(float(other[n, c, y + dy, x + dx] - other[n, c, y, x])))
+            abs(
+                abs(float(one[n, c, y + dy, x + dx] - one[n, c, y, x]))
+                - abs(float(other[n, c, y + dy, x + dx] - other[n, c, y, x]))
+            )
             for n in range(2)
             for c in range(3)
             for y in range(4 - dy)
@@ -52,7 +55,9 @@ def test_a_reversed_gradient_climbs():
 
 
 def test_the_generator_is_taught_against_the_discriminator(net, clip):
-    """By -0.01 of what the fake frame does to the discriminator's loss; the discriminator itself descends."""
+    """By -0.01 of what the fake frame does to the discriminator's loss; the discriminator itself
+    descends.
+    """
     out = net.train()(clip)
     frame = out.aux["predicted"].detach().requires_grad_()
     functional.softplus(net.discriminator(frame)).mean().backward()
@@ -80,7 +85,9 @@ def test_the_encoder_starts_from_the_mean_of_its_frames():
         stack = torch.randn(1, 4, 3, 32, 48)
         wide = widened(wide, 4)
         with torch.no_grad():
-            torch.testing.assert_close(wide(stack.flatten(1, 2)).f5, plain(stack.mean(1)).f5, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(
+                wide(stack.flatten(1, 2)).f5, plain(stack.mean(1)).f5, rtol=1e-4, atol=1e-4
+            )
 
 
 def test_what_is_expected_does_not_see_the_newest_frame(net, clip):
@@ -104,7 +111,9 @@ def test_the_loss_is_the_sum_of_its_parts(net, clip):
     assert torch.equal(aux["seen"], clip[:, -1])
     parts = [
         functional.cross_entropy(out.logits, labels),
-        functional.cross_entropy(functional.interpolate(aux["expected"], (32, 48), mode="bilinear"), labels),
+        functional.cross_entropy(
+            functional.interpolate(aux["expected"], (32, 48), mode="bilinear"), labels
+        ),
         (aux["predicted"] - clip[:, -1]).abs().mean(),
         gradient_difference(aux["predicted"], clip[:, -1]),
         functional.binary_cross_entropy_with_logits(aux["real"], torch.ones_like(aux["real"])),

@@ -9,13 +9,24 @@ from msaf_bench.spec import System
 TDNETS = {
     "resnet18": System(
         architecture="single-frame",
-        slots={"backbone": {"use": "resnet18", "dilate": "multigrid"}, "head": {"use": "psp", "width": 128}},
+        slots={
+            "backbone": {"use": "resnet18", "dilate": "multigrid"},
+            "head": {"use": "psp", "width": 128},
+        },
     ),
     "resnet50": System(
-        architecture="single-frame", slots={"backbone": {"use": "resnet50", "stem": "deep", "dilate": "multigrid"}, "head": "psp"}
+        architecture="single-frame",
+        slots={
+            "backbone": {"use": "resnet50", "stem": "deep", "dilate": "multigrid"},
+            "head": "psp",
+        },
     ),
     "resnet101": System(
-        architecture="single-frame", slots={"backbone": {"use": "resnet101", "stem": "deep", "dilate": "multigrid"}, "head": "psp"}
+        architecture="single-frame",
+        slots={
+            "backbone": {"use": "resnet101", "stem": "deep", "dilate": "multigrid"},
+            "head": "psp",
+        },
     ),
 }
 
@@ -98,7 +109,9 @@ def test_the_auxiliary_head_counts_by_its_weight():
     net = build(small(auxiliary=0.25), 5)
     out, labels = net(torch.randn(2, 1, 3, 32, 48)), torch.randint(5, (2, 32, 48))
     alone = net.loss(out._replace(aux={}), labels)
-    auxiliary = net.loss(out._replace(logits=net.enlarge(out.aux["auxiliary"], labels), aux={}), labels)
+    auxiliary = net.loss(
+        out._replace(logits=net.enlarge(out.aux["auxiliary"], labels), aux={}), labels
+    )
     torch.testing.assert_close(net.loss(out, labels), alone + 0.25 * auxiliary)
     assert build(small(auxiliary=0), 5)(torch.randn(2, 1, 3, 32, 48)).aux == {}
 

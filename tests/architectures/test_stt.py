@@ -18,7 +18,9 @@ def randn(*shape, seed=0):
 def small(**options):
     torch.manual_seed(0)
     slots = {"backbone": {"use": "resnet18", "width": 8}, "head": {"use": "fcn", "width": 16}}
-    return build(System(architecture="stt", slots=slots, options={"width": 16, "heads": 2, **options}), 5)
+    return build(
+        System(architecture="stt", slots=slots, options={"width": 16, "heads": 2, **options}), 5
+    )
 
 
 @pytest.fixture
@@ -28,7 +30,9 @@ def attention():
 
 
 def keys_of(row, column, h, w):
-    """Frame, row and column of every key: 7x7 around the place in the last frame, every second of 11x11 in the one before."""
+    """Frame, row and column of every key: 7x7 around the place in the last frame, every second of
+    11x11 in the one before.
+    """
     near = [(0, row + y, column + x) for y in range(-3, 4) for x in range(-3, 4)]
     far = [(1, row + y, column + x) for y in (-5, -3, -1, 1, 3, 5) for x in (-5, -3, -1, 1, 3, 5)]
     assert len(near + far) == 85
@@ -43,13 +47,18 @@ def one_place(net, token, memory, row, column, h, w):
         q = query[2 * head : 2 * head + 2]
         weights = [math.exp(float(q @ k) / math.sqrt(2)) for k in kept[:, 2 * head : 2 * head + 2]]
         values = kept[:, 4 + 8 * head : 4 + 8 * head + 8]
-        mixed.append(sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights))
+        mixed.append(
+            sum(weight * value for weight, value in zip(weights, values, strict=True))
+            / sum(weights)
+        )
     token = token + net.out(torch.cat(mixed))
     return token + net.mlp(net.norm2(token))
 
 
 @pytest.mark.parametrize("most", [4096, 7])
-def test_sparse_attention_changes_the_most_changed_half_by_the_windows(attention, monkeypatch, most):
+def test_sparse_attention_changes_the_most_changed_half_by_the_windows(
+    attention, monkeypatch, most
+):
     monkeypatch.setattr(stt, "MAX_QUERIES", most)
     h, w = 7, 9
     features, changes = randn(2, 16, h, w), randn(2, h, w, seed=1)
@@ -63,7 +72,11 @@ def test_sparse_attention_changes_the_most_changed_half_by_the_windows(attention
             for place in range(h * w):
                 row, column = divmod(place, w)
                 token = features[b, :, row, column]
-                expected = one_place(attention, token, grids[b], row, column, h, w) if place in chosen else token
+                expected = (
+                    one_place(attention, token, grids[b], row, column, h, w)
+                    if place in chosen
+                    else token
+                )
                 torch.testing.assert_close(got[b, :, row, column], expected)
 
 
@@ -103,9 +116,13 @@ def test_the_auxiliary_head_is_for_training_alone():
 
 
 def test_half_of_the_queries_cost_half():
-    """At 1024x2048: queries, windows, output and MLP of 16,384 places a frame; keys and values of the newest frame's 32,768."""
+    """At 1024x2048: queries, windows, output and MLP of 16,384 places a frame; keys and values of
+    the newest frame's 32,768.
+    """
     half = system_cost("stt-r18", 19, (1024, 2048), mode="stream")
-    whole = system_cost(read_system("stt-r18").swap(options={"share": 1.0}), 19, (1024, 2048), mode="stream")
+    whole = system_cost(
+        read_system("stt-r18").swap(options={"share": 1.0}), 19, (1024, 2048), mode="stream"
+    )
     keys = 32_768 * 256 * 320
     query = 256 * 64 + 85 * (64 + 256) + 256 * 256 + 2 * 256 * 512
     assert sum(half.macs["temporal"].values()) == keys + 16_384 * query

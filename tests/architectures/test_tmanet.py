@@ -11,7 +11,8 @@ from msaf_bench.errors import UsageError
 CITYSCAPES = read_system("tmanet-r50")
 CAMVID = CITYSCAPES.swap(options=(("past", 4), ("corners", False)))
 SMALL = CITYSCAPES.swap(
-    (("backbone", {"use": "resnet10", "width": 4}), ("head", {"use": "fcn", "width": 8})), (("past", 3), ("keys", 4), ("values", 8))
+    (("backbone", {"use": "resnet10", "width": 4}), ("head", {"use": "fcn", "width": 8})),
+    (("past", 3), ("keys", 4), ("values", 8)),
 )
 
 
@@ -23,7 +24,8 @@ def test_it_is_the_official_network(golden):
 
 
 @pytest.mark.parametrize(
-    ("system", "classes", "params", "auxiliary"), [(CITYSCAPES, 19, 29_747_315, 2_364_691), (CAMVID, 12, 32_310_380, 2_362_892)]
+    ("system", "classes", "params", "auxiliary"),
+    [(CITYSCAPES, 19, 29_747_315, 2_364_691), (CAMVID, 12, 32_310_380, 2_362_892)],
 )
 def test_published_parameters(system, classes, params, auxiliary):
     with torch.device("meta"):
@@ -46,14 +48,22 @@ def test_published_parameters(system, classes, params, auxiliary):
     ],
 )
 def test_published_cost(system, classes, size, mode, gflops):
-    """Attention is counted in the published numbers too, so they agree to the last digit that was printed."""
-    assert 2e-9 * system_cost(system, classes, size, mode=mode).total_macs == pytest.approx(gflops, abs=0.06)
+    """Attention is counted in the published numbers too, so they agree to the last digit that was
+    printed.
+    """
+    assert 2e-9 * system_cost(system, classes, size, mode=mode).total_macs == pytest.approx(
+        gflops, abs=0.06
+    )
 
 
 def test_recall_is_unscaled_attention_whatever_the_chunks(monkeypatch):
     torch.manual_seed(0)
-    query, keys, values = (torch.randn(2, n, c, dtype=torch.float64) for n, c in ((7, 3), (14, 3), (14, 5)))
-    expected = torch.stack([torch.softmax(q @ k.T, 1) @ v for q, k, v in zip(query, keys, values, strict=True)])
+    query, keys, values = (
+        torch.randn(2, n, c, dtype=torch.float64) for n, c in ((7, 3), (14, 3), (14, 5))
+    )
+    expected = torch.stack(
+        [torch.softmax(q @ k.T, 1) @ v for q, k, v in zip(query, keys, values, strict=True)]
+    )
     for at_once in (1, 2 * 14 * 2, 1 << 26):
         monkeypatch.setattr(tmanet, "LOGITS_AT_ONCE", at_once)
         torch.testing.assert_close(tmanet.recall(query, keys, values), expected)
@@ -82,14 +92,21 @@ def test_logits_are_enlarged_as_published(corners):
     net = build(SMALL.swap(options=(("corners", corners),)), 5)
     coarse = {}
     for name in ("head", "auxiliary"):
-        net.get_submodule(name).register_forward_hook(lambda _module, _args, out, name=name: coarse.__setitem__(name, out))
+        net.get_submodule(name).register_forward_hook(
+            lambda _module, _args, out, name=name: coarse.__setitem__(name, out)
+        )
     labels = torch.randint(5, (2, 24, 40))
     with torch.no_grad():
         out = net(torch.randn(2, 4, 3, 24, 40))
         loss = net.loss(out, labels)
-    large = {name: functional.interpolate(x, (24, 40), mode="bilinear", align_corners=corners) for name, x in coarse.items()}
+    large = {
+        name: functional.interpolate(x, (24, 40), mode="bilinear", align_corners=corners)
+        for name, x in coarse.items()
+    }
     torch.testing.assert_close(out.logits, large["head"])
-    expected = functional.cross_entropy(large["head"], labels) + 0.4 * functional.cross_entropy(large["auxiliary"], labels)
+    expected = functional.cross_entropy(large["head"], labels) + 0.4 * functional.cross_entropy(
+        large["auxiliary"], labels
+    )
     torch.testing.assert_close(loss, expected)
 
 

@@ -20,13 +20,16 @@ def said(capsys):
     return captured.out, captured.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["show", "3"], ["flops", "--n", "97x97"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["show", "3"], ["flops", "--n", "97x97"]]
+)
 def test_light_commands_import_nothing_heavy(arguments):
     code = f"""
 import sys
 from msaf_bench.cli import main
 code = main({arguments!r})
-print([m for m in ("torch", "ray", "matplotlib", "scipy", "pandas", "cv2") if m in sys.modules], code)
+heavy = ("torch", "ray", "matplotlib", "scipy", "pandas", "cv2")
+print([m for m in heavy if m in sys.modules], code)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[] 0"
@@ -48,7 +51,16 @@ def look_alike(root):
 
 
 def camvid(root, *more):
-    small = ["--preset", "smoke", "--set", "data_options.allow_partial=true", "--set", "train_spacing=30", "--set", "score_spacing=2"]
+    small = [
+        "--preset",
+        "smoke",
+        "--set",
+        "data_options.allow_partial=true",
+        "--set",
+        "train_spacing=30",
+        "--set",
+        "score_spacing=2",
+    ]
     return [
         "ablate",
         "--table",
@@ -80,23 +92,53 @@ def camvid(root, *more):
         (["ablate", "--table", "3", "--on", "slurm"], 2, ["slurm", "ray"]),
         (["ablate", "--table", "3", "--set", "stepz=4"], 2, ["stepz", "steps"]),
         (["ablate", "--table", "3", "--set", "steps"], 2, ["key=value"]),
-        (["ablate", "--table", "3", "--set", "data_options.nois=1", "--preset", "smoke", "--on", "local"], 2, ["nois", "noise"]),
+        (
+            [
+                "ablate",
+                "--table",
+                "3",
+                "--set",
+                "data_options.nois=1",
+                "--preset",
+                "smoke",
+                "--on",
+                "local",
+            ],
+            2,
+            ["nois", "noise"],
+        ),
         (["ablate", "--table", "3", "--set", "steps.x=4"], 2, ["steps", "no options"]),
         (["ablate", "--table", "3", "--set", "lr=nan"], 2, ["--set", "lr"]),
         (["ablate", "--table", "3", "--set", "size=3"], 2, ["--set", "size"]),
         (["ablate", "--table", "3", "--set", "scale=[2,0.5]"], 2, ["scale", "low, high"]),
         (["ablate", "--table", "3", "--set", "watermark="], 2, ["watermark", "preset"]),
         (["ablate", "--table", "3", "--set", 'consistency=["cleen"]'], 2, ["cleen", "clean"]),
-        (["ablate", "--table", "3", "--on", "local", "--workers", "2"], 2, ["--workers", "--on ray"]),
+        (
+            ["ablate", "--table", "3", "--on", "local", "--workers", "2"],
+            2,
+            ["--workers", "--on ray"],
+        ),
         (["ablate", "--table", "3", "--device", "meta", "--dry-run"], 2, ["meta", "there is cpu"]),
         (["data", "street", "--out", "/proc/x"], 5, ["/proc/x", "another folder"]),
         (["ablate", "--table", "3", "--plugin", "no_such_part"], 2, ["no_such_part"]),
         (["ablate", "--table", "3", "--tabel", "3"], 2, ["--tabel"]),
         (["ablate"], 2, ["--table"]),
-        (["ablate", "--table", "3", "--device", "cuda:9", "--preset", "smoke", "--on", "local"], 2, ["cuda:9", "there is cpu"]),
+        (
+            ["ablate", "--table", "3", "--device", "cuda:9", "--preset", "smoke", "--on", "local"],
+            2,
+            ["cuda:9", "there is cpu"],
+        ),
         (["ablate", "--table", "3", "--data", "camvid"], 2, ["--root"]),
-        (["ablate", "--table", "3", "--data", "camvid", "--root", "nowhere"], 3, ["nowhere", "no such folder"]),
-        (["ablate", "--table", "3", "--preset", "smoke", "--reports", "/proc/nothing"], 5, ["/proc/nothing", "another folder"]),
+        (
+            ["ablate", "--table", "3", "--data", "camvid", "--root", "nowhere"],
+            3,
+            ["nowhere", "no such folder"],
+        ),
+        (
+            ["ablate", "--table", "3", "--preset", "smoke", "--reports", "/proc/nothing"],
+            5,
+            ["/proc/nothing", "another folder"],
+        ),
         (["show", "table4"], 2, ["table4", "table3"]),
         (["show", "missing.toml"], 2, ["missing.toml"]),
         (["report", "nowhere"], 2, ["nowhere", "no run"]),
@@ -105,7 +147,9 @@ def camvid(root, *more):
         (["nonsense"], 2, ["nonsense"]),
     ],
 )
-def test_bad_input_is_one_line_with_the_remedy_and_the_right_code(arguments, code, parts, capsys, monkeypatch, tmp_path):
+def test_bad_input_is_one_line_with_the_remedy_and_the_right_code(
+    arguments, code, parts, capsys, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == code
     out, err = said(capsys)
@@ -144,7 +188,13 @@ def empty(root):
 
 @pytest.mark.parametrize(
     ("damage", "part"),
-    [(drop_label, "trainannot"), (cut_image, "0016E5_01400"), (stray_id, "77"), (other_size, "12"), (empty, "train")],
+    [
+        (drop_label, "trainannot"),
+        (cut_image, "0016E5_01400"),
+        (stray_id, "77"),
+        (other_size, "12"),
+        (empty, "train"),
+    ],
 )
 def test_bad_data_are_named_before_anything_runs(damage, part, capsys, tmp_path):
     root = look_alike(tmp_path / "camvid")
@@ -175,23 +225,71 @@ def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path):
 
 
 def test_train_evaluate_predict(capsys, tmp_path):
-    assert main(["train", "msaf-r18", "--preset", "smoke", "--reports", str(tmp_path / "t"), "--json"]) == 0
+    assert (
+        main(["train", "msaf-r18", "--preset", "smoke", "--reports", str(tmp_path / "t"), "--json"])
+        == 0
+    )
     trained = json.loads(said(capsys)[0])
     assert main(["evaluate", trained["checkpoint"], "--preset", "smoke", "--json"]) == 0
     assert json.loads(said(capsys)[0])["miou"] == trained["miou"]
-    assert main(["data", "street", "--out", str(tmp_path / "s"), "--frames", "4", "--size", "32x64"]) == 0
+    assert (
+        main(["data", "street", "--out", str(tmp_path / "s"), "--frames", "4", "--size", "32x64"])
+        == 0
+    )
     said(capsys)
     frames = tmp_path / "s" / "street_00000" / "frames"
-    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "p"), "--json"]) == 0
+    assert (
+        main(
+            [
+                "predict",
+                trained["checkpoint"],
+                "--frames",
+                str(frames),
+                "--out",
+                str(tmp_path / "p"),
+                "--json",
+            ]
+        )
+        == 0
+    )
     predicted = json.loads(said(capsys)[0])
-    assert (predicted["frames"], predicted["numbering"]["patterns"], predicted["ignored"]) == (4, ["{frame}"], [])
-    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "p")]) == 0  # its own it may replace
+    assert (predicted["frames"], predicted["numbering"]["patterns"], predicted["ignored"]) == (
+        4,
+        ["{frame}"],
+        [],
+    )
+    # its own it may replace
+    assert (
+        main(
+            [
+                "predict",
+                trained["checkpoint"],
+                "--frames",
+                str(frames),
+                "--out",
+                str(tmp_path / "p"),
+            ]
+        )
+        == 0
+    )
     assert "1 video, frames numbered as {frame} (decimal)" in said(capsys)[0]
     with Image.open(tmp_path / "p" / "000003.png") as picture:
         assert picture.size == (64, 32)
         assert np.asarray(picture).max() < 11
     (frames / "000002.png").write_bytes(b"no picture")
-    assert main(["predict", trained["checkpoint"], "--frames", str(frames), "--out", str(tmp_path / "q")]) == 3
+    assert (
+        main(
+            [
+                "predict",
+                trained["checkpoint"],
+                "--frames",
+                str(frames),
+                "--out",
+                str(tmp_path / "q"),
+            ]
+        )
+        == 3
+    )
     assert "000002.png" in said(capsys)[1]
 
 
@@ -203,7 +301,19 @@ def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_p
 
 
 def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
-    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "2", "--on", "local", "--speed", "0"]
+    command = [
+        "ablate",
+        "--table",
+        "3",
+        "--preset",
+        "smoke",
+        "--seeds",
+        "2",
+        "--on",
+        "local",
+        "--speed",
+        "0",
+    ]
     command += ["--rows", "Baseline", "--no-controls", "--no-pictures", "--reports"]
     for name in ("a", "b"):
         assert main([*command, str(tmp_path / name)]) == 0
@@ -218,15 +328,14 @@ def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
 def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
     """As the README shows it, through the installed command."""
     (tmp_path / "my_part.py").write_text(
-        "from torch import nn\n"
-        "class Shift(nn.Module):\n"
-        "    def __init__(self, width, *, by=1):\n        super().__init__()\n        self.by = by\n"
-        "    def forward(self, past, newest):\n        return past.roll(self.by, -1)\n"
-        "def register(registry):\n    registry.align.add('shift', Shift)\n"
+        "from torch import nn\nclass Shift(nn.Module):\n    def __init__(self, width, *, by=1):\n  "
+        "      super().__init__()\n        self.by = by\n    def forward(self, past, newest):\n    "
+        "    return past.roll(self.by, -1)\ndef register(registry):\n   "
+        " registry.align.add('shift', Shift)\n"
     )
     (tmp_path / "mine.toml").write_text(
-        'title = "t"\nsource = "mine"\nbase = "msaf-r50"\nmetrics = ["miou"]\nreference = "MSAF"\n[rows.MSAF]\n'
-        '[rows.shift]\nswap = { align = { use = "shift", by = 2 } }\n'
+        'title = "t"\nsource = "mine"\nbase = "msaf-r50"\nmetrics = ["miou"]\nreference ='
+        ' "MSAF"\n[rows.MSAF]\n[rows.shift]\nswap = { align = { use = "shift", by = 2 } }\n'
     )
     command = [
         str(Path(sys.executable).parent / "msaf-bench"),
@@ -239,13 +348,20 @@ def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
         "smoke",
     ]
     done = subprocess.run(
-        [*command, "--seeds", "1", "--on", "local", "--speed", "1"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [*command, "--seeds", "1", "--on", "local", "--speed", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     run = tmp_path / "reports" / "mine-street-smoke"
     assert (run / "mine.html").exists()
     with (run / "mine.csv").open() as file:
-        assert all(float(row["ms_clip"]) > 0 and float(row["fps_stream"]) > 0 for row in csv.DictReader(file))
+        assert all(
+            float(row["ms_clip"]) > 0 and float(row["fps_stream"]) > 0
+            for row in csv.DictReader(file)
+        )
 
 
 SYSTEMS = """
@@ -267,7 +383,19 @@ paper = { miou = 70.0 }
 def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys, tmp_path):
     (tmp_path / "mine.toml").write_text(SYSTEMS)
     table = ["ablate", "--table", str(tmp_path / "mine.toml")]
-    command = [*table, "--preset", "smoke", "--seeds", "1", "--on", "local", "--speed", "0", "--set", "steps=1"]
+    command = [
+        *table,
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--on",
+        "local",
+        "--speed",
+        "0",
+        "--set",
+        "steps=1",
+    ]
     assert main([*command, "--reports", str(tmp_path / "all")]) == 0
     with (tmp_path / "all" / "mine.csv").open() as file:
         states = {row["row"]: row["state"] for row in csv.DictReader(file)}
@@ -278,7 +406,22 @@ def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys,
 
 
 def test_a_dry_run_runs_nothing(capsys, tmp_path):
-    assert main(["ablate", "--table", "3", "--preset", "smoke", "--dry-run", "--json", "--reports", str(tmp_path / "r")]) == 0
+    assert (
+        main(
+            [
+                "ablate",
+                "--table",
+                "3",
+                "--preset",
+                "smoke",
+                "--dry-run",
+                "--json",
+                "--reports",
+                str(tmp_path / "r"),
+            ]
+        )
+        == 0
+    )
     assert json.loads(said(capsys)[0])["trials"] == 65
     assert not (tmp_path / "r").exists()
 
@@ -287,8 +430,24 @@ def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, mon
     from msaf_bench.architectures.msaf import MSAF
 
     plain = MSAF.loss
-    monkeypatch.setattr(MSAF, "loss", lambda net, out, labels: plain(net, out, labels) * (float("nan") if out.aux else 1))
-    command = ["ablate", "--table", "3", "--preset", "smoke", "--seeds", "1", "--on", "local", "--speed", "0"]
+    monkeypatch.setattr(
+        MSAF,
+        "loss",
+        lambda net, out, labels: plain(net, out, labels) * (float("nan") if out.aux else 1),
+    )
+    command = [
+        "ablate",
+        "--table",
+        "3",
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--on",
+        "local",
+        "--speed",
+        "0",
+    ]
     assert main([*command, "--rows", "Baseline", "--reports", str(tmp_path)]) == 1
     out, err = said(capsys)
     assert "non-finite loss" in err
@@ -296,7 +455,9 @@ def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, mon
     assert "non-finite loss" in (tmp_path / "table3.html").read_text()
 
 
-@pytest.mark.parametrize("arguments", [["--debug", "show", "table33"], ["show", "table33", "--debug"]])
+@pytest.mark.parametrize(
+    "arguments", [["--debug", "show", "table33"], ["show", "table33", "--debug"]]
+)
 def test_debug_shows_where(arguments, capsys):
     assert main(arguments) == 2
     assert "Traceback" in said(capsys)[1]
@@ -307,7 +468,11 @@ def test_every_command_in_the_workflow_and_the_readme_exists():
     for name in ("README.md", ".github/workflows/ci.yml", "Makefile"):
         words |= set(re.findall(r"(?m)(?:^|/|`)msaf-bench ([a-z]+)\b", (ROOT / name).read_text()))
     help_text = subprocess.run(
-        [sys.executable, "-m", "msaf_bench", "--help"], capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"}, check=True
+        [sys.executable, "-m", "msaf_bench", "--help"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "200"},
+        check=True,
     ).stdout
     assert words
     assert [word for word in words if f" {word} " not in help_text] == []

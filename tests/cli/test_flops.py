@@ -37,7 +37,11 @@ def test_json_of_one_size() -> None:
     assert document["exact"]["unit"] == "MAC"
     assert document["pairs"]["transformer"] == 9 * 9409**2
     assert document["pairs"]["d_transformer"] == 3 * 9409**2 + 9 * 9409
-    assert document["core"]["transformer"] == document["exact"]["transformer"]["attention"] == 2 * (3 * 9409) ** 2 * 256
+    assert (
+        document["core"]["transformer"]
+        == document["exact"]["transformer"]["attention"]
+        == 2 * (3 * 9409) ** 2 * 256
+    )
     assert {claim["verdict"] for claim in document["claims"]} == {"true", "false"}
     for name in ("transformer", "d_transformer"):
         terms = dict(document["exact"][name])
@@ -97,7 +101,15 @@ def test_a_malformed_size_ends_with_2(capsys: pytest.CaptureFixture[str]) -> Non
     assert "'0x97'" in err
 
 
-@pytest.mark.parametrize("words", [["--width", "0"], ["--width", "-8"], ["--width", "1" + "0" * 18], ["--width", "100", "--measure"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--width", "0"],
+        ["--width", "-8"],
+        ["--width", "1" + "0" * 18],
+        ["--width", "100", "--measure"],
+    ],
+)
 def test_a_width_that_cannot_be_is_refused(words: list[str]) -> None:
     assert isinstance(run("--n", "4x4", *words).exception, UsageError)
 
@@ -123,15 +135,20 @@ def test_huge_sizes(flags: list[str]) -> None:
 
 def test_one_size_imports_neither_torch_nor_scipy_nor_matplotlib() -> None:
     program = (
-        "import sys; from msaf_bench.cli import main; assert main(['flops', '--n', '97x97', '--json']) == 0; "
-        "assert not {'torch', 'scipy', 'matplotlib', 'fvcore', 'ptflops'} & set(sys.modules)"
+        "import sys; from msaf_bench.cli import main; assert main(['flops', '--n', '97x97',"
+        " '--json']) == 0; assert not {'torch', 'scipy', 'matplotlib', 'fvcore', 'ptflops'} &"
+        " set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["n"] == 9409
 
 
-def test_one_size_writes_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_size_writes_nothing_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("--n", "8x8").exit_code == 0
     assert not list(tmp_path.iterdir())
@@ -145,11 +162,23 @@ def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [size["n"] for size in document["sizes"]] == [4096, 9409, 32768]
     assert document["exponents"]["paper"]["transformer"] == pytest.approx(3)
     assert document["exponents"]["paper"]["d_transformer"] == pytest.approx(2, abs=0.01)
-    assert 1.5 < document["exponents"]["exact"]["d_transformer"] < document["exponents"]["exact"]["transformer"] < 2
-    assert document["files"] == ["reports/flops/cost.csv", "reports/flops/cost.svg", "reports/flops/cost.png"]
+    assert (
+        1.5
+        < document["exponents"]["exact"]["d_transformer"]
+        < document["exponents"]["exact"]["transformer"]
+        < 2
+    )
+    assert document["files"] == [
+        "reports/flops/cost.csv",
+        "reports/flops/cost.svg",
+        "reports/flops/cost.png",
+    ]
     with Path("reports/flops/cost.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert [(line["grid"], line["unit"]) for line in lines[:2]] == [("64x64", "relations"), ("64x64", "pairs")]
+    assert [(line["grid"], line["unit"]) for line in lines[:2]] == [
+        ("64x64", "relations"),
+        ("64x64", "pairs"),
+    ]
     assert len(lines) == 9
     again = Path("reports/flops/cost.svg").read_bytes()
     text = run("--n", "64x64,97x97,128x256").stdout
@@ -163,7 +192,10 @@ def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_equal_sizes_have_no_exponent(tmp_path: Path) -> None:
     result = run("--n", "4x8,8x4", "--reports", str(tmp_path), "--json")
-    assert json.loads(result.stdout)["exponents"]["exact"] == {"transformer": None, "d_transformer": None}
+    assert json.loads(result.stdout)["exponents"]["exact"] == {
+        "transformer": None,
+        "d_transformer": None,
+    }
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -177,11 +209,21 @@ def test_measured(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     for size in document["sizes"]:
         counters = size["counters"]
-        assert counters["analytic"] == counters["torch"] == counters["fvcore"] == counters["ptflops"]
+        assert (
+            counters["analytic"] == counters["torch"] == counters["fvcore"] == counters["ptflops"]
+        )
         assert size["measured"]["transformer"]["seconds"] > 0
         assert size["live_bytes"]["transformer"] > 0
         assert size["measured"]["host"]["threads"] >= 1
-    assert set(document["exponents"]) == {"paper", "pairs", "exact", "seconds", "live_bytes", "peak_bytes", "predicted"}
+    assert set(document["exponents"]) == {
+        "paper",
+        "pairs",
+        "exact",
+        "seconds",
+        "live_bytes",
+        "peak_bytes",
+        "predicted",
+    }
     assert "8x8: timing transformer" in result.stderr
 
 

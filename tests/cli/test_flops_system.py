@@ -52,14 +52,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["flops", "--system", "msaf-r18", "--size", "32x48", "--classes", "7", "--json"]) == 0
+    assert (
+        main(["flops", "--system", "msaf-r18", "--size", "32x48", "--classes", "7", "--json"]) == 0
+    )
     out, err = capsys.readouterr()
     document = json.loads(out)
     assert "counting" in err
-    assert (document["size"], document["classes"], document["mode"], document["frames"]) == ([32, 48], 7, "clip", 3)
+    assert (document["size"], document["classes"], document["mode"], document["frames"]) == (
+        [32, 48],
+        7,
+        "clip",
+        3,
+    )
     assert document["gflops"] == 2 * document["gmacs"] == pytest.approx(2 * document["macs"] / 1e9)
     assert sum(part["params"] for part in document["parts"].values()) == document["params"]
-    assert sum(part["macs"] for part in document["parts"].values()) == sum(document["operators"].values()) == document["macs"]
+    assert (
+        sum(part["macs"] for part in document["parts"].values())
+        == sum(document["operators"].values())
+        == document["macs"]
+    )
     assert document["counters"]["analytic"] == document["macs"]
     for name in ("torch", "ptflops", "fvcore"):
         assert document["counters"][name]["macs"] == document["macs"]
@@ -82,7 +93,9 @@ def test_a_file_in_place_of_a_name(folder: Path, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out)["system"] == "none"
 
 
-def test_an_unknown_operator_is_a_gate_unless_allowed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_operator_is_a_gate_unless_allowed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["flops", "--system", "odd.toml", "--size", "32x32", "--plugin", "odd_parts"]
     assert main(words) == 4
     out, err = capsys.readouterr()
@@ -97,8 +110,12 @@ def test_an_unknown_operator_is_a_gate_unless_allowed(folder: Path, capsys: pyte
     assert json.loads(capsys.readouterr().out)["uncounted"][0]["operator"] == "aten._fft_r2c"
 
 
-def test_a_component_that_reads_values_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["flops", "--system", "peeks.toml", "--size", "32x32", "--plugin", "odd_parts"]) == 4
+def test_a_component_that_reads_values_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["flops", "--system", "peeks.toml", "--size", "32x32", "--plugin", "odd_parts"]) == 4
+    )
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "motion.align.0" in err
@@ -122,7 +139,9 @@ def test_a_component_that_reads_values_is_named(folder: Path, capsys: pytest.Cap
         ([], "one of --n"),
     ],
 )
-def test_bad_input_is_one_line_and_2(words: list[str], part: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line_and_2(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["flops", *words, "--json"]) == 2
     out, err = capsys.readouterr()
     assert not out
@@ -130,7 +149,9 @@ def test_bad_input_is_one_line_and_2(words: list[str], part: str, capsys: pytest
     assert part in err
 
 
-def test_a_counter_that_breaks_is_reported_as_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_counter_that_breaks_is_reported_as_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(*_: object) -> int:
         raise RuntimeError("operator torchvision::nms does not exist")
 

@@ -26,7 +26,9 @@ def invoke(*words: str) -> Result:
 
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
-    """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on a machine with too much to do."""
+    """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on
+    a machine with too much to do.
+    """
     monkeypatch.setattr(host, "usable_cores", lambda: 8)
     asked: list[SpeedTask] = []
     jitter = {1: 1.0, 2: 1.002, 3: 0.998}  # by process
@@ -58,7 +60,9 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
             wall_ms=wall,
             parts_ms=(("forward", wall), ("argmax", (0.0,) * 50)),
             output=Output(max_abs_difference=1e-6, max_abs=1, same_class=1, agrees=True),
-            memory=Memory(kind="resident, above the built network", weights_bytes=2**26, peak_bytes=2**27),
+            memory=Memory(
+                kind="resident, above the built network", weights_bytes=2**26, peak_bytes=2**27
+            ),
             energy=Energy(reason="none here"),
             facts=(("governor", "unknown"),),
         )
@@ -71,10 +75,25 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
 
 
 def test_json_of_one_run(tasks: list[SpeedTask]):
-    result = invoke("msaf-r18", "--size", "10x100", "--mode", "stream", "--threads", "1", "--classes", "7", "--json")
+    result = invoke(
+        "msaf-r18",
+        "--size",
+        "10x100",
+        "--mode",
+        "stream",
+        "--threads",
+        "1",
+        "--classes",
+        "7",
+        "--json",
+    )
     document = json.loads(result.stdout)
     assert {"mode", "latency_ms", "fps", "samples", "converged", "host"} <= set(document)
-    assert (document["mode"], document["size"], document["region"]) == ("stream", [10, 100], "forward+argmax")
+    assert (document["mode"], document["size"], document["region"]) == (
+        "stream",
+        [10, 100],
+        "forward+argmax",
+    )
     latency = document["latency_ms"]
     assert latency["p50"] == pytest.approx(0.5, rel=0.01)
     assert latency["p90"] == pytest.approx(0.5, rel=0.01)
@@ -93,7 +112,10 @@ def test_json_of_one_run(tasks: list[SpeedTask]):
 
 
 def test_options_are_conditions(tasks: list[SpeedTask]):
-    words = "--mode clip --region e2e --precision bf16 --channels-last --compile --threads 3 --processes 1 --seconds 2 --timeout 5"
+    words = (
+        "--mode clip --region e2e --precision bf16 --channels-last --compile --threads 3"
+        " --processes 1 --seconds 2 --timeout 5"
+    )
     assert invoke("msaf-r18", "--size", "8X9", *words.split()).exit_code == 0
     (task,) = tasks
     found = task.conditions.model_dump()
@@ -112,21 +134,38 @@ def test_options_are_conditions(tasks: list[SpeedTask]):
 
 
 def test_both_modes_sizes_and_systems(tasks: list[SpeedTask]):
-    document = json.loads(invoke("msaf-r18", "msaf-r50", "--size", "10x100,20x100", "--json").stdout)
+    document = json.loads(
+        invoke("msaf-r18", "msaf-r50", "--size", "10x100,20x100", "--json").stdout
+    )
     runs = [(r["system"], r["mode"], r["size"]) for r in document["runs"]]
-    assert runs == [(s, m, [h, 100]) for h in (10, 20) for m in ("clip", "stream") for s in ("msaf-r18", "msaf-r50")]
+    assert runs == [
+        (s, m, [h, 100])
+        for h in (10, 20)
+        for m in ("clip", "stream")
+        for s in ("msaf-r18", "msaf-r50")
+    ]
     assert {key: document[key] for key in document["runs"][0]} == document["runs"][0]
-    assert [t.system.name for t in tasks] == ["msaf-r18", "msaf-r50"] * 12  # sizes and modes share the three processes
-    assert [(t.conditions.size[0], t.conditions.mode) for t in tasks[::2]] == 3 * [(h, m) for h in (10, 20) for m in ("clip", "stream")]
+    # sizes and modes share the three processes
+    assert [t.system.name for t in tasks] == ["msaf-r18", "msaf-r50"] * 12
+    assert [(t.conditions.size[0], t.conditions.mode) for t in tasks[::2]] == 3 * [
+        (h, m) for h in (10, 20) for m in ("clip", "stream")
+    ]
     assert {t.conditions.schedule for t in tasks} == {"rounds"}
-    assert all(c["verdict"] == "faster" and c["ratio"] == pytest.approx(2, rel=0.01) for c in document["comparisons"])
+    assert all(
+        c["verdict"] == "faster" and c["ratio"] == pytest.approx(2, rel=0.01)
+        for c in document["comparisons"]
+    )
     assert len(document["comparisons"]) == 4
-    assert [fit["exponent"] for fit in document["scaling"]["measured"]] == pytest.approx([1] * 4, abs=0.01)
+    assert [fit["exponent"] for fit in document["scaling"]["measured"]] == pytest.approx(
+        [1] * 4, abs=0.01
+    )
     assert document["scaling"]["paper"]["exponent"] == pytest.approx(0.74, abs=0.005)
 
 
 def test_a_system_named_twice_is_its_own_control(tasks: list[SpeedTask]):
-    document = json.loads(invoke("msaf-r18", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json").stdout)
+    document = json.loads(
+        invoke("msaf-r18", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json").stdout
+    )
     assert [run["system"] for run in document["runs"]] == ["msaf-r18", "msaf-r18 #2"]
     assert document["comparisons"][0]["verdict"] == "not told apart"
     assert len(tasks) == 6
@@ -137,7 +176,12 @@ def test_a_system_that_fails_is_a_failed_row(tasks: list[SpeedTask]):
     assert result.exit_code == 1
     failed, done = json.loads(result.stdout)["runs"]
     assert failed["reason"] == "MemoryError: too large"
-    assert (failed["fps"], failed["latency_ms"]["p50"], failed["samples"], failed["converged"]) == (None, None, 0, False)
+    assert (failed["fps"], failed["latency_ms"]["p50"], failed["samples"], failed["converged"]) == (
+        None,
+        None,
+        0,
+        False,
+    )
     assert done["fps"] > 0
     text = invoke("msaf-r101", "msaf-r18", "--size", "10x100", "--mode", "clip")
     assert text.exit_code == 1
@@ -145,7 +189,9 @@ def test_a_system_that_fails_is_a_failed_row(tasks: list[SpeedTask]):
 
 
 def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedTask]):
-    result = invoke("msaf-r18", "msaf-r50", "--size", "512x1024,768x1536,1024x2048", "--threads", "4")
+    result = invoke(
+        "msaf-r18", "msaf-r50", "--size", "512x1024,768x1536,1024x2048", "--threads", "4"
+    )
     text = result.stdout
     assert result.exit_code == 0, result.exception
     assert max(map(len, text.splitlines())) <= 90
@@ -180,7 +226,9 @@ def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedT
         (("msaf-r18", "--size", "64x64", "--plugin", "no_such_module"), "no_such_module"),
     ],
 )
-def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], said: str, tasks: list[SpeedTask], capsys: pytest.CaptureFixture[str]):
+def test_what_cannot_be_is_one_line_and_2(
+    words: tuple[str, ...], said: str, tasks: list[SpeedTask], capsys: pytest.CaptureFixture[str]
+):
     assert main(["fps", *words, "--json"]) == 2
     out, err = capsys.readouterr()
     assert not out
@@ -192,4 +240,6 @@ def test_what_cannot_be_is_one_line_and_2(words: tuple[str, ...], said: str, tas
 def test_a_gpu_that_is_not_there():
     if torch.cuda.device_count() > 6:
         pytest.skip("it is there")
-    assert isinstance(invoke("msaf-r18", "--size", "64x64", "--device", "cuda:6").exception, UsageError)
+    assert isinstance(
+        invoke("msaf-r18", "--size", "64x64", "--device", "cuda:6").exception, UsageError
+    )

@@ -19,7 +19,9 @@ def test_show_prints_every_row_and_how_daggers_were_made(capsys, name, rows, dag
 
 def test_show_orders_numbers_as_the_paper_does(capsys):
     assert main(["show", "1"]) == 0
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MSAF ResNet50 ")]
+    (row,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("MSAF ResNet50 ")
+    ]
     assert "miou 80.4, miou_test 79.8, tc 73.9, fps 2.57" in row
     assert "backbone=resnet50" in row
 
@@ -43,4 +45,11 @@ def test_check_says_how_many_can_be_run(capsys):
 
 def test_sentences_are_no_table(capsys):
     assert main(["list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["tables"] == ["factorial", "readings", "table1", "table2", "table3", "when_motion_helps"]
+    assert json.loads(capsys.readouterr().out)["tables"] == [
+        "factorial",
+        "readings",
+        "table1",
+        "table2",
+        "table3",
+        "when_motion_helps",
+    ]

@@ -1,4 +1,6 @@
-"""What comes from outside the program: other code, the environment, absurd numbers, files that are none, a reader that goes."""
+"""What comes from outside the program: other code, the environment, absurd numbers, files that are
+none, a reader that goes.
+"""
 
 import csv
 import io
@@ -29,7 +31,15 @@ SMOKE = ["ablate", "--table", "3", "--preset", "smoke", "--on", "local", "--dry-
 def run(*arguments, cwd, out=subprocess.PIPE, env=None):
     command = [sys.executable, "-m", "msaf_bench", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
-    return subprocess.run(command, cwd=cwd, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
+    )
 
 
 # other code
@@ -103,7 +113,8 @@ def test_prints_of_other_code_stay_out_of_the_document(capfd):
 def test_an_error_in_a_users_file_is_not_ours(tmp_path):
     (tmp_path / "mine.py").write_text("def f():\n    return [][1]\n")
     space = {}
-    exec(compile((tmp_path / "mine.py").read_text(), str(tmp_path / "mine.py"), "exec"), space)  # noqa: S102
+    code = compile((tmp_path / "mine.py").read_text(), str(tmp_path / "mine.py"), "exec")
+    exec(code, space)  # noqa: S102
     with pytest.raises(IndexError) as caught:
         space["f"]()
     text, code = explain(caught.value)
@@ -117,8 +128,10 @@ def test_an_error_in_a_users_file_is_not_ours(tmp_path):
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(28, "No space left on device"), OSError(36, "File name too long", "x" * 500), PermissionError(13, "Permission denied", "a"),
-     MemoryError(), RuntimeError("CUDA out of memory. Tried"), BlockingIOError(11, "busy"), TimeoutError()],
+    [OSError(28, "No space left on device"), OSError(36, "File name too long", "x" * 500),
+    PermissionError(13, "Permission denied", "a"),
+     MemoryError(), RuntimeError("CUDA out of memory. Tried"), BlockingIOError(11, "busy"),
+     TimeoutError()],
 )  # fmt: skip
 def test_the_systems_errors_are_no_fault_of_ours(error):
     text, code = explain(error)
@@ -132,7 +145,13 @@ def test_the_systems_errors_are_no_fault_of_ours(error):
 def test_output_that_cannot_be_written_is_said(close, tmp_path):
     command = f"'{sys.executable}' -m msaf_bench list {close}"
     done = subprocess.run(
-        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        command,
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # noqa: S602, E501
     assert done.returncode == 5
     assert "cannot write to standard output" in done.stderr
@@ -166,7 +185,10 @@ def test_a_child_takes_python_s_own_modules_and_our_package(tmp_path):
     assert json.loads(done.stdout)["seconds"] > 0
 
 
-@pytest.mark.parametrize(("backend", "rc"), [("module://no_such_thing.backend", ""), ("agg", "text.usetex: True\naxes.grid: True\n")])
+@pytest.mark.parametrize(
+    ("backend", "rc"),
+    [("module://no_such_thing.backend", ""), ("agg", "text.usetex: True\naxes.grid: True\n")],
+)
 def test_figures_do_not_depend_on_the_environment(backend, rc, tmp_path):
     made = []
     for place, env, text in (("plain", {}, ""), ("own", {"MPLBACKEND": backend}, rc)):
@@ -175,7 +197,9 @@ def test_figures_do_not_depend_on_the_environment(backend, rc, tmp_path):
         (folder / "matplotlibrc").write_text(text)
         done = run("flops", "--n", "8x8,16x16", "--reports", "r", cwd=folder, env=env)
         assert done.returncode == 0, done.stderr
-        made.append([(folder / "r" / f"cost.{kind}").read_bytes() for kind in ("csv", "svg", "png")])
+        made.append(
+            [(folder / "r" / f"cost.{kind}").read_bytes() for kind in ("csv", "svg", "png")]
+        )
     assert made[0] == made[1]
 
 
@@ -192,16 +216,23 @@ def test_tables_are_written_where_figures_fail(capsys, monkeypatch, tmp_path):
 # names, cells
 
 
-@pytest.mark.parametrize("name", ["../../x", "/abs", "a/b", "..", "", "x" * 4000, "ü" * 400, "a\nb", "C:\\x"])
+@pytest.mark.parametrize(
+    "name", ["../../x", "/abs", "a/b", "..", "", "x" * 4000, "ü" * 400, "a\nb", "C:\\x"]
+)
 def test_a_name_leads_nowhere(name, tmp_path):
     made = (tmp_path / file_name(name)).resolve()
     assert made.parent == tmp_path
     made.mkdir()
 
 
-@pytest.mark.parametrize("cell", ["=1+2", "+cmd", "-x", "@SUM(1)", "\t=1", "\r=1", " =1", "-1+1", "+1-1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+2", "+cmd", "-x", "@SUM(1)", "\t=1", "\r=1", " =1", "-1+1", "+1-1"]
+)
 def test_text_is_no_formula_in_a_csv(cell):
-    assert next(csv.reader(io.StringIO(csv_document([[cell, 1]]), newline=""))) == ["'" + cell.replace("\r", "\n"), "1"]
+    assert next(csv.reader(io.StringIO(csv_document([[cell, 1]]), newline=""))) == [
+        "'" + cell.replace("\r", "\n"),
+        "1",
+    ]
 
 
 @pytest.mark.parametrize("cell", ["-1", "+0.5", "-1e-05", "-", "a-b", -3, 0.5])
@@ -254,7 +285,10 @@ def test_absurd_numbers_are_refused_at_once(more, part, capsys):
         (["flops", "--system", "msaf-r18", "--size", "64x99999"], "32,768"),
         (["flops", "--n", ",".join(["97x97"] * 5000)], "5,000 sizes"),
         (["data", "street", "--out", "s", "--size", "99999x99999"], "32,768"),
-        (["predict", "x.safetensors", "--frames", "f", "--out", "o", "--size", "99999x99999"], "32,768"),
+        (
+            ["predict", "x.safetensors", "--frames", "f", "--out", "o", "--size", "99999x99999"],
+            "32,768",
+        ),
         (["score", "miou", "--truth", "t", "--pred", "p", "--classes", "1000000000"], "2 to 255"),
     ],
 )
@@ -297,7 +331,10 @@ def test_only_regular_files_are_read(tmp_path):
     for path in (tmp_path / "pipe.toml", tmp_path / "link.toml", tmp_path):
         with pytest.raises(OSError, match="not a file"):
             regular(path)
-    for command in (["show", str(tmp_path / "pipe.toml")], ["evaluate", str(tmp_path / "pipe.toml")]):
+    for command in (
+        ["show", str(tmp_path / "pipe.toml")],
+        ["evaluate", str(tmp_path / "pipe.toml")],
+    ):
         assert main(command) in (2, 3)
 
 
@@ -339,7 +376,10 @@ def test_weights_are_found_where_others_put_them(inside, prefix, tmp_path):
         tensors["decode_head.weight"] = torch.zeros(1)
     torch.save({inside: tensors, "epoch": 3} if inside else tensors, tmp_path / "w.pth")
     loaded = resnet10(width=8, weights=str(tmp_path / "w.pth"))
-    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), loaded.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(net.state_dict().values(), loaded.state_dict().values(), strict=True)
+    )
 
 
 def test_an_unknown_prefix_is_named(tmp_path):
@@ -350,11 +390,16 @@ def test_an_unknown_prefix_is_named(tmp_path):
         resnet10(width=8, weights=str(tmp_path / "w.pth"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("RAY_ADDRESS", "10.0.0.1:6379"), ("CUDA_VISIBLE_DEVICES", ""), ("HTTPS_PROXY", "http://p:1")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RAY_ADDRESS", "10.0.0.1:6379"), ("CUDA_VISIBLE_DEVICES", ""), ("HTTPS_PROXY", "http://p:1")],
+)
 def test_doctor_says_what_is_inherited_and_matters(name, value, monkeypatch, capsys):
     monkeypatch.delenv(name, raising=False)
     main(["doctor", "--json"])
-    assert not any(line.startswith(f"{name}=") for line in json.loads(capsys.readouterr().out)["environment"])
+    assert not any(
+        line.startswith(f"{name}=") for line in json.loads(capsys.readouterr().out)["environment"]
+    )
     monkeypatch.setenv(name, value)
     main(["doctor"])
     assert f"{name}={value} is inherited (" in capsys.readouterr().out
@@ -367,12 +412,16 @@ def test_hidden_devices_are_named_where_one_is_missed(monkeypatch, capsys):
 
 
 def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
-    """A whole run, with files whose names would lead out of `reports/`, in a working folder of its own."""
+    """A whole run, with files whose names would lead out of `reports/`, in a working folder of its
+    own.
+    """
     place = tmp_path / "deep" / "er" / "work"
     place.mkdir(parents=True)
     monkeypatch.chdir(place)
     specs = ROOT / "ablations"
-    (place / "evil.toml").write_text('name = "../../../x/../evil"\n' + (specs / "table3.toml").read_text())
+    (place / "evil.toml").write_text(
+        'name = "../../../x/../evil"\n' + (specs / "table3.toml").read_text()
+    )
     (place / "..preset.toml").write_text((specs / "presets" / "smoke.toml").read_text())
     small = [
         "--rows",
@@ -396,7 +445,10 @@ def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
     assert len(list((place / "reports").iterdir())) == 1
 
 
-@pytest.mark.parametrize("error", [ImportError("no module"), RuntimeError("broken\nin two lines"), OSError("no shared object")])
+@pytest.mark.parametrize(
+    "error",
+    [ImportError("no module"), RuntimeError("broken\nin two lines"), OSError("no shared object")],
+)
 def test_a_broken_ray_is_said_with_the_way_round_it(error, monkeypatch, capsys, tmp_path):
     plain = __import__
 
@@ -406,7 +458,22 @@ def test_a_broken_ray_is_said_with_the_way_round_it(error, monkeypatch, capsys, 
         return plain(name, space, local, wanted, level)
 
     monkeypatch.setattr("builtins.__import__", broken)
-    assert main([*SMOKE[:3], "--preset", "smoke", "--seeds", "2", "--on", "ray", "--reports", str(tmp_path)]) == 5
+    assert (
+        main(
+            [
+                *SMOKE[:3],
+                "--preset",
+                "smoke",
+                "--seeds",
+                "2",
+                "--on",
+                "ray",
+                "--reports",
+                str(tmp_path),
+            ]
+        )
+        == 5
+    )
     err = capsys.readouterr().err
     assert "Ray cannot be imported" in err
     assert "--on local" in err
@@ -451,7 +518,9 @@ swap = { motion = "odd", align = "none" }
 """
 
 
-@pytest.mark.parametrize("how", ["raise self", "return 5", "return 'one line, ' + 500 * 'and more\\n'"])
+@pytest.mark.parametrize(
+    "how", ["raise self", "return 5", "return 'one line, ' + 500 * 'and more\\n'"]
+)
 @pytest.mark.parametrize("place", ["import", "register", "build", "forward"])
 def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, plugins):
     name = f"odd_{place}_{len(how)}"
@@ -472,7 +541,9 @@ def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, plugins
         "--on",
         "local",
     ]
-    code = main(["ablate", "--table", "t.toml", *small, "--plugin", name, "--reports", "r", "--json"])
+    code = main(
+        ["ablate", "--table", "t.toml", *small, "--plugin", name, "--reports", "r", "--json"]
+    )
     err = capsys.readouterr().err
     assert code == (1 if place == "forward" else 2), err
     assert "fault of msaf-bench" not in err
@@ -482,26 +553,62 @@ def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, plugins
 
 
 def test_a_plug_in_with_an_architecture_that_is_none_is_named(capsys, plugins):
-    (plugins / "nothing_like.py").write_text("def register(registry):\n    registry.architecture['nf'] = object()\n")
+    (plugins / "nothing_like.py").write_text(
+        "def register(registry):\n    registry.architecture['nf'] = object()\n"
+    )
     assert main([*SMOKE, "--plugin", "nothing_like"]) == 2
     assert "plug-in 'nothing_like': architecture 'nf' is no" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("base", "row"), [("msaf-r18", "paper = { miou = nan }"), ("msaf-r18", "paper = { miou = inf }"), ("x\\u0000.toml", "")]
+    ("base", "row"),
+    [
+        ("msaf-r18", "paper = { miou = nan }"),
+        ("msaf-r18", "paper = { miou = inf }"),
+        ("x\\u0000.toml", ""),
+    ],
 )
 def test_values_of_a_table_that_are_none_are_refused_in_one_line(base, row, capsys, tmp_path):
     head = f'title = "t"\nsource = "s"\nmetrics = ["miou"]\nreference = "A"\nbase = "{base}"'
     (tmp_path / "t.toml").write_text(f"{head}\n[rows.A]\n{row}\n")
-    assert main(["ablate", "--table", str(tmp_path / "t.toml"), "--preset", "smoke", "--dry-run", "--on", "local"]) == 2
+    assert (
+        main(
+            [
+                "ablate",
+                "--table",
+                str(tmp_path / "t.toml"),
+                "--preset",
+                "smoke",
+                "--dry-run",
+                "--on",
+                "local",
+            ]
+        )
+        == 2
+    )
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "fault of msaf-bench" not in err
 
 
-@pytest.mark.parametrize("option", ["noise=10000000000000000000000000000000", "occluders=1e31", "blur=-1"])
+@pytest.mark.parametrize(
+    "option", ["noise=10000000000000000000000000000000", "occluders=1e31", "blur=-1"]
+)
 def test_strengths_of_the_street_have_bounds(option, capsys, tmp_path):
-    assert main([*SMOKE[:-1], "--seeds", "2", "--set", f"data_options.{option}", "--reports", str(tmp_path)]) == 2
+    assert (
+        main(
+            [
+                *SMOKE[:-1],
+                "--seeds",
+                "2",
+                "--set",
+                f"data_options.{option}",
+                "--reports",
+                str(tmp_path),
+            ]
+        )
+        == 2
+    )
     err = capsys.readouterr().err
     assert option.partition("=")[0] in err
     assert "fault" not in err

@@ -1,4 +1,6 @@
-"""Every signal that ends a process unwinds it first; handlers are left as they were found; the hint fits the command."""
+"""Every signal that ends a process unwinds it first; handlers are left as they were found; the hint
+fits the command.
+"""
 
 import os
 import signal
@@ -51,7 +53,10 @@ def test_what_is_ignored_stays_ignored(invoked):
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize(("resume", "hint"), [((), "--resume runs the rest"), (("--resume",), "the same command runs the rest")])
+@pytest.mark.parametrize(
+    ("resume", "hint"),
+    [((), "--resume runs the rest"), (("--resume",), "the same command runs the rest")],
+)
 def test_the_hint_fits_the_command(monkeypatch, tmp_path, resume, hint):
     def stopped(*_, **__):
         raise KeyboardInterrupt

@@ -19,7 +19,11 @@ NOTHING = np.zeros((2, 3, 3), np.int64)
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_split_that_is_all_void_has_null_with_reasons_and_is_an_error(capsys, as_json):
-    about = {"past": float("nan"), "tc_clean": None, "undefined": {"tc_clean": "no pixel has a vote"}}
+    about = {
+        "past": float("nan"),
+        "tc_clean": None,
+        "undefined": {"tc_clean": "no pixel has a vote"},
+    }
     with pytest.raises(DataError, match="no mIoU: every pixel of the truth is void"):
         _print_score(NOTHING, ("a", "b", "c"), about, as_json)
     out = capsys.readouterr().out
@@ -42,7 +46,23 @@ def test_a_score_that_exists_is_printed_as_it_is(capsys):
 def checkpoint(tmp_path_factory):
     """A checkpoint of a tiny network."""
     folder = tmp_path_factory.mktemp("trained")
-    assert main(["train", "pspnet18", "--preset", "smoke", "--set", "steps=2", "--set", "flow=none", "--reports", str(folder)]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "pspnet18",
+                "--preset",
+                "smoke",
+                "--set",
+                "steps=2",
+                "--set",
+                "flow=none",
+                "--reports",
+                str(folder),
+            ]
+        )
+        == 0
+    )
     return next(folder.glob("checkpoints/*/*.safetensors"))
 
 
@@ -54,7 +74,19 @@ def test_a_network_whose_weights_are_not_finite_predicts_nothing(checkpoint, tmp
     (tmp_path / "frames").mkdir()
     Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(tmp_path / "frames" / "f1.png")
     capsys.readouterr()
-    assert main(["predict", str(broken), "--frames", str(tmp_path / "frames"), "--out", str(tmp_path / "out")]) == 3
+    assert (
+        main(
+            [
+                "predict",
+                str(broken),
+                "--frames",
+                str(tmp_path / "frames"),
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 3
+    )
     assert "f1.png: the network's logits are not finite" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*.png"))
 
@@ -82,7 +114,20 @@ def test_what_a_run_keeps_of_a_split_that_is_all_void_is_json(tmp_path, monkeypa
         return Void(clips) if split == "score" else clips
 
     monkeypatch.setattr("msaf_bench.sweep.trial.open_split", opened)
-    main(["train", "msaf-r18", "--preset", "smoke", "--set", "steps=2", "--set", "flow=none", "--reports", str(tmp_path)])
+    main(
+        [
+            "train",
+            "msaf-r18",
+            "--preset",
+            "smoke",
+            "--set",
+            "steps=2",
+            "--set",
+            "flow=none",
+            "--reports",
+            str(tmp_path),
+        ]
+    )
     files = list(tmp_path.rglob("*.json"))
     assert len(list(tmp_path.glob("records/*.json"))) == 1
     for path in files:

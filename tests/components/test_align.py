@@ -21,7 +21,9 @@ def direct_sum(x, offset, weight, border="zeros"):
             for j in (math.floor(column), math.floor(column) + 1):
                 share = (1 - abs(row - i)) * (1 - abs(column - j))
                 if border == "nearest":
-                    total += image[channel, min(max(i, 0), h - 1), min(max(j, 0), w - 1)].item() * share
+                    total += (
+                        image[channel, min(max(i, 0), h - 1), min(max(j, 0), w - 1)].item() * share
+                    )
                 elif 0 <= i < h and 0 <= j < w:
                     total += image[channel, i, j].item() * share
         return total
@@ -34,7 +36,9 @@ def direct_sum(x, offset, weight, border="zeros"):
                     row = i + point // k - k // 2 + offset[n, 2 * point, i, j].item()
                     column = j + point % k - k // 2 + offset[n, 2 * point + 1, i, j].item()
                     for channel in range(c):
-                        out[n, :, i, j] += weight[:, channel, point // k, point % k] * read(x[n], channel, row, column)
+                        out[n, :, i, j] += weight[:, channel, point // k, point % k] * read(
+                            x[n], channel, row, column
+                        )
     return out
 
 
@@ -43,15 +47,21 @@ def direct_sum(x, offset, weight, border="zeros"):
 def test_deformable_convolution_is_the_direct_sum(kernel, border):
     torch.manual_seed(0)
     x = torch.randn(2, 3, 5, 6, dtype=torch.float64)
-    offset = 3 * torch.randn(2, 2 * kernel**2, 5, 6, dtype=torch.float64)  # far enough to leave the map
+    # far enough to leave the map
+    offset = 3 * torch.randn(2, 2 * kernel**2, 5, 6, dtype=torch.float64)
     weight = torch.randn(4, 3, kernel, kernel, dtype=torch.float64)
-    torch.testing.assert_close(deformable_conv2d(x, offset, weight, border=border), direct_sum(x, offset, weight, border))
+    torch.testing.assert_close(
+        deformable_conv2d(x, offset, weight, border=border), direct_sum(x, offset, weight, border)
+    )
 
 
 def test_without_offsets_it_is_a_convolution():
     x = torch.randn(1, 3, 7, 9, dtype=torch.float64)
     weight = torch.randn(2, 3, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(deformable_conv2d(x, x.new_zeros(1, 18, 7, 9), weight), nn.functional.conv2d(x, weight, padding=1))
+    torch.testing.assert_close(
+        deformable_conv2d(x, x.new_zeros(1, 18, 7, 9), weight),
+        nn.functional.conv2d(x, weight, padding=1),
+    )
 
 
 def test_a_whole_offset_is_a_shift():
@@ -65,7 +75,10 @@ def test_a_whole_offset_is_a_shift():
 
 def test_gradients_reach_input_offset_and_weight():
     torch.manual_seed(0)
-    x, offset, weight = (torch.randn(s, dtype=torch.float64, requires_grad=True) for s in ((1, 2, 4, 4), (1, 18, 4, 4), (2, 2, 3, 3)))
+    x, offset, weight = (
+        torch.randn(s, dtype=torch.float64, requires_grad=True)
+        for s in ((1, 2, 4, 4), (1, 18, 4, 4), (2, 2, 3, 3))
+    )
     assert torch.autograd.gradcheck(deformable_conv2d, (x, offset, weight))
 
 
@@ -75,9 +88,14 @@ def test_against_torchvision():
     except Exception as error:  # noqa: BLE001  (its wheel raises RuntimeError beside a CPU torch)
         pytest.skip(f"torchvision cannot be imported: {type(error).__name__}")
     torch.manual_seed(0)
-    x, offset = torch.randn(2, 8, 9, 11, dtype=torch.float64), 4 * torch.randn(2, 18, 9, 11, dtype=torch.float64)
+    x, offset = (
+        torch.randn(2, 8, 9, 11, dtype=torch.float64),
+        4 * torch.randn(2, 18, 9, 11, dtype=torch.float64),
+    )
     weight = torch.randn(8, 8, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(deformable_conv2d(x, offset, weight), deform_conv2d(x, offset, weight, padding=1))
+    torch.testing.assert_close(
+        deformable_conv2d(x, offset, weight), deform_conv2d(x, offset, weight, padding=1)
+    )
 
 
 def test_the_offsets_start_at_zero_and_learn():
@@ -118,7 +136,9 @@ def test_normalised_offsets_do_not_follow_the_size_of_the_features():
     align = DeformableAlign(4, norm=True)
     nn.init.normal_(align.offset.weight)
     past, newest = torch.randn(1, 4, 6, 6), torch.randn(1, 4, 6, 6)
-    torch.testing.assert_close(align.offsets(past, newest), align.offsets(1000 * past, newest), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        align.offsets(past, newest), align.offsets(1000 * past, newest), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("reads", ["past", "both"])

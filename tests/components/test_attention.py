@@ -18,7 +18,9 @@ def slow_attention(module, x):
         for head in range(module.heads):
             part = slice(head * d, (head + 1) * d)
             for i in range(length):
-                score = torch.stack([q[s, i, part] @ k[s, j, part] / math.sqrt(d) for j in range(length)]).softmax(0)
+                score = torch.stack(
+                    [q[s, i, part] @ k[s, j, part] / math.sqrt(d) for j in range(length)]
+                ).softmax(0)
                 out[s, i, part] = sum(score[j] * v[s, j, part] for j in range(length))
     return module.out(out)
 

@@ -33,10 +33,25 @@ def test_all_stages_are_at_one_eighth(factory, channels, parameters):
 @pytest.mark.parametrize(
     ("factory", "options", "parameters", "gflops"),
     [
-        (resnet18, {"dilate": "second"}, 11_176_512, {(512, 1024): 192.5, (768, 1536): 433.2, (1024, 2048): 770.1}),
-        (resnet50, {"stem": "deep"}, 23_631_808, {(512, 1024): 427.0, (768, 1536): 960.7, (1024, 2048): 1708.0}),
+        (
+            resnet18,
+            {"dilate": "second"},
+            11_176_512,
+            {(512, 1024): 192.5, (768, 1536): 433.2, (1024, 2048): 770.1},
+        ),
+        (
+            resnet50,
+            {"stem": "deep"},
+            23_631_808,
+            {(512, 1024): 427.0, (768, 1536): 960.7, (1024, 2048): 1708.0},
+        ),
         (resnet50, {"stem": "v1c", "dilate": "half-first"}, 23_527_264, {(1024, 2048): 1614.7}),
-        (resnet101, {"stem": "deep"}, 42_623_936, {(512, 1024): 737.3, (768, 1536): 1658.9, (1024, 2048): 2949.2}),
+        (
+            resnet101,
+            {"stem": "deep"},
+            42_623_936,
+            {(512, 1024): 737.3, (768, 1536): 1658.9, (1024, 2048): 2949.2},
+        ),
     ],
 )
 def test_as_large_as_the_official_backbones(factory, options, parameters, gflops):
@@ -44,22 +59,36 @@ def test_as_large_as_the_official_backbones(factory, options, parameters, gflops
         net = factory(**options).eval()
     assert sum(p.numel() for p in net.parameters()) == parameters
     for size, expected in gflops.items():
-        assert 2 * module_cost(net, (1, 3, *size)).total_macs / 1e9 == pytest.approx(expected, rel=5e-4)
+        assert 2 * module_cost(net, (1, 3, *size)).total_macs / 1e9 == pytest.approx(
+            expected, rel=5e-4
+        )
 
 
 def test_the_defaults_draw_what_they_always_drew():
     """Committed reference results were trained from these numbers."""
     torch.manual_seed(0)
     state = resnet18(width=8).state_dict()
-    assert hashlib.sha256(" ".join(state).encode()).hexdigest()[:16] == "003a6282e0b2c97c"  # names and their order
-    drawn = [state[name].flatten()[-1].item() for name in ("layer3.0.downsample.0.weight", "layer4.1.conv2.weight")]
-    assert [*drawn, torch.rand(1).item()] == pytest.approx([0.35080501437, -0.10268167406, 0.87886863947], rel=1e-5)
+    # names and their order
+    assert hashlib.sha256(" ".join(state).encode()).hexdigest()[:16] == "003a6282e0b2c97c"
+    drawn = [
+        state[name].flatten()[-1].item()
+        for name in ("layer3.0.downsample.0.weight", "layer4.1.conv2.weight")
+    ]
+    assert [*drawn, torch.rand(1).item()] == pytest.approx(
+        [0.35080501437, -0.10268167406, 0.87886863947], rel=1e-5
+    )
 
 
 def test_the_names_are_torchvisions():
     with torch.device("meta"):
         names = set(resnet50().state_dict())
-    for name in ("conv1.weight", "bn1.running_var", "layer1.0.downsample.0.weight", "layer3.5.conv3.weight", "layer4.2.bn3.bias"):
+    for name in (
+        "conv1.weight",
+        "bn1.running_var",
+        "layer1.0.downsample.0.weight",
+        "layer3.5.conv3.weight",
+        "layer4.2.bn3.bias",
+    ):
         assert name in names
     assert not any(name.startswith("fc") for name in names)
 
@@ -67,7 +96,13 @@ def test_the_names_are_torchvisions():
 def dilations(net):
     """Of every 3x3 convolution of the third and the fourth stage, block by block."""
     stages = (net.layer3, net.layer4)
-    return [[tuple(c.dilation[0] for c in block.modules() if getattr(c, "kernel_size", 0) == (3, 3)) for block in s] for s in stages]
+    return [
+        [
+            tuple(c.dilation[0] for c in block.modules() if getattr(c, "kernel_size", 0) == (3, 3))
+            for block in s
+        ]
+        for s in stages
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,13 +122,19 @@ def test_dilation_is_where_the_convention_puts_it(factory, options, expected):
         net = factory(**options)
         stages = net(torch.empty(1, 3, 97, 129))
     assert dilations(net) == expected
-    assert all(c.padding == c.dilation for c in net.layer4.modules() if getattr(c, "kernel_size", 0) == (3, 3))
+    assert all(
+        c.padding == c.dilation
+        for c in net.layer4.modules()
+        if getattr(c, "kernel_size", 0) == (3, 3)
+    )
     grid = (7, 9) if options.get("output_stride") == 16 else (13, 17)
     assert [tuple(f.shape[2:]) for f in stages] == [grid] * 3
     assert net.stride == options.get("output_stride", 8)
 
 
-@pytest.mark.parametrize(("stem", "widths"), [("plain", [64]), ("deep", [64, 64, 128]), ("v1c", [32, 32, 64])])
+@pytest.mark.parametrize(
+    ("stem", "widths"), [("plain", [64]), ("deep", [64, 64, 128]), ("v1c", [32, 32, 64])]
+)
 def test_stems_have_their_published_widths(stem, widths):
     with torch.device("meta"):
         net = resnet50(stem=stem)
@@ -108,7 +149,8 @@ def test_weights_are_read_without_the_classifier(tmp_path, suffix):
     torch.manual_seed(0)
     net, path = resnet10(width=4), tmp_path / f"net.{suffix}"
     state = net.state_dict() | {"fc.weight": torch.zeros(10, 32), "fc.bias": torch.zeros(10)}
-    state = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}  # older files have none
+    # older files have none
+    state = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
     (save_file if suffix == "safetensors" else torch.save)(state, path)
     read = resnet10(width=4, weights=str(path))
     assert all(torch.equal(read.state_dict()[name], t) for name, t in net.state_dict().items())

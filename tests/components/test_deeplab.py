@@ -7,7 +7,13 @@ from torch import nn
 from torch.nn import functional
 
 from msaf_bench.components.backbone import resnet18, resnet50, resnet101
-from msaf_bench.components.deeplab import BilinearDeconvolution, DeepLabFeatures, DeepLabHead, Deformable, UpdateFeatures
+from msaf_bench.components.deeplab import (
+    BilinearDeconvolution,
+    DeepLabFeatures,
+    DeepLabHead,
+    Deformable,
+    UpdateFeatures,
+)
 from msaf_bench.errors import UsageError
 
 
@@ -16,7 +22,9 @@ def count(*nets):
 
 
 def test_sizes_are_those_of_the_releases():
-    """Published are whole systems: beside the key network a flow network of 38,876,194 and a fusion of 741."""
+    """Published are whole systems: beside the key network a flow network of 38,876,194 and a fusion
+    of 741.
+    """
     with torch.device("meta"):
         key = DeepLabFeatures(resnet101(output_stride=16), groups=1)
         head = DeepLabHead(2048, 19)
@@ -38,14 +46,21 @@ def slow_deformable(x, offset, weight, *, groups, dilation):
         own = slice(group * channels // groups, (group + 1) * channels // groups)
         for i, j in product((floor(a), floor(a) + 1), (floor(b), floor(b) + 1)):
             if 0 <= i < h and 0 <= j < w:
-                y[:, row, column] += weight[:, own, tap // 3, tap % 3] @ x[own, i, j] * (1 - abs(a - i)) * (1 - abs(b - j))
+                y[:, row, column] += (
+                    weight[:, own, tap // 3, tap % 3]
+                    @ x[own, i, j]
+                    * (1 - abs(a - i))
+                    * (1 - abs(b - j))
+                )
     return y
 
 
 @pytest.mark.parametrize(("groups", "reach"), [(1, 1), (2, 2)])
 def test_deformable_convolution_has_dilation_and_groups(groups, reach):
     torch.manual_seed(0)
-    net = Deformable(nn.Conv2d(4, 3, 3, padding=2, dilation=2, bias=False), groups=groups, reach=reach).double()
+    net = Deformable(
+        nn.Conv2d(4, 3, 3, padding=2, dilation=2, bias=False), groups=groups, reach=reach
+    ).double()
     nn.init.normal_(net.offset.weight, std=0.3)
     x = torch.randn(1, 4, 5, 6).double()
     with torch.no_grad():
@@ -57,14 +72,18 @@ def test_without_offsets_it_is_the_convolution():
     torch.manual_seed(0)
     plain = nn.Conv2d(4, 6, 3, padding=2, dilation=2, bias=False)
     x = torch.randn(2, 4, 5, 6)
-    torch.testing.assert_close(Deformable(plain, groups=4, reach=2)(x), plain(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        Deformable(plain, groups=4, reach=2)(x), plain(x), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_fixed_deconvolution_interpolates_bilinearly_inside():
     x = torch.randn(2, 3, 4, 5)
     y = BilinearDeconvolution(3, 16)(x)
     inside = (..., slice(8, -8), slice(8, -8))
-    torch.testing.assert_close(y[inside], functional.interpolate(x, scale_factor=16, mode="bilinear")[inside])
+    torch.testing.assert_close(
+        y[inside], functional.interpolate(x, scale_factor=16, mode="bilinear")[inside]
+    )
     assert y.shape == (2, 3, 64, 80)
 
 

@@ -12,7 +12,11 @@ def test_the_size_is_that_of_the_official_mc_network():
 
 
 def test_it_has_103_convolutions():
-    convolutions = [m for m in fc_densenet103(width=3).modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    convolutions = [
+        m
+        for m in fc_densenet103(width=3).modules()
+        if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
     assert len(convolutions) + 1 == 103  # the head has one
 
 

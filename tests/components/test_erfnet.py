@@ -14,7 +14,9 @@ def test_any_size_is_filled_up_to_whole_cells(size):
     full = functional.pad(image, (0, -size[1] % 8, 0, -size[0] % 8))
     with torch.inference_mode():
         stages = net(image)
-        assert [tuple(f.shape) for f in stages] == [(2, 32, full.shape[-2] // 8, full.shape[-1] // 8)] * 3
+        assert [tuple(f.shape) for f in stages] == [
+            (2, 32, full.shape[-2] // 8, full.shape[-1] // 8)
+        ] * 3
         torch.testing.assert_close(stages.f5, net(full).f5)
         features = head.features(stages)
         assert features.shape[1:] == (head.width, full.shape[-2] // 2, full.shape[-1] // 2)

@@ -9,7 +9,9 @@ from msaf_bench.errors import UsageError
 
 
 def normalised(pictures):
-    return ((torch.from_numpy(pictures).float() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 3, 1, 2)
+    return (
+        (torch.from_numpy(pictures).float() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    ).permute(0, 3, 1, 2)
 
 
 def test_dis_is_that_of_the_pictures_behind_the_frames():

@@ -3,7 +3,14 @@ import math
 import pytest
 import torch
 
-from msaf_bench.components.flow_loss import balanced_cross_entropy, masked_mean, occlusion, photometric, smoothness, ssim
+from msaf_bench.components.flow_loss import (
+    balanced_cross_entropy,
+    masked_mean,
+    occlusion,
+    photometric,
+    smoothness,
+    ssim,
+)
 
 
 def image(seed, *size):
@@ -14,11 +21,15 @@ def slow_ssim(a, b):
     """Pixel by pixel, from the definition."""
     out = torch.zeros_like(a)
     n, c, h, w = a.shape
-    for i, j, y, x in ((i, j, y, x) for i in range(n) for j in range(c) for y in range(h) for x in range(w)):
+    for i, j, y, x in (
+        (i, j, y, x) for i in range(n) for j in range(c) for y in range(h) for x in range(w)
+    ):
         p, q = (v[i, j, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2] for v in (a, b))
         covariance = ((p - p.mean()) * (q - q.mean())).mean()
         light = (2 * p.mean() * q.mean() + 1e-4) / (p.mean() ** 2 + q.mean() ** 2 + 1e-4)
-        out[i, j, y, x] = light * (2 * covariance + 9e-4) / (p.var(unbiased=False) + q.var(unbiased=False) + 9e-4)
+        out[i, j, y, x] = (
+            light * (2 * covariance + 9e-4) / (p.var(unbiased=False) + q.var(unbiased=False) + 9e-4)
+        )
     return out
 
 
@@ -30,7 +41,9 @@ def slow_occlusion(back):
         end_x, end_y = x + float(back[i, 0, y, x]), y + float(back[i, 1, y, x])
         for row in range(h):
             for column in range(w):
-                got[i, 0, row, column] += max(0, 1 - abs(end_x - column)) * max(0, 1 - abs(end_y - row))
+                got[i, 0, row, column] += max(0, 1 - abs(end_x - column)) * max(
+                    0, 1 - abs(end_y - row)
+                )
     return (got < 0.5).double()
 
 

@@ -12,7 +12,10 @@ from msaf_bench.data.transforms import MEAN, STD
 FACTORIES = {"s": flownet_s, "c": flownet_c, "2": flownet2}
 
 
-@pytest.mark.parametrize(("name", "parameters", "gflops"), [("s", 38_676_506, 336.8), ("c", 39_175_298, 477.5), ("2", 162_518_834, 2114.6)])
+@pytest.mark.parametrize(
+    ("name", "parameters", "gflops"),
+    [("s", 38_676_506, 336.8), ("c", 39_175_298, 477.5), ("2", 162_518_834, 2114.6)],
+)
 def test_size_and_cost_are_those_of_the_release(name, parameters, gflops):
     """Counted on the release (the correlation is no convolution)."""
     with torch.device("meta"):
@@ -38,7 +41,11 @@ def test_correlation_is_the_mean_product_at_each_displacement():
                 for column in range(6):
                     a, b = row + 2 * i - 4, column + 2 * j - 4
                     inside = 0 <= a < 5 and 0 <= b < 6
-                    expected = (x[:, :, row, column] * y[:, :, a, b]).mean(1) if inside else torch.zeros(2).double()
+                    expected = (
+                        (x[:, :, row, column] * y[:, :, a, b]).mean(1)
+                        if inside
+                        else torch.zeros(2).double()
+                    )
                     torch.testing.assert_close(found[:, i, j, row, column], expected)
 
 
@@ -58,13 +65,23 @@ def test_weights_come_from_a_file(name, kind, tmp_path):
     source = kind(width=4)
     save_file(source.state_dict(), tmp_path / "flow.safetensors")
     loaded = FACTORIES[name](width=4, weights=str(tmp_path / "flow.safetensors")).net
-    assert all(torch.equal(a, b) for a, b in zip(source.parameters(), loaded.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(source.parameters(), loaded.parameters(), strict=True)
+    )
 
 
 def test_names_are_those_of_the_release():
     names = set(FlowNet2(width=4).state_dict())
-    expected = ("flownetc.conv_redir.0.weight", "flownets_1.upsampled_flow6_to_5.weight", "flownets_2.deconv5.0.bias")
-    assert {*expected, "flownets_d.inter_conv2.0.weight", "flownetfusion.predict_flow0.bias"} <= names
+    expected = (
+        "flownetc.conv_redir.0.weight",
+        "flownets_1.upsampled_flow6_to_5.weight",
+        "flownets_2.deconv5.0.bias",
+    )
+    assert {
+        *expected,
+        "flownets_d.inter_conv2.0.weight",
+        "flownetfusion.predict_flow0.bias",
+    } <= names
     assert "flownets_1.upsampled_flow6_to_5.bias" not in names
 
 
@@ -88,7 +105,9 @@ def moved(x, dx, dy):
 
 
 def test_flownet2_hands_on_flow_warped_frames_and_errors_in_the_releases_units():
-    """C, S and S give twentieths of 20 pixels, SD gives twentieths of a pixel; the fusion reads pixels."""
+    """C, S and S give twentieths of 20 pixels, SD gives twentieths of a pixel; the fusion reads
+    pixels.
+    """
     torch.manual_seed(0)
     net = FlowNet2(width=4)
     for name, flow, step in (
@@ -110,10 +129,14 @@ def test_flownet2_hands_on_flow_warped_frames_and_errors_in_the_releases_units()
         return (image - moved(reference, dx, dy)).square().sum(1, keepdim=True).sqrt()
 
     for name, dx, dy in (("flownets_1", 2, 0), ("flownets_2", 1, -2)):
-        expected = torch.cat((pair, moved(reference, dx, dy), everywhere(dx / 20, dy / 20), error(dx, dy)), 1)
+        expected = torch.cat(
+            (pair, moved(reference, dx, dy), everywhere(dx / 20, dy / 20), error(dx, dy)), 1
+        )
         torch.testing.assert_close(net[name].seen, expected, rtol=1e-4, atol=1e-4)
     lengths = [torch.full((2, 1, 64, 64), (dx**2 + dy**2) ** 0.5) for dx, dy in ((1, 2), (3, 1))]
-    evidence = torch.cat((image, everywhere(1.0, 2.0), everywhere(3.0, 1.0), *lengths, error(1, 2), error(3, 1)), 1)
+    evidence = torch.cat(
+        (image, everywhere(1.0, 2.0), everywhere(3.0, 1.0), *lengths, error(1, 2), error(3, 1)), 1
+    )
     torch.testing.assert_close(net["flownetfusion"].seen, evidence, rtol=1e-4, atol=1e-4)
 
 
@@ -127,7 +150,9 @@ def test_a_pair_is_of_colours_less_the_mean_of_both_frames():
     torch.testing.assert_close(net.net.seen[..., :24, :70], expected)
     assert net.net.seen.shape == (2, 6, 64, 128)
     assert net.net.seen[..., 24:, :].abs().max() == net.net.seen[..., 70:].abs().max() == 0
-    torch.testing.assert_close(flow, torch.tensor((2.0, -4.0)).view(1, 2, 1, 1).expand(2, 2, 24, 70))
+    torch.testing.assert_close(
+        flow, torch.tensor((2.0, -4.0)).view(1, 2, 1, 1).expand(2, 2, 24, 70)
+    )
 
 
 def test_feature_flow_sees_half_the_size_and_is_in_pixels_of_the_features():
@@ -138,7 +163,9 @@ def test_feature_flow_sees_half_the_size_and_is_in_pixels_of_the_features():
     image, reference = torch.randn(2, 1, 3, 48, 80)
     with torch.no_grad():
         flow, scale = net.scaled(image, reference)
-    half = torch.nn.functional.avg_pool2d(torch.cat((image, reference), 1), 2) * torch.tensor((*STD, *STD)).view(6, 1, 1)
+    half = torch.nn.functional.avg_pool2d(torch.cat((image, reference), 1), 2) * torch.tensor(
+        (*STD, *STD)
+    ).view(6, 1, 1)
     torch.testing.assert_close(seen[0], half)
     torch.testing.assert_close(flow, torch.tensor((2.5, -5.0)).view(1, 2, 1, 1).expand(1, 2, 3, 5))
     assert torch.equal(scale, torch.ones(1, 5, 3, 5))
@@ -149,8 +176,12 @@ def street(seeds):
     pairs = []
     for seed in seeds:
         video = make_video(seed, 4, (64, 128))
-        frames = ((torch.from_numpy(video.images) / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 3, 1, 2)
-        pairs.append((frames[:-1], frames[1:], torch.from_numpy(video.flow_forward[:-1]).permute(0, 3, 1, 2)))
+        frames = (
+            (torch.from_numpy(video.images) / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+        ).permute(0, 3, 1, 2)
+        pairs.append(
+            (frames[:-1], frames[1:], torch.from_numpy(video.flow_forward[:-1]).permute(0, 3, 1, 2))
+        )
     return (torch.cat(parts) for parts in zip(*pairs, strict=True))
 
 

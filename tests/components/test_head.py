@@ -33,7 +33,9 @@ def test_pyramid_pooling_is_the_means_of_cells_brought_back():
         means = x.new_zeros(2, 16, bins, bins)
         for i in range(bins):
             for j in range(bins):
-                rows, columns = ((k * n // bins, -(-(k + 1) * n // bins)) for k, n in ((i, 7), (j, 10)))
+                rows, columns = (
+                    (k * n // bins, -(-(k + 1) * n // bins)) for k, n in ((i, 7), (j, 10))
+                )
                 means[..., i, j] = x[..., slice(*rows), slice(*columns)].mean((-2, -1))
         parts.append(upright(branch(means), 7, 10))
     torch.testing.assert_close(pool(x), torch.cat(parts, 1))

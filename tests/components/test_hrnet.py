@@ -26,9 +26,13 @@ def test_the_sizes_and_costs_are_the_published_ones(name):
     with torch.device("meta"):
         net = build(name, 19).eval()
     parameters, costs = PUBLISHED[name]
-    assert sum(p.numel() for part in (net.backbone, net.head) for p in part.parameters()) == parameters
+    assert (
+        sum(p.numel() for part in (net.backbone, net.head) for p in part.parameters()) == parameters
+    )
     for size, gflops in costs.items():
-        assert 2e-9 * module_cost(net, (1, 1, 3, *size)).total_macs == pytest.approx(gflops, rel=0.01)
+        assert 2e-9 * module_cost(net, (1, 1, 3, *size)).total_macs == pytest.approx(
+            gflops, rel=0.01
+        )
 
 
 def test_the_names_are_those_of_the_official_weights(tmp_path):

@@ -31,7 +31,10 @@ def test_propagation_mixes_what_is_carried_with_what_the_frame_shows():
     features, key_low, low = randn(2, 5, 4, 6), randn(2, 6, 4, 6, seed=1), randn(2, 6, 4, 6, seed=2)
     weights = carry.kernels(torch.cat((carry.reduce(key_low), carry.reduce(low)), 1)).exp()
     carried = vary(features, weights / weights.sum(1, keepdim=True))
-    torch.testing.assert_close(carry(features, carry.reduce(key_low), low), carry.fuse(torch.cat((carried, carry.adapt(low)), 1)))
+    torch.testing.assert_close(
+        carry(features, carry.reduce(key_low), low),
+        carry.fuse(torch.cat((carried, carry.adapt(low)), 1)),
+    )
 
 
 def test_an_untrained_scheduler_stays_below_the_threshold_and_a_trained_one_is_a_fraction():
@@ -47,9 +50,17 @@ def test_an_untrained_scheduler_stays_below_the_threshold_and_a_trained_one_is_a
     assert (Fixed(6, 4)(newest, key) == 0).all()
 
 
-@pytest.mark.parametrize(("part", "millions"), [("kernels", 3.56), ("adapt", 3.54), ("scheduler", 2.95)])
+@pytest.mark.parametrize(
+    ("part", "millions"), [("kernels", 3.56), ("adapt", 3.54), ("scheduler", 2.95)]
+)
 def test_the_sizes_on_the_literal_low_features(part, millions):
     with torch.device("meta"):
         carry, scheduler = Propagation(1024, 512, 256, 9), Scheduler(1024, 256)
-    modules = {"kernels": (carry.reduce, carry.kernels), "adapt": (carry.adapt,), "scheduler": (scheduler,)}[part]
-    assert sum(p.numel() for module in modules for p in module.parameters()) == pytest.approx(millions * 1e6, rel=0.002)
+    modules = {
+        "kernels": (carry.reduce, carry.kernels),
+        "adapt": (carry.adapt,),
+        "scheduler": (scheduler,),
+    }[part]
+    assert sum(p.numel() for module in modules for p in module.parameters()) == pytest.approx(
+        millions * 1e6, rel=0.002
+    )

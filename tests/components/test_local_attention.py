@@ -16,7 +16,11 @@ def by_pixel(query, keys, values, window):
             logits, read = [], []
             for key, value in zip(keys, values, strict=True):
                 for (i, j), there in zip(places, inside, strict=True):
-                    logits.append((query[:, :, y, x] * key[:, :, i, j]).sum(1) if there else torch.zeros(b, dtype=query.dtype))
+                    logits.append(
+                        (query[:, :, y, x] * key[:, :, i, j]).sum(1)
+                        if there
+                        else torch.zeros(b, dtype=query.dtype)
+                    )
                     read.append(value[:, :, i, j] if there else torch.zeros_like(value[:, :, 0, 0]))
             weights = torch.stack(logits, 1).softmax(1)
             out[:, :, y, x] = (weights[:, :, None] * torch.stack(read, 1)).sum(1)
@@ -25,7 +29,14 @@ def by_pixel(query, keys, values, window):
 
 @pytest.mark.parametrize(
     ("b", "frames", "size", "window"),
-    [(1, 1, (1, 1), 3), (2, 3, (5, 9), 3), (1, 2, (9, 6), 5), (1, 1, (4, 13), 1), (2, 2, (3, 4), 21), (1, 1, (12, 11), 9)],
+    [
+        (1, 1, (1, 1), 3),
+        (2, 3, (5, 9), 3),
+        (1, 2, (9, 6), 5),
+        (1, 1, (4, 13), 1),
+        (2, 2, (3, 4), 21),
+        (1, 1, (12, 11), 9),
+    ],
 )
 def test_every_pixel_reads_its_window_in_all_frames(b, frames, size, window):
     torch.manual_seed(0)
@@ -33,10 +44,16 @@ def test_every_pixel_reads_its_window_in_all_frames(b, frames, size, window):
     keys = [torch.randn(b, 3, *size, dtype=torch.float64) for _ in range(frames)]
     values = [torch.randn(b, 4, *size, dtype=torch.float64) for _ in range(frames)]
     tensors = [t.requires_grad_() for t in (query, *keys, *values)]
-    expected, got = by_pixel(query, keys, values, window), local_attention(query, keys, values, window=window)
+    expected, got = (
+        by_pixel(query, keys, values, window),
+        local_attention(query, keys, values, window=window),
+    )
     torch.testing.assert_close(got, expected)
     direction = torch.randn_like(expected)
-    for found, wanted in zip(*(torch.autograd.grad((out * direction).sum(), tensors) for out in (got, expected)), strict=True):
+    for found, wanted in zip(
+        *(torch.autograd.grad((out * direction).sum(), tensors) for out in (got, expected)),
+        strict=True,
+    ):
         torch.testing.assert_close(found, wanted)
 
 

@@ -19,7 +19,9 @@ def test_the_vanilla_transformer_attends_jointly():
     tokens = frames.permute(0, 1, 3, 4, 2).flatten(1, 3)
     for block in motion.blocks:
         tokens = block(tokens)
-    torch.testing.assert_close(motion(frames), tokens.unflatten(1, (3, 4, 5)).permute(0, 1, 4, 2, 3))
+    torch.testing.assert_close(
+        motion(frames), tokens.unflatten(1, (3, 4, 5)).permute(0, 1, 4, 2, 3)
+    )
 
 
 def test_the_decoupled_transformer_is_eqs_2_and_6():
@@ -30,11 +32,19 @@ def test_the_decoupled_transformer_is_eqs_2_and_6():
     frames = torch.randn(1, 3, 8, 5, 6, dtype=torch.float64)
     spatial = []
     for t, rate in enumerate((4, 2, 1)):
-        small = nn.functional.avg_pool2d(frames[:, t], rate, ceil_mode=True, count_include_pad=False)
+        small = nn.functional.avg_pool2d(
+            frames[:, t], rate, ceil_mode=True, count_include_pad=False
+        )
         h, w = small.shape[-2:]
-        mixed = motion.spatial[t](small.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(1, 8, h, w)
+        mixed = (
+            motion.spatial[t](small.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(1, 8, h, w)
+        )
         spatial.append(nn.functional.interpolate(mixed, (5, 6), mode="bilinear"))
-    aligned = [motion.align[0](spatial[0], spatial[2]), motion.align[1](spatial[1], spatial[2]), spatial[2]]
+    aligned = [
+        motion.align[0](spatial[0], spatial[2]),
+        motion.align[1](spatial[1], spatial[2]),
+        spatial[2],
+    ]
     out = motion(frames)
     for i in range(5):
         for j in range(6):

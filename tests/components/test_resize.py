@@ -11,7 +11,9 @@ def read(row, place):
     return row[left] * (1 - (place - left)) + row[left + 1] * (place - left)
 
 
-@pytest.mark.parametrize(("corners", "place"), [(False, lambda j: (j + 0.5) * 3 / 7 - 0.5), (True, lambda j: j * 2 / 6)])
+@pytest.mark.parametrize(
+    ("corners", "place"), [(False, lambda j: (j + 0.5) * 3 / 7 - 0.5), (True, lambda j: j * 2 / 6)]
+)
 def test_places_are_aligned_at_the_borders_or_at_the_corners(corners, place):
     x = torch.tensor([[[[1.0, 4.0, 2.0], [3.0, -2.0, 5.0]]]], dtype=torch.float64)
     clip = torch.empty(1, 5, 3, 2, 7)  # of a clip the last two sides count

@@ -46,7 +46,9 @@ def test_unpooling_puts_maxima_back(size):
     for i in range(0, size[0], 2):
         for j in range(0, size[1], 2):
             window = x[..., i : i + 2, j : j + 2]
-            expected[..., i : i + 2, j : j + 2] = window * (window == window.amax((2, 3), keepdim=True))
+            expected[..., i : i + 2, j : j + 2] = window * (
+                window == window.amax((2, 3), keepdim=True)
+            )
     torch.testing.assert_close(_unpool(pooled, index, x.shape[-2:]), expected)
 
 

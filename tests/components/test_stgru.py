@@ -38,8 +38,14 @@ def slow_cell(cell, scores, image, past, reference, flow):
     x = scores.softmax(0) - cell.prior
     r = 1 - torch.tanh((slow_same(image - moved[-3:], cell.error.weight) + cell.error.bias).abs())
     h_past = r * moved[:-3]
-    z = torch.sigmoid(slow_same(x, cell.new_gate.weight) + slow_same(h_past, cell.past_gate.weight) + cell.gate_bias)
-    return cell.decay * (1 - z) * h_past + z * (slow_same(x, cell.new.weight) + slow_same(h_past, cell.past.weight))
+    z = torch.sigmoid(
+        slow_same(x, cell.new_gate.weight)
+        + slow_same(h_past, cell.past_gate.weight)
+        + cell.gate_bias
+    )
+    return cell.decay * (1 - z) * h_past + z * (
+        slow_same(x, cell.new.weight) + slow_same(h_past, cell.past.weight)
+    )
 
 
 def test_the_cell_is_its_equations():
@@ -54,25 +60,33 @@ def test_the_cell_is_its_equations():
     with torch.no_grad():
         got = cell(scores, image, past, reference, flow)
         for i in range(2):
-            torch.testing.assert_close(got[i], slow_cell(cell, scores[i], image[i], past[i], reference[i], flow[i]))
+            torch.testing.assert_close(
+                got[i], slow_cell(cell, scores[i], image[i], past[i], reference[i], flow[i])
+            )
 
 
 def official(golden, k=19):
-    """The official cell as the golden cases filled it: its start, the noise by salts 1 to 5 in TensorFlow's order (h, w, in, out)."""
+    """The official cell as the golden cases filled it: its start, the noise by salts 1 to 5 in
+    TensorFlow's order (h, w, in, out).
+    """
     cell = STGRU(k, kernel=7, prior=1 / 19).double()
     noise = {"error": 0.001, "new": 0.01, "past": 0.01, "new_gate": 0.01, "past_gate": 0.01}
     with torch.no_grad():
         for salt, (name, deviation) in enumerate(noise.items(), start=1):
             weight = getattr(cell, name).weight
             o, i, h, w = weight.shape
-            weight.copy_(deviation * golden.u(weight.numel(), salt).view(h, w, i, o).permute(3, 2, 0, 1))
+            weight.copy_(
+                deviation * golden.u(weight.numel(), salt).view(h, w, i, o).permute(3, 2, 0, 1)
+            )
         for convolution in (cell.new, cell.past):
             convolution.weight[:, :, 3, 3] += 6 * torch.eye(k)
     return cell
 
 
 def test_two_steps_are_the_official_cells(golden):
-    """Salts of the inputs: 200 images, 300 flow, 400 scores, each + the frame's number; all with channels last, flow as (dy, dx)."""
+    """Salts of the inputs: 200 images, 300 flow, 400 scores, each + the frame's number; all with
+    channels last, flow as (dy, dx).
+    """
 
     def maps(channels, salt):
         return golden.u(channels * 24 * 40, salt).view(1, 24, 40, channels).permute(0, 3, 1, 2)
@@ -81,12 +95,16 @@ def test_two_steps_are_the_official_cells(golden):
     with torch.no_grad():
         for t in (1, 2):
             image, reference = (127.5 * (1 + maps(3, 200 + i)) for i in (t, t - 1))
-            state = cell(2 * maps(19, 400 + t), image, state, reference, 3 * maps(2, 300 + t).flip(1))
+            state = cell(
+                2 * maps(19, 400 + t), image, state, reference, 3 * maps(2, 300 + t).flip(1)
+            )
             golden.check(f"grfp_stgru_step{t}", state.permute(0, 2, 3, 1))
 
 
 def test_it_has_the_official_cells_parameters():
-    sizes = {k: sum(p.numel() for p in STGRU(k, kernel=7, prior=1 / k).parameters()) for k in (19, 11)}
+    sizes = {
+        k: sum(p.numel() for p in STGRU(k, kernel=7, prior=1 / k).parameters()) for k in (19, 11)
+    }
     assert sizes == {19: 37_408, 11: 13_096}
 
 

@@ -8,7 +8,8 @@ from msaf_bench.architectures import build
 from msaf_bench.components.vgg import ContextHead, context8, dilation8, mirror
 from msaf_bench.errors import UsageError
 
-DECONVOLUTION = 16 * 16 * 19  #: Cityscapes' file enlarges by a convolution of fixed weights, ours bilinearly
+#: Cityscapes' file enlarges by a convolution of fixed weights, ours bilinearly
+DECONVOLUTION = 16 * 16 * 19
 
 
 def sizes(name, num_classes):
@@ -21,10 +22,14 @@ def test_the_sizes_and_costs_are_those_of_the_deploy_files():
     camvid, parameters = sizes("dilation8", 11)
     assert parameters == 134_313_443
     for size, gflops in (((720, 960), 3592.4), ((640, 960), 3226.7)):
-        assert 2e-9 * module_cost(camvid, (1, 1, 3, *size)).total_macs == pytest.approx(gflops, rel=0.01)
+        assert 2e-9 * module_cost(camvid, (1, 1, 3, *size)).total_macs == pytest.approx(
+            gflops, rel=0.01
+        )
     cityscapes, parameters = sizes("dilation10", 19)
     assert parameters == 134_373_043 - DECONVOLUTION
-    assert 2e-9 * module_cost(cityscapes, (1, 1, 3, 1024, 2048)).total_macs == pytest.approx(10_273, rel=0.01)
+    assert 2e-9 * module_cost(cityscapes, (1, 1, 3, 1024, 2048)).total_macs == pytest.approx(
+        10_273, rel=0.01
+    )
 
 
 def test_the_image_is_mirrored_again_and_again():
@@ -47,17 +52,35 @@ def test_all_stages_lie_on_one_grid(border, size):
     net = dilation8(width=1, border=border).eval()
     with torch.inference_mode():
         stages = net(torch.randn(1, 3, *size))
-    assert [tuple(f.shape[1:]) for f in stages] == [(c, *(-(-n // 8) for n in size)) for c in (8, 8, 64)]
+    assert [tuple(f.shape[1:]) for f in stages] == [
+        (c, *(-(-n // 8) for n in size)) for c in (8, 8, 64)
+    ]
 
 
 def test_the_convolutions_stand_where_torchvision_has_them():
     features = dilation8(width=1).features
-    assert [i for i, m in enumerate(features) if isinstance(m, torch.nn.Conv2d)] == [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    assert [i for i, m in enumerate(features) if isinstance(m, torch.nn.Conv2d)] == [
+        0,
+        2,
+        5,
+        7,
+        10,
+        12,
+        14,
+        17,
+        19,
+        21,
+        24,
+        26,
+        28,
+    ]
 
 
 def test_far_from_the_edge_the_border_does_not_matter():
     torch.manual_seed(0)
-    one, other = (dilation8(width=1, border=border).double().eval() for border in ("mirror", "same"))
+    one, other = (
+        dilation8(width=1, border=border).double().eval() for border in ("mirror", "same")
+    )
     other.load_state_dict(one.state_dict())
     image = torch.randn(1, 3, 416, 416).double()
     with torch.inference_mode():
@@ -87,8 +110,13 @@ def test_the_context_is_a_chain_of_dilated_convolutions():
     expected = x
     for i, d in enumerate((1, 2, 1)):
         padded = functional.pad(expected, (d, d, d, d))
-        taps = [padded[..., i * d : i * d + 6, j * d : j * d + 7] for i in range(3) for j in range(3)]
-        mixed = sum(torch.einsum("oc,bchw->bohw", k, t) for k, t in zip(w[2 * i].flatten(2).unbind(2), taps, strict=True))
+        taps = [
+            padded[..., i * d : i * d + 6, j * d : j * d + 7] for i in range(3) for j in range(3)
+        ]
+        mixed = sum(
+            torch.einsum("oc,bchw->bohw", k, t)
+            for k, t in zip(w[2 * i].flatten(2).unbind(2), taps, strict=True)
+        )
         expected = (mixed + w[2 * i + 1].view(-1, 1, 1)).clamp(min=0)
     expected = torch.einsum("oc,bchw->bohw", w[6][..., 0, 0], expected) + w[7].view(-1, 1, 1)
     torch.testing.assert_close(head.classify(x), expected)

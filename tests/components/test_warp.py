@@ -36,7 +36,9 @@ def test_warping_reads_bilinearly_where_flow_leads(outside):
 @pytest.mark.parametrize("outside", ["border", "zeros"])
 def test_no_flow_gives_the_map(outside):
     x = torch.randn(1, 2, 6, 9)
-    torch.testing.assert_close(warp(x, torch.zeros(1, 2, 6, 9), outside=outside), x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        warp(x, torch.zeros(1, 2, 6, 9), outside=outside), x, rtol=0, atol=1e-5
+    )
 
 
 def test_a_large_map_in_half_precision_is_read_where_flow_leads():
@@ -58,5 +60,7 @@ def test_whole_pixels_lead_to_pixels_and_past_the_edge_to_what_was_asked_for():
 def test_flow_on_another_grid_is_in_that_grids_pixels():
     flow = torch.tensor((8.0, -4.0)).view(1, 2, 1, 1).expand(1, 2, 16, 32)
     small = resize_flow(flow, (4, 16))
-    torch.testing.assert_close(small, torch.tensor((4.0, -1.0)).view(1, 2, 1, 1).expand(1, 2, 4, 16))
+    torch.testing.assert_close(
+        small, torch.tensor((4.0, -1.0)).view(1, 2, 1, 1).expand(1, 2, 4, 16)
+    )
     assert resize_flow(flow, (16, 32)) is flow

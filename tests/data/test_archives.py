@@ -1,4 +1,6 @@
-"""Zips read without unpacking: what is in them, what is refused by name, and that workers do not disturb each other."""
+"""Zips read without unpacking: what is in them, what is refused by name, and that workers do not
+disturb each other.
+"""
 
 import multiprocessing
 import stat
@@ -12,7 +14,12 @@ from msaf_bench.data import archives
 from msaf_bench.data.archives import File, fingerprint, list_archive, list_files
 from msaf_bench.errors import DataError
 
-CONTENT = {"train/a.png": b"a" * 1000, "train/b/c.png": bytes(range(256)) * 40, "val/d.PNG": b"", "val/notes.txt": b"no picture"}
+CONTENT = {
+    "train/a.png": b"a" * 1000,
+    "train/b/c.png": bytes(range(256)) * 40,
+    "val/d.PNG": b"",
+    "val/notes.txt": b"no picture",
+}
 
 
 @pytest.fixture
@@ -26,7 +33,9 @@ def both(tmp_path):
             path = tmp_path / "plain" / "set" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            packed.writestr(f"set/{name}", content, zipfile.ZIP_STORED if i % 2 else zipfile.ZIP_DEFLATED)
+            packed.writestr(
+                f"set/{name}", content, zipfile.ZIP_STORED if i % 2 else zipfile.ZIP_DEFLATED
+            )
     with zipfile.ZipFile(tmp_path / "flat" / "set.zip", "w") as packed:
         packed.writestr("a.png", b"flat")
     return tmp_path
@@ -39,19 +48,33 @@ def test_a_zip_holds_what_the_folder_holds(both):
         assert file.name == zipped[name].name == f"set/{name}"
         own = "val/d.PNG" if name == "val/d.png" else name
         assert file.read() == zipped[name].read() == CONTENT[own]
-        assert (file.size, file.crc()) == (zipped[name].size, zipped[name].crc()) == (len(CONTENT[own]), zlib.crc32(CONTENT[own]))
+        assert (
+            (file.size, file.crc())
+            == (zipped[name].size, zipped[name].crc())
+            == (len(CONTENT[own]), zlib.crc32(CONTENT[own]))
+        )
     assert str(plain["train/a.png"]) == str(both / "plain/set/train/a.png")
     assert str(zipped["train/a.png"]) == f"{both / 'zipped/set.zip'}: set/train/a.png"
     assert fingerprint(list(plain.values())) == fingerprint(list(zipped.values()))
-    assert list(list_files(both / "zipped", "set", "set.zip", below="train")) == ["train/a.png", "train/b/c.png"]
-    assert list(list_files(both / "plain", "set", "set.zip", below="train")) == ["train/a.png", "train/b/c.png"]
+    assert list(list_files(both / "zipped", "set", "set.zip", below="train")) == [
+        "train/a.png",
+        "train/b/c.png",
+    ]
+    assert list(list_files(both / "plain", "set", "set.zip", below="train")) == [
+        "train/a.png",
+        "train/b/c.png",
+    ]
     assert list_files(both / "flat", "set", "set.zip")["a.png"].read() == b"flat"
 
 
 def test_neither_folder_nor_zip(tmp_path):
     with pytest.raises(DataError) as error:
         list_files(tmp_path, "set", "set.zip")
-    assert str(error.value) == f"{tmp_path / 'set'}: no such folder, and no set.zip in {tmp_path}; copy the data set there"
+    assert (
+        str(error.value)
+        == f"{tmp_path / 'set'}: no such folder, and no set.zip in {tmp_path}; copy the data set"
+        " there"
+    )
 
 
 def test_a_fingerprint_sees_names_sizes_and_a_sample_of_contents(tmp_path):
@@ -97,7 +120,11 @@ def test_members_that_no_data_set_has_are_refused_by_name(tmp_path, name, fault)
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
         packed.writestr("set/a.png", b"fine")
         content = bytes(1 << 21) if "bomb" in name else b"../elsewhere"
-        packed.writestr(member(name, kinds.get(name, 0)), content, zipfile.ZIP_BZIP2 if "packed" in name else zipfile.ZIP_DEFLATED)
+        packed.writestr(
+            member(name, kinds.get(name, 0)),
+            content,
+            zipfile.ZIP_BZIP2 if "packed" in name else zipfile.ZIP_DEFLATED,
+        )
     with pytest.raises(DataError) as error:
         list_files(tmp_path, "set", "set.zip")
     assert str(error.value).startswith(f"{tmp_path / 'set.zip'}: {name!r} {fault}")
@@ -138,7 +165,9 @@ def test_a_broken_link_is_a_damaged_file(tmp_path):
     (tmp_path / "set" / "a.png").symlink_to("gone")
     (file,) = list_files(tmp_path, "set", "set.zip").values()
     for ask in (lambda: file.size, file.read, lambda: fingerprint([file])):
-        with pytest.raises(DataError, match=r"a\.png: cannot be read \(No such file or directory\); copy it again"):
+        with pytest.raises(
+            DataError, match=r"a\.png: cannot be read \(No such file or directory\); copy it again"
+        ):
             ask()
 
 
@@ -166,17 +195,28 @@ def test_a_member_that_is_not_what_the_directory_says(both, what):
     path = both / "flat" / "set.zip"
     file = list_files(both / "flat", "set", "set.zip")["a.png"]
     data = path.read_bytes()
-    changed = {"content": data.replace(b"flat", b"fLat"), "header": data.replace(b"PK\3\4", b"PK\3\5"), "length": data[:33]}
+    changed = {
+        "content": data.replace(b"flat", b"fLat"),
+        "header": data.replace(b"PK\3\4", b"PK\3\5"),
+        "length": data[:33],
+    }
     path.write_bytes(changed[what])
     with pytest.raises(DataError) as error:
         file.read()
-    assert str(error.value) == f"{path}: set/a.png: damaged, it has not the checksum that the archive states; copy the archive again"
+    assert (
+        str(error.value)
+        == f"{path}: set/a.png: damaged, it has not the checksum that the archive states; copy the"
+        " archive again"
+    )
 
 
 def test_a_zip_that_goes_away_is_named(both):
     file = list_files(both / "flat", "set", "set.zip")["a.png"]
     (both / "flat" / "set.zip").unlink()
-    with pytest.raises(DataError, match=r"set.zip: set/a.png: cannot be read \(No such file or directory\); copy it again"):
+    with pytest.raises(
+        DataError,
+        match=r"set.zip: set/a.png: cannot be read \(No such file or directory\); copy it again",
+    ):
         file.read()
 
 

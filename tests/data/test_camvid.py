@@ -1,4 +1,6 @@
-"""CamVid on small trees that look like it, each bad input once, and the real data where they are."""
+"""CamVid on small trees that look like it, each bad input once, and the real data where they
+are.
+"""
 
 import zipfile
 from pathlib import Path
@@ -14,13 +16,21 @@ from msaf_bench.spec import VOID, Conditions
 
 REAL = Path(__file__).parents[2].parent / "shared/data/camvid"
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no CamVid in {REAL}")
-TRAIN = ("0001TP_006690", "0001TP_006720", "0001TP_006751", "0006R0_f00930", "0006R0_f00960", "0006R0_f01050")
+TRAIN = (
+    "0001TP_006690",
+    "0001TP_006720",
+    "0001TP_006751",
+    "0006R0_f00930",
+    "0006R0_f00960",
+    "0006R0_f01050",
+)
 VAL = ("0016E5_07959", "0016E5_07961", "0016E5_07963")
 
 
 def conditions(**changes):
     defaults = {
-        "preset": "t", "data": "camvid", "size": (12, 16), "frames": 3, "train_spacing": 30, "score_spacing": 2,
+        "preset": "t", "data": "camvid", "size": (12, 16), "frames": 3, "train_spacing": 30,
+        "score_spacing": 2,
         "steps": 1, "batch": 1, "lr": 0.1, "data_options": {"allow_partial": True},
     }  # fmt: skip
     return Conditions(**(defaults | changes))
@@ -38,7 +48,9 @@ def root(tmp_path):
         for i, name in enumerate(names):
             label = np.full((24, 32), i, np.uint8)
             label[:4] = 11
-            Image.fromarray(np.full((24, 32, 3), shade(name), np.uint8)).save(tmp_path / folder / f"{name}.png")
+            Image.fromarray(np.full((24, 32, 3), shade(name), np.uint8)).save(
+                tmp_path / folder / f"{name}.png"
+            )
             Image.fromarray(label).save(tmp_path / f"{folder}annot" / f"{name}.png")
     return tmp_path
 
@@ -51,7 +63,8 @@ def history(clips, index):
 def test_clips_follow_the_drive_and_stop_at_gaps(root):
     clips = open_split(conditions(), "train", root)
     assert [clips[i].name for i in range(len(clips))] == [
-        "0001TP/06690", "0001TP/06720", "0001TP/06751", "0006R0/00930", "0006R0/00960", "0006R0/01050",
+        "0001TP/06690", "0001TP/06720", "0001TP/06751", "0006R0/00930", "0006R0/00960",
+        "0006R0/01050",
     ]  # fmt: skip
     expected = [(0, 0, 0), (0, 0, 1), (0, 1, 2), (3, 3, 3), (3, 3, 4), (5, 5, 5)]
     for i, frames in enumerate(expected):
@@ -63,12 +76,18 @@ def test_clips_follow_the_drive_and_stop_at_gaps(root):
 def test_within_a_drive_no_frame_is_on_both_sides(root):
     for number in (7965, 7967, 7969, 7971, 7973):
         for folder in ("val", "valannot"):
-            (root / folder / f"0016E5_{number:05d}.png").write_bytes((root / folder / "0016E5_07963.png").read_bytes())
+            (root / folder / f"0016E5_{number:05d}.png").write_bytes(
+                (root / folder / "0016E5_07963.png").read_bytes()
+            )
     own = conditions(train_spacing=2, data_options={"allow_partial": True, "within_drive": True})
     learnt, scored = (open_split(own, split, root) for split in ("train", "score"))
     names = [learnt[i].name for i in range(len(learnt))]
-    assert names == [*(f"{n[:6]}/{int(n[7:].lstrip('f')):05d}" for n in TRAIN), *(f"0016E5/0{n}" for n in (7959, 7961, 7963, 7965))]
-    assert history(learnt, 8) == [shade(name) for name in VAL]  # the drive's past is real, that of frames a second apart is still
+    assert names == [
+        *(f"{n[:6]}/{int(n[7:].lstrip('f')):05d}" for n in TRAIN),
+        *(f"0016E5/0{n}" for n in (7959, 7961, 7963, 7965)),
+    ]
+    # the drive's past is real, that of frames a second apart is still
+    assert history(learnt, 8) == [shade(name) for name in VAL]
     assert history(learnt, 2) == [shade(TRAIN[2])] * 3
     assert [scored[i].name for i in range(len(scored))] == ["0016E5/07971", "0016E5/07973"]
     assert scored.repeated == 0
@@ -96,12 +115,18 @@ def test_spacing_zero_repeats_the_newest_frame(root):
 def test_close_frames_are_matched_exactly(root):
     clips = open_split(conditions(), "score", root)
     assert history(clips, 2) == [shade(name) for name in VAL]
-    with pytest.raises(UsageError, match=r"camvid: no two frames of .*val are 3 source frames apart; there are steps of \[2\]"):
+    with pytest.raises(
+        UsageError,
+        match=r"camvid: no two frames of .*val are 3 source frames apart; there are steps of \[2\]",
+    ):
         open_split(conditions(score_spacing=3), "score", root)
 
 
 def test_sizes_void_and_read_only(root):
-    train, score = open_split(conditions(), "train", root)[3], open_split(conditions(), "score", root)[2]
+    train, score = (
+        open_split(conditions(), "train", root)[3],
+        open_split(conditions(), "score", root)[2],
+    )
     assert train.frames.shape == score.frames.shape == (3, 12, 16, 3)
     assert train.label.shape == (12, 16)
     assert score.label.shape == (24, 32)
@@ -116,7 +141,9 @@ def test_frames_are_averaged_and_labels_are_not(root):
     Image.fromarray(picture).save(root / "train" / "0001TP_006690.png")
     Image.fromarray(label).save(root / "trainannot" / "0001TP_006690.png")
     clip = open_split(conditions(), "train", root)[0]
-    np.testing.assert_array_equal(clip.frames[-1], cv2.resize(picture, (16, 12), interpolation=cv2.INTER_AREA))
+    np.testing.assert_array_equal(
+        clip.frames[-1], cv2.resize(picture, (16, 12), interpolation=cv2.INTER_AREA)
+    )
     blocks = label.reshape(12, 2, 16, 2)
     assert (blocks == clip.label[:, None, :, None]).any((1, 3)).all()
 
@@ -169,19 +196,25 @@ def wide_name(path):
 
 IMAGE, LABEL = "train/0001TP_006690.png", "trainannot/0001TP_006690.png"
 BAD = {
-    "missing label": (LABEL, Path.unlink, f"{LABEL} is missing, and 0 more of 6; copy the data set again"),
-    "missing image": (IMAGE, Path.unlink, f"{IMAGE} is missing, and 0 more of 6; copy the data set again"),
+    "missing label": (LABEL, Path.unlink,
+    f"{LABEL} is missing, and 0 more of 6; copy the data set again"),
+    "missing image": (IMAGE, Path.unlink,
+    f"{IMAGE} is missing, and 0 more of 6; copy the data set again"),
     "cut": (IMAGE, cut, f"{IMAGE}: not a whole PNG ("),
     "cut label": (LABEL, cut, f"{LABEL}: not a whole PNG ("),
-    "empty": (IMAGE, lambda p: p.write_bytes(b""), f"{IMAGE}: not a whole PNG (0 bytes); copy it again"),
-    "no PNG": (IMAGE, lambda p: save(p, np.zeros((24, 32, 3), np.uint8), format="JPEG"), f"{IMAGE}: not a whole PNG ("),
-    "folder": (IMAGE, folder_instead, f"{IMAGE}: cannot be read (a folder, not a file); copy it again"),
+    "empty": (IMAGE, lambda p: p.write_bytes(b""),
+    f"{IMAGE}: not a whole PNG (0 bytes); copy it again"),
+    "no PNG": (IMAGE, lambda p: save(p, np.zeros((24, 32, 3), np.uint8), format="JPEG"),
+    f"{IMAGE}: not a whole PNG ("),
+    "folder": (IMAGE, folder_instead,
+    f"{IMAGE}: cannot be read (a folder, not a file); copy it again"),
     "16 bits": (IMAGE, wide_image, f"{IMAGE}: a PNG of mode RGB with 16 bits; expected 8-bit RGB"),
     "grey 16": (
         LABEL, lambda p: save(p, np.zeros((24, 32), np.uint16)),
         f"{LABEL}: a PNG of mode I;16 with 16 bits; expected 8-bit L or P",
     ),
-    "alpha": (IMAGE, lambda p: save(p, np.zeros((24, 32, 4), np.uint8)), f"{IMAGE}: a PNG of mode RGBA with 8 bits; expected 8-bit RGB"),
+    "alpha": (IMAGE, lambda p: save(p, np.zeros((24, 32, 4), np.uint8)),
+    f"{IMAGE}: a PNG of mode RGBA with 8 bits; expected 8-bit RGB"),
     "colours": (
         LABEL, lambda p: save(p, np.zeros((24, 32, 3), np.uint8)),
         f"{LABEL}: a PNG of mode RGB with 8 bits; expected 8-bit L or P",
@@ -194,7 +227,8 @@ BAD = {
         LABEL, lambda p: save(p, np.full((24, 32), 26, np.uint8)),
         f"{LABEL}: label 26; expected 0 to 11 (11 classes and void), not raw ids or colours",
     ),
-    "name": (IMAGE, wide_name, "train/frame.png: not a frame's name; expected DRIVE_FRAME.png, such as 0016E5_07959.png"),
+    "name": (IMAGE, wide_name,
+    "train/frame.png: not a frame's name; expected DRIVE_FRAME.png, such as 0016E5_07959.png"),
 }  # fmt: skip
 
 
@@ -211,33 +245,49 @@ def test_bad_files_are_named(root, case):
 def test_frames_of_two_sizes_are_refused(root):
     for folder, shape in (("train", (12, 16, 3)), ("trainannot", (12, 16))):
         Image.fromarray(np.zeros(shape, np.uint8)).save(root / folder / "0006R0_f00930.png")
-    with pytest.raises(DataError, match=r"0006R0_f00930.png: a frame of 12x16 among frames of 24x32; copy it again"):
+    with pytest.raises(
+        DataError, match=r"0006R0_f00930.png: a frame of 12x16 among frames of 24x32; copy it again"
+    ):
         open_split(conditions(), "train", root)
 
 
 def test_half_copied_data_says_how_much_is_missing(root):
     for name in TRAIN[2:]:
         (root / "trainannot" / f"{name}.png").unlink()
-    with pytest.raises(DataError, match="trainannot/0001TP_006751.png is missing, and 3 more of 6; copy the data set again"):
+    with pytest.raises(
+        DataError,
+        match="trainannot/0001TP_006751.png is missing, and 3 more of 6; copy the data set again",
+    ):
         open_split(conditions(), "train", root)
 
 
 def test_another_count_than_the_official_split_needs_permission(root):
-    with pytest.raises(DataError, match="train: 6 frames, the official split has 367; copy the data set again"):
+    with pytest.raises(
+        DataError, match="train: 6 frames, the official split has 367; copy the data set again"
+    ):
         open_split(conditions(data_options={}), "train", root)
-    with pytest.raises(DataError, match="val: 3 frames, the official split has 101; copy the data set again"):
+    with pytest.raises(
+        DataError, match="val: 3 frames, the official split has 101; copy the data set again"
+    ):
         open_split(conditions(data_options={"allow_partial": False}), "score", root)
 
 
 def test_splits_that_share_a_frame_are_refused(root):
     for folder in ("", "annot"):
-        (root / f"val{folder}" / "0001TP_006690.png").write_bytes((root / f"train{folder}" / "0001TP_006690.png").read_bytes())
+        (root / f"val{folder}" / "0001TP_006690.png").write_bytes(
+            (root / f"train{folder}" / "0001TP_006690.png").read_bytes()
+        )
     with pytest.raises(DataError, match=r"train/0001TP_006690.png is in .*val too, and 0 more"):
         open_split(conditions(), "train", root)
 
 
 def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
-    with pytest.raises(DataError, match=r"train: no such folder; --root must hold train, trainannot, val and valannot of CamVid"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"train: no such folder; --root must hold train, trainannot, val and valannot of CamVid"
+        ),
+    ):
         open_split(conditions(), "train", tmp_path_factory.mktemp("nothing"))
     for path in (root / "valannot").iterdir():
         path.unlink()
@@ -247,7 +297,8 @@ def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
 
 def test_pairs_are_labelled_neighbours_without_a_gap(root):
     train, score = open_split(conditions(), "train", root), open_split(conditions(), "score", root)
-    assert train.pairs == ((0, 1), (1, 2), (3, 4))  # 30, 31 and 30 frames apart; then another drive, and a gap
+    # 30, 31 and 30 frames apart; then another drive, and a gap
+    assert train.pairs == ((0, 1), (1, 2), (3, 4))
     assert score.pairs == ((0, 1), (1, 2))
     assert train.exact_flow((0, 1)) is None
 
@@ -259,14 +310,21 @@ def test_clips_without_history_are_left_out(root):
     assert history(clips, 0) == [shade(name) for name in TRAIN[:3]]
     assert clips[0].label[-1, -1] == 2
     two = open_split(conditions(history="skip", frames=2), "train", root)
-    assert ([two[i].name[-5:] for i in range(len(two))], two.pairs) == (["06720", "06751", "00960"], ((0, 1),))
+    assert ([two[i].name[-5:] for i in range(len(two))], two.pairs) == (
+        ["06720", "06751", "00960"],
+        ((0, 1),),
+    )
 
 
 def test_a_missing_frame_can_be_an_error(root):
     with pytest.raises(DataError) as error:
         open_split(conditions(history="error"), "train", root)
     path = root / "train/0001TP_006690.png"
-    assert str(error.value) == f"{path}: frame 6660 of 0001TP is not there; add that frame, or use --history repeat or skip"
+    assert (
+        str(error.value)
+        == f"{path}: frame 6660 of 0001TP is not there; add that frame, or use --history repeat or"
+        " skip"
+    )
 
 
 def test_a_picture_has_the_size_of_its_label_map(root):
@@ -278,12 +336,21 @@ def test_a_picture_has_the_size_of_its_label_map(root):
 def test_the_test_split_can_be_scored(root):
     for folder in ("", "annot"):
         (root / f"test{folder}").mkdir()
-        (root / f"test{folder}" / "Seq05VD_f00030.png").write_bytes((root / f"val{folder}" / "0016E5_07959.png").read_bytes())
-        (root / f"test{folder}" / "Seq05VD_f00060.png").write_bytes((root / f"val{folder}" / "0016E5_07961.png").read_bytes())
+        (root / f"test{folder}" / "Seq05VD_f00030.png").write_bytes(
+            (root / f"val{folder}" / "0016E5_07959.png").read_bytes()
+        )
+        (root / f"test{folder}" / "Seq05VD_f00060.png").write_bytes(
+            (root / f"val{folder}" / "0016E5_07961.png").read_bytes()
+        )
     options = {"allow_partial": True, "scored": "test"}
     clips = open_split(conditions(data_options=options, score_spacing=30), "score", root)
-    assert ([clips[i].name for i in range(len(clips))], clips.pairs) == (["Seq05VD/00030", "Seq05VD/00060"], ((0, 1),))
-    with pytest.raises(DataError, match="test: 2 frames, the official split has 233; copy the data set again"):
+    assert ([clips[i].name for i in range(len(clips))], clips.pairs) == (
+        ["Seq05VD/00030", "Seq05VD/00060"],
+        ((0, 1),),
+    )
+    with pytest.raises(
+        DataError, match="test: 2 frames, the official split has 233; copy the data set again"
+    ):
         open_split(conditions(data_options={"scored": "test"}, score_spacing=30), "score", root)
 
 
@@ -307,7 +374,10 @@ def test_folders_may_be_zips(root):
     ("options", "message"),
     [
         ({"scored": "tests"}, "camvid option scored = 'tests': needs 'val' or 'test'"),
-        ({"alow_partial": True}, "unknown camvid option 'alow_partial'; did you mean allow_partial?"),
+        (
+            {"alow_partial": True},
+            "unknown camvid option 'alow_partial'; did you mean allow_partial?",
+        ),
         ({"allow_partial": "yes"}, "camvid option allow_partial = 'yes': needs true or false"),
     ],
 )
@@ -325,7 +395,9 @@ def test_the_official_split():
     assert train.repeated == 5 * (2 + 1)  # five stretches without a gap
     assert score.repeated == 15 * 2 + 15
     for clips in (train, score):
-        ids = np.bincount(np.concatenate([clips[i].label.ravel() for i in range(len(clips))]), minlength=256)
+        ids = np.bincount(
+            np.concatenate([clips[i].label.ravel() for i in range(len(clips))]), minlength=256
+        )
         assert (ids[:11] > 0).all()
         assert ids[VOID] > 0
         assert ids[11:VOID].sum() == 0

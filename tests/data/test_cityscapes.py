@@ -14,9 +14,11 @@ from msaf_bench.data.cityscapes import read_ids
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID
 
-# id and trainId of cityscapesScripts' helpers/labels.py, for the ids that have a trainId; the others are ignored.
+# id and trainId of cityscapesScripts' helpers/labels.py, for the ids that have a trainId; the
+# others are ignored.
 TRAIN_IDS = {
-    7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17,
+    7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12,
+    26: 13, 27: 14, 28: 15, 31: 16, 32: 17,
     33: 18,
 }  # fmt: skip
 LABEL = "gtFine/val/frankfurt/frankfurt_000000_000294_gtFine_labelIds.png"
@@ -37,15 +39,26 @@ def save(path, pixels, **options):
 
 
 def test_clips_end_at_the_labelled_frame(cityscapes, conditions):
-    train, score = (open_split(conditions("cityscapes"), split, cityscapes) for split in ("train", "score"))
-    assert [train[i].name for i in range(len(train))] == ["aachen_000000/00019", "aachen_000001/00019", "bad-ems_000000/00300"]
+    train, score = (
+        open_split(conditions("cityscapes"), split, cityscapes) for split in ("train", "score")
+    )
+    assert [train[i].name for i in range(len(train))] == [
+        "aachen_000000/00019",
+        "aachen_000001/00019",
+        "bad-ems_000000/00300",
+    ]
     assert greys(train[2]) == [shade(298), shade(299), shade(300)]
     assert greys(score[0]) == [shade(292), shade(293), shade(294)]
     assert train[0].frames.shape == (3, 8, 16, 3)
     assert (train[0].label.shape, score[0].label.shape) == ((8, 16), (16, 32))
     assert set(np.unique(train[0].label)) == {13, VOID}  # raw 26 is car
     assert set(np.unique(score[0].label)) == {0, VOID}
-    assert (train.repeated, train.skipped, train.pairs, train.exact_flow((0, 1))) == (0, 0, (), None)
+    assert (train.repeated, train.skipped, train.pairs, train.exact_flow((0, 1))) == (
+        0,
+        0,
+        (),
+        None,
+    )
     assert len(train.classes) == len(train.colours) == 19
     for clips in (train, score):
         assert clips.picture(0).shape == (*clips[0].label.shape, 3)
@@ -71,7 +84,9 @@ def test_zips_give_what_folders_give(cityscapes, conditions, pack_cityscapes):
 def test_the_sequence_archive_is_enough(cityscapes, conditions):
     before = open_split(conditions("cityscapes"), "score", cityscapes)[0].frames
     shutil.rmtree(cityscapes / "leftImg8bit")
-    np.testing.assert_array_equal(open_split(conditions("cityscapes"), "score", cityscapes)[0].frames, before)
+    np.testing.assert_array_equal(
+        open_split(conditions("cityscapes"), "score", cityscapes)[0].frames, before
+    )
 
 
 def test_both_forms_of_labels_say_the_same():
@@ -89,7 +104,10 @@ def png(pixels):
 
 def test_train_ids_are_taken_where_there_are_no_raw_ids(cityscapes, conditions):
     path = cityscapes / LABEL
-    save(path.with_name(path.name.replace("labelIds", "labelTrainIds")), np.full((16, 32), 5, np.uint8))
+    save(
+        path.with_name(path.name.replace("labelIds", "labelTrainIds")),
+        np.full((16, 32), 5, np.uint8),
+    )
     clips = open_split(conditions("cityscapes"), "score", cityscapes)
     assert set(np.unique(clips[0].label)) == {0, VOID}
     path.unlink()
@@ -111,33 +129,49 @@ def test_missing_neighbours_by_rule(cityscapes, conditions):
     with pytest.raises(DataError) as error:
         open_split(conditions("cityscapes", history="error"), "train", cityscapes)
     still = cityscapes / "leftImg8bit/train/aachen/aachen_000001_000019_leftImg8bit.png"
-    assert str(error.value) == f"{still}: frame 18 of aachen_000001 is not there; add that frame, or use --history repeat or skip"
+    assert (
+        str(error.value)
+        == f"{still}: frame 18 of aachen_000001 is not there; add that frame, or use --history"
+        " repeat or skip"
+    )
 
 
 def test_stills_alone_have_no_history(cityscapes, conditions):
     shutil.rmtree(cityscapes / "leftImg8bit_sequence")
-    with pytest.raises(UsageError, match=r"cityscapes: no two frames of .*leftImg8bit/train are 1 source frames apart"):
+    with pytest.raises(
+        UsageError,
+        match=r"cityscapes: no two frames of .*leftImg8bit/train are 1 source frames apart",
+    ):
         open_split(conditions("cityscapes"), "train", cityscapes)
-    assert greys(open_split(conditions("cityscapes", frames=1), "train", cityscapes)[0]) == [shade(19)]
+    assert greys(open_split(conditions("cityscapes", frames=1), "train", cityscapes)[0]) == [
+        shade(19)
+    ]
 
 
 def test_opening_decodes_nothing(cityscapes, conditions):
     for path in (cityscapes / "leftImg8bit").rglob("*.png"):
         path.write_bytes(b"no picture")
     clips = open_split(conditions("cityscapes"), "train", cityscapes)
-    with pytest.raises(DataError, match=r"aachen_000000_000019_leftImg8bit.png: not a whole PNG \(10 bytes\); copy it again"):
+    with pytest.raises(
+        DataError,
+        match=r"aachen_000000_000019_leftImg8bit.png: not a whole PNG \(10 bytes\); copy it again",
+    ):
         clips[0]
 
 
 @pytest.mark.parametrize(
     ("path", "spoil", "message"),
     [
-        (LABEL, lambda p: p.unlink(), "{root}/gtFine/val: no label map; expected CITY/CITY_SEQ_FRAME_gtFine_labelIds.png"),
+        (LABEL, lambda p: p.unlink(),
+        "{root}/gtFine/val: no label map; expected CITY/CITY_SEQ_FRAME_gtFine_labelIds.png"),
         (STILL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_leftImg8bit.png")),
-         "{root}/leftImg8bit/val/frankfurt/frankfurt_000000_000888_leftImg8bit.png has no label map in {root}/gtFine/val, and 0 more of 1"),
+         ("{root}/leftImg8bit/val/frankfurt/frankfurt_000000_000888_leftImg8bit.png has no label "
+         "map in {root}/gtFine/val, and 0 more of 1")),
         (LABEL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_gtFine_labelIds.png")),
-         "{root}/gtFine/val/frankfurt/frankfurt_000000_000888_gtFine_labelIds.png has no frame in {root}/leftImg8bit/val and "),
-        (LABEL, lambda p: shutil.copy(p, p.parents[2] / "train/aachen"), "{root}/" + LABEL + " is in train too, and 0 more"),
+         ("{root}/gtFine/val/frankfurt/frankfurt_000000_000888_gtFine_labelIds.png has no frame in "
+         "{root}/leftImg8bit/val and ")),
+        (LABEL, lambda p: shutil.copy(p, p.parents[2] / "train/aachen"),
+        "{root}/" + LABEL + " is in train too, and 0 more"),
     ],
 )  # fmt: skip
 def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, spoil, message):
@@ -150,18 +184,48 @@ def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, s
 @pytest.mark.parametrize(
     ("path", "pixels", "message"),
     [
-        (LABEL, np.full((16, 32), 34, np.uint8), "id 34 in 512 pixels; its name promises raw ids, 0 to 33 and 255"),
-        (LABEL, np.full((16, 32), 254, np.uint8), "id 254 in 512 pixels; its name promises raw ids, 0 to 33 and 255"),
-        (LABEL, np.zeros((16, 32, 3), np.uint8), "a PNG of mode RGB with 8 bits; expected 8-bit L or P"),
-        (LABEL, np.zeros((16, 32), np.uint16), "a PNG of mode I;16 with 16 bits; expected 8-bit L or P"),
-        (LABEL, np.full((8, 32), 7, np.uint8), "a label of 8x32 for an image of 16x32; copy the data set again"),
-        (STILL, np.zeros((16, 32, 4), np.uint8), "a PNG of mode RGBA with 8 bits; expected 8-bit RGB"),
-        (PAST, np.zeros((8, 32, 3), np.uint8), "a frame of 8x32 among frames of 16x32; copy it again"),
+        (
+            LABEL,
+            np.full((16, 32), 34, np.uint8),
+            "id 34 in 512 pixels; its name promises raw ids, 0 to 33 and 255",
+        ),
+        (
+            LABEL,
+            np.full((16, 32), 254, np.uint8),
+            "id 254 in 512 pixels; its name promises raw ids, 0 to 33 and 255",
+        ),
+        (
+            LABEL,
+            np.zeros((16, 32, 3), np.uint8),
+            "a PNG of mode RGB with 8 bits; expected 8-bit L or P",
+        ),
+        (
+            LABEL,
+            np.zeros((16, 32), np.uint16),
+            "a PNG of mode I;16 with 16 bits; expected 8-bit L or P",
+        ),
+        (
+            LABEL,
+            np.full((8, 32), 7, np.uint8),
+            "a label of 8x32 for an image of 16x32; copy the data set again",
+        ),
+        (
+            STILL,
+            np.zeros((16, 32, 4), np.uint8),
+            "a PNG of mode RGBA with 8 bits; expected 8-bit RGB",
+        ),
+        (
+            PAST,
+            np.zeros((8, 32, 3), np.uint8),
+            "a frame of 8x32 among frames of 16x32; copy it again",
+        ),
         (PAST, np.zeros((16, 32), np.uint8), "a PNG of mode L with 8 bits; expected 8-bit RGB"),
     ],
 )
 @pytest.mark.parametrize("zipped", [False, True])
-def test_bad_files_are_named_when_they_are_read(cityscapes, conditions, pack_cityscapes, path, pixels, message, zipped):
+def test_bad_files_are_named_when_they_are_read(
+    cityscapes, conditions, pack_cityscapes, path, pixels, message, zipped
+):
     save(cityscapes / path, pixels)
     where = f"{cityscapes}/{path}"
     if zipped:
@@ -176,8 +240,13 @@ def test_bad_files_are_named_when_they_are_read(cityscapes, conditions, pack_cit
 def test_train_ids_in_their_own_files_only(cityscapes, conditions):
     path = cityscapes / LABEL
     path.unlink()
-    save(path.with_name(path.name.replace("labelIds", "labelTrainIds")), np.full((16, 32), 26, np.uint8))
-    with pytest.raises(DataError, match="id 26 in 512 pixels; its name promises train ids, 0 to 18 and 255"):
+    save(
+        path.with_name(path.name.replace("labelIds", "labelTrainIds")),
+        np.full((16, 32), 26, np.uint8),
+    )
+    with pytest.raises(
+        DataError, match="id 26 in 512 pixels; its name promises train ids, 0 to 18 and 255"
+    ):
         open_split(conditions("cityscapes"), "score", cityscapes)[0]
 
 
@@ -185,20 +254,28 @@ def test_a_picture_of_more_pixels_than_memory_is_not_decoded(cityscapes, conditi
     data = bytearray((cityscapes / STILL).read_bytes())
     data[16:24] = (60_000).to_bytes(4, "big") * 2
     (cityscapes / STILL).write_bytes(data)
-    with pytest.raises(DataError, match="a PNG of 60000x60000 pixels; at most 67108864 pixels are read"):
+    with pytest.raises(
+        DataError, match="a PNG of 60000x60000 pixels; at most 67108864 pixels are read"
+    ):
         open_split(conditions("cityscapes"), "score", cityscapes)[0]
 
 
 @pytest.mark.parametrize(("split", "found", "official"), [("train", 3, 2975), ("score", 1, 500)])
 def test_the_official_counts_are_asserted(cityscapes, conditions, split, found, official):
-    with pytest.raises(DataError, match=f"{found} label maps, the official split has {official}; copy the data set again"):
+    with pytest.raises(
+        DataError,
+        match=f"{found} label maps, the official split has {official}; copy the data set again",
+    ):
         open_split(conditions("cityscapes", data_options={}), split, cityscapes)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"alow_partial": True}, "unknown cityscapes option 'alow_partial'; did you mean allow_partial?"),
+        (
+            {"alow_partial": True},
+            "unknown cityscapes option 'alow_partial'; did you mean allow_partial?",
+        ),
         ({"allow_partial": 1}, "cityscapes option allow_partial = 1: needs true or false"),
     ],
 )
@@ -211,6 +288,8 @@ def test_a_wrong_option_is_named(cityscapes, conditions, options, message):
 def test_an_empty_root_says_what_is_expected(tmp_path, conditions):
     with pytest.raises(DataError) as error:
         open_split(conditions("cityscapes"), "train", tmp_path)
-    assert str(error.value) == (
-        f"{tmp_path / 'gtFine'}: no such folder, and no gtFine_trainvaltest.zip in {tmp_path}; copy the data set there"
+    assert (
+        str(error.value)
+        == f"{tmp_path / 'gtFine'}: no such folder, and no gtFine_trainvaltest.zip in {tmp_path};"
+        " copy the data set there"
     )

@@ -16,4 +16,8 @@ def test_contents_are_the_sums_over_clips(cityscapes, conditions):
     assert (contents.frames, contents.labels) == ({"8x16": 3}, {"8x16": 3})
     assert len(heard) == 3
     assert list(contents.pictures) == [clips[i].name for i in range(3)]
-    assert contents.pictures["aachen_000000/00019"] == contents.pictures["aachen_000001/00019"] != contents.pictures["bad-ems_000000/00300"]
+    assert (
+        contents.pictures["aachen_000000/00019"]
+        == contents.pictures["aachen_000001/00019"]
+        != contents.pictures["bad-ems_000000/00300"]
+    )

@@ -27,12 +27,16 @@ def test_a_file_gives_back_what_was_written(tmp_path):
 
 
 def test_bytes_are_those_of_the_format(tmp_path):
-    (tmp_path / "a.flo").write_bytes(b"PIEH" + header(2, 1)[4:] + np.array([1, 2, 3, 4], "<f4").tobytes())
+    (tmp_path / "a.flo").write_bytes(
+        b"PIEH" + header(2, 1)[4:] + np.array([1, 2, 3, 4], "<f4").tobytes()
+    )
     np.testing.assert_array_equal(read_flow(tmp_path / "a.flo"), [[[1, 2], [3, 4]]])
 
 
 def test_large_values_are_unknown(tmp_path):
-    (tmp_path / "a.flo").write_bytes(header(3, 1) + np.array([1, 2, 1.7e9, 0, 5, -2e9], "<f4").tobytes())
+    (tmp_path / "a.flo").write_bytes(
+        header(3, 1) + np.array([1, 2, 1.7e9, 0, 5, -2e9], "<f4").tobytes()
+    )
     assert np.isnan(read_flow(tmp_path / "a.flo")).all(-1).tolist() == [[False, True, True]]
 
 
@@ -82,7 +86,9 @@ def test_estimators_find_a_shift_both_ways(kind):
     picture = texture(size=(96, 128))
     flow = estimate(kind, picture, np.roll(picture, (1, 3), (0, 1)))
     for way, sign in ((flow.forward, 1), (flow.backward, -1)):
-        np.testing.assert_allclose(np.median(way[20:-20, 20:-20], (0, 1)), (3 * sign, 1 * sign), atol=0.1)
+        np.testing.assert_allclose(
+            np.median(way[20:-20, 20:-20], (0, 1)), (3 * sign, 1 * sign), atol=0.1
+        )
 
 
 def test_no_motion_is_zero():
@@ -105,12 +111,17 @@ def test_a_broken_torchvision_is_explained(monkeypatch):
         raise RuntimeError("operator torchvision::nms does not exist\nmore")
 
     monkeypatch.setattr(module, "import_module", broken)
-    with pytest.raises(HostError, match=r"--flow raft: operator torchvision::nms does not exist; install the torchvision"):
+    with pytest.raises(
+        HostError,
+        match=r"--flow raft: operator torchvision::nms does not exist; install the torchvision",
+    ):
         estimate("raft", texture(), texture())
 
 
 def test_raft_is_called_as_torchvision_documents_it(monkeypatch):
-    """A stand-in: pictures in -1..1 at a multiple of 8, the last of the returned flows, forward then backward."""
+    """A stand-in: pictures in -1..1 at a multiple of 8, the last of the returned flows, forward
+    then backward.
+    """
     import torch
 
     class Models:
@@ -130,7 +141,11 @@ def test_raft_is_called_as_torchvision_documents_it(monkeypatch):
             step = (two - one).mean((1, 2, 3), keepdim=True).expand(-1, 2, 136, 128)
             return [step * 0, step]
 
-    monkeypatch.setattr(module, "import_module", lambda name: Models if name == "torchvision.models.optical_flow" else None)
+    monkeypatch.setattr(
+        module,
+        "import_module",
+        lambda name: Models if name == "torchvision.models.optical_flow" else None,
+    )
     dark, bright = np.zeros((130, 40, 3), np.uint8), np.full((130, 40, 3), 255, np.uint8)
     flow = estimate("raft", dark, bright)
     assert flow.forward.shape == flow.backward.shape == (130, 40, 2)
@@ -141,7 +156,9 @@ def test_raft_is_called_as_torchvision_documents_it(monkeypatch):
 def counted(monkeypatch):
     calls = []
     plain = module._estimated
-    monkeypatch.setattr(module, "_estimated", lambda *given: calls.append(given[0]) or plain(*given))
+    monkeypatch.setattr(
+        module, "_estimated", lambda *given: calls.append(given[0]) or plain(*given)
+    )
     return calls
 
 
@@ -164,7 +181,15 @@ def test_the_cache_is_by_content(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-@pytest.mark.parametrize("harm", [lambda d: b"", lambda d: d[:-1], lambda d: d[:40] + bytes([d[40] ^ 1]) + d[41:], lambda d: d + b"x"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda d: b"",
+        lambda d: d[:-1],
+        lambda d: d[:40] + bytes([d[40] ^ 1]) + d[41:],
+        lambda d: d + b"x",
+    ],
+)
 def test_a_damaged_cache_file_is_made_again(tmp_path, monkeypatch, harm):
     a, b = texture(0), texture(1)
     first = estimate("dis", a, b, tmp_path)

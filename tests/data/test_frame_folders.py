@@ -15,7 +15,16 @@ from msaf_bench.errors import DataError, UsageError
     [
         (["0001TP_008550", "0001TP_008580", "0016E5_08580"], [(0, 1)], [], (30,)),
         (["0016E5_07959", "0016E5_07961", "0016E5_07965"], [(0, 1)], [(1, 2)], (2,)),
-        (["x_000000_000009_leftImg8bit", "x_000000_000010_leftImg8bit", "x_000001_000011_leftImg8bit"], [(0, 1)], [], (1,)),
+        (
+            [
+                "x_000000_000009_leftImg8bit",
+                "x_000000_000010_leftImg8bit",
+                "x_000001_000011_leftImg8bit",
+            ],
+            [(0, 1)],
+            [],
+            (1,),
+        ),
         (["v/1", "v/2", "w/3"], [(0, 1)], [], (1,)),
         (["frame10", "frame11"], [(0, 1)], [], (1,)),
         (["frame11", "frame9", "frame10"], [(1, 2), (2, 0)], [], (1,)),
@@ -55,7 +64,10 @@ EVEN = {
     "hexadecimal, few": ["0a", "0b", "0c"],
     "milliseconds": [f"{round(1000 * t / 30)}" for t in range(1, 13)],
     "milliseconds, 240 Hz": [f"{round(1000 * t / 240)}" for t in range(1, 40)],
-    "nanoseconds with jitter": [f"{1403636579763555584 + 50_000_000 * t + JITTER.randint(-4_000_000, 4_000_000)}" for t in range(20)],
+    "nanoseconds with jitter": [
+        f"{1403636579763555584 + 50_000_000 * t + JITTER.randint(-4_000_000, 4_000_000)}"
+        for t in range(20)
+    ],
     "seconds with fraction": [f"{1305031102 + t / 30:.6f}" for t in range(90)],
     "short seconds": [f"{t / 10:.2f}" for t in range(30)],
     "seconds and nanoseconds": [f"{1403636579 + t // 20}_{t % 20 * 50_000_000}" for t in range(45)],
@@ -68,17 +80,33 @@ EVEN = {
     "seconds of any length": [f"frame_t{t / 4:g}" for t in range(30)],
     "seconds of any length, alone": [f"{t / 4:g}" for t in range(30)],
     "seconds and microseconds": [f"{1305031102 + t // 4}_{t % 4 * 250_000:06d}" for t in range(30)],
-    "seconds and milliseconds": [f"{1305031102 + t // 30}_{t % 30 * 1000 // 30:03d}" for t in range(90)],
-    "seconds and milliseconds, not padded": [f"{1305031102 + t // 30}_{t % 30 * 1000 // 30}" for t in range(90)],
+    "seconds and milliseconds": [
+        f"{1305031102 + t // 30}_{t % 30 * 1000 // 30:03d}" for t in range(90)
+    ],
+    "seconds and milliseconds, not padded": [
+        f"{1305031102 + t // 30}_{t % 30 * 1000 // 30}" for t in range(90)
+    ],
     "counter and seconds": [f"{t:04d}_{t / 30:.3f}" for t in range(90)],
-    "counter and date": [f"{t:04d}_{START + timedelta(seconds=t):%Y-%m-%d_%H-%M-%S}" for t in range(200)],
-    "counter and time of day": [f"{t:04d}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)],
+    "counter and date": [
+        f"{t:04d}_{START + timedelta(seconds=t):%Y-%m-%d_%H-%M-%S}" for t in range(200)
+    ],
+    "counter and time of day": [
+        f"{t:04d}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)
+    ],
     "time of day": [f"{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)],
-    "time of day, five seconds": [f"{NOON + timedelta(seconds=5 * t):%H.%M.%S}" for t in range(200)],
+    "time of day, five seconds": [
+        f"{NOON + timedelta(seconds=5 * t):%H.%M.%S}" for t in range(200)
+    ],
     "time of day with letters": [f"{NOON + timedelta(seconds=t):%Hh%Mm%S}" for t in range(200)],
-    "time of day behind a day": [f"{NOON + timedelta(seconds=t):%d-%m-%Y_%H-%M-%S}" for t in range(200)],
-    "time of day behind a short day": [f"{NOON + timedelta(seconds=t):%d-%m-%y_%H-%M-%S}" for t in range(200)],
-    "time of day and milliseconds": [clock(NOON + timedelta(milliseconds=100 * t)) for t in range(195)],
+    "time of day behind a day": [
+        f"{NOON + timedelta(seconds=t):%d-%m-%Y_%H-%M-%S}" for t in range(200)
+    ],
+    "time of day behind a short day": [
+        f"{NOON + timedelta(seconds=t):%d-%m-%y_%H-%M-%S}" for t in range(200)
+    ],
+    "time of day and milliseconds": [
+        clock(NOON + timedelta(milliseconds=100 * t)) for t in range(195)
+    ],
     "no number": ["dawn", "noon", "night"],
 }
 
@@ -98,7 +126,14 @@ def test_an_even_video_has_all_its_pairs(names):
     assert (len(nested.pairs), len(nested.videos)) == (2 * len(expected), 2)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EVEN if kind not in ("no number", "hexadecimal, few") and "counter and" not in kind])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in EVEN
+        if kind not in ("no number", "hexadecimal, few") and "counter and" not in kind
+    ],
+)
 def test_a_frame_that_is_missing_is_a_gap_and_the_rest_stays(kind):
     names = EVEN[kind]
     found = neighbours(names[:5] + names[6:])
@@ -114,18 +149,33 @@ AMBIGUOUS = {
     "as many videos as frames": [f"{a}_{b}" for a in range(3) for b in range(3)],
     "many short videos, or versions": [f"{a:04d}_{b}" for a in range(20) for b in range(2)],
     "uneven numbers": ["3", "17", "50", "51", "90", "300"],
-    "a number that means nothing": [f"{t:03d}_q{q}" for t, q in enumerate((80, 95, 20, 33))][::2] + ["7_q1", "5_q77"],
+    "a number that means nothing": (
+        [f"{t:03d}_q{q}" for t, q in enumerate((80, 95, 20, 33))][::2] + ["7_q1", "5_q77"]
+    ),
     "names that differ in their words": ["frame1_good", "frame2_bad"],
     "one number twice": ["a01", "a1", "a2"],
-    "labelled frames of Cityscapes": [f"frankfurt_000000_{t:06d}" for t in (294, 576, 1016, 1236, 1751, 2196, 2963, 3025, 3357, 3920)],
-    "labelled frames of Cityscapes, many videos": [f"aachen_{v:06d}_000019_leftImg8bit" for v in range(20)],
-    "counter and score": [f"frame_{t:04d}_{0.5 + 0.01 * SCORES.randrange(25):.2f}" for t in range(30)],
-    "counter and fine score": [f"frame_{t:04d}_{0.5 + 0.013 * (7 * t % 29):.3f}" for t in range(30)],
-    "hexadecimal with gaps": [f"{v}_{t:04x}" for v in ("front", "rear") for t in sorted(SCORES.sample(range(100), 70))],
+    "labelled frames of Cityscapes": [
+        f"frankfurt_000000_{t:06d}"
+        for t in (294, 576, 1016, 1236, 1751, 2196, 2963, 3025, 3357, 3920)
+    ],
+    "labelled frames of Cityscapes, many videos": [
+        f"aachen_{v:06d}_000019_leftImg8bit" for v in range(20)
+    ],
+    "counter and score": [
+        f"frame_{t:04d}_{0.5 + 0.01 * SCORES.randrange(25):.2f}" for t in range(30)
+    ],
+    "counter and fine score": [
+        f"frame_{t:04d}_{0.5 + 0.013 * (7 * t % 29):.3f}" for t in range(30)
+    ],
+    "hexadecimal with gaps": [
+        f"{v}_{t:04x}" for v in ("front", "rear") for t in sorted(SCORES.sample(range(100), 70))
+    ],
     "hexadecimal behind letters": [f"cam{v}{t:04x}" for v in "LR" for t in range(100)],
     "clips of sixty frames, or minutes": [f"1_{k}_{t}" for k in range(5) for t in range(60)],
     "midnight": [f"{START + timedelta(seconds=t - 90):%H-%M-%S}" for t in range(200)],
-    "midnight, with the day": [f"{START + timedelta(seconds=t - 90):%d-%m-%Y_%H-%M-%S}" for t in range(200)],
+    "midnight, with the day": [
+        f"{START + timedelta(seconds=t - 90):%d-%m-%Y_%H-%M-%S}" for t in range(200)
+    ],
 }
 
 
@@ -143,20 +193,35 @@ def test_several_videos_in_a_folder_are_told_by_the_field_that_varies_fastest():
 
 
 SEVERAL = {
-    "snippets of Cityscapes": [[f"aachen_{v:06d}_{t:06d}_leftImg8bit" for t in range(30)] for v in range(3)],
+    "snippets of Cityscapes": [
+        [f"aachen_{v:06d}_{t:06d}_leftImg8bit" for t in range(30)] for v in range(3)
+    ],
     "seconds of any length": [[f"cam{v}_{t / 4:g}" for t in range(50)] for v in (1, 2)],
     "hexadecimal": [[f"{v}_{t:04x}" for t in range(40)] for v in ("front", "rear")],
     "hexadecimal, few": [[f"{v}_{t:04x}" for t in range(8, 12)] for v in ("front", "rear")],
     "hexadecimal in front": [[f"{t:x}_{v}" for t in range(300)] for v in ("front", "rear")],
     "letters of cameras": [[f"cam_{v}1_{t:04d}" for t in range(2)] for v in "abcd"],
     "letters behind": [[f"frame{t}{v}" for t in range(20)] for v in "ab"],
-    "counter and milliseconds": [[f"v{v}_frame{t}_{t * 1000 // 30}ms" for t in range(10)] for v in (1, 2)],
-    "counter that goes on, and milliseconds": [[f"v{v}_frame{20 * v + t}_{t * 1000 // 30}ms" for t in range(20)] for v in range(3)],
+    "counter and milliseconds": [
+        [f"v{v}_frame{t}_{t * 1000 // 30}ms" for t in range(10)] for v in (1, 2)
+    ],
+    "counter that goes on, and milliseconds": [
+        [f"v{v}_frame{20 * v + t}_{t * 1000 // 30}ms" for t in range(20)] for v in range(3)
+    ],
     "counter and seconds": [[f"v{v}_{t:04d}_{t / 30:.3f}" for t in range(90)] for v in (1, 2)],
-    "counter and two times": [[f"v{v}_{t:04d}_{33 * t}_{33 * t + 100_000}" for t in range(90)] for v in (1, 2)],
-    "counter and time in front": [[f"{t:04d}_{33 * t}ms_cam{v}" for t in range(90)] for v in (1, 2)],
-    "counter and time of day": [[f"cam{v}_{t:04d}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)] for v in (1, 2)],
-    "time of day": [[f"cam{v}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)] for v in (1, 2)],
+    "counter and two times": [
+        [f"v{v}_{t:04d}_{33 * t}_{33 * t + 100_000}" for t in range(90)] for v in (1, 2)
+    ],
+    "counter and time in front": [
+        [f"{t:04d}_{33 * t}ms_cam{v}" for t in range(90)] for v in (1, 2)
+    ],
+    "counter and time of day": [
+        [f"cam{v}_{t:04d}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)]
+        for v in (1, 2)
+    ],
+    "time of day": [
+        [f"cam{v}_{NOON + timedelta(seconds=t):%H-%M-%S}" for t in range(200)] for v in (1, 2)
+    ],
     "scenes and clips": [[f"1_{k}_{t}" for t in range(50)] for k in range(4)],
 }
 
@@ -166,7 +231,9 @@ def test_several_videos_in_a_folder_have_all_their_pairs_and_no_other(videos):
     names = [name for video in videos for name in video]
     random.Random(2).shuffle(names)
     found = neighbours(names)
-    assert {(names[a], names[b]) for a, b in found.pairs} == {pair for video in videos for pair in pairwise(video)}
+    assert {(names[a], names[b]) for a, b in found.pairs} == {
+        pair for video in videos for pair in pairwise(video)
+    }
     assert found.gaps == ()
     assert len(found.videos) == len(videos)
 
@@ -187,7 +254,12 @@ def test_a_step_of_time_is_in_seconds(names, step):
 
 
 def test_a_whole_day_of_times_is_one_video():
-    found = neighbours([f"{datetime(2024, 2, 28, tzinfo=UTC) + timedelta(minutes=7 * t):%H-%M-%S}" for t in range(206)])
+    found = neighbours(
+        [
+            f"{datetime(2024, 2, 28, tzinfo=UTC) + timedelta(minutes=7 * t):%H-%M-%S}"
+            for t in range(206)
+        ]
+    )
     assert (len(found.pairs), found.gaps, len(found.videos)) == (205, (), 1)
 
 
@@ -200,7 +272,11 @@ def test_a_whole_day_of_times_is_one_video():
         (["3", "17", "18", "90"], "{frame}", 1),
         (["10", "11", "12"], "{hex}", 2),
         (["1.5", "1.10", "1.9"], "{seconds}", 2),
-        (["frankfurt_000000_000294", "frankfurt_000000_000576", "frankfurt_000000_000638"], "*_{frame}", 1),
+        (
+            ["frankfurt_000000_000294", "frankfurt_000000_000576", "frankfurt_000000_000638"],
+            "*_{frame}",
+            1,
+        ),
         (["a 23-59-59", "a 23-59-58", "b 00-00-00"], "* {clock}", 1),
         (["1/image", "2/image", "3/image"], "{frame}/image", 2),
         (["cam 2023-12-31", "cam 2024-01-01"], "cam {date}", 1),
@@ -233,4 +309,9 @@ def test_the_inferred_pattern_can_be_given(kind):
 def test_the_reading_is_described():
     found = neighbours(EVEN["version behind"])
     read = {"img_0000_v2": "0", "img_0001_v2": "1"}
-    assert found.describe(EVEN["version behind"]) == {"kind": "decimal", "patterns": ["img_{frame}_v2"], "videos": 1, "read": read}
+    assert found.describe(EVEN["version behind"]) == {
+        "kind": "decimal",
+        "patterns": ["img_{frame}_v2"],
+        "videos": 1,
+        "read": read,
+    }

@@ -28,10 +28,19 @@ def test_any_picture_of_8_bits_becomes_rgb(tmp_path, mode):
 def large(side):
     """The header of a PNG of side x side pixels, and nothing of them."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + header
+        + struct.pack(">I", zlib.crc32(header))
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"text", large(10_000), large(100_000)], ids=["empty", "text", "100 Mpx", "10 Gpx"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", large(10_000), large(100_000)],
+    ids=["empty", "text", "100 Mpx", "10 Gpx"],
+)
 def test_what_is_no_picture_is_one_error_and_no_warning(tmp_path, recwarn, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(DataError, match=r"a\.png: not a whole picture"):

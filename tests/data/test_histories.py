@@ -14,7 +14,9 @@ def run(numbers, length, rule):
     def past(i, back):
         return numbers[i] - back if numbers[i] - back in there else None
 
-    return histories(len(numbers), past, length, rule, lambda i, back: f"frame {numbers[i] - back} is not there")
+    return histories(
+        len(numbers), past, length, rule, lambda i, back: f"frame {numbers[i] - back} is not there"
+    )
 
 
 def spelled_out(numbers, length):
@@ -26,20 +28,41 @@ def spelled_out(numbers, length):
         yield (frames[0],) * gap + tuple(frames), gap
 
 
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True).map(sorted), st.integers(1, 4))
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True).map(sorted),
+    st.integers(1, 4),
+)
 def test_every_rule_says_what_it_did(numbers, length):
     expected = list(spelled_out(numbers, length))
     whole = [(i, clip) for i, (clip, gap) in enumerate(expected) if not gap]
     repeated = run(numbers, length, "repeat")
-    assert repeated == (tuple(clip for clip, _ in expected), tuple(range(len(numbers))), sum(gap for _, gap in expected), 0)
+    assert repeated == (
+        tuple(clip for clip, _ in expected),
+        tuple(range(len(numbers))),
+        sum(gap for _, gap in expected),
+        0,
+    )
     if whole:
-        assert run(numbers, length, "skip") == (tuple(c for _, c in whole), tuple(i for i, _ in whole), 0, len(numbers) - len(whole))
+        assert run(numbers, length, "skip") == (
+            tuple(c for _, c in whole),
+            tuple(i for i, _ in whole),
+            0,
+            len(numbers) - len(whole),
+        )
     if len(whole) == len(numbers):
         assert run(numbers, length, "error") == repeated
 
 
 def test_the_first_gap_is_an_error_or_all_of_them_are():
-    with pytest.raises(DataError, match=r"^frame 3 is not there; add that frame, or use --history repeat or skip$"):
+    with pytest.raises(
+        DataError, match=r"^frame 3 is not there; add that frame, or use --history repeat or skip$"
+    ):
         run([4, 5, 6, 9], 2, "error")
-    with pytest.raises(DataError, match=r"^no clip of 3 frames is whole \(frame 0 is not there\); use --history repeat, or fewer frames$"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"^no clip of 3 frames is whole \(frame 0 is not there\); use --history repeat, or"
+            r" fewer frames$"
+        ),
+    ):
         run([1, 2, 9], 3, "skip")

@@ -36,7 +36,9 @@ def test_pairs_are_of_one_key(tmp_path):
     for name in ("p/v/1.png", "p/v/2.png", "t/v/2.npy", "t/v/3.png"):
         save(tmp_path / name)
     pairs = pair_label_maps(tmp_path / "p", tmp_path / "t", THREE)
-    assert [(pair.name, pair.prediction.name, pair.truth.name) for pair in pairs.both] == [("v/2", "2.png", "2.npy")]
+    assert [(pair.name, pair.prediction.name, pair.truth.name) for pair in pairs.both] == [
+        ("v/2", "2.png", "2.npy")
+    ]
     assert (pairs.missing, pairs.extra) == (("v/3",), ("v/1",))
 
 
@@ -53,11 +55,16 @@ def test_cityscapes_is_paired_by_frame(tmp_path):
     for kind in ("labelIds", "labelTrainIds", "color"):
         save(tmp_path / "t" / "aachen" / f"{frame}_gtFine_{kind}.png")
     ((name, prediction, truth),) = pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES).both
-    assert (name, prediction.name, truth.name) == (frame, f"{frame}_leftImg8bit.png", f"{frame}_gtFine_labelIds.png")
+    assert (name, prediction.name, truth.name) == (
+        frame,
+        f"{frame}_leftImg8bit.png",
+        f"{frame}_gtFine_labelIds.png",
+    )
     save(tmp_path / "p" / f"{frame}.png")
     with pytest.raises(DataError, match="of the same frame"):
         pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES)
-    with pytest.raises(DataError, match="no name is one of"):  # other data have no frames, only names
+    # other data have no frames, only names
+    with pytest.raises(DataError, match="no name is one of"):
         pair_label_maps(tmp_path / "p", tmp_path / "t", class_set("19"))
 
 
@@ -90,14 +97,24 @@ def png(bits, colour, rows, width):
     """A PNG of packed rows, made by hand."""
 
     def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
     packed = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    )
 
 
-@pytest.mark.parametrize(("bits", "row", "ids"), [(1, b"\xa0", [1, 0, 1, 0]), (2, b"\x1b", [0, 1, 2, 3]), (4, b"\x0b\xf1", [0, 11, 15, 1])])
+@pytest.mark.parametrize(
+    ("bits", "row", "ids"),
+    [(1, b"\xa0", [1, 0, 1, 0]), (2, b"\x1b", [0, 1, 2, 3]), (4, b"\x0b\xf1", [0, 11, 15, 1])],
+)
 def test_grey_of_few_bits_is_not_stretched(tmp_path, bits, row, ids):
     (tmp_path / "a.png").write_bytes(png(bits, 0, [row], 4))
     np.testing.assert_array_equal(read_ids(tmp_path / "a.png", what="truth").ids, [ids])
@@ -168,7 +185,9 @@ def test_arrays_that_are_no_label_map(tmp_path, array, says):
 SHAPE = b"(2, 3), }"  # in the header, before its padding
 BAD_ARRAY = {
     "cut": lambda data: data[:-2],
-    "a shape beyond all memory": lambda data: data.replace(SHAPE + b" " * 12, b"(9999999, 9999999), }"),
+    "a shape beyond all memory": lambda data: data.replace(
+        SHAPE + b" " * 12, b"(9999999, 9999999), }"
+    ),
     "a shape beyond 64 bits": lambda data: data.replace(SHAPE + b" " * 36, b"(%d,), }" % 10**38),
     "a negative shape": lambda data: data.replace(SHAPE, b"(-2, 3),}"),
     "a header that does not end": lambda data: data.replace(SHAPE, b"(2, 3    "),
@@ -194,28 +213,49 @@ def test_a_map_without_a_pixel(tmp_path):
 def test_a_folder_or_a_broken_link_in_place_of_a_file_is_an_error_of_that_file(tmp_path):
     (tmp_path / "a.png").mkdir()
     (tmp_path / "b.png").symlink_to("gone")
-    for path, says in zip(list_label_maps(tmp_path).by_key.values(), ("a folder, not a file", "No such file"), strict=True):
+    for path, says in zip(
+        list_label_maps(tmp_path).by_key.values(),
+        ("a folder, not a file", "No such file"),
+        strict=True,
+    ):
         with pytest.raises(DataError, match=f"{path.name}: the truth cannot be read .{says}"):
             read_ids(path, what="truth")
 
 
 def test_a_map_is_read_as_classes_and_void(tmp_path):
-    np.testing.assert_array_equal(read_label_map(save(tmp_path / "a.png"), THREE, what="truth"), IDS)
+    np.testing.assert_array_equal(
+        read_label_map(save(tmp_path / "a.png"), THREE, what="truth"), IDS
+    )
     camvid = save(tmp_path / "b.png", np.array([[0, 10, 11, 255]], np.uint8))
-    np.testing.assert_array_equal(read_label_map(camvid, class_set("camvid11"), what="truth"), [[0, 10, 255, 255]])
+    np.testing.assert_array_equal(
+        read_label_map(camvid, class_set("camvid11"), what="truth"), [[0, 10, 255, 255]]
+    )
     raw = save(tmp_path / "c_labelIds.png", np.array([[7, 8, 33, 0, 9, 255]], np.uint8))
-    np.testing.assert_array_equal(read_label_map(raw, CITYSCAPES, what="truth", form="raw"), [[0, 1, 18, 255, 255, 255]])
+    np.testing.assert_array_equal(
+        read_label_map(raw, CITYSCAPES, what="truth", form="raw"), [[0, 1, 18, 255, 255, 255]]
+    )
     all_ids = save(tmp_path / "d.png", np.arange(256, dtype=np.uint8)[None])
-    np.testing.assert_array_equal(read_label_map(all_ids, class_set("255"), what="truth"), [range(256)])
+    np.testing.assert_array_equal(
+        read_label_map(all_ids, class_set("255"), what="truth"), [range(256)]
+    )
 
 
 def test_an_id_without_a_meaning_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"the prediction holds id 3; --classes 3 has 0 to 2 \(void 255\)"):
+    with pytest.raises(
+        DataError, match=r"the prediction holds id 3; --classes 3 has 0 to 2 \(void 255\)"
+    ):
         read_label_map(save(tmp_path / "a.png", IDS + np.uint8(2)), THREE, what="prediction")
     with pytest.raises(DataError, match="id 34"):
-        read_label_map(save(tmp_path / "b.png", np.array([[7, 34]], np.uint8)), CITYSCAPES, what="truth", form="raw")
+        read_label_map(
+            save(tmp_path / "b.png", np.array([[7, 34]], np.uint8)),
+            CITYSCAPES,
+            what="truth",
+            form="raw",
+        )
     with pytest.raises(DataError, match="id 26.*map the ids"):
-        read_label_map(save(tmp_path / "b.png", np.array([[7, 26]], np.uint8)), CITYSCAPES, what="truth")
+        read_label_map(
+            save(tmp_path / "b.png", np.array([[7, 26]], np.uint8)), CITYSCAPES, what="truth"
+        )
 
 
 def test_raw_ids_are_not_taken_for_classes(tmp_path):

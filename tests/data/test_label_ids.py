@@ -15,7 +15,11 @@ RAW, TRAIN, NONE = "x_gtFine_labelIds", "x_gtFine_labelTrainIds", "x"
 
 def told(*files, what="truth"):
     """Of files given as (name, ids)."""
-    return find_format({Path("folder", f"{i}_{name}.png"): ids for i, (name, ids) in enumerate(files)}, CITYSCAPES, what)
+    return find_format(
+        {Path("folder", f"{i}_{name}.png"): ids for i, (name, ids) in enumerate(files)},
+        CITYSCAPES,
+        what,
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,8 @@ def told(*files, what="truth"):
         ([(RAW, [0])], "raw"),
         ([(RAW, [0, 3, 7, 19])], "raw"),
         ([(RAW, [7, 255])], "raw"),
-        ([(NONE, [7, 8, 11]), (NONE, [0, 10])], "train"),  # sky; as raw ids nothing has a rail track and nothing above it
+        # sky; as raw ids nothing has a rail track and nothing above it
+        ([(NONE, [7, 8, 11]), (NONE, [0, 10])], "train"),
         ([(NONE, list(range(19)))], "train"),
         ([(NONE, [0, 1, 2, 255])], "train"),  # as raw ids all void
         ([(TRAIN, [7, 8, 11])], "train"),
@@ -45,11 +50,22 @@ def test_told(files, form):
     [
         ([(NONE, [7, 8, 11])], "could be raw"),
         ([(NONE, [0, 7])], "could be raw"),
-        ([(TRAIN, [7, 26])], "id 26 in 0_x_gtFine_labelTrainIds.png says raw, the name 0_x_gtFine_labelTrainIds.png says 0 to 18"),
-        ([(RAW, [0, 1, 10])], "the name .* says raw, id 10 .* says 0 to 18"),  # 0..18 under the name of raw ids
-        ([(NONE, [0, 1, 10]), (NONE, [7, 26])], "id 26 in 1_x.png says raw, id 10 in 0_x.png says 0 to 18"),
+        (
+            [(TRAIN, [7, 26])],
+            (
+                "id 26 in 0_x_gtFine_labelTrainIds.png says raw, the name"
+                " 0_x_gtFine_labelTrainIds.png says 0 to 18"
+            ),
+        ),
+        # 0..18 under the name of raw ids
+        ([(RAW, [0, 1, 10])], "the name .* says raw, id 10 .* says 0 to 18"),
+        (
+            [(NONE, [0, 1, 10]), (NONE, [7, 26])],
+            "id 26 in 1_x.png says raw, id 10 in 0_x.png says 0 to 18",
+        ),
         ([(RAW, [7]), (TRAIN, [7])], "says raw"),
-        ([(NONE, list(range(20)))], "the largest id is 19.*--map pred:19=void"),  # 0..18, and 19 for void
+        # 0..18, and 19 for void
+        ([(NONE, list(range(20)))], "the largest id is 19.*--map pred:19=void"),
         ([(NONE, [0, 1, 2, 8, 10, 13, 19])], "0, 1, 2, 10 would be void"),
         ([(NONE, [0, 1]), (NONE, [7, 19, 255])], "0, 1 would be void"),
         ([(NONE, [7, 8, 19])], "largest id is 19"),

@@ -15,7 +15,9 @@ CLEAN = dict.fromkeys(("blur", "occluders", "rain", "flicker", "noise"), 0.0)
 
 
 def conditions(**changes):
-    return read_conditions("smoke", "street", {"size": (64, 128), "data_options": VIDEOS | CLEAN, **changes})
+    return read_conditions(
+        "smoke", "street", {"size": (64, 128), "data_options": VIDEOS | CLEAN, **changes}
+    )
 
 
 def videos(clips):
@@ -30,20 +32,31 @@ def test_the_tuning_split_is_cut_from_train_between_videos():
     assert not videos(test) & videos(scored)
     assert len(test) == len(whole) // 4
     assert learn.fingerprint != test.fingerprint != whole.fingerprint
-    assert [test[i].name for i in range(len(test))] == [whole[i].name for i in range(len(learn), len(whole))]
-    assert all(videos(Subset(test, a, b + 1)) == videos(Subset(test, a, a + 1)) for a, b in test.pairs)
+    assert [test[i].name for i in range(len(test))] == [
+        whole[i].name for i in range(len(learn), len(whole))
+    ]
+    assert all(
+        videos(Subset(test, a, b + 1)) == videos(Subset(test, a, a + 1)) for a, b in test.pairs
+    )
 
 
 def test_inside_one_video_no_frame_is_on_both_sides():
-    whole = open_split(conditions(data_options=VIDEOS | CLEAN | {"train_videos": 1, "video_frames": 22}), "train")
+    whole = open_split(
+        conditions(data_options=VIDEOS | CLEAN | {"train_videos": 1, "video_frames": 22}), "train"
+    )
     learn, test = (tuning_part(whole, split, 3) for split in ("train", "score"))
-    last, first = (int(clips[i].name.split("/")[1]) for clips, i in ((learn, len(learn) - 1), (test, 0)))
+    last, first = (
+        int(clips[i].name.split("/")[1]) for clips, i in ((learn, len(learn) - 1), (test, 0))
+    )
     assert first - 2 > last
 
 
 def test_too_few_clips_cannot_be_cut():
     with pytest.raises(DataError, match="too few"):
-        open_split(conditions(scored="tune", data_options=VIDEOS | {"train_videos": 1, "video_frames": 3}), "score")
+        open_split(
+            conditions(scored="tune", data_options=VIDEOS | {"train_videos": 1, "video_frames": 3}),
+            "score",
+        )
 
 
 def test_a_still_past_repeats_the_newest_frame():
@@ -52,23 +65,40 @@ def test_a_still_past_repeats_the_newest_frame():
 
 
 def test_strangers_are_of_another_video_and_change_the_past_alone():
-    real, strange = open_split(conditions(), "score"), open_split(conditions(past="strangers"), "score")
+    real, strange = (
+        open_split(conditions(), "score"),
+        open_split(conditions(past="strangers"), "score"),
+    )
     for i in range(len(real)):
         assert np.array_equal(strange[i].frames[-1], real[i].frames[-1])
         assert np.array_equal(strange[i].label, real[i].label)
-        donors = [j for j in range(len(real)) if np.array_equal(real[j].frames[:-1], strange[i].frames[:-1])]
+        donors = [
+            j
+            for j in range(len(real))
+            if np.array_equal(real[j].frames[:-1], strange[i].frames[:-1])
+        ]
         assert len(donors) == 1
         assert real[donors[0]].name.split("/")[0] != real[i].name.split("/")[0]
     assert strange.fingerprint == real.fingerprint
 
 
 def test_the_true_flow_brings_the_past_over_the_newest_frame():
-    """Positive control of the oracle: on a clean street the aligned past looks like the newest frame, the raw past does not."""
+    """Positive control of the oracle: on a clean street the aligned past looks like the newest
+    frame, the raw past does not.
+    """
     real = open_split(conditions(train_spacing=2, score_spacing=2), "score")
-    straight = open_split(conditions(train_spacing=2, score_spacing=2, past="aligned", flow="exact"), "score")
+    straight = open_split(
+        conditions(train_spacing=2, score_spacing=2, past="aligned", flow="exact"), "score"
+    )
     for back in (0, 1):
         raw, oracle = (
-            np.mean([np.abs(c[i].frames[back].astype(int) - c[i].frames[-1]).mean() for i in range(len(c))]) for c in (real, straight)
+            np.mean(
+                [
+                    np.abs(c[i].frames[back].astype(int) - c[i].frames[-1]).mean()
+                    for i in range(len(c))
+                ]
+            )
+            for c in (real, straight)
         )
         assert oracle < 0.5 * raw
 
@@ -85,7 +115,12 @@ def test_flow_over_two_steps_is_the_steps_one_after_the_other():
         x, y = float(column), float(row)
         for t in (2, 1):
             whole = video.flow_backward[t].astype(np.float64)
-            step = [cv2.getRectSubPix(np.ascontiguousarray(whole[..., k], np.float32), (1, 1), (x, y))[0, 0] for k in range(2)]
+            step = [
+                cv2.getRectSubPix(np.ascontiguousarray(whole[..., k], np.float32), (1, 1), (x, y))[
+                    0, 0
+                ]
+                for k in range(2)
+            ]
             x, y = x + step[0], y + step[1]
         assert flow.forward[row, column] == pytest.approx((x - column, y - row), abs=0.05)
 

@@ -1,4 +1,6 @@
-"""The procedural street against its promises: exact flow, exact occlusion, the same bytes for the same arguments."""
+"""The procedural street against its promises: exact flow, exact occlusion, the same bytes for the
+same arguments.
+"""
 
 import math
 from typing import NamedTuple
@@ -31,7 +33,13 @@ def conditions(**changes):
         "batch": 1,
         "lr": 0.1,
     }
-    return Conditions(**(defaults | {"data_options": {"train_videos": 3, "score_videos": 2, "video_frames": 6}} | changes))
+    return Conditions(
+        **(
+            defaults
+            | {"data_options": {"train_videos": 3, "score_videos": 2, "video_frames": 6}}
+            | changes
+        )
+    )
 
 
 class Hit(NamedTuple):
@@ -44,14 +52,20 @@ def rotated(yaw, x, z):
 
 
 def look(scene: Scene, t: int, u: float, v: float, size=SIZE) -> Hit:
-    """The front-most surface along one ray, panel by panel; index t counts from frame -1. Written apart from the module under test."""
+    """The front-most surface along one ray, panel by panel; index t counts from frame -1. Written
+    apart from the module under test.
+    """
     drive, focal = scene.drive, scene.drive.focal * size[1]
     right, down = (u - (size[1] - 1) / 2) / focal, (v - drive.horizon[t] * size[0]) / focal
     dx, dz = rotated(drive.yaw[t], right, 1.0)
     eye = (drive.x[t], drive.height, drive.z[t])
     best, hit = (-1.0, 0.0), None
     for k, p in enumerate(scene.panels):
-        x, y, z = p["at"][0] + (t - 1) * p["speed"][0], p["at"][1], p["at"][2] + (t - 1) * p["speed"][1]
+        x, y, z = (
+            p["at"][0] + (t - 1) * p["speed"][0],
+            p["at"][1],
+            p["at"][2] + (t - 1) * p["speed"][1],
+        )
         near_end = z - eye[2] - (p["half"][0] if p["side"] else 0)
         if (near_end >= FAR and p["layer"] != SKYLINE) or (near_end <= NEAR and not p["side"]):
             continue
@@ -83,7 +97,9 @@ def arrive(scene: Scene, t: int, there: int, hit: Hit, size=SIZE) -> tuple[float
     if hit.surface != len(scene.panels) + 2:
         x, y, z = x - drive.x[there], y - drive.height, z - drive.z[there]
     right, forward = rotated(-drive.yaw[there], x, z)
-    return (size[1] - 1) / 2 + focal * right / forward, drive.horizon[there] * size[0] - focal * y / forward
+    return (size[1] - 1) / 2 + focal * right / forward, drive.horizon[there] * size[
+        0
+    ] - focal * y / forward
 
 
 @pytest.mark.parametrize("seed", [1, 4])
@@ -99,14 +115,20 @@ def test_every_pixel_is_what_a_slow_ray_finds(seed):
         t, v, u = rng.integers(frames), rng.integers(SIZE[0]), rng.integers(SIZE[1])
         hit = look(scene, t + 1, u, v)
         assert hit.surface == front[t + 1, v, u]
-        for step, flow, occluded in ((1, video.flow_forward, video.occluded_forward), (-1, video.flow_backward, video.occluded_backward)):
+        for step, flow, occluded in (
+            (1, video.flow_forward, video.occluded_forward),
+            (-1, video.flow_backward, video.occluded_backward),
+        ):
             x, y = arrive(scene, t + 1, t + 1 + step, hit)
             outside = not (-0.5 <= x <= SIZE[1] - 0.5 and -0.5 <= y <= SIZE[0] - 0.5)
             if not outside:
                 np.testing.assert_allclose(flow[t, v, u], (x - u, y - v), atol=1e-3)
             seen = look(scene, t + 1 + step, x, y).surface
-            # At its own edge, rounding decides on which side a point is; a nearer surface that no pixel sees does not count.
-            hidden = outside or (seen != hit.surface and not (seen in ground and hit.surface in ground))
+            # At its own edge, rounding decides on which side a point is; a nearer surface that no
+            # pixel sees does not count.
+            hidden = outside or (
+                seen != hit.surface and not (seen in ground and hit.surface in ground)
+            )
             doubtful += hidden != occluded[t, v, u]
     assert doubtful <= 2
 
@@ -122,11 +144,14 @@ def test_flow_carries_the_labels(seed):
         visible = ~video.occluded_forward[t] & (x >= 0) & (y >= 0) & (x < SIZE[1]) & (y < SIZE[0])
         x, y = np.clip(x, 0, SIZE[1] - 1), np.clip(y, 0, SIZE[0] - 1)
         equal = video.labels[t + 1][y, x] == video.labels[t]
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(video.labels[t + 1], 1, "edge"), (3, 3))
+        around = np.lib.stride_tricks.sliding_window_view(
+            np.pad(video.labels[t + 1], 1, "edge"), (3, 3)
+        )
         interior = (around == around[..., 1:2, 1:2]).all((2, 3))[y, x] & visible
         same, total = same + (equal & visible).sum(), total + visible.sum()
         inner, inner_same = inner + interior.sum(), inner_same + (equal & interior).sum()
-    # Between pixels an edge is rounded; away from edges only what is thinner than a pixel is missed.
+    # Between pixels an edge is rounded; away from edges only what is thinner than a pixel is
+    # missed.
     assert same > 0.97 * total
     assert inner_same > 0.999 * inner
     assert inner > 0.7 * total
@@ -142,13 +167,20 @@ def test_forward_and_backward_flow_undo_each_other(seed):
         x, y = u + video.flow_forward[t, ..., 0], v + video.flow_forward[t, ..., 1]
         left, top = np.clip(x, 0, SIZE[1] - 2).astype(int), np.clip(y, 0, SIZE[0] - 2).astype(int)
         wx, wy = (x - left)[..., None], (y - top)[..., None]
-        corners = [(top + i, left + j, (wy if i else 1 - wy) * (wx if j else 1 - wx)) for i in (0, 1) for j in (0, 1)]
-        back = sum(weight * video.flow_backward[t + 1][at, across] for at, across, weight in corners)
+        corners = [
+            (top + i, left + j, (wy if i else 1 - wy) * (wx if j else 1 - wx))
+            for i in (0, 1)
+            for j in (0, 1)
+        ]
+        back = sum(
+            weight * video.flow_backward[t + 1][at, across] for at, across, weight in corners
+        )
         alone = ~video.occluded_forward[t]
         for at, across, _ in corners:
             alone &= front[t + 1][at, across] == front[t]
         error = np.abs(video.flow_forward[t] + back)[alone].max(-1)
-        # Flow on a plane is not linear, so interpolation between four pixels leaves a little near the camera.
+        # Flow on a plane is not linear, so interpolation between four pixels leaves a little near
+        # the camera.
         assert np.median(error) < 1e-3
         assert error.max() < 0.3
         assert alone.mean() > 0.5
@@ -164,15 +196,27 @@ def test_same_arguments_same_bytes_and_longer_videos_begin_alike():
 
 @pytest.mark.parametrize("knob", sorted(CLEAR))
 def test_a_knob_changes_the_images_only(knob):
-    clean, changed = make_video(3, 6, SIZE, **CLEAR), make_video(3, 6, SIZE, **(CLEAR | {knob: 0.8}))
+    clean, changed = (
+        make_video(3, 6, SIZE, **CLEAR),
+        make_video(3, 6, SIZE, **(CLEAR | {knob: 0.8})),
+    )
     assert (clean.images != changed.images).any((1, 2, 3)).sum() >= 2
-    for name in ("labels", "flow_forward", "flow_backward", "occluded_forward", "occluded_backward"):
+    for name in (
+        "labels",
+        "flow_forward",
+        "flow_backward",
+        "occluded_forward",
+        "occluded_backward",
+    ):
         np.testing.assert_array_equal(getattr(clean, name), getattr(changed, name))
 
 
 def test_knobs_do_not_move_each_others_dice():
     noise = CLEAR | {"noise": 0.2}
-    alone, with_flicker = make_video(3, 3, SIZE, **noise), make_video(3, 3, SIZE, **(noise | {"flicker": 1e-9}))
+    alone, with_flicker = (
+        make_video(3, 3, SIZE, **noise),
+        make_video(3, 3, SIZE, **(noise | {"flicker": 1e-9})),
+    )
     np.testing.assert_array_equal(alone.images, with_flicker.images)
 
 
@@ -216,7 +260,13 @@ def test_any_size_and_seed(seed, frames, height, width):
         ({"seed": 0, "noise": -0.1}, "street option noise = -0.1: needs a number from 0 to 10000"),
         ({"seed": 0, "blur": math.nan}, "street option blur = nan: needs a number from 0 to 10000"),
         ({"seed": 0, "rain": True}, "street option rain = True: needs a number from 0 to 10000"),
-        ({"seed": -1}, "street: seed -1, 8 frames of 64x128; needs a seed >= 0, 1 frame and sides of 16 to 8192"),
+        (
+            {"seed": -1},
+            (
+                "street: seed -1, 8 frames of 64x128; needs a seed >= 0, 1 frame and sides of 16 to"
+                " 8192"
+            ),
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, message):
@@ -257,14 +307,22 @@ def test_spacing_zero_repeats_the_newest_frame():
 def test_pairs_are_consecutive_ends_of_one_video():
     clips = Street(conditions(frames=3), "score")  # 2 videos, frames 2 to 5 end a clip
     names = [clips[i].name for i in range(len(clips))]
-    expected = [(i, j) for i in range(len(names)) for j in range(len(names)) if names[j] == f"{names[i][:6]}{int(names[i][6:]) + 1:03d}"]
+    expected = [
+        (i, j)
+        for i in range(len(names))
+        for j in range(len(names))
+        if names[j] == f"{names[i][:6]}{int(names[i][6:]) + 1:03d}"
+    ]
     assert list(clips.pairs) == expected
     assert len(clips.pairs) == 6
     assert Street(conditions(data_options={"video_frames": 1}), "score").pairs == ()
 
 
 def test_a_pair_knows_its_exact_motion():
-    clips = Street(conditions(data_options={"score_videos": 2, "video_frames": 6, "noise": 0.5, "speed": 2.0}), "score")
+    clips = Street(
+        conditions(data_options={"score_videos": 2, "video_frames": 6, "noise": 0.5, "speed": 2.0}),
+        "score",
+    )
     for earlier, later in clips.pairs:
         name = clips[earlier].name
         video, frame = make_video(int(name[:5]), 6, (32, 64), noise=0.5, speed=2.0), int(name[6:])
@@ -281,10 +339,20 @@ def test_a_pair_knows_its_exact_motion():
 def test_missing_history_by_rule():
     short = {"frames": 3, "score_spacing": 4}
     with pytest.raises(
-        DataError, match=r"^no clip of 3 frames is whole \(street video 00001: frame 0 has none 4 before it\); use --history"
+        DataError,
+        match=(
+            r"^no clip of 3 frames is whole \(street video 00001: frame 0 has none 4 before it\);"
+            r" use --history"
+        ),
     ):
         Street(conditions(history="skip", **short), "score")
-    with pytest.raises(DataError, match=r"^street video 00001: frame 0 has none 4 before it; add that frame, or use --history repeat"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"^street video 00001: frame 0 has none 4 before it; add that frame, or use --history"
+            r" repeat"
+        ),
+    ):
         Street(conditions(history="error", **short), "score")
     whole = Street(conditions(history="error", frames=3), "score")
     assert (whole.repeated, whole.skipped) == (0, 0)
@@ -292,7 +360,10 @@ def test_missing_history_by_rule():
 
 def test_train_and_score_share_no_video():
     many = conditions(data_options={"train_videos": 5, "score_videos": 9, "video_frames": 1})
-    names = [{clips[i].name for i in range(len(clips))} for clips in (Street(many, "train"), Street(many, "score"))]
+    names = [
+        {clips[i].name for i in range(len(clips))}
+        for clips in (Street(many, "train"), Street(many, "score"))
+    ]
     assert not names[0] & names[1]
     assert {int(name[:5]) % 2 for name in names[0]} == {0}
     assert {int(name[:5]) % 2 for name in names[1]} == {1}
@@ -302,7 +373,12 @@ def test_videos_are_made_once_and_cannot_be_written_to():
     one, two = Street(conditions(), "train"), Street(conditions(frames=2, train_spacing=1), "train")
     assert one.fingerprint == two.fingerprint
     assert one._videos is two._videos
-    assert Street(conditions(data_options={"noise": 0.9, "train_videos": 3, "video_frames": 6}), "train").fingerprint != one.fingerprint
+    assert (
+        Street(
+            conditions(data_options={"noise": 0.9, "train_videos": 3, "video_frames": 6}), "train"
+        ).fingerprint
+        != one.fingerprint
+    )
     with pytest.raises(ValueError, match="read-only"):
         one[0].label[0, 0] = 1
 
@@ -310,7 +386,13 @@ def test_videos_are_made_once_and_cannot_be_written_to():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"train_video": 3}, "unknown street option 'train_video'; did you mean train_videos, own_videos, score_videos?"),
+        (
+            {"train_video": 3},
+            (
+                "unknown street option 'train_video'; did you mean train_videos, own_videos,"
+                " score_videos?"
+            ),
+        ),
         ({"video_frames": 0}, "street option video_frames = 0: needs a whole number >= 1"),
         ({"score_videos": 1.5}, "street option score_videos = 1.5: needs a whole number >= 1"),
         ({"speed": -1}, "street option speed = -1: needs a number from 0 to 10000"),
@@ -332,11 +414,24 @@ def test_an_unknown_data_set_is_named():
 def test_every_seed_may_train_on_videos_of_its_own():
     def opened(own: bool, split: str, seed: int):
         return open_split(
-            conditions(data_options={"train_videos": 3, "score_videos": 2, "video_frames": 4, "own_videos": own}), split, seed=seed
+            conditions(
+                data_options={
+                    "train_videos": 3,
+                    "score_videos": 2,
+                    "video_frames": 4,
+                    "own_videos": own,
+                }
+            ),
+            split,
+            seed=seed,
         )
 
     shared = opened(False, "train", 0)
-    assert opened(False, "train", 7).fingerprint == shared.fingerprint == opened(True, "train", 0).fingerprint
+    assert (
+        opened(False, "train", 7).fingerprint
+        == shared.fingerprint
+        == opened(True, "train", 0).fingerprint
+    )
     drawn = [opened(True, "train", seed) for seed in range(3)]
     assert len({clips.fingerprint for clips in drawn}) == 3
     videos = [{clips[i].name.partition("/")[0] for i in range(len(clips))} for clips in drawn]
@@ -344,6 +439,14 @@ def test_every_seed_may_train_on_videos_of_its_own():
     assert not videos[0] & videos[1]
     scored = opened(True, "score", 2)
     assert scored.fingerprint == opened(False, "score", 0).fingerprint  # all are scored on the same
-    assert len({content_of(conditions(data_options={"own_videos": True}), clips, scored) for clips in drawn}) == 1
+    assert (
+        len(
+            {
+                content_of(conditions(data_options={"own_videos": True}), clips, scored)
+                for clips in drawn
+            }
+        )
+        == 1
+    )
     with pytest.raises(UsageError, match="own_videos = 1: needs true or false"):
         opened(1, "train", 0)  # pyright: ignore[reportArgumentType]

@@ -13,7 +13,8 @@ from msaf_bench.spec import VOID, Conditions
 
 def conditions(size=(32, 64), scale=(1.0, 1.0), flip=False):
     return Conditions(
-        preset="t", data="street", size=size, train_spacing=1, score_spacing=1, steps=1, batch=1, lr=0.1, scale=scale, flip=flip
+        preset="t", data="street", size=size, train_spacing=1, score_spacing=1, steps=1, batch=1,
+        lr=0.1, scale=scale, flip=flip
     )  # fmt: skip
 
 
@@ -28,7 +29,9 @@ def coded(height, width, frames=3):
     st.integers(8, 40), st.integers(8, 40), st.integers(8, 40), st.integers(8, 40),
     st.floats(0.4, 1), st.floats(1, 2.2), st.booleans(), st.integers(0, 2**32),
 )  # fmt: skip
-def test_all_frames_and_the_label_move_together(height, width, rows, columns, low, high, flip, seed):
+def test_all_frames_and_the_label_move_together(
+    height, width, rows, columns, low, high, flip, seed
+):
     clip = coded(height, width)
     out = augment(clip, conditions((rows, columns), (low, high), flip), np.random.default_rng(seed))
     assert out.frames.shape == (3, rows, columns, 3)
@@ -39,7 +42,8 @@ def test_all_frames_and_the_label_move_together(height, width, rows, columns, lo
     padding = out.label == VOID
     mean = np.round(np.multiply(MEAN, 255)).astype(np.uint8)
     assert (out.frames[0][padding] == mean).all()
-    # Linear and nearest sampling differ by up to a pixel at the edges of the 8 x 8 squares, not within them.
+    # Linear and nearest sampling differ by up to a pixel at the edges of the 8 x 8 squares, not
+    # within them.
     inner = np.abs(out.frames[0, ..., 0].astype(int) - out.label * 20)[~padding]
     assert (inner <= 2).mean() > 0.3 if min(height, width) * low >= 8 and inner.size > 64 else True
 
@@ -69,7 +73,9 @@ def test_half_of_the_clips_are_mirrored_as_a_whole():
         out = augment(clip, conditions(flip=True), rng)
         turned = not (out.label == clip.label).all()
         np.testing.assert_array_equal(out.label, clip.label[:, ::-1] if turned else clip.label)
-        np.testing.assert_array_equal(out.frames, clip.frames[:, :, ::-1] if turned else clip.frames)
+        np.testing.assert_array_equal(
+            out.frames, clip.frames[:, :, ::-1] if turned else clip.frames
+        )
         mirrored += turned
     assert 70 < mirrored < 130
 
@@ -82,7 +88,9 @@ def test_the_draws_do_not_depend_on_the_conditions():
 
 
 def test_every_place_of_a_crop_is_reached():
-    clip = Clip(np.zeros((1, 4, 4, 3), np.uint8), np.arange(16, dtype=np.uint8).reshape(4, 4), "x/1")
+    clip = Clip(
+        np.zeros((1, 4, 4, 3), np.uint8), np.arange(16, dtype=np.uint8).reshape(4, 4), "x/1"
+    )
     rng = np.random.default_rng(0)
     corners = {int(augment(clip, conditions((2, 2)), rng).label[0, 0]) for _ in range(300)}
     assert corners == {0, 1, 2, 4, 5, 6, 8, 9, 10}
@@ -90,7 +98,14 @@ def test_every_place_of_a_crop_is_reached():
 
 def test_batches_are_normalised_and_channels_come_before_rows():
     rng = np.random.default_rng(0)
-    clips = [Clip(rng.integers(0, 256, (3, 6, 8, 3), np.uint8), rng.integers(0, 11, (6, 8), np.uint8), str(i)) for i in range(2)]
+    clips = [
+        Clip(
+            rng.integers(0, 256, (3, 6, 8, 3), np.uint8),
+            rng.integers(0, 11, (6, 8), np.uint8),
+            str(i),
+        )
+        for i in range(2)
+    ]
     images, labels = to_tensors(clips)
     assert images.shape == (2, 3, 3, 6, 8)
     assert images.dtype == torch.float32

@@ -1,4 +1,6 @@
-"""The paper against itself: every kind of check on tables small enough to judge by eye, then the sentences that ship."""
+"""The paper against itself: every kind of check on tables small enough to judge by eye, then the
+sentences that ship.
+"""
 
 import pytest
 
@@ -10,9 +12,21 @@ from msaf_bench.spec import Ordering, Row, Table
 
 def tables(rows: dict, **table) -> dict[str, Table]:
     """One table "t" of rows label -> (model, block, printed numbers)."""
-    made = {label: Row(model=model, block=block, backbone=block, paper=paper) for label, (model, block, paper) in rows.items()}
+    made = {
+        label: Row(model=model, block=block, backbone=block, paper=paper)
+        for label, (model, block, paper) in rows.items()
+    }
     return {
-        "t": Table(name="t", title="", source="Table T", base="b", metrics=("miou", "fps"), reference=next(iter(rows)), rows=made, **table)
+        "t": Table(
+            name="t",
+            title="",
+            source="Table T",
+            base="b",
+            metrics=("miou", "fps"),
+            reference=next(iter(rows)),
+            rows=made,
+            **table,
+        )
     }
 
 
@@ -29,7 +43,9 @@ SMALL = tables(
 
 def test_values():
     def check(row, says):
-        return checks.Values(kind="values", table="t", cells=({"row": row, "metric": "miou", "says": says},)).judge(SMALL)
+        return checks.Values(
+            kind="values", table="t", cells=({"row": row, "metric": "miou", "says": says},)
+        ).judge(SMALL)
 
     assert check("ours s", 70).consistent
     wrong = check("ours s", 79)
@@ -47,25 +63,62 @@ def test_values():
             "block",
             {},
             True,
-            "mIoU-V small: ours s 70.0 above a 68.0 (below that: ours s2 66.0); mIoU-V large: ours l 80.0 above b 79.0",
+            (
+                "mIoU-V small: ours s 70.0 above a 68.0 (below that: ours s2 66.0); mIoU-V large:"
+                " ours l 80.0 above b 79.0"
+            ),
         ),
-        (["fps"], "block", {}, False, "FPS small: ours s 20 above a 8; FPS large: ours l 5 not above b 6"),
+        (
+            ["fps"],
+            "block",
+            {},
+            False,
+            "FPS small: ours s 20 above a 8; FPS large: ours l 5 not above b 6",
+        ),
         (["fps"], "block", {"blocks": ["small"]}, True, "FPS small: ours s 20 above a 8"),
         (["fps"], "table", {}, True, "FPS: ours s 20 above a 8 (below that: ours l 5)"),
-        (["miou"], "table", {"says": 80}, True, "mIoU-V: ours l 80.0 above b 79.0 (below that: ours s 70.0, ours s2 66.0)"),
-        (["miou"], "table", {"says": 81}, False, "mIoU-V: ours l 80.0 above b 79.0 (below that: ours s 70.0, ours s2 66.0)"),
+        (
+            ["miou"],
+            "table",
+            {"says": 80},
+            True,
+            "mIoU-V: ours l 80.0 above b 79.0 (below that: ours s 70.0, ours s2 66.0)",
+        ),
+        (
+            ["miou"],
+            "table",
+            {"says": 81},
+            False,
+            "mIoU-V: ours l 80.0 above b 79.0 (below that: ours s 70.0, ours s2 66.0)",
+        ),
     ],
 )
 def test_best(metrics, within, more, consistent, found):
     finding = checks.Best.model_validate(
-        {"kind": "best", "table": "t", "metrics": tuple(metrics), "of": "MSAF", "within": within, **more}
+        {
+            "kind": "best",
+            "table": "t",
+            "metrics": tuple(metrics),
+            "of": "MSAF",
+            "within": within,
+            **more,
+        }
     ).judge(SMALL)
     assert (finding.consistent, finding.found) == (consistent, found)
 
 
-@pytest.mark.parametrize(("low", "high", "consistent"), [(1, 2, True), (1, 3, True), (3, 4, False), (1, 1, False)])
+@pytest.mark.parametrize(
+    ("low", "high", "consistent"), [(1, 2, True), (1, 3, True), (3, 4, False), (1, 1, False)]
+)
 def test_ratio(low, high, consistent):
-    check = checks.Ratio(kind="ratio", table="t", metric="fps", pairs=(("ours s", "a"), ("ours l", "b")), low=low, high=high)
+    check = checks.Ratio(
+        kind="ratio",
+        table="t",
+        metric="fps",
+        pairs=(("ours s", "a"), ("ours l", "b")),
+        low=low,
+        high=high,
+    )
     finding = check.judge(SMALL)  # 2.5 rounds to the even 2
     assert finding.consistent == consistent
     assert finding.found == "ours s / a 2.50, ours l / b 0.83"
@@ -73,19 +126,28 @@ def test_ratio(low, high, consistent):
 
 def test_direction():
     def check(better):
-        return checks.Direction(kind="direction", table="t", metric="miou", of="MSAF", better=better).judge(SMALL)
+        return checks.Direction(
+            kind="direction", table="t", metric="miou", of="MSAF", better=better
+        ).judge(SMALL)
 
     assert check("higher").consistent
     assert check("lower").consistent  # the lowest is one of the model's too
-    assert not checks.Direction(kind="direction", table="t", metric="fps", of="A", better="lower").judge(SMALL).consistent
+    assert (
+        not checks.Direction(kind="direction", table="t", metric="fps", of="A", better="lower")
+        .judge(SMALL)
+        .consistent
+    )
 
 
 def test_growth():
-    printed = {f"{side}": ("MSAF", "", {"fps": 1e6 / side**3}) for side in (10, 20, 40)}  # time ~ side^3 = pixels^1.5
+    # time ~ side^3 = pixels^1.5
+    printed = {f"{side}": ("MSAF", "", {"fps": 1e6 / side**3}) for side in (10, 20, 40)}
 
     def check(low, high):
         pixels = {label: float(label) ** 2 for label in printed}
-        return checks.Growth(kind="growth", table="t", pixels=pixels, low=low, high=high).judge(tables(printed))
+        return checks.Growth(kind="growth", table="t", pixels=pixels, low=low, high=high).judge(
+            tables(printed)
+        )
 
     assert check(1, 2).consistent
     assert check(1, 2).found == "time ~ pixels^1.50 (1.50 from 10 to 20, 1.50 from 20 to 40)"
@@ -94,30 +156,52 @@ def test_growth():
 
 def test_marks():
     def marked(**best):
-        rows = tuple((label, row.model_copy(update={"best": best.get(label.replace(" ", "_"), ())})) for label, row in SMALL["t"].rows)
-        return checks.Marks(kind="marks", table="t").judge({"t": SMALL["t"].model_copy(update={"rows": rows})})
+        rows = tuple(
+            (label, row.model_copy(update={"best": best.get(label.replace(" ", "_"), ())}))
+            for label, row in SMALL["t"].rows
+        )
+        return checks.Marks(kind="marks", table="t").judge(
+            {"t": SMALL["t"].model_copy(update={"rows": rows})}
+        )
 
     right = {"ours_s": ("miou", "fps"), "ours_l": ("miou",), "b": ("fps",)}
     assert marked(**right).consistent
     assert marked(**right).found == "mIoU-V marked so; FPS marked so"
     assert marked(**right, a=("miou",)).found.startswith("mIoU-V marked, not the best: a 68.0;")
-    assert marked(**right | {"b": ("miou",)}).found == "mIoU-V marked, not the best: b 79.0; FPS the best, not marked: b 6"
+    assert (
+        marked(**right | {"b": ("miou",)}).found
+        == "mIoU-V marked, not the best: b 79.0; FPS the best, not marked: b 6"
+    )
     assert not marked(**right | {"b": ()}).consistent
 
 
 def test_same_sum_and_fact():
-    assert not checks.Same(kind="same", cells=(("t", "a", "miou"), ("t", "b", "miou"))).judge(SMALL).consistent
-    assert checks.Same(kind="same", cells=(("t", "a", "miou"), ("t", "a", "miou"))).judge(SMALL).consistent
+    assert (
+        not checks.Same(kind="same", cells=(("t", "a", "miou"), ("t", "b", "miou")))
+        .judge(SMALL)
+        .consistent
+    )
+    assert (
+        checks.Same(kind="same", cells=(("t", "a", "miou"), ("t", "a", "miou")))
+        .judge(SMALL)
+        .consistent
+    )
     assert checks.Sum(kind="sum", parts=(2, 3), total=5).judge({}).consistent
     assert checks.Sum(kind="sum", parts=(2, 3), total=6).judge({}).found == "2 + 3 = 5"
     assert not checks.Fact(kind="fact", says="1", against="2", source="s").judge({}).consistent
 
 
-@pytest.mark.parametrize(("points", "consistent"), [(None, True), (2.0, True), (2.1, False), (-2.0, False)])
+@pytest.mark.parametrize(
+    ("points", "consistent"), [(None, True), (2.0, True), (2.1, False), (-2.0, False)]
+)
 def test_ordering(points, consistent):
-    finding = check_ordering(Ordering(better="ours s", worse="a", source="", points=points), SMALL["t"])
+    finding = check_ordering(
+        Ordering(better="ours s", worse="a", source="", points=points), SMALL["t"]
+    )
     assert (finding.consistent, finding.found) == (consistent, "70.0 - 68.0 = +2.0")
-    assert not check_ordering(Ordering(better="a", worse="ours s", source=""), SMALL["t"]).consistent
+    assert not check_ordering(
+        Ordering(better="a", worse="ours s", source=""), SMALL["t"]
+    ).consistent
 
 
 def test_what_the_paper_contradicts_in_itself():
@@ -147,9 +231,21 @@ def test_what_the_paper_contradicts_in_itself():
 def test_a_verdict_follows_the_printed_numbers():
     changed = read_tables()
     rows = [
-        (label, row.model_copy(update={"paper": (*(p for p in row.paper if p[0] != "miou_test"), ("miou_test", 78.5))}))
-        if label == "MSAF ResNet18"
-        else (label, row)
+        (
+            (
+                label,
+                row.model_copy(
+                    update={
+                        "paper": (
+                            *(p for p in row.paper if p[0] != "miou_test"),
+                            ("miou_test", 78.5),
+                        )
+                    }
+                ),
+            )
+            if label == "MSAF ResNet18"
+            else (label, row)
+        )
         for label, row in changed["table1"].rows
     ]
     changed["table1"] = changed["table1"].model_copy(update={"rows": tuple(rows)})
@@ -162,13 +258,18 @@ def test_sentences_are_restated_once_each():
     assert len({s.id for s in sentences}) == len(sentences)
     assert all(s.text and s.place for s in sentences)
     assert {s.check.kind for s in sentences} == {
-        "values", "best", "ratio", "direction", "growth", "marks", "same", "sum", "fact", "parameters"
+        "values", "best", "ratio", "direction", "growth", "marks", "same", "sum", "fact",
+        "parameters"
     }  # fmt: skip
 
 
 def test_daggers_are_named_once():
     shipped = read_tables()
-    cells = (("table1", "PSPNet18", "tc"), ("table1", "PSPNet18", "tc"), ("table1", "MSAF ResNet50", "miou"))
+    cells = (
+        ("table1", "PSPNet18", "tc"),
+        ("table1", "PSPNet18", "tc"),
+        ("table1", "MSAF ResNet50", "miou"),
+    )
     assert [*daggers(checks.Finding(True, "", "", cells), shipped)] == [
         "† PSPNet18 TC: 68.50 in ETC's README, of its own PSPNet18 with mIoU 69.79"
     ]

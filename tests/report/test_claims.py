@@ -1,4 +1,6 @@
-"""What a run says of the paper's claims: comparable or not and why, and what follows from our intervals."""
+"""What a run says of the paper's claims: comparable or not and why, and what follows from our
+intervals.
+"""
 
 import csv
 import io
@@ -26,7 +28,10 @@ def by_id(summary: Summary) -> dict[str, ClaimVerdict]:
 
 def printing(table: Table, label: str, paper: dict[str, float], **more) -> Table:
     """The table with other printed numbers in one row."""
-    rows = ((name, Row.model_validate({**dict(row), "paper": paper, **more}) if name == label else row) for name, row in table.rows)
+    rows = (
+        (name, Row.model_validate({**dict(row), "paper": paper, **more}) if name == label else row)
+        for name, row in table.rows
+    )
     return table.model_copy(update={"data": "cityscapes", "rows": tuple(rows)})
 
 
@@ -40,7 +45,9 @@ def printing(table: Table, label: str, paper: dict[str, float], **more) -> Table
         (-4, "contradicted", "−"),  # noqa: RUF001
     ],
 )
-def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(make: Make, table: Table, times, verdict, reason):
+def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(
+    make: Make, table: Table, times, verdict, reason
+):
     row = make(table, conditions=PAPER).rows[0]
     one = prediction_interval(list(row.measured.values()))
     assert one.high is not None
@@ -52,9 +59,13 @@ def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(mak
     assert "backbones start here from" in found.reason
     if verdict == "contradicted":
         assert f"{abs(off):.2f} points from our mean" in found.reason
-    for seeds, there in (([0], "is 1"), ([0, 1, 2, 3], "are 4")):  # four seeds hold almost any number
+    # four seeds hold almost any number
+    for seeds, there in (([0], "is 1"), ([0, 1, 2, 3], "are 4")):
         few = by_id(make(printed, seeds=seeds, conditions=PAPER))["table3: Baseline: miou"]
-        assert (few.verdict, few.reason) == ("undecided", f"the paper prints one run and no spread; that takes 5 seeds, there {there}")
+        assert (few.verdict, few.reason) == (
+            "undecided",
+            f"the paper prints one run and no spread; that takes 5 seeds, there {there}",
+        )
 
 
 @pytest.mark.parametrize(
@@ -67,23 +78,39 @@ def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(mak
         (read_conditions("smoke", "street"), ["measured on street", "shrunk", "preset smoke"]),
     ],
 )
-def test_other_conditions_are_not_comparable_and_named(make: Make, table: Table, conditions: Conditions, reasons: list[str]):
-    found = by_id(make(printing(table, "Baseline", {"miou": 60}), conditions=conditions))["table3: Baseline: miou"]
+def test_other_conditions_are_not_comparable_and_named(
+    make: Make, table: Table, conditions: Conditions, reasons: list[str]
+):
+    found = by_id(make(printing(table, "Baseline", {"miou": 60}), conditions=conditions))[
+        "table3: Baseline: miou"
+    ]
     assert found.verdict == "not comparable"
     assert all(reason in found.reason for reason in reasons)
     assert found.measured
 
 
 def test_what_has_no_part_in_the_miou_does_not_matter(make: Make, table: Table):
-    conditions = PAPER.model_copy(update={"flow": "dis", "consistency": ("vspw2021",), "checkpoint_every": 7})
-    found = by_id(make(printing(table, "Baseline", {"miou": 1}), conditions=conditions))["table3: Baseline: miou"]
+    conditions = PAPER.model_copy(
+        update={"flow": "dis", "consistency": ("vspw2021",), "checkpoint_every": 7}
+    )
+    found = by_id(make(printing(table, "Baseline", {"miou": 1}), conditions=conditions))[
+        "table3: Baseline: miou"
+    ]
     assert found.verdict == "contradicted"
 
 
 def test_columns_and_cells_that_can_never_be_compared(make: Make, table: Table):
-    printed = printing(table, "Baseline", {"miou": 60, "miou_test": 60, "tc": 70, "fps": 3}, provenance={"miou": "another network"})
+    printed = printing(
+        table,
+        "Baseline",
+        {"miou": 60, "miou_test": 60, "tc": 70, "fps": 3},
+        provenance={"miou": "another network"},
+    )
     found = by_id(make(printed, conditions=PAPER))
-    assert {found[f"table3: Baseline: {metric}"].verdict for metric in ("miou", "miou_test", "tc", "fps")} == {"not comparable"}
+    assert {
+        found[f"table3: Baseline: {metric}"].verdict
+        for metric in ("miou", "miou_test", "tc", "fps")
+    } == {"not comparable"}
     assert "† another network" in found["table3: Baseline: miou"].reason
     assert found["table3: Baseline: miou"].printed == "60.0†"
     assert "val is scored" in found["table3: Baseline: miou_test"].reason
@@ -93,8 +120,11 @@ def test_columns_and_cells_that_can_never_be_compared(make: Make, table: Table):
 
 def test_orderings_have_the_reports_verdicts(summary: Summary):
     found = by_id(summary)
-    assert len(summary.verdicts) > len(summary.table.orderings)  # the rest is implied by the printed numbers
-    assert len([claim for claim in found.values() if claim.kind == "ordering"]) == len(summary.verdicts)
+    # the rest is implied by the printed numbers
+    assert len(summary.verdicts) > len(summary.table.orderings)
+    assert len([claim for claim in found.values() if claim.kind == "ordering"]) == len(
+        summary.verdicts
+    )
     for verdict in summary.verdicts:
         claim = found[f"table3: {verdict.better} > {verdict.worse}"]
         assert claim.verdict == verdict.word
@@ -106,10 +136,18 @@ def test_orderings_have_the_reports_verdicts(summary: Summary):
 
 def test_undecided_says_what_the_seeds_could_have_seen(make: Make):
     two = as_shipped(make(seeds=[0, 1]))
-    undecided = [claim for claim in claims_of(two) if claim.kind == "ordering" and claim.verdict == "undecided here"]
+    undecided = [
+        claim
+        for claim in claims_of(two)
+        if claim.kind == "ordering" and claim.verdict == "undecided here"
+    ]
     assert undecided
     assert all("2 seeds see an effect of" in claim.reason for claim in undecided)
-    assert {claim.verdict for claim in claims_of(make(seeds=[3])) if (claim.scope, claim.kind) == ("run", "ordering")} == {"undecided here"}
+    assert {
+        claim.verdict
+        for claim in claims_of(make(seeds=[3]))
+        if (claim.scope, claim.kind) == ("run", "ordering")
+    } == {"undecided here"}
 
 
 def as_shipped(summary: Summary, name: str = "table3") -> Summary:
@@ -127,39 +165,73 @@ def test_a_table_of_the_paper_is_judged_whole(summary: Summary):
 
 
 def test_a_row_without_a_result_says_what_became_of_it(summary: Summary):
-    failed = replace(summary.rows[0], runs=(replace(summary.rows[0].runs[0], state="failed", reason="out of memory", miou=None),))
-    found = by_id(replace(as_shipped(summary), rows=(failed, *summary.rows[1:])))["table3: Baseline: miou"]
+    failed = replace(
+        summary.rows[0],
+        runs=(replace(summary.rows[0].runs[0], state="failed", reason="out of memory", miou=None),),
+    )
+    found = by_id(replace(as_shipped(summary), rows=(failed, *summary.rows[1:])))[
+        "table3: Baseline: miou"
+    ]
     assert "Baseline: failed: out of memory" in found.reason
 
 
-@pytest.mark.parametrize(("params", "verdict"), [((9, 8), "reproduced"), ((8, 9), "contradicted"), ((8, 8), "contradicted")])
-def test_parameters_are_counted_where_the_networks_are_the_published_ones(summary: Summary, make: Make, params, verdict):
+@pytest.mark.parametrize(
+    ("params", "verdict"),
+    [((9, 8), "reproduced"), ((8, 9), "contradicted"), ((8, 8), "contradicted")],
+)
+def test_parameters_are_counted_where_the_networks_are_the_published_ones(
+    summary: Summary, make: Make, params, verdict
+):
     given = {"Baseline + TR": params[0], "MSAF": params[1]}
     rows = tuple(replace(row, params=given.get(row.label, row.params)) for row in summary.rows)
     found = by_id(replace(as_shipped(summary), rows=rows, conditions=PAPER))["more-parameters"]
     assert (found.verdict, found.measured) == (verdict, f"{params[0]} against {params[1]}")
-    shrunk = by_id(replace(as_shipped(summary), rows=rows, conditions=read_conditions("quick", "street")))["more-parameters"]
-    assert (shrunk.verdict, shrunk.reason) == ("not comparable", "the networks are shrunk, some parts more than others")
+    shrunk = by_id(
+        replace(as_shipped(summary), rows=rows, conditions=read_conditions("quick", "street"))
+    )["more-parameters"]
+    assert (shrunk.verdict, shrunk.reason) == (
+        "not comparable",
+        "the networks are shrunk, some parts more than others",
+    )
 
 
 def test_only_sentences_of_the_runs_table(summary: Summary):
-    assert {c.kind for c in by_id(as_shipped(summary)).values()} == {"cell", "ordering", "parameters"}
-    assert {c.kind for c in by_id(summary).values()} == {"cell", "ordering"}  # a table of the user's, though of the same name
+    assert {c.kind for c in by_id(as_shipped(summary)).values()} == {
+        "cell",
+        "ordering",
+        "parameters",
+    }
+    # a table of the user's, though of the same name
+    assert {c.kind for c in by_id(summary).values()} == {"cell", "ordering"}
 
 
-def table2(summary: Summary, scores: dict[str, float], fps: dict[str, float], flags: tuple[tuple[str, str], ...] = ()) -> Summary:
+def table2(
+    summary: Summary,
+    scores: dict[str, float],
+    fps: dict[str, float],
+    flags: tuple[tuple[str, str], ...] = (),
+) -> Summary:
     """Table 2 with rows that have a score in three seeds and a speed."""
 
     def row(label: str):
         offsets = (-0.1, 0.0, 0.1)
-        runs = tuple(replace(summary.rows[0].runs[0], seed=i, miou=scores[label] + x) for i, x in enumerate(offsets))
-        seen = SimpleNamespace(fps=fps.get(label), conditions=SimpleNamespace(mode="stream"), host="here", flags=flags)
+        runs = tuple(
+            replace(summary.rows[0].runs[0], seed=i, miou=scores[label] + x)
+            for i, x in enumerate(offsets)
+        )
+        seen = SimpleNamespace(
+            fps=fps.get(label), conditions=SimpleNamespace(mode="stream"), host="here", flags=flags
+        )
         speeds = (seen,) if label in fps else ()
         measures = replace(summary.rows[0].measures, speeds=speeds)
         interval = mean_interval([run.miou for run in runs])
-        return replace(summary.rows[0], label=label, runs=runs, interval=interval, measures=measures)
+        return replace(
+            summary.rows[0], label=label, runs=runs, interval=interval, measures=measures
+        )
 
-    return replace(as_shipped(summary, "table2"), rows=tuple(row(label) for label in scores), verdicts=())
+    return replace(
+        as_shipped(summary, "table2"), rows=tuple(row(label) for label in scores), verdicts=()
+    )
 
 
 ACCEL = [(f"MSAF ResNet{n}", f"Accel ResNet{n}") for n in (18, 50, 101)]
@@ -170,7 +242,11 @@ def test_ratios_only_between_rows_timed_here(summary: Summary):
     scores = dict.fromkeys(labels, 70.0)
     fast = {label: 6.0 if "MSAF" in label else 2.0 for label in labels}
     assert by_id(table2(summary, scores, fast))["accel-ratio"].verdict == "same direction here"
-    for word, verdict in (("not converged", "same direction here"), ("unstable", "not comparable"), ("other output", "not comparable")):
+    for word, verdict in (
+        ("not converged", "same direction here"),
+        ("unstable", "not comparable"),
+        ("other output", "not comparable"),
+    ):
         assert by_id(table2(summary, scores, fast, ((word, ""),)))["accel-ratio"].verdict == verdict
     slow = by_id(table2(summary, scores, fast | {"MSAF ResNet18": 2.0}))["accel-ratio"]
     assert slow.verdict == "opposite here"
@@ -185,20 +261,36 @@ def test_ratios_only_between_rows_timed_here(summary: Summary):
 
 def test_best_needs_every_row_and_every_difference(summary: Summary):
     table = read_table("2")
-    scores = {label: (72.0 if row.model == "MSAF" else 70.0) for label, row in table.rows if "miou" in dict(row.paper)}
+    scores = {
+        label: 72.0 if row.model == "MSAF" else 70.0
+        for label, row in table.rows
+        if "miou" in dict(row.paper)
+    }
     name = "efficiency-camvid: miou"
     assert by_id(table2(summary, scores, {}))[name].verdict == "same direction here"
-    assert by_id(table2(summary, scores | {"STT PSPNet18": 73.0}, {}))[name].verdict == "opposite here"
-    assert by_id(table2(summary, scores | {"STT PSPNet18": 72.0}, {}))[name].verdict == "undecided here"
+    assert (
+        by_id(table2(summary, scores | {"STT PSPNet18": 73.0}, {}))[name].verdict == "opposite here"
+    )
+    assert (
+        by_id(table2(summary, scores | {"STT PSPNet18": 72.0}, {}))[name].verdict
+        == "undecided here"
+    )
     del scores["PC ResNet101"]
     few = by_id(table2(summary, scores, {}))[name]
-    assert (few.verdict, few.reason) == ("not comparable", "8 of the 9 rows that it is about are measured")
+    assert (few.verdict, few.reason) == (
+        "not comparable",
+        "8 of the 9 rows that it is about are measured",
+    )
     assert by_id(table2(summary, scores, {}))["efficiency-camvid: fps"].verdict == "not comparable"
 
 
 def test_the_models_rows_on_smaller_frames_are_not_needed(summary: Summary):
     table = read_table("1")
-    scores = {label: (75.0 if row.model == "MSAF" else 70.0) for label, row in table.rows if "miou" in dict(row.paper)}
+    scores = {
+        label: 75.0 if row.model == "MSAF" else 70.0
+        for label, row in table.rows
+        if "miou" in dict(row.paper)
+    }
     del scores["MSAF ResNet18 512"], scores["MSAF ResNet18 768"]
     whole = replace(table2(summary, scores, {}), table=table)
     assert by_id(whole)["lightweight-best: miou"].verdict == "same direction here"
@@ -209,8 +301,13 @@ def test_the_models_rows_on_smaller_frames_are_not_needed(summary: Summary):
 def test_the_two_scopes_never_share_a_word(summary: Summary):
     claims = claims_of(summary)
     for scope, words in WORDS.items():
-        counts = [(int(n), word) for n, _, word in (part.partition(" ") for part in counted(claims, scope).split(", "))]
-        assert [word for _, word in counts] == [word for word in words if any(c.verdict == word and c.scope == scope for c in claims)]
+        counts = [
+            (int(n), word)
+            for n, _, word in (part.partition(" ") for part in counted(claims, scope).split(", "))
+        ]
+        assert [word for _, word in counts] == [
+            word for word in words if any(c.verdict == word and c.scope == scope for c in claims)
+        ]
         assert sum(n for n, _ in counts) == sum(claim.scope == scope for claim in claims)
         assert {claim.verdict for claim in claims if claim.scope == scope} <= set(words)
     assert all(claim.reason for claim in claims if claim.scope == "run")
@@ -222,13 +319,17 @@ def test_a_table_that_prints_nothing_has_no_claims(summary: Summary):
 
 
 def test_csv_has_a_line_a_claim(summary: Summary):
-    marked = replace(summary, conditions=summary.conditions.model_copy(update={"watermark": "SMOKE"}))
+    marked = replace(
+        summary, conditions=summary.conditions.model_copy(update={"watermark": "SMOKE"})
+    )
     claims = claims_of(as_shipped(summary))
     lines = list(csv.DictReader(io.StringIO(claims_to_csv(marked, claims))))
     assert [line["id"] for line in lines] == [claim.id for claim in claims]
     assert {line["verdict"] for line in lines} == {claim.verdict for claim in claims}
     assert {line["watermark"] for line in lines} == {"SMOKE"}
-    signed = [cell for line in lines for cell in line.values() if cell.startswith(("=", "+", "-", "@"))]
+    signed = [
+        cell for line in lines for cell in line.values() if cell.startswith(("=", "+", "-", "@"))
+    ]
     assert all(isfinite(float(cell)) for cell in signed)  # a number is no formula
 
 
@@ -236,10 +337,16 @@ def test_markdown_shows_both_scopes(summary: Summary):
     shipped = as_shipped(summary)
     claims = claims_of(shipped)
     text = claims_to_markdown(shipped, claims)
-    assert text.index("## What this run says of the paper") < text.index("## The paper against itself")
+    assert text.index("## What this run says of the paper") < text.index(
+        "## The paper against itself"
+    )
     for scope in WORDS:
         assert f"{counted(claims, scope)}." in text
-    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| claim")]
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.startswith("| ") and not line.startswith("| claim")
+    ]
     assert len(rows) == len(claims)
     assert len({line.count(" | ") for line in rows}) == 2  # six columns and seven
     hostile = replace(claims[0], text="<b>a|b</b>\n[x](http://e.x)")

@@ -7,13 +7,22 @@ from msaf_bench.report.compare import compare
 
 
 def moved(summary, label, points):
-    """The same run with every seed of one row moved by its entry of `points`; None takes the seed away."""
+    """The same run with every seed of one row moved by its entry of `points`; None takes the seed
+    away.
+    """
 
     def shift(run):
         change = points[run.seed]
-        return replace(run, state="failed", miou=None) if change is None else replace(run, miou=run.miou + change)
+        return (
+            replace(run, state="failed", miou=None)
+            if change is None
+            else replace(run, miou=run.miou + change)
+        )
 
-    rows = [replace(row, runs=tuple(map(shift, row.runs))) if row.label == label else row for row in summary.rows]
+    rows = [
+        replace(row, runs=tuple(map(shift, row.runs))) if row.label == label else row
+        for row in summary.rows
+    ]
     return replace(summary, rows=tuple(rows))
 
 
@@ -34,7 +43,10 @@ def test_each_row_says_what_became_of_it(summary, points, state):
 
 
 def test_what_failed_before_and_works_now_is_fixed(summary):
-    changes = {change.label: change.state for change in compare(moved(summary, "MSAF", [None] * 5), summary)}
+    changes = {
+        change.label: change.state
+        for change in compare(moved(summary, "MSAF", [None] * 5), summary)
+    }
     assert changes["MSAF"] == "fixed"
 
 
@@ -45,6 +57,16 @@ def test_other_conditions_are_refused_by_name(summary):
 
 
 def test_another_system_under_the_same_label_is_not_compared(summary):
-    rows = [replace(row, system=row.system.swap(options=(("width", 8),))) if row.label == "MSAF" else row for row in summary.rows]
-    changes = {change.label: change.state for change in compare(summary, replace(summary, rows=tuple(rows)))}
+    rows = [
+        (
+            replace(row, system=row.system.swap(options=(("width", 8),)))
+            if row.label == "MSAF"
+            else row
+        )
+        for row in summary.rows
+    ]
+    changes = {
+        change.label: change.state
+        for change in compare(summary, replace(summary, rows=tuple(rows)))
+    }
     assert changes["MSAF"] == "not comparable"

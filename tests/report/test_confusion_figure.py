@@ -24,7 +24,14 @@ def numbers(chart):
 def test_cells_are_shares_of_the_true_class():
     chart = draw(COUNTS, NAMES, "3 images")
     dashes = {(2, x): "–" for x in range(4)}  # no pixel of this class
-    assert numbers(chart) == {(0, 0): "90", (0, 1): "10", (1, 1): "100", (3, 1): "50", (3, 2): "50", **dashes}
+    assert numbers(chart) == {
+        (0, 0): "90",
+        (0, 1): "10",
+        (1, 1): "100",
+        (3, 1): "50",
+        (3, 2): "50",
+        **dashes,
+    }
     assert chart.lines[0] == ("road", "90.0", "10.0", "0.0", "0.0")
     assert chart.lines[1] == ("tree", "0.2", "99.5", "0.0", "0.2")
 
@@ -58,7 +65,9 @@ def test_it_reads_in_grey_and_its_numbers_stand_out():
     linear = np.where(colours <= 0.03928, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) < 0).all()
-    contrast = np.where(np.arange(101) > WHITE_FROM, 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05)
+    contrast = np.where(
+        np.arange(101) > WHITE_FROM, 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05
+    )
     assert contrast.min() > 4.4  # as WCAG asks of text, up to rounding
 
 

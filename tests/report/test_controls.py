@@ -1,4 +1,6 @@
-"""Controls: told apart by their conditions, compared with the row of one frame, shown apart, and ranked nowhere."""
+"""Controls: told apart by their conditions, compared with the row of one frame, shown apart, and
+ranked nowhere.
+"""
 
 import csv
 import io
@@ -43,9 +45,13 @@ def test_they_are_compared_with_the_row_that_reads_one_frame(moved, make_moving)
     baseline = moved.rows[0].measured
     assert all(c.gain == paired_difference(c.measured, baseline) for c in moved.controls)
 
-    def more(records, trials):  # a Baseline that is scored with its newest frame repeated reads several
+    # a Baseline that is scored with its newest frame repeated reads several
+    def more(records, trials):
         mine = {t.id for t in trials if t.system.key == moved.rows[0].system.key}
-        return {i: r.model_copy(update={"still": r.confusion}) if i in mine else r for i, r in records.items()}
+        return {
+            i: r.model_copy(update={"still": r.confusion}) if i in mine else r
+            for i, r in records.items()
+        }
 
     other = make_moving(change=more)
     assert other.single == ""
@@ -53,16 +59,34 @@ def test_they_are_compared_with_the_row_that_reads_one_frame(moved, make_moving)
     assert "difference" not in " ".join(control_heads(other))
 
 
-def test_another_reading_is_compared_with_the_reference_row_and_a_single_control_stands_in(table, moved, make_moving):
+def test_another_reading_is_compared_with_the_reference_row_and_a_single_control_stands_in(
+    table, moved, make_moving
+):
     def in_role(role):
-        return tuple((label, c.model_copy(update={"role": role}) if label == "Oracle alignment" else c) for label, c in table.controls)
+        return tuple(
+            (label, c.model_copy(update={"role": role}) if label == "Oracle alignment" else c)
+            for label, c in table.controls
+        )
 
-    reading = make_moving(table=table.model_copy(update={"controls": in_role("reading")})).controls[1]
-    assert (reading.compared, reading.gain) == ("MSAF", paired_difference(reading.measured, moved.rows[-1].measured))
+    reading = make_moving(table=table.model_copy(update={"controls": in_role("reading")})).controls[
+        1
+    ]
+    assert (reading.compared, reading.gain) == (
+        "MSAF",
+        paired_difference(reading.measured, moved.rows[-1].measured),
+    )
     rows = tuple(row for row in table.rows if row[0] != "Baseline")
-    alone = make_moving(table=table.model_copy(update={"controls": in_role("single"), "rows": rows}))
-    assert (alone.single, alone.controls[1].gain, alone.controls[1].compared) == ("Oracle alignment", None, "")
-    assert alone.controls[0].gain == paired_difference(alone.controls[0].measured, alone.controls[1].measured)
+    alone = make_moving(
+        table=table.model_copy(update={"controls": in_role("single"), "rows": rows})
+    )
+    assert (alone.single, alone.controls[1].gain, alone.controls[1].compared) == (
+        "Oracle alignment",
+        None,
+        "",
+    )
+    assert alone.controls[0].gain == paired_difference(
+        alone.controls[0].measured, alone.controls[1].measured
+    )
 
 
 def test_controls_change_nothing_in_the_comparison_of_the_rows(make, moved, make_moving):
@@ -70,7 +94,11 @@ def test_controls_change_nothing_in_the_comparison_of_the_rows(make, moved, make
     assert [row.difference for row in with_them.rows] == [row.difference for row in without.rows]
     assert [row.difference for row in with_them.rows] == [row.difference for row in without.rows]
     assert [v.difference for v in with_them.verdicts] == [v.difference for v in without.verdicts]
-    assert (with_them.agreement, with_them.omnibus, with_them.effects) == (without.agreement, without.omnibus, without.effects)
+    assert (with_them.agreement, with_them.omnibus, with_them.effects) == (
+        without.agreement,
+        without.omnibus,
+        without.effects,
+    )
 
 
 def test_a_control_may_differ_in_its_past_alone(table, systems, conditions):
@@ -80,7 +108,9 @@ def test_a_control_may_differ_in_its_past_alone(table, systems, conditions):
         summarise(table, systems, trials, {}, controls={"Strangers": (systems["MSAF"], other)})
     same = conditions.model_copy(update={"past": "strangers"})
     control = Trial(system=systems["MSAF"], conditions=same, seed=0)
-    found = summarise(table, systems, [*trials, control], {}, controls={"Strangers": (systems["MSAF"], same)})
+    found = summarise(
+        table, systems, [*trials, control], {}, controls={"Strangers": (systems["MSAF"], same)}
+    )
     assert [c.state for c in found.controls] == ["missing"]
     assert [run.trial for run in found.rows[-1].runs] == [trials[0].id]
 
@@ -88,7 +118,14 @@ def test_a_control_may_differ_in_its_past_alone(table, systems, conditions):
 def test_a_failed_control_is_listed_and_fails_no_report(make_moving):
     def change(records, trials):
         gone = [t.id for t in trials if t.conditions.past == "aligned"]
-        return records | {i: records[i].model_copy(update={"state": "failed", "reason": "no flow", "confusion": None}) for i in gone}
+        return records | {
+            i: (
+                records[i].model_copy(
+                    update={"state": "failed", "reason": "no flow", "confusion": None}
+                )
+            )
+            for i in gone
+        }
 
     summary = make_moving(change=change)
     assert {label for label, _ in summary.failed} == {"Oracle alignment"}
@@ -100,10 +137,17 @@ def test_the_table_of_controls(moved):
     heads = control_heads(moved)
     assert heads[-3:] == ("difference", "to", "state")
     cells = dict(zip(heads, control_texts(moved, moved.controls[1]), strict=True))
-    assert (cells["Control"], cells["role"], cells["its past frames"], cells["seeds"]) == ("Oracle alignment", "bound", "aligned", "5")
+    assert (cells["Control"], cells["role"], cells["its past frames"], cells["seeds"]) == (
+        "Oracle alignment",
+        "bound",
+        "aligned",
+        "5",
+    )
     assert cells["to"] == "Baseline"
     said = " ".join(control_legend(moved))
-    assert "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated." in said
+    assert (
+        "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated." in said
+    )
     assert "strangers, frames of another video" in said
     assert "Concatenation: features side by side." in said
 
@@ -123,8 +167,13 @@ def test_csv_ends_with_the_controls(moved):
     lines = list(csv.DictReader(io.StringIO(to_csv(moved))))
     assert [line["row"] for line in lines[-3:]] == NAMES
     assert [line["kind"] for line in lines] == ["row"] * 9 + ["positive", "bound", "negative"]
-    assert all(line["published_miou"] == line["difference"] == line["p"] == line["ahead"] == "" for line in lines[-3:])
-    assert float(lines[-3]["measured_miou"]) == pytest.approx(moved.controls[0].interval.mean, abs=1e-3)
+    assert all(
+        line["published_miou"] == line["difference"] == line["p"] == line["ahead"] == ""
+        for line in lines[-3:]
+    )
+    assert float(lines[-3]["measured_miou"]) == pytest.approx(
+        moved.controls[0].interval.mean, abs=1e-3
+    )
     assert float(lines[-3]["past"]) == pytest.approx(moved.controls[0].measures.past.mean, abs=1e-4)
     assert len({line["conditions"] for line in lines}) == 3  # real, aligned, strangers
 
@@ -136,9 +185,17 @@ def labels(axes):
 @pytest.mark.parametrize("draw", [order, past_frames])
 def test_figures_draw_them_apart_below_a_line(moved, draw):
     chart = draw(moved)
-    assert labels(chart.figure.axes[0])[-3:] == ["Concatenation (positive)", "Oracle alignment (bound)", "Strangers (negative)"]
+    assert labels(chart.figure.axes[0])[-3:] == [
+        "Concatenation (positive)",
+        "Oracle alignment (bound)",
+        "Strangers (negative)",
+    ]
     axes = chart.figure.axes[-1]
-    points = {round(float(line.get_ydata()[0]), 2): line for line in axes.lines if line.get_marker() in ("o", "D")}
+    points = {
+        round(float(line.get_ydata()[0]), 2): line
+        for line in axes.lines
+        if line.get_marker() in ("o", "D")
+    }
     controls = [line for y, line in points.items() if y > 8.5]
     assert len(controls) == 3
     assert {(line.get_color(), line.get_marker()) for line in controls} == {(CONTROL, "D")}
@@ -148,10 +205,14 @@ def test_figures_draw_them_apart_below_a_line(moved, draw):
 
 
 def test_other_figures_have_the_rows_alone(moved):
-    assert not set(NAMES) & {line[0] for chart in (differences(moved), classes(moved)) for line in chart.lines}
+    assert not set(NAMES) & {
+        line[0] for chart in (differences(moved), classes(moved)) for line in chart.lines
+    }
 
 
-def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(moved, summary, tmp_path):
+def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(
+    moved, summary, tmp_path
+):
     render(moved, tmp_path)
     page = (tmp_path / "table3.html").read_text()
     assert re.findall(r'<title id="figure-(\w+)-title">', page)[0] == "past"
@@ -165,19 +226,43 @@ def test_the_document(moved, make_moving, tmp_path):
     assert document == json.loads(json_text(to_json(moved)))
     rows = {row["label"]: row for row in document["rows"]}
     msaf, own = rows["MSAF"], moved.rows[-1]
-    assert msaf["miou"] == {"mean": own.interval.mean, "low": own.interval.low, "high": own.interval.high, "n": 5}
+    assert msaf["miou"] == {
+        "mean": own.interval.mean,
+        "low": own.interval.low,
+        "high": own.interval.high,
+        "n": 5,
+    }
     assert msaf["past"]["mean"] == own.measures.past.mean
-    assert (rows["Baseline"]["past"], rows["w/o Semantics"]["live"], msaf["live"]) == (None, False, True)
+    assert (rows["Baseline"]["past"], rows["w/o Semantics"]["live"], msaf["live"]) == (
+        None,
+        False,
+        True,
+    )
     align = next(part for part in rows["w/o Semantics"]["parts"] if part["part"] == "align")
     assert set(align) == {"part", "live", "reason", "gradient", "changed", "miou", "gauges"}
     assert (align["live"], align["gauges"]["inside"]) == (False, 0.02)
-    assert [(c["label"], c["role"], c["past_frames"]) for c in document["controls"]][2] == ("Strangers", "negative", "strangers")
+    assert [(c["label"], c["role"], c["past_frames"]) for c in document["controls"]][2] == (
+        "Strangers",
+        "negative",
+        "strangers",
+    )
     words = {(c["better"], c["worse"]): c for c in document["comparisons"]}
     assert words["MSAF", "w/o Semantics"]["word"] == "not comparable"
     assert set(words["MSAF", "Baseline"]) >= {"better", "worse", "word", "difference", "p"}
     assert document["motion"] == {"answerable": True, "sentence": motion_of(moved).sentence}
     assert document["detectable"] == power_of(moved).detectable
-    earlier = {"table", "conditions", "hosts", "seeds", "rows", "verdicts", "claims", "kendall_tau_b", "friedman_p", "best_constant"}
+    earlier = {
+        "table",
+        "conditions",
+        "hosts",
+        "seeds",
+        "rows",
+        "verdicts",
+        "claims",
+        "kendall_tau_b",
+        "friedman_p",
+        "best_constant",
+    }
     assert earlier <= set(document)
 
 
@@ -186,7 +271,11 @@ def test_the_document_has_null_and_never_nan(make_moving):
     text = json_text(to_json(one))
     assert "NaN" not in text
     document = json.loads(text, parse_constant=pytest.fail)
-    assert (document["detectable"], document["rows"][0]["miou"], document["motion"]["answerable"]) == (None, None, False)
+    assert (
+        document["detectable"],
+        document["rows"][0]["miou"],
+        document["motion"]["answerable"],
+    ) == (None, None, False)
     assert document["rows"][-1]["miou"]["low"] is None
     broken = replace(one, agreement=replace(one.agreement, tau=float("nan")))
     assert to_json(broken)["kendall_tau_b"] is None
@@ -195,7 +284,9 @@ def test_the_document_has_null_and_never_nan(make_moving):
 def test_detectable_is_seen_four_times_in_five(moved):
     power = power_of(moved)
     level = 1 - 0.05 / power.family
-    assert paired_power(power.detectable, power.sd, power.seeds, level) == pytest.approx(0.8, abs=1e-6)
+    assert paired_power(power.detectable, power.sd, power.seeds, level) == pytest.approx(
+        0.8, abs=1e-6
+    )
     assert power_of(replace(moved, rows=moved.rows[-1:])) is None
 
 

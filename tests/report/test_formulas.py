@@ -31,7 +31,9 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
 
 
 def hostile(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
-    """Class names, host, data, starting weights and reasons are formulas; each run has a trial that failed."""
+    """Class names, host, data, starting weights and reasons are formulas; each run has a trial that
+    failed.
+    """
     cpu = {"cpu": "=cpu()", "commit": "=commit()"}
     changed = {
         name: record.model_copy(
@@ -40,7 +42,9 @@ def hostile(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record
                 "host": record.host.model_copy(update=cpu),
                 "data": "=data()",
                 "start": "=start()",
-                "pulses": tuple(pulse.model_copy(update={"reason": "=reason()"}) for pulse in record.pulses),
+                "pulses": tuple(
+                    pulse.model_copy(update={"reason": "=reason()"}) for pulse in record.pulses
+                ),
             }
         )
         for name, record in records.items()
@@ -53,17 +57,38 @@ def renamed(table: Table) -> Table:
     """The table with labels, notes, source and provenance that are formulas."""
     labels = dict(zip((label for label, _ in table.rows), FORMULAS, strict=False))
     rows = tuple(
-        (labels.get(label, label), row.model_copy(update={"note": "=note()", "model": "=model()", "block": "=block()", "backbone": "=b()"}))
+        (
+            labels.get(label, label),
+            row.model_copy(
+                update={
+                    "note": "=note()",
+                    "model": "=model()",
+                    "block": "=block()",
+                    "backbone": "=b()",
+                }
+            ),
+        )
         for label, row in table.rows
     )
-    words = {"title": "=title()", "source": "=source()", "provenance": "=provenance()", "orderings": ()}
+    words = {
+        "title": "=title()",
+        "source": "=source()",
+        "provenance": "=provenance()",
+        "orderings": (),
+    }
     return table.model_copy(update={"rows": rows, "reference": labels[table.reference], **words})
 
 
 @pytest.fixture(params=["make", "make_moving", "make_systems"])
 def report(request: pytest.FixtureRequest, table: Table) -> Summary:
     make: Callable[..., Summary] = request.getfixturevalue(request.param)
-    own = {} if request.param == "make_systems" else {"table": renamed(table)} if request.param == "make" else {}
+    own = (
+        {}
+        if request.param == "make_systems"
+        else {"table": renamed(table)}
+        if request.param == "make"
+        else {}
+    )
     made = make(change=hostile, **own)
     words = {"title": "=title()", "source": "=source()", "provenance": "=provenance()"}
     return replace(
@@ -74,7 +99,9 @@ def report(request: pytest.FixtureRequest, table: Table) -> Summary:
     )
 
 
-def test_no_cell_of_a_report_is_a_formula(report: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_cell_of_a_report_is_a_formula(
+    report: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(rendering, "_drawn", lambda summary, strip: [])
     rendering.render(report, tmp_path)
     files = list(tmp_path.rglob("*.csv"))
@@ -85,7 +112,9 @@ def test_no_cell_of_a_report_is_a_formula(report: Summary, tmp_path: Path, monke
             cells = [cell for line in csv.reader(file) for cell in line]
         seen += "\n".join(cells)
         for cell in cells:
-            started = cell.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}")) or cell.startswith(("\t", "\r"))
+            started = cell.lstrip().startswith(
+                ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}")
+            ) or cell.startswith(("\t", "\r"))
             assert not started or cell == "-" or NUMBER.fullmatch(cell), (path.name, cell)
     for words in ("'=1+2 no result", "'=note()", "'@SUM(A1)"):
         assert words in seen

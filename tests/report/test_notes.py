@@ -25,7 +25,9 @@ AS_WRITTEN: dict[str, Callable[[str], str]] = {
 
 
 def mixed(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
-    """One record of other data, one of another machine, one of other weights, and one that is missing."""
+    """One record of other data, one of another machine, one of other weights, and one that is
+    missing.
+    """
     others = {
         trials[0].id: {"data": "other"},
         trials[1].id: {"host": records[trials[1].id].host.model_copy(update={"cpu": "another"})},
@@ -41,12 +43,21 @@ def noted(request: pytest.FixtureRequest) -> Summary:
 
 
 def test_every_note_stands_in_every_form(
-    noted: Summary, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    noted: Summary,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     for charts in ("charts", "tradeoff_charts"):
         monkeypatch.setattr(rendering, charts, lambda summary: [])
     monkeypatch.setattr(rendering, "beside", lambda summary: None)
-    expected = ("different content", "different machines", "different starting weights", "The run is partial: 1 of", "No pulse")
+    expected = (
+        "different content",
+        "different machines",
+        "different starting weights",
+        "The run is partial: 1 of",
+        "No pulse",
+    )
     assert len(noted.notes) == len(expected)
     assert all(any(words in note for note in noted.notes) for words in expected)
     texts = rendering.render(noted, tmp_path)
@@ -54,7 +65,9 @@ def test_every_note_stands_in_every_form(
     for path in texts:
         for note in noted.notes:
             if path.suffix == ".csv":
-                assert all(note in line["notes"] for line in csv.DictReader(path.read_text().splitlines())), path.name
+                assert all(
+                    note in line["notes"] for line in csv.DictReader(path.read_text().splitlines())
+                ), path.name
             else:
                 written = " ".join(path.read_text().split())
                 assert AS_WRITTEN[path.suffix](note) in written, path.name

@@ -35,7 +35,8 @@ def test_a_part_is_live_only_in_every_seed(moved):
     assert part.changed == pytest.approx((3 * 40 + 2 * 0.4) / 5)
     assert part.miou == pytest.approx((3 * 12 + 2 * 0.1) / 5)
     assert part.gradient == pytest.approx((3 * 0.9 + 2e-7) / 5)
-    assert dict(part.gauges) == {"inside": 0.02, "offset_rms": 60.0, "varying": 1.0}  # the worst of each
+    # the worst of each
+    assert dict(part.gauges) == {"inside": 0.02, "offset_rms": 60.0, "varying": 1.0}
     assert rows[DEAD].ill == WHY
     assert [part.name for part in rows["Motion only"].parts] == ["entry", "align", "motion", "past"]
 
@@ -43,16 +44,26 @@ def test_a_part_is_live_only_in_every_seed(moved):
 def test_failed_and_missing_seeds_count_nowhere(make_moving, moved):
     def change(records, trials):
         dead = [
-            t for t in trials if t.system["assign"].use == "none" and t.system["state"].use == "apm" and t.system["motion"].use != "none"
+            t
+            for t in trials
+            if t.system["assign"].use == "none"
+            and t.system["state"].use == "apm"
+            and t.system["motion"].use != "none"
         ]
         assert {t.seed for t in dead} == set(range(5))
         ids = {t.seed: t.id for t in dead}
-        failed = records[ids[3]].model_copy(update={"state": "failed", "reason": "killed", "confusion": None})
+        failed = records[ids[3]].model_copy(
+            update={"state": "failed", "reason": "killed", "confusion": None}
+        )
         return {**{i: r for i, r in records.items() if i != ids[1]}, ids[3]: failed}
 
     pulses = {(label, seed): p for label, seed, p in ((DEAD, s, moved_pulse(s)) for s in (1, 3))}
     row = rows_of(make_moving(pulses, change=change))[DEAD]
-    assert (row.live, row.state, {part.seeds for part in row.parts}) == (True, "partial 3/5 seeds", {3})
+    assert (row.live, row.state, {part.seeds for part in row.parts}) == (
+        True,
+        "partial 3/5 seeds",
+        {3},
+    )
     assert parts_of([]) == ()
 
 
@@ -82,7 +93,9 @@ def test_nothing_is_concluded_from_a_row_that_is_not_live(moved):
 def test_a_dead_reference_row_leaves_nothing_to_compare(make_moving):
     summary = make_moving({("MSAF", 0): moved_pulse(0)})
     assert {v.word for v in summary.verdicts if "MSAF" in (v.better, v.worse)} == {"not comparable"}
-    assert {v.word for v in summary.verdicts if "MSAF" not in (v.better, v.worse)} == {"same direction here"}
+    assert {v.word for v in summary.verdicts if "MSAF" not in (v.better, v.worse)} == {
+        "same direction here"
+    }
     assert all(row.against for row in summary.rows if row.label != "MSAF")
 
 
@@ -91,7 +104,9 @@ def test_claims_are_not_comparable_and_counted_apart(moved, make_moving):
     ordering, cell = found[f"table3: MSAF > {DEAD}"], found[f"table3: {DEAD}: miou"]
     assert (ordering.verdict, ordering.reason.startswith(WHY)) == ("not comparable", True)
     assert WHY in cell.reason
-    live, dead = (Counter(c.verdict for c in claims_of(s) if c.scope == "run") for s in (make_moving(), moved))
+    live, dead = (
+        Counter(c.verdict for c in claims_of(s) if c.scope == "run") for s in (make_moving(), moved)
+    )
     assert dead["not comparable"] == live["not comparable"] + 1
     assert dead["undecided here"] == live["undecided here"] - 1
 
@@ -99,7 +114,12 @@ def test_claims_are_not_comparable_and_counted_apart(moved, make_moving):
 def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
     assert {row.live for row in summary.rows} == {None}
     assert "not comparable" not in {v.word for v in summary.verdicts}
-    assert summary.notes == ("No pulse was taken of the parts of any row: it is not known whether every part there is live.",)
+    assert summary.notes == (
+        (
+            "No pulse was taken of the parts of any row: it is not known whether every part there"
+            " is live."
+        ),
+    )
     assert pulse_table(summary) is None
     page = to_html(summary, [], {}, [])
     assert page.count("No pulse was taken") == 1
@@ -109,10 +129,15 @@ def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
 def test_one_row_without_pulses_is_named(make_moving):
     def change(records, trials):
         old = {t.id for t in trials if t.system["motion"].use == "transformer"}
-        return {i: r.model_copy(update={"pulses": ()}) if i in old else r for i, r in records.items()}
+        return {
+            i: r.model_copy(update={"pulses": ()}) if i in old else r for i, r in records.items()
+        }
 
     assert make_moving(change=change).notes == (
-        "No pulse was taken of the parts of Baseline + TR: it is not known whether every part there is live.",
+        (
+            "No pulse was taken of the parts of Baseline + TR: it is not known whether every part"
+            " there is live."
+        ),
     )
 
 
@@ -143,12 +168,17 @@ def test_every_format_marks_it_with_its_reason(moved):
         to_html(moved, [], {}, claims_of(moved)),
     ):
         assert f"{DEAD} ‡" in text
-        assert "align not live in 2 of 5 seeds: 2.0% of its taps lie inside the map" in text.replace(
-            "align of w/o Semantics is not", "align not"
+        assert (
+            "align not live in 2 of 5 seeds: 2.0% of its taps lie inside the map"
+            in text.replace("align of w/o Semantics is not", "align not")
         )
         assert "Pulse of the parts".lower() in text.lower()
     lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(moved)))}
-    assert (lines[DEAD]["live"], lines[DEAD]["dead_parts"], lines[DEAD]["kind"]) == ("0", "align", "row")
+    assert (lines[DEAD]["live"], lines[DEAD]["dead_parts"], lines[DEAD]["kind"]) == (
+        "0",
+        "align",
+        "row",
+    )
     assert (lines["MSAF"]["live"], lines["MSAF"]["dead_parts"]) == ("1", "")
 
 
@@ -156,14 +186,18 @@ def test_every_figure_marks_it_with_its_reason(moved, summary):
     for chart in charts(moved):
         said = " ".join(text.get_text() for text in chart.figure.texts)
         assert WHY in " ".join(said.split()), chart.name
-    assert not any("not live" in text.get_text() for chart in charts(summary) for text in chart.figure.texts)
+    assert not any(
+        "not live" in text.get_text() for chart in charts(summary) for text in chart.figure.texts
+    )
 
 
 def test_the_difference_is_drawn_apart(moved):
     chart = differences(moved)
     assert chart is not None
     (axes,) = chart.figure.axes
-    markers = [line.get_marker() for line in axes.lines if line.get_marker() not in ("", "None", None)]
+    markers = [
+        line.get_marker() for line in axes.lines if line.get_marker() not in ("", "None", None)
+    ]
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     assert markers[labels.index(f"{DEAD} ‡")] == LOOK["none"][1]
     assert markers.count(LOOK["none"][1]) == 1
@@ -174,19 +208,32 @@ def test_its_contribution_is_hollow(moved):
     chart = past_frames(moved)
     assert chart is not None
     points = [line for line in chart.figure.axes[0].lines if line.get_marker() == "o"]
-    assert [line.get_markerfacecolor() != line.get_color() for line in points] == [False, False, False, True, False, False]
+    assert [line.get_markerfacecolor() != line.get_color() for line in points] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
     summary = make_moving({("w/o DCN", 0): moved_pulse(0, "motion")})  # the largest mIoU
     page = to_html(summary, [], {}, claims_of(summary))
-    assert page.index("motion of w/o DCN is not live in 1 of 5 seeds: seed 0") < page.index('id="table"')
+    assert page.index("motion of w/o DCN is not live in 1 of 5 seeds: seed 0") < page.index(
+        'id="table"'
+    )
     assert "▲ 74.33" not in page
     assert re.search(r"<b>\d</b> not comparable", page)
 
 
 def test_figures_have_room_for_many_reasons(make_moving, moved):
-    many = {(row.label, seed): moved_pulse(seed, row.parts[0].name) for row in moved.rows for seed in range(5)}
+    many = {
+        (row.label, seed): moved_pulse(seed, row.parts[0].name)
+        for row in moved.rows
+        for seed in range(5)
+    }
     many |= {
         ("Concatenation", 0): moved_pulse(0),
         ("Strangers", 0): moved_pulse(0, "entry"),

@@ -1,4 +1,6 @@
-"""Rank agreement of whole systems with the paper: which rows are compared, and what is never decided."""
+"""Rank agreement of whole systems with the paper: which rows are compared, and what is never
+decided.
+"""
 
 from collections.abc import Callable
 
@@ -30,9 +32,15 @@ def test_comparable_rows_have_no_dagger_and_are_the_systems_themselves(whole: Su
 
 def test_val_is_never_mixed_with_test(whole: Summary):
     found = by_kind(whole)["mIoU", "printed mIoU of val", "comparable"]
-    kept = [e for e in entries(whole) if e.miou and "miou" in e.printed and "miou" not in e.daggers and not e.style]
+    kept = [
+        e
+        for e in entries(whole)
+        if e.miou and "miou" in e.printed and "miou" not in e.daggers and not e.style
+    ]
     assert found.found.rows == len(kept) == 9
-    assert found.found.tau == pytest.approx(kendalltau([e.miou for e in kept], [e.printed["miou"] for e in kept]).statistic)
+    assert found.found.tau == pytest.approx(
+        kendalltau([e.miou for e in kept], [e.printed["miou"] for e in kept]).statistic
+    )
 
 
 def test_cost_explains_speed_where_fewer_macs_are_faster(whole: Summary):
@@ -41,12 +49,16 @@ def test_cost_explains_speed_where_fewer_macs_are_faster(whole: Summary):
 
 
 def test_a_time_that_is_not_ranked_has_no_part(make_systems: MakeSystems):
-    one = make_systems(flags={"Other 2": (("unstable", "wide"),), "Other 3": (("not converged", ""),)})
+    one = make_systems(
+        flags={"Other 2": (("unstable", "wide"),), "Other 3": (("not converged", ""),)}
+    )
     found = by_kind(one)["FPS stream", "printed FPS", "comparable"]
     assert (found.found.rows, found.verdict) == (7, "undecided")  # seven rows are too few
 
 
-def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(make_systems: MakeSystems):
+def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(
+    make_systems: MakeSystems,
+):
     flags = {label: (("unstable", ""),) for label, *_ in make_systems().table.rows}
     summary = make_systems(flags=flags)
     assert ("FPS stream", "printed FPS", "comparable") not in by_kind(summary)

@@ -11,7 +11,10 @@ from msaf_bench.sweep.plan import Workspace, make_plan
 
 def older(trial):
     """The trial of the same row when its DCN had an option of another value."""
-    slots = {slot: choice.model_copy(update={"options": ()}) if slot == "align" else choice for slot, choice in trial.system.slots}
+    slots = {
+        slot: choice.model_copy(update={"options": ()}) if slot == "align" else choice
+        for slot, choice in trial.system.slots
+    }
     return trial.model_copy(update={"system": trial.system.swap(tuple(slots.items()))})
 
 
@@ -24,14 +27,24 @@ def test_a_changed_system_keeps_its_records(tmp_path, make):
         return records
 
     make(seeds=[0], change=keep)
-    plan = make_plan(read_table("3"), read_conditions("smoke", "street"), rows=["Baseline", "MSAF", "w/o DCN"], seeds=2, controls=True)
+    plan = make_plan(
+        read_table("3"),
+        read_conditions("smoke", "street"),
+        rows=["Baseline", "MSAF", "w/o DCN"],
+        seeds=2,
+        controls=True,
+    )
     workspace = Workspace(tmp_path)
     workspace.keep(plan)
     for trial in plan.trials():
         write_record(workspace.records, record.model_copy(update={"trial": older(trial)}))
-    recorded = as_recorded(plan, [record.model_copy(update={"trial": older(trial)}) for trial in plan.trials()])
+    recorded = as_recorded(
+        plan, [record.model_copy(update={"trial": older(trial)}) for trial in plan.trials()]
+    )
     present = {label: system for label, (system, _) in plan.subjects().items()}
-    assert recorded.changed == tuple(label for label in present if dict(present[label].slots)["align"].options)
+    assert recorded.changed == tuple(
+        label for label in present if dict(present[label].slots)["align"].options
+    )
     assert "MSAF" in recorded.changed
     assert {label: conditions for label, (_, conditions) in recorded.subjects().items()} == {
         label: conditions for label, (_, conditions) in plan.subjects().items()
@@ -46,5 +59,10 @@ def test_a_changed_system_keeps_its_records(tmp_path, make):
 def test_an_unchanged_plan_is_as_it_was(make):
     plan = make_plan(read_table("3"), read_conditions("smoke", "street"), seeds=2, controls=True)
     recorded = as_recorded(plan, [])
-    assert (recorded.systems(), recorded.subjects(), recorded.changed, changed_note(recorded)) == (plan.systems(), plan.subjects(), (), ())
+    assert (recorded.systems(), recorded.subjects(), recorded.changed, changed_note(recorded)) == (
+        plan.systems(),
+        plan.subjects(),
+        (),
+        (),
+    )
     assert [t.id for t in recorded.trials()] == [t.id for t in plan.trials()]

@@ -14,7 +14,10 @@ REFERENCE = sorted((Path(__file__).parents[2] / "reports" / "reference").glob("*
 STUDIES = [path for path in REFERENCE if (path.parent / "points").is_dir()]
 
 
-@pytest.fixture(params=[path.parent for path in REFERENCE if path not in STUDIES], ids=lambda folder: folder.name)
+@pytest.fixture(
+    params=[path.parent for path in REFERENCE if path not in STUDIES],
+    ids=lambda folder: folder.name,
+)
 def folder(request):
     return request.param
 
@@ -32,7 +35,9 @@ def test_the_curves_follow_from_the_records_of_their_points(study):
     commits = {host.commit for summary in found.summaries for host in summary.hosts}
     assert len(commits) == 1
     assert not any(commit.endswith("+") for commit in commits)
-    assert all(subject.live is not False for summary in found.summaries for subject in summary.subjects)
+    assert all(
+        subject.live is not False for summary in found.summaries for subject in summary.subjects
+    )
 
 
 def test_the_tables_follow_from_the_records(folder):
@@ -45,7 +50,9 @@ def test_the_tables_follow_from_the_records(folder):
     assert made.to_per_class_csv(summary) == (folder / f"{name}_per_class.csv").read_text()
     assert made.to_markdown(summary) == (folder / f"{name}.md").read_text()
     if not plan.table.base:
-        assert systems_table.to_rankings_csv(summary) == (folder / f"{name}_agreement.csv").read_text()
+        assert (
+            systems_table.to_rankings_csv(summary) == (folder / f"{name}_agreement.csv").read_text()
+        )
         assert len(summary.measured) == len(plan.table.rows)
     assert {row.state for row in summary.rows} == {"done"}
 
@@ -54,7 +61,10 @@ def test_every_record_was_made_by_a_clean_commit_and_more_than_one_is_said(folde
     workspace = Workspace(folder)
     commits = {record.host.commit for record in read_records(workspace.records).values()}
     assert not any(commit.endswith("+") for commit in commits)
-    said = any("different machines or versions" in note for note in summarise_run(workspace, workspace.plan()).notes)
+    said = any(
+        "different machines or versions" in note
+        for note in summarise_run(workspace, workspace.plan()).notes
+    )
     assert said is (len(commits) > 1)
 
 
@@ -70,5 +80,9 @@ def test_every_row_clearly_beats_the_best_constant_prediction(folder):
 def test_no_picture_of_a_foreign_data_set_is_committed(folder):
     if Workspace(folder).plan().conditions.data == "street":
         pytest.skip("the street is ours")
-    assert [p for p in folder.rglob("*") if "strip" in p.name or p.parent.name == "predictions"] == []
-    assert "Frames, truth and predictions" not in "".join(p.read_text() for p in folder.glob("*.html"))
+    assert [
+        p for p in folder.rglob("*") if "strip" in p.name or p.parent.name == "predictions"
+    ] == []
+    assert "Frames, truth and predictions" not in "".join(
+        p.read_text() for p in folder.glob("*.html")
+    )

@@ -1,4 +1,6 @@
-"""The files of a report: complete, escaped, self-contained, the same bytes each time, and there in every state of a run."""
+"""The files of a report: complete, escaped, self-contained, the same bytes each time, and there in
+every state of a run.
+"""
 
 import csv
 import io
@@ -46,7 +48,11 @@ def strip() -> Strip:
     truth = np.repeat(np.array([0, 1, 2, 255], np.uint8), 6)[:, None] * np.ones((1, 40), np.uint8)
     frame = np.full((24, 40, 3), 90, np.uint8)
     return Strip(
-        [frame] * 2, [truth] * 2, {"Baseline": [truth] * 2, "MSAF": [truth] * 2}, ((200, 0, 0), (0, 200, 0), (0, 0, 200)), ("a", "b", "c")
+        [frame] * 2,
+        [truth] * 2,
+        {"Baseline": [truth] * 2, "MSAF": [truth] * 2},
+        ((200, 0, 0), (0, 200, 0), (0, 0, 200)),
+        ("a", "b", "c"),
     )
 
 
@@ -66,25 +72,41 @@ def page(folder: Path) -> Page:
 def hostile(make: Make, table: Table) -> Summary:
     """Labels, title, note, reason, class names and CPU all try to get out of their cells."""
     labels = [*HOSTILE, *(label for label, _ in table.rows[len(HOSTILE) :])]
-    rows = tuple((new, row.model_copy(update={"note": HOSTILE[0]})) for new, (_, row) in zip(labels, table.rows, strict=True))
+    rows = tuple(
+        (new, row.model_copy(update={"note": HOSTILE[0]}))
+        for new, (_, row) in zip(labels, table.rows, strict=True)
+    )
     bad = table.model_copy(
-        update={"rows": rows, "title": " ".join(HOSTILE), "orderings": (), "ticks": ((HOSTILE[0], "motion"), ("=x|", "state"))}
+        update={
+            "rows": rows,
+            "title": " ".join(HOSTILE),
+            "orderings": (),
+            "ticks": ((HOSTILE[0], "motion"), ("=x|", "state")),
+        }
     )
 
     def change(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
         hurt = {"class_names": (*HOSTILE, *"fghijk")}
         records = {
-            key: record.model_copy(update=hurt | {"host": record.host.model_copy(update={"cpu": HOSTILE[0]})})
+            key: record.model_copy(
+                update=hurt | {"host": record.host.model_copy(update={"cpu": HOSTILE[0]})}
+            )
             for key, record in records.items()
         }
         failed = {"state": "failed", "reason": " ".join(HOSTILE), "confusion": None}
-        return records | {trial.id: records[trial.id].model_copy(update=failed) for trial in trials[:5]}
+        return records | {
+            trial.id: records[trial.id].model_copy(update=failed) for trial in trials[:5]
+        }
 
     return make(bad, change=change)
 
 
 def test_files(folder: Path):
-    figures = {f"figures/table3_{name}.{kind}" for name in ("miou", "difference", "per_class", "loss", "strip") for kind in ("svg", "png")}
+    figures = {
+        f"figures/table3_{name}.{kind}"
+        for name in ("miou", "difference", "per_class", "loss", "strip")
+        for kind in ("svg", "png")
+    }
     tables = {
         "table3.csv",
         "table3.json",
@@ -102,7 +124,13 @@ def test_csv_keeps_published_and_measured_apart(summary: Summary):
     lines = list(csv.DictReader(io.StringIO(to_csv(summary))))
     msaf = lines[-1]
     assert [line["row"] for line in lines] == [row.label for row in summary.rows]
-    assert (msaf["MonA"], msaf["published_miou"], msaf["seeds"], msaf["state"], msaf["difference"]) == ("1", "80.4", "5", "done", "")
+    assert (
+        msaf["MonA"],
+        msaf["published_miou"],
+        msaf["seeds"],
+        msaf["state"],
+        msaf["difference"],
+    ) == ("1", "80.4", "5", "done", "")
     wanted = [
         "published_miou",
         "measured_miou",
@@ -127,7 +155,9 @@ def test_csv_keeps_published_and_measured_apart(summary: Summary):
 
 def test_markdown_starts_with_the_conditions(summary: Summary):
     lines = to_markdown(summary).splitlines()
-    assert all(word in lines[0] for word in ("data street", "preset quick", "seeds 0 to 4", "Example CPU"))
+    assert all(
+        word in lines[0] for word in ("data street", "preset quick", "seeds 0 to 4", "Example CPU")
+    )
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 * (2 + 9)
     assert [len({line.count("|") for line in half}) for half in (table[:11], table[11:])] == [1, 1]
@@ -137,7 +167,9 @@ def test_markdown_starts_with_the_conditions(summary: Summary):
 def test_latex_is_a_table_environment(summary: Summary):
     text = to_latex(summary)
     body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
-    lines = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    lines = [
+        line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
+    ]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {13}
     assert text.count(r"\begin{") == text.count(r"\end{") == 4
     assert text.count("{") == text.count("}")
@@ -154,7 +186,9 @@ def test_page_needs_nothing_from_outside(page: Page, folder: Path):
     assert "http:" not in text
     assert "https:" not in text
     assert "@import" not in text
-    policy = next(meta for meta in page.of("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        meta for meta in page.of("meta") if meta.get("http-equiv") == "Content-Security-Policy"
+    )
     assert "default-src 'none'" in str(policy["content"])
 
 
@@ -204,13 +238,19 @@ def test_nothing_escapes_from_a_cell(hostile: Summary, tmp_path: Path):
     rows = list(csv.reader(io.StringIO(to_csv(hostile))))
     assert [row[0] for row in rows[1:6]] == [HOSTILE[0], "'=1+1", *HOSTILE[2:]]
     assert not any(
-        cell.startswith("=") for table in (rows, csv.reader(io.StringIO(to_per_class_csv(hostile)))) for row in table for cell in row
+        cell.startswith("=")
+        for table in (rows, csv.reader(io.StringIO(to_per_class_csv(hostile))))
+        for row in table
+        for cell in row
     )
     markdown = to_markdown(hostile)
     assert "<script" not in markdown
     assert "[x](" not in markdown
     tables = [part.splitlines() for part in markdown.split("\n\n") if part.startswith("|")]
-    assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [1, 1]
+    assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [
+        1,
+        1,
+    ]
     latex = to_latex(hostile)
     assert r"50\_\%\&\#\$\textbackslash{}\textasciitilde{}\textasciicircum{}\{\}\$" in latex
     assert r"\textless{}script\textgreater{}" in latex
@@ -218,7 +258,9 @@ def test_nothing_escapes_from_a_cell(hostile: Summary, tmp_path: Path):
 
 
 def test_a_tables_name_stays_in_the_folder(make: Make, table: Table, tmp_path: Path):
-    summary = make(table.model_copy(update={"name": "../../x y"}), change=lambda records, trials: {})
+    summary = make(
+        table.model_copy(update={"name": "../../x y"}), change=lambda records, trials: {}
+    )
     assert {path.parent for path in render(summary, tmp_path / "in")} == {tmp_path / "in"}
 
 
@@ -239,13 +281,24 @@ def test_before_the_first_record(make: Make, tmp_path: Path):
     assert not any("figures" in str(path) for path in paths)
     page = Page((tmp_path / "table3.html").read_text())
     assert "No trial has finished yet" in page.text
-    assert to_csv(summary).count("missing") == to_markdown(summary).count("missing") == to_latex(summary).count("missing") == 9
+    assert (
+        to_csv(summary).count("missing")
+        == to_markdown(summary).count("missing")
+        == to_latex(summary).count("missing")
+        == 9
+    )
 
 
 def test_half_a_run(make: Make, tmp_path: Path):
     def change(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
         kept = {trial.id: records[trial.id] for trial in trials[:12]}
-        return kept | {trials[3].id: records[trials[3].id].model_copy(update={"state": "failed", "reason": "killed x3", "confusion": None})}
+        return kept | {
+            trials[3].id: (
+                records[trials[3].id].model_copy(
+                    update={"state": "failed", "reason": "killed x3", "confusion": None}
+                )
+            )
+        }
 
     render(make(change=change), tmp_path)
     page = Page((tmp_path / "table3.html").read_text())
@@ -256,7 +309,9 @@ def test_half_a_run(make: Make, tmp_path: Path):
 
 
 def test_one_seed_and_its_watermark(make: Make, conditions: Conditions, tmp_path: Path):
-    summary = make(seeds=[0], conditions=conditions.model_copy(update={"watermark": "SMOKE RUN: not a result"}))
+    summary = make(
+        seeds=[0], conditions=conditions.model_copy(update={"watermark": "SMOKE RUN: not a result"})
+    )
     render(summary, tmp_path)
     for path in ("table3.csv", "table3_per_class.csv", "table3.md", "table3.tex", "table3.html"):
         assert "SMOKE RUN: not a result" in (tmp_path / path).read_text(), path

@@ -16,12 +16,16 @@ from msaf_bench.stats import mean_interval
 
 Make = Callable[..., Summary]
 COST = Cost(
-    params=(("backbone", 900), ("motion", 100)), clip=(("backbone", 3_000), ("motion", 500)), stream=(("backbone", 1_000), ("motion", 500))
+    params=(("backbone", 900), ("motion", 100)),
+    clip=(("backbone", 3_000), ("motion", 500)),
+    stream=(("backbone", 1_000), ("motion", 500)),
 )
 
 
 def measured(record: Record) -> Record:
-    """Every second pixel of every class is lost without the past; consistency grows with the seed."""
+    """Every second pixel of every class is lost without the past; consistency grows with
+    the seed.
+    """
     assert record.confusion is not None
     matrices = record.confusion.unpack()
     half = np.diagonal(matrices, axis1=1, axis2=2) // 2
@@ -30,16 +34,24 @@ def measured(record: Record) -> Record:
     value = 60.0 + record.trial.seed + (5.0 if record.trial.system["motion"].use == "none" else 0.0)
     found = (
         Consistency(
-            preset="clean", flow="exact", value=value, pairs=3, controls=(("truth", 100.0), ("constant", 100.0), ("no_warp", 50.0))
+            preset="clean",
+            flow="exact",
+            value=value,
+            pairs=3,
+            controls=(("truth", 100.0), ("constant", 100.0), ("no_warp", 50.0)),
         ),
         Consistency(preset="vc8", flow="exact", value=None, reason="needs more than 8 frames"),
     )
-    return record.model_copy(update={"still": Matrices.pack(still), "consistency": found, "cost": COST})
+    return record.model_copy(
+        update={"still": Matrices.pack(still), "consistency": found, "cost": COST}
+    )
 
 
 @pytest.fixture(scope="module")
 def full(make: Make) -> Summary:
-    return make(change=lambda records, _: {key: measured(record) for key, record in records.items()})
+    return make(
+        change=lambda records, _: {key: measured(record) for key, record in records.items()}
+    )
 
 
 def test_without_such_records_there_is_no_second_table_but_other_frames(summary: Summary):
@@ -65,7 +77,9 @@ def test_consistency_is_over_seeds_and_keeps_its_reason(full: Summary):
     rows = {row.label: row for row in full.rows}
     clean, vc8 = rows["Baseline"].measures.consistency
     assert clean.interval == mean_interval([65.0, 66.0, 67.0, 68.0, 69.0])
-    assert rows["MSAF"].measures.consistency[0].interval == mean_interval([60.0, 61.0, 62.0, 63.0, 64.0])
+    assert rows["MSAF"].measures.consistency[0].interval == mean_interval(
+        [60.0, 61.0, 62.0, 63.0, 64.0]
+    )
     assert dict(clean.controls) == {"truth": 100.0, "constant": 100.0, "no_warp": 50.0}
     assert (vc8.interval, vc8.reason) == (None, "needs more than 8 frames")
 
@@ -88,7 +102,12 @@ def test_other_frames_hold_the_mean_and_say_who_is_ahead(full: Summary):
 def test_macs_are_summed_over_the_parts(full: Summary):
     assert (total_macs(full.rows[0], "clip"), total_macs(full.rows[0], "stream")) == (3_500, 1_500)
     values = row_values(full, full.rows[0])
-    assert (values["macs_clip"], values["macs_stream"], values["tc_clean"], values["tc_vc8"]) == (3_500, 1_500, 67.0, None)
+    assert (values["macs_clip"], values["macs_stream"], values["tc_clean"], values["tc_vc8"]) == (
+        3_500,
+        1_500,
+        67.0,
+        None,
+    )
     assert (values["tc_clean_no_warp"], values["tc_vc8_no_warp"]) == (50.0, None)
 
 
@@ -117,5 +136,8 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
 def test_the_figure_has_a_panel_for_each_kind(full: Summary):
     chart = beside(full)
     assert chart is not None
-    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == ["TC clean", "MACs of a result"]
+    assert [axes.get_title(loc="left") for axes in chart.figure.axes] == [
+        "TC clean",
+        "MACs of a result",
+    ]
     assert len(chart.lines) == len(full.rows)

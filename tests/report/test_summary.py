@@ -30,8 +30,20 @@ def drop_row(records: Change, trials: list[Trial], row: int) -> Change:
 
 
 def test_rows_carry_what_was_printed_and_what_was_measured(summary: Summary):
-    assert [row.published for row in summary.rows] == [74.5, 77.5, 79.1, 76.5, 77.3, 79.7, 79.8, 79.8, 80.4]
-    assert all(row.state == "done" and sorted(row.measured) == [0, 1, 2, 3, 4] for row in summary.rows)
+    assert [row.published for row in summary.rows] == [
+        74.5,
+        77.5,
+        79.1,
+        76.5,
+        77.3,
+        79.7,
+        79.8,
+        79.8,
+        80.4,
+    ]
+    assert all(
+        row.state == "done" and sorted(row.measured) == [0, 1, 2, 3, 4] for row in summary.rows
+    )
     assert all(row.interval == mean_interval(list(row.measured.values())) for row in summary.rows)
 
 
@@ -44,7 +56,9 @@ def test_differences_are_paired_and_adjusted(summary: Summary):
     rows = {row.label: row for row in summary.rows}
     assert rows["MSAF"].difference is None
     assert family_of(summary.table) == 9  # eight rows and one sentence about two others
-    assert rows["Baseline"].difference == paired_difference(rows["Baseline"].measured, rows["MSAF"].measured, family=9)
+    assert rows["Baseline"].difference == paired_difference(
+        rows["Baseline"].measured, rows["MSAF"].measured, family=9
+    )
 
 
 def test_one_pair_has_one_interval_on_the_whole_page(summary: Summary):
@@ -55,7 +69,10 @@ def test_one_pair_has_one_interval_on_the_whole_page(summary: Summary):
             assert gap is not None
             assert own is not None
             assert (gap.p, gap.interval.mean) == (own.p, -own.interval.mean)
-            assert (gap.interval.low, gap.interval.high) == (-(own.interval.high or 0), -(own.interval.low or 0))
+            assert (gap.interval.low, gap.interval.high) == (
+                -(own.interval.high or 0),
+                -(own.interval.low or 0),
+            )
 
 
 def test_the_margin_makes_rows_the_same(make: Make, table: Table):
@@ -77,7 +94,10 @@ def test_orderings_are_the_sentences_then_the_printed_numbers(summary: Summary):
 
 def test_a_contradiction_is_called_one(make: Make, table: Table):
     swapped = {"Baseline": 80.4, "MSAF": 74.5}
-    rows = [(label, row.model_copy(update={"paper": (("miou", swapped.get(label, 76.0)),)})) for label, row in table.rows]
+    rows = [
+        (label, row.model_copy(update={"paper": (("miou", swapped.get(label, 76.0)),)}))
+        for label, row in table.rows
+    ]
     summary = make(table.model_copy(update={"rows": tuple(rows), "orderings": ()}))
     verdict = next(v for v in summary.verdicts if v.worse == "MSAF" and v.better == "Baseline")
     assert (verdict.word, verdict.points, verdict.covers) == ("opposite here", 5.9, False)
@@ -107,7 +127,9 @@ def test_a_constant_network_does_not_clear_the_constant(make: Make):
             assert truth is not None
             matrices = np.zeros((4, 11, 11), np.int64)
             matrices[:, :, 3] = truth.unpack().sum(2)
-            records[trial.id] = records[trial.id].model_copy(update={"confusion": Matrices.pack(matrices)})
+            records[trial.id] = records[trial.id].model_copy(
+                update={"confusion": Matrices.pack(matrices)}
+            )
         return records
 
     assert [row.clears_constant for row in make(change=constant).rows] == [False] + [True] * 8
@@ -140,23 +162,34 @@ def test_states(make: Make):
     assert summary.rows[8].interval is not None
     assert summary.agreement.rows == 7
     alone = paired_difference(summary.rows[4].measured, summary.rows[8].measured, family=9)
-    assert summary.rows[4].difference == alone  # still of nine comparisons: failed rows do not make the others significant
+    # still of nine comparisons: failed rows do not make the others significant
+    assert summary.rows[4].difference == alone
 
 
 def test_one_seed_decides_nothing(make: Make):
     summary = make(seeds=[3])
     assert {v.decision for v in summary.verdicts} == {"undecided"}
-    assert all(row.interval and row.interval.low is None and row.clears_constant is None for row in summary.rows)
+    assert all(
+        row.interval and row.interval.low is None and row.clears_constant is None
+        for row in summary.rows
+    )
     assert summary.seeds == (3,)
 
 
 def test_no_record_at_all(make: Make):
     summary = make(change=lambda records, trials: {})
     assert {row.state for row in summary.rows} == {"missing"}
-    assert (summary.constant, summary.hosts, summary.class_names, summary.agreement.tau) == (None, (), (), None)
+    assert (summary.constant, summary.hosts, summary.class_names, summary.agreement.tau) == (
+        None,
+        (),
+        (),
+        None,
+    )
 
 
-def test_a_complete_design_has_effects(make: Make, table: Table, factorial: Table, summary: Summary):
+def test_a_complete_design_has_effects(
+    make: Make, table: Table, factorial: Table, summary: Summary
+):
     assert summary.effects == ()
     effects = make(factorial).effects
     assert [e.factors for e in effects] == [
@@ -188,17 +221,25 @@ def test_loss_is_the_mean_over_seeds(summary: Summary):
 
 def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Summary):
     def change(field: str, value: object) -> Callable[[Change, list[Trial]], Change]:
-        return lambda records, trials: {**records, trials[0].id: records[trials[0].id].model_copy(update={field: value})}
+        return lambda records, trials: {
+            **records,
+            trials[0].id: records[trials[0].id].model_copy(update={field: value}),
+        }
 
     assert len(summary.notes) == 1  # no pulse was taken
     with pytest.raises(DataError, match="read different data .* --allow-mixed"):
         make(change=change("data", "other"))
-    assert "data of different content" in make(change=change("data", "other"), allow_mixed=True).notes[0]
+    assert (
+        "data of different content"
+        in make(change=change("data", "other"), allow_mixed=True).notes[0]
+    )
     with pytest.raises(UsageError, match="different classes"):
         make(change=change("class_names", tuple("abcdefghijk")))
 
 
-def test_one_set_of_conditions_only(table: Table, systems: dict[str, System], conditions: Conditions):
+def test_one_set_of_conditions_only(
+    table: Table, systems: dict[str, System], conditions: Conditions
+):
     other = conditions.model_copy(update={"steps": 7})
     trials = [Trial(system=systems["MSAF"], conditions=c, seed=0) for c in (conditions, other)]
     with pytest.raises(UsageError, match="one set of conditions, got 2"):
@@ -207,8 +248,14 @@ def test_one_set_of_conditions_only(table: Table, systems: dict[str, System], co
         summarise(table, systems, [], {})
 
 
-def test_rows_not_asked_for_are_missing_and_outside_the_family(table: Table, systems: dict[str, System], summary: Summary, make: Make):
-    rows = tuple((label, row) for label, row in table.rows if label in ("Baseline", "MSAF", "Motion only", "Baseline + TR", "w/o Motion"))
+def test_rows_not_asked_for_are_missing_and_outside_the_family(
+    table: Table, systems: dict[str, System], summary: Summary, make: Make
+):
+    rows = tuple(
+        (label, row)
+        for label, row in table.rows
+        if label in ("Baseline", "MSAF", "Motion only", "Baseline + TR", "w/o Motion")
+    )
     few = make(table.model_copy(update={"rows": rows}))
     assert family_of(few.table) == 5  # four rows and a sentence
     assert isinstance(rows[0][1], Row)
@@ -216,14 +263,24 @@ def test_rows_not_asked_for_are_missing_and_outside_the_family(table: Table, sys
 
 @pytest.mark.parametrize("seed", range(6))
 def test_words_p_and_intervals_agree_in_random_runs(make: Make, table: Table, seed: int):
-    """On the rows, in the verdicts, in the JSON and in the CSV: one pair, one interval, one p, and the word that follows."""
+    """On the rows, in the verdicts, in the JSON and in the CSV: one pair, one interval, one p, and
+    the word that follows.
+    """
 
     def shuffled(records: Change, trials: list[Trial]) -> Change:
         rng = np.random.default_rng(seed)
-        others = rng.permutation([trial.id for trial in trials]) if seed % 2 else [trial.id for trial in trials]
+        others = (
+            rng.permutation([trial.id for trial in trials])
+            if seed % 2
+            else [trial.id for trial in trials]
+        )
         kept = rng.random(len(trials)) < (1.0 if seed < 3 else 0.8)
         pairs = zip(trials, others, kept, strict=True)
-        return {t.id: records[t.id].model_copy(update={"confusion": records[other].confusion}) for t, other, keep in pairs if keep}
+        return {
+            t.id: records[t.id].model_copy(update={"confusion": records[other].confusion})
+            for t, other, keep in pairs
+            if keep
+        }
 
     margin = float(np.random.default_rng(seed).uniform(0.1, 4))
     summary = make(table.model_copy(update={"margin": margin}), change=shuffled)
@@ -246,6 +303,6 @@ def test_words_p_and_intervals_agree_in_random_runs(make: Make, table: Table, se
         if "MSAF" in (verdict.better, verdict.worse):
             other = verdict.worse if verdict.better == "MSAF" else verdict.better
             assert float(lines[other]["p"]) == pytest.approx(verdict.difference.p, rel=1e-4)
-            assert sorted(abs(float(lines[other][end])) for end in ("diff_low", "diff_high")) == pytest.approx(
-                sorted((abs(i.low), abs(i.high))), rel=1e-4
-            )
+            assert sorted(
+                abs(float(lines[other][end])) for end in ("diff_low", "diff_high")
+            ) == pytest.approx(sorted((abs(i.low), abs(i.high))), rel=1e-4)

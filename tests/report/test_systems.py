@@ -1,4 +1,6 @@
-"""A table of whole systems in every format: groups of columns that never mix, marks, what is missing, and one seed that decides nothing."""
+"""A table of whole systems in every format: groups of columns that never mix, marks, what is
+missing, and one seed that decides nothing.
+"""
 
 import csv
 import io
@@ -33,13 +35,25 @@ def heads(summary: Summary) -> dict[str, list[str]]:
 
 def test_three_groups_never_share_a_column(whole: Summary):
     assert heads(whole) == {
-        "measured": ["mIoU", "TC clean", "FPS clip", "FPS stream", "ms key", "ms other", "peak MiB"],
+        "measured": [
+            "mIoU",
+            "TC clean",
+            "FPS clip",
+            "FPS stream",
+            "ms key",
+            "ms other",
+            "peak MiB",
+        ],
         "counted": ["GMAC clip", "GMAC stream", "params (M)", "live MiB"],
         "published": ["mIoU val", "mIoU test", "TC", "FPS"],
     }
-    texts = {e.found.label: [column.text(e) for group in groups(whole) for column in group.columns] for e in entries(whole)}
+    texts = {
+        e.found.label: [column.text(e) for group in groups(whole) for column in group.columns]
+        for e in entries(whole)
+    }
     assert texts["Accel ResNet18"][1:] == [
-        "61.00", "2.3", "4.5", "400.0", "100.0", "50", "30.0", "7.5", "12.346", "0", "–", "72.1†", "–", "2.27†"
+        "61.00", "2.3", "4.5", "400.0", "100.0", "50", "30.0", "7.5", "12.346", "0", "–", "72.1†",
+        "–", "2.27†"
     ]  # fmt: skip
     assert texts["Other 1"][7] == "34.3+"  # 80 / 7 three times, and a flow that is not counted
     assert texts["MSAF ResNet18 512"][:11] == ["–"] * 11
@@ -53,18 +67,33 @@ def test_a_name_tells_rows_apart(whole: Summary):
     names = {entry.found.label: entry.name for entry in entries(whole)}
     assert names["Accel ResNet18"] == "Accel"
     assert names["MSAF ResNet101"] == "MSAF"
-    assert (names["MSAF ResNet18"], names["MSAF ResNet18 512"]) == ("MSAF ResNet18", "MSAF ResNet18 512")
+    assert (names["MSAF ResNet18"], names["MSAF ResNet18 512"]) == (
+        "MSAF ResNet18",
+        "MSAF ResNet18 512",
+    )
     assert names[STYLED] == "≈ STT"
 
 
 def test_csv_has_what_the_table_has(whole: Summary):
     lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(whole)))}
     accel = lines["Accel ResNet18"]
-    known = ("measured_miou", "tc_clean", "fps_clip", "fps_stream", "ms_key", "ms_other", "published_miou_test", "published_macs_stream")
+    known = (
+        "measured_miou",
+        "tc_clean",
+        "fps_clip",
+        "fps_stream",
+        "ms_key",
+        "ms_other",
+        "published_miou_test",
+        "published_macs_stream",
+    )
     assert all(accel[name] for name in known)
     assert (accel["published_macs_key"], accel["published_macs_other"]) == ("10000000000", "5e+09")
     assert accel["published_daggers"] == "fps miou_test"
-    assert (lines[STYLED]["in_style_of_source"], accel["in_style_of_source"]) == ("no sizes are given", "")
+    assert (lines[STYLED]["in_style_of_source"], accel["in_style_of_source"]) == (
+        "no sizes are given",
+        "",
+    )
     assert lines["MSAF ResNet18 512"]["state"] == "only printed"
     assert (lines[STYLED]["front_speed"], lines["PSPNet18"]["front_speed"]) == ("1", "0")
     assert "p" not in accel
@@ -88,14 +117,22 @@ def test_every_text_says_what_is_what(whole: Summary, make):
 
 
 def test_markdown_and_latex_are_whole_tables(whole: Summary):
-    tables = [part.splitlines() for part in to_markdown(whole).split("\n\n") if part.startswith("|")]
-    assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [1, 1, 1]
+    tables = [
+        part.splitlines() for part in to_markdown(whole).split("\n\n") if part.startswith("|")
+    ]
+    assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [
+        1,
+        1,
+        1,
+    ]
     assert len(tables[0]) == 2 + 2 + len(whole.rows)  # two blocks
     latex = to_latex(whole)
     assert latex.count(r"\begin{") == latex.count(r"\end{") == 6
     assert latex.count("{") == latex.count("}")
     body = latex[latex.index(r"\toprule") : latex.index(r"\bottomrule")]
-    lines = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    lines = [
+        line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
+    ]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {16}
     assert r"$\approx$ STT" in latex
 
@@ -118,7 +155,9 @@ def test_in_the_style_of_is_said_in_every_table(whole: Summary):
     assert all("≈" in head for head in heads if ":" not in head)
     assert "no sizes are given" in to_per_class_csv(whole)
     said = {claim.id: claim for claim in claims_of(whole) if claim.scope == "run"}
-    assert "only in the style of the source: ≈ STT ResNet18" in said[f"whole: {STYLED}: miou"].reason
+    assert (
+        "only in the style of the source: ≈ STT ResNet18" in said[f"whole: {STYLED}: miou"].reason
+    )
     assert said[f"whole: {STYLED}: miou"].verdict == "not comparable"
     assert "Only in the style" in said[f"whole: MSAF ResNet18 > {STYLED}"].reason
 
@@ -134,7 +173,9 @@ class Tags(HTMLParser):
 
 
 def test_ticks_are_plain_numbers(folder: Path):
-    """Mathematical text is off, so a tick that matplotlib writes with it would be printed as its source."""
+    """Mathematical text is off, so a tick that matplotlib writes with it would be printed as its
+    source.
+    """
     drawings = [path.read_text() for path in (folder / "figures").glob("*.svg")]
     assert len(drawings) > 4
     assert not any("mathdefault" in drawing for drawing in drawings)
@@ -142,12 +183,21 @@ def test_ticks_are_plain_numbers(folder: Path):
 
 def test_page(folder: Path):
     paths = {path.name for path in folder.rglob("*.*")}
-    assert {"whole_agreement.csv", "whole_tradeoff_speed.svg", "whole_tradeoff_consistency.svg"} <= paths
+    assert {
+        "whole_agreement.csv",
+        "whole_tradeoff_speed.svg",
+        "whole_tradeoff_consistency.svg",
+    } <= paths
     assert "whole_difference.svg" not in paths  # one seed
     page = (folder / "whole.html").read_text()
     assert "one seed decides none of that" in page
     assert 'id="verdicts"' not in page
-    assert page.index('id="table"') < page.index('id="agreement"') < page.index('id="figures"') < page.index('id="beside"')
+    assert (
+        page.index('id="table"')
+        < page.index('id="agreement"')
+        < page.index('id="figures"')
+        < page.index('id="beside"')
+    )
     tags = Tags(page).tags
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -167,8 +217,13 @@ def test_more_seeds_have_intervals_and_verdicts(make_systems: MakeSystems):
 
 def test_rows_without_numbers_say_why(make_systems: MakeSystems):
     def change(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
-        failed = records[trials[1].id].model_copy(update={"state": "failed", "reason": "killed x3", "confusion": None})
-        return {**{key: record for key, record in records.items() if key != trials[2].id}, trials[1].id: failed}
+        failed = records[trials[1].id].model_copy(
+            update={"state": "failed", "reason": "killed x3", "confusion": None}
+        )
+        return {
+            **{key: record for key, record in records.items() if key != trials[2].id},
+            trials[1].id: failed,
+        }
 
     summary = make_systems(change=change)
     said = systems_legend(summary)
@@ -197,7 +252,13 @@ def test_many_rows_show_one_sample_in_a_grid(whole: Summary):
     from msaf_bench.report.strip import draw
 
     picture = np.zeros((4, 8), np.uint8)
-    strip = Strip([np.zeros((4, 8, 3), np.uint8)] * 2, [picture] * 2, {f"r{n}": [picture] * 2 for n in range(29)}, ((0, 0, 0),), ("a",))
+    strip = Strip(
+        [np.zeros((4, 8, 3), np.uint8)] * 2,
+        [picture] * 2,
+        {f"r{n}": [picture] * 2 for n in range(29)},
+        ((0, 0, 0),),
+        ("a",),
+    )
     chart = draw(strip, whole)
     assert len([axes for axes in chart.figure.axes if axes.images]) == 31
     assert chart.figure.get_figheight() < 12

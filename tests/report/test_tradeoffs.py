@@ -1,4 +1,6 @@
-"""Accuracy against speed and consistency: the front, what has no place on it, and labels that cover nothing."""
+"""Accuracy against speed and consistency: the front, what has no place on it, and labels that cover
+nothing.
+"""
 
 from collections.abc import Callable
 
@@ -20,7 +22,10 @@ def test_nothing_beats_the_front(whole: Summary):
     assert (speed.name, consistency.name) == ("speed", "consistency")
     for tradeoff in (speed, consistency):
         for point in tradeoff.measured:
-            beaten = any(o.x >= point.x and o.miou >= point.miou and (o.x, o.miou) != (point.x, point.miou) for o in tradeoff.measured)
+            beaten = any(
+                o.x >= point.x and o.miou >= point.miou and (o.x, o.miou) != (point.x, point.miou)
+                for o in tradeoff.measured
+            )
             assert point.front != beaten, point.entry.found.label
 
 
@@ -45,7 +50,8 @@ def test_no_label_covers_another_in_the_figure(whole: Summary):
     for chart in tradeoff_charts(whole):
         to_bytes(chart.figure, "png")
         for axes in chart.figure.axes:
-            boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to its point
+            # without the line to its point
+            boxes = [Text.get_window_extent(text) for text in axes.texts]
             assert len(boxes) > 5
             assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
@@ -53,11 +59,15 @@ def test_no_label_covers_another_in_the_figure(whole: Summary):
 @pytest.mark.parametrize("seed", range(3))
 def test_labels_of_a_crowd_cover_no_label_and_no_point(seed: int):
     rng = np.random.default_rng(seed)
-    points = np.concatenate([rng.normal((200, 150), (60, 30), (20, 2)), rng.uniform((20, 20), (560, 330), (9, 2))])
+    points = np.concatenate(
+        [rng.normal((200, 150), (60, 30), (20, 2)), rng.uniform((20, 20), (560, 330), (9, 2))]
+    )
     sizes = np.stack([rng.uniform(30, 70, 29), np.full(29, 9.0)], 1)
     centres = place(points, sizes, (0, 0, 580, 350))
     low, high = centres - sizes / 2, centres + sizes / 2
-    shared = np.clip(np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None]), 0, None).prod(-1)
+    shared = np.clip(
+        np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None]), 0, None
+    ).prod(-1)
     assert (shared - np.diag(np.diag(shared))).max() == 0
     inside = (points[:, None] > low[None]).all(-1) & (points[:, None] < high[None]).all(-1)
     assert not inside.any()

@@ -32,8 +32,12 @@ def test_agreement_holds_its_estimate():
 
 
 def test_interval_spans_the_orders_that_are_left_open():
-    """Against an enumeration of all orders that agree with every pair whose simultaneous interval excludes zero."""
-    measured = np.array([[3.0, 3.1, 3.2, 3.0], [3.1, 3.0, 3.1, 3.1], [5.0, 5.1, 5.2, 5.1], [9.0, 9.2, 9.1, 9.0]])
+    """Against an enumeration of all orders that agree with every pair whose simultaneous interval
+    excludes zero.
+    """
+    measured = np.array(
+        [[3.0, 3.1, 3.2, 3.0], [3.1, 3.0, 3.1, 3.1], [5.0, 5.1, 5.2, 5.1], [9.0, 9.2, 9.1, 9.0]]
+    )
     published, settled = [1.0, 2.0, 4.0, 3.0], []
     for i, j in combinations(range(4), 2):
         bounds = ttest_rel(measured[i], measured[j]).confidence_interval(1 - 0.05 / 6)

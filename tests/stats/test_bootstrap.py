@@ -1,4 +1,6 @@
-"""The bootstrap of mIoU against loops that draw one image at a time, against scipy, and against truths known by construction."""
+"""The bootstrap of mIoU against loops that draw one image at a time, against scipy, and against
+truths known by construction.
+"""
 
 import time
 
@@ -10,10 +12,14 @@ from msaf_bench.stats import Areas, Interval, image_difference, image_interval
 from msaf_bench.stats.bootstrap import image_weights, weighted_miou
 
 
-def areas(rng: np.random.Generator, images: int = 12, classes: int = 4, quality: float = 0.7) -> Areas:
+def areas(
+    rng: np.random.Generator, images: int = 12, classes: int = 4, quality: float = 0.7
+) -> Areas:
     """Made-up counts; about half of the classes are absent from an image."""
     truth = rng.integers(1, 2000, (images, classes)) * (rng.random((images, classes)) < 0.5)
-    hit = (truth * np.clip(quality + 0.2 * rng.standard_normal((images, classes)), 0, 1)).astype(np.int64)
+    hit = (truth * np.clip(quality + 0.2 * rng.standard_normal((images, classes)), 0, 1)).astype(
+        np.int64
+    )
     return Areas(hit, truth + rng.integers(0, 200, (images, classes)) * (truth > 0))
 
 
@@ -53,7 +59,9 @@ def test_weighted_miou_is_the_slow_one():
 def test_a_class_that_a_resample_lacks_is_left_out_of_its_mean():
     rare = Areas(np.array([[90, 0], [80, 50]]), np.array([[100, 0], [100, 100]]))
     hit, union = (np.asarray(part, float)[None] for part in rare)
-    assert weighted_miou(hit, union, np.array([[2.0, 0], [0, 2], [0, 0]]))[:, 0] == pytest.approx([90, 65, np.nan], nan_ok=True)
+    assert weighted_miou(hit, union, np.array([[2.0, 0], [0, 2], [0, 0]]))[:, 0] == pytest.approx(
+        [90, 65, np.nan], nan_ok=True
+    )
 
 
 def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray:
@@ -61,7 +69,13 @@ def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray
     images, found = len(a[0].unions), []
     for _ in range(resamples):
         drawn = [int(i) for i in rng.integers(0, images, images)]
-        found.append(float(np.mean([slow_miou(x, drawn) - slow_miou(y, drawn) for x, y in zip(a, b, strict=True)])))
+        found.append(
+            float(
+                np.mean(
+                    [slow_miou(x, drawn) - slow_miou(y, drawn) for x, y in zip(a, b, strict=True)]
+                )
+            )
+        )
     return np.array(found)
 
 
@@ -72,9 +86,16 @@ def test_difference_is_the_slow_one_over_seeds_and_images():
     slow = slow_bootstrap(a, b, 3000)
     assert found is not None
     assert found.interval.mean == pytest.approx(
-        np.mean([slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)]) for x, y in zip(a, b, strict=True)])
+        np.mean(
+            [
+                slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)])
+                for x, y in zip(a, b, strict=True)
+            ]
+        )
     )
-    seeds = [slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)]) for x, y in zip(a, b, strict=True)]
+    seeds = [
+        slow_miou(x, [*range(12)]) - slow_miou(y, [*range(12)]) for x, y in zip(a, b, strict=True)
+    ]
     spread, error = slow.std(), np.std(seeds, ddof=1) / 3**0.5
     half, (low, high) = reference.t.ppf(0.975, 2) * error, np.quantile(slow, [0.025, 0.975])
     mean = found.interval.mean
@@ -92,7 +113,9 @@ def test_of_one_seed_only_images_are_drawn_and_scipy_agrees():
     def statistic(index: np.ndarray) -> float:
         return slow_miou(a, [int(i) for i in index])
 
-    theirs = reference.bootstrap((np.arange(40),), statistic, vectorized=False, n_resamples=2000, method="percentile", rng=1)
+    theirs = reference.bootstrap(
+        (np.arange(40),), statistic, vectorized=False, n_resamples=2000, method="percentile", rng=1
+    )
     assert found.sd == pytest.approx(theirs.standard_error, rel=0.07)
     bounds = (theirs.confidence_interval.low, theirs.confidence_interval.high)
     assert (found.low, found.high) == pytest.approx(bounds, abs=0.2 * theirs.standard_error)
@@ -129,8 +152,12 @@ def test_coverage_of_a_known_truth():
     truth, inside = slow_miou(world, [*range(5000)]), 0
     for _ in range(200):
         chosen = rng.integers(0, 5000, 60)
-        found = image_interval([Areas(world.intersections[chosen], world.unions[chosen])], resamples=500)
-        inside += found.low is not None and found.high is not None and found.low <= truth <= found.high
+        found = image_interval(
+            [Areas(world.intersections[chosen], world.unions[chosen])], resamples=500
+        )
+        inside += (
+            found.low is not None and found.high is not None and found.low <= truth <= found.high
+        )
     assert 0.88 <= inside / 200 <= 0.99
 
 

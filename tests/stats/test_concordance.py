@@ -14,7 +14,9 @@ from msaf_bench.stats.concordance import LEAST, Concordance, concordance
 def test_tau_is_scipys(pairs: list[tuple[int, int]]):
     x, y = zip(*pairs, strict=True)
     found = concordance(x, y, resamples=20)
-    assert (float("nan") if found.tau is None else found.tau) == pytest.approx(kendalltau(x, y).statistic, nan_ok=True)
+    assert (float("nan") if found.tau is None else found.tau) == pytest.approx(
+        kendalltau(x, y).statistic, nan_ok=True
+    )
 
 
 def test_the_p_of_few_rows_is_exact():
@@ -24,9 +26,13 @@ def test_the_p_of_few_rows_is_exact():
 
 def test_the_p_of_more_rows_is_near_the_exact_one():
     x, y = np.arange(12), [0, 3, 1, 2, 7, 4, 5, 9, 6, 11, 8, 10]
-    assert concordance(x.tolist(), y).p == pytest.approx(kendalltau(x, y, method="exact").pvalue, abs=0.002)
+    assert concordance(x.tolist(), y).p == pytest.approx(
+        kendalltau(x, y, method="exact").pvalue, abs=0.002
+    )
     y = np.random.default_rng(5).permutation(12)
-    assert concordance(x.tolist(), y.tolist()).p == pytest.approx(kendalltau(x, y, method="exact").pvalue, abs=0.02)
+    assert concordance(x.tolist(), y.tolist()).p == pytest.approx(
+        kendalltau(x, y, method="exact").pvalue, abs=0.02
+    )
 
 
 def test_the_interval_is_that_of_a_slow_bootstrap_over_rows():
@@ -36,7 +42,9 @@ def test_the_interval_is_that_of_a_slow_bootstrap_over_rows():
     drawn = [rng.integers(0, 14, 14) for _ in range(4000)]
     taus = [kendalltau(x[rows], y[rows]).statistic for rows in drawn]
     found = concordance(x.tolist(), y.tolist(), resamples=4000)
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(taus, [0.025, 0.975])), abs=0.04)
+    assert (found.low, found.high) == pytest.approx(
+        tuple(np.quantile(taus, [0.025, 0.975])), abs=0.04
+    )
     assert concordance(x.tolist(), y.tolist(), resamples=4000) == found
 
 

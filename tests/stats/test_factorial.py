@@ -15,9 +15,19 @@ def test_effects_are_found_again():
         return 60 + seed + 3 * a + 1 * b - 0.5 * c + 2 * (a and b)
 
     rows = [{seed: value(*tick, seed) for seed in range(4)} for tick in TICKS]
-    found = {effect.factors: effect.interval.mean for effect in effects(["A", "B", "C"], TICKS, rows)}
+    found = {
+        effect.factors: effect.interval.mean for effect in effects(["A", "B", "C"], TICKS, rows)
+    }
     # a·b adds 2 only where both are on: half of it to each main effect, half as their interaction
-    expected = {("A",): 4, ("B",): 2, ("C",): -0.5, ("A", "B"): 1, ("A", "C"): 0, ("B", "C"): 0, ("A", "B", "C"): 0}
+    expected = {
+        ("A",): 4,
+        ("B",): 2,
+        ("C",): -0.5,
+        ("A", "B"): 1,
+        ("A", "C"): 0,
+        ("B", "C"): 0,
+        ("A", "B", "C"): 0,
+    }
     assert found == pytest.approx(expected, abs=1e-9)
     assert list(found) == list(expected)
 
@@ -56,5 +66,7 @@ def test_interval_is_over_seeds():
         ([], []),
     ],
 )
-def test_empty_unless_the_design_is_complete(ticks: list[tuple[bool, ...]], rows: list[dict[int, float]]):
+def test_empty_unless_the_design_is_complete(
+    ticks: list[tuple[bool, ...]], rows: list[dict[int, float]]
+):
     assert effects(["A", "B", "C"], ticks, rows) == ()

@@ -24,7 +24,12 @@ def test_interval_is_student_t():
     values = [70.1, 71.3, 69.8, 70.9, 72.0]
     found = mean_interval(values, 0.9)
     low, high = reference.t.interval(0.9, 4, np.mean(values), reference.sem(values))
-    assert (found.mean, found.low, found.high, found.n) == (pytest.approx(np.mean(values)), pytest.approx(low), pytest.approx(high), 5)
+    assert (found.mean, found.low, found.high, found.n) == (
+        pytest.approx(np.mean(values)),
+        pytest.approx(low),
+        pytest.approx(high),
+        5,
+    )
     assert found.sd == pytest.approx(np.std(values, ddof=1))
 
 
@@ -48,7 +53,10 @@ def test_prediction_interval_is_students_for_one_more():
     values = [70.1, 71.3, 69.8, 70.9, 72.0]
     found = prediction_interval(values, 0.9)
     half = reference.t.ppf(0.95, 4) * np.std(values, ddof=1) * (1 + 1 / 5) ** 0.5
-    assert (found.low, found.high) == (pytest.approx(np.mean(values) - half), pytest.approx(np.mean(values) + half))
+    assert (found.low, found.high) == (
+        pytest.approx(np.mean(values) - half),
+        pytest.approx(np.mean(values) + half),
+    )
 
 
 @pytest.mark.parametrize("family", [1, 10])
@@ -60,7 +68,9 @@ def test_p_and_interval_are_those_of_scipys_paired_test(n: int, family: int):
     assert found is not None
     assert found.p == pytest.approx(min(1, family * theirs.pvalue))
     bounds = theirs.confidence_interval(1 - 0.05 / family)
-    assert (found.interval.low, found.interval.high) == pytest.approx((max(-100, bounds.low), min(100, bounds.high)))
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        (max(-100, bounds.low), min(100, bounds.high))
+    )
 
 
 def test_no_t_is_made_of_rounding():
@@ -72,10 +82,20 @@ def test_no_t_is_made_of_rounding():
     assert same.p == 1
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=12), st.integers(1, 40), st.floats(0.01, 5))
+@given(
+    st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=12),
+    st.integers(1, 40),
+    st.floats(0.01, 5),
+)
 @settings(max_examples=300, deadline=None)
-def test_word_interval_and_p_never_disagree(pairs: list[tuple[float, float]], family: int, margin: float):
-    found = paired_difference({i: a for i, (a, _) in enumerate(pairs)}, {i: b for i, (_, b) in enumerate(pairs)}, family=family)
+def test_word_interval_and_p_never_disagree(
+    pairs: list[tuple[float, float]], family: int, margin: float
+):
+    found = paired_difference(
+        {i: a for i, (a, _) in enumerate(pairs)},
+        {i: b for i, (_, b) in enumerate(pairs)},
+        family=family,
+    )
     assert found is not None
     word, i = judge(found.interval, margin), found.interval
     if i.low is None or i.high is None or found.p is None:
@@ -99,7 +119,8 @@ def test_difference_is_paired_by_seed():
 @pytest.mark.parametrize(
     ("low", "high", "decision"),
     [
-        (0.1, 2.0, "above"), (-2.0, -0.1, "below"), (0.1, 0.2, "above"), (-0.1, 0.1, "same"), (0.0, 0.4, "same"),
+        (0.1, 2.0, "above"), (-2.0, -0.1, "below"), (0.1, 0.2, "above"), (-0.1, 0.1, "same"), (0.0,
+        0.4, "same"),
         (-0.1, 0.5, "undecided"), (0.0, 1.0, "undecided"), (None, None, "undecided"),
     ],
 )  # fmt: skip
@@ -109,7 +130,8 @@ def test_judge(low: float | None, high: float | None, decision: str):
 
 def test_judge_of_nothing():
     assert judge(None) == "undecided"
-    assert judge(Interval(0, -0.1, 0.1, 0.1, 5)) == "undecided"  # without a margin nothing is the same
+    # without a margin nothing is the same
+    assert judge(Interval(0, -0.1, 0.1, 0.1, 5)) == "undecided"
 
 
 def test_power_against_simulation():
@@ -136,7 +158,9 @@ def test_power_to_call_rows_the_same_against_simulation():
     for sd, n, level in ((0.3, 5, 0.95), (0.3, 10, 0.995), (0.6, 10, 0.95)):
         d = rng.normal(0, sd, (20_000, n))
         half = reference.t.ppf((1 + level) / 2, n - 1) * d.std(1, ddof=1) / n**0.5
-        assert match_power(sd, 0.5, n, level) == pytest.approx((np.abs(d.mean(1)) + half < 0.5).mean(), abs=0.012)
+        assert match_power(sd, 0.5, n, level) == pytest.approx(
+            (np.abs(d.mean(1)) + half < 0.5).mean(), abs=0.012
+        )
     assert (match_power(0.3, 0.5, 1), match_power(0, 0.5, 2)) == (0, 1)
     n = seeds_to_match(0.4, 0.5)
     assert n is not None
@@ -144,9 +168,11 @@ def test_power_to_call_rows_the_same_against_simulation():
 
 
 def test_power_in_words():
-    assert power_sentence(0.6, 0.5, 5) == (
-        "With differences that spread by 0.5 points, 5 seeds see an effect of 0.6 points "
-        f"{100 * paired_power(0.6, 0.5, 5):.0f} % of the time; for 80 % {seeds_needed(0.6, 0.5)} are needed."
+    assert (
+        power_sentence(0.6, 0.5, 5)
+        == "With differences that spread by 0.5 points, 5 seeds see an effect of 0.6 points"
+        f" {100 * paired_power(0.6, 0.5, 5):.0f} % of the time; for 80 %"
+        f" {seeds_needed(0.6, 0.5)} are needed."
     )
     assert "1 seed sees an effect of 0.6 points 0 % of the time" in power_sentence(0.6, 0.5, 1)
     assert "more than 200 seeds are needed" in power_sentence(0.001, 1, 5)

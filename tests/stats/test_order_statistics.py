@@ -16,9 +16,12 @@ def at_most(k: int, n: int, q: Fraction) -> Fraction:
 
 
 def slow_ranks(n: int, q: Fraction, level: Fraction) -> tuple[int, int] | None:
-    """The largest lower and the smallest upper rank whose tails are each at most (1 - level) / 2."""
+    """The largest lower and the smallest upper rank whose tails are each at most (1 -
+    level) / 2.
+    """
     tail = (1 - level) / 2
-    below = list(accumulate(comb(n, i) * q**i * (1 - q) ** (n - i) for i in range(n)))  # [k]: at most k under the quantile
+    # [k]: at most k under the quantile
+    below = list(accumulate(comb(n, i) * q**i * (1 - q) ** (n - i) for i in range(n)))
     low = max((rank for rank in range(1, n + 1) if below[rank - 1] <= tail), default=None)
     high = min((rank for rank in range(1, n + 1) if 1 - below[rank - 1] <= tail), default=None)
     return None if low is None or high is None else (low, high)
@@ -46,7 +49,9 @@ def test_intervals_cover_the_true_quantile_as_often_as_they_say():
     for q, n in ((0.5, 40), (0.9, 80)):
         truth = reference.lognorm.ppf(q, 0.5)
         found = [quantile(line, q) for line in rng.lognormal(0, 0.5, (2000, n))]
-        covered = np.mean([f.low <= truth <= f.high for f in found if f.low is not None and f.high is not None])
+        covered = np.mean(
+            [f.low <= truth <= f.high for f in found if f.low is not None and f.high is not None]
+        )
         assert 0.945 <= covered <= 0.995
 
 
@@ -64,7 +69,10 @@ def test_small_samples_have_a_value_and_no_interval():
         quantile([], 0.5)
 
 
-@pytest.mark.parametrize(("q", "beyond", "n"), [(0.9, 1, 64), (0.99, 1, 662), (0.9, 0, 44), (0.9, 5, 127), (0.95, 1, 130), (0.99, 0, 459)])
+@pytest.mark.parametrize(
+    ("q", "beyond", "n"),
+    [(0.9, 1, 64), (0.99, 1, 662), (0.9, 0, 44), (0.9, 5, 127), (0.95, 1, 130), (0.99, 0, 459)],
+)
 def test_least_samples_are_mlperfs(q: float, beyond: int, n: int):
     """n is the first at which the binomial tail, summed exactly, is within 1 %."""
     above = 1 - Fraction(str(q))

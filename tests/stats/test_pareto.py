@@ -14,7 +14,9 @@ def test_nothing_beats_the_front_and_the_front_beats_the_rest(points: list[tuple
     def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:
         return a != b and a[0] >= b[0] and a[1] >= b[1]
 
-    assert pareto_front(points) == [not any(beats(other, own) for other in points) for own in points]
+    assert pareto_front(points) == [
+        not any(beats(other, own) for other in points) for own in points
+    ]
 
 
 def test_equal_points_stand_together_and_a_gap_is_refused():

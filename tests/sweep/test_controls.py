@@ -1,4 +1,6 @@
-"""The harness can see what it should: controls on the street, where what there is to gain from the past is known."""
+"""The harness can see what it should: controls on the street, where what there is to gain from the
+past is known.
+"""
 
 import pytest
 import torch
@@ -35,7 +37,13 @@ class Heard:
 
 
 def conditions(options, **changes):
-    quick = {"steps": 150, "pretrain_steps": 500, "consistency": (), "flow": "none", "data_options": SMALL | options}
+    quick = {
+        "steps": 150,
+        "pretrain_steps": 500,
+        "consistency": (),
+        "flow": "none",
+        "data_options": SMALL | options,
+    }
     return read_conditions("quick", "street", quick | changes)
 
 
@@ -63,7 +71,12 @@ def scores(records):
 
 
 def past(records):
-    return mean_interval([miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0)) for r in records.values()])
+    return mean_interval(
+        [
+            miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0))
+            for r in records.values()
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +90,9 @@ def clean(tmp_path_factory):
 
 
 def test_on_the_disturbed_street_the_positive_control_is_separated_from_zero(disturbed):
-    gain = paired_difference(scores(disturbed["Concatenation"]), scores(disturbed["Baseline"])).interval
+    gain = paired_difference(
+        scores(disturbed["Concatenation"]), scores(disturbed["Baseline"])
+    ).interval
     assert gain.low > 0
     assert past(disturbed["Concatenation"]).low > 0
 
@@ -90,7 +105,9 @@ def test_on_the_clean_street_there_is_nothing_to_gain(clean, disturbed):
 
 def test_strangers_do_not_help(disturbed):
     gain = paired_difference(scores(disturbed["Strangers"]), scores(disturbed["Baseline"])).interval
-    real = paired_difference(scores(disturbed["Concatenation"]), scores(disturbed["Strangers"])).interval
+    real = paired_difference(
+        scores(disturbed["Concatenation"]), scores(disturbed["Strangers"])
+    ).interval
     assert gain.low <= 0
     assert real.low > 0
 
@@ -99,7 +116,13 @@ def test_strangers_do_not_help(disturbed):
 def test_motion_is_live_at_every_presets_learning_rate(tmp_path, rate):
     plan = make_plan(
         read_table("3").model_copy(update={"reference": "Motion only"}),
-        conditions({"occluders": 2.0, "train_videos": 20, "score_videos": 8}, lr=rate, steps=80, pretrain_steps=60, pretrain_lr=2e-3),
+        conditions(
+            {"occluders": 2.0, "train_videos": 20, "score_videos": 8},
+            lr=rate,
+            steps=80,
+            pretrain_steps=60,
+            pretrain_lr=2e-3,
+        ),
         ["Motion only"],
         1,
     )
@@ -112,7 +135,11 @@ def test_motion_is_live_at_every_presets_learning_rate(tmp_path, rate):
 
 
 def test_a_dcn_forced_off_the_map_is_said_at_once_and_recorded(tmp_path, monkeypatch):
-    monkeypatch.setattr(DeformableAlign, "offsets", lambda self, past, newest: past.new_full((len(past), 18, *past.shape[-2:]), 1000.0))
+    monkeypatch.setattr(
+        DeformableAlign,
+        "offsets",
+        lambda self, past, newest: past.new_full((len(past), 18, *past.shape[-2:]), 1000.0),
+    )
     plan = make_plan(
         read_table("3").model_copy(update={"reference": "Motion only"}),
         conditions({"train_videos": 20, "score_videos": 8}, steps=20, pretrain_steps=20),
@@ -122,7 +149,9 @@ def test_a_dcn_forced_off_the_map_is_said_at_once_and_recorded(tmp_path, monkeyp
     found, notes = run(tmp_path, plan)
     assert any(text.startswith("step 10: align is not live") for text in notes)
     (record,) = found["Motion only"].values()
-    assert "inside the map" in next(p.reason for p in record.pulses if p.part == "align" and not p.live)
+    assert "inside the map" in next(
+        p.reason for p in record.pulses if p.part == "align" and not p.live
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,13 +170,24 @@ def test_what_a_run_cannot_give_stops_it_before_any_training(tmp_path, changes, 
 
 
 def test_the_true_flow_of_real_video_is_refused(tmp_path, camvid_root):
-    changed = read_conditions("smoke", "camvid", {"flow": "exact", "data_options": {"allow_partial": True}})
+    changed = read_conditions(
+        "smoke", "camvid", {"flow": "exact", "data_options": {"allow_partial": True}}
+    )
     with pytest.raises(UsageError, match="does not know its motion; use flow dis"):
-        run_sweep(make_plan(read_table("3"), changed, ["Baseline"], 1, controls=True), Setting(Workspace(tmp_path), camvid_root), Heard())
+        run_sweep(
+            make_plan(read_table("3"), changed, ["Baseline"], 1, controls=True),
+            Setting(Workspace(tmp_path), camvid_root),
+            Heard(),
+        )
 
 
 def test_equal_seeds_give_equal_numbers_from_kept_features(tmp_path):
     torch.set_num_threads(1)
-    plan = make_plan(read_table("3"), conditions({"train_videos": 10, "score_videos": 4}, steps=5, pretrain_steps=5), ["w/o DCN"], 1)
+    plan = make_plan(
+        read_table("3"),
+        conditions({"train_videos": 10, "score_videos": 4}, steps=5, pretrain_steps=5),
+        ["w/o DCN"],
+        1,
+    )
     one, other = (run(tmp_path / name, plan)[0] for name in ("a", "b"))
     assert {k: scores(v) for k, v in one.items()} == {k: scores(v) for k, v in other.items()}

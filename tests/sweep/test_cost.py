@@ -19,7 +19,9 @@ class Deaf:
         pass
 
 
-TABLE = read_table("1").model_copy(update={"cost_size": (64, 96), "cost_classes": 5, "reference": "PSPNet18"})
+TABLE = read_table("1").model_copy(
+    update={"cost_size": (64, 96), "cost_classes": 5, "reference": "PSPNet18"}
+)
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ class Noisy(torch.nn.Module):
     def forward(self, frames):
         os.system("echo noise of a child")
         if self.training and not frames.is_meta and self.end:
-            raise {"exit": SystemExit(0), "interrupt": KeyboardInterrupt(), "leave": GeneratorExit()}[self.end]
+            ends = {"exit": SystemExit(0), "interrupt": KeyboardInterrupt()}
+            raise {**ends, "leave": GeneratorExit()}[self.end]
         return frames
 
 
@@ -59,8 +60,30 @@ def ended(tmp_path_factory):
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "noisy_parts.py").write_text(PLUGIN.replace("SLEEP", "12"))
     (folder / "table.toml").write_text(TABLE)
-    small = ["--preset", "smoke", "--seeds", "1", "--speed", "1", "--set", "steps=2", "--no-pictures", "--on", "local"]
-    command = ["ablate", "--table", "table.toml", *small, "--plugin", "noisy_parts", "--reports", "run", "--json"]
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--speed",
+        "1",
+        "--set",
+        "steps=2",
+        "--no-pictures",
+        "--on",
+        "local",
+    ]
+    command = [
+        "ablate",
+        "--table",
+        "table.toml",
+        *small,
+        "--plugin",
+        "noisy_parts",
+        "--reports",
+        "run",
+        "--json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "msaf_bench", *command],
         cwd=folder,
@@ -85,9 +108,13 @@ def test_a_component_that_ends_the_program_fails_its_own_trials(ended):
     _, folder = ended
     found = {}
     for record in read_records(folder / "records").values():
-        found.setdefault(dict(record.trial.system["motion"].options).get("end", ""), []).append((record.state, record.reason))
+        found.setdefault(dict(record.trial.system["motion"].options).get("end", ""), []).append(
+            (record.state, record.reason)
+        )
     assert found[""] == [("done", "")]
-    assert {(state, reason.split(":")[1].strip()) for state, reason in found["exit"]} == {("failed", "it called sys.exit(0)")}
+    assert {(state, reason.split(":")[1].strip()) for state, reason in found["exit"]} == {
+        ("failed", "it called sys.exit(0)")
+    }
     assert {state for end in ("interrupt", "leave") for state, _ in found[end]} == {"failed"}
 
 

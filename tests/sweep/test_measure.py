@@ -19,13 +19,18 @@ CONDITIONS = read_conditions("smoke", "street", {"flow": "exact", "consistency":
 
 
 class Oracle:
-    """Answers with the truth, which it finds by the newest frame; with class 0 where the past is only that frame again."""
+    """Answers with the truth, which it finds by the newest frame; with class 0 where the past is
+    only that frame again.
+    """
 
     training_only = ()
 
     def __init__(self, clips, frames=3):
         self.frames = frames
-        self.known = [(normalise(clip.frames[-1:].copy())[0], clip.label) for clip in (clips[i] for i in range(len(clips)))]
+        self.known = [
+            (normalise(clip.frames[-1:].copy())[0], clip.label)
+            for clip in (clips[i] for i in range(len(clips)))
+        ]
 
     def eval(self):
         return self
@@ -36,10 +41,16 @@ class Oracle:
     def __call__(self, batch):
         logits = []
         for clip in batch:
-            label = next(torch.from_numpy(label.astype(np.int64)) for frame, label in self.known if torch.equal(frame, clip[-1]))
+            label = next(
+                torch.from_numpy(label.astype(np.int64))
+                for frame, label in self.known
+                if torch.equal(frame, clip[-1])
+            )
             if self.frames > 1 and torch.equal(clip[0], clip[-1]):
                 label = torch.zeros_like(label)
-            logits.append(torch.nn.functional.one_hot(label.clamp(max=10), 11).permute(2, 0, 1).float())
+            logits.append(
+                torch.nn.functional.one_hot(label.clamp(max=10), 11).permute(2, 0, 1).float()
+            )
         return SimpleNamespace(logits=torch.stack(logits))
 
 
@@ -54,7 +65,12 @@ def test_the_truth_is_perfectly_consistent_and_the_past_is_worth_what_it_gives(c
     assert found.still is not None
     assert miou(found.still.sum(0)) < 10
     clean, vc8 = found.consistency
-    assert (clean.preset, clean.flow, clean.value, clean.pairs) == ("clean", "exact", 100.0, len(clips.pairs))
+    assert (clean.preset, clean.flow, clean.value, clean.pairs) == (
+        "clean",
+        "exact",
+        100.0,
+        len(clips.pairs),
+    )
     assert clean.matrices is not None
     assert clean.matrices.images == len(clips.pairs)
     assert dict(clean.controls)["truth"] == 100
@@ -77,9 +93,13 @@ def test_the_cost_is_that_of_the_network_at_the_size_of_the_conditions():
     cost = cost_of(systems["MSAF"], 11, CONDITIONS, ())
     clip, stream = (sum(macs for _, macs in part) for part in (cost.clip, cost.stream))
     assert 0 < stream < clip
-    assert dict(cost.clip)["backbone"] == 3 * dict(cost.stream)["backbone"]  # of three frames two are kept
+    # of three frames two are kept
+    assert dict(cost.clip)["backbone"] == 3 * dict(cost.stream)["backbone"]
     larger = Conditions.model_validate(CONDITIONS.model_dump() | {"size": (64, 128)})
-    assert dict(cost_of(systems["MSAF"], 11, larger, ()).clip)["backbone"] == 4 * dict(cost.clip)["backbone"]
+    assert (
+        dict(cost_of(systems["MSAF"], 11, larger, ()).clip)["backbone"]
+        == 4 * dict(cost.clip)["backbone"]
+    )
 
 
 def test_a_network_that_cannot_be_counted_keeps_its_score(monkeypatch):
@@ -88,5 +108,8 @@ def test_a_network_that_cannot_be_counted_keeps_its_score(monkeypatch):
 
     heard = []
     monkeypatch.setattr(measure_module, "system_cost", blind)
-    assert cost_of(systems_of(read_table("3"), CONDITIONS)["MSAF"], 11, CONDITIONS, (), heard.append) is None
+    assert (
+        cost_of(systems_of(read_table("3"), CONDITIONS)["MSAF"], 11, CONDITIONS, (), heard.append)
+        is None
+    )
     assert heard == ["cost is not counted: motion: reads values"]

@@ -24,7 +24,10 @@ def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     gone = subprocess.Popen(["true"])
     gone.wait()
-    old, living, other = (tmp_path / name for name in (f"{FOLDER}{gone.pid}-ab", f"{FOLDER}{os.getpid()}-ab", f"{FOLDER}notes"))
+    old, living, other = (
+        tmp_path / name
+        for name in (f"{FOLDER}{gone.pid}-ab", f"{FOLDER}{os.getpid()}-ab", f"{FOLDER}notes")
+    )
     for folder in (old, living, other):
         (folder / "deep").mkdir(parents=True)
     with on_ray._scratch() as scratch:
@@ -40,14 +43,22 @@ def test_a_temporary_folder_with_a_long_path_is_shortened_or_refused_by_name(tmp
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     with on_ray._scratch() as scratch:
         assert scratch.parent == Path("/tmp")
-        session = scratch / f"session_2026-01-01_00-00-00_000000_{os.getpid()}" / "sockets" / "plasma_store"
+        session = (
+            scratch
+            / f"session_2026-01-01_00-00-00_000000_{os.getpid()}"
+            / "sockets"
+            / "plasma_store"
+        )
         assert len(os.fsencode(session)) <= 103
     monkeypatch.setattr(on_ray, "LONGEST", 1)
     with pytest.raises(HostError, match="x" * 80 + ".*TMPDIR=/tmp"), on_ray._scratch():
         pass
 
 
-@pytest.mark.parametrize(("threads", "gpus", "fits"), [(2, 2, True), (4, 0, True), (4, 1, False), (2, 3, False), (5, 0, False)])
+@pytest.mark.parametrize(
+    ("threads", "gpus", "fits"),
+    [(2, 2, True), (4, 0, True), (4, 1, False), (2, 3, False), (5, 0, False)],
+)
 def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, gpus, fits):
     nodes = [
         {"Alive": True, "Resources": {"CPU": 4.0}},
@@ -59,16 +70,26 @@ def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, g
     if fits:
         on_ray._check_resources(Cluster(gpus=gpus), setting)
         return
-    with pytest.raises(UsageError, match=f"needs {threads} CPU and {gpus} GPU on one node, the largest of the cluster has 2 CPU and 2 GPU"):
+    with pytest.raises(
+        UsageError,
+        match=(
+            f"needs {threads} CPU and {gpus} GPU on one node, the largest of the cluster has 2 CPU"
+            " and 2 GPU"
+        ),
+    ):
         on_ray._check_resources(Cluster(gpus=gpus), setting)
 
 
 def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
     def broken(*_):
-        raise RuntimeError("Traceback (most recent call last):\n  File x\nValueError: the node is gone\n")
+        raise RuntimeError(
+            "Traceback (most recent call last):\n  File x\nValueError: the node is gone\n"
+        )
 
     monkeypatch.setattr(on_ray, "_join", broken)
-    with pytest.raises(HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"):
+    with pytest.raises(
+        HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"
+    ):
         on_ray.run([], Setting(Workspace(tmp_path)), None, Cluster())
 
 
@@ -91,7 +112,9 @@ def register(registry):
 
 
 def listening(mark):
-    """(process, address) of every socket that listens in a process with this mark in its environment."""
+    """(process, address) of every socket that listens in a process with this mark in its
+    environment.
+    """
     places = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
@@ -103,7 +126,11 @@ def listening(mark):
         try:
             if mark.encode() in (process / "environ").read_bytes():
                 name = (process / "comm").read_text().strip()
-                found |= {(name, places[link]) for fd in (process / "fd").iterdir() if (link := str(fd.readlink())) in places}
+                found |= {
+                    (name, places[link])
+                    for fd in (process / "fd").iterdir()
+                    if (link := str(fd.readlink())) in places
+                }
         except OSError:
             continue
     return found
@@ -113,10 +140,41 @@ def listening(mark):
 def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_listened_to(tmp_path):
     (tmp_path / "deadly.py").write_text(DEADLY)
     mark = f"MSAF_BENCH_TEST={tmp_path.name}-{os.getpid()}"
-    nowhere = {"RAY_ADDRESS": "127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | nowhere | dict([mark.split("=")])
-    small = ["--preset", "smoke", "--seeds", "1", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
-    command = ["ablate", "--table", "3", *small, "--on", "ray", "--plugin", "deadly", "--reports", str(tmp_path / "run")]
+    nowhere = {
+        "RAY_ADDRESS": "127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+    environment = (
+        os.environ
+        | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        | nowhere
+        | dict([mark.split("=")])
+    )
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--rows",
+        "Baseline",
+        "--speed",
+        "0",
+        "--no-controls",
+        "--no-pictures",
+    ]
+    command = [
+        "ablate",
+        "--table",
+        "3",
+        *small,
+        "--on",
+        "ray",
+        "--plugin",
+        "deadly",
+        "--reports",
+        str(tmp_path / "run"),
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "msaf_bench", *command],
         env=environment,
@@ -134,7 +192,10 @@ def test_a_worker_that_dies_every_time_fails_its_row_alone_and_nobody_else_is_li
     assert "Traceback" not in text
     assert all(f"{name}={value} is inherited" in text for name, value in nowhere.items())
     records = read_records(tmp_path / "run" / "records").values()
-    assert sorted((record.state, record.reason) for record in records) == [("done", ""), ("failed", "its worker died 3 times")]
+    assert sorted((record.state, record.reason) for record in records) == [
+        ("done", ""),
+        ("failed", "its worker died 3 times"),
+    ]
     assert {"gcs_server", "raylet"} <= {name for name, _ in heard}
     assert {address for _, address in heard} <= {"0100007F", "0000000000000000FFFF00000100007F"}
     assert not list(Path(tempfile.gettempdir()).glob(f"{FOLDER}{process.pid}-*"))
@@ -162,11 +223,40 @@ def register(registry):
 def test_a_disk_that_is_full_stops_a_sweep_on_ray_at_once(tmp_path):
     (tmp_path / "full.py").write_text(FULL)
     (tmp_path / "run").mkdir()
-    small = ["--preset", "smoke", "--seeds", "4", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures", "--workers", "1"]
-    command = ["ablate", "--table", "3", *small, "--on", "ray", "--plugin", "full", "--reports", str(tmp_path / "run")]
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "4",
+        "--rows",
+        "Baseline",
+        "--speed",
+        "0",
+        "--no-controls",
+        "--no-pictures",
+        "--workers",
+        "1",
+    ]
+    command = [
+        "ablate",
+        "--table",
+        "3",
+        *small,
+        "--on",
+        "ray",
+        "--plugin",
+        "full",
+        "--reports",
+        str(tmp_path / "run"),
+    ]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-m", "msaf_bench", *command], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "msaf_bench", *command],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 5, done.stderr
     assert "No space left on device" in done.stderr
@@ -193,16 +283,35 @@ cluster.shutdown()
 @pytest.mark.slow
 def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
     """Two nodes on this machine, one of them killed when the first trial has ended."""
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-    small = ["--preset", "smoke", "--seeds", "2", "--rows", "Baseline", "--speed", "0", "--no-controls", "--no-pictures"]
+    environment = os.environ | {
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+    }
+    small = [
+        "--preset",
+        "smoke",
+        "--seeds",
+        "2",
+        "--rows",
+        "Baseline",
+        "--speed",
+        "0",
+        "--no-controls",
+        "--no-pictures",
+    ]
     command = [sys.executable, "-m", "msaf_bench", "ablate", "--table", "3", *small]
     pipes = {"stdout": subprocess.PIPE, "text": True, "env": environment}
-    with subprocess.Popen([sys.executable, "-c", NODES], stdin=subprocess.PIPE, start_new_session=True, **pipes) as nodes:
+    with subprocess.Popen(
+        [sys.executable, "-c", NODES], stdin=subprocess.PIPE, start_new_session=True, **pipes
+    ) as nodes:
         try:
             address = nodes.stdout.readline().strip()
             over = ["--on", "ray", "--address", address, "--reports", str(tmp_path / "nodes")]
             with subprocess.Popen([*command, *over], stderr=subprocess.STDOUT, **pipes) as sweep:
-                while sweep.poll() is None and not list((tmp_path / "nodes" / "records").glob("*.json")):
+                while sweep.poll() is None and not list(
+                    (tmp_path / "nodes" / "records").glob("*.json")
+                ):
                     time.sleep(0.1)
                 nodes.stdin.write("\n")
                 nodes.stdin.flush()
@@ -213,5 +322,11 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path):
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(nodes.pid, signal.SIGKILL)
-    subprocess.run([*command, "--on", "local", "--reports", str(tmp_path / "local")], check=True, capture_output=True)
-    assert (tmp_path / "nodes" / "table3.csv").read_text() == (tmp_path / "local" / "table3.csv").read_text()
+    subprocess.run(
+        [*command, "--on", "local", "--reports", str(tmp_path / "local")],
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "nodes" / "table3.csv").read_text() == (
+        tmp_path / "local" / "table3.csv"
+    ).read_text()

@@ -1,4 +1,6 @@
-"""What is finished is decided by the records: whatever becomes of `plan.json`, none of them is made again."""
+"""What is finished is decided by the records: whatever becomes of `plan.json`, none of them is made
+again.
+"""
 
 import json
 from contextlib import nullcontext
@@ -36,12 +38,22 @@ class Untrained:
 def record(trial):
     counts = Matrices.pack(np.full((2, 11, 11), 1 + trial.seed, np.int64))
     names = tuple(f"class {i}" for i in range(11))
-    return Record(trial=trial, state="done", host=Host.here(), data="abc", class_names=names, confusion=counts, loss=((1, 1.5),))
+    return Record(
+        trial=trial,
+        state="done",
+        host=Host.here(),
+        data="abc",
+        class_names=names,
+        confusion=counts,
+        loss=((1, 1.5),),
+    )
 
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a finished run, whose records nobody could make again: their numbers are invented."""
+    """The folder of a finished run, whose records nobody could make again: their numbers are
+    invented.
+    """
     workspace = Workspace(tmp_path / "run")
     workspace.keep(PLAN)
     for trial in PLAN.trials():
@@ -50,7 +62,10 @@ def run(tmp_path):
 
 
 def held(workspace):
-    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in workspace.records.iterdir()}
+    return {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in workspace.records.iterdir()
+    }
 
 
 def missing(path):
@@ -154,7 +169,10 @@ def test_a_smaller_command_without_a_plan_loses_no_row_and_no_seed(run):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (make_plan(TABLE, CONDITIONS.model_copy(update={"steps": 5}), ["Baseline"], 1), "another run .steps = 4, not 5"),
+        (
+            make_plan(TABLE, CONDITIONS.model_copy(update={"steps": 5}), ["Baseline"], 1),
+            "another run .steps = 4, not 5",
+        ),
         (
             make_plan(TABLE, CONDITIONS.model_copy(update={"preset": "mine", "steps": 5}), seeds=1),
             "smoke, not mine",
@@ -190,7 +208,9 @@ def test_a_study_without_its_plan_is_refused_like_one_with(tmp_path):
 
 
 def test_a_plan_of_an_earlier_version_is_read(tmp_path):
-    plan = PLAN.model_copy(update={"conditions": CONDITIONS.model_copy(update={"consistency": ("clean",)})})
+    plan = PLAN.model_copy(
+        update={"conditions": CONDITIONS.model_copy(update={"consistency": ("clean",)})}
+    )
     write_kept(tmp_path / "plan.json", plan)
     content = json.loads((tmp_path / "plan.json").read_text())
     del content["checksum"]

@@ -1,4 +1,6 @@
-"""The pre-training is work like any other: resumed after a kill, trained to its end before anything starts from it."""
+"""The pre-training is work like any other: resumed after a kill, trained to its end before anything
+starts from it.
+"""
 
 import shutil
 
@@ -13,8 +15,14 @@ from msaf_bench.sweep.plan import Workspace, make_plan
 from msaf_bench.sweep.run import run_sweep
 from msaf_bench.sweep.trial import Setting, run_trial
 
-CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "pretrain_steps": 4, "checkpoint_every": 2, "flow": "none", "consistency": ()})
-PLAN = make_plan(read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2)
+CONDITIONS = read_conditions(
+    "smoke",
+    "street",
+    {"steps": 2, "pretrain_steps": 4, "checkpoint_every": 2, "flow": "none", "consistency": ()},
+)
+PLAN = make_plan(
+    read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2
+)
 BEFORE = PLAN.pretraining()
 
 
@@ -47,7 +55,9 @@ def sweep(folder, die_at=None, resume=False):
 
 def outcome(folder):
     timed = {"seconds": (), "peak_mib": 0.0}
-    records = {i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()}
+    records = {
+        i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
+    }
     return records, to_csv(summarise_run(Workspace(folder), PLAN))
 
 
@@ -71,7 +81,9 @@ def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
-def test_a_damaged_last_checkpoint_is_made_again_and_an_earlier_one_never_taken_for_it(undisturbed, copied, suffix):
+def test_a_damaged_last_checkpoint_is_made_again_and_an_earlier_one_never_taken_for_it(
+    undisturbed, copied, suffix
+):
     workspace, lost = Workspace(copied), PLAN.trials()[1]
     path = workspace.checkpoints(BEFORE) / f"step-0000004{suffix}"
     content = bytearray(path.read_bytes())

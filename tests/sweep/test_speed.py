@@ -33,7 +33,9 @@ def asked(monkeypatch):
 
     def timed(tasks, *, on_note):
         calls.append([(labels[task.system.key], task.conditions.mode) for task in tasks])
-        return [Speed(**dict(task), host=Host.here(), latency=summarise([2.0, 4.0])) for task in tasks]
+        return [
+            Speed(**dict(task), host=Host.here(), latency=summarise([2.0, 4.0])) for task in tasks
+        ]
 
     monkeypatch.setattr(speed_module, "measure_speed", timed)
     return calls
@@ -46,7 +48,9 @@ def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
     assert asked == [EVERYTHING]
     found = read_speeds(PLAN, workspace)
     assert list(found) == ROWS
-    assert [(s.conditions.mode, s.conditions.size, s.conditions.processes) for s in found["MSAF"]] == [
+    assert [
+        (s.conditions.mode, s.conditions.size, s.conditions.processes) for s in found["MSAF"]
+    ] == [
         ("clip", (32, 64), 2),
         ("stream", (32, 64), 2),
     ]
@@ -62,7 +66,11 @@ def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     asked.clear()
     measure_rows(PLAN, Setting(workspace, threads=2), Silent(), num_classes=11, processes=2)
     assert asked == [EVERYTHING]
-    assert all(s.conditions.threads == 2 for speeds in read_speeds(PLAN, workspace).values() for s in speeds)
+    assert all(
+        s.conditions.threads == 2
+        for speeds in read_speeds(PLAN, workspace).values()
+        for s in speeds
+    )
 
 
 def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(asked, tmp_path):
@@ -85,7 +93,8 @@ def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
     measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
     path = workspace.speed / f"{PLAN.systems()['MSAF'].key}-clip.json"
     kept = json.loads(path.read_text())
-    assert kept["conditions"].pop("schedule") == "rounds"  # as files of earlier versions are, which have no checksum either
+    # as files of earlier versions are, which have no checksum either
+    assert kept["conditions"].pop("schedule") == "rounds"
     del kept["checksum"]
     path.write_text(json.dumps(kept))
     asked.clear()

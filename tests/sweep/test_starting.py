@@ -1,4 +1,6 @@
-"""Starting weights belong to a trial by their content: in its identity and its record, never by the path that they lie at."""
+"""Starting weights belong to a trial by their content: in its identity and its record, never by the
+path that they lie at.
+"""
 
 import json
 import shutil
@@ -36,12 +38,21 @@ SMOKE = ["--preset", "smoke", "--set", "steps=2", "--set", "flow=none"]
 
 def write_weights(path, seed):
     torch.manual_seed(seed)
-    torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in resnet10(width=8).state_dict().items()}}, path)
+    torch.save(
+        {
+            "state_dict": {
+                f"module.{name}": tensor for name, tensor in resnet10(width=8).state_dict().items()
+            }
+        },
+        path,
+    )
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with weights, a system that names them by a relative path, and a table with that system; the working folder is another."""
+    """A folder with weights, a system that names them by a relative path, and a table with that
+    system; the working folder is another.
+    """
     folder, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
     folder.mkdir()
     elsewhere.mkdir()
@@ -58,7 +69,8 @@ def system_of(folder, weights="start.pth"):
 
 
 def ablate(folder, *more):
-    return main(["ablate", "--table", str(folder / "two.toml"), *SMOKE, "--seeds", "1", "--speed", "0", "--on", "local",
+    return main(["ablate", "--table", str(folder / "two.toml"), *SMOKE, "--seeds", "1", "--speed",
+    "0", "--on", "local",
                  "--reports", str(folder / "run"), "--no-pictures", *more])  # fmt: skip
 
 
@@ -74,7 +86,9 @@ def test_the_identity_is_the_content(place):
 
     first = identity("start.pth")
     shutil.copy(place / "start.pth", place / "copy.pt")
-    assert {identity("copy.pt"), identity(place / "start.pth"), identity("../own/start.pth")} == {first}
+    assert {identity("copy.pt"), identity(place / "start.pth"), identity("../own/start.pth")} == {
+        first
+    }
     write_weights(place / "copy.pt", 1)
     assert identity("copy.pt") != first
 
@@ -85,11 +99,17 @@ def test_a_report_needs_no_weights(place, capsys):
     capsys.readouterr()
     assert main(["report", str(place / "run"), "--no-pictures", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [(row["label"], row["state"]) for row in document["rows"]] == [("Loaded", "done"), ("Random", "done")]
+    assert [(row["label"], row["state"]) for row in document["rows"]] == [
+        ("Loaded", "done"),
+        ("Random", "done"),
+    ]
 
 
 def test_options_of_an_architecture_are_files_too(place):
-    text = 'architecture = "pc"\noptions = { weights = "start.pth" }\n[slots]\nbackbone = "resnet18"\nhead = { use = "psp", width = 16 }\n'
+    text = (
+        'architecture = "pc"\noptions = { weights = "start.pth" }\n[slots]\nbackbone ='
+        ' "resnet18"\nhead = { use = "psp", width = 16 }\n'
+    )
     (place / "pc.toml").write_text(text)
     system = read_system(str(place / "pc.toml"))
     assert [start.path for start in system.starts()] == [str(place / "start.pth")]
@@ -108,7 +128,10 @@ def test_words_are_no_files():
 def test_a_run_keeps_the_content_and_a_changed_file_stops_its_resume(place, capsys, executor):
     assert ablate(place, "--on", executor) == 0
     digest = system_of(place).starts()[0].sha256
-    records = {record.trial.system.name: record for record in read_records(place / "run" / "records").values()}
+    records = {
+        record.trial.system.name: record
+        for record in read_records(place / "run" / "records").values()
+    }
     assert records["loaded"].start == f"weights start.pth, sha256 {digest[:12]}"
     assert records["pspnet18"].start == "random"
     assert str(place / "start.pth") not in texts(place / "run")
@@ -138,7 +161,12 @@ def test_a_table_that_swaps_the_weights_in_is_stopped_too(place, capsys):
 
 
 def test_a_checkpoint_loads_without_the_file_that_it_started_from(place, capsys):
-    assert main(["train", str(place / "loaded.toml"), *SMOKE, "--reports", str(place / "run"), "--json"]) == 0
+    assert (
+        main(
+            ["train", str(place / "loaded.toml"), *SMOKE, "--reports", str(place / "run"), "--json"]
+        )
+        == 0
+    )
     checkpoint = json.loads(capsys.readouterr().out)["checkpoint"]
     sidecar = read_checkpoint(place / "run" / checkpoint).sidecar
     assert "weights" not in dict(sidecar.system["backbone"].options)
@@ -146,7 +174,10 @@ def test_a_checkpoint_loads_without_the_file_that_it_started_from(place, capsys)
     assert main(["evaluate", checkpoint, *SMOKE, "--json"]) == 0
 
 
-@pytest.mark.parametrize(("content", "says"), [(None, "no such file"), (b"", "not a whole file"), ("other", "size mismatch")])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "no such file"), (b"", "not a whole file"), ("other", "size mismatch")],
+)
 def test_weights_that_cannot_start_anything_stop_before_training(place, capsys, content, says):
     (place / "start.pth").unlink()
     if content == "other":
@@ -200,7 +231,11 @@ def test_what_is_no_file_of_weights_is_said_in_one_line(place, capsys, weights, 
 def test_two_rows_that_differ_in_their_weights_are_told_apart_without_them(place, capsys):
     write_weights(place / "other.pth", 8)
     (place / "pair.toml").write_text(SYSTEM.replace("WEIGHTS", "other.pth"))
-    (place / "two.toml").write_text(TABLE.replace("SYSTEM", str(place / "loaded.toml")).replace("pspnet18", str(place / "pair.toml")))
+    (place / "two.toml").write_text(
+        TABLE.replace("SYSTEM", str(place / "loaded.toml")).replace(
+            "pspnet18", str(place / "pair.toml")
+        )
+    )
     assert ablate(place) == 0
     for name in ("start.pth", "other.pth"):
         (place / name).unlink()

@@ -18,7 +18,9 @@ from msaf_bench.sweep.run import run_sweep
 from msaf_bench.sweep.trial import Setting
 
 CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "flow": "dis", "checkpoint_every": 1})
-PLAN = make_plan(read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2)
+PLAN = make_plan(
+    read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2
+)
 
 
 class Heard:
@@ -43,7 +45,9 @@ def sweep(folder, resume=False):
 
 def numbers(folder):
     timed = {"seconds": (), "peak_mib": 0.0}
-    return {i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()}
+    return {
+        i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
+    }
 
 
 def files(folder):
@@ -87,7 +91,9 @@ def undisturbed(tmp_path_factory):
     return folder, disk.written
 
 
-def test_a_disk_that_fills_at_any_write_stops_the_sweep_and_loses_nothing(tmp_path, undisturbed, begun, monkeypatch):
+def test_a_disk_that_fills_at_any_write_stops_the_sweep_and_loses_nothing(
+    tmp_path, undisturbed, begun, monkeypatch
+):
     whole, writes = undisturbed
     assert writes > 15
     for room in range(writes):
@@ -136,12 +142,20 @@ def test_what_cannot_be_read_stops_the_sweep_too(tmp_path, begun, monkeypatch, k
 def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 5, 5))
-    with pytest.raises(HostError, match=r"has 0 MiB free and this run writes at least \d+ MiB \(checkpoints .*, flow .*--reports"):
+    with pytest.raises(
+        HostError,
+        match=(
+            r"has 0 MiB free and this run writes at least \d+ MiB \(checkpoints .*, flow"
+            r" .*--reports"
+        ),
+    ):
         sweep(tmp_path)
     assert not begun
 
 
-def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(tmp_path, undisturbed, monkeypatch):
+def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
+    tmp_path, undisturbed, monkeypatch
+):
     from msaf_bench.sweep import run as run_module
 
     wanted = []
@@ -156,13 +170,52 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(tmp_pat
 
 
 def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path):
-    """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow while it runs."""
+    """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow
+    while it runs.
+    """
     own = ["flow", "features", "checkpoints", "cost", "predictions", "speed"]
     for name in own:
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.txt").write_text("mine")
-    small = ["--rows", "Baseline", "--seeds", "1", "--speed", "0", "--no-controls", "--no-pictures", "--on", "local"]
-    options = ["--set", "steps=2", "--set", "pretrain_steps=2", "--set", "backbone_rate=0", "--set", "draws=1", "--set", "flow=dis"]
-    assert main(["ablate", "--table", "3", "--preset", "smoke", *small, *options, "--reports", str(tmp_path)]) == 0
+    small = [
+        "--rows",
+        "Baseline",
+        "--seeds",
+        "1",
+        "--speed",
+        "0",
+        "--no-controls",
+        "--no-pictures",
+        "--on",
+        "local",
+    ]
+    options = [
+        "--set",
+        "steps=2",
+        "--set",
+        "pretrain_steps=2",
+        "--set",
+        "backbone_rate=0",
+        "--set",
+        "draws=1",
+        "--set",
+        "flow=dis",
+    ]
+    assert (
+        main(
+            [
+                "ablate",
+                "--table",
+                "3",
+                "--preset",
+                "smoke",
+                *small,
+                *options,
+                "--reports",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     assert all((tmp_path / name / "mine.txt").read_text() == "mine" for name in own)
     assert not list(tmp_path.glob(".msaf-bench-f*"))

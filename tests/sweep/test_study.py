@@ -1,4 +1,6 @@
-"""A table over an axis: its points, their runs against the same runs by hand, a study that was killed, and wrong axes."""
+"""A table over an axis: its points, their runs against the same runs by hand, a study that was
+killed, and wrong axes.
+"""
 
 import csv
 import io
@@ -34,7 +36,19 @@ AXIS = """
 of = "data_options.occluders"
 values = [0.0, 1.0]
 """
-SMALL = ["--preset", "smoke", "--set", "steps=2", "--seeds", "2", "--on", "local", "--speed", "0", "--no-pictures"]
+SMALL = [
+    "--preset",
+    "smoke",
+    "--set",
+    "steps=2",
+    "--seeds",
+    "2",
+    "--on",
+    "local",
+    "--speed",
+    "0",
+    "--no-pictures",
+]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -65,9 +79,20 @@ def study(tmp_path_factory) -> Path:
 def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
     for value in (0.0, 1.0):
         by_hand = tmp_path / str(value)
-        found = ablate("--table", written(tmp_path, ROWS), *SMALL, "--set", f"data_options.occluders={value}", "--reports", by_hand)
+        found = ablate(
+            "--table",
+            written(tmp_path, ROWS),
+            *SMALL,
+            "--set",
+            f"data_options.occluders={value}",
+            "--reports",
+            by_hand,
+        )
         assert found.exit_code == 0, found.output
-        ours, theirs = (read_records(folder / "records") for folder in (study / "points" / f"occluders-{value}", by_hand))
+        ours, theirs = (
+            read_records(folder / "records")
+            for folder in (study / "points" / f"occluders-{value}", by_hand)
+        )
         assert len(ours) == 4
         assert ours.keys() == theirs.keys()
         for name, record in ours.items():
@@ -83,8 +108,15 @@ def test_a_killed_study_runs_what_is_missing(study: Path):
     again = ablate("--table", written(study.parent, ROWS + AXIS), *SMALL, "--reports", study)
     assert isinstance(again.exception, UsageError)
     assert "holds this study; add --resume" in str(again.exception)
-    assert ablate("--table", written(study.parent, ROWS + AXIS), *SMALL, "--reports", study, "--resume").exit_code == 0
-    assert {path: path.stat().st_mtime_ns for path in before if path != lost}.items() <= before.items()
+    assert (
+        ablate(
+            "--table", written(study.parent, ROWS + AXIS), *SMALL, "--reports", study, "--resume"
+        ).exit_code
+        == 0
+    )
+    assert {
+        path: path.stat().st_mtime_ns for path in before if path != lost
+    }.items() <= before.items()
     assert lost.exists()
 
 
@@ -95,9 +127,14 @@ def test_its_report_says_the_same_everywhere(study: Path):
     assert (found.single, found.family, found.missing) == ("Baseline", 2, ())
     lines = list(csv.DictReader(io.StringIO(study_csv(found))))
     assert tuple(lines[0]) == HEADS
-    assert [(line["value"], line["row"]) for line in lines] == [("0.0", "Motion only"), ("1.0", "Motion only")]
+    assert [(line["value"], line["row"]) for line in lines] == [
+        ("0.0", "Motion only"),
+        ("1.0", "Motion only"),
+    ]
     document = json.loads((study / "mini.json").read_text())
-    assert [line["past"] for line in document["lines"]] == pytest.approx([float(line["past"]) for line in lines], abs=1e-4)
+    assert [line["past"] for line in document["lines"]] == pytest.approx(
+        [float(line["past"]) for line in lines], abs=1e-4
+    )
     assert (study / "mini.csv").read_text() == study_csv(found)
     page = (study / "mini.html").read_text()
     assert "Over the occluders" in page
@@ -123,11 +160,23 @@ def test_points_of_two_axes_share_a_folder(tmp_path: Path):
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
-        ('of = "data_option.occluders"\nvalues = [0, 1]', "axis data_option.occluders = 0: unknown condition 'data_option'; did you mean"),
+        (
+            'of = "data_option.occluders"\nvalues = [0, 1]',
+            "axis data_option.occluders = 0: unknown condition 'data_option'; did you mean",
+        ),
         ('of = "steps.x"\nvalues = [1, 2]', "axis steps.x = 1: steps has no options; write steps"),
-        ('of = "steps"\nvalues = [1, 0]', "axis steps = 0: steps: Input should be greater than or equal to 1, not 0"),
-        ('of = "steps"\nvalues = [5, 7, 5]', "axis steps = 5 is the same point as 5; leave one out"),
-        ('of = "data"\nvalues = ["street", "camvid"]', "axis data = street: data cannot be changed; use --data"),
+        (
+            'of = "steps"\nvalues = [1, 0]',
+            "axis steps = 0: steps: Input should be greater than or equal to 1, not 0",
+        ),
+        (
+            'of = "steps"\nvalues = [5, 7, 5]',
+            "axis steps = 5 is the same point as 5; leave one out",
+        ),
+        (
+            'of = "data"\nvalues = ["street", "camvid"]',
+            "axis data = street: data cannot be changed; use --data",
+        ),
     ],
 )
 def test_a_wrong_axis_is_named(tmp_path: Path, axis: str, message: str):
@@ -141,20 +190,41 @@ def test_a_wrong_axis_is_named(tmp_path: Path, axis: str, message: str):
     ("axis", "message"),
     [
         ("[axis]\nof = 'steps'\nvalues = [5]", "axis.values: Tuple should have at least 2 items"),
-        ("[axis]\nof = 'steps'\nvalues = [5, 7]\nalso = { lr = [0.1] }", "also 'lr' has 1 values, 'steps' has 2; give one for each"),
-        ("[axis]\nof = 'data_options.occluders'\nvalues = [1, -1]", "street option occluders = -1: needs a number from 0 to 10000"),
-        ("[axis]\nof = 'data_options.ocluders'\nvalues = [1, 2]", "unknown street option 'ocluders'; did you mean occluders"),
+        (
+            "[axis]\nof = 'steps'\nvalues = [5, 7]\nalso = { lr = [0.1] }",
+            "also 'lr' has 1 values, 'steps' has 2; give one for each",
+        ),
+        (
+            "[axis]\nof = 'data_options.occluders'\nvalues = [1, -1]",
+            "street option occluders = -1: needs a number from 0 to 10000",
+        ),
+        (
+            "[axis]\nof = 'data_options.ocluders'\nvalues = [1, 2]",
+            "unknown street option 'ocluders'; did you mean occluders",
+        ),
     ],
 )
 def test_a_wrong_axis_stops_before_any_training(tmp_path: Path, axis: str, message: str):
-    found = ablate("--table", written(tmp_path, f"{ROWS}{axis}\n"), *SMALL, "--reports", tmp_path / "run")
+    found = ablate(
+        "--table", written(tmp_path, f"{ROWS}{axis}\n"), *SMALL, "--reports", tmp_path / "run"
+    )
     assert isinstance(found.exception, UsageError)
     assert message in str(found.exception)
     assert not list(tmp_path.rglob("records"))
 
 
 def test_one_seed_is_said_to_decide_nothing(tmp_path: Path):
-    found = ablate("--table", written(tmp_path, ROWS + AXIS), "--preset", "smoke", "--seeds", "1", "--on", "local", "--dry-run")
+    found = ablate(
+        "--table",
+        written(tmp_path, ROWS + AXIS),
+        "--preset",
+        "smoke",
+        "--seeds",
+        "1",
+        "--on",
+        "local",
+        "--dry-run",
+    )
     assert found.exit_code == 0
     assert "one seed gives no interval and no verdict; add --seeds 5" in found.output
     assert "2 points, 4 trials" in found.output

@@ -48,7 +48,11 @@ def sweep(folder, the_plan=None, **options):
 def scores(folder):
     """Of the trials, without the pre-training they start from."""
     found = read_records(folder / "records").items()
-    return {i: (miou(r.confusion.unpack().sum(0)), r.loss) for i, r in found if r.state == "done" and r.start != "random"}
+    return {
+        i: (miou(r.confusion.unpack().sum(0)), r.loss)
+        for i, r in found
+        if r.state == "done" and r.start != "random"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +172,10 @@ def test_a_wrong_value_stops_the_sweep_before_its_first_trial(tmp_path, swap, me
     table = read_table("3")
     rows = {"MSAF": {}, "x": {"swap": swap}}
     wrong = type(table).model_validate(
-        {**table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}), "rows": rows}
+        {
+            **table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}),
+            "rows": rows,
+        }
     )
     with pytest.raises(UsageError, match=message):
         sweep(tmp_path, make_plan(wrong, CONDITIONS))
@@ -185,7 +192,10 @@ def test_rows_of_unequal_backbones_have_no_common_pre_training():
     table = read_table("3")
     rows = {"MSAF": {}, "x": {"swap": {"backbone": "resnet18"}}}
     mixed = type(table).model_validate(
-        {**table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}), "rows": rows}
+        {
+            **table.model_dump(include={"name", "title", "source", "base", "metrics", "reference"}),
+            "rows": rows,
+        }
     )
     with pytest.raises(UsageError, match="pretrain_steps=0"):
         make_plan(mixed, read_conditions("quick", "street", {"shrink": {}})).pretraining()
@@ -235,7 +245,9 @@ ONLY = [part for row in ROWS for part in ("--rows", row)]
 
 def start(folder, *options):
     command = [*COMMAND, *ONLY, "--reports", str(folder), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 def wait_for(condition, process, seconds=220):
@@ -281,8 +293,19 @@ def test_a_worker_that_dies_is_tried_again(tmp_path, undisturbed):
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(parts)}
-    command = [*COMMAND, *ONLY, "--reports", str(tmp_path / "run"), "--on", "ray", "--plugin", "deadly"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250, check=False)
+    command = [
+        *COMMAND,
+        *ONLY,
+        "--reports",
+        str(tmp_path / "run"),
+        "--on",
+        "ray",
+        "--plugin",
+        "deadly",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=250, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "died").exists()
     assert scores(tmp_path / "run") == undisturbed
@@ -304,7 +327,10 @@ def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, c
 def test_a_cluster_that_is_not_there_is_an_error_within_seconds(tmp_path):
     begin = time.monotonic()
     done = subprocess.run(
-        [*COMMAND, "--reports", str(tmp_path), "--on", "ray", "--address", "127.0.0.1:9"], capture_output=True, text=True, check=False
+        [*COMMAND, "--reports", str(tmp_path), "--on", "ray", "--address", "127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 5
     assert "no Ray cluster" in done.stderr
@@ -313,5 +339,9 @@ def test_a_cluster_that_is_not_there_is_an_error_within_seconds(tmp_path):
 
 def test_the_plan_is_readable_json(tmp_path):
     sweep(tmp_path, plan(seeds=1))
-    assert json.loads(Path(tmp_path / "plan.json").read_text())["rows"] == ["Baseline", "w/o DCN", "MSAF"]
+    assert json.loads(Path(tmp_path / "plan.json").read_text())["rows"] == [
+        "Baseline",
+        "w/o DCN",
+        "MSAF",
+    ]
     assert Workspace(tmp_path).plan() == plan(seeds=1)

@@ -11,7 +11,9 @@ from msaf_bench.train import features as module
 from msaf_bench.train.features import cached_reader, features_of
 from msaf_bench.train.loop import train
 
-CONDITIONS = read_conditions("smoke", "street", {"steps": 12, "backbone_rate": 0, "draws": 2, "scale": (0.75, 1.5)})
+CONDITIONS = read_conditions(
+    "smoke", "street", {"steps": 12, "backbone_rate": 0, "draws": 2, "scale": (0.75, 1.5)}
+)
 SYSTEMS = systems_of(read_table("3"), CONDITIONS)
 LEARN, TEST = (open_split(CONDITIONS, split) for split in ("train", "score"))
 
@@ -31,13 +33,17 @@ def test_kept_features_give_the_weights_that_frames_give(tmp_path, label):
     features = features_of(kept, LEARN, CONDITIONS, "train", tmp_path / "features", "cpu")
     assert features is not None
     curves = [
-        train(net, LEARN, CONDITIONS, 0, system=SYSTEMS[label], folder=tmp_path / name, features=held).loss
+        train(
+            net, LEARN, CONDITIONS, 0, system=SYSTEMS[label], folder=tmp_path / name, features=held
+        ).loss
         for net, name, held in ((plain, "a", None), (kept, "b", features))
     ]
     for (_, one), (_, other) in zip(*curves, strict=True):
         assert one == pytest.approx(other, rel=1e-4)
     start = made(label).backbone.state_dict()
-    assert all(torch.equal(tensor, start[name]) for name, tensor in plain.backbone.state_dict().items())
+    assert all(
+        torch.equal(tensor, start[name]) for name, tensor in plain.backbone.state_dict().items()
+    )
 
 
 def test_scores_from_features_are_those_from_frames(tmp_path):
@@ -53,7 +59,9 @@ def test_a_split_is_computed_once(tmp_path, monkeypatch):
     net = made("MSAF")
     first = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
     monkeypatch.setattr(module, "_computed", None)
-    assert torch.equal(features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu").fields[2], first.fields[2])
+    assert torch.equal(
+        features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu").fields[2], first.fields[2]
+    )
 
 
 def test_other_weights_and_another_past_are_other_features(tmp_path):
@@ -66,7 +74,12 @@ def test_other_weights_and_another_past_are_other_features(tmp_path):
 
 @pytest.mark.parametrize("changes", [{"backbone_rate": 0.1}, {"draws": 0}])
 def test_features_that_change_in_training_are_not_kept(tmp_path, changes):
-    assert features_of(made("MSAF"), LEARN, CONDITIONS.model_copy(update=changes), "train", tmp_path, "cpu") is None
+    assert (
+        features_of(
+            made("MSAF"), LEARN, CONDITIONS.model_copy(update=changes), "train", tmp_path, "cpu"
+        )
+        is None
+    )
 
 
 def test_features_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
@@ -84,7 +97,11 @@ def test_damaged_features_are_made_again(tmp_path):
         damaged[place] ^= 1
         path.write_bytes(damaged)
         found = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
-        assert all(torch.equal(one, other) for one, other in zip(found.fields, whole.fields, strict=True))
+        assert all(
+            torch.equal(one, other) for one, other in zip(found.fields, whole.fields, strict=True)
+        )
         assert path.read_bytes() == content
     path.write_bytes(content[:100])
-    assert torch.equal(features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu").fields[0], whole.fields[0])
+    assert torch.equal(
+        features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu").fields[0], whole.fields[0]
+    )

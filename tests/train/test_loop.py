@@ -30,7 +30,9 @@ def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None, system=S
             raise Killed
 
     note = notes.append if notes is not None else lambda text: None
-    curve = train(net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note).loss
+    curve = train(
+        net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note
+    ).loss
     return net.state_dict(), curve
 
 
@@ -39,7 +41,9 @@ def equal(a, b):
 
 
 def test_equal_seeds_give_equal_weights(tmp_path):
-    first, second, other = (run(tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    first, second, other = (
+        run(tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
     assert equal(first[0], second[0])
     assert first[1] == second[1]
     assert not equal(first[0], other[0])
@@ -56,7 +60,9 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     assert whole[1] == resumed[1]
 
 
-def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_nothing(tmp_path, monkeypatch):
+def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_nothing(
+    tmp_path, monkeypatch
+):
     conditions = CONDITIONS.model_copy(update={"checkpoint_every": 0})
     whole = run(tmp_path / "whole", conditions)
     monkeypatch.setattr(loop, "CLOCK_S", 0)
@@ -67,7 +73,9 @@ def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_noth
     resumed = run(tmp_path / "cut", conditions)
     assert equal(whole[0], resumed[0])
     assert whole[1] == resumed[1]
-    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted(p.name for p in (tmp_path / "whole").iterdir())
+    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted(
+        p.name for p in (tmp_path / "whole").iterdir()
+    )
     monkeypatch.setattr(loop, "CLOCK_S", 60)
     with pytest.raises(Killed):
         run(tmp_path / "unkept", conditions, die_at=20)
@@ -76,7 +84,8 @@ def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_noth
 
 def test_dropout_is_drawn_alike_after_an_interruption(tmp_path):
     system = System(
-        architecture="single-frame", slots={"backbone": {"use": "resnet10", "width": 8}, "head": {"use": "fcn", "dropout": 0.5}}
+        architecture="single-frame",
+        slots={"backbone": {"use": "resnet10", "width": 8}, "head": {"use": "fcn", "dropout": 0.5}},
     )
     whole = run(tmp_path / "whole", system=system)
     with pytest.raises(Killed):
@@ -144,10 +153,12 @@ def test_a_kill_between_sidecar_and_weights_leaves_nothing_behind(tmp_path, monk
     monkeypatch.undo()
     found, damaged = newest_checkpoint(tmp_path / "cut")
     assert (found.sidecar.step, damaged) == (10, [])
-    (tmp_path / "cut" / "step-0000017.json").write_text("{}")  # of an older program, which wrote the weights first and removed them first
+    # of an older program, which wrote the weights first and removed them first
+    (tmp_path / "cut" / "step-0000017.json").write_text("{}")
     run(tmp_path / "cut")
     assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == [
-        "step-0000020.json", "step-0000020.safetensors", "step-0000024.json", "step-0000024.safetensors",
+        "step-0000020.json", "step-0000020.safetensors", "step-0000024.json",
+        "step-0000024.safetensors",
     ]  # fmt: skip
 
 
@@ -209,13 +220,20 @@ def test_a_curve_goes_on_as_if_nothing_had_happened(tmp_path):
 
 def test_only_the_newest_checkpoints_stay(tmp_path):
     run(tmp_path, CONDITIONS.model_copy(update={"checkpoint_every": 4}))
-    assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["step-0000020.safetensors", "step-0000024.safetensors"]
+    assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == [
+        "step-0000020.safetensors",
+        "step-0000024.safetensors",
+    ]
 
 
 def weights_moved(state, system, conditions):
     torch.manual_seed(0)
     start = build(system, len(CLIPS.classes)).state_dict()
-    return {name: (state[name] - start[name]).abs().max().item() for name in start if state[name].is_floating_point()}
+    return {
+        name: (state[name] - start[name]).abs().max().item()
+        for name in start
+        if state[name].is_floating_point()
+    }
 
 
 def test_a_frozen_backbone_stays_as_it_is_with_its_statistics(tmp_path):
@@ -229,10 +247,16 @@ def test_a_rate_slows_the_weights_that_it_names_and_no_others(tmp_path):
     """AdamW's first step moves every weight by about its rate, whatever the gradient."""
     conditions = CONDITIONS.model_copy(update={"steps": 1, "weight_decay": 0.0, "warmup": 0})
     plain, slow = (
-        weights_moved(run(tmp_path / name, conditions.model_copy(update={"rates": rates}))[0], SYSTEM, conditions)
+        weights_moved(
+            run(tmp_path / name, conditions.model_copy(update={"rates": rates}))[0],
+            SYSTEM,
+            conditions,
+        )
         for name, rates in (("plain", ()), ("slow", (("offset", 0.01),)))
     )
-    assert slow["motion.align.0.offset.weight"] == pytest.approx(0.01 * plain["motion.align.0.offset.weight"], rel=0.01)
+    assert slow["motion.align.0.offset.weight"] == pytest.approx(
+        0.01 * plain["motion.align.0.offset.weight"], rel=0.01
+    )
     assert slow["motion.align.0.weight"] == plain["motion.align.0.weight"]
 
 

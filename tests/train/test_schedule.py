@@ -31,5 +31,7 @@ def test_an_epoch_may_end_inside_a_batch():
 
 def test_what_a_step_reads_depends_on_seed_and_step_alone():
     assert batch_indices(7, 4, 100, 1) == batch_indices(7, 4, 100, 1) != batch_indices(7, 4, 100, 2)
-    draws = {tuple(augmentation_rng(step, seed).random(3)) for step in range(3) for seed in range(3)}
+    draws = {
+        tuple(augmentation_rng(step, seed).random(3)) for step in range(3) for seed in range(3)
+    }
     assert len(draws) == 9

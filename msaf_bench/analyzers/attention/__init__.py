@@ -1,1 +1,3 @@
-"""What attention over three frames costs: the paper's formulas, exact counts, counters, the clock."""
+"""What attention over three frames costs: the paper's formulas, exact counts, counters, the
+clock.
+"""

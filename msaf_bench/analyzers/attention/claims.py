@@ -1,4 +1,6 @@
-"""What section 3.3 says of its own formulas, each sentence with a verdict that is computed here, in whole numbers. n pixels a frame."""
+"""What section 3.3 says of its own formulas, each sentence with a verdict that is computed here, in
+whole numbers. n pixels a frame.
+"""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -6,9 +8,17 @@ from itertools import pairwise
 from math import ceil
 from typing import Any, NamedTuple
 
-from msaf_bench.analyzers.attention.cost import CROSSOVER, FRAMES, TAPS, Grid, d_transformer_macs, relations
+from msaf_bench.analyzers.attention.cost import (
+    CROSSOVER,
+    FRAMES,
+    TAPS,
+    Grid,
+    d_transformer_macs,
+    relations,
+)
 
-RANGE = range(1, 1001)  #: n that a verdict is checked for; a polynomial of degree 3 is settled by four of them
+#: n that a verdict is checked for; a polynomial of degree 3 is settled by four of them
+RANGE = range(1, 1001)
 F5_CHANNELS = 2048  #: of ResNet-50 and ResNet-101
 
 
@@ -22,28 +32,42 @@ class Claim(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        return {"place": self.place, "statement": self.statement, "verdict": "true" if self.holds else "false", "finding": self.finding}
+        return {
+            "place": self.place,
+            "statement": self.statement,
+            "verdict": "true" if self.holds else "false",
+            "finding": self.finding,
+        }
 
 
 def claims() -> list[Claim]:
     """Every statement on cost, in the paper's order."""
-    return [check() for check in (_pixels, _joint, _alignment, _sum, _crossover, _monotonous, _linear, _limit)]
+    return [
+        check()
+        for check in (_pixels, _joint, _alignment, _sum, _crossover, _monotonous, _linear, _limit)
+    ]
 
 
 def _pixels() -> Claim:
     grid = Grid(97, 97)
     values = F5_CHANNELS * grid.pixels
     found = (
-        f"C H W counts values: {values:,} for C = {F5_CHANNELS:,} at {grid}, where there are {grid.pixels:,} pixels; n = H W is used here"
+        f"C H W counts values: {values:,} for C = {F5_CHANNELS:,} at {grid}, where there are"
+        f" {grid.pixels:,} pixels; n = H W is used here"
     )
-    return Claim("below Eq. 1", "n = C x H x W is the number of pixels", values == grid.pixels, found)
+    return Claim(
+        "below Eq. 1", "n = C x H x W is the number of pixels", values == grid.pixels, found
+    )
 
 
 def _joint() -> Claim:
     # Pairs counted one by one, on maps small enough for that.
     counted = {n: sum(1 for _ in range(FRAMES * n) for _ in range(FRAMES * n)) for n in range(1, 7)}
     agree = [n for n, count in counted.items() if relations(n).transformer == count]
-    found = f"3n tokens have (3n)^2 = 9n^2 pairs, which is 3n^3 only at n = {', '.join(map(str, agree))}; the ratio of (ii) is below 3"
+    found = (
+        "3n tokens have (3n)^2 = 9n^2 pairs, which is 3n^3 only at n ="
+        f" {', '.join(map(str, agree))}; the ratio of (ii) is below 3"
+    )
     return Claim("Eq. 1", "joint attention costs 3n^3", len(agree) == len(counted), found)
 
 
@@ -56,18 +80,36 @@ def _alignment() -> Claim:
 
 
 def _sum() -> Claim:
-    holds = all(relations(n).att == 2 * 3 * n + 2 * 9 * n == 24 * n and relations(n).d_transformer == 3 * n**2 + 24 * n for n in RANGE)
-    return Claim("Eqs. 7, 8", "2 3n + 2 9n = 24n, in all 3n^2 + 24n", holds, f"the arithmetic is right, n = {RANGE[0]} to {RANGE[-1]:,}")
+    holds = all(
+        relations(n).att == 2 * 3 * n + 2 * 9 * n == 24 * n
+        and relations(n).d_transformer == 3 * n**2 + 24 * n
+        for n in RANGE
+    )
+    return Claim(
+        "Eqs. 7, 8",
+        "2 3n + 2 9n = 24n, in all 3n^2 + 24n",
+        holds,
+        f"the arithmetic is right, n = {RANGE[0]} to {RANGE[-1]:,}",
+    )
 
 
 def _crossover() -> Claim:
     # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4, in which only r^2 = 33 is left.
-    root = Fraction(33 - 1, 4) == 8 and all(_difference(n) == 3 * n * (n * n - n - 8) for n in RANGE)
+    root = Fraction(33 - 1, 4) == 8 and all(
+        _difference(n) == 3 * n * (n * n - n - 8) for n in RANGE
+    )
     signs = [n for n in RANGE if _difference(n) > 0]
     above = signs[0] if signs else RANGE[-1]
     below = above - 1
-    holds = root and signs == list(range(above, RANGE[-1] + 1)) and (2 * below - 1) ** 2 < 33 < (2 * above - 1) ** 2
-    values = f"{_difference(below)} at n = {below}, {_difference(above)} at n = {above}, positive from there on"
+    holds = (
+        root
+        and signs == list(range(above, RANGE[-1] + 1))
+        and (2 * below - 1) ** 2 < 33 < (2 * above - 1) ** 2
+    )
+    values = (
+        f"{_difference(below)} at n = {below}, {_difference(above)} at n = {above}, positive from"
+        " there on"
+    )
     found = f"Eq. 1 - Eq. 8 = 3n (n^2 - n - 8): {values}"
     return Claim("below Eq. 8", "Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on", holds, found)
 
@@ -76,22 +118,32 @@ def _monotonous() -> Claim:
     shrinking = [n for n in RANGE[:-1] if _difference(n + 1) <= _difference(n)]
     start = max(shrinking, default=0) + 1
     found = f"it grows from each n to the next, checked for n = {start} to {RANGE[-1]:,}"
-    return Claim("below Eq. 8", "the difference increases monotonously", start <= ceil(CROSSOVER), found)
+    return Claim(
+        "below Eq. 8", "the difference increases monotonously", start <= ceil(CROSSOVER), found
+    )
 
 
 def _linear() -> Claim:
     grows = degree(_difference)
-    found = f"it grows with the power {grows} of n (differences of order {grows} are constant); the ratio grows linearly"
+    found = (
+        f"it grows with the power {grows} of n (differences of order {grows} are constant); the"
+        " ratio grows linearly"
+    )
     return Claim("below Eq. 8", "the difference increases linearly", grows == 1, found)
 
 
 def _limit() -> Claim:
     last = RANGE[-1]
-    exact = all(relations(n).ratio == Fraction(n**2, n + 8) == n - 8 + Fraction(64, n + 8) for n in RANGE)
+    exact = all(
+        relations(n).ratio == Fraction(n**2, n + 8) == n - 8 + Fraction(64, n + 8) for n in RANGE
+    )
     gaps = [n - relations(n).ratio for n in RANGE]
     closing = all(later < earlier for earlier, later in pairwise(gaps))
     share = float(relations(last).ratio / last)
-    found = f"the ratio is n^2/(n + 8), which has no limit; the ratio over n tends to 1, and is {share:.3f} at n = {last:,}"
+    found = (
+        "the ratio is n^2/(n + 8), which has no limit; the ratio over n tends to 1, and is"
+        f" {share:.3f} at n = {last:,}"
+    )
     return Claim("below Eq. 8", "the limit of Eq. 1 / Eq. 8 is n", exact and closing, found)
 
 
@@ -101,7 +153,9 @@ def _difference(n: int) -> int:
 
 
 def degree(f: Callable[[int], int], points: Sequence[int] = RANGE) -> int:
-    """The degree of a polynomial over evenly spaced points: the order of difference that is constant."""
+    """The degree of a polynomial over evenly spaced points: the order of difference that is
+    constant.
+    """
     values, order = [f(n) for n in points], 0
     while len(set(values)) > 1:
         values, order = [later - earlier for earlier, later in pairwise(values)], order + 1

@@ -1,4 +1,6 @@
-"""What attention over three frames costs: the paper's formulas, true pairs, exact MACs by term. n = H W pixels, d width. No torch here."""
+"""What attention over three frames costs: the paper's formulas, true pairs, exact MACs by term. n =
+H W pixels, d width. No torch here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +15,16 @@ MLP_RATIO = 4
 TAPS = 9  #: points that a deformable convolution reads, K x K with K = 3 (Eq. 5)
 CROSSOVER = (1 + sqrt(33)) / 2  #: positive root of n² - n - 8: beyond it Eq. 1 exceeds Eq. 8
 
-#: What the exact counts leave out on purpose. Each costs a few operations an element, and none multiplies matrices.
-UNCOUNTED = ("softmax", "LayerNorm", "GELU", "biases and residual sums", "down- and up-sampling", "bilinear reads of the DCN")
+#: What the exact counts leave out on purpose. Each costs a few operations an element, and none
+#: multiplies matrices.
+UNCOUNTED = (
+    "softmax",
+    "LayerNorm",
+    "GELU",
+    "biases and residual sums",
+    "down- and up-sampling",
+    "bilinear reads of the DCN",
+)
 
 
 class Grid(NamedTuple):
@@ -32,7 +42,9 @@ class Grid(NamedTuple):
         return self.h * self.w
 
     def reduced(self, rate: int) -> "Grid":
-        """The grid after down-sampling by `rate` along each axis; a last, partial cell counts as one."""
+        """The grid after down-sampling by `rate` along each axis; a last, partial cell counts as
+        one.
+        """
         return Grid(-(-self.h // rate), -(-self.w // rate))
 
 
@@ -55,12 +67,15 @@ class Relations(NamedTuple):
 
 
 def relations(n: int) -> Relations:
-    """The paper's costs of n pixels (Eqs. 1, 4, 7): 3n³, 3n² and 2·3n + 2·9n, as printed. The ratio is n² / (n + 8)."""
+    """The paper's costs of n pixels (Eqs. 1, 4, 7): 3n³, 3n² and 2·3n + 2·9n, as printed. The ratio
+    is n² / (n + 8).
+    """
     return Relations(transformer=3 * n**3, pst=3 * n**2, att=2 * 3 * n + 2 * 9 * n)
 
 
 def pairs(n: int) -> Relations:
-    """The pairs of tokens that attend to each other, without down-sampling: 9n² jointly; 3n² and 9n decoupled.
+    """The pairs of tokens that attend to each other, without down-sampling: 9n² jointly; 3n² and 9n
+    decoupled.
 
     The ratio is 3n / (n + 3), below 3 for any n.
     """
@@ -68,8 +83,14 @@ def pairs(n: int) -> Relations:
 
 
 def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
-    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each, four projections, the MLP's two layers."""
-    return {"attention": 2 * queries * keys * d, "projections": 4 * queries * d**2, "mlp": 2 * MLP_RATIO * queries * d**2}
+    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each,
+    four projections, the MLP's two layers.
+    """
+    return {
+        "attention": 2 * queries * keys * d,
+        "projections": 4 * queries * d**2,
+        "mlp": 2 * MLP_RATIO * queries * d**2,
+    }
 
 
 def transformer_macs(grid: Grid, d: int) -> dict[str, int]:
@@ -79,7 +100,9 @@ def transformer_macs(grid: Grid, d: int) -> dict[str, int]:
 
 
 def d_transformer_macs(grid: Grid, d: int) -> dict[str, int]:
-    """MACs by term: PST, a block a frame on its smaller map (Eq. 2); two DCNs (Eq. 5); ATT, 3 against 3 tokens at each pixel (Eq. 6)."""
+    """MACs by term: PST, a block a frame on its smaller map (Eq. 2); two DCNs (Eq. 5); ATT, 3
+    against 3 tokens at each pixel (Eq. 6).
+    """
     n = grid.pixels
     maps = [grid.reduced(rate).pixels for rate in PYRAMID]
     frames = [block_macs(m, m, d) for m in maps]
@@ -104,7 +127,10 @@ class AttentionCost:
     @property
     def totals(self) -> dict[str, int]:
         """Exact MACs of each transformer."""
-        return {"transformer": sum(self.transformer.values()), "d_transformer": sum(self.d_transformer.values())}
+        return {
+            "transformer": sum(self.transformer.values()),
+            "d_transformer": sum(self.d_transformer.values()),
+        }
 
     @property
     def exact_ratio(self) -> float:
@@ -154,6 +180,15 @@ class AttentionCost:
 
 
 def attention_cost(grid: Grid, width: int) -> AttentionCost:
-    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any size: only integers are made."""
+    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any size: only
+    integers are made.
+    """
     n = grid.pixels
-    return AttentionCost(grid, width, relations(n), pairs(n), transformer_macs(grid, width), d_transformer_macs(grid, width))
+    return AttentionCost(
+        grid,
+        width,
+        relations(n),
+        pairs(n),
+        transformer_macs(grid, width),
+        d_transformer_macs(grid, width),
+    )

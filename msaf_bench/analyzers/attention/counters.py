@@ -1,4 +1,6 @@
-"""Three independent MAC counters, run on the transformers that networks are built with. Clips are (1, 3, d, h, w): d width, h w grid."""
+"""Three independent MAC counters, run on the transformers that networks are built with. Clips are
+(1, 3, d, h, w): d width, h w grid.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,7 +29,9 @@ class Counts(NamedTuple):
 
 
 def build(name: str, d: int) -> nn.Module:
-    """One of `TRANSFORMERS` at width d, for inference: one joint block, or the decoupled one with deformable alignment."""
+    """One of `TRANSFORMERS` at width d, for inference: one joint block, or the decoupled one with
+    deformable alignment.
+    """
 
     def block() -> Block:
         return Block(d, heads=HEADS, mlp_ratio=MLP_RATIO)
@@ -38,31 +42,60 @@ def build(name: str, d: int) -> nn.Module:
 
 
 def count_all(h: int, w: int, d: int) -> dict[str, Counts]:
-    """Counts by counter name: torch's and ptflops' on meta tensors, fvcore's on real ones, hence of small clips alone."""
+    """Counts by counter name: torch's and ptflops' on meta tensors, fvcore's on real ones, hence of
+    small clips alone.
+    """
     if _too_large(h, w, d):
-        counts = dict.fromkeys(("torch", "ptflops"), Counts(None, "too large even for tensors without content"))
+        counts = dict.fromkeys(
+            ("torch", "ptflops"), Counts(None, "too large even for tensors without content")
+        )
     else:
-        counts = {"torch": _both(by_torch, h, w, d, "meta"), "ptflops": _both(by_ptflops, h, w, d, "meta")}
+        counts = {
+            "torch": _both(by_torch, h, w, d, "meta"),
+            "ptflops": _both(by_ptflops, h, w, d, "meta"),
+        }
     if h * w > FVCORE_PIXELS or d > FVCORE_WIDTH:
-        return counts | {"fvcore": Counts(None, f"it computes what it counts: only up to {FVCORE_PIXELS} pixels and width {FVCORE_WIDTH}")}
+        return counts | {
+            "fvcore": Counts(
+                None,
+                f"it computes what it counts: only up to {FVCORE_PIXELS} pixels and width"
+                f" {FVCORE_WIDTH}",
+            )
+        }
     return counts | {"fvcore": _both(by_fvcore, h, w, d, "cpu")}
 
 
 def live_bytes(h: int, w: int, d: int) -> dict[str, int | None]:
-    """The most bytes of activations that exist at once in a forward of each transformer, or None for a size beyond counting."""
+    """The most bytes of activations that exist at once in a forward of each transformer, or None
+    for a size beyond counting.
+    """
     if _too_large(h, w, d):
         return dict.fromkeys(TRANSFORMERS)
     with torch.device("meta"):
-        return {name: module_cost(build(name, d), (1, FRAMES, d, h, w)).live_bytes for name in TRANSFORMERS}
+        return {
+            name: module_cost(build(name, d), (1, FRAMES, d, h, w)).live_bytes
+            for name in TRANSFORMERS
+        }
 
 
 def _too_large(h: int, w: int, d: int) -> bool:
     # The largest tensors: the map of all pairs, the MLP's hidden layer and the DCN's weight.
-    return 4 * max(HEADS * (FRAMES * h * w) ** 2, FRAMES * MLP_RATIO * h * w * d, 9 * d**2) > META_BYTES
+    return (
+        4 * max(HEADS * (FRAMES * h * w) ** 2, FRAMES * MLP_RATIO * h * w * d, 9 * d**2)
+        > META_BYTES
+    )
 
 
-def _both(counter: Callable[[nn.Module, Tensor], Count], h: int, w: int, d: int, device: str) -> Counts:
+def _both(
+    counter: Callable[[nn.Module, Tensor], Count], h: int, w: int, d: int, device: str
+) -> Counts:
     with torch.device(device):
-        found = {name: counter(build(name, d), torch.zeros(1, FRAMES, d, h, w)) for name in TRANSFORMERS}
+        found = {
+            name: counter(build(name, d), torch.zeros(1, FRAMES, d, h, w)) for name in TRANSFORMERS
+        }
     macs = {name: count.macs for name, count in found.items() if count.macs is not None}
-    return Counts(macs) if len(macs) == len(found) else Counts(None, next(count.reason for count in found.values() if count.reason))
+    return (
+        Counts(macs)
+        if len(macs) == len(found)
+        else Counts(None, next(count.reason for count in found.values() if count.reason))
+    )

@@ -1,7 +1,9 @@
-"""The warping error of Lai et al. (2018), as their released script evaluates it: lower is better. Shapes: K classes, C channels, H W image.
+"""The warping error of Lai et al. (2018), as their released script evaluates it: lower is better.
+Shapes: K classes, C channels, H W image.
 
-The mean squared difference, over the pixels that are not `doubtful` and over the channels, between a frame and the next one pulled back to
-it. Where every pixel is doubtful the pair's error is 0, as in the script. Places outside of the frame are clamped and not masked.
+The mean squared difference, over the pixels that are not `doubtful` and over the channels, between
+a frame and the next one pulled back to it. Where every pixel is doubtful the pair's error is 0, as
+in the script. Places outside of the frame are clamped and not masked.
 """
 
 from itertools import combinations
@@ -23,12 +25,16 @@ def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: 
     return _mean(error, motion.doubtful, earlier.shape[2])
 
 
-def label_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion, num_classes: int) -> float:
-    """Of two label maps (H, W) as one-hot pictures with K channels. A pixel whose label flips counts 2 / K.
+def label_error(
+    earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion, num_classes: int
+) -> float:
+    """Of two label maps (H, W) as one-hot pictures with K channels. A pixel whose label flips
+    counts 2 / K.
 
-    With weight u_i on those of the four pixels whose class is another than the earlier one, the squared difference of the one-hot vectors
-    is (sum u)² + the sum of u_i u_j over all i, j of equal class, so the K planes need not be made. Void pixels, and those read from a void
-    one, are left out; NaN where that, or flow that is not known, leaves none.
+    With weight u_i on those of the four pixels whose class is another than the earlier one, the
+    squared difference of the one-hot vectors is (sum u)² + the sum of u_i u_j over all i, j of
+    equal class, so the K planes need not be made. Void pixels, and those read from a void one, are
+    left out; NaN where that, or flow that is not known, leaves none.
     """
     places = motion.everywhere
     labels, own = later.ravel()[places.pixel], earlier.ravel()
@@ -37,7 +43,11 @@ def label_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Mo
     for i, j in combinations(range(4), 2):
         error += 2 * other[i] * other[j] * (labels[i] == labels[j])
     left_out = (places.some(labels == VOID) | (own == VOID)).reshape(earlier.shape) | motion.unknown
-    return float("nan") if left_out.all() else _mean(error.reshape(earlier.shape), motion.doubtful | left_out, num_classes)
+    return (
+        float("nan")
+        if left_out.all()
+        else _mean(error.reshape(earlier.shape), motion.doubtful | left_out, num_classes)
+    )
 
 
 def _mean(error: NDArray[np.floating[Any]], masked: Mask, channels: int) -> float:

@@ -17,10 +17,12 @@ Flows = Callable[[Pair], Flow]
 
 
 def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
-    """What gives the flow of a pair of clips: `exact`, where the data set knows it, or one of `ESTIMATORS`, cached in a folder.
+    """What gives the flow of a pair of clips: `exact`, where the data set knows it, or one of
+    `ESTIMATORS`, cached in a folder.
 
-    Exact flow counts as hidden also what is read across the edge of a true class (see `across_edges`).
-    Raises `UsageError` for an unknown kind, and on a pair whose exact flow is not known.
+    Exact flow counts as hidden also what is read across the edge of a true class (see
+    `across_edges`). Raises `UsageError` for an unknown kind, and on a pair whose exact flow is not
+    known.
     """
     one_of("flow", kind, ("exact", *ESTIMATORS))
 
@@ -41,11 +43,14 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
 
 
 def across_edges(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion) -> Mask:
-    """Which pixels (H, W) are read from at least one pixel of another class, by the true label maps of both frames.
+    """Which pixels (H, W) are read from at least one pixel of another class, by the true label maps
+    of both frames.
 
-    A label map holds the class at each pixel's centre. Where motion is no whole number of pixels, the point on which a pixel lands lies
-    between centres, and next to an edge the majority of the four centres around it may belong to the other side though the point does
-    not. That is no inconsistency of a prediction. The rule reads the truth only: every predictor is scored on the same pixels.
+    A label map holds the class at each pixel's centre. Where motion is no whole number of pixels,
+    the point on which a pixel lands lies between centres, and next to an edge the majority of the
+    four centres around it may belong to the other side though the point does not. That is no
+    inconsistency of a prediction. The rule reads the truth only: every predictor is scored on the
+    same pixels.
     """
     places = motion.everywhere
     return places.some(later.ravel()[places.pixel] != earlier.ravel()).reshape(earlier.shape)

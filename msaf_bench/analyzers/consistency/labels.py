@@ -1,7 +1,9 @@
-"""Presets that compare a label map with the next one pulled back to it: a K x K matrix a pair, pooled over all pairs.
+"""Presets that compare a label map with the next one pulled back to it: a K x K matrix a pair,
+pooled over all pairs.
 
-Rows of a matrix are the earlier map, columns the later one pulled back. Pixels that are void, that read void (under `clean`: where void
-wins the vote) or whose flow is unknown have no vote in any preset. Shapes: K classes, H W label map.
+Rows of a matrix are the earlier map, columns the later one pulled back. Pixels that are void, that
+read void (under `clean`: where void wins the vote) or whose flow is unknown have no vote in any
+preset. Shapes: K classes, H W label map.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +20,11 @@ Matrix = NDArray[np.int64]
 
 
 def pulled_back(later: Labels, motion: Motion) -> Labels:
-    """The class with the most bilinear weight among the four pixels that each pixel is read from; of equal ones the first in reading order.
+    """The class with the most bilinear weight among the four pixels that each pixel is read from;
+    of equal ones the first in reading order.
 
-    It is the argmax of K bilinearly warped one-hot maps, without making them: only where the four differ is there anything to count.
+    It is the argmax of K bilinearly warped one-hot maps, without making them: only where the four
+    differ is there anything to count.
     """
     corners = np.pad(later, ((0, 1), (0, 1)), "edge")
     corners = [corners[i : i + later.shape[0], j : j + later.shape[1]] for i, j in CORNERS]
@@ -39,34 +43,51 @@ def pulled_back(later: Labels, motion: Motion) -> Labels:
 
 
 def clean(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
-    """One-hot bilinear warp and argmax; a pixel that is hidden, or read from outside of the frame, has no vote."""
-    return _matrix(earlier, pulled_back(later, motion), motion.hidden | motion.outside | motion.unknown, num_classes)
+    """One-hot bilinear warp and argmax; a pixel that is hidden, or read from outside of the frame,
+    has no vote.
+    """
+    return _matrix(
+        earlier,
+        pulled_back(later, motion),
+        motion.hidden | motion.outside | motion.unknown,
+        num_classes,
+    )
 
 
 def etc2020(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
-    """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly and truncated, nothing is hidden.
+    """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly
+    and truncated, nothing is hidden.
 
-    Between classes 2 and 13 every id in between appears. The rounding is that of Resample2d in NVIDIA/flownet2-pytorch, the package that
-    ETC has its users copy: each product becomes float32, the sum is float32, and the fourth product is fused with the last addition.
-    Inside one class some pixels come out one id too low.
+    Between classes 2 and 13 every id in between appears. The rounding is that of Resample2d in
+    NVIDIA/flownet2-pytorch, the package that ETC has its users copy: each product becomes float32,
+    the sum is float32, and the fourth product is fused with the last addition. Inside one class
+    some pixels come out one id too low.
     """
 
-    def add(total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]) -> Floats:
+    def add(
+        total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]
+    ) -> Floats:
         for weight, label in zip(weights[:3], ids[:3], strict=True):
             total = total + (weight * label).astype(np.float32)
-        # Both factors are float32, so their product is exact in float64 and rounds once, with the sum.
-        return (weights[3].astype(np.float32).astype(np.float64) * ids[3] + total).astype(np.float32)
+        # Both factors are float32, so their product is exact in float64 and rounds once, with the
+        # sum.
+        return (weights[3].astype(np.float32).astype(np.float64) * ids[3] + total).astype(
+            np.float32
+        )
 
     return _interpolated(earlier, later, motion, num_classes, add)
 
 
 def etc2020_thc(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
-    """`etc2020` with the rounding of an older Resample2d, that of Lai et al. (2018): a product is added in float64, the sum is float32.
+    """`etc2020` with the rounding of an older Resample2d, that of Lai et al. (2018): a product is
+    added in float64, the sum is float32.
 
     Versions of this project before 0.2 gave this number the name `etc2020`.
     """
 
-    def add(total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]) -> Floats:
+    def add(
+        total: Floats, weights: Sequence[NDArray[np.float64]], ids: NDArray[np.float32]
+    ) -> Floats:
         for weight, label in zip((*weights[:3], weights[3].astype(np.float32)), ids, strict=True):
             total = (total + weight * label).astype(np.float32)
         return total
@@ -81,7 +102,9 @@ def _interpolated(
     num_classes: int,
     add: Callable[[Floats, Sequence[NDArray[np.float64]], NDArray[np.float32]], Floats],
 ) -> Matrix:
-    """Ids interpolated bilinearly and truncated; `add` sums what the four pixels give, as a script rounds it."""
+    """Ids interpolated bilinearly and truncated; `add` sums what the four pixels give, as a script
+    rounds it.
+    """
     places = motion.everywhere
     x, y = motion.x.ravel(), motion.y.ravel()
     a, b = (v.astype(np.float64) for v in (x - np.floor(x), y - np.floor(y)))
@@ -93,14 +116,19 @@ def _interpolated(
 
 
 def vspw2021(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
-    """What `TC_cal.py` of VSPW (Miao et al. 2021) does: the nearest pixel, nothing is hidden, out of the frame is class 0.
+    """What `TC_cal.py` of VSPW (Miao et al. 2021) does: the nearest pixel, nothing is hidden, out
+    of the frame is class 0.
 
-    Coordinates are normalised as if the corners of the outer pixels were -1 and 1 and read as if their outer edges were: a shift of up
-    to half a pixel, which grows from the middle to the borders.
+    Coordinates are normalised as if the corners of the outer pixels were -1 and 1 and read as if
+    their outer edges were: a shift of up to half a pixel, which grows from the middle to the
+    borders.
     """
     height, width = earlier.shape
     rows, columns = (
-        np.rint(((place * np.float32(2) / np.float32(max(side - 1, 1)) - 1 + 1) * np.float32(side) - 1) / 2)
+        np.rint(
+            ((place * np.float32(2) / np.float32(max(side - 1, 1)) - 1 + 1) * np.float32(side) - 1)
+            / 2
+        )
         for place, side in ((motion.y, height), (motion.x, width))
     )
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
@@ -111,16 +139,24 @@ def vspw2021(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -
 
 def _matrix(earlier: Labels, pulled: Labels, left_out: Mask, num_classes: int) -> Matrix:
     silent = left_out | (pulled == VOID)
-    return confusion_matrix(np.where(silent, np.uint8(VOID), earlier), np.where(silent, np.uint8(0), pulled), num_classes)
+    return confusion_matrix(
+        np.where(silent, np.uint8(VOID), earlier),
+        np.where(silent, np.uint8(0), pulled),
+        num_classes,
+    )
 
 
 def mean_of_all(matrix: Matrix) -> float:
-    """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of `etc2020`."""
+    """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of
+    `etc2020`.
+    """
     return float(100 * np.nan_to_num(iou_per_class(matrix)).mean())
 
 
 def mean_of_reference(matrix: Matrix) -> float:
-    """Mean IoU in percent over the classes that the earlier maps hold. Of `vspw2021`, as evaluated in the copy that CFFM uses."""
+    """Mean IoU in percent over the classes that the earlier maps hold. Of `vspw2021`, as evaluated
+    in the copy that CFFM uses.
+    """
     held = matrix.sum(1) > 0
     return float(100 * iou_per_class(matrix)[held].mean()) if held.any() else float("nan")
 

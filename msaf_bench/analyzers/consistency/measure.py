@@ -1,7 +1,9 @@
-"""Temporal consistency of label maps under named presets, each with its controls. Shapes: K classes, P pairs, H W label map.
+"""Temporal consistency of label maps under named presets, each with its controls. Shapes: K
+classes, P pairs, H W label map.
 
-A preset is a protocol: how the later map is pulled back, which pixels have a vote, and what is averaged. Two presets are two measures;
-they are never averaged. A pair is two frames that follow each other in one video; a video is a run of pairs without a gap.
+A preset is a protocol: how the later map is pulled back, which pixels have a vote, and what is
+averaged. Two presets are two measures; they are never averaged. A pair is two frames that follow
+each other in one video; a video is a run of pairs without a gap.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,11 +41,17 @@ class Consistency(NamedTuple):
     value: float | None
     reason: str = ""
     pairs: int = 0  #: scored; of vc8 and vc16 the windows
-    controls: Mapping[str, float | None] = {}  #: the same of truth, constant (class 0), no_warp (zero flow), frames (of ewarp)
-    agreement: float | None = None  #: share of the votes that agree, in percent, where there are matrices
-    votes: float | None = None  #: share of the pixels that have one, in percent, where there are matrices
-    matrices: NDArray[np.int64] | None = None  #: (P, K, K), video by video: rows the earlier map, columns the later one pulled back
-    parts: tuple[float, ...] = ()  #: of ewarp the error of each pair, of vc8 and vc16 the share of each window; NaN where there is none
+    #: the same of truth, constant (class 0), no_warp (zero flow), frames (of ewarp)
+    controls: Mapping[str, float | None] = {}
+    #: share of the votes that agree, in percent, where there are matrices
+    agreement: float | None = None
+    #: share of the pixels that have one, in percent, where there are matrices
+    votes: float | None = None
+    #: (P, K, K), video by video: rows the earlier map, columns the later one pulled back
+    matrices: NDArray[np.int64] | None = None
+    #: of ewarp the error of each pair, of vc8 and vc16 the share of each window; NaN where there is
+    #: none
+    parts: tuple[float, ...] = ()
 
 
 def consistency(
@@ -55,10 +63,12 @@ def consistency(
     num_classes: int,
     pictures: Maps | None = None,
 ) -> tuple[Consistency, ...]:
-    """The consistency of predictions under each preset. It goes pair by pair, so maps that are read when asked for need little memory.
+    """The consistency of predictions under each preset. It goes pair by pair, so maps that are read
+    when asked for need little memory.
 
-    `truths` gives the control of that name and makes vc8 and vc16 possible; `pictures` give ewarp the control `frames`.
-    Raises `UsageError` for an unknown preset, `DataError` for maps and flow of different sizes.
+    `truths` gives the control of that name and makes vc8 and vc16 possible; `pictures` give ewarp
+    the control `frames`. Raises `UsageError` for an unknown preset, `DataError` for maps and flow
+    of different sizes.
     """
     chosen = {name: PRESETS[one_of("consistency preset", name, PRESETS)] for name in presets}
     subjects: dict[str, Callable[[int], Labels]] = {
@@ -73,7 +83,11 @@ def consistency(
     for name, preset in chosen.items():
         if preset.window and truths is not None:
             parts[name] = {
-                subject: [share for video in videos for share in window_shares(maps, truths.__getitem__, video, preset.window)]
+                subject: [
+                    share
+                    for video in videos
+                    for share in window_shares(maps, truths.__getitem__, video, preset.window)
+                ]
                 for subject, maps in subjects.items()
             }
     return tuple(_result(name, parts.get(name), videos, pixels) for name in chosen)
@@ -95,7 +109,10 @@ def per_video(result: Consistency, videos: Sequence[Sequence[int]]) -> list[floa
     """The number of each video of `chains` by itself; None where it has none."""
     preset = PRESETS[result.preset]
     parts = list(result.parts) if result.matrices is None else list(result.matrices)
-    return [_value(preset, of, [video]) for of, video in zip(_split(preset, parts, videos), videos, strict=True)]
+    return [
+        _value(preset, of, [video])
+        for of, video in zip(_split(preset, parts, videos), videos, strict=True)
+    ]
 
 
 def _pairwise(
@@ -106,7 +123,9 @@ def _pairwise(
     num_classes: int,
     pictures: Maps | None,
 ) -> tuple[dict[str, dict[str, Parts]], int]:
-    """By preset and subject the parts, and the number of pixels. Of the controls' matrices only the sum is kept."""
+    """By preset and subject the parts, and the number of pixels. Of the controls' matrices only the
+    sum is kept.
+    """
     parts: dict[str, dict[str, Parts]] = {name: {} for name in presets}
     pixels = 0
     for pair in (pair for video in videos for pair in pairwise(video)) if presets else ():
@@ -115,7 +134,9 @@ def _pairwise(
         _check_sizes(pair, maps, motion)
         pixels += motion.unknown.size
         zero = np.zeros_like(motion.flow.forward)
-        cases = [(subject, of, motion) for subject, of in maps.items()] + [("no_warp", maps["prediction"], Motion(Flow(zero, zero)))]
+        cases = [(subject, of, motion) for subject, of in maps.items()] + [
+            ("no_warp", maps["prediction"], Motion(Flow(zero, zero)))
+        ]
         for name, preset in presets.items():
             for subject, (earlier, later), warp in cases:
                 kept = parts[name].setdefault(subject, [])
@@ -123,7 +144,9 @@ def _pairwise(
                 if preset.matrix and subject != "prediction":
                     kept[:] = [np.sum(kept, axis=0)]
             if not preset.matrix and pictures is not None:
-                parts[name].setdefault("frames", []).append(picture_error(pictures[pair[0]], pictures[pair[1]], motion))
+                parts[name].setdefault("frames", []).append(
+                    picture_error(pictures[pair[0]], pictures[pair[1]], motion)
+                )
     return parts, pixels
 
 
@@ -131,10 +154,15 @@ def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: 
     for subject, of in maps.items():
         sizes = ["x".join(map(str, each.shape)) for each in (*of, motion.unknown)]
         if len(set(sizes)) > 1:
-            raise DataError(f"frames {pair[0]} and {pair[1]}: {subject} {sizes[0]} and {sizes[1]}, flow {sizes[2]}; bring all to one size")
+            raise DataError(
+                f"frames {pair[0]} and {pair[1]}: {subject} {sizes[0]} and {sizes[1]}, flow"
+                f" {sizes[2]}; bring all to one size"
+            )
 
 
-def _result(name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence[int]], pixels: int) -> Consistency:
+def _result(
+    name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence[int]], pixels: int
+) -> Consistency:
     preset = PRESETS[name]
     if parts is None:
         return Consistency(name, None, "needs the true label map of every frame")
@@ -143,7 +171,12 @@ def _result(name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence
     scored = parts["prediction"]
     if not scored:
         longest = max(map(len, videos))
-        return Consistency(name, None, f"needs more than {preset.window} frames without a gap; the longest video has {longest}")
+        return Consistency(
+            name,
+            None,
+            f"needs more than {preset.window} frames without a gap; the longest video has"
+            f" {longest}",
+        )
     values = {subject: _value(preset, of, videos) for subject, of in parts.items()}
     value = values.pop("prediction")
     reason = "" if value is not None else "no pixel has a vote"
@@ -151,7 +184,16 @@ def _result(name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence
         return Consistency(name, value, reason, len(scored), values, parts=tuple(scored))
     matrices = np.stack(scored)
     whole = matrices.sum(0)
-    return Consistency(name, value, reason, len(scored), values, agreement(whole), float(100 * whole.sum() / pixels), matrices)
+    return Consistency(
+        name,
+        value,
+        reason,
+        len(scored),
+        values,
+        agreement(whole),
+        float(100 * whole.sum() / pixels),
+        matrices,
+    )
 
 
 def _value(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> float | None:
@@ -160,12 +202,16 @@ def _value(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> flo
         return preset.mean(whole) if whole.any() else None
     # Windows are averaged as they come, errors by video first; of either those that have a number.
     groups = [parts] if preset.window else _split(preset, parts, videos)
-    means = [np.mean(known) for of in groups if (known := [part for part in of if np.isfinite(part)])]
+    means = [
+        np.mean(known) for of in groups if (known := [part for part in of if np.isfinite(part)])
+    ]
     return float(np.mean(means)) if means else None
 
 
 def _split(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> list[Parts]:
     """The parts of each video."""
-    counts = [max(len(video) - preset.window, 0) if preset.window else len(video) - 1 for video in videos]
+    counts = [
+        max(len(video) - preset.window, 0) if preset.window else len(video) - 1 for video in videos
+    ]
     ends = np.cumsum(counts)
     return [parts[end - count : end] for count, end in zip(counts, ends, strict=True)]

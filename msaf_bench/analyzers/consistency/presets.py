@@ -6,7 +6,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.labels import clean, etc2020, etc2020_thc, mean_of_all, mean_of_reference, vspw2021
+from msaf_bench.analyzers.consistency.labels import (
+    clean,
+    etc2020,
+    etc2020_thc,
+    mean_of_all,
+    mean_of_reference,
+    vspw2021,
+)
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
 
@@ -14,28 +21,36 @@ Matrix = NDArray[np.int64]
 
 
 class Preset(NamedTuple):
-    """A protocol: a matrix a pair where there is `matrix`, a share a window where there is `window`, else an error a pair."""
+    """A protocol: a matrix a pair where there is `matrix`, a share a window where there is
+    `window`, else an error a pair.
+    """
 
     about: str
     better: Literal["higher", "lower"] = "higher"
     unit: str = "percent"
-    matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Motion, int], Matrix] | None = None  #: earlier map, later map, motion, K
+    #: earlier map, later map, motion, K
+    matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Motion, int], Matrix] | None = None
     mean: Callable[[Matrix], float] = miou  #: of the sum of all matrices
     window: int = 0
     all_classes: bool = False  #: classes that never occur count too, so their number must be known
-    legacy: bool = False  #: kept to make published numbers again, with the faults of the published script
+    #: kept to make published numbers again, with the faults of the published script
+    legacy: bool = False
 
 
-_WINDOWS = "predictions that stay the same where the true label does, over windows of {} frames; the last window of a video is lost"
+_WINDOWS = (
+    "predictions that stay the same where the true label does, over windows of {} frames; the last"
+    " window of a video is lost"
+)
 _ETC = (
-    "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so that it depends on the numbering of the classes; "
-    "nothing masked, border clamped; classes that never occur count 0; pooled over pairs"
+    "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so that it"
+    " depends on the numbering of the classes; nothing masked, border clamped; classes that never"
+    " occur count 0; pooled over pairs"
 )
 
 PRESETS = {
     "clean": Preset(
-        "mIoU of a map and the next one, pulled back as one-hot planes with argmax; occluded and out-of-frame pixels have no vote; "
-        "mean over the classes that occur, pooled over pairs",
+        "mIoU of a map and the next one, pulled back as one-hot planes with argmax; occluded and"
+        " out-of-frame pixels have no vote; mean over the classes that occur, pooled over pairs",
         matrix=clean,
     ),
     "etc2020": Preset(_ETC, matrix=etc2020, mean=mean_of_all, all_classes=True, legacy=True),
@@ -47,15 +62,17 @@ PRESETS = {
         legacy=True,
     ),
     "vspw2021": Preset(
-        "as in VSPW (Miao et al. 2021): the nearest pixel, up to half a pixel off towards the borders; nothing masked, out of the frame is "
-        "class 0; mean over the classes of the earlier maps, pooled over pairs",
+        "as in VSPW (Miao et al. 2021): the nearest pixel, up to half a pixel off towards the"
+        " borders; nothing masked, out of the frame is class 0; mean over the classes of the"
+        " earlier maps, pooled over pairs",
         matrix=vspw2021,
         mean=mean_of_reference,
         legacy=True,
     ),
     "ewarp": Preset(
-        "warping error (Lai et al. 2018) of one-hot label maps: mean squared difference over pixels and K planes, occlusion by the "
-        "forward/backward check and motion boundaries masked; mean over pairs, then over videos",
+        "warping error (Lai et al. 2018) of one-hot label maps: mean squared difference over pixels"
+        " and K planes, occlusion by the forward/backward check and motion boundaries masked; mean"
+        " over pairs, then over videos",
         better="lower",
         unit="mean squared error",
         all_classes=True,

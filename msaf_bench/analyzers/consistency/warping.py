@@ -1,7 +1,9 @@
-"""Reads a later frame where the flow says that the pixels of an earlier one have gone. Shapes: H W image, C channels.
+"""Reads a later frame where the flow says that the pixels of an earlier one have gone. Shapes: H W
+image, C channels.
 
-Pixel p of the earlier frame is read at p + F(p) in the later one, from the four pixels around that place, in reading order: top left,
-top right, bottom left, bottom right. Places outside the frame are clamped to its border, as in FlowNet2's Resample2d.
+Pixel p of the earlier frame is read at p + F(p) in the later one, from the four pixels around that
+place, in reading order: top left, top right, bottom left, bottom right. Places outside the frame
+are clamped to its border, as in FlowNet2's Resample2d.
 """
 
 from dataclasses import dataclass
@@ -21,19 +23,25 @@ CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  #: (row, column) of the four pixels,
 
 
 class Places(NamedTuple):
-    """Where something is read: flat indices of the four pixels and their bilinear weights, each (4, n)."""
+    """Where something is read: flat indices of the four pixels and their bilinear weights, each (4,
+    n).
+    """
 
     pixel: NDArray[np.intp]
     weight: Floats
 
     def some(self, holds: Mask) -> Mask:
-        """Whether something holds (4, n) for at least one of the four pixels that has a weight: (n,)."""
+        """Whether something holds (4, n) for at least one of the four pixels that has a weight:
+        (n,).
+        """
         return np.asarray((holds & (self.weight > 0)).any(0))
 
 
 @dataclass(frozen=True)
 class Motion:
-    """One pair's flow, and what follows from it; each part is worked out when it is first asked for."""
+    """One pair's flow, and what follows from it; each part is worked out when it is first asked
+    for.
+    """
 
     flow: Flow
 
@@ -65,7 +73,9 @@ class Motion:
 
     @property
     def hidden(self) -> Mask:
-        """(H, W): occluded, exactly where the flow's source knows, else by the rules of Lai et al."""
+        """(H, W): occluded, exactly where the flow's source knows, else by the rules of
+        Lai et al.
+        """
         return self.doubtful if self.flow.occluded is None else self.flow.occluded
 
     def _place(self, axis: int, grid: Floats) -> Floats:
@@ -78,7 +88,9 @@ class Motion:
         return self.places(slice(None))
 
     def places(self, at: Any) -> Places:
-        """The four pixels that the pixels `at` (an index into the flattened earlier frame) are read from."""
+        """The four pixels that the pixels `at` (an index into the flattened earlier frame) are read
+        from.
+        """
         (height, width), x, y = self.unknown.shape, self.x.ravel()[at], self.y.ravel()[at]
         left, top = np.floor(x), np.floor(y)
         a, b = x - left, y - top
@@ -105,10 +117,12 @@ def bilinear(plane: NDArray[Any], x: Floats, y: Floats) -> NDArray[Any]:
 
 
 def lai_mask(motion: Motion) -> Mask:
-    """Which pixels of the earlier frame are occluded later, or lie at a motion boundary: (H, W). Lai et al. (2018), their released code.
+    """Which pixels of the earlier frame are occluded later, or lie at a motion boundary: (H, W).
+    Lai et al. (2018), their released code.
 
-    With the backward flow B' pulled back: |F + B'|² > 0.01 (|F|² + |B'|²) + 0.5, which cannot be told without backward flow; or
-    |grad F|² > 0.01 |F|² + 0.002, with differences to the next column and row. Unknown flow is doubtful too.
+    With the backward flow B' pulled back: |F + B'|² > 0.01 (|F|² + |B'|²) + 0.5, which cannot be
+    told without backward flow; or |grad F|² > 0.01 |F|² + 0.002, with differences to the next
+    column and row. Unknown flow is doubtful too.
     """
     flow = _complex(motion.flow.forward)
     if motion.unknown.any():

@@ -1,4 +1,6 @@
-"""A system's MACs by torch, fvcore and ptflops beside the formulas', and the gate that they must pass."""
+"""A system's MACs by torch, fvcore and ptflops beside the formulas', and the gate that they must
+pass.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -7,16 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.analyzers.cost.counters import Count, by_fvcore, by_ptflops, by_torch
-from msaf_bench.analyzers.cost.system import BLIND_SHARE, Cost, Inference, clip_shape, empty_network, first_difference, module_cost
+from msaf_bench.analyzers.cost.system import (
+    BLIND_SHARE,
+    Cost,
+    Inference,
+    clip_shape,
+    empty_network,
+    first_difference,
+    module_cost,
+)
 from msaf_bench.errors import GateError
 from msaf_bench.spec import System
 
-COMPUTED_SIDE = 64  #: fvcore computes what it counts: frames of more rows or columns are cut to this
-TOLERANCE = {"torch": 0.0, "ptflops": 0.005, "fvcore": 0.005}  #: relative difference that passes the gate
+#: fvcore computes what it counts: frames of more rows or columns are cut to this
+COMPUTED_SIDE = 64
+#: relative difference that passes the gate
+TOLERANCE = {"torch": 0.0, "ptflops": 0.005, "fvcore": 0.005}
 
 
 class Counted(NamedTuple):
-    """One counter's MACs at one size beside the formulas' at the same size; or the reason why there are none."""
+    """One counter's MACs at one size beside the formulas' at the same size; or the reason why there
+    are none.
+    """
 
     size: tuple[int, int]
     macs: int | None
@@ -32,13 +46,23 @@ class Counted(NamedTuple):
 
 
 def count_system(
-    system: System, num_classes: int, size: tuple[int, int], mode: str, cost: Cost, *, plugins: Iterable[str] = ()
+    system: System,
+    num_classes: int,
+    size: tuple[int, int],
+    mode: str,
+    cost: Cost,
+    *,
+    plugins: Iterable[str] = (),
 ) -> dict[str, Counted]:
-    """By counter: torch and ptflops on tensors without content at `size`, fvcore on zeros at `size` or less."""
+    """By counter: torch and ptflops on tensors without content at `size`, fvcore on zeros at `size`
+    or less.
+    """
     small = (min(size[0], COMPUTED_SIDE), min(size[1], COMPUTED_SIDE))
     names = tuple(plugins)
 
-    def count(counter: Callable[[nn.Module, Tensor], Count], place: tuple[int, int], device: str) -> Counted:
+    def count(
+        counter: Callable[[nn.Module, Tensor], Count], place: tuple[int, int], device: str
+    ) -> Counted:
         net = empty_network(system, num_classes, plugins=names)
         shape = clip_shape(net, place)
         try:
@@ -46,7 +70,11 @@ def count_system(
         except GateError as error:  # a network need not run at the small size
             return Counted(place, None, 0, str(error))
         with torch.no_grad():
-            call = Inference(net if device == "meta" else _zeros(net, device), torch.zeros(shape, device=device), mode)
+            call = Inference(
+                net if device == "meta" else _zeros(net, device),
+                torch.zeros(shape, device=device),
+                mode,
+            )
         macs, reason = counter(call, call.x)
         return Counted(place, macs, expected.total_macs, reason)
 
@@ -66,22 +94,46 @@ def _zeros(net: nn.Module, device: str) -> nn.Module:
     return net
 
 
-def check_counts(system: System, num_classes: int, mode: str, counted: dict[str, Counted], *, plugins: Iterable[str] = ()) -> None:
-    """Raises `GateError` where a counter's MACs are not the formulas', with the first operator that torch counts otherwise."""
+def check_counts(
+    system: System,
+    num_classes: int,
+    mode: str,
+    counted: dict[str, Counted],
+    *,
+    plugins: Iterable[str] = (),
+) -> None:
+    """Raises `GateError` where a counter's MACs are not the formulas', with the first operator that
+    torch counts otherwise.
+    """
     for name, c in counted.items():
         if c.difference is not None and c.difference > TOLERANCE[name]:
             net = empty_network(system, num_classes, plugins=plugins)
             first = first_difference(net, clip_shape(net, c.size), mode)
             where = "torch agrees on every operator"
             if first:
-                called = f"{first.name} in {first.path or 'the network'}, shapes {list(first.shapes)}"
-                where = f"torch gives {first.witnessed:,} MAC to {called}, the formula {first.macs:,}"
+                called = (
+                    f"{first.name} in {first.path or 'the network'}, shapes {list(first.shapes)}"
+                )
+                where = (
+                    f"torch gives {first.witnessed:,} MAC to {called}, the formula {first.macs:,}"
+                )
             grid = "x".join(map(str, c.size))
-            raise GateError(f"{name} counts {c.macs:,} MAC at {grid}, the formulas {c.analytic:,} ({c.difference:.2%} apart); {where}")
+            raise GateError(
+                f"{name} counts {c.macs:,} MAC at {grid}, the formulas {c.analytic:,}"
+                f" ({c.difference:.2%} apart); {where}"
+            )
 
 
 def check_known(cost: Cost) -> None:
-    """Raises `GateError` where operators without a formula give more of the output than may be left out."""
+    """Raises `GateError` where operators without a formula give more of the output than may be left
+    out.
+    """
     if cost.blind_spots:
-        said = ", ".join(f"{name} ({share:.1%} of all output elements)" for name, share in cost.blind_spots.items())
-        raise GateError(f"no formula for {said}: over {BLIND_SHARE:.1%}, so the total may be too low; --allow-uncounted leaves it out")
+        said = ", ".join(
+            f"{name} ({share:.1%} of all output elements)"
+            for name, share in cost.blind_spots.items()
+        )
+        raise GateError(
+            f"no formula for {said}: over {BLIND_SHARE:.1%}, so the total may be too low;"
+            " --allow-uncounted leaves it out"
+        )

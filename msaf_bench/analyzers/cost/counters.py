@@ -1,4 +1,6 @@
-"""Three MAC counters made by others, each completed where it is blind. A network is one of a single tensor, in evaluation mode."""
+"""Three MAC counters made by others, each completed where it is blind. A network is one of a single
+tensor, in evaluation mode.
+"""
 
 import contextlib
 import io
@@ -15,8 +17,11 @@ from msaf_bench.analyzers.cost.formulas import FUSED, PRODUCTS, Formula, attenti
 
 aten = torch.ops.aten
 
-#: Products that torch and ptflops leave out where their tables end, and that only a real tensor meets.
-BLIND: dict[Any, Formula] = {op: PRODUCTS[op].macs for op in (aten.mv, aten.dot, aten.vdot, aten.addmv, aten.baddbmm)} | FUSED
+#: Products that torch and ptflops leave out where their tables end, and that only a real tensor
+#: meets.
+BLIND: dict[Any, Formula] = {
+    op: PRODUCTS[op].macs for op in (aten.mv, aten.dot, aten.vdot, aten.addmv, aten.baddbmm)
+} | FUSED
 
 
 class Count(NamedTuple):
@@ -27,7 +32,9 @@ class Count(NamedTuple):
 
 
 def torch_counter() -> FlopCounterMode:
-    """A FlopCounterMode with formulas for what its own table lacks. It counts a multiplication and an addition as two."""
+    """A FlopCounterMode with formulas for what its own table lacks. It counts a multiplication and
+    an addition as two.
+    """
 
     def twice(macs: Formula) -> Callable[..., int]:
         def flops(*shapes: Any, out_shape: Any = (), **_: Any) -> int:
@@ -48,7 +55,9 @@ def by_torch(net: nn.Module, x: Tensor) -> Count:
 
 
 def by_fvcore(net: nn.Module, x: Tensor) -> Count:
-    """By fvcore. It traces, hence computes what it counts: only for tensors with content. Results that nobody reads fall out."""
+    """By fvcore. It traces, hence computes what it counts: only for tensors with content. Results
+    that nobody reads fall out.
+    """
     return _guarded(_fvcore, net, x)
 
 
@@ -62,7 +71,8 @@ def _guarded(counter: Callable[[nn.Module, Tensor], int], net: nn.Module, x: Ten
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             return Count(counter(net, x))
-    except Exception as error:  # noqa: BLE001  (ptflops raises RuntimeError where torchvision is broken)
+    except Exception as error:  # noqa: BLE001
+        # ptflops raises RuntimeError where torchvision is broken.
         return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
 
@@ -82,17 +92,32 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
     def nothing(*_: list[Any]) -> int:
         return 0
 
-    # Its own product of matrices fails on a vector, its einsum is rounded to four digits. What it adds for norms, resizing and bilinear
-    # reads is elementwise, not MACs: a handle that returns 0 is needed, as None would leave its own in place.
-    elementwise = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "adaptive_avg_pool2d", "grid_sampler")
+    # Its own product of matrices fails on a vector, its einsum is rounded to four digits. What it
+    # adds for norms, resizing and bilinear reads is elementwise, not MACs: a handle that returns 0
+    # is needed, as None would leave its own in place.
+    elementwise = (
+        "batch_norm",
+        "group_norm",
+        "instance_norm",
+        "layer_norm",
+        "adaptive_avg_pool2d",
+        "grid_sampler",
+    )
     silent = (*elementwise, "upsample_nearest2d", "upsample_bilinear2d")
-    products = BLIND | {aten.matmul: PRODUCTS[aten.matmul].macs, aten.scaled_dot_product_attention: attention}
+    products = BLIND | {
+        aten.matmul: PRODUCTS[aten.matmul].macs,
+        aten.scaled_dot_product_attention: attention,
+    }
     handles: Mapping[str, Any] = {
         **{f"aten::{name}": nothing for name in silent},
         **{f"aten::{op.__name__}": handle(formula) for op, formula in products.items()},
         "aten::einsum": einsum_of_two,
     }
-    analysis = FlopCountAnalysis(net, (x,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis = (
+        FlopCountAnalysis(net, (x,))
+        .unsupported_ops_warnings(False)
+        .uncalled_modules_warnings(False)
+    )
     return int(analysis.set_op_handle(**handles).total())
 
 
@@ -103,15 +128,19 @@ def _ptflops(net: nn.Module, x: Tensor) -> int:
         return x
 
     def hook(formula: Formula) -> Callable[[Any, Any], int]:
-        return lambda inputs, outputs: formula([getattr(i, "shape", i) for i in inputs], outputs[0].shape)
+        return lambda inputs, outputs: formula(
+            [getattr(i, "shape", i) for i in inputs], outputs[0].shape
+        )
 
-    # On tensors without content attention is two bmm, which it counts. Biases are left out, as everywhere here.
+    # On tensors without content attention is two bmm, which it counts. Biases are left out, as
+    # everywhere here.
     without_bias: dict[Any, Callable[[Any, Any], int]] = {
         aten.addmm: lambda inputs, _: prod(inputs[1].shape) * inputs[2].shape[-1],
         aten.convolution: hook(PRODUCTS[aten.convolution].macs),
     }
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):  # it prints its errors and returns None
+    # it prints its errors and returns None
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         macs, _ = get_model_complexity_info(
             net,
             tuple(x.shape[1:]),
@@ -119,7 +148,8 @@ def _ptflops(net: nn.Module, x: Tensor) -> int:
             backend="aten",
             as_strings=False,
             print_per_layer_stat=False,
-            custom_modules_hooks={op: hook(formula) for op, formula in BLIND.items()} | without_bias,
+            custom_modules_hooks={op: hook(formula) for op, formula in BLIND.items()}
+            | without_bias,
         )
     if macs is None:
         raise RuntimeError(said.getvalue().strip().splitlines()[-1])

@@ -1,7 +1,8 @@
-"""What each operator costs, from shapes alone: multiply-accumulates (MAC), and elementwise operations in a unit of their own.
+"""What each operator costs, from shapes alone: multiply-accumulates (MAC), and elementwise
+operations in a unit of their own.
 
-A formula gets the operator's arguments with every tensor replaced by its shape, and the shape of its first output.
-Conventions: docs/measurement.md.
+A formula gets the operator's arguments with every tensor replaced by its shape, and the shape of
+its first output. Conventions: docs/measurement.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,9 @@ SOFTMAX = 3  #: operations an element: subtract the maximum and exponentiate, su
 
 
 class Product(NamedTuple):
-    """An operator that multiplies matrices: the kind it is listed under, its MACs, and its elementwise operations beside them."""
+    """An operator that multiplies matrices: the kind it is listed under, its MACs, and its
+    elementwise operations beside them.
+    """
 
     kind: str
     macs: Formula
@@ -48,7 +51,9 @@ def _contracted_and_added(args: Arguments, out: Shape) -> int:
 
 
 def attention(args: Arguments, out: Shape) -> int:
-    """MACs of softmax(QKᵀ)V, all pairs also where a mask leaves some out: query (..., L, E), key (..., S, E), value (..., S, V)."""
+    """MACs of softmax(QKᵀ)V, all pairs also where a mask leaves some out: query (..., L, E), key
+    (..., S, E), value (..., S, V).
+    """
     query, key, value = args[:3]
     return prod(out[:-1]) * key[-2] * (query[-1] + value[-1])
 
@@ -70,11 +75,17 @@ def _fused_layer(args: Arguments, out: Shape) -> int:
 
 
 def einsum(equation: str, operands: Sequence[Shape]) -> int:
-    """MACs of an einsum of two operands without "...": an index of one operand alone that is not in the result is summed before."""
+    """MACs of an einsum of two operands without "...": an index of one operand alone that is not in
+    the result is summed before.
+    """
     left, _, result = equation.replace(" ", "").partition("->")
     first, second = left.split(",")
     sizes = dict(zip(first, operands[0], strict=True)) | dict(zip(second, operands[1], strict=True))
-    return prod(size for index, size in sizes.items() if index in result or (index in first and index in second))
+    return prod(
+        size
+        for index, size in sizes.items()
+        if index in result or (index in first and index in second)
+    )
 
 
 def each(operations: int) -> Formula:
@@ -100,18 +111,30 @@ def _sampled(args: Arguments, out: Shape) -> int:
     return (4, 0, 16)[interpolation] * prod(out)  # bilinear, nearest, bicubic
 
 
-#: Operators that PyTorch runs where nothing is decomposed: in inference mode, on tensors without content.
+#: Operators that PyTorch runs where nothing is decomposed: in inference mode, on tensors without
+#: content.
 PRODUCTS: dict[Any, Product] = {
-    **dict.fromkeys((aten.conv1d, aten.conv2d, aten.conv3d), Product("convolution", _convolution, _bias(2))),
-    **dict.fromkeys((aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d), Product("convolution", _transposed, _bias(2))),
+    **dict.fromkeys(
+        (aten.conv1d, aten.conv2d, aten.conv3d), Product("convolution", _convolution, _bias(2))
+    ),
+    **dict.fromkeys(
+        (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d),
+        Product("convolution", _transposed, _bias(2)),
+    ),
     aten.convolution: Product("convolution", _either_convolution, _bias(2)),
     aten.linear: Product("linear", _contracted, _bias(2)),
-    **dict.fromkeys((aten.matmul, aten.mm, aten.bmm, aten.mv, aten.dot, aten.vdot), Product("matmul", _contracted, each(0))),
-    **dict.fromkeys((aten.addmm, aten.baddbmm, aten.addmv), Product("matmul", _contracted_and_added, each(1))),
+    **dict.fromkeys(
+        (aten.matmul, aten.mm, aten.bmm, aten.mv, aten.dot, aten.vdot),
+        Product("matmul", _contracted, each(0)),
+    ),
+    **dict.fromkeys(
+        (aten.addmm, aten.baddbmm, aten.addmv), Product("matmul", _contracted_and_added, each(1))
+    ),
     aten.scaled_dot_product_attention: Product("attention", attention, _pairs),
 }
 
-#: Operators that only appear on tensors with content, where a CPU or a fast path has a kernel of its own.
+#: Operators that only appear on tensors with content, where a CPU or a fast path has a kernel of
+#: its own.
 FUSED: dict[Any, Formula] = {
     aten._scaled_dot_product_flash_attention_for_cpu: attention,
     aten._native_multi_head_attention: _fused_heads,
@@ -129,7 +152,19 @@ _OPERATIONS: dict[int, tuple[str, ...]] = {
 }
 _READS: dict[int, tuple[str, ...]] = {
     1: (
-        *("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "cumsum", "prod", "topk"),
+        *(
+            "sum",
+            "mean",
+            "amax",
+            "amin",
+            "max",
+            "min",
+            "argmax",
+            "argmin",
+            "cumsum",
+            "prod",
+            "topk",
+        ),
         *("adaptive_avg_pool2d", "adaptive_max_pool2d"),
     ),
     2: ("linalg_vector_norm",),
@@ -138,11 +173,55 @@ _READS: dict[int, tuple[str, ...]] = {
 _WINDOWS = ("avg_pool2d", "max_pool2d", "max_pool2d_with_indices")
 #: Operators that only move or fill memory.
 _MOVES = (
-    *("cat", "stack", "clone", "copy_", "_to_copy", "repeat", "index", "index_select", "gather", "scatter", "flip", "roll"),
+    *(
+        "cat",
+        "stack",
+        "clone",
+        "copy_",
+        "_to_copy",
+        "repeat",
+        "index",
+        "index_select",
+        "gather",
+        "scatter",
+        "flip",
+        "roll",
+    ),
     "constant_pad_nd",
-    *("reflection_pad2d", "replication_pad2d", "im2col", "pixel_shuffle", "pixel_unshuffle", "fill", "fill_", "zero_", "tril", "triu"),
-    *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "eye", "linspace", "scalar_tensor"),
-    *("empty", "empty_like", "empty_strided", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "arange", "new_empty"),
+    *(
+        "reflection_pad2d",
+        "replication_pad2d",
+        "im2col",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "fill",
+        "fill_",
+        "zero_",
+        "tril",
+        "triu",
+    ),
+    *(
+        "upsample_nearest1d",
+        "upsample_nearest2d",
+        "upsample_nearest3d",
+        "_upsample_nearest_exact2d",
+        "eye",
+        "linspace",
+        "scalar_tensor",
+    ),
+    *(
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "zeros",
+        "zeros_like",
+        "ones",
+        "ones_like",
+        "full",
+        "full_like",
+        "arange",
+        "new_empty",
+    ),
     *("new_zeros", "new_ones", "new_full", "_unsafe_view", "max_unpool2d", "detach_"),
 )
 
@@ -155,6 +234,6 @@ ELEMENTWISE: dict[Any, Formula] = {
 }
 
 CONVENTION = (
-    "operations an output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax; 4 bilinear reads; 5 layer norm; "
-    "k² pooling; an element read: 1 reductions; 0 copies and views"
+    "operations an output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax;"
+    " 4 bilinear reads; 5 layer norm; k² pooling; an element read: 1 reductions; 0 copies and views"
 )

@@ -1,6 +1,8 @@
-"""What a network costs: parameters, MACs by part and by operator, elementwise operations, activation memory.
+"""What a network costs: parameters, MACs by part and by operator, elementwise operations,
+activation memory.
 
-Shapes: B batch, T frames, H W image. A part is a child of the network, such as `backbone` or `motion`.
+Shapes: B batch, T frames, H W image. A part is a child of the network, such as `backbone` or
+`motion`.
 """
 
 from collections import Counter
@@ -28,16 +30,22 @@ BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula ma
 
 @dataclass(frozen=True)
 class Cost:
-    """One inference of a network in fp32, nothing counted twice: a clip, or the frames of one whole cycle of a stream."""
+    """One inference of a network in fp32, nothing counted twice: a clip, or the frames of one whole
+    cycle of a stream.
+    """
 
     frames: int  #: of the clip; in a stream one is new, and the others' features are kept
-    phases: tuple[int, ...]  #: MACs of each frame of a stream's cycle, the key frame first; of a clip there is one
+    #: MACs of each frame of a stream's cycle, the key frame first; of a clip there is one
+    phases: tuple[int, ...]
     params: Mapping[str, int]  #: by part; a shared parameter belongs to the first
     macs: Mapping[str, Mapping[str, int]]  #: by part, by kind of operator
     elementwise: Mapping[str, int]  #: by part, in operations (`formulas.CONVENTION`)
     activation_bytes: int  #: of all outputs of operators
-    live_bytes: int  #: the most of them that exist at once, beside the weights, the input and what a kernel needs for itself
-    uncounted: Mapping[str, float]  #: operators without a formula -> their share of all output elements
+    #: the most of them that exist at once, beside the weights, the input and what a kernel needs
+    #: for itself
+    live_bytes: int
+    #: operators without a formula -> their share of all output elements
+    uncounted: Mapping[str, float]
     outside: tuple[str, ...]  #: what parts say that they compute where nothing can count it
 
     @property
@@ -61,22 +69,34 @@ class Cost:
         return {name: share for name, share in self.uncounted.items() if share > BLIND_SHARE}
 
 
-def system_cost(system: System | str, num_classes: int, size: tuple[int, int], *, mode: str = "clip", plugins: Iterable[str] = ()) -> Cost:
-    """The cost of a system at (H, W): of `net(clip)`, or of a cycle of `step(frame)` once a stream's past is full.
+def system_cost(
+    system: System | str,
+    num_classes: int,
+    size: tuple[int, int],
+    *,
+    mode: str = "clip",
+    plugins: Iterable[str] = (),
+) -> Cost:
+    """The cost of a system at (H, W): of `net(clip)`, or of a cycle of `step(frame)` once a
+    stream's past is full.
 
-    No weight and no activation is allocated. Raises `UsageError` for what cannot be built or is too large to name, `GateError` for what
-    cannot be counted.
+    No weight and no activation is allocated. Raises `UsageError` for what cannot be built or is too
+    large to name, `GateError` for what cannot be counted.
     """
     net = empty_network(system, num_classes, plugins=plugins)
     return _cost(net, clip_shape(net, size), mode)
 
 
 def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> Cost:
-    """The same of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a stream; the network itself is left as it is."""
+    """The same of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a stream; the
+    network itself is left as it is.
+    """
     return _cost(without_content(net), shape, mode)
 
 
-def empty_network(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:
+def empty_network(
+    system: System | str, num_classes: int, *, plugins: Iterable[str] = ()
+) -> nn.Module:
     """The network of a system on the meta device, in evaluation mode."""
     with torch.random.fork_rng(devices=()), torch.device("meta"):
         return build(system, num_classes, plugins=plugins).eval()
@@ -88,9 +108,11 @@ def clip_shape(net: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
 
 
 class Inference(nn.Module):
-    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of a stream whose past is full.
+    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of
+    a stream whose past is full.
 
-    It gives what the calls give and what the stream keeps: a counter that traces leaves out what no output needs.
+    It gives what the calls give and what the stream keeps: a counter that traces leaves out what no
+    output needs.
     """
 
     def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:
@@ -101,7 +123,8 @@ class Inference(nn.Module):
         if one_of("mode", mode, MODES) == "stream":
             self.stream = cast("Network", net).stream()
             self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle
-            for _ in range(-(-clip.shape[1] // self.stream.cycle) * self.stream.cycle):  # whole cycles, so that the next frame begins one
+            # whole cycles, so that the next frame begins one
+            for _ in range(-(-clip.shape[1] // self.stream.cycle) * self.stream.cycle):
                 self.stream.step(self.x)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -110,8 +133,12 @@ class Inference(nn.Module):
         return tuple(leaf for leaf in tree_leaves((given, kept)) if isinstance(leaf, Tensor))
 
 
-def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[], int] | None = None) -> Tally:
-    """Every operator of one inference. Raises `GateError` for a network that cannot run on tensors without content."""
+def tally(
+    net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[], int] | None = None
+) -> Tally:
+    """Every operator of one inference. Raises `GateError` for a network that cannot run on tensors
+    without content.
+    """
     one_of("mode", mode, MODES)
     sheet = Tally(net, witness)
     try:
@@ -130,8 +157,12 @@ def tally(net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[
         place = f"{sheet.path}: " if sheet.path else ""
         grid = "x".join(map(str, shape[-2:]))
         if "overflow" in said:
-            raise UsageError(f"{grid} is too large even for tensors without content; give a smaller size") from error
-        raise GateError(f"{place}cannot run at {grid} on tensors without content, so nothing is counted: {said}") from error
+            raise UsageError(
+                f"{grid} is too large even for tensors without content; give a smaller size"
+            ) from error
+        raise GateError(
+            f"{place}cannot run at {grid} on tensors without content, so nothing is counted: {said}"
+        ) from error
     return sheet
 
 
@@ -167,7 +198,9 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
         activation_bytes=sheet.made_bytes,
         live_bytes=sheet.live_bytes,
         uncounted={name: count / elements for name, count in unknown.items()},
-        phases=tuple(sum(op.macs for op in sheet.operators[a:b]) for a, b in pairwise((0, *sheet.steps))),
+        phases=tuple(
+            sum(op.macs for op in sheet.operators[a:b]) for a, b in pairwise((0, *sheet.steps))
+        ),
         outside=_outside(net),
     )
 
@@ -178,8 +211,16 @@ def parameters_of(net: nn.Module) -> dict[str, int]:
 
 
 def _outside(net: nn.Module) -> tuple[str, ...]:
-    modules: dict[str, Any] = dict(net.named_modules())  # pyright: ignore[reportUnknownArgumentType]
-    return tuple(sorted({m.uncounted for name, m in modules.items() if _infers(net, name) and hasattr(m, "uncounted")}))
+    modules: dict[str, Any] = dict(net.named_modules())  # pyright: ignore
+    return tuple(
+        sorted(
+            {
+                m.uncounted
+                for name, m in modules.items()
+                if _infers(net, name) and hasattr(m, "uncounted")
+            }
+        )
+    )
 
 
 def _infers(net: nn.Module, path: str) -> bool:

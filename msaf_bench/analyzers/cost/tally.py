@@ -1,4 +1,6 @@
-"""Runs a network on tensors without content and writes down every operator: its place, its MACs, its elementwise operations, its output."""
+"""Runs a network on tensors without content and writes down every operator: its place, its MACs,
+its elementwise operations, its output.
+"""
 
 import copy
 import weakref
@@ -16,7 +18,8 @@ from msaf_bench.components.align import DeformableAlign
 from msaf_bench.components.deeplab import Deformable
 
 DEFORMABLE = "deformable product"
-KINDS: tuple[str, ...] = ("convolution", "linear", "attention", DEFORMABLE, "matmul")  #: of the operators that multiply matrices
+#: of the operators that multiply matrices
+KINDS: tuple[str, ...] = ("convolution", "linear", "attention", DEFORMABLE, "matmul")
 
 
 class Operator(NamedTuple):
@@ -34,7 +37,9 @@ class Operator(NamedTuple):
 
 
 class Tally(TorchDispatchMode):
-    """Writes down the operators that run while it is active. In inference mode they arrive whole: `linear`, `conv2d`, attention."""
+    """Writes down the operators that run while it is active. In inference mode they arrive whole:
+    `linear`, `conv2d`, attention.
+    """
 
     def __init__(self, net: nn.Module, witness: Callable[[], int] | None = None) -> None:
         super().__init__()
@@ -45,7 +50,7 @@ class Tally(TorchDispatchMode):
         self._live = 0
         self._witness = witness
         self._inside: list[tuple[str, nn.Module]] = [("", net)]
-        self._modules: dict[str, nn.Module] = dict(net.named_modules())  # pyright: ignore[reportUnknownArgumentType]
+        self._modules: dict[str, nn.Module] = dict(net.named_modules())  # pyright: ignore
 
     @property
     def path(self) -> str:
@@ -56,7 +61,9 @@ class Tally(TorchDispatchMode):
         """A frame is done."""
         self.steps.append(len(self.operators))
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         packet = func.overloadpacket
         if packet not in PRODUCTS and packet not in ELEMENTWISE:
@@ -73,7 +80,9 @@ class Tally(TorchDispatchMode):
             self._keep(made, args, kwargs)
         return out
 
-    def _operator(self, func: Any, args: Any, made: list[Tensor], witnessed: int | None) -> Operator:
+    def _operator(
+        self, func: Any, args: Any, made: list[Tensor], witnessed: int | None
+    ) -> Operator:
         packet, out = func.overloadpacket, made[0].shape
         shaped = tree_map(_shape, args)
         product = PRODUCTS.get(packet)
@@ -90,12 +99,20 @@ class Tally(TorchDispatchMode):
             elementwise = elements if pointwise else 0
         known = bool(product) or packet in ELEMENTWISE or pointwise or func.is_view
         shapes = tuple(tuple(t.shape) for t in tree_leaves(args) if isinstance(t, Tensor))
-        return Operator(self.path, str(packet), shapes, kind, macs, elementwise, elements, known, witnessed)
+        return Operator(
+            self.path, str(packet), shapes, kind, macs, elementwise, elements, known, witnessed
+        )
 
     def _keep(self, made: list[Tensor], args: Any, kwargs: Mapping[str, Any]) -> None:
         # An output in its input's own storage, a view or in place, takes no more memory.
-        old = {id(t.untyped_storage()) for t in tree_leaves((args, dict(kwargs))) if isinstance(t, Tensor)}
-        for storage in {id(s): s for s in (t.untyped_storage() for t in made) if id(s) not in old}.values():
+        old = {
+            id(t.untyped_storage())
+            for t in tree_leaves((args, dict(kwargs)))
+            if isinstance(t, Tensor)
+        }
+        for storage in {
+            id(s): s for s in (t.untyped_storage() for t in made) if id(s) not in old
+        }.values():
             size = storage.nbytes()
             self.made_bytes += size
             self._live += size
@@ -108,7 +125,12 @@ class Tally(TorchDispatchMode):
     @contextmanager
     def places(self) -> Generator[None]:
         """While it is open, the tally knows in which module of its network an operator runs."""
-        hooks = [hook for path, module in self._modules.items() if path for hook in self._follow(path, module)]
+        hooks = [
+            hook
+            for path, module in self._modules.items()
+            if path
+            for hook in self._follow(path, module)
+        ]
         try:
             yield
         finally:
@@ -131,7 +153,9 @@ def _shape(value: Any) -> Any:
 
 
 def without_content(net: nn.Module) -> nn.Module:
-    """A copy on the meta device, in evaluation mode: shapes and structure, no weights. What is shared stays shared."""
+    """A copy on the meta device, in evaluation mode: shapes and structure, no weights. What is
+    shared stays shared.
+    """
 
     def empty(tensor: Tensor) -> Tensor:
         like = torch.empty_like(tensor, device="meta")

@@ -1,1 +1,3 @@
-"""Speed: latency of a frame, measured in a few fresh processes that time all systems in interleaved rounds."""
+"""Speed: latency of a frame, measured in a few fresh processes that time all systems in interleaved
+rounds.
+"""

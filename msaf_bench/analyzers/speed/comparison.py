@@ -12,7 +12,10 @@ from msaf_bench.stats.intervals import mean_interval
 NOISE_FLOOR = 0.01  #: two systems closer than this are not told apart
 UNRANKED = ("other output", "unstable")  #: flags with which a number takes part in no order
 PAPER_FPS = {(512, 1024): 24.39, (768, 1536): 13.54, (1024, 2048): 8.76}
-"""What the paper prints for MSAF with ResNet-18, by the input's rows (Su et al. 2023, Table 1; its device is not named)."""
+"""FPS that the paper prints for MSAF with ResNet-18, by the input's rows.
+
+Source: Su et al. 2023, Table 1; its device is not named.
+"""
 
 
 class Comparison(NamedTuple):
@@ -33,10 +36,14 @@ class Scaling(NamedTuple):
 
 
 def compare(first: Speed, second: Speed) -> Comparison | None:
-    """Say which has the lower mean latency, by the processes in which both were timed; None where one was not timed."""
+    """Say which has the lower mean latency, by the processes in which both were timed; None where
+    one was not timed.
+    """
     if not (first.latency and second.latency):
         return None
-    found = mean_interval([log(b.mean_ms / a.mean_ms) for a, b in zip(first.processes, second.processes, strict=True)])
+    found = mean_interval(
+        [log(b.mean_ms / a.mean_ms) for a, b in zip(first.processes, second.processes, strict=True)]
+    )
     ratio = exp(found.mean)
     if found.low is None or found.high is None:
         return Comparison(ratio, None, None, "not told apart", "one process each has no interval")
@@ -47,14 +54,23 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
         return Comparison(ratio, low, high, "faster")
     if high < 1 / (1 + NOISE_FLOOR):
         return Comparison(ratio, low, high, "slower")
-    return Comparison(ratio, low, high, "not told apart", f"the interval reaches into the noise floor of {100 * NOISE_FLOOR:g} %")
+    return Comparison(
+        ratio,
+        low,
+        high,
+        "not told apart",
+        f"the interval reaches into the noise floor of {100 * NOISE_FLOOR:g} %",
+    )
 
 
 def scaling(latencies: Sequence[tuple[tuple[int, int], float]]) -> Scaling:
     """The exponent of ((H, W), ms) pairs."""
     ordered = sorted((prod(size), ms) for size, ms in latencies)
     pieces = [exponent([n for n, _ in pair], [ms for _, ms in pair]) for pair in pairwise(ordered)]
-    return Scaling(exponent([n for n, _ in ordered], [ms for _, ms in ordered]), tuple(p for p in pieces if p is not None))
+    return Scaling(
+        exponent([n for n, _ in ordered], [ms for _, ms in ordered]),
+        tuple(p for p in pieces if p is not None),
+    )
 
 
 def paper_scaling() -> Scaling:

@@ -16,12 +16,18 @@ WINDOW_S = 10.0  #: of an energy reading; the counter moves on every 20 to 100 m
 
 def driver_of_current() -> Gpu | None:
     """What the driver tells of the current device; None where it does not know it."""
-    return open_gpu(str(getattr(torch.cuda.get_device_properties(), "uuid", "")))  # pyright: ignore[reportUnknownArgumentType]
+    return open_gpu(str(getattr(torch.cuda.get_device_properties(), "uuid", "")))  # pyright: ignore
 
 
-def device_laps(stages: Sequence[Callable[[Any], Any]], feed: Iterator[Any], laps: int) -> list[list[float]]:
-    """The ms of each stage of each lap by the device's clock: events in the queue, one synchronisation at the end."""
-    events = [[torch.cuda.Event(enable_timing=True) for _ in range(len(stages) + 1)] for _ in range(laps)]
+def device_laps(
+    stages: Sequence[Callable[[Any], Any]], feed: Iterator[Any], laps: int
+) -> list[list[float]]:
+    """The ms of each stage of each lap by the device's clock: events in the queue, one
+    synchronisation at the end.
+    """
+    events = [
+        [torch.cuda.Event(enable_timing=True) for _ in range(len(stages) + 1)] for _ in range(laps)
+    ]
     for marks in events:
         value = next(feed)
         marks[0].record()
@@ -47,7 +53,9 @@ def reset_memory() -> Held:
 
 
 def memory(weights_bytes: int, built: Held) -> Memory:
-    """Return the allocator's peak since `reset_memory` gave `built`, without the other networks that were held then."""
+    """Return the allocator's peak since `reset_memory` gave `built`, without the other networks
+    that were held then.
+    """
     return Memory(
         kind="allocated on the device",
         weights_bytes=weights_bytes,
@@ -56,13 +64,23 @@ def memory(weights_bytes: int, built: Held) -> Memory:
     )
 
 
-def energy(gpu: Gpu | None, take: Callable[[], object], *, idle_w: float | None, seconds: float, window_s: float = WINDOW_S) -> Energy:
+def energy(
+    gpu: Gpu | None,
+    take: Callable[[], object],
+    *,
+    idle_w: float | None,
+    seconds: float,
+    window_s: float = WINDOW_S,
+) -> Energy:
     """Joules a frame over a window of `window_s`, which has to fit into the budget of `seconds`."""
     before = gpu.millijoules() if gpu else None
     if gpu is None or before is None:
         return Energy(idle_w=idle_w, reason="the driver gives no energy counter for this device")
     if seconds < window_s:
-        return Energy(idle_w=idle_w, reason=f"a window of {window_s:g} s is needed, the budget is {seconds:g} s")
+        return Energy(
+            idle_w=idle_w,
+            reason=f"a window of {window_s:g} s is needed, the budget is {seconds:g} s",
+        )
     begin, frames = perf_counter(), 0
     while (passed := perf_counter() - begin) < window_s:
         take()

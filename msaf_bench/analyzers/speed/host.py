@@ -1,4 +1,6 @@
-"""What else the machine was doing while something was timed. No torch here; what a machine does not tell is None."""
+"""What else the machine was doing while something was timed. No torch here; what a machine does not
+tell is None.
+"""
 
 import ctypes
 import os
@@ -64,19 +66,26 @@ def available_bytes() -> float:
     """Memory that can be taken without swapping; infinite where the system does not tell."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+        return (
+            int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+        )
     return float("inf")
 
 
 def others_cpu_s() -> float | None:
-    """CPU seconds that the usable cores have spent on other processes since the machine started, stolen time included."""
+    """CPU seconds that the usable cores have spent on other processes since the machine started,
+    stolen time included.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return None
     names = {f"cpu{core}" for core in os.sched_getaffinity(0)}
     with suppress(OSError, ValueError, IndexError):
         rows = [line.split() for line in STAT.read_text().splitlines()]
-        # user nice system idle iowait irq softirq steal; the guests after them are part of user and nice
-        ticks = sum(int(row[i]) for row in rows if row and row[0] in names for i in (1, 2, 3, 6, 7, 8))
+        # user nice system idle iowait irq softirq steal; the guests after them are part of user and
+        # nice
+        ticks = sum(
+            int(row[i]) for row in rows if row and row[0] in names for i in (1, 2, 3, 6, 7, 8)
+        )
         return ticks / os.sysconf("SC_CLK_TCK") - process_time() if ticks else None
     return None
 

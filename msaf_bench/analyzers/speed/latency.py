@@ -1,4 +1,6 @@
-"""Latencies of frames in short: mean and percentiles, with what a sample is too small to state left out. No torch here."""
+"""Latencies of frames in short: mean and percentiles, with what a sample is too small to state left
+out. No torch here.
+"""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -7,7 +9,8 @@ from msaf_bench.analyzers.speed.run import Finite
 from msaf_bench.spec import Spec
 from msaf_bench.stats.order_statistics import least_samples, quantile
 
-LEAST = {"p50": 1, "p90": least_samples(0.9), "p99": least_samples(0.99)}  #: samples below which it is not stated: 64 and 662
+#: samples below which it is not stated: 64 and 662
+LEAST = {"p50": 1, "p90": least_samples(0.9), "p99": least_samples(0.99)}
 
 
 class Percentile(Spec):
@@ -36,5 +39,7 @@ def summarise(samples_ms: Sequence[float]) -> Latency:
         if len(samples_ms) < needed:
             found[name] = Percentile(reason=f"{len(samples_ms)} samples, {needed} are needed")
         else:
-            found[name] = Percentile.model_validate(quantile(samples_ms, int(name[1:]) / 100)._asdict())
+            found[name] = Percentile.model_validate(
+                quantile(samples_ms, int(name[1:]) / 100)._asdict()
+            )
     return Latency(mean=fmean(samples_ms), samples=len(samples_ms), **found)

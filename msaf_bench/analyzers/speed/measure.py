@@ -1,6 +1,8 @@
-"""Latency of a frame: in a few fresh processes, one at a time, each of which times all systems in rounds. No torch here.
+"""Latency of a frame: in a few fresh processes, one at a time, each of which times all systems in
+rounds. No torch here.
 
-Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that could not be timed has a reason instead.
+Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that could not be timed has
+a reason instead.
 """
 
 import os
@@ -25,19 +27,25 @@ class SpeedConditions(Spec):
     """All that must agree before two latencies may be compared, beside the machine."""
 
     size: tuple[Side, Side]  #: H, W of a frame
-    mode: Literal["clip", "stream"]  #: `net(clip)`, every frame computed; or `step(frame)`, with what the past frames gave kept
-    region: Literal["forward", "forward+argmax", "e2e"] = "forward+argmax"  #: e2e: with normalising, upload and download
+    #: `net(clip)`, every frame computed; or `step(frame)`, with what the past frames gave kept
+    mode: Literal["clip", "stream"]
+    #: e2e: with normalising, upload and download
+    region: Literal["forward", "forward+argmax", "e2e"] = "forward+argmax"
     device: str = "cpu"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    cast: Literal["module"] = "module"  #: half precision converts network and input (`net.to(dtype)`); there is no autocast
+    #: half precision converts network and input (`net.to(dtype)`); there is no autocast
+    cast: Literal["module"] = "module"
     batch: Literal[1] = 1
     channels_last: bool = False
     compiled: bool = False  #: by torch.compile at its defaults
     threads: int = Field(ge=1)
     processes: int = Field(3, ge=1)  #: fresh ones
-    seconds: float = Field(10, gt=0, allow_inf_nan=False)  #: sampling in a process, unless 662 samples come first; also ends the warm-up
-    timeout: float = Field(60, gt=0, allow_inf_nan=False)  #: seconds of sampling in a process after which it ends, converged or not
-    schedule: Literal["rounds", "alone"] = "alone"  #: all systems in the same processes, in interleaved rounds; or a process for each
+    #: sampling in a process, unless 662 samples come first; also ends the warm-up
+    seconds: float = Field(10, gt=0, allow_inf_nan=False)
+    #: seconds of sampling in a process after which it ends, converged or not
+    timeout: float = Field(60, gt=0, allow_inf_nan=False)
+    #: all systems in the same processes, in interleaved rounds; or a process for each
+    schedule: Literal["rounds", "alone"] = "alone"
 
     @property
     def key(self) -> str:
@@ -67,16 +75,21 @@ class Batch(Spec):
 
 
 class Speed(SpeedTask):
-    """The latency of one system under one set of conditions on one machine; without `latency` there is a `reason`."""
+    """The latency of one system under one set of conditions on one machine; without `latency` there
+    is a `reason`.
+    """
 
     host: Host
     reason: str = ""
     latency: Latency | None = None  #: by the wall clock, synchronised: what a user sees
     device_latency: Latency | None = None  #: by the device's events; None on a CPU
-    parts: tuple[tuple[str, Latency], ...] = ()  #: of the region, "forward" among them; by events on a GPU
-    phases_ms: tuple[Finite, ...] = ()  #: median of each frame of the system's cycle, where it has one
+    #: of the region, "forward" among them; by events on a GPU
+    parts: tuple[tuple[str, Latency], ...] = ()
+    #: median of each frame of the system's cycle, where it has one
+    phases_ms: tuple[Finite, ...] = ()
     processes: tuple[Process, ...] = ()
-    spread: Finite | None = None  #: (highest - lowest) / median of the processes' medians; None for one process
+    #: (highest - lowest) / median of the processes' medians; None for one process
+    spread: Finite | None = None
     output: Output | None = None  #: the worst of the processes
     memory: Memory | None = None  #: likewise
     energy: Energy | None = None
@@ -94,27 +107,48 @@ class Speed(SpeedTask):
         return bool(self.processes) and all(p.converged for p in self.processes)
 
 
-def measure_speed(tasks: Sequence[SpeedTask], *, on_note: Callable[[str], None] = lambda text: None) -> list[Speed]:
-    """Time every task in `conditions.processes` fresh processes, one at a time, and return a `Speed` for each, in the same order.
+def measure_speed(
+    tasks: Sequence[SpeedTask], *, on_note: Callable[[str], None] = lambda text: None
+) -> list[Speed]:
+    """Time every task in `conditions.processes` fresh processes, one at a time, and return a
+    `Speed` for each, in the same order.
 
-    The tasks may differ in system, size and mode only. A task that fails gets the reason and is not tried in later processes.
+    The tasks may differ in system, size and mode only. A task that fails gets the reason and is not
+    tried in later processes.
     """
-    if len({task.conditions.model_copy(update={"size": (1, 1), "mode": "clip"}).key for task in tasks}) != 1:
+    if (
+        len(
+            {
+                task.conditions.model_copy(update={"size": (1, 1), "mode": "clip"}).key
+                for task in tasks
+            }
+        )
+        != 1
+    ):
         raise ValueError("tasks of one measurement may differ in system, size and mode only")
     conditions = tasks[0].conditions
     runs: list[list[Run]] = [[] for _ in tasks]
     reasons: dict[int, str] = {}
     for number in range(1, conditions.processes + 1):
         going = [index for index in range(len(tasks)) if index not in reasons]
-        for group in [going] if going and conditions.schedule == "rounds" else [[index] for index in going]:
-            on_note(f"{_named([tasks[index] for index in group])}: process {number} of {conditions.processes}")
-            for index, answer in zip(group, run_together([tasks[index] for index in group], number), strict=True):
+        for group in (
+            [going] if going and conditions.schedule == "rounds" else [[index] for index in going]
+        ):
+            on_note(
+                f"{_named([tasks[index] for index in group])}: process {number} of"
+                f" {conditions.processes}"
+            )
+            for index, answer in zip(
+                group, run_together([tasks[index] for index in group], number), strict=True
+            ):
                 if isinstance(answer, Run):
                     runs[index].append(answer)
                 else:
                     reasons[index] = answer
     here = Host.here(conditions.device, conditions.threads)
-    return [_speed(task, here, runs[index], reasons.get(index, "")) for index, task in enumerate(tasks)]
+    return [
+        _speed(task, here, runs[index], reasons.get(index, "")) for index, task in enumerate(tasks)
+    ]
 
 
 def _speed(task: SpeedTask, here: Host, runs: Sequence[Run], reason: str) -> Speed:
@@ -124,14 +158,20 @@ def _speed(task: SpeedTask, here: Host, runs: Sequence[Run], reason: str) -> Spe
 
 def _named(tasks: Sequence[SpeedTask]) -> str:
     """Say in a few words which tasks these are."""
-    modes, sizes = dict.fromkeys(t.conditions.mode for t in tasks), dict.fromkeys("x".join(map(str, t.conditions.size)) for t in tasks)
+    modes, sizes = (
+        dict.fromkeys(t.conditions.mode for t in tasks),
+        dict.fromkeys("x".join(map(str, t.conditions.size)) for t in tasks),
+    )
     names = dict.fromkeys(t.system.name for t in tasks)
-    systems = ", ".join(names) if len(names) <= NAMED else f"{len({t.system.key for t in tasks})} systems"
+    systems = (
+        ", ".join(names) if len(names) <= NAMED else f"{len({t.system.key for t in tasks})} systems"
+    )
     return f"timing {systems} at {', '.join(sizes)}, {' and '.join(modes)}"
 
 
 def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
-    """Return the results of one fresh process; of further ones for tasks that it could not hold, that failed in it or died with it.
+    """Return the results of one fresh process; of further ones for tasks that it could not hold,
+    that failed in it or died with it.
 
     A reason is therefore always that of a task which was alone in its process.
     """
@@ -142,7 +182,8 @@ def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
         half = len(tasks) // 2
         return run_together(tasks[:half], number) + run_together(tasks[half:], number)
     held = [
-        found if isinstance(found, Run) else run_together([task], number)[0] for task, found in zip(tasks, answer.results, strict=False)
+        found if isinstance(found, Run) else run_together([task], number)[0]
+        for task, found in zip(tasks, answer.results, strict=False)
     ]
     return held + (run_together(tasks[len(held) :], number) if len(held) < len(tasks) else [])
 
@@ -150,7 +191,10 @@ def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
 def run_process(batch: Batch) -> Report | str:
     """Return the report of one fresh process, or in one line why there is none."""
     conditions = batch.tasks[0].conditions
-    threads, limit = str(conditions.threads), START_S + len(batch.tasks) * (conditions.seconds + 3 * conditions.timeout)
+    threads, limit = (
+        str(conditions.threads),
+        START_S + len(batch.tasks) * (conditions.seconds + 3 * conditions.timeout),
+    )
     try:
         done = subprocess.run(
             command("msaf_bench.analyzers.speed.process"),
@@ -166,7 +210,9 @@ def run_process(batch: Batch) -> Report | str:
     if done.returncode < 0:
         return f"its process was killed by signal {-done.returncode}, perhaps for memory"
     if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"])[-1]
+        return (done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"])[
+            -1
+        ]
     try:
         return Report.model_validate_json(done.stdout)
     except ValidationError as error:

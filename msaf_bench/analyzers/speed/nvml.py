@@ -1,4 +1,6 @@
-"""Clocks, heat, power and energy of an NVIDIA GPU, asked of the driver's own library (NVML). Virtual and partitioned devices hide some."""
+"""Clocks, heat, power and energy of an NVIDIA GPU, asked of the driver's own library (NVML).
+Virtual and partitioned devices hide some.
+"""
 
 import ctypes
 from typing import Any
@@ -40,24 +42,34 @@ class Gpu:
     def driver(self) -> str:
         """The driver's version."""
         text = ctypes.create_string_buffer(96)
-        return text.value.decode() if self.library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(96)) == 0 else "unknown"
+        return (
+            text.value.decode()
+            if self.library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(96)) == 0
+            else "unknown"
+        )
 
     def _ask(self, name: str, kind: Any, *which: int) -> int | None:
         found = kind()
         try:
-            error = getattr(self.library, name)(self.handle, *(ctypes.c_uint(w) for w in which), ctypes.byref(found))
+            error = getattr(self.library, name)(
+                self.handle, *(ctypes.c_uint(w) for w in which), ctypes.byref(found)
+            )
         except AttributeError:  # an old driver
             return None
         return None if error else int(found.value)
 
 
 def open_gpu(uuid: str, library: Any = None) -> Gpu | None:
-    """The GPU of that UUID (as torch gives it, without "GPU-"), or None where there is no NVIDIA driver that knows it."""
+    """The GPU of that UUID (as torch gives it, without "GPU-"), or None where there is no NVIDIA
+    driver that knows it.
+    """
     try:
         library = library or ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
         return None
     handle = ctypes.c_void_p()
-    if library.nvmlInit_v2() or library.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode(), ctypes.byref(handle)):
+    if library.nvmlInit_v2() or library.nvmlDeviceGetHandleByUUID(
+        f"GPU-{uuid}".encode(), ctypes.byref(handle)
+    ):
         return None
     return Gpu(library, handle)

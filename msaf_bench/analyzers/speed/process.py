@@ -1,4 +1,5 @@
-"""The process that builds systems and times them in rounds: a `Batch` as JSON on stdin, a `Report` as one line of JSON on stdout.
+"""The process that builds systems and times them in rounds: a `Batch` as JSON on stdin, a `Report`
+as one line of JSON on stdout.
 
     python -m msaf_bench.analyzers.speed.process
 
@@ -34,7 +35,17 @@ from msaf_bench.analyzers.speed.host import (
 from msaf_bench.analyzers.speed.measure import Batch, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.nvml import Gpu
 from msaf_bench.analyzers.speed.run import Energy, Memory, Process, Report, Run
-from msaf_bench.analyzers.speed.sampling import LEAST_TURNS, WARM_UP_TURNS, Lap, Taker, Turn, converged, known, rounds, settled
+from msaf_bench.analyzers.speed.sampling import (
+    LEAST_TURNS,
+    WARM_UP_TURNS,
+    Lap,
+    Taker,
+    Turn,
+    converged,
+    known,
+    rounds,
+    settled,
+)
 from msaf_bench.analyzers.speed.subject import Stage, Subject, prepare
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError
@@ -45,7 +56,9 @@ from msaf_bench.stats.order_statistics import quantile
 
 MOST_EVENTS = 2000  #: laps of the pass with events
 PEAK_CYCLES = 2  #: run to see a system's peak memory
-HELD = 0.5  #: share of the free memory that the networks of one process may fill; the rest is for what a frame needs
+#: share of the free memory that the networks of one process may fill; the rest is for what a frame
+#: needs
+HELD = 0.5
 
 
 class Ready(NamedTuple):
@@ -95,7 +108,11 @@ def time_batch(batch: Batch) -> Report:
     with torch.inference_mode():
         seen = _see({index: one.taker for index, one in ready.items()}, place, Random(batch.number))
         found = {index: _result(one, seen[index], place) for index, one in ready.items()}
-    return Report(results=tuple(one if isinstance(one, str) else found[index] for index, one in enumerate(taken)))
+    return Report(
+        results=tuple(
+            one if isinstance(one, str) else found[index] for index, one in enumerate(taken)
+        )
+    )
 
 
 def _place(conditions: SpeedConditions) -> Place:
@@ -108,7 +125,9 @@ def _place(conditions: SpeedConditions) -> Place:
 
 
 def _take_in(tasks: Sequence[SpeedTask]) -> list[Ready | str]:
-    """Prepare the tasks in their order until the networks fill their share of the memory; at least the first."""
+    """Prepare the tasks in their order until the networks fill their share of the memory; at least
+    the first.
+    """
     device = tasks[0].conditions.device
     with contextlib.suppress(Exception):
         _ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
@@ -136,12 +155,22 @@ def _ready(task: SpeedTask) -> Ready:
     """Build one system, check its output and run a few frames for its peak memory."""
     conditions, cuda = task.conditions, task.conditions.device != "cpu"
     torch.manual_seed(0)
-    net: Any = build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
+    net: Any = (
+        build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
+    )
     weights = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
     reset_peak()
     built = speed_cuda.reset_memory() if cuda else resident_bytes()
     subject = prepare(net, conditions)
-    taker = Taker(partial(wall_lap, tuple(subject.stages.values()), subject.feed, torch.cuda.synchronize if cuda else None), subject.cycle)
+    taker = Taker(
+        partial(
+            wall_lap,
+            tuple(subject.stages.values()),
+            subject.feed,
+            torch.cuda.synchronize if cuda else None,
+        ),
+        subject.cycle,
+    )
     reset_peak()
     with torch.inference_mode():
         for _ in range(PEAK_CYCLES * subject.cycle):
@@ -150,11 +179,19 @@ def _ready(task: SpeedTask) -> Ready:
         return Ready(subject, taker, speed_cuda.memory(weights, built))
     peak = peak_bytes()
     above = None if peak is None or built is None else max(peak - built, 0)
-    return Ready(subject, taker, Memory(kind="resident, above the built network", weights_bytes=weights, peak_bytes=above))
+    return Ready(
+        subject,
+        taker,
+        Memory(kind="resident, above the built network", weights_bytes=weights, peak_bytes=above),
+    )
 
 
-def wall_lap(stages: Iterable[Stage], feed: Iterator[Any], synchronise: Callable[[], None] | None = None) -> Lap:
-    """Time one frame by the wall clock: the ns of each stage; of all together where the device must be waited for."""
+def wall_lap(
+    stages: Iterable[Stage], feed: Iterator[Any], synchronise: Callable[[], None] | None = None
+) -> Lap:
+    """Time one frame by the wall clock: the ns of each stage; of all together where the device must
+    be waited for.
+    """
     value = next(feed)
     marks = [perf_counter_ns()]
     for stage in stages:
@@ -172,15 +209,23 @@ def _see(takers: Mapping[int, Taker], place: Place, order: Random) -> dict[int, 
     seconds, timeout = place.conditions.seconds, place.conditions.timeout
     before = _moment(place.gpu)
     warmed = rounds(takers, settled, least=WARM_UP_TURNS, most_s=seconds, order=order)
-    alive = {index: takers[index] for index, turns in warmed.items() if not isinstance(turns, Exception)}
-    timed = rounds(alive, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout, order=order)
+    alive = {
+        index: takers[index] for index, turns in warmed.items() if not isinstance(turns, Exception)
+    }
+    timed = rounds(
+        alive, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout, order=order
+    )
     after, seen = _moment(place.gpu), dict[int, Seen | Exception]()
     for index, first in warmed.items():
         if isinstance(first, Exception):
             seen[index] = first
         else:
             turns = timed[index]
-            seen[index] = turns if isinstance(turns, Exception) else Seen(before, after, first, turns, len(takers) - 1)
+            seen[index] = (
+                turns
+                if isinstance(turns, Exception)
+                else Seen(before, after, first, turns, len(takers) - 1)
+            )
     return seen
 
 
@@ -192,18 +237,33 @@ def _result(one: Ready, seen: Seen | Exception, place: Place) -> Run | str:
     if isinstance(seen, Exception):
         return _line(seen)
     if place.conditions.device == "cpu":
-        return _run(one, seen, place, [], Energy(reason="a CPU has no energy counter that every user may read"))
+        return _run(
+            one,
+            seen,
+            place,
+            [],
+            Energy(reason="a CPU has no energy counter that every user may read"),
+        )
     try:
         stages, cycle = tuple(one.subject.stages.values()), one.subject.cycle
         samples = sum(len(turn.laps) for turn in seen.turns)
-        laps = speed_cuda.device_laps(stages, one.subject.feed, min(samples, MOST_EVENTS // cycle * cycle))
-        energy = speed_cuda.energy(place.gpu, one.taker.take, idle_w=seen.before.seen.power_w, seconds=place.conditions.seconds)
+        laps = speed_cuda.device_laps(
+            stages, one.subject.feed, min(samples, MOST_EVENTS // cycle * cycle)
+        )
+        energy = speed_cuda.energy(
+            place.gpu,
+            one.taker.take,
+            idle_w=seen.before.seen.power_w,
+            seconds=place.conditions.seconds,
+        )
     except Exception as error:  # noqa: BLE001  (as above)
         return _line(error)
     return _run(one, seen, place, laps, energy)
 
 
-def _run(one: Ready, seen: Seen, place: Place, device_laps: list[list[float]], energy: Energy) -> Run:
+def _run(
+    one: Ready, seen: Seen, place: Place, device_laps: list[list[float]], energy: Energy
+) -> Run:
     wall = [lap for turn in seen.turns for lap in turn.laps]
     laps = device_laps or [[ns / 1e6 for ns in lap] for lap in wall]
     return Run(
@@ -225,7 +285,8 @@ def _process(one: Ready, seen: Seen) -> Process:
     wall = [sum(lap) / 1e6 for turn in seen.turns for lap in turn.laps]
     return Process(
         first_ms=one.subject.first_ms,
-        warm_up=PEAK_CYCLES * one.subject.cycle + sum(len(turn.laps) + turn.uncounted for turn in seen.warm_up),
+        warm_up=PEAK_CYCLES * one.subject.cycle
+        + sum(len(turn.laps) + turn.uncounted for turn in seen.warm_up),
         settled=settled(seen.warm_up),
         samples=len(wall),
         mean_ms=fmean(wall),

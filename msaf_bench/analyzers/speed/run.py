@@ -24,9 +24,12 @@ class Process(Spec):
     converged: bool  #: whether the median is known to 1 %
     before: Snapshot
     after: Snapshot
-    turns: int = 0  #: that the samples were taken in, one a round; 0 where they were taken in one go
+    #: that the samples were taken in, one a round; 0 where they were taken in one go
+    turns: int = 0
     beside: int = 0  #: other systems, modes and sizes timed in the same process, in the same rounds
-    busy_cores: Finite | None = None  #: cores that other processes kept busy meanwhile, on average; None where the system does not tell
+    #: cores that other processes kept busy meanwhile, on average; None where the system does not
+    #: tell
+    busy_cores: Finite | None = None
 
 
 class Output(Spec):
@@ -48,7 +51,9 @@ class Memory(Spec):
 
 
 class Energy(Spec):
-    """Energy of a frame by the device's own counter, over a window of at least 10 s; None for the reason given."""
+    """Energy of a frame by the device's own counter, over a window of at least 10 s; None for the
+    reason given.
+    """
 
     joules: Finite | None = None
     idle_w: Finite | None = None  #: drawn before the first frame
@@ -65,7 +70,8 @@ class Run(Spec):
     cycle: int  #: frames after which the system's work repeats
     wall_ms: Milliseconds  #: each frame by the wall clock, synchronised
     device_ms: Milliseconds = ()  #: each frame by the device's own events; on a GPU alone
-    parts_ms: tuple[tuple[str, Milliseconds], ...] = ()  #: the same for each part of the region; by events on a GPU
+    #: the same for each part of the region; by events on a GPU
+    parts_ms: tuple[tuple[str, Milliseconds], ...] = ()
     output: Output
     memory: Memory
     energy: Energy

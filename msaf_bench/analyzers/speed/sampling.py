@@ -1,8 +1,11 @@
-"""When a turn, the warm-up and the sampling end. The clock is a parameter, so that the rules can be tried without waiting.
+"""When a turn, the warm-up and the sampling end. The clock is a parameter, so that the rules can be
+tried without waiting.
 
-A lap is the timing of one frame: the ns of each part of the timed region. A system that works in a cycle of several frames (key frames,
-rotating sub-networks) is timed in whole cycles. A turn is a short run of laps of one system. In a round every system has one turn, in an
-order that is drawn again for each round: slow drift of the machine (clocks, heat, other work) reaches all systems alike.
+A lap is the timing of one frame: the ns of each part of the timed region. A system that works in a
+cycle of several frames (key frames, rotating sub-networks) is timed in whole cycles. A turn is a
+short run of laps of one system. In a round every system has one turn, in an order that is drawn
+again for each round: slow drift of the machine (clocks, heat, other work) reaches all systems
+alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +19,14 @@ from msaf_bench.stats.order_statistics import least_samples, quantile
 Lap = tuple[int, ...]
 Clock = Callable[[], float]
 
-TURN_S = 0.01  #: counted seconds of a system's first turn, at least; one cycle where that takes longer
-LONG_S = 0.5  #: a cycle this long is counted even at the start of a turn: cold caches cost it less than 1 %
-WARM_UP_TURNS, SETTLED = 3, 0.05  #: warm-up ends when the medians of the last 3 turns, a few frames each, agree within 5 %
-TOLERANCE = 0.01  #: half the width of the median's interval, relative to the median, at which sampling may stop
+#: counted seconds of a system's first turn, at least; one cycle where that takes longer
+TURN_S = 0.01
+#: a cycle this long is counted even at the start of a turn: cold caches cost it less than 1 %
+LONG_S = 0.5
+#: warm-up ends when the medians of the last 3 turns, a few frames each, agree within 5 %
+WARM_UP_TURNS, SETTLED = 3, 0.05
+#: half the width of the median's interval, relative to the median, at which sampling may stop
+TOLERANCE = 0.01
 LEAST_TURNS = 6  #: turns below which a median has no 95 % interval
 ENOUGH = least_samples(0.99)
 
@@ -44,12 +51,20 @@ Enough = Callable[[Sequence[Turn]], bool]
 
 
 def rounds(
-    takers: Mapping[int, Taker], enough: Enough, *, least: int, most_s: float, order: Random, clock: Clock = perf_counter
+    takers: Mapping[int, Taker],
+    enough: Enough,
+    *,
+    least: int,
+    most_s: float,
+    order: Random,
+    clock: Clock = perf_counter,
 ) -> dict[int, list[Turn] | Exception]:
-    """Time systems in rounds; each leaves when its turns are `enough`, or with the exception that it raises.
+    """Time systems in rounds; each leaves when its turns are `enough`, or with the exception that
+    it raises.
 
-    The ones that stay have had the same rounds. They end together after `most_s` seconds each, on average, and `least` rounds: a machine
-    that drifts keeps all of them, and their times are of the same period.
+    The ones that stay have had the same rounds. They end together after `most_s` seconds each, on
+    average, and `least` rounds: a machine that drifts keeps all of them, and their times are of the
+    same period.
     """
     turns: dict[int, list[Turn]] = {index: [] for index in takers}
     failed: dict[int, Exception] = {}
@@ -59,7 +74,8 @@ def rounds(
         for index in going:
             try:
                 turns[index].append(_turn(takers[index], turns[index][:1], clock))
-            except Exception as error:  # noqa: BLE001  (one system's failure must not cost the others their time)
+            except Exception as error:  # noqa: BLE001
+                # One system's failure must not cost the others their time.
                 failed[index] = error
         going = [index for index in going if index not in failed and not enough(turns[index])]
     return {index: failed.get(index, found) for index, found in turns.items()}
@@ -70,16 +86,22 @@ def _over(going: Sequence[Sequence[Turn]], least: int, most_s: float) -> bool:
 
 
 def _turn(taker: Taker, first: Sequence[Turn], clock: Clock) -> Turn:
-    """Run one cycle to warm the caches, which another system filled, then count as many laps as the first turn did.
+    """Run one cycle to warm the caches, which another system filled, then count as many laps as the
+    first turn did.
 
-    The first turn counts whole cycles for `TURN_S`. With laps by time, a slower period of the machine would have fewer of them.
+    The first turn counts whole cycles for `TURN_S`. With laps by time, a slower period of the
+    machine would have fewer of them.
     """
     begin = clock()
     laps = [taker.take() for _ in range(taker.cycle)]
     start, uncounted = clock(), 0
     if start - begin < LONG_S if not first else first[0].uncounted:
         laps, uncounted = [], len(laps)
-    while len(laps) < len(first[0].laps) if first else not laps or (uncounted and clock() - start < TURN_S):
+    while (
+        len(laps) < len(first[0].laps)
+        if first
+        else not laps or (uncounted and clock() - start < TURN_S)
+    ):
         laps.extend(taker.take() for _ in range(taker.cycle))
     return Turn(laps, median(map(sum, laps)), clock() - begin, uncounted)
 
@@ -91,12 +113,16 @@ def settled(turns: Sequence[Turn]) -> bool:
 
 
 def converged(turns: Sequence[Turn]) -> bool:
-    """Return whether the median is known to `TOLERANCE`. The turns' medians are the sample, since laps of one turn depend on each other."""
+    """Return whether the median is known to `TOLERANCE`. The turns' medians are the sample, since
+    laps of one turn depend on each other.
+    """
     return (width := half_width([turn.p50 for turn in turns])) is not None and width < TOLERANCE
 
 
 def known(turns: Sequence[Turn], *, seconds: float) -> bool:
-    """Return whether sampling may end: 662 laps, or `seconds` of them, and a median that is known."""
+    """Return whether sampling may end: 662 laps, or `seconds` of them, and a median that is
+    known.
+    """
     long_enough = _spent(turns) >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
     return long_enough and converged(turns)
 
@@ -106,6 +132,12 @@ def _spent(turns: Sequence[Turn]) -> float:
 
 
 def half_width(medians: Sequence[float]) -> float | None:
-    """Half the width of the median's 95 % interval, relative to the median; None for fewer than `LEAST_TURNS` values."""
+    """Half the width of the median's 95 % interval, relative to the median; None for fewer than
+    `LEAST_TURNS` values.
+    """
     found = quantile(medians, 0.5)
-    return None if found.low is None or found.high is None or not found.value else (found.high - found.low) / 2 / found.value
+    return (
+        None
+        if found.low is None or found.high is None or not found.value
+        else (found.high - found.low) / 2 / found.value
+    )

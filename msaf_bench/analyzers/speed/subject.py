@@ -1,4 +1,5 @@
-"""What is timed: a network brought into the asked form, its input, and the stages of the timed region.
+"""What is timed: a network brought into the asked form, its input, and the stages of the timed
+region.
 
 Shapes: T frames, C channels, K classes, H W image.
 """
@@ -19,7 +20,8 @@ from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}  #: of a logit's difference, to the largest logit; TF32 counts as fp32
+#: of a logit's difference, to the largest logit; TF32 counts as fp32
+TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}
 
 Stage = Callable[[Any], Any]
 
@@ -29,18 +31,22 @@ class Subject(NamedTuple):
 
     stages: dict[str, Stage]  #: of the region, in order; each takes what the one before gave
     feed: Iterator[Any]  #: the first one's input, without end
-    cycle: int  #: frames after which the work repeats; a stream says so by an attribute of that name
+    #: frames after which the work repeats; a stream says so by an attribute of that name
+    cycle: int
     first_ms: float  #: the first frame: allocation, choice of kernels, compilation
     output: Output
 
 
 def prepare(net: Any, conditions: SpeedConditions) -> Subject:
-    """Converts the network, runs it on one clip, and compares its logits with those that it gave before, as `net(clip)` in fp32.
+    """Converts the network, runs it on one clip, and compares its logits with those that it gave
+    before, as `net(clip)` in fp32.
 
-    The pictures are noise, normalised as frames are; a stream's history is full when this returns. Raises `GateError` for logits that
-    are not finite.
+    The pictures are noise, normalised as frames are; a stream's history is full when this returns.
+    Raises `GateError` for logits that are not finite.
     """
-    pictures = np.random.default_rng(0).integers(256, size=(net.frames, *conditions.size, 3), dtype=np.uint8)
+    pictures = np.random.default_rng(0).integers(
+        256, size=(net.frames, *conditions.size, 3), dtype=np.uint8
+    )
     form = torch.channels_last if conditions.channels_last else torch.contiguous_format
     dtype, device, clip = DTYPES[conditions.precision], conditions.device, conditions.mode == "clip"
     with torch.inference_mode():
@@ -66,7 +72,8 @@ def prepare(net: Any, conditions: SpeedConditions) -> Subject:
             logits = forward(frame)
         output = _compare(logits, expected, conditions.precision)
         period = stream.cycle if stream else 1
-        for frame in islice(cycle(ready), -len(ready) % period):  # the next frame begins a cycle: it is the key frame
+        # the next frame begins a cycle: it is the key frame
+        for frame in islice(cycle(ready), -len(ready) % period):
             forward(frame)
     feed: Iterator[Any] = cycle(chunks if conditions.region == "e2e" else ready)
     return Subject(_region(conditions.region, forward, upload), feed, period, first_ms, output)
@@ -76,12 +83,24 @@ def _region(name: str, forward: Stage, upload: Stage) -> dict[str, Stage]:
     if name == "forward":
         return {"forward": forward}
     timed: dict[str, Stage] = {"forward": forward, "argmax": lambda logits: logits.argmax(1)}
-    return timed if name == "forward+argmax" else {"upload": upload, **timed, "download": lambda labels: labels.to("cpu", torch.uint8)}
+    return (
+        timed
+        if name == "forward+argmax"
+        else {"upload": upload, **timed, "download": lambda labels: labels.to("cpu", torch.uint8)}
+    )
 
 
 def _compare(logits: Tensor, expected: Tensor, precision: str) -> Output:
     if not torch.isfinite(logits).all():
         raise GateError(f"its logits are not finite in {precision}; nothing was timed")
-    difference, largest = float((logits.float() - expected).abs().max()), float(expected.abs().max())
+    difference, largest = (
+        float((logits.float() - expected).abs().max()),
+        float(expected.abs().max()),
+    )
     same = float((logits.argmax(1) == expected.argmax(1)).float().mean())
-    return Output(max_abs_difference=difference, max_abs=largest, same_class=same, agrees=difference <= TOLERANCE[precision] * largest)
+    return Output(
+        max_abs_difference=difference,
+        max_abs=largest,
+        same_class=same,
+        agrees=difference <= TOLERANCE[precision] * largest,
+    )

@@ -1,4 +1,6 @@
-"""From the reports of several processes to one result, and what speaks against it. No torch here."""
+"""From the reports of several processes to one result, and what speaks against it. No torch
+here.
+"""
 
 from collections.abc import Sequence
 from statistics import fmean, median
@@ -20,8 +22,13 @@ def summary(runs: Sequence[Run], threads: int) -> dict[str, object]:
         "host": runs[0].host,
         "latency": summarise(wall),
         "device_latency": summarise(device) if device else None,
-        "parts": tuple((name, summarise([t for run in runs for t in dict(run.parts_ms)[name]])) for name, _ in runs[0].parts_ms),
-        "phases_ms": tuple(median(wall[phase::cycle]) for phase in range(cycle)) if cycle > 1 else (),
+        "parts": tuple(
+            (name, summarise([t for run in runs for t in dict(run.parts_ms)[name]]))
+            for name, _ in runs[0].parts_ms
+        ),
+        "phases_ms": (
+            tuple(median(wall[phase::cycle]) for phase in range(cycle)) if cycle > 1 else ()
+        ),
         "processes": tuple(run.process for run in runs),
         "spread": spread(runs),
         "output": worst_output(runs),
@@ -40,19 +47,33 @@ def spread(runs: Sequence[Run]) -> float | None:
 
 def worst_output(runs: Sequence[Run]) -> Output:
     """The output that differs most from the eager fp32 network's."""
-    return max((run.output for run in runs), key=lambda output: (not output.agrees, output.max_abs_difference))
+    return max(
+        (run.output for run in runs),
+        key=lambda output: (not output.agrees, output.max_abs_difference),
+    )
 
 
 def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
     """What speaks against the number: a word, and a sentence."""
     found: dict[str, str] = {}
-    processes, cores, apart = [run.process for run in runs], min(run.cores for run in runs), spread(runs)
+    processes, cores, apart = (
+        [run.process for run in runs],
+        min(run.cores for run in runs),
+        spread(runs),
+    )
     if not (output := worst_output(runs)).agrees:
-        found["other output"] = f"logits differ from the eager fp32 network's by {output.max_abs_difference:.2g} of {output.max_abs:.2g}"
+        found["other output"] = (
+            f"logits differ from the eager fp32 network's by {output.max_abs_difference:.2g} of"
+            f" {output.max_abs:.2g}"
+        )
     if wide := sum(not p.converged for p in processes):
-        found["not converged"] = f"{wide} of {len(runs)} processes stopped before their median was known to 1 %"
+        found["not converged"] = (
+            f"{wide} of {len(runs)} processes stopped before their median was known to 1 %"
+        )
     if drifting := sum(not p.settled for p in processes):
-        found["not settled"] = f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree"
+        found["not settled"] = (
+            f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree"
+        )
     if apart is not None and apart > UNSTABLE:
         found["unstable"] = f"the processes' medians lie {100 * apart:.0f} % apart: not ranked"
     if said := _contended(processes, threads, cores):
@@ -65,10 +86,14 @@ def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
 
 
 def _contended(processes: Sequence[Process], threads: int, cores: int) -> str:
-    """Say that other work took cores from the timing: by CPU time where the system tells it, else by the load average; "" if not."""
+    """Say that other work took cores from the timing: by CPU time where the system tells it, else
+    by the load average; "" if not.
+    """
     busy = [p.busy_cores for p in processes if p.busy_cores is not None]
     if len(busy) == len(processes):
         short = max(busy) > max(cores - threads, 0) + SPARE
         return f"other work kept {max(busy):.1f} of {cores} cores busy" if short else ""
-    load = max((s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0)
+    load = max(
+        (s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0
+    )
     return f"load {load:.1f} on {cores} cores: other work ran beside it" if load > cores else ""

@@ -20,26 +20,66 @@ if TYPE_CHECKING:
 
 Maps = Annotated[
     list[str] | None,
-    typer.Option("--map", help="What an id in the files is: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder; may be repeated."),
+    typer.Option(
+        "--map",
+        help=(
+            "What an id in the files is: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder; may"
+            " be repeated."
+        ),
+    ),
 ]
 NO_CLASS_LEFT = "every pixel of the truth is void"  #: why there is no mIoU
 THREADS = min(4, os.cpu_count() or 1)
 
 
 def score_miou(
-    pred: Annotated[Path, typer.Option("--pred", help="Folder of predicted label maps: PNG or .npy, ids or palette.")],
-    truth: Annotated[Path, typer.Option("--truth", help="Folder of true label maps of the same names and sizes.")],
-    classes: Annotated[str, typer.Option(help="camvid11, cityscapes19, or a number of classes N (ids 0..N-1, void 255).")],
-    void: Annotated[str, typer.Option(help="Pixels that are void in the truth: ignore, or penalise as false positives.")] = "ignore",
-    absent: Annotated[str, typer.Option(help="A class in neither truth nor prediction: skip it in the mean, or zero.")] = "skip",
-    pred_ids: Annotated[str | None, typer.Option(help="Ids of --pred: raw (labelIds) or train. By default told from the files.")] = None,
+    pred: Annotated[
+        Path,
+        typer.Option("--pred", help="Folder of predicted label maps: PNG or .npy, ids or palette."),
+    ],
+    truth: Annotated[
+        Path, typer.Option("--truth", help="Folder of true label maps of the same names and sizes.")
+    ],
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="camvid11, cityscapes19, or a number of classes N (ids 0..N-1, void 255)."
+        ),
+    ],
+    void: Annotated[
+        str,
+        typer.Option(
+            help="Pixels that are void in the truth: ignore, or penalise as false positives."
+        ),
+    ] = "ignore",
+    absent: Annotated[
+        str,
+        typer.Option(help="A class in neither truth nor prediction: skip it in the mean, or zero."),
+    ] = "skip",
+    pred_ids: Annotated[
+        str | None,
+        typer.Option(
+            help="Ids of --pred: raw (labelIds) or train. By default told from the files."
+        ),
+    ] = None,
     truth_ids: Annotated[str | None, typer.Option(help="The same of --truth.")] = None,
     maps: Maps = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1.")] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1."),
+    ] = False,
     threads: Annotated[
-        int, typer.Option(min=1, callback=at_most(256, "files are not read faster"), help="Files read at a time.")
+        int,
+        typer.Option(
+            min=1, callback=at_most(256, "files are not read faster"), help="Files read at a time."
+        ),
     ] = THREADS,
-    reports: Annotated[Path | None, typer.Option("--reports", "--out", help="Folder for CSV, figure and the matrix of each image.")] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            "--reports", "--out", help="Folder for CSV, figure and the matrix of each image."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -68,7 +108,9 @@ def score_miou(
         inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
         check_outputs(reports, FILES, inputs, listed=(pred, truth), overwrite=overwrite)
     with counting("pairs scored", len(pairs.both)) as step:
-        counts = count_folders(pairs, known, given, maps=mapped, skip_bad=skip_bad, threads=threads, on_pair=step)
+        counts = count_folders(
+            pairs, known, given, maps=mapped, skip_bad=skip_bad, threads=threads, on_pair=step
+        )
     document = describe(counts, known, cast("Void", void), cast("Absent", absent))
     document["map"] = maps or []
     document["ignored"] = [ignored._asdict() for ignored in pairs.ignored]
@@ -92,20 +134,31 @@ def score_miou(
         raise typer.Exit(1)
 
 
-def _given_ids(classes: "ClassSet", pred_ids: str | None, truth_ids: str | None) -> "dict[What, IdFormat]":
+def _given_ids(
+    classes: "ClassSet", pred_ids: str | None, truth_ids: str | None
+) -> "dict[What, IdFormat]":
     given: dict[What, IdFormat] = {}
-    options: dict[What, tuple[str, str | None]] = {"prediction": ("--pred-ids", pred_ids), "truth": ("--truth-ids", truth_ids)}
+    options: dict[What, tuple[str, str | None]] = {
+        "prediction": ("--pred-ids", pred_ids),
+        "truth": ("--truth-ids", truth_ids),
+    }
     for what, (option, said) in options.items():
         if said is None:
             continue
         if not classes.raw:
-            raise UsageError(f"{option}: --classes {classes.name} has one kind of ids; leave the option out")
+            raise UsageError(
+                f"{option}: --classes {classes.name} has one kind of ids; leave the option out"
+            )
         given[what] = cast("IdFormat", one_of(f"kind for {option}", said, ("raw", "train")))
     return given
 
 
-def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: "Absent") -> dict[str, Any]:
-    """What `--json` prints. In percent to two decimals, null where there is nothing to divide by; `confusion` says it exactly."""
+def describe(
+    counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: "Absent"
+) -> dict[str, Any]:
+    """What `--json` prints. In percent to two decimals, null where there is nothing to divide by;
+    `confusion` says it exactly.
+    """
     import numpy as np
 
     from msaf_bench.analyzers.miou import class_scores, constant_counts
@@ -115,7 +168,11 @@ def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: 
     constant = class_scores(constant_counts(whole), void=void, absent=absent)
     rules: tuple[Void, ...] = ("ignore", "penalise")
     truth, void_pixels = whole[:-1].sum(1), whole[-1].sum()
-    in_mean = [name for name, iou in zip(classes.names, scores.iou, strict=True) if absent == "zero" or not math.isnan(iou)]
+    in_mean = [
+        name
+        for name, iou in zip(classes.names, scores.iou, strict=True)
+        if absent == "zero" or not math.isnan(iou)
+    ]
     return {
         "miou": _number(scores.miou),
         "reason": None if scores.miou == scores.miou else NO_CLASS_LEFT,
@@ -131,8 +188,15 @@ def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: 
         "absent": absent,
         "classes_in_mean": len(in_mean),
         "classes_left_out": [name for name in classes.names if name not in in_mean],
-        "miou_by_void_rule": {rule: _number(class_scores(whole, void=rule, absent=absent).miou) for rule in rules},
-        "controls": {"best_constant": {"class": classes.names[int(truth.argmax())], "miou": _number(constant.miou)}},
+        "miou_by_void_rule": {
+            rule: _number(class_scores(whole, void=rule, absent=absent).miou) for rule in rules
+        },
+        "controls": {
+            "best_constant": {
+                "class": classes.names[int(truth.argmax())],
+                "miou": _number(constant.miou),
+            }
+        },
         "pixels": {
             "class": int(truth.sum()),
             "void": int(void_pixels),
@@ -149,14 +213,21 @@ def describe(counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: 
     }
 
 
-def _notes(counts: "FolderCounts", classes: "ClassSet", scores: "ClassScores", truth: Any) -> Iterable[str]:
+def _notes(
+    counts: "FolderCounts", classes: "ClassSet", scores: "ClassScores", truth: Any
+) -> Iterable[str]:
     for what, form in counts.formats.items():
         if form == "raw":
             yield f"{what}: raw ids (labelIds), mapped to the {len(classes.names)} classes"
     if counts.palettes:
-        yield f"{counts.palettes} file{'s have' if counts.palettes > 1 else ' has'} a palette: its indices are read as ids"
+        yield (
+            f"{counts.palettes} file{'s have' if counts.palettes > 1 else ' has'} a palette: its"
+            " indices are read as ids"
+        )
     if not truth.any():
-        yield "every pixel of the truth is void: there is no class accuracy" + (", and no mIoU" if math.isnan(scores.miou) else "")
+        yield "every pixel of the truth is void: there is no class accuracy" + (
+            ", and no mIoU" if math.isnan(scores.miou) else ""
+        )
     elif (truth > 0).sum() == 1:
         yield f"the truth holds one class only: {classes.names[int(truth.argmax())]}"
     if len(counts.sizes) > 1:

@@ -6,7 +6,9 @@ from typing import Any
 
 VOID_RULES = {
     "ignore": "pixels that are void in the truth are left out",
-    "penalise": "pixels that are void in the truth are false positives of the class predicted there",
+    "penalise": (
+        "pixels that are void in the truth are false positives of the class predicted there"
+    ),
 }
 ABSENT_RULES = {
     "skip": "a class without a score is left out of the mean",
@@ -16,21 +18,37 @@ BAD_SHOWN = 20
 
 
 def as_text(d: dict[str, Any]) -> Iterator[str]:
-    """Lines of up to 100 columns: the scores, each class, the rules, the control, what was noticed."""
+    """Lines of up to 100 columns: the scores, each class, the rules, the control, what was
+    noticed.
+    """
     sizes = ", ".join(f"{n} of {size}" for size, n in d["resolutions"].items())
     if d["partial"]:
         yield f"PARTIAL SCORE: {len(d['bad'])} left out, listed below"
-    yield f"mIoU {_score(d['miou'])} %   class accuracy {_score(d['class_accuracy'])} %   pixel accuracy {_score(d['pixel_accuracy'])} %"
+    yield (
+        f"mIoU {_score(d['miou'])} %   class accuracy {_score(d['class_accuracy'])} %   pixel"
+        f" accuracy {_score(d['pixel_accuracy'])} %"
+    )
     yield from (f"images: {sizes} (H x W), scored at the size of the label maps", "")
     yield from _classes(d)
     yield ""
     other = {"ignore": "penalise", "penalise": "ignore"}[d["void"]]
-    rule = f"void = {d['void']}: {VOID_RULES[d['void']]} ({other}: mIoU {_score(d['miou_by_void_rule'][other])})"
-    yield from _wrapped(f"{rule}; they are {d['pixels']['void']:,} pixels, {_share(d['pixels']['void'], d)} of all")
-    missed = f"void predicted where the truth is a class is a miss of that class: {d['pixels']['class_predicted_void']:,} pixels"
+    rule = (
+        f"void = {d['void']}: {VOID_RULES[d['void']]} ({other}: mIoU"
+        f" {_score(d['miou_by_void_rule'][other])})"
+    )
+    yield from _wrapped(
+        f"{rule}; they are {d['pixels']['void']:,} pixels, {_share(d['pixels']['void'], d)} of all"
+    )
+    missed = (
+        "void predicted where the truth is a class is a miss of that class:"
+        f" {d['pixels']['class_predicted_void']:,} pixels"
+    )
     yield from _wrapped(f"{missed}, {_share(d['pixels']['class_predicted_void'], d)} of all")
     left = f"; left out: {', '.join(d['classes_left_out'])}" if d["classes_left_out"] else ""
-    yield from _wrapped(f"absent = {d['absent']}: {ABSENT_RULES[d['absent']]}; the mean is over {d['classes_in_mean']} classes{left}")
+    yield from _wrapped(
+        f"absent = {d['absent']}: {ABSENT_RULES[d['absent']]}; the mean is over"
+        f" {d['classes_in_mean']} classes{left}"
+    )
     constant = d["controls"]["best_constant"]
     yield f"control: {constant['class']} everywhere has mIoU {_score(constant['miou'])}"
     for note in d["notes"]:

@@ -1,4 +1,6 @@
-"""A procedural street with exact labels, exact flow and exact occlusion: a data set that needs no download."""
+"""A procedural street with exact labels, exact flow and exact occlusion: a data set that needs no
+download.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +21,8 @@ from msaf_bench.data.street.scene import populate
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import Conditions, Option
 
-#: Strengths of what makes the street hard, and their defaults: 0 is off, 1 is a lot. `speed` scales the camera's own motion.
+#: Strengths of what makes the street hard, and their defaults: 0 is off, 1 is a lot. `speed` scales
+#: the camera's own motion.
 KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items()} | {"speed": 1.0}
 #: How many videos a split has, and how long they are.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
@@ -32,28 +35,42 @@ SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 
 
 
 class Video(NamedTuple):
-    """T frames with what is known about them. The scene exists before and after, so flow does for the first and the last frame too."""
+    """T frames with what is known about them. The scene exists before and after, so flow does for
+    the first and the last frame too.
+    """
 
     images: NDArray[np.uint8]  #: (T, H, W, 3)
     labels: NDArray[np.uint8]  #: (T, H, W): the class at each pixel's centre
-    flow_forward: NDArray[np.float32]  #: (T, H, W, 2): pixel p of frame t is at p + (dx, dy) in frame t + 1
+    #: (T, H, W, 2): pixel p of frame t is at p + (dx, dy) in frame t + 1
+    flow_forward: NDArray[np.float32]
     flow_backward: NDArray[np.float32]  #: the same for frame t - 1
-    occluded_forward: NDArray[np.bool_]  #: (T, H, W): the point seen at t is hidden or out of the frame at t + 1
+    #: (T, H, W): the point seen at t is hidden or out of the frame at t + 1
+    occluded_forward: NDArray[np.bool_]
     occluded_backward: NDArray[np.bool_]  #: the same for t - 1
 
 
 def _strengths(knobs: Mapping[str, Option]) -> dict[str, float]:
     for name, value in knobs.items():
         one_of("street option", name, KNOBS)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= STRONGEST:
-            raise UsageError(f"street option {name} = {value!r:.60}: needs a number from 0 to {STRONGEST:g}")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 <= value <= STRONGEST
+        ):
+            raise UsageError(
+                f"street option {name} = {value!r:.60}: needs a number from 0 to {STRONGEST:g}"
+            )
     return KNOBS | {name: float(cast("float", value)) for name, value in knobs.items()}
 
 
-def make_video(seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **knobs: float) -> Video:
-    """The video of `seed`, at 15 frames a second. It depends on the arguments alone, and a longer one begins with the shorter one.
+def make_video(
+    seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **knobs: float
+) -> Video:
+    """The video of `seed`, at 15 frames a second. It depends on the arguments alone, and a longer
+    one begins with the shorter one.
 
-    `knobs` are those of `KNOBS`; all but `speed` change the images only. Raises `UsageError` for an unknown or negative one.
+    `knobs` are those of `KNOBS`; all but `speed` change the images only. Raises `UsageError` for an
+    unknown or negative one.
     """
     strengths = _strengths(knobs)
     if seed < 0 or frames < 1 or min(size) < SMALLEST or max(size) > LARGEST:
@@ -63,7 +80,9 @@ def make_video(seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **
     seen = view(scene, size)
     images, inverse_depth = paint(scene, seen)
     disturb(images, seed, strengths)
-    labels = np.append(scene.panels["label"], (ROAD, SIDEWALK, SKY)).astype(np.uint8)[seen.front[1:-1]]
+    labels = np.append(scene.panels["label"], (ROAD, SIDEWALK, SKY)).astype(np.uint8)[
+        seen.front[1:-1]
+    ]
     forward, backward = (motion(scene, seen, inverse_depth, step) for step in (1, -1))
     return Video(images, labels, forward.flow, backward.flow, forward.occluded, backward.occluded)
 
@@ -75,8 +94,13 @@ class _Videos(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple[str, float], ...]) -> _Videos:
-    images, labels = np.empty((len(seeds), frames, *size, 3), np.uint8), np.empty((len(seeds), frames, *size), np.uint8)
+def _videos(
+    seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple[str, float], ...]
+) -> _Videos:
+    images, labels = (
+        np.empty((len(seeds), frames, *size, 3), np.uint8),
+        np.empty((len(seeds), frames, *size), np.uint8),
+    )
     for i, seed in enumerate(seeds):
         images[i], labels[i], *_ = make_video(seed, frames, size, **dict(knobs))
     images.flags.writeable = labels.flags.writeable = False
@@ -86,7 +110,9 @@ def _videos(seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple
 
 
 def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
-    """The video for its motion alone, without what disturbs its images; of small frames many are kept, of others the last one."""
+    """The video for its motion alone, without what disturbs its images; of small frames many are
+    kept, of others the last one.
+    """
     kept = _many if frames * size[0] * size[1] <= SMALL else _last
     return kept(seed, frames, size, speed)
 
@@ -99,24 +125,30 @@ _many, _last = lru_cache(maxsize=256)(_undisturbed), lru_cache(maxsize=1)(_undis
 
 
 class Street:
-    """A split of procedural videos, as `Clips`: made once a process, then kept in memory; motion is made again when it is asked for.
+    """A split of procedural videos, as `Clips`: made once a process, then kept in memory; motion is
+    made again when it is asked for.
 
-    Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no number of videos makes them meet. Every
-    frame whose whole history exists is the end of a clip; where no frame has it, all are, and `conditions.history` says what then.
-    `conditions.data_options` may set those of `COUNTS` and `KNOBS`; with `own_videos` = true every `seed` trains on videos of its own, and
-    seed 0 on those that all share else. Raises `UsageError` for an option that is unknown or out of range,
-    `DataError` as the history tells.
+    Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no
+    number of videos makes them meet. Every frame whose whole history exists is the end of a clip;
+    where no frame has it, all are, and `conditions.history` says what then.
+    `conditions.data_options` may set those of `COUNTS` and `KNOBS`; with `own_videos` = true every
+    `seed` trains on videos of its own, and seed 0 on those that all share else. Raises `UsageError`
+    for an option that is unknown or out of range, `DataError` as the history tells.
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
     colours: tuple[tuple[int, int, int], ...] = CAMVID_COLOURS
 
-    def __init__(self, conditions: Conditions, split: Literal["train", "score"], seed: int = 0) -> None:
+    def __init__(
+        self, conditions: Conditions, split: Literal["train", "score"], seed: int = 0
+    ) -> None:
         counts, knobs, own = _options(dict(conditions.data_options))
         videos = 2 * counts[f"{split}_videos"]
         first = videos * seed if own and split == "train" else int(split == "score")
         self._seeds = range(first, first + videos, 2)
-        self._videos = _videos(self._seeds, counts["video_frames"], conditions.size, tuple(sorted(knobs.items())))
+        self._videos = _videos(
+            self._seeds, counts["video_frames"], conditions.size, tuple(sorted(knobs.items()))
+        )
         self._speed = knobs["speed"]
         spacing = conditions.train_spacing if split == "train" else conditions.score_spacing
         ends = _ends(counts["video_frames"], (conditions.frames - 1) * spacing)
@@ -128,10 +160,15 @@ class Street:
 
         def missing(i: int, back: int) -> str:
             video, end = newest[i]
-            return f"street video {self._seeds[video]:05d}: frame {end} has none {back * spacing} before it"
+            return (
+                f"street video {self._seeds[video]:05d}: frame {end} has none {back * spacing}"
+                " before it"
+            )
 
         found = histories(len(newest), past, conditions.frames, conditions.history, missing)
-        self._clips = [(newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)]
+        self._clips = [
+            (newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)
+        ]
         self.repeated, self.skipped = found.repeated, found.skipped
         self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
         self.fingerprint = self._videos.fingerprint
@@ -144,7 +181,9 @@ class Street:
             raise IndexError(index)
         video, frames = self._clips[index]
         name = f"{self._seeds[video]:05d}/{frames[-1]:03d}"
-        return Clip(self._videos.images[video, list(frames)], self._videos.labels[video, frames[-1]], name)
+        return Clip(
+            self._videos.images[video, list(frames)], self._videos.labels[video, frames[-1]], name
+        )
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """The newest frame of a clip, (H, W, 3)."""
@@ -152,20 +191,37 @@ class Street:
         return self._videos.images[video, frames[-1]]
 
     def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
-        """The true motion of a pair, with what is hidden or out of the frame afterwards; None for two clips that are no neighbours."""
+        """The true motion of a pair, with what is hidden or out of the frame afterwards; None for
+        two clips that are no neighbours.
+        """
         if not self._neighbours(*pair):
             return None
         (video, (*_, earlier)), (_, (*_, later)) = (self._clips[i] for i in pair)
-        motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
-        return Flow(motion.flow_forward[earlier], motion.flow_backward[later], motion.occluded_forward[earlier])
+        motion = _motion(
+            self._seeds[video],
+            self._videos.images.shape[1],
+            self._videos.images.shape[2:4],
+            self._speed,
+        )
+        return Flow(
+            motion.flow_forward[earlier],
+            motion.flow_backward[later],
+            motion.occluded_forward[earlier],
+        )
 
     def exact_past(self, index: int) -> tuple[Flow, ...] | None:
         """The true motion from a clip's newest frame to each of its past ones, oldest first.
 
-        Over more than one frame the steps are followed one by one; a point that any of them hides counts as hidden.
+        Over more than one frame the steps are followed one by one; a point that any of them hides
+        counts as hidden.
         """
         video, frames = self._clips[index]
-        motion = _motion(self._seeds[video], self._videos.images.shape[1], self._videos.images.shape[2:4], self._speed)
+        motion = _motion(
+            self._seeds[video],
+            self._videos.images.shape[1],
+            self._videos.images.shape[2:4],
+            self._speed,
+        )
         return tuple(_followed(motion, frames[-1], frame) for frame in frames[:-1])
 
     def _neighbours(self, earlier: int, later: int) -> bool:
@@ -174,15 +230,23 @@ class Street:
 
 
 def _followed(motion: Video, newest: int, past: int) -> Flow:
-    """The motion from one frame of a video back to an earlier one, composed of the steps between them."""
+    """The motion from one frame of a video back to an earlier one, composed of the steps between
+    them.
+    """
     height, width = motion.labels.shape[1:]
-    place = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1)
+    place = np.stack(
+        np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1
+    )
     start, hidden = place, np.zeros((height, width), bool)
     for t in range(newest, past, -1):
         column, row = place[..., 0], place[..., 1]
-        step = cv2.remap(motion.flow_backward[t], column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        step = cv2.remap(
+            motion.flow_backward[t], column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         covered = motion.occluded_backward[t].astype(np.uint8)
-        lost = cv2.remap(covered, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1)
+        lost = cv2.remap(
+            covered, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1
+        )
         place, hidden = place + np.asarray(step, np.float32), hidden | np.asarray(lost, bool)
     return Flow(place - start, None, hidden)
 

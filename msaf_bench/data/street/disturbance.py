@@ -1,7 +1,8 @@
-"""What makes single frames of a procedural street hard: knobs that change the images and nothing else.
+"""What makes single frames of a procedural street hard: knobs that change the images and nothing
+else.
 
-Each knob has its own generator and draws in frame order, so no knob moves the dice of another and a longer video begins as a
-shorter one does. Arithmetic is in 8 bits.
+Each knob has its own generator and draws in frame order, so no knob moves the dice of another and a
+longer video begins as a shorter one does. Arithmetic is in 8 bits.
 """
 
 from collections.abc import Callable
@@ -31,20 +32,36 @@ def _blur(images: Image, rng: Generator, strength: float) -> None:
 
 
 def _occlude(images: Image, rng: Generator, strength: float) -> None:
-    """Dirt, leaves and wiper blades that stay for one frame; those of the next frame are elsewhere."""
+    """Dirt, leaves and wiper blades that stay for one frame; those of the next frame are
+    elsewhere.
+    """
     height, width = images.shape[1:3]
     phase = rng.random()
     for t, image in enumerate(images):
         for blob in range(rng.poisson(2 * strength)):
             middle = np.array(((phase + t * _GOLDEN + blob / 3) % 1 * width, rng.random() * height))
             wiper = rng.random() < 0.15
-            colour = np.array(_DIRT[0 if wiper else rng.integers(len(_DIRT))]) * rng.uniform(0.7, 1.3)
+            colour = np.array(_DIRT[0 if wiper else rng.integers(len(_DIRT))]) * rng.uniform(
+                0.7, 1.3
+            )
             for _ in range(1 if wiper else 4):
                 x, y = middle + rng.normal(0, 0.05, 2) * height
-                long, short = (1.2 * height, 0.035 * height) if wiper else rng.uniform(0.06, 0.2, 2) * height
+                long, short = (
+                    (1.2 * height, 0.035 * height) if wiper else rng.uniform(0.06, 0.2, 2) * height
+                )
                 turn = rng.uniform(50, 130) if wiper else rng.uniform(0, 180)
                 tint = tuple(np.clip(colour + rng.normal(0, 6), 0, 255).tolist())
-                cv2.ellipse(image, (int(x), int(y)), (max(1, int(long)), max(1, int(short))), turn, 0, 360, tint, -1, cv2.LINE_AA)
+                cv2.ellipse(
+                    image,
+                    (int(x), int(y)),
+                    (max(1, int(long)), max(1, int(short))),
+                    turn,
+                    0,
+                    360,
+                    tint,
+                    -1,
+                    cv2.LINE_AA,
+                )
 
 
 def _rain(images: Image, rng: Generator, strength: float) -> None:
@@ -58,19 +75,32 @@ def _rain(images: Image, rng: Generator, strength: float) -> None:
             long = (3 + 9 * length) * height / _ROWS
             start = (int(x * width), int(y * height))
             end = (int(x * width + slant * long), int(y * height + long))
-            cv2.line(streaks, start, end, (int(30 + 70 * light),) * 3, max(1, height // 128), cv2.LINE_AA)
+            cv2.line(
+                streaks, start, end, (int(30 + 70 * light),) * 3, max(1, height // 128), cv2.LINE_AA
+            )
         cv2.add(image, streaks, dst=image)
 
 
 def _flicker(images: Image, rng: Generator, strength: float) -> None:
-    """Another exposure in every frame: 40 % of gain and 15 grey levels of offset, one standard deviation each."""
+    """Another exposure in every frame: 40 % of gain and 15 grey levels of offset, one standard
+    deviation each.
+    """
     for image in images:
-        gain, offset = exp(0.4 * strength * rng.standard_normal()), 15 * strength * rng.standard_normal()
-        cv2.LUT(image, np.clip(np.rint(np.arange(256) * gain + offset), 0, 255).astype(np.uint8), dst=image)
+        gain, offset = (
+            exp(0.4 * strength * rng.standard_normal()),
+            15 * strength * rng.standard_normal(),
+        )
+        cv2.LUT(
+            image,
+            np.clip(np.rint(np.arange(256) * gain + offset), 0, 255).astype(np.uint8),
+            dst=image,
+        )
 
 
 def _noise(images: Image, rng: Generator, strength: float) -> None:
-    """The sensor's: Gaussian, 25 grey levels of standard deviation, independent in every pixel and colour."""
+    """The sensor's: Gaussian, 25 grey levels of standard deviation, independent in every pixel and
+    colour.
+    """
     normal = NormalDist(0, 25 * strength)
     quantiles = np.array([round(normal.inv_cdf((i + 0.5) / 256)) for i in range(256)], np.int16)
     for image in images:
@@ -78,7 +108,8 @@ def _noise(images: Image, rng: Generator, strength: float) -> None:
         cv2.add(image, drawn, dst=image, dtype=cv2.CV_8U)
 
 
-#: In the order in which they act on the way from the street to the file: name, (effect, default strength).
+#: In the order in which they act on the way from the street to the file: name, (effect, default
+#: strength).
 EFFECTS: dict[str, tuple[Effect, float]] = {
     "blur": (_blur, 0.2),
     "occluders": (_occlude, 0.3),
@@ -89,7 +120,9 @@ EFFECTS: dict[str, tuple[Effect, float]] = {
 
 
 def disturb(images: Image, seed: int, strengths: dict[str, float]) -> None:
-    """Changes clean frames (T, H, W, 3) in place; an effect of strength 0 leaves them as they are."""
+    """Changes clean frames (T, H, W, 3) in place; an effect of strength 0 leaves them as
+    they are.
+    """
     for number, (name, (effect, _)) in enumerate(EFFECTS.items()):
         if strengths[name] > 0:
             effect(images, np.random.default_rng([seed, 2, number]), strengths[name])

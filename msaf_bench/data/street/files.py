@@ -15,7 +15,11 @@ _WAYS = ("forward", "backward")
 FOLDERS = {
     "frames": "png",
     "labels": "png",
-    **{f"{what}_{way}": end for what, end in (("flow", "flo"), ("occluded", "png")) for way in _WAYS},
+    **{
+        f"{what}_{way}": end
+        for what, end in (("flow", "flo"), ("occluded", "png"))
+        for way in _WAYS
+    },
 }
 
 
@@ -25,7 +29,9 @@ def file_names(frames: int) -> list[str]:
 
 
 def write_video(folder: Path, video: Video) -> None:
-    """Writes `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and `occluded_forward/`, `occluded_backward/` (0 or 255)."""
+    """Writes `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and
+    `occluded_forward/`, `occluded_backward/` (0 or 255).
+    """
     for t in range(len(video.images)):
         name = f"{t:06d}"
         _write_png(folder / "frames" / f"{name}.png", video.images[t])
@@ -35,7 +41,10 @@ def write_video(folder: Path, video: Video) -> None:
             ("backward", video.flow_backward, video.occluded_backward),
         ):
             write_flow(folder / f"flow_{way}" / f"{name}.flo", flow[t])
-            _write_png(folder / f"occluded_{way}" / f"{name}.png", np.where(hidden[t], 255, 0).astype(np.uint8))
+            _write_png(
+                folder / f"occluded_{way}" / f"{name}.png",
+                np.where(hidden[t], 255, 0).astype(np.uint8),
+            )
 
 
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:

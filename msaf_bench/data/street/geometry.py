@@ -1,9 +1,11 @@
-"""Which surface every pixel of a procedural street shows, where its point goes, and whether it is still seen there.
+"""Which surface every pixel of a procedural street shows, where its point goes, and whether it is
+still seen there.
 
-Every surface is a plane, so one 3 x 3 matrix S a frame and surface holds all geometry: S (u, v, 1) = q (x, y, 1), where (u, v)
-is a pixel (column, row, centres at integers), (x, y) the point in the surface's own frame and q > 0 the inverse of its depth.
-Surfaces: the K panels, in whose frame the panel is [-1, 1] x [-1, 1], then road, sidewalk (x, z in metres) and sky (a direction).
-Shapes: F = T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
+Every surface is a plane, so one 3 x 3 matrix S a frame and surface holds all geometry: S (u, v, 1)
+= q (x, y, 1), where (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the
+surface's own frame and q > 0 the inverse of its depth. Surfaces: the K panels, in whose frame the
+panel is [-1, 1] x [-1, 1], then road, sidewalk (x, z in metres) and sky (a direction). Shapes: F =
+T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
 """
 
 from typing import Any, NamedTuple
@@ -17,14 +19,17 @@ from msaf_bench.data.street.scene import FAR, Scene
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-NEAR = 1.2  #: what is nearer to the camera than this is not drawn (it is out of the frame, or about to be run over)
+#: what is nearer to the camera than this is not drawn (it is out of the frame, or about to be run
+#: over)
+NEAR = 1.2
 
 
 class View(NamedTuple):
     """A scene as the camera sees it."""
 
     matrices: NDArray[np.float64]  #: S: (F, S, 3, 3)
-    rank: NDArray[np.int32]  #: (F, S): the higher one hides the lower; 0 ground and sky; -1 not drawn
+    #: (F, S): the higher one hides the lower; 0 ground and sky; -1 not drawn
+    rank: NDArray[np.int32]
     ellipse: NDArray[np.bool_]  #: (S,)
     front: NDArray[np.int32]  #: (F, H, W): the front-most surface
 
@@ -50,7 +55,9 @@ def view(scene: Scene, size: tuple[int, int]) -> View:
     rank[frame, panel] = np.arange(1, len(frame) + 1)
     rank[:, len(panels) :] = 0
     front = _ground(scene, matrices, size)
-    rows, columns, owner = _spans(matrices[frame, panel], start[frame, panel], panels["ellipse"][panel], size)
+    rows, columns, owner = _spans(
+        matrices[frame, panel], start[frame, panel], panels["ellipse"][panel], size
+    )
     # Painted from far to near: of equal places, the last one assigned stays.
     front.reshape(-1)[(frame[owner] * size[0] + rows) * size[1] + columns] = panel[owner]
     return View(matrices, rank, np.append(panels["ellipse"], [False] * 3), front)
@@ -69,8 +76,12 @@ def _rays(scene: Scene, size: tuple[int, int]) -> NDArray[np.float64]:
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
-def _matrices(scene: Scene, size: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """S (F, S, 3, 3); the panels' centres seen from the camera (F, K, 3); the x at which a panel starts to be in front of it (F, K)."""
+def _matrices(
+    scene: Scene, size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """S (F, S, 3, 3); the panels' centres seen from the camera (F, K, 3); the x at which a panel
+    starts to be in front of it (F, K).
+    """
     panels, drive = scene.panels, scene.drive
     frames, count = len(drive.z), len(panels)
     t = np.arange(-1.0, frames - 1)[:, None]
@@ -80,7 +91,8 @@ def _matrices(scene: Scene, size: tuple[int, int]) -> tuple[NDArray[np.float64],
     side, half = panels["side"], panels["half"]
     start = np.where(side, np.maximum(-1.0, (NEAR - away[..., 2]) / half[:, 0]), -1.0)
 
-    across = np.where(side, 0, 2)  # the axis that the panel is normal to; it runs along the other one
+    # the axis that the panel is normal to; it runs along the other one
+    across = np.where(side, 0, 2)
     every = np.arange(count)
     distance = away[:, every, across]
     normal = np.zeros((frames, count, 3))
@@ -93,12 +105,16 @@ def _matrices(scene: Scene, size: tuple[int, int]) -> tuple[NDArray[np.float64],
     surface[:, :count, 2] = normal
     surface[:, :count, :2] /= half[:, :, None]
     surface[:, count:, 0, 0] = surface[:, count : count + 2, 1, 2] = 1
-    surface[:, count : count + 2, :, 1] = np.stack([drive.x, drive.z, np.ones(frames)], -1)[:, None] / drive.height
+    surface[:, count : count + 2, :, 1] = (
+        np.stack([drive.x, drive.z, np.ones(frames)], -1)[:, None] / drive.height
+    )
     surface[:, count + 2, 1, 1], surface[:, count + 2, 2, 2] = -1, 1
     return surface @ _rays(scene, size)[:, None], away, start
 
 
-def _ground(scene: Scene, matrices: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.int32]:
+def _ground(
+    scene: Scene, matrices: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.int32]:
     """The surfaces behind all panels: road and sidewalk below the horizon, sky above."""
     height, width = size
     count = len(scene.panels)
@@ -107,18 +123,26 @@ def _ground(scene: Scene, matrices: NDArray[np.float64], size: tuple[int, int]) 
     v = np.arange(height)[:, None]
     inverse = m[:, 2, 1] * v + m[:, 2, 2]  # the ground's depth is the same along a row
     x = m[:, 0, 0] * np.arange(width) + m[:, 0, 1] * v + m[:, 0, 2]
-    np.copyto(index, count + (np.abs(x) > scene.road * inverse), where=inverse > 0, casting="unsafe")
+    np.copyto(
+        index, count + (np.abs(x) > scene.road * inverse), where=inverse > 0, casting="unsafe"
+    )
     return index
 
 
 def _spread(counts: Ints) -> tuple[Ints, Ints]:
-    """For things with `counts` members: the owner of each member, and the member's number within it."""
+    """For things with `counts` members: the owner of each member, and the member's number within
+    it.
+    """
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _spans(m: NDArray[np.float64], start: Floats, ellipse: NDArray[np.bool_], size: tuple[int, int]) -> tuple[Ints, Ints, Ints]:
-    """The pixels whose centre a panel covers: rows, columns, panels. In one column that is one run of rows, since q depends on u only."""
+def _spans(
+    m: NDArray[np.float64], start: Floats, ellipse: NDArray[np.bool_], size: tuple[int, int]
+) -> tuple[Ints, Ints, Ints]:
+    """The pixels whose centre a panel covers: rows, columns, panels. In one column that is one run
+    of rows, since q depends on u only.
+    """
     height, width = size
     ends = [(x * m[:, 2, 2] - m[:, 0, 2]) / (m[:, 0, 0] - x * m[:, 2, 0]) for x in (start, 1.0)]
     left = np.ceil(np.clip(np.minimum(*ends), 0, width)).astype(np.int64)
@@ -138,7 +162,9 @@ def _spans(m: NDArray[np.float64], start: Floats, ellipse: NDArray[np.bool_], si
 
 
 def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: int) -> Motion:
-    """Moves every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1). `inverse_depth` (T, H, W) is q of the surface seen."""
+    """Moves every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1). `inverse_depth` (T, H,
+    W) is q of the surface seen.
+    """
     frames, height, width = inverse_depth.shape
     here, there = slice(1, frames + 1), slice(1 + step, frames + 1 + step)
     own = seen.front[here]
@@ -153,7 +179,13 @@ def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: i
     still = (project @ rays[here]).astype(np.float32)[..., None, None]
     place = own + np.arange(frames, dtype=np.int32)[:, None, None] * seen.rank.shape[1]
     u, v = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    x, y, z = (still[:, i, 0] * u + still[:, i, 2] + still[:, i, 1] * v + moved[i].reshape(-1)[place] * inverse_depth for i in range(3))
+    x, y, z = (
+        still[:, i, 0] * u
+        + still[:, i, 2]
+        + still[:, i, 1] * v
+        + moved[i].reshape(-1)[place] * inverse_depth
+        for i in range(3)
+    )
     scale = 1 / np.maximum(z, np.float32(1e-3))
     x, y = x * scale, y * scale
     flow = np.empty((frames, height, width, 2), np.float32)
@@ -162,10 +194,14 @@ def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: i
     return Motion(flow, _occluded(seen, own, x, y, there))
 
 
-def _occluded(seen: View, own: NDArray[np.int32], x: Floats, y: Floats, there: slice) -> NDArray[np.bool_]:
-    """Is another surface in front of `own` at (x, y) of frames `there`, or is that out of the frame?
+def _occluded(
+    seen: View, own: NDArray[np.int32], x: Floats, y: Floats, there: slice
+) -> NDArray[np.bool_]:
+    """Is another surface in front of `own` at (x, y) of frames `there`, or is that out of the
+    frame?
 
-    Only the surfaces that the four pixels around (x, y) see can be: what is too thin for any pixel to see hides nothing.
+    Only the surfaces that the four pixels around (x, y) see can be: what is too thin for any pixel
+    to see hides nothing.
     """
     height, width = own.shape[1:]
     hidden = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)

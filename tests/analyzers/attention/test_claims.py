@@ -36,7 +36,13 @@ def test_findings_carry_the_computed_numbers() -> None:
     ("other", "turned"),
     [
         (lambda n: relations(n)._replace(transformer=9 * n**2), {"joint attention costs 3n^3"}),
-        (lambda n: Relations(40 * n, 0, 24 * n), {"the difference increases linearly", "Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on"}),
+        (
+            lambda n: Relations(40 * n, 0, 24 * n),
+            {
+                "the difference increases linearly",
+                "Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on",
+            },
+        ),
         (lambda n: relations(n)._replace(transformer=1), {"the difference increases monotonously"}),
         (lambda n: relations(n)._replace(att=25 * n), {"2 3n + 2 9n = 24n, in all 3n^2 + 24n"}),
     ],
@@ -44,7 +50,9 @@ def test_findings_carry_the_computed_numbers() -> None:
 def test_another_formula_turns_its_verdict(other, turned, monkeypatch: pytest.MonkeyPatch) -> None:
     before = verdicts()
     monkeypatch.setattr(attention_claims, "relations", other)
-    assert turned <= {statement for statement, holds in verdicts().items() if holds != before[statement]}
+    assert turned <= {
+        statement for statement, holds in verdicts().items() if holds != before[statement]
+    }
 
 
 def test_degree() -> None:

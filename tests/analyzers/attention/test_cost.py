@@ -4,7 +4,14 @@ from fractions import Fraction
 
 import pytest
 
-from msaf_bench.analyzers.attention.cost import CROSSOVER, Grid, attention_cost, d_transformer_macs, relations, transformer_macs
+from msaf_bench.analyzers.attention.cost import (
+    CROSSOVER,
+    Grid,
+    attention_cost,
+    d_transformer_macs,
+    relations,
+    transformer_macs,
+)
 
 
 def test_relations_of_a_769_crop_at_stride_8() -> None:
@@ -29,7 +36,11 @@ def test_difference_is_cubic_and_ratio_over_n_tends_to_1(n: int) -> None:
 
 
 def test_terms_of_a_2x2_map_of_width_1_by_hand() -> None:
-    assert transformer_macs(Grid(2, 2), 1) == {"attention": 2 * 12 * 12, "projections": 4 * 12, "mlp": 8 * 12}
+    assert transformer_macs(Grid(2, 2), 1) == {
+        "attention": 2 * 12 * 12,
+        "projections": 4 * 12,
+        "mlp": 8 * 12,
+    }
     # Down-sampled maps of 1, 1 and 4 tokens; 9 taps; 18 offsets a pixel; 4 pixels with 3 x 3 pairs.
     assert d_transformer_macs(Grid(2, 2), 1) == {
         "pst_attention": 2 * (1 + 1 + 16),
@@ -43,7 +54,8 @@ def test_terms_of_a_2x2_map_of_width_1_by_hand() -> None:
     }
 
 
-# GMAC: joint core, projections, MLP; PST core; temporal core; DCNs, main and offset. 97x97 is not divisible, and its last cells count.
+# GMAC: joint core, projections, MLP; PST core; temporal core; DCNs, main and offset. 97x97 is not
+# divisible, and its last cells count.
 TABLE = {
     (Grid(97, 97), 512): (815.9, 29.6, 59.2, 96.96, 0.087, 44.4, 1.6),
     (Grid(128, 256), 512): (9895.6, 103.1, 206.2, 1172.5, 0.302, 154.6, 5.4),
@@ -54,7 +66,13 @@ TABLE = {
 @pytest.mark.parametrize(("grid", "width"), TABLE)
 def test_terms_agree_with_an_independent_count(grid: Grid, width: int) -> None:
     joint, parts = transformer_macs(grid, width), d_transformer_macs(grid, width)
-    terms = (*joint.values(), parts["pst_attention"], parts["att_attention"], parts["dcn"], parts["dcn_offset"])
+    terms = (
+        *joint.values(),
+        parts["pst_attention"],
+        parts["att_attention"],
+        parts["dcn"],
+        parts["dcn_offset"],
+    )
     for macs, printed in zip(terms, TABLE[grid, width], strict=True):
         digits = len(str(printed).partition(".")[2])
         assert round(macs / 1e9, digits) == printed

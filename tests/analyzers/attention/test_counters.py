@@ -35,7 +35,9 @@ def test_a_size_beyond_64_bits_is_refused_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize("package", ["fvcore", "ptflops"])
-def test_a_counter_that_cannot_be_imported_leaves_the_others(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_counter_that_cannot_be_imported_leaves_the_others(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
@@ -67,4 +69,5 @@ def test_a_forward_is_timed_in_its_own_process() -> None:
 def test_what_is_out_of_reach_says_so() -> None:
     assert "MAC" in time_forward("transformer", 97, 97, 256, MOST_MACS + 1).reason
     assert "GiB" in time_forward("transformer", 2**20, 2**20, 256, 1).reason
-    assert "ended with 1" in time_forward("transformer", 4, 4, 9, 1).reason  # 8 heads do not divide 9
+    # 8 heads do not divide 9
+    assert "ended with 1" in time_forward("transformer", 4, 4, 9, 1).reason

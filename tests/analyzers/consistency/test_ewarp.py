@@ -17,7 +17,9 @@ SIZE = (14, 17)
 
 
 def slow_error(earlier, later, motion):
-    """Lai et al. (2018) in float64: pictures (H, W, C) of numbers; the sum over the pixels that are not masked, over their number."""
+    """Lai et al. (2018) in float64: pictures (H, W, C) of numbers; the sum over the pixels that are
+    not masked, over their number.
+    """
     height, width, channels = earlier.shape
     total = count = 0.0
     for i, j in np.ndindex(height, width):
@@ -28,7 +30,11 @@ def slow_error(earlier, later, motion):
         pulled = np.zeros(channels)
         for dy, wy in ((0, 1 - b), (1, b)):
             for dx, wx in ((0, 1 - a), (1, a)):
-                pulled += wy * wx * later[min(max(top + dy, 0), height - 1), min(max(left + dx, 0), width - 1)]
+                pulled += (
+                    wy
+                    * wx
+                    * later[min(max(top + dy, 0), height - 1), min(max(left + dx, 0), width - 1)]
+                )
         total += ((pulled - earlier[i, j]) ** 2).sum()
         count += channels
     return total / count if count else 0.0
@@ -45,9 +51,13 @@ def motion_of(seed):
 def test_errors_are_the_slow_ones(seed):
     rng, motion = np.random.default_rng(seed), motion_of(seed)
     pictures = rng.integers(0, 256, (2, *SIZE, 3)).astype(np.uint8)
-    assert picture_error(*pictures, motion) == pytest.approx(slow_error(*(pictures / 255), motion), rel=1e-5)
+    assert picture_error(*pictures, motion) == pytest.approx(
+        slow_error(*(pictures / 255), motion), rel=1e-5
+    )
     labels = rng.integers(0, K, (2, *SIZE)).astype(np.uint8)
-    assert label_error(*labels, motion, K) == pytest.approx(slow_error(*np.eye(K)[labels], motion), rel=1e-5)
+    assert label_error(*labels, motion, K) == pytest.approx(
+        slow_error(*np.eye(K)[labels], motion), rel=1e-5
+    )
 
 
 def test_a_flip_counts_two_of_k_and_a_constant_nothing():
@@ -70,12 +80,19 @@ def test_a_pair_without_a_pixel_to_compare_has_no_number():
     zero = Motion(Flow(np.zeros((*SIZE, 2), np.float32)))
     assert np.isnan(label_error(none, some, zero, K))
     assert np.isnan(label_error(some, none, zero, K))
-    assert np.isnan(label_error(some, some, Motion(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K))
+    assert np.isnan(
+        label_error(some, some, Motion(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K)
+    )
 
 
 def test_a_pair_that_is_all_masked_has_no_error():
     rng = np.random.default_rng(0)
-    wild = Motion(Flow(rng.normal(0, 9, (*SIZE, 2)).astype(np.float32), rng.normal(0, 9, (*SIZE, 2)).astype(np.float32)))
+    wild = Motion(
+        Flow(
+            rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
+            rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
+        )
+    )
     labels = rng.integers(0, K, (2, *SIZE)).astype(np.uint8)
     wild.doubtful[:] = True
     assert label_error(*labels, wild, K) == 0
@@ -85,13 +102,16 @@ def test_a_pair_that_is_all_masked_has_no_error():
 def test_true_flow_explains_real_frames_best(camvid_root, name):
     """Over the pixels that are seen in both frames: true flow, then DIS, then none.
 
-    Middlebury has no backward flow; DIS's tells which pixels of the true one are occluded. With the true flow's boundaries alone as the
-    mask this fails on Grove2, since DIS hides occluded pixels behind colours that fit.
+    Middlebury has no backward flow; DIS's tells which pixels of the true one are occluded. With the
+    true flow's boundaries alone as the mask this fails on Grove2, since DIS hides occluded pixels
+    behind colours that fit.
     """
     folder = camvid_root.parent / "middlebury" / name
     if not folder.is_dir():
         pytest.skip(f"no Middlebury pair at {folder}")
-    earlier, later = (np.asarray(Image.open(folder / f"frame{i}.png").convert("RGB")) for i in (10, 11))
+    earlier, later = (
+        np.asarray(Image.open(folder / f"frame{i}.png").convert("RGB")) for i in (10, 11)
+    )
     dis, none = (estimate(kind, earlier, later) for kind in ("dis", "zero"))
     true = Flow(read_flow(folder / "flow10.flo"), dis.backward)
     mask = Motion(true).doubtful | Motion(true).outside

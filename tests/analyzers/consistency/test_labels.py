@@ -1,4 +1,6 @@
-"""Every kernel against a slow one that goes pixel by pixel, and the promises and faults of each preset."""
+"""Every kernel against a slow one that goes pixel by pixel, and the promises and faults of each
+preset.
+"""
 
 from fractions import Fraction
 
@@ -29,13 +31,17 @@ KERNELS = [clean, etc2020, etc2020_thc, vspw2021]
 
 
 def blobs(seed, size=(24, 32), block=4, classes=K):
-    coarse = np.random.default_rng(seed).integers(classes, size=(size[0] // block, size[1] // block))
+    coarse = np.random.default_rng(seed).integers(
+        classes, size=(size[0] // block, size[1] // block)
+    )
     return np.kron(coarse, np.ones((block, block))).astype(np.uint8)
 
 
 def motion_of(seed, size=(24, 32), scale=2.0):
     rng = np.random.default_rng(seed)
-    return Motion(Flow(rng.normal(0, scale, (*size, 2)).astype(np.float32), None, rng.random(size) < 0.2))
+    return Motion(
+        Flow(rng.normal(0, scale, (*size, 2)).astype(np.float32), None, rng.random(size) < 0.2)
+    )
 
 
 def shift(dx, dy, size=(24, 32)):
@@ -45,7 +51,9 @@ def shift(dx, dy, size=(24, 32)):
 
 
 def corners(motion, i, j):
-    """(row, column, weight) of the four pixels that (i, j) is read from, in float64 from the float32 places."""
+    """(row, column, weight) of the four pixels that (i, j) is read from, in float64 from the
+    float32 places.
+    """
     height, width = motion.unknown.shape
     left, top = int(np.floor(motion.x[i, j])), int(np.floor(motion.y[i, j]))
     a, b = float(motion.x[i, j]) - left, float(motion.y[i, j]) - top
@@ -60,7 +68,11 @@ def slow_clean(earlier, later, motion, classes):
     counts = np.zeros((classes, classes), int)
     for i, j in np.ndindex(height, width):
         x, y = motion.x[i, j], motion.y[i, j]
-        if motion.hidden[i, j] or not (0 <= x <= width - 1 and 0 <= y <= height - 1) or earlier[i, j] == VOID:
+        if (
+            motion.hidden[i, j]
+            or not (0 <= x <= width - 1 and 0 <= y <= height - 1)
+            or earlier[i, j] == VOID
+        ):
             continue
         planes = np.zeros(256)
         for row, column, weight in corners(motion, i, j):
@@ -71,14 +83,18 @@ def slow_clean(earlier, later, motion, classes):
 
 
 def rounded(exact):
-    """An exact fraction as the nearest float32, of two equally near ones the even one: one rounding, as a fused operation has."""
+    """An exact fraction as the nearest float32, of two equally near ones the even one: one
+    rounding, as a fused operation has.
+    """
     near = np.float32(float(exact))
     around = [np.nextafter(near, np.float32(-np.inf)), near, np.nextafter(near, np.float32(np.inf))]
     return min(around, key=lambda x: (abs(Fraction(float(x)) - exact), int(x.view(np.uint32)) % 2))
 
 
 def etc_sum(alpha, beta, v):
-    """The kernel's statements in numpy scalars: double products where a `1.` stands in one, each cast to float32; the last is fused."""
+    """The kernel's statements in numpy scalars: double products where a `1.` stands in one, each
+    cast to float32; the last is fused.
+    """
     a, b = float(alpha), float(beta)
     total = np.float32(0)
     total = total + np.float32((1.0 - a) * (1.0 - b) * float(v[0]))
@@ -88,7 +104,9 @@ def etc_sum(alpha, beta, v):
 
 
 def thc_sum(alpha, beta, v):
-    """The older kernel's: the same products, added before they are rounded; the last is float32 from the start."""
+    """The older kernel's: the same products, added before they are rounded; the last is float32
+    from the start.
+    """
     a, b = float(alpha), float(beta)
     total = np.float32(0)
     total = np.float32(float(total) + (1.0 - a) * (1.0 - b) * float(v[0]))
@@ -115,21 +133,33 @@ def library_vspw(earlier, later, motion, classes):
     x = 2.0 * torch.from_numpy(motion.x.copy()) / max(width - 1, 1) - 1.0
     y = 2.0 * torch.from_numpy(motion.y.copy()) / max(height - 1, 1) - 1.0
     image = torch.from_numpy(later.astype(np.float32))[None, None]
-    pulled = functional.grid_sample(image, torch.stack([x, y], -1)[None], mode="nearest", align_corners=False)[0, 0]
-    return np.bincount(earlier.ravel().astype(int) * classes + pulled.numpy().ravel().astype(int), minlength=classes**2).reshape(
-        classes, classes
-    )
+    pulled = functional.grid_sample(
+        image, torch.stack([x, y], -1)[None], mode="nearest", align_corners=False
+    )[0, 0]
+    return np.bincount(
+        earlier.ravel().astype(int) * classes + pulled.numpy().ravel().astype(int),
+        minlength=classes**2,
+    ).reshape(classes, classes)
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
 def test_each_kernel_is_the_slow_one(seed):
     earlier, later, motion = blobs(seed), blobs(seed + 1, block=2), motion_of(seed)
-    np.testing.assert_array_equal(clean(earlier, later, motion, K), slow_clean(earlier, later, motion, K))
-    np.testing.assert_array_equal(etc2020(earlier, later, motion, K), slow_etc(earlier, later, motion, K))
-    np.testing.assert_array_equal(etc2020_thc(earlier, later, motion, K), slow_etc(earlier, later, motion, K, thc_sum))
+    np.testing.assert_array_equal(
+        clean(earlier, later, motion, K), slow_clean(earlier, later, motion, K)
+    )
+    np.testing.assert_array_equal(
+        etc2020(earlier, later, motion, K), slow_etc(earlier, later, motion, K)
+    )
+    np.testing.assert_array_equal(
+        etc2020_thc(earlier, later, motion, K), slow_etc(earlier, later, motion, K, thc_sum)
+    )
     # The order of float32 operations may decide a place that is half-way between two pixels.
-    assert np.abs(vspw2021(earlier, later, motion, K) - library_vspw(earlier, later, motion, K)).sum() <= 2
+    assert (
+        np.abs(vspw2021(earlier, later, motion, K) - library_vspw(earlier, later, motion, K)).sum()
+        <= 2
+    )
 
 
 def test_clean_leaves_out_void_as_the_slow_one_does():
@@ -142,21 +172,37 @@ def test_clean_leaves_out_void_as_the_slow_one_does():
 
 
 def test_a_hand_made_example():
-    """4 x 4; the lower half moves by a quarter of a pixel to the right, the upper one by one and a half."""
+    """4 x 4; the lower half moves by a quarter of a pixel to the right, the upper one by one and a
+    half.
+    """
     later = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]], np.uint8)
     earlier = np.array([[0, 1, 1, 1], [0, 1, 1, 1], [2, 2, 3, 3], [2, 2, 2, 3]], np.uint8)
     flow = np.zeros((4, 4, 2), np.float32)
     flow[:2, :, 0], flow[2:, :, 0] = 1.5, 0.25
     motion = Motion(Flow(flow, None, np.zeros((4, 4), bool)))
-    # Upper rows: column 0 is read half from 0 and half from 1: the first in reading order, 0; column 1 from 1; the rest is outside.
-    # Lower rows: columns 0 to 2 are read mostly from themselves; column 3 is outside.
-    assert clean(earlier, later, motion, 4).tolist() == [[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 4, 1], [0, 0, 0, 1]]
-    # Ids: (0 + 1) / 2 truncates to 0; 0.75 * 2 + 0.25 * 3 truncates to 2. Outside, the border is repeated.
+    # Upper rows: column 0 is read half from 0 and half from 1: the first in reading order, 0;
+    # column 1 from 1; the rest is outside. Lower rows: columns 0 to 2 are read mostly from
+    # themselves; column 3 is outside.
+    assert clean(earlier, later, motion, 4).tolist() == [
+        [2, 0, 0, 0],
+        [0, 2, 0, 0],
+        [0, 0, 4, 1],
+        [0, 0, 0, 1],
+    ]
+    # Ids: (0 + 1) / 2 truncates to 0; 0.75 * 2 + 0.25 * 3 truncates to 2. Outside, the border is
+    # repeated.
     expected = [[2, 0, 0, 0], [0, 6, 0, 0], [0, 0, 4, 1], [0, 0, 0, 3]]
     assert etc2020(earlier, later, motion, 4).tolist() == expected
-    # Nearest, half to even, after u -> 4 u / 3 - 1/2. Columns: 1.5, 2.83, 4.17, 5.5 above, so 2, 3 and twice outside, which is class 0;
-    # -0.17, 1.17, 2.5, 3.83 below, so 0, 1, 2 and outside. Rows: -0.5, 0.83, 2.17, 3.5, so 0, 1, 2 and outside.
-    assert vspw2021(earlier, later, motion, 4).tolist() == [[0, 2, 0, 0], [4, 2, 0, 0], [3, 0, 2, 0], [2, 0, 0, 1]]
+    # Nearest, half to even, after u -> 4 u / 3 - 1/2. Columns: 1.5, 2.83, 4.17, 5.5 above, so 2, 3
+    # and twice outside, which is class 0;
+    # -0.17, 1.17, 2.5, 3.83 below, so 0, 1, 2 and outside. Rows: -0.5, 0.83, 2.17, 3.5, so 0, 1, 2
+    # and outside.
+    assert vspw2021(earlier, later, motion, 4).tolist() == [
+        [0, 2, 0, 0],
+        [4, 2, 0, 0],
+        [3, 0, 2, 0],
+        [2, 0, 0, 1],
+    ]
 
 
 @pytest.mark.parametrize("kernel", [clean, etc2020])
@@ -181,7 +227,9 @@ def test_whole_shifts_are_exact_under_clean(dx, dy):
 
 def test_class_numbering_means_nothing_to_clean():
     earlier, later, motion = blobs(0), blobs(1), motion_of(2)
-    order = np.append(np.random.default_rng(5).permutation(K), np.full(256 - K, VOID)).astype(np.uint8)
+    order = np.append(np.random.default_rng(5).permutation(K), np.full(256 - K, VOID)).astype(
+        np.uint8
+    )
     plain = clean(earlier, later, motion, K)
     renamed = clean(order[earlier], order[later], motion, K)
     np.testing.assert_array_equal(renamed[np.ix_(order[:K], order[:K])], plain)
@@ -190,7 +238,9 @@ def test_class_numbering_means_nothing_to_clean():
 
 
 def test_class_numbering_moves_etc2020():
-    """The fault of the published script, pinned: the same maps score several points apart under different numberings."""
+    """The fault of the published script, pinned: the same maps score several points apart under
+    different numberings.
+    """
     labels, motion = blobs(0, (96, 128), 16), shift(0.4, 0.7, (96, 128))
     orders = [np.random.default_rng(seed).permutation(K).astype(np.uint8) for seed in range(6)]
     scores = [mean_of_all(etc2020(order[labels], order[labels], motion, K)) for order in orders]
@@ -201,10 +251,17 @@ def test_class_numbering_moves_etc2020():
 
 @pytest.mark.parametrize(
     ("kernel", "label", "low", "high"),
-    [(etc2020, 8, 1.1, 1.7), (etc2020, 15, 4.8, 5.8), (etc2020_thc, 8, 0, 0.01), (etc2020_thc, 15, 0.3, 0.9)],
+    [
+        (etc2020, 8, 1.1, 1.7),
+        (etc2020, 15, 4.8, 5.8),
+        (etc2020_thc, 8, 0, 0.01),
+        (etc2020_thc, 15, 0.3, 0.9),
+    ],
 )
 def test_etc2020_truncates_constant_regions(kernel, label, low, high):
-    """The fault of the published script, pinned: inside one class some pixels become the class below."""
+    """The fault of the published script, pinned: inside one class some pixels become the class
+    below.
+    """
     flow = np.random.default_rng(0).uniform(-9, 9, (512, 512, 2)).astype(np.float32)
     region = np.full((512, 512), label, np.uint8)
     counts = kernel(region, region, Motion(Flow(flow)), K)
@@ -221,8 +278,13 @@ def test_a_constant_predictor():
 
 @pytest.mark.parametrize("kernel", [clean, etc2020])
 def test_a_static_scene_can_run_backwards(kernel):
-    one, two = blobs(0), np.where(np.random.default_rng(1).random((24, 32)) < 0.1, 0, blobs(0)).astype(np.uint8)
-    np.testing.assert_array_equal(kernel(one, two, shift(0, 0), K), kernel(two, one, shift(0, 0), K).T)
+    one, two = (
+        blobs(0),
+        np.where(np.random.default_rng(1).random((24, 32)) < 0.1, 0, blobs(0)).astype(np.uint8),
+    )
+    np.testing.assert_array_equal(
+        kernel(one, two, shift(0, 0), K), kernel(two, one, shift(0, 0), K).T
+    )
 
 
 def test_hidden_outside_and_unknown_pixels_have_no_vote():
@@ -244,7 +306,8 @@ def test_void_is_no_class_in_any_preset():
         assert kernel(void, blobs(0), motion, K).sum() == 0
     for kernel in (clean, etc2020):
         assert kernel(blobs(0), void, motion, K).sum() == 0
-    assert vspw2021(blobs(0), void, motion, K)[:, 1:].sum() == 0  # what is outside of the frame is class 0 there
+    # what is outside of the frame is class 0 there
+    assert vspw2021(blobs(0), void, motion, K)[:, 1:].sum() == 0
 
 
 def test_means_differ_in_the_classes_they_take():

@@ -1,10 +1,18 @@
-"""What runs ask for: several presets over the pairs of a data set, with controls, on known motion and on real video."""
+"""What runs ask for: several presets over the pairs of a data set, with controls, on known motion
+and on real video.
+"""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from msaf_bench.analyzers.consistency.measure import PRESETS, chains, consistency, flows_of, per_video
+from msaf_bench.analyzers.consistency.measure import (
+    PRESETS,
+    chains,
+    consistency,
+    flows_of,
+    per_video,
+)
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.data.class_sets import CLASS_SETS
@@ -43,14 +51,28 @@ class Streets:
 
 
 def score(predictions, clips, presets=("clean",), kind="exact", truths=True, **more):
-    return consistency(predictions, clips.labels if truths else None, clips.pairs, flows_of(clips, kind), presets, K, **more)
+    return consistency(
+        predictions,
+        clips.labels if truths else None,
+        clips.pairs,
+        flows_of(clips, kind),
+        presets,
+        K,
+        **more,
+    )
 
 
 @pytest.mark.parametrize("size", [(32, 64), (64, 128), (96, 160)])
 def test_a_perfect_predictor_scores_100_under_clean_with_exact_flow(size):
     clips = Streets(seeds=range(1, 12, 2), size=size)
     (found,) = score(clips.labels, clips)
-    assert found.value == found.controls["truth"] == found.controls["constant"] == found.agreement == 100
+    assert (
+        found.value
+        == found.controls["truth"]
+        == found.controls["constant"]
+        == found.agreement
+        == 100
+    )
     assert 55 < found.votes < 90
     assert found.controls["no_warp"] < 90
     assert found.pairs == 6 * 3
@@ -62,7 +84,9 @@ def test_conditions_know_every_preset():
 
 
 def test_what_the_edges_of_the_truth_do():
-    """Without leaving out what is read across the edge of a true class, the protocol charges a perfect predictor for its rounding."""
+    """Without leaving out what is read across the edge of a true class, the protocol charges a
+    perfect predictor for its rounding.
+    """
     clips = Streets(seeds=range(1, 12, 2))
     (masked,) = score(clips.labels, clips)
     (plain,) = consistency(clips.labels, None, clips.pairs, clips.exact_flow, ["clean"], K)
@@ -73,7 +97,10 @@ def test_what_the_edges_of_the_truth_do():
 def test_a_flickering_predictor_is_seen_away_from_the_edges():
     clips = Streets(seeds=(1, 3))
     rng = np.random.default_rng(0)
-    flickering = [np.where(rng.random(SIZE) < 0.1, np.uint8(4), label).astype(np.uint8) for label in clips.labels]
+    flickering = [
+        np.where(rng.random(SIZE) < 0.1, np.uint8(4), label).astype(np.uint8)
+        for label in clips.labels
+    ]
     (found,) = score(flickering, clips)
     assert 70 < found.agreement < 90
     assert found.value < 80
@@ -90,7 +117,9 @@ def test_what_each_protocol_scores_for_a_perfect_predictor():
     assert by_preset["etc2020"].controls["constant"] == pytest.approx(100 / K)
     assert by_preset["ewarp"].value < 0.3 * by_preset["ewarp"].controls["no_warp"]
     assert by_preset["ewarp"].controls["constant"] == 0
-    assert by_preset["vc8"].reason == "needs more than 8 frames without a gap; the longest video has 4"
+    assert (
+        by_preset["vc8"].reason == "needs more than 8 frames without a gap; the longest video has 4"
+    )
 
 
 def test_estimated_flow_costs_a_perfect_predictor_something_and_the_control_says_so():
@@ -102,7 +131,11 @@ def test_estimated_flow_costs_a_perfect_predictor_something_and_the_control_says
 def test_zero_flow_is_the_control_without_warp():
     clips = Streets()
     names = ("clean", "etc2020", "ewarp")
-    for still, moving in zip(score(clips.labels, clips, names, "zero"), score(clips.labels, clips, names, "dis"), strict=True):
+    for still, moving in zip(
+        score(clips.labels, clips, names, "zero"),
+        score(clips.labels, clips, names, "dis"),
+        strict=True,
+    ):
         assert still.value == still.controls["no_warp"] == moving.controls["no_warp"]
 
 
@@ -117,7 +150,9 @@ def test_still_predictions_score_100_without_motion():
 
 def test_frames_are_a_control_of_ewarp():
     clips = Streets()
-    (found,) = score(clips.labels, clips, ["ewarp"], pictures=[clips.picture(i) for i in range(len(clips))])
+    (found,) = score(
+        clips.labels, clips, ["ewarp"], pictures=[clips.picture(i) for i in range(len(clips))]
+    )
     assert 0 < found.controls["frames"] < 0.1
 
 
@@ -127,7 +162,9 @@ def test_ewarp_is_the_mean_of_videos_of_unequal_length():
     (found,) = consistency(clips.labels, None, pairs, clips.exact_flow, ["ewarp"], K)
     assert len(found.parts) == 4
     assert found.value == pytest.approx((np.mean(found.parts[:3]) + found.parts[3]) / 2)
-    assert per_video(found, chains(pairs)) == pytest.approx([np.mean(found.parts[:3]), found.parts[3]])
+    assert per_video(found, chains(pairs)) == pytest.approx(
+        [np.mean(found.parts[:3]), found.parts[3]]
+    )
 
 
 def test_matrices_are_pooled_and_split_by_video():
@@ -135,7 +172,10 @@ def test_matrices_are_pooled_and_split_by_video():
     (found,) = score(clips.labels, clips, kind="dis")
     assert found.matrices.shape == (4, K, K)
     assert found.value == miou(found.matrices.sum(0))
-    assert per_video(found, chains(clips.pairs)) == [miou(found.matrices[:2].sum(0)), miou(found.matrices[2:].sum(0))]
+    assert per_video(found, chains(clips.pairs)) == [
+        miou(found.matrices[:2].sum(0)),
+        miou(found.matrices[2:].sum(0)),
+    ]
 
 
 def test_windows_are_pooled_over_videos():
@@ -168,13 +208,22 @@ def test_chains_are_runs_without_a_gap(pairs, expected):
 def test_what_cannot_be_had_is_said():
     clips = Streets()
     alone = consistency(clips.labels[:1], None, (), flows_of(clips, "exact"), ("clean", "ewarp"), K)
-    assert [(found.value, found.reason) for found in alone] == [(None, "needs 2 frames that follow each other in a video")] * 2
+    assert [(found.value, found.reason) for found in alone] == [
+        (None, "needs 2 frames that follow each other in a video")
+    ] * 2
     (vc,) = score(clips.labels, clips, ["vc8"], truths=False)
     assert (vc.value, vc.reason) == (None, "needs the true label map of every frame")
     hidden = Flow(np.zeros((*SIZE, 2), np.float32), None, np.ones(SIZE, bool))
     (blind,) = consistency(clips.labels, None, clips.pairs, lambda pair: hidden, ["clean"], K)
-    assert (blind.value, blind.reason, blind.pairs, blind.votes) == (None, "no pixel has a vote", 3, 0)
-    (void,) = consistency([np.full(SIZE, VOID, np.uint8)] * 4, None, clips.pairs, clips.exact_flow, ["etc2020"], K)
+    assert (blind.value, blind.reason, blind.pairs, blind.votes) == (
+        None,
+        "no pixel has a vote",
+        3,
+        0,
+    )
+    (void,) = consistency(
+        [np.full(SIZE, VOID, np.uint8)] * 4, None, clips.pairs, clips.exact_flow, ["etc2020"], K
+    )
     assert (void.value, void.reason) == (None, "no pixel has a vote")
 
 
@@ -184,7 +233,10 @@ def test_wrong_input_is_named():
         score(clips.labels, clips, ["cleen"])
     with pytest.raises(UsageError, match="unknown flow 'exat'; did you mean exact?"):
         flows_of(clips, "exat")
-    with pytest.raises(DataError, match=r"frames 0 and 1: prediction 32x128 and 32x128, flow 64x128; bring all to one size"):
+    with pytest.raises(
+        DataError,
+        match=r"frames 0 and 1: prediction 32x128 and 32x128, flow 64x128; bring all to one size",
+    ):
         score([label[:32] for label in clips.labels], clips)
     clips.exact_flow = lambda pair: None
     with pytest.raises(UsageError, match="does not know its motion; use flow dis"):
@@ -194,18 +246,27 @@ def test_wrong_input_is_named():
 def test_maps_may_come_from_a_mapping_and_flow_from_a_cache(tmp_path):
     clips = Streets()
     flows = flows_of(clips, "dis", tmp_path)
-    first, again = (consistency(dict(enumerate(clips.labels)), None, clips.pairs, flows, ["clean"], K)[0] for _ in range(2))
+    first, again = (
+        consistency(dict(enumerate(clips.labels)), None, clips.pairs, flows, ["clean"], K)[0]
+        for _ in range(2)
+    )
     assert first.value == again.value
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_flow_carries_real_labels(camvid_root):
-    """CamVid's validation labels at 15 Hz: DIS explains far more of their change than no motion does."""
+    """CamVid's validation labels at 15 Hz: DIS explains far more of their change than no motion
+    does.
+    """
     paths = sorted((camvid_root / "valannot").glob("*.png"))[:5]
     labels = [read_label_map(path, CLASS_SETS["camvid11"], what="truth") for path in paths]
     clips = Streets(frames=len(paths), size=(16, 16))
-    clips.picture = lambda index: np.asarray(Image.open(camvid_root / "val" / paths[index].name).convert("RGB"))
-    found, etc = consistency(labels, None, clips.pairs, flows_of(clips, "dis"), ("clean", "etc2020"), K)
+    clips.picture = lambda index: np.asarray(
+        Image.open(camvid_root / "val" / paths[index].name).convert("RGB")
+    )
+    found, etc = consistency(
+        labels, None, clips.pairs, flows_of(clips, "dis"), ("clean", "etc2020"), K
+    )
     assert found.value > found.controls["no_warp"] + 8
     assert found.value > 85
     assert etc.value < found.value

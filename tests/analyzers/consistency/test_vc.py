@@ -53,9 +53,14 @@ def test_frames_are_taken_in_the_order_of_the_video():
     maps = flickering(0, 12)
     order = [4, 9, 2, 7, 0, 11]
     found = window_shares(maps.__getitem__, maps.__getitem__, order, 3)
-    np.testing.assert_array_equal(found, window_shares(maps[order].__getitem__, maps[order].__getitem__, range(6), 3))
+    np.testing.assert_array_equal(
+        found, window_shares(maps[order].__getitem__, maps[order].__getitem__, range(6), 3)
+    )
     truths = flickering(5, 12)
-    np.testing.assert_allclose(window_shares(maps.__getitem__, truths.__getitem__, order, 3), slow(maps[order], truths[order], 3))
+    np.testing.assert_allclose(
+        window_shares(maps.__getitem__, truths.__getitem__, order, 3),
+        slow(maps[order], truths[order], 3),
+    )
 
 
 def test_mixed_sizes_are_named():

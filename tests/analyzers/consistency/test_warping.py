@@ -20,7 +20,13 @@ def slow_bilinear(plane, x, y):
         a, b = float(x[i, j]) - left, float(y[i, j]) - top
         for dy, wy in ((0, 1 - b), (1, b)):
             for dx, wx in ((0, 1 - a), (1, a)):
-                out[i, j] += wy * wx * float(plane[min(max(top + dy, 0), height - 1), min(max(left + dx, 0), width - 1)])
+                out[i, j] += (
+                    wy
+                    * wx
+                    * float(
+                        plane[min(max(top + dy, 0), height - 1), min(max(left + dx, 0), width - 1)]
+                    )
+                )
     return out
 
 
@@ -30,7 +36,11 @@ def slow_doubtful(forward, backward):
     forward = forward.astype(float)
     found = np.zeros((height, width), bool)
     x, y = np.arange(width) + forward[..., 0], np.arange(height)[:, None] + forward[..., 1]
-    back = None if backward is None else np.stack([slow_bilinear(backward[..., i], x, y) for i in (0, 1)], -1)
+    back = (
+        None
+        if backward is None
+        else np.stack([slow_bilinear(backward[..., i], x, y) for i in (0, 1)], -1)
+    )
     for i, j in np.ndindex(height, width):
         f = forward[i, j]
         gradient = 0.0
@@ -50,7 +60,9 @@ def slow_doubtful(forward, backward):
 def test_bilinear_is_the_slow_one(seed, height, width):
     motion = Motion(Flow(random_flow(seed, (height, width), 4)))
     plane = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
-    np.testing.assert_allclose(bilinear(plane, motion.x, motion.y), slow_bilinear(plane, motion.x, motion.y), atol=1e-5)
+    np.testing.assert_allclose(
+        bilinear(plane, motion.x, motion.y), slow_bilinear(plane, motion.x, motion.y), atol=1e-5
+    )
     places = motion.everywhere
     weighed = (plane.ravel()[places.pixel] * places.weight).sum(0).reshape(plane.shape)
     np.testing.assert_allclose(weighed, slow_bilinear(plane, motion.x, motion.y), atol=1e-5)
@@ -72,7 +84,9 @@ def test_whole_shifts_are_exact():
 def test_doubtful_is_the_slow_one(seed, both):
     # Smooth enough that some pixels pass and some do not; taller than a band.
     coarse = random_flow(seed, (5, 4))
-    forward = np.stack([np.kron(coarse[..., i], np.ones((8, 8))) for i in (0, 1)], -1).astype(np.float32)
+    forward = np.stack([np.kron(coarse[..., i], np.ones((8, 8))) for i in (0, 1)], -1).astype(
+        np.float32
+    )
     forward += random_flow(seed + 1, forward.shape[:2], 0.02)
     backward = -forward + random_flow(seed + 2, forward.shape[:2], 0.4) if both else None
     found = Motion(Flow(forward, backward)).doubtful
@@ -81,7 +95,9 @@ def test_doubtful_is_the_slow_one(seed, both):
 
 
 def test_what_a_boundary_and_an_occlusion_are():
-    """A square moves 6 to the right over a still ground: its edges are motion boundaries, what it covers later is occluded."""
+    """A square moves 6 to the right over a still ground: its edges are motion boundaries, what it
+    covers later is occluded.
+    """
     forward, backward = np.zeros((20, 40, 2), np.float32), np.zeros((20, 40, 2), np.float32)
     forward[5:15, 5:15, 0], backward[5:15, 11:21, 0] = 6, -6
     found = Motion(Flow(forward, backward)).doubtful
@@ -89,7 +105,8 @@ def test_what_a_boundary_and_an_occlusion_are():
     assert not found[6:14, 6:14].any()
     assert not found[:, 25:].any()
     assert found[5:15, 14].all()  # the square's last column, against the next one
-    assert not Motion(Flow(forward)).doubtful[6:14, 16:21].any()  # without backward flow, only boundaries
+    # without backward flow, only boundaries
+    assert not Motion(Flow(forward)).doubtful[6:14, 16:21].any()
 
 
 def test_what_is_unknown_is_doubtful_and_stays_finite():
@@ -108,4 +125,6 @@ def test_exact_occlusion_replaces_the_rules():
     known = np.random.default_rng(0).random((6, 7)) < 0.5
     flow = Flow(random_flow(0, (6, 7)), random_flow(1, (6, 7)), known)
     np.testing.assert_array_equal(Motion(flow).hidden, known)
-    np.testing.assert_array_equal(Motion(flow._replace(occluded=None)).hidden, Motion(flow).doubtful)
+    np.testing.assert_array_equal(
+        Motion(flow._replace(occluded=None)).hidden, Motion(flow).doubtful
+    )

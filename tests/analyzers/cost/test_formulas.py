@@ -1,4 +1,6 @@
-"""Golden cases: counts worked out by hand, against the formulas and against each completed counter."""
+"""Golden cases: counts worked out by hand, against the formulas and against each completed
+counter.
+"""
 
 import pytest
 import torch
@@ -34,7 +36,9 @@ class Heads(nn.Module):
 
 
 class Layers(nn.Module):
-    """Every kind of product that a module can hold; fused attention, einsum, `@` and a vector among them."""
+    """Every kind of product that a module can hold; fused attention, einsum, `@` and a vector among
+    them.
+    """
 
     def __init__(self):
         super().__init__()
@@ -46,7 +50,9 @@ class Layers(nn.Module):
 
     def forward(self, x):
         x = self.up(self.norm(self.conv(x)))
-        tokens = self.layer(functional.interpolate(x, (4, 4), mode="bilinear").flatten(2).transpose(1, 2))
+        tokens = self.layer(
+            functional.interpolate(x, (4, 4), mode="bilinear").flatten(2).transpose(1, 2)
+        )
         pairs = torch.einsum("bij,bkj->bik", tokens, tokens) @ tokens
         return functional.scaled_dot_product_attention(pairs, tokens, tokens) @ self.vector
 
@@ -65,13 +71,21 @@ HEADS = 4 * N * D**2 + 2 * N**2 * D
 
 MACS = {
     "conv": (nn.Conv2d(64, 128, 3, padding=1), (1, 64, 56, 56), 231_211_008),
-    "transposed conv": (nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1), (1, 64, 56, 56), 102_760_448),
+    "transposed conv": (
+        nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1),
+        (1, 64, 56, 56),
+        102_760_448,
+    ),
     "depthwise conv": (nn.Conv2d(64, 64, 3, padding=1, groups=64), (1, 64, 56, 56), 1_806_336),
     "linear": (nn.Linear(D, D), (1, N, D), 268_435_456),
     "attention with weights": (Heads(weights=True), (1, N, D), HEADS),
     "attention without weights": (Heads(weights=False), (1, N, D), HEADS),
     "frozen attention": (Heads(weights=False, frozen=True), (1, N, D), HEADS),
-    "encoder layer": (nn.TransformerEncoderLayer(D, 8, 2048, batch_first=True), (1, N, D), HEADS + 2 * N * D * 2048),
+    "encoder layer": (
+        nn.TransformerEncoderLayer(D, 8, 2048, batch_first=True),
+        (1, N, D),
+        HEADS + 2 * N * D * 2048,
+    ),
     "fused attention": (Of(attend), (3, 1, 8, N // 4, 64), 2 * 8 * (N // 4) ** 2 * 64),
     "einsum": (Of(lambda x: torch.einsum("bij,bkj->bik", x, x)), (1, N, D), N * N * D),
     "@": (Of(product), (1, N, D), 1_073_741_824),
@@ -116,8 +130,16 @@ def test_fused_attention_without_content_has_no_size_limit():
 
 
 ELEMENTWISE = {
-    "grid_sample": (Of(lambda x: functional.grid_sample(x, x.new_zeros(1, 97, 97, 2), align_corners=False)), (1, 64, 97, 97), 2_408_704),
-    "bilinear": (Of(lambda x: functional.interpolate(x, (97, 97), mode="bilinear")), (1, 64, 49, 49), 2_408_704),
+    "grid_sample": (
+        Of(lambda x: functional.grid_sample(x, x.new_zeros(1, 97, 97, 2), align_corners=False)),
+        (1, 64, 97, 97),
+        2_408_704,
+    ),
+    "bilinear": (
+        Of(lambda x: functional.interpolate(x, (97, 97), mode="bilinear")),
+        (1, 64, 49, 49),
+        2_408_704,
+    ),
     "nearest": (Of(lambda x: functional.interpolate(x, (97, 97))), (1, 64, 49, 49), 0),
     "layer norm": (nn.LayerNorm(64), (10, 64), 5 * 640),
     "softmax": (Of(lambda x: x.softmax(-1)), (10, 64), 3 * 640),
@@ -141,10 +163,18 @@ def test_elementwise_operations_keep_to_their_own_column(case):
     assert not cost.uncounted
 
 
-@pytest.mark.parametrize("equation", ["bij,bkj->bik", "bi,bj->bij", "ij,k->i", "ij,jk->ik", "i,i->"])
+@pytest.mark.parametrize(
+    "equation", ["bij,bkj->bik", "bi,bj->bij", "ij,k->i", "ij,jk->ik", "i,i->"]
+)
 def test_einsum_is_what_torch_multiplies(equation):
     sizes = dict(zip("bijk", (2, 3, 5, 7), strict=True))
     first, second = equation.partition("->")[0].split(",")
     a, b = (torch.zeros([sizes[i] for i in part]) for part in (first, second))
-    expected = {"bij,bkj->bik": 2 * 3 * 7 * 5, "bi,bj->bij": 2 * 3 * 5, "ij,k->i": 3, "ij,jk->ik": 3 * 5 * 7, "i,i->": 3}
+    expected = {
+        "bij,bkj->bik": 2 * 3 * 7 * 5,
+        "bi,bj->bij": 2 * 3 * 5,
+        "ij,k->i": 3,
+        "ij,jk->ik": 3 * 5 * 7,
+        "i,i->": 3,
+    }
     assert einsum(equation, (a.shape, b.shape)) == expected[equation]

@@ -7,7 +7,14 @@ from torch import nn
 from msaf_bench import build, list_systems
 from msaf_bench.analyzers.attention.cost import Grid, d_transformer_macs
 from msaf_bench.analyzers.cost.check import Counted, check_counts, check_known, count_system
-from msaf_bench.analyzers.cost.system import Inference, clip_shape, empty_network, first_difference, module_cost, system_cost
+from msaf_bench.analyzers.cost.system import (
+    Inference,
+    clip_shape,
+    empty_network,
+    first_difference,
+    module_cost,
+    system_cost,
+)
 from msaf_bench.catalog import read_conditions, read_system, shrunk
 from msaf_bench.components.backbone import resnet18, resnet50, resnet101
 from msaf_bench.errors import GateError, UsageError
@@ -36,13 +43,19 @@ def test_a_cycle_is_counted_frame_by_frame():
     assert key > others[0] > 0
     # Four frames are carried forward by the flow network, one passes the key network.
     assert sum(stream.macs["backbone"].values()) < key
-    counted = count_system(system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream"))
+    counted = count_system(
+        system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream")
+    )
     assert counted["torch"].macs == counted["torch"].analytic
 
 
 def counted_in_a_stream(name, **options):
-    system = shrunk(read_system(name).swap(options=options), read_conditions("smoke", "street", systems=True))
-    counted = count_system(system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream"))
+    system = shrunk(
+        read_system(name).swap(options=options), read_conditions("smoke", "street", systems=True)
+    )
+    counted = count_system(
+        system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream")
+    )
     check_counts(system, 5, "stream", counted)
     return counted["fvcore"]
 
@@ -82,14 +95,18 @@ def test_frames_of_a_cycle_do_not_live_at_once():
 
 def test_what_no_counter_sees_is_named():
     systems = {
-        name: shrunk(read_system(name), read_conditions("smoke", "street", systems=True)) for name in ("netwarp-psp101", "etc-psp18")
+        name: shrunk(read_system(name), read_conditions("smoke", "street", systems=True))
+        for name in ("netwarp-psp101", "etc-psp18")
     }
-    assert ["DIS" in what for what in system_cost(systems["netwarp-psp101"], 5, (32, 32)).outside] == [True]
+    assert [
+        "DIS" in what for what in system_cost(systems["netwarp-psp101"], 5, (32, 32)).outside
+    ] == [True]
     assert system_cost(systems["etc-psp18"], 5, (32, 32)).outside == ()  # its flow is for training
 
 
-# GFLOPs (2 MAC) of one 1024x2048 frame as others count them for the same dilated network, ours with a stem of one 7x7 convolution:
-# a stem of three 3x3 (64, 64, 128) costs 113.3 more, one of (32, 32, 64) 20.0.
+# GFLOPs (2 MAC) of one 1024x2048 frame as others count them for the same dilated network, ours with
+# a stem of one 7x7 convolution: a stem of three 3x3 (64, 64, 128) costs 113.3 more, one of (32, 32,
+# 64) 20.0.
 @pytest.mark.parametrize(
     ("make", "params", "gflops"),
     [
@@ -108,7 +125,8 @@ def test_backbones_cost_what_is_published(make, params, gflops):
 
 @pytest.mark.parametrize("size", [(96, 128), (97, 101), (1024, 2048)])
 def test_the_motion_branch_costs_its_closed_form(size):
-    system = read_system("msaf-r18").swap((("motion", Choice(use="decoupled")),))  # down-sampled however small that leaves the map
+    # down-sampled however small that leaves the map
+    system = read_system("msaf-r18").swap((("motion", Choice(use="decoupled")),))
     cost = system_cost(system, 19, size)
     terms = d_transformer_macs(Grid(-(-size[0] // 8), -(-size[1] // 8)), 256)
     motion = cost.macs["motion"]
@@ -129,11 +147,18 @@ def test_a_stream_costs_one_backbone_pass_a_step():
 
 def test_one_result_each_time_and_nothing_else_changes():
     net = build("msaf-r18", 5)
-    modes, hooks = [m.training for m in net.modules()], sum(len(m._forward_hooks) for m in net.modules())
+    modes, hooks = (
+        [m.training for m in net.modules()],
+        sum(len(m._forward_hooks) for m in net.modules()),
+    )
     weights = {name: (p.data_ptr(), p.device.type) for name, p in net.named_parameters()}
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    costs = [module_cost(net, (1, 3, 3, 32, 48)), system_cost("msaf-r18", 5, (32, 48)), module_cost(net, (1, 3, 3, 32, 48))]
+    costs = [
+        module_cost(net, (1, 3, 3, 32, 48)),
+        system_cost("msaf-r18", 5, (32, 48)),
+        module_cost(net, (1, 3, 3, 32, 48)),
+    ]
     assert costs[0] == costs[1] == costs[2]
     assert torch.equal(torch.get_rng_state(), state)
     assert [m.training for m in net.modules()] == modes
@@ -142,8 +167,11 @@ def test_one_result_each_time_and_nothing_else_changes():
 
 
 def test_activation_bytes_by_hand():
-    # 4-byte elements: conv 8x6x6 -> ReLU in place -> conv 2x6x6; the input is not counted; both outputs exist at once.
-    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 2, 1), nn.Flatten())
+    # 4-byte elements: conv 8x6x6 -> ReLU in place -> conv 2x6x6; the input is not counted; both
+    # outputs exist at once.
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 2, 1), nn.Flatten()
+    )
     cost = module_cost(net, (1, 3, 6, 6))
     assert cost.activation_bytes == cost.live_bytes == 4 * 36 * (8 + 2)
     # A chain of five equal outputs never holds more than two of them.
@@ -164,7 +192,8 @@ def test_every_counter_agrees(mode):
     counted = count_system(system, 7, (40, 56), mode, cost)
     assert [c.reason for c in counted.values()] == [""] * 3
     assert counted["torch"].macs == counted["ptflops"].macs == cost.total_macs
-    # In a stream the logits of the pixel branch are made, and nobody reads them: fvcore leaves them out.
+    # In a stream the logits of the pixel branch are made, and nobody reads them: fvcore leaves them
+    # out.
     unread = 0 if mode == "clip" else 5 * 7 * 256 * 7
     assert counted["fvcore"].macs == cost.total_macs - unread
     check_counts(system, 7, mode, counted)
@@ -177,7 +206,16 @@ def test_a_counter_in_disagreement_is_a_gate(name, macs):
     wrong = Counted((16, 16), cost.total_macs + macs, cost.total_macs, "")
     with pytest.raises(GateError, match=rf"{name} counts .*torch agrees on every operator"):
         check_counts(system, 7, "clip", {name: wrong})
-    check_counts(system, 7, "clip", {"ptflops": Counted((16, 16), cost.total_macs + cost.total_macs // 300, cost.total_macs, "")})
+    check_counts(
+        system,
+        7,
+        "clip",
+        {
+            "ptflops": Counted(
+                (16, 16), cost.total_macs + cost.total_macs // 300, cost.total_macs, ""
+            )
+        },
+    )
 
 
 def test_the_first_operator_that_differs_is_named(monkeypatch):
@@ -197,7 +235,10 @@ def test_the_first_operator_that_differs_is_named(monkeypatch):
     assert (found.path, found.name) == ("backbone.layer2.0.downsample.0", "aten.conv2d")
     assert found.macs == found.witnessed + 1
     wrong = Counted((16, 16), 10, 11, "")
-    said = rf"torch gives {found.witnessed:,} MAC to aten.conv2d in {found.path}, shapes \[.*\], the formula {found.macs:,}"
+    said = (
+        rf"torch gives {found.witnessed:,} MAC to aten.conv2d in {found.path}, shapes \[.*\], the"
+        rf" formula {found.macs:,}"
+    )
     with pytest.raises(GateError, match=said):
         check_counts(read_system("msaf-r18"), 7, "clip", {"torch": wrong})
 

@@ -10,12 +10,20 @@ import pytest
 import torch
 
 from msaf_bench.analyzers.speed import cuda as speed_cuda
-from msaf_bench.analyzers.speed.host import peak_bytes, reset_peak, resident_bytes, snapshot, usable_cores
+from msaf_bench.analyzers.speed.host import (
+    peak_bytes,
+    reset_peak,
+    resident_bytes,
+    snapshot,
+    usable_cores,
+)
 from msaf_bench.analyzers.speed.nvml import Gpu, open_gpu
 
 
 class Driver:
-    """A stand-in for libnvidia-ml: values by function, each written where the pointer says; what is not there fails or is missing."""
+    """A stand-in for libnvidia-ml: values by function, each written where the pointer says; what is
+    not there fails or is missing.
+    """
 
     def __init__(self, known: bool = True, **values: Callable[..., int]) -> None:
         self.known, self.values, self.asked = known, values, b""
@@ -68,13 +76,26 @@ def test_a_gpus_state():
     assert driver.asked == b"GPU-1-2"
     assert found.driver() == "570.1"
     now = snapshot(found)
-    assert (now.sm_mhz, now.memory_mhz, now.celsius, now.power_w, now.power_cap_w) == (1410, 2619, 41, 71.5, 700)
+    assert (now.sm_mhz, now.memory_mhz, now.celsius, now.power_w, now.power_cap_w) == (
+        1410,
+        2619,
+        41,
+        71.5,
+        700,
+    )
     assert now.slowed == ("software power cap", "hardware thermal slowdown")  # idle is no slowdown
 
 
 def test_what_the_driver_does_not_tell_is_unknown():
     now = snapshot(gpu(nvmlDeviceGetPowerUsage=lambda: -1))
-    assert (now.sm_mhz, now.memory_mhz, now.celsius, now.power_w, now.power_cap_w, now.slowed) == (None, None, None, None, None, ())
+    assert (now.sm_mhz, now.memory_mhz, now.celsius, now.power_w, now.power_cap_w, now.slowed) == (
+        None,
+        None,
+        None,
+        None,
+        None,
+        (),
+    )
 
 
 def test_no_driver(monkeypatch: pytest.MonkeyPatch):
@@ -91,7 +112,11 @@ def test_energy_of_a_frame():
     frames = count()
     readings = iter([5_000, 12_000])
     found = speed_cuda.energy(
-        gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: next(readings)), lambda: next(frames), idle_w=70, seconds=10, window_s=0.01
+        gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: next(readings)),
+        lambda: next(frames),
+        idle_w=70,
+        seconds=10,
+        window_s=0.01,
     )
     assert found.joules == pytest.approx(7 / next(frames))
     assert found.window_s is not None
@@ -101,7 +126,9 @@ def test_energy_of_a_frame():
 
 def test_no_energy_is_a_reason():
     unsupported = speed_cuda.energy(gpu(), lambda: None, idle_w=None, seconds=10)
-    short = speed_cuda.energy(gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: 5), lambda: None, idle_w=70, seconds=1)
+    short = speed_cuda.energy(
+        gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: 5), lambda: None, idle_w=70, seconds=1
+    )
     none = speed_cuda.energy(None, lambda: None, idle_w=None, seconds=10)
     once = iter([5])
     silent = gpu(nvmlDeviceGetTotalEnergyConsumption=lambda: next(once, -1))
@@ -115,7 +142,9 @@ def test_no_energy_is_a_reason():
 
 
 def test_events_wait_once_at_the_end(monkeypatch: pytest.MonkeyPatch):
-    """Stages that move a made-up device's clock by 3 and 5 ms; nothing is read before the one synchronisation."""
+    """Stages that move a made-up device's clock by 3 and 5 ms; nothing is read before the one
+    synchronisation.
+    """
     clock, waits = [0.0], [0]
 
     class Event:

@@ -12,18 +12,34 @@ from msaf_bench.analyzers.speed import measure as speed
 from msaf_bench.analyzers.speed.comparison import PAPER_FPS, compare, paper_scaling, scaling
 from msaf_bench.analyzers.speed.host import Snapshot
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.measure import Batch, Speed, SpeedConditions, SpeedTask, measure_speed, run_process, run_together
+from msaf_bench.analyzers.speed.measure import (
+    Batch,
+    Speed,
+    SpeedConditions,
+    SpeedTask,
+    measure_speed,
+    run_process,
+    run_together,
+)
 from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
 from msaf_bench.catalog import read_conditions, read_system, read_table, systems_of
 from msaf_bench.records import Host
 
 MSAF = read_system("msaf-r18")
 SMALL = systems_of(read_table("3"), read_conditions("smoke", "street"))["MSAF"]
-CONDITIONS = SpeedConditions(size=(32, 64), mode="stream", threads=1, processes=3, seconds=1, timeout=2, schedule="rounds")
+CONDITIONS = SpeedConditions(
+    size=(32, 64), mode="stream", threads=1, processes=3, seconds=1, timeout=2, schedule="rounds"
+)
 
 
 def run(
-    ms: Sequence[float], *, load: float = 0.5, cores: int = 2, cycle: int = 1, slowed: tuple[str, ...] = (), agrees: bool = True
+    ms: Sequence[float],
+    *,
+    load: float = 0.5,
+    cores: int = 2,
+    cycle: int = 1,
+    slowed: tuple[str, ...] = (),
+    agrees: bool = True,
 ) -> Run:
     wall = tuple(ms)
     return Run(
@@ -42,7 +58,10 @@ def run(
         cores=cores,
         cycle=cycle,
         wall_ms=wall,
-        parts_ms=(("forward", tuple(0.9 * t for t in wall)), ("argmax", tuple(0.1 * t for t in wall))),
+        parts_ms=(
+            ("forward", tuple(0.9 * t for t in wall)),
+            ("argmax", tuple(0.1 * t for t in wall)),
+        ),
         output=Output(max_abs_difference=0.1, max_abs=1, same_class=1, agrees=agrees),
         memory=Memory(kind="resident, above the built network", weights_bytes=100, peak_bytes=200),
         energy=Energy(reason="none"),
@@ -52,7 +71,9 @@ def run(
 def measured(
     monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Run | str]], **changes: object
 ) -> tuple[dict[str, Speed], list[list[str]]]:
-    """What `measure_speed` makes of these answers of the systems, process by process, and which systems it asked together."""
+    """What `measure_speed` makes of these answers of the systems, process by process, and which
+    systems it asked together.
+    """
     asked: list[list[str]] = []
 
     def answer(batch: Batch) -> Report | str:
@@ -61,8 +82,13 @@ def measured(
         return Report(results=tuple(answers[name].pop(0) for name in names))
 
     monkeypatch.setattr(speed, "run_process", answer)
-    conditions = CONDITIONS.model_copy(update={"processes": max(map(len, answers.values()))} | changes)
-    tasks = [SpeedTask(system=MSAF.swap(name=name), conditions=conditions, num_classes=5) for name in answers]
+    conditions = CONDITIONS.model_copy(
+        update={"processes": max(map(len, answers.values()))} | changes
+    )
+    tasks = [
+        SpeedTask(system=MSAF.swap(name=name), conditions=conditions, num_classes=5)
+        for name in answers
+    ]
     return dict(zip(answers, measure_speed(tasks), strict=True)), asked
 
 
@@ -73,15 +99,26 @@ def test_all_systems_share_each_process(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_alone_each_has_its_own_process_in_turn(monkeypatch: pytest.MonkeyPatch):
-    _, asked = measured(monkeypatch, {"a": [run([1.0])] * 2, "b": [run([2.0])] * 2}, schedule="alone")
+    _, asked = measured(
+        monkeypatch, {"a": [run([1.0])] * 2, "b": [run([2.0])] * 2}, schedule="alone"
+    )
     assert asked == [["a"], ["b"], ["a"], ["b"]]
 
 
 def test_a_system_that_fails_costs_itself_and_no_other(monkeypatch: pytest.MonkeyPatch):
-    """It is tried once more alone, since others may have taken its memory, and not in later processes."""
-    found, asked = measured(monkeypatch, {"a": [run([1.0]), "out of memory", "out of memory"], "b": [run([2.0])] * 3})
+    """It is tried once more alone, since others may have taken its memory, and not in later
+    processes.
+    """
+    found, asked = measured(
+        monkeypatch, {"a": [run([1.0]), "out of memory", "out of memory"], "b": [run([2.0])] * 3}
+    )
     assert asked == [["a", "b"], ["a", "b"], ["a"], ["b"]]
-    assert (found["a"].reason, found["a"].latency, found["a"].fps, found["a"].processes) == ("out of memory", None, None, ())
+    assert (found["a"].reason, found["a"].latency, found["a"].fps, found["a"].processes) == (
+        "out of memory",
+        None,
+        None,
+        (),
+    )
     assert not found["a"].converged
     assert found["b"].fps == 500
     assert compare(found["a"], found["b"]) is None
@@ -89,22 +126,41 @@ def test_a_system_that_fails_costs_itself_and_no_other(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("schedule", ["rounds", "alone"])
 @pytest.mark.parametrize("names", ["a", "ab"])
-def test_where_all_systems_fail_each_has_its_reason_and_no_more_processes_start(monkeypatch: pytest.MonkeyPatch, schedule: str, names: str):
-    found, _ = measured(monkeypatch, {name: ["out of memory"] * 2 for name in names}, schedule=schedule, processes=3)
+def test_where_all_systems_fail_each_has_its_reason_and_no_more_processes_start(
+    monkeypatch: pytest.MonkeyPatch, schedule: str, names: str
+):
+    found, _ = measured(
+        monkeypatch, {name: ["out of memory"] * 2 for name in names}, schedule=schedule, processes=3
+    )
     assert {speed.reason for speed in found.values()} == {"out of memory"}
 
 
-def together(monkeypatch: pytest.MonkeyPatch, holds: int = 9, kills: str = "") -> tuple[list[Run | str], list[str]]:
+def together(
+    monkeypatch: pytest.MonkeyPatch, holds: int = 9, kills: str = ""
+) -> tuple[list[Run | str], list[str]]:
     """Six systems in processes that hold so many, and die of one of them."""
     asked: list[str] = []
 
     def answer(batch: Batch) -> Report | str:
         names = [task.system.name for task in batch.tasks]
         asked.append("".join(names))
-        return "killed" if kills and kills in names else Report(results=(run([1.0]),) * min(holds, len(names)))
+        return (
+            "killed"
+            if kills and kills in names
+            else Report(results=(run([1.0]),) * min(holds, len(names)))
+        )
 
     monkeypatch.setattr(speed, "run_process", answer)
-    return run_together([SpeedTask(system=MSAF.swap(name=name), conditions=CONDITIONS, num_classes=5) for name in "abcdef"], 1), asked
+    return (
+        run_together(
+            [
+                SpeedTask(system=MSAF.swap(name=name), conditions=CONDITIONS, num_classes=5)
+                for name in "abcdef"
+            ],
+            1,
+        ),
+        asked,
+    )
 
 
 def test_what_memory_does_not_hold_follows_in_further_processes(monkeypatch: pytest.MonkeyPatch):
@@ -116,7 +172,10 @@ def test_what_memory_does_not_hold_follows_in_further_processes(monkeypatch: pyt
 def test_a_system_that_kills_its_process_is_found_by_halves(monkeypatch: pytest.MonkeyPatch):
     found, asked = together(monkeypatch, kills="e")
     assert asked == ["abcdef", "abc", "def", "d", "ef", "e", "f"]
-    assert [one if isinstance(one, str) else "timed" for one in found] == ["timed"] * 4 + ["killed", "timed"]
+    assert [one if isinstance(one, str) else "timed" for one in found] == ["timed"] * 4 + [
+        "killed",
+        "timed",
+    ]
 
 
 def test_tasks_that_cannot_share_a_process_are_refused():
@@ -149,7 +208,10 @@ def test_samples_of_all_processes_together(monkeypatch: pytest.MonkeyPatch):
     assert found.spread == pytest.approx((max(medians) - min(medians)) / np.median(medians))
 
 
-@pytest.mark.parametrize(("n", "stated"), [(1, "p50"), (63, "p50"), (64, "p50 p90"), (661, "p50 p90"), (662, "p50 p90 p99")])
+@pytest.mark.parametrize(
+    ("n", "stated"),
+    [(1, "p50"), (63, "p50"), (64, "p50 p90"), (661, "p50 p90"), (662, "p50 p90 p99")],
+)
 def test_percentiles_below_their_least_sample_are_not_stated(n: int, stated: str):
     found = summarise([1.0] * n)
     kept = {name: getattr(found, name) for name in ("p50", "p90", "p99")}
@@ -179,15 +241,28 @@ def test_a_latency_that_is_no_number_is_refused(wrong: float):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": (0, 4)}, {"threads": 0}, {"processes": 0}, {"seconds": 0}, {"timeout": float("nan")}, {"mode": "x"}]
+    "wrong",
+    [
+        {"size": (0, 4)},
+        {"threads": 0},
+        {"processes": 0},
+        {"seconds": 0},
+        {"timeout": float("nan")},
+        {"mode": "x"},
+    ],
 )
 def test_conditions_that_cannot_be(wrong: dict[str, object]):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         SpeedConditions.model_validate(CONDITIONS.model_dump() | wrong)
 
 
-@pytest.mark.parametrize(("busy", "threads", "flagged"), [(0.9, 1, False), (1.5, 1, True), (0.1, 2, False), (0.5, 2, True)])
-def test_contended_is_told_by_the_cores_that_others_kept_busy(monkeypatch: pytest.MonkeyPatch, busy: float, threads: int, flagged: bool):
+@pytest.mark.parametrize(
+    ("busy", "threads", "flagged"),
+    [(0.9, 1, False), (1.5, 1, True), (0.1, 2, False), (0.5, 2, True)],
+)
+def test_contended_is_told_by_the_cores_that_others_kept_busy(
+    monkeypatch: pytest.MonkeyPatch, busy: float, threads: int, flagged: bool
+):
     """And not by the load average, which still holds the trials that ran before."""
     one = run([10.0], load=5.0)
     one = one.model_copy(update={"process": one.process.model_copy(update={"busy_cores": busy})})
@@ -214,10 +289,20 @@ def test_what_speaks_against_a_number(monkeypatch: pytest.MonkeyPatch):
     assert quiet.flags == ()
     assert quiet.converged
     loud = run([12.0], load=5.2, slowed=("hardware slowdown",), agrees=False)
-    loud = loud.model_copy(update={"process": loud.process.model_copy(update={"converged": False, "settled": False})})
+    loud = loud.model_copy(
+        update={"process": loud.process.model_copy(update={"converged": False, "settled": False})}
+    )
     found = measured(monkeypatch, {"a": [run([10.0]), loud]}, threads=4)[0]["a"]
     flags = dict(found.flags)
-    assert set(flags) == {"other output", "not converged", "not settled", "unstable", "contended", "oversubscribed", "slowed"}
+    assert set(flags) == {
+        "other output",
+        "not converged",
+        "not settled",
+        "unstable",
+        "contended",
+        "oversubscribed",
+        "slowed",
+    }
     assert not found.converged
     assert "5.2 on 2 cores" in flags["contended"]
     assert "1 of 2" in flags["not converged"]
@@ -243,7 +328,9 @@ def test_faster_and_slower_need_the_whole_interval(monkeypatch: pytest.MonkeyPat
     assert found.verdict == "faster"
     logs = np.log(np.array(b) / a)
     half = 4.302652729911275 * logs.std(ddof=1) / 3**0.5  # Student's t, two degrees of freedom
-    assert (found.ratio, found.low, found.high) == pytest.approx(tuple(np.exp([logs.mean(), logs.mean() - half, logs.mean() + half])))
+    assert (found.ratio, found.low, found.high) == pytest.approx(
+        tuple(np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]))
+    )
     other = compared(monkeypatch, b, a)
     assert other is not None
     assert other.verdict == "slower"
@@ -253,7 +340,8 @@ def test_faster_and_slower_need_the_whole_interval(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("a", "b", "why"),
     [
-        ([10.0, 10.0, 10.0], [10.05, 10.06, 10.05], "noise floor"),  # a difference that is there, and less than 1 %
+        # a difference that is there, and less than 1 %
+        ([10.0, 10.0, 10.0], [10.05, 10.06, 10.05], "noise floor"),
         ([10.0, 10.4, 9.8], [10.5, 10.2, 10.6], "noise floor"),
         ([10.0, 10.0, 14.0], [20.0, 20.0, 28.0], "unstable"),
         ([10.0], [20.0], "one process"),
@@ -271,12 +359,20 @@ def test_the_exponent_of_the_papers_three_numbers():
     found = paper_scaling()
     x, y = np.log([h * w for h, w in PAPER_FPS]), -np.log(list(PAPER_FPS.values()))
     assert found.exponent == pytest.approx(np.polyfit(x, y, 1)[0])
-    assert (round(found.exponent or 0, 2), *(round(a, 2) for a in found.piecewise)) == (0.74, 0.73, 0.76)
+    assert (round(found.exponent or 0, 2), *(round(a, 2) for a in found.piecewise)) == (
+        0.74,
+        0.73,
+        0.76,
+    )
 
 
 def test_the_papers_three_numbers_are_those_of_its_table():
-    printed = {claim.row: claim.value for claim in read_table("1").claims() if claim.metric == "fps"}
-    assert list(PAPER_FPS.values()) == [printed[row] for row in ("MSAF ResNet18 512", "MSAF ResNet18 768", "MSAF ResNet18")]
+    printed = {
+        claim.row: claim.value for claim in read_table("1").claims() if claim.metric == "fps"
+    }
+    assert list(PAPER_FPS.values()) == [
+        printed[row] for row in ("MSAF ResNet18 512", "MSAF ResNet18 768", "MSAF ResNet18")
+    ]
 
 
 def test_scaling_of_one_size_is_not_there():
@@ -286,8 +382,15 @@ def test_scaling_of_one_size_is_not_there():
 
 def test_a_real_process():
     """Two modes in one process: both are timed, in rounds, and their parts add up."""
-    conditions = CONDITIONS.model_copy(update={"region": "e2e", "seconds": 0.05, "timeout": 0.1, "processes": 1})
-    tasks = [SpeedTask(system=SMALL, conditions=conditions.model_copy(update={"mode": mode}), num_classes=5) for mode in ("stream", "clip")]
+    conditions = CONDITIONS.model_copy(
+        update={"region": "e2e", "seconds": 0.05, "timeout": 0.1, "processes": 1}
+    )
+    tasks = [
+        SpeedTask(
+            system=SMALL, conditions=conditions.model_copy(update={"mode": mode}), num_classes=5
+        )
+        for mode in ("stream", "clip")
+    ]
     stream, clip = measure_speed(tasks)
     assert (stream.conditions.mode, clip.conditions.mode) == ("stream", "clip")
     for found in (stream, clip):
@@ -320,16 +423,25 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
     real = subprocess.run
 
     def instead(command: list[str], **how: object) -> object:
-        return real([sys.executable, "-c", program], **how) if any("speed.process" in word for word in command) else real(command, **how)  # pyright: ignore
+        return (
+            real([sys.executable, "-c", program], **how)
+            if any("speed.process" in word for word in command)
+            else real(command, **how)
+        )  # pyright: ignore
 
     monkeypatch.setattr(speed, "START_S", 2)
     monkeypatch.setattr(speed.subprocess, "run", instead)
     conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "timeout": 0.1})
-    found = run_process(Batch(tasks=(SpeedTask(system=SMALL, conditions=conditions, num_classes=5),), number=1))
+    found = run_process(
+        Batch(tasks=(SpeedTask(system=SMALL, conditions=conditions, num_classes=5),), number=1)
+    )
     assert isinstance(found, str)
     assert said in found
 
 
 def test_no_torch_to_read_a_result():
-    program = "import sys, msaf_bench.analyzers.speed.measure, msaf_bench.analyzers.speed.comparison; assert 'torch' not in sys.modules"
+    program = (
+        "import sys, msaf_bench.analyzers.speed.measure, msaf_bench.analyzers.speed.comparison;"
+        " assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -35,7 +35,13 @@ class Machine:
     def clock(self) -> float:
         return self.now
 
-    def system(self, name: str, ms: Iterator[float], cycle: int = 1, slowdown: Callable[[float], float] = lambda now: 1.0) -> Taker:
+    def system(
+        self,
+        name: str,
+        ms: Iterator[float],
+        cycle: int = 1,
+        slowdown: Callable[[float], float] = lambda now: 1.0,
+    ) -> Taker:
         """A system whose laps take these ms, longer by the machine's slowdown at that time."""
 
         def take() -> Lap:
@@ -53,16 +59,36 @@ def noisy(mean: float, deviation: float, seed: int = 0) -> Iterator[float]:
         yield max(rng.normal(mean, deviation * mean), mean / 10)
 
 
-def timed(machine: Machine, takers: list[Taker], enough: Callable[..., bool], *, least: int = 1, most_s: float = 1e9) -> list[list[Turn]]:
-    found = rounds(dict(enumerate(takers)), enough, least=least, most_s=most_s, order=Random(0), clock=machine.clock)
+def timed(
+    machine: Machine,
+    takers: list[Taker],
+    enough: Callable[..., bool],
+    *,
+    least: int = 1,
+    most_s: float = 1e9,
+) -> list[list[Turn]]:
+    found = rounds(
+        dict(enumerate(takers)),
+        enough,
+        least=least,
+        most_s=most_s,
+        order=Random(0),
+        clock=machine.clock,
+    )
     return [turns for turns in found.values() if not isinstance(turns, Exception)]
 
 
-def sampled(machine: Machine, takers: list[Taker], *, seconds: float, timeout: float) -> list[list[Turn]]:
-    return timed(machine, takers, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout)
+def sampled(
+    machine: Machine, takers: list[Taker], *, seconds: float, timeout: float
+) -> list[list[Turn]]:
+    return timed(
+        machine, takers, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout
+    )
 
 
-def alone(ms: Iterator[float], cycle: int = 1, *, seconds: float = 10, timeout: float = 60) -> tuple[list[Turn], float]:
+def alone(
+    ms: Iterator[float], cycle: int = 1, *, seconds: float = 10, timeout: float = 60
+) -> tuple[list[Turn], float]:
     """Turns of one system that is sampled, and the seconds that they took."""
     machine = Machine()
     (turns,) = sampled(machine, [machine.system("a", ms, cycle)], seconds=seconds, timeout=timeout)
@@ -76,7 +102,8 @@ def counted(turns: list[Turn]) -> int:
 def test_a_round_has_one_turn_of_every_system_in_a_new_order():
     machine = Machine()
     names = "abcde"
-    takers = [machine.system(name, repeat(20.0)) for name in names]  # one lap that is not counted, and one that is
+    # one lap that is not counted, and one that is
+    takers = [machine.system(name, repeat(20.0)) for name in names]
     timed(machine, takers, lambda turns: len(turns) == 8)
     orders = ["".join(machine.asked[i : i + 10 : 2]) for i in range(0, 80, 10)]
     assert len(machine.asked) == 80
@@ -85,16 +112,25 @@ def test_a_round_has_one_turn_of_every_system_in_a_new_order():
     assert len(set(orders)) > 4
 
 
-@pytest.mark.parametrize("slowdown", [lambda now: 1 + now / 8, lambda now: 1.5 + 0.5 * np.sin(now)], ids=["ramp", "wave"])
+@pytest.mark.parametrize(
+    "slowdown", [lambda now: 1 + now / 8, lambda now: 1.5 + 0.5 * np.sin(now)], ids=["ramp", "wave"]
+)
 def test_slow_drift_of_the_machine_reaches_all_systems_alike(slowdown: Callable[[float], float]):
-    """The machine becomes twice as slow meanwhile: the medians' ratios stay those of the systems, and none is called known."""
+    """The machine becomes twice as slow meanwhile: the medians' ratios stay those of the systems,
+    and none is called known.
+    """
     machine = Machine()
     means = [2.0, 3.0, 5.0, 8.0]
-    takers = [machine.system(str(ms), noisy(ms, 0.02, seed), slowdown=slowdown) for seed, ms in enumerate(means)]
+    takers = [
+        machine.system(str(ms), noisy(ms, 0.02, seed), slowdown=slowdown)
+        for seed, ms in enumerate(means)
+    ]
     found = sampled(machine, takers, seconds=0.5, timeout=2)
     medians = [median(sum(lap) for turn in turns for lap in turn.laps) / 1e6 for turns in found]
     assert medians[0] > 1.2 * means[0]
-    assert [ms / medians[0] for ms in medians] == pytest.approx([ms / means[0] for ms in means], rel=0.02)
+    assert [ms / medians[0] for ms in medians] == pytest.approx(
+        [ms / means[0] for ms in means], rel=0.02
+    )
     assert not any(converged(turns) for turns in found)
     assert len({len(turns) for turns in found}) == 1
     assert all(len({len(turn.laps) for turn in turns}) == 1 for turns in found)
@@ -102,8 +138,14 @@ def test_slow_drift_of_the_machine_reaches_all_systems_alike(slowdown: Callable[
 
 def test_systems_timed_one_after_the_other_do_not_survive_that_drift():
     machine = Machine()
-    first, second = (machine.system("x", noisy(2.0, 0.02, seed), slowdown=lambda now: 1 + now / 8) for seed in range(2))
-    medians = [median(turn.p50 for turn in timed(machine, [taker], lambda turns: len(turns) == 150)[0]) for taker in (first, second)]
+    first, second = (
+        machine.system("x", noisy(2.0, 0.02, seed), slowdown=lambda now: 1 + now / 8)
+        for seed in range(2)
+    )
+    medians = [
+        median(turn.p50 for turn in timed(machine, [taker], lambda turns: len(turns) == 150)[0])
+        for taker in (first, second)
+    ]
     assert medians[1] / medians[0] > 1.15
 
 
@@ -118,7 +160,10 @@ def test_each_leaves_when_it_is_known():
 
 def test_one_that_stays_unknown_has_its_own_seconds_and_not_those_of_all():
     machine = Machine()
-    takers = [machine.system("loud", noisy(3.0, 0.9)), *(machine.system(str(i), noisy(3.0, 0.003, i)) for i in range(9))]
+    takers = [
+        machine.system("loud", noisy(3.0, 0.9)),
+        *(machine.system(str(i), noisy(3.0, 0.003, i)) for i in range(9)),
+    ]
     loud, *_ = sampled(machine, takers, seconds=0.1, timeout=2)
     assert 2 <= sum(turn.seconds for turn in loud) < 2.1
     assert machine.now < 5
@@ -130,8 +175,19 @@ def test_a_system_that_raises_leaves_the_others():
     def broken() -> Lap:
         raise MemoryError("too large")
 
-    takers = {3: machine.system("a", repeat(2.0)), 5: Taker(broken), 8: machine.system("b", repeat(2.0))}
-    found = rounds(takers, lambda turns: len(turns) == 4, least=1, most_s=9, order=Random(0), clock=machine.clock)
+    takers = {
+        3: machine.system("a", repeat(2.0)),
+        5: Taker(broken),
+        8: machine.system("b", repeat(2.0)),
+    }
+    found = rounds(
+        takers,
+        lambda turns: len(turns) == 4,
+        least=1,
+        most_s=9,
+        order=Random(0),
+        clock=machine.clock,
+    )
     assert list(found) == [3, 5, 8]
     assert isinstance(found[5], MemoryError)
     assert [len(turns) for turns in found.values() if isinstance(turns, list)] == [4, 4]
@@ -155,7 +211,9 @@ def test_a_long_lap_is_a_turn_by_itself():
 
 def warmed(ms: Iterator[float], cycle: int = 1, *, seconds: float = 10) -> tuple[list[Turn], float]:
     machine = Machine()
-    (turns,) = timed(machine, [machine.system("a", ms, cycle)], settled, least=WARM_UP_TURNS, most_s=seconds)
+    (turns,) = timed(
+        machine, [machine.system("a", ms, cycle)], settled, least=WARM_UP_TURNS, most_s=seconds
+    )
     return turns, machine.now
 
 
@@ -223,7 +281,9 @@ def test_whole_cycles():
 
 
 def test_laps_that_depend_on_each_other_do_not_look_like_many():
-    """Within a turn all laps are the same: a thousand laps in ten turns know the median no better than ten."""
+    """Within a turn all laps are the same: a thousand laps in ten turns know the median no better
+    than ten.
+    """
     rng = np.random.default_rng(0)
     turns = [Turn([(int(ms * 1e6),)] * 100, ms * 1e6, 0.1, 1) for ms in rng.normal(5, 0.1, 10)]
     assert not converged(turns)

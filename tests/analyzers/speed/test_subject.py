@@ -21,7 +21,9 @@ from msaf_bench.ports import Output
 
 
 class Net(nn.Module):
-    """Logits of two frames' 1x1 convolution, the past one's halved; its stream keeps what the past frame gave."""
+    """Logits of two frames' 1x1 convolution, the past one's halved; its stream keeps what the past
+    frame gave.
+    """
 
     frames = 2
 
@@ -56,7 +58,9 @@ def ready(net: Net, **changes: Any) -> Subject:
 
 
 @pytest.mark.parametrize("mode", ["clip", "stream"])
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+)
 def test_input_has_the_asked_form(mode: str, precision: str, dtype: torch.dtype):
     net = Net()
     subject = ready(net, mode=mode, precision=precision, channels_last=True)
@@ -67,7 +71,10 @@ def test_input_has_the_asked_form(mode: str, precision: str, dtype: torch.dtype)
     assert flat.is_contiguous(memory_format=torch.channels_last)
     assert 0.5 < given.float().std() < 2  # real values, as frames have
     assert subject.output.agrees
-    assert subject.output.max_abs_difference < (1e-5 if precision == "fp32" else 0.1) * subject.output.max_abs
+    assert (
+        subject.output.max_abs_difference
+        < (1e-5 if precision == "fp32" else 0.1) * subject.output.max_abs
+    )
 
 
 def test_the_check_sees_another_network():
@@ -102,7 +109,11 @@ def test_clip_computes_all_frames_and_stream_one():
 
 @pytest.mark.parametrize(
     ("region", "names"),
-    [("forward", ["forward"]), ("forward+argmax", ["forward", "argmax"]), ("e2e", ["upload", "forward", "argmax", "download"])],
+    [
+        ("forward", ["forward"]),
+        ("forward+argmax", ["forward", "argmax"]),
+        ("e2e", ["upload", "forward", "argmax", "download"]),
+    ],
 )
 @torch.inference_mode()
 def test_regions(region: str, names: list[str]):
@@ -113,7 +124,10 @@ def test_regions(region: str, names: list[str]):
     for stage in subject.stages.values():
         value = stage(value)
     assert value.shape == ((1, 4, 6, 8) if region == "forward" else (1, 6, 8))
-    assert value.dtype == {"forward": torch.float32, "forward+argmax": torch.int64, "e2e": torch.uint8}[region]
+    assert (
+        value.dtype
+        == {"forward": torch.float32, "forward+argmax": torch.int64, "e2e": torch.uint8}[region]
+    )
     assert len(wall_lap(subject.stages.values(), subject.feed)) == len(names)
 
 
@@ -143,7 +157,9 @@ BATCH = Batch(
     tasks=tuple(
         SpeedTask(
             system=read_system("msaf-r18").swap(name=name),
-            conditions=SpeedConditions(size=(6, 8), mode="clip", threads=1, seconds=0.01, timeout=0.02, schedule="rounds"),
+            conditions=SpeedConditions(
+                size=(6, 8), mode="clip", threads=1, seconds=0.01, timeout=0.02, schedule="rounds"
+            ),
             num_classes=2,
         )
         for name in ("a", "b", "c")
@@ -152,7 +168,9 @@ BATCH = Batch(
 )
 
 
-def test_whatever_breaks_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_whatever_breaks_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     def broken(_: Batch) -> None:
         print("a plug-in prints")
         raise RuntimeError("no compiler\n  found: install one\n\nSet X for the stack")
@@ -190,8 +208,14 @@ class Fragile(Net):
 
 @pytest.mark.parametrize("frames", [0, 3, 8], ids=["built", "peak", "rounds"])
 @pytest.mark.usefixtures("threads")
-def test_a_system_that_raises_is_a_reason_among_the_others(monkeypatch: pytest.MonkeyPatch, frames: int):
-    monkeypatch.setattr(speed_process, "build", lambda system, *_, **__: Fragile(frames) if system.name == "b" else Net())
+def test_a_system_that_raises_is_a_reason_among_the_others(
+    monkeypatch: pytest.MonkeyPatch, frames: int
+):
+    monkeypatch.setattr(
+        speed_process,
+        "build",
+        lambda system, *_, **__: Fragile(frames) if system.name == "b" else Net(),
+    )
     a, b, c = time_batch(BATCH).results
     assert b == "MemoryError: too large"
     assert isinstance(a, Run)
@@ -203,7 +227,12 @@ def test_a_system_that_raises_is_a_reason_among_the_others(monkeypatch: pytest.M
 @pytest.mark.usefixtures("threads")
 def test_a_system_that_cannot_be_built_is_a_reason_among_the_others():
     a, b = BATCH.tasks[:2]
-    found = time_batch(Batch(tasks=(a.model_copy(update={"system": a.system.swap(options={"heads": 5})}), b), number=1)).results
+    found = time_batch(
+        Batch(
+            tasks=(a.model_copy(update={"system": a.system.swap(options={"heads": 5})}), b),
+            number=1,
+        )
+    ).results
     assert isinstance(found[0], str)
     assert found[0].splitlines() == [found[0]]
     assert "embed_dim" in found[0] or "heads" in found[0]

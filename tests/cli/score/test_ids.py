@@ -1,4 +1,6 @@
-"""Ids that would vanish into void, and class lists that do not fit, are errors that name the way out; all else is scored."""
+"""Ids that would vanish into void, and class lists that do not fit, are errors that name the way
+out; all else is scored.
+"""
 
 import json
 
@@ -39,7 +41,13 @@ def score(tmp_path, capsys):
             (tmp_path / name).mkdir(exist_ok=True)
             for index, array in enumerate(maps):
                 Image.fromarray(array.astype(np.uint8)).save(tmp_path / name / f"{index:03d}.png")
-        given = ["--pred", str(tmp_path / "pred"), "--truth", str(tmp_path / "truth"), *(["--classes", classes] if classes else [])]
+        given = [
+            "--pred",
+            str(tmp_path / "pred"),
+            "--truth",
+            str(tmp_path / "truth"),
+            *(["--classes", classes] if classes else []),
+        ]
         code = main(["score", command, *given, *words, "--json"])
         out, err = capsys.readouterr()
         return code, json.loads(out) if out else None, err
@@ -62,7 +70,9 @@ def test_masks_of_255_are_asked_and_then_counted(score, true, predicted, maps):
     assert "255" in err
     assert f"--map {maps[0]} if it is" in err
     assert "255=void" in err
-    code, out, _ = score(MASK * true, prediction * predicted, "2", *(word for m in maps for word in ("--map", m)))
+    code, out, _ = score(
+        MASK * true, prediction * predicted, "2", *(word for m in maps for word in ("--map", m))
+    )
     assert code == 0
     assert out["miou"] == pytest.approx(by_sets(MASK, prediction, 2), abs=0.005)
     assert out["map"] == maps
@@ -111,7 +121,9 @@ LEGITIMATE = {
 }
 
 
-@pytest.mark.parametrize(("used", "classes", "void", "predicted_void"), LEGITIMATE.values(), ids=LEGITIMATE)
+@pytest.mark.parametrize(
+    ("used", "classes", "void", "predicted_void"), LEGITIMATE.values(), ids=LEGITIMATE
+)
 def test_what_may_well_be_is_scored(score, used, classes, void, predicted_void):
     truth, prediction, _ = ids(used)
     true = with_void(truth) if void else truth
@@ -143,7 +155,9 @@ def test_any_ids_can_be_mapped(score, values):
     assert (code, out["miou"]) == (0, pytest.approx(by_sets(truth, prediction, 3), abs=0.005))
 
 
-@pytest.mark.parametrize("text", ["255", "255=", "=1", "255=4", "256=1", "-1=0", "a=1", "gt:255=1", "1=1.5", "255=Void"])
+@pytest.mark.parametrize(
+    "text", ["255", "255=", "=1", "255=4", "256=1", "-1=0", "a=1", "gt:255=1", "1=1.5", "255=Void"]
+)
 def test_a_map_that_is_none_is_2(score, text):
     code, out, err = score(MASK * 1, MASK * 1, "4", "--map", text)
     assert (code, out) == (2, None)
@@ -161,14 +175,18 @@ def test_consistency_of_masks_of_255_is_asked_too(score, classes):
     code, out, err = score(MASK * 255, MASK * 255, classes, "--flow", "zero", command="tc")
     assert (code, out) == (3, None)
     assert "255=1" in err
-    code, out, _ = score(MASK * 255, MASK * 255, classes, "--flow", "zero", "--map", "255=1", command="tc")
+    code, out, _ = score(
+        MASK * 255, MASK * 255, classes, "--flow", "zero", "--map", "255=1", command="tc"
+    )
     ones = score(MASK * 1, MASK * 1, "2", "--flow", "zero", command="tc")[1]
     assert (code, out["tc"], out["classes"]) == (0, ones["tc"], "2")
     assert out["per_class"].keys() == {"class 0", "class 1"}
 
 
 def changed(truth, rate, classes, seed=7):
-    """A prediction that is right in this share of pixels, and each other class as often where it is wrong."""
+    """A prediction that is right in this share of pixels, and each other class as often where it is
+    wrong.
+    """
     rng = np.random.default_rng(seed)
     other = (truth + rng.integers(1, classes, size=truth.shape)) % classes
     return np.where(rng.random(truth.shape) < rate, truth, other)
@@ -180,7 +198,10 @@ def changed(truth, rate, classes, seed=7):
 def test_255_for_a_class_is_seen_in_poor_predictions_too(score, rate, side, stray):
     truth = np.random.default_rng(3).integers(3, size=MASK.shape)
     prediction = changed(truth, rate, 3)
-    true, predicted = (np.where((of == 2) & (side != spared), 255, of) for of, spared in ((truth, "pred"), (prediction, "truth")))
+    true, predicted = (
+        np.where((of == 2) & (side != spared), 255, of)
+        for of, spared in ((truth, "pred"), (prediction, "truth"))
+    )
     for of in (true, predicted):
         of[0, 0, :stray] = 2
     code, out, err = score(true, predicted, "3")
@@ -215,7 +236,9 @@ def test_two_classes_beside_much_void_are_scored(score, share):
 
 def blocks(classes):
     """Areas of one id, eight pixels wide."""
-    return np.repeat(np.repeat(np.random.default_rng(4).integers(classes, size=(4, 3, 4)), 8, 1), 8, 2)
+    return np.repeat(
+        np.repeat(np.random.default_rng(4).integers(classes, size=(4, 3, 4)), 8, 1), 8, 2
+    )
 
 
 def with_borders(truth):
@@ -233,7 +256,9 @@ def test_void_borders_are_scored(score, classes):
     code, out, err = score(with_borders(truth), prediction, classes)
     assert (code, err) == (0, "")
     kept = with_borders(truth) != 255
-    assert out["miou"] == pytest.approx(by_sets(truth[kept], prediction[kept], int(classes)), abs=0.005)
+    assert out["miou"] == pytest.approx(
+        by_sets(truth[kept], prediction[kept], int(classes)), abs=0.005
+    )
 
 
 @pytest.mark.parametrize("void_in_truth", [True, False])
@@ -247,7 +272,16 @@ def test_camvid_ids_from_1_are_asked(score, void_in_truth, shifted):
     assert (code, out) == (3, None)
     assert "--map 0=void --map 1=0" in err
     assert "11=void if 11 is void" in err
-    code, _, err = score(prediction + 1, prediction + 1, None, "--flow", "zero", "--classes", "camvid11", command="tc")
+    code, _, err = score(
+        prediction + 1,
+        prediction + 1,
+        None,
+        "--flow",
+        "zero",
+        "--classes",
+        "camvid11",
+        command="tc",
+    )
     assert code == 3
     assert "--map 1=0" in err
     shift = [word for own in range(1, 12) for word in ("--map", f"pred:{own}={own - 1}")]
@@ -255,7 +289,10 @@ def test_camvid_ids_from_1_are_asked(score, void_in_truth, shifted):
         shift += [word.replace("pred", "truth") for word in shift] + ["--map", "truth:0=void"]
     code, out, _ = score(true, prediction + 1, "camvid11", *shift)
     kept = truth >= 0
-    assert (code, out["miou"]) == (0, pytest.approx(by_sets(truth[kept], prediction[kept], 11), abs=0.005))
+    assert (code, out["miou"]) == (
+        0,
+        pytest.approx(by_sets(truth[kept], prediction[kept], 11), abs=0.005),
+    )
 
 
 @pytest.mark.parametrize("void", [11, 255])

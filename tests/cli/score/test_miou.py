@@ -34,7 +34,19 @@ def score(folders, capsys):
     """Runs the command: exit code, stdout, stderr."""
 
     def run(*words, classes="4"):
-        code = main(["score", "miou", "--pred", str(folders / "pred"), "--truth", str(folders / "truth"), "--classes", classes, *words])
+        code = main(
+            [
+                "score",
+                "miou",
+                "--pred",
+                str(folders / "pred"),
+                "--truth",
+                str(folders / "truth"),
+                "--classes",
+                classes,
+                *words,
+            ]
+        )
         return code, *capsys.readouterr()
 
     return run
@@ -44,16 +56,37 @@ def test_json(score):
     code, out, err = score("--void", "penalise", "--json")
     d = json.loads(out)
     assert (code, err) == (0, "")
-    assert d["per_class"] == pytest.approx({"class 0": 100 * 5 / 7, "class 1": 60, "class 2": 0, "class 3": None}, abs=0.005)
+    assert d["per_class"] == pytest.approx(
+        {"class 0": 100 * 5 / 7, "class 1": 60, "class 2": 0, "class 3": None}, abs=0.005
+    )
     assert d["miou"] == pytest.approx((500 / 7 + 60) / 3, abs=0.005)
-    assert d["per_class_accuracy"] == pytest.approx({"class 0": 500 / 6, "class 1": 75, "class 2": None, "class 3": None}, abs=0.005)
+    assert d["per_class_accuracy"] == pytest.approx(
+        {"class 0": 500 / 6, "class 1": 75, "class 2": None, "class 3": None}, abs=0.005
+    )
     assert d["class_accuracy"] == pytest.approx((500 / 6 + 75) / 2, abs=0.005)
     assert d["pixel_accuracy"] == pytest.approx(80, abs=0.005)
-    assert (d["images"], d["void"], d["absent"], d["unit"], d["classes"]) == (2, "penalise", "skip", "percent", "4")
+    assert (d["images"], d["void"], d["absent"], d["unit"], d["classes"]) == (
+        2,
+        "penalise",
+        "skip",
+        "percent",
+        "4",
+    )
     assert (d["classes_in_mean"], d["classes_left_out"]) == (3, ["class 3"])
-    assert d["miou_by_void_rule"] == {"ignore": pytest.approx((500 / 7 + 75) / 2, abs=0.005), "penalise": d["miou"]}
-    assert d["controls"]["best_constant"] == {"class": "class 0", "miou": pytest.approx(100 * 6 / 16 / 2, abs=0.005)}
-    assert d["pixels"] == {"class": 10, "void": 6, "class_predicted_void": 1, "void_predicted_class": 2}
+    assert d["miou_by_void_rule"] == {
+        "ignore": pytest.approx((500 / 7 + 75) / 2, abs=0.005),
+        "penalise": d["miou"],
+    }
+    assert d["controls"]["best_constant"] == {
+        "class": "class 0",
+        "miou": pytest.approx(100 * 6 / 16 / 2, abs=0.005),
+    }
+    assert d["pixels"] == {
+        "class": 10,
+        "void": 6,
+        "class_predicted_void": 1,
+        "void_predicted_class": 2,
+    }
     assert d["resolutions"] == {"2x4": 2}
     assert d["confusion"] == [[5, 0, 0, 0, 1], [1, 3, 0, 0, 0], [0] * 5, [0] * 5, [0, 1, 1, 0, 4]]
     assert d["confusion_labels"][-1] == "void"
@@ -115,7 +148,10 @@ def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(scor
     (folders / "pred" / "a.png").write_bytes(b"")
     code, printed, err = score("--out", str(folders / out), "--json")
     assert (code, printed, err.count("\n")) == (5, "", 1)
-    assert f"--reports {folders / out}: {folders / 'file'} is not a folder that can be written to" in err
+    assert (
+        f"--reports {folders / out}: {folders / 'file'} is not a folder that can be written to"
+        in err
+    )
 
 
 def test_nothing_is_written_unless_asked(score, folders, monkeypatch):
@@ -128,7 +164,11 @@ def test_a_bad_file_is_one_line_and_3(score, folders):
     (folders / "pred" / "a.png").write_bytes(b"")
     code, out, err = score("--json")
     assert (code, out) == (3, "")
-    assert err == f"msaf-bench: {folders / 'pred' / 'a.png'}: the prediction is an empty file; write it again\n"
+    assert (
+        err
+        == f"msaf-bench: {folders / 'pred' / 'a.png'}: the prediction is an empty file; write it"
+        " again\n"
+    )
 
 
 def test_a_partial_score_says_so_everywhere_and_is_1(score, folders):
@@ -157,11 +197,22 @@ def test_all_void_has_null_and_a_reason(score, folders):
         write(folders / "truth", name, np.full((2, 4), 255, np.uint8))
     code, out, err = score("--json", "--reports", str(folders / "out"))
     d = json.loads(out)
-    assert (code, err) == (3, f"msaf-bench: {folders / 'truth'}: no mIoU: every pixel of the truth is void\n")
+    assert (code, err) == (
+        3,
+        f"msaf-bench: {folders / 'truth'}: no mIoU: every pixel of the truth is void\n",
+    )
     assert d["reason"] == "every pixel of the truth is void"
-    assert d["miou"] is d["class_accuracy"] is d["pixel_accuracy"] is d["controls"]["best_constant"]["miou"] is None
+    assert (
+        d["miou"]
+        is d["class_accuracy"]
+        is d["pixel_accuracy"]
+        is d["controls"]["best_constant"]["miou"]
+        is None
+    )
     assert set(d["per_class"].values()) == {None}
-    assert d["notes"] == ["every pixel of the truth is void: there is no class accuracy, and no mIoU"]
+    assert d["notes"] == [
+        "every pixel of the truth is void: there is no class accuracy, and no mIoU"
+    ]
     assert "mIoU - %" in score()[1]
 
 
@@ -178,11 +229,23 @@ def test_raw_ids_and_palettes_are_said(folders, capsys):
     picture = Image.fromarray(np.array([[7, 8], [33, 26]], np.uint8))
     picture.putpalette([1, 2, 3] * 256)
     picture.save(folders / "p" / f"{frame}.png")
-    words = ["--pred", str(folders / "p"), "--truth", str(folders / "t"), "--classes", "cityscapes19"]
+    words = [
+        "--pred",
+        str(folders / "p"),
+        "--truth",
+        str(folders / "t"),
+        "--classes",
+        "cityscapes19",
+    ]
     assert main(["score", "miou", *words, "--json"]) == 0
     d = json.loads(capsys.readouterr().out)
     assert d["ids"] == {"prediction": "raw", "truth": "raw"}
-    assert {name: iou for name, iou in d["per_class"].items() if iou is not None} == {"road": 100, "sidewalk": 100, "car": 0, "bicycle": 0}
+    assert {name: iou for name, iou in d["per_class"].items() if iou is not None} == {
+        "road": 100,
+        "sidewalk": 100,
+        "car": 0,
+        "bicycle": 0,
+    }
     assert d["notes"] == [
         "prediction: raw ids (labelIds), mapped to the 19 classes",
         "truth: raw ids (labelIds), mapped to the 19 classes",
@@ -213,5 +276,7 @@ def test_options_are_refused_in_one_line_with_2(score, words, says):
 def test_importing_it_takes_nothing_heavy():
     heavy = "{'numpy', 'torch', 'cv2', 'PIL', 'matplotlib', 'scipy'}"
     program = f"import sys; import msaf_bench.cli.score.miou; assert not {heavy} & set(sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr

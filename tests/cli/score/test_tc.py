@@ -11,7 +11,21 @@ from msaf_bench.cli import main
 from msaf_bench.data.flow import write_flow
 from msaf_bench.data.street import make_video
 
-KEYS = {"tc", "pairs", "preset", "flow", "controls", "better", "per_class", "per_video", "reason", "agreement", "votes", "notes", "gaps"}
+KEYS = {
+    "tc",
+    "pairs",
+    "preset",
+    "flow",
+    "controls",
+    "better",
+    "per_class",
+    "per_video",
+    "reason",
+    "agreement",
+    "votes",
+    "notes",
+    "gaps",
+}
 FRAMES = 4
 
 
@@ -40,7 +54,16 @@ def footage(tmp_path):
 
 
 def command(footage, *more, flow="dis", frames=True):
-    given = ["score", "tc", "--pred", str(footage / "labels"), "--classes", "camvid11", "--flow", flow]
+    given = [
+        "score",
+        "tc",
+        "--pred",
+        str(footage / "labels"),
+        "--classes",
+        "camvid11",
+        "--flow",
+        flow,
+    ]
     return [*given, *(["--frames", str(footage / "frames")] if frames else []), *more]
 
 
@@ -60,7 +83,13 @@ def test_one_preset_is_one_document(footage, capsys):
     d = document(capsys, *command(footage, "--truth", str(footage / "labels")))
     assert d.keys() >= KEYS
     assert [result["tc"] for result in d["results"]] == [d["tc"]]
-    assert (d["preset"], d["pairs"], d["flow"], d["better"], d["steps"]) == ("clean", 2 * (FRAMES - 1), "dis", "higher", [1])
+    assert (d["preset"], d["pairs"], d["flow"], d["better"], d["steps"]) == (
+        "clean",
+        2 * (FRAMES - 1),
+        "dis",
+        "higher",
+        [1],
+    )
     assert d["controls"]["truth"] == d["tc"]
     assert d["controls"]["constant"] == 100
     assert d["controls"]["no_warp"] < d["tc"] < 100
@@ -71,10 +100,14 @@ def test_one_preset_is_one_document(footage, capsys):
 
 def test_several_presets_are_never_mixed(footage, capsys):
     names = ["clean", "etc2020", "vspw2021", "ewarp", "vc8"]
-    d = document(capsys, *command(footage, *(word for name in names for word in ("--preset", name))))
+    d = document(
+        capsys, *command(footage, *(word for name in names for word in ("--preset", name)))
+    )
     assert [result["preset"] for result in d["results"]] == names
     assert d.keys() == document(capsys, *command(footage)).keys()
-    assert {key: d[key] for key in ("preset", "tc", "pairs")} == {key: d["results"][0][key] for key in ("preset", "tc", "pairs")}
+    assert {key: d[key] for key in ("preset", "tc", "pairs")} == {
+        key: d["results"][0][key] for key in ("preset", "tc", "pairs")
+    }
     by_name = {result["preset"]: result for result in d["results"]}
     assert by_name["ewarp"]["better"] == "lower"
     assert 0 < by_name["ewarp"]["controls"]["frames"] < 0.2
@@ -85,9 +118,21 @@ def test_several_presets_are_never_mixed(footage, capsys):
 
 
 def test_the_text_says_what_the_number_is(footage, capsys):
-    code, out, _ = run(capsys, *command(footage, "--preset", "clean", "--preset", "etc2020", "--truth", str(footage / "labels")))
+    code, out, _ = run(
+        capsys,
+        *command(
+            footage, "--preset", "clean", "--preset", "etc2020", "--truth", str(footage / "labels")
+        ),
+    )
     assert code == 0
-    for part in ("higher is better; 6 pairs", "one class everywhere", "the true label maps", "without any warp", "legacy", "preset medium"):
+    for part in (
+        "higher is better; 6 pairs",
+        "one class everywhere",
+        "the true label maps",
+        "without any warp",
+        "legacy",
+        "preset medium",
+    ):
         assert part in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 100
 
@@ -95,12 +140,18 @@ def test_the_text_says_what_the_number_is(footage, capsys):
 def test_flow_files_with_and_without_the_way_back(footage, capsys):
     flow = f"flo:{footage / 'forward'}"
     one = document(capsys, *command(footage, flow=flow, frames=False))
-    both = document(capsys, *command(footage, "--backward-flow", str(footage / "backward"), flow=flow, frames=False))
+    both = document(
+        capsys,
+        *command(footage, "--backward-flow", str(footage / "backward"), flow=flow, frames=False),
+    )
     assert "for want of backward flow" in one["occlusion"]
     assert "forward/backward" in both["occlusion"]
     assert both["votes"] < one["votes"]
     assert one["tc"] > one["controls"]["no_warp"] + 5
-    assert one["controls"]["no_warp"] == document(capsys, *command(footage, flow="zero", frames=False))["tc"]
+    assert (
+        one["controls"]["no_warp"]
+        == document(capsys, *command(footage, flow="zero", frames=False))["tc"]
+    )
 
 
 def test_a_gap_is_no_pair_and_is_said(footage, capsys):
@@ -108,7 +159,9 @@ def test_a_gap_is_no_pair_and_is_said(footage, capsys):
         (footage / folder / "street_1" / "000001.png").unlink()
     d = document(capsys, *command(footage))
     assert (d["pairs"], d["gaps"], d["partial"], d["bad"]) == (4, 1, False, [])
-    assert any("gaps: 1, such as from street_1/000000 to street_1/000002" in note for note in d["notes"])
+    assert any(
+        "gaps: 1, such as from street_1/000000 to street_1/000002" in note for note in d["notes"]
+    )
 
 
 def test_a_frame_without_prediction_is_an_error_unless_it_is_left_out_and_listed(footage, capsys):
@@ -126,7 +179,10 @@ def test_a_frame_without_prediction_is_an_error_unless_it_is_left_out_and_listed
 def test_degenerate_predictions_are_flagged(footage, capsys):
     for path in (footage / "labels").rglob("*.png"):
         png(path, np.full((48, 64), 3, np.uint8))
-        png(footage / "frames" / path.relative_to(footage / "labels"), np.full((48, 64, 3), 90, np.uint8))
+        png(
+            footage / "frames" / path.relative_to(footage / "labels"),
+            np.full((48, 64, 3), 90, np.uint8),
+        )
     d = document(capsys, *command(footage))
     assert d["tc"] == 100
     assert d["constant"]
@@ -150,11 +206,15 @@ def test_one_frame_is_no_number_and_exit_code_3(footage, capsys):
 
 def test_reports_hold_each_pair(footage, capsys):
     out = footage / "reports"
-    d = document(capsys, *command(footage, "--preset", "clean", "--preset", "ewarp", "--reports", str(out)))
+    d = document(
+        capsys, *command(footage, "--preset", "clean", "--preset", "ewarp", "--reports", str(out))
+    )
     rows = list(csv.DictReader((out / "tc_pairs.csv").read_text().splitlines()))
     assert len(rows) == 12
     assert rows[0]["first"] == "street_1/000000"
-    assert np.mean([float(row["tc"]) for row in rows if row["preset"] == "ewarp"]) == pytest.approx(d["results"][1]["tc"])
+    assert np.mean([float(row["tc"]) for row in rows if row["preset"] == "ewarp"]) == pytest.approx(
+        d["results"][1]["tc"]
+    )
     with np.load(out / "tc_matrices.npz") as matrices:
         assert matrices["clean"].shape == (6, 11, 11)
     assert len(d["files"]) == 3
@@ -164,16 +224,33 @@ def test_reports_hold_each_pair(footage, capsys):
 def test_windows_have_their_ends_in_the_report(tmp_path, capsys):
     for t in range(11):
         png(tmp_path / "labels" / f"{t}.png", np.full((4, 4), t // 9, np.uint8))
-    arguments = ["score", "tc", "--pred", str(tmp_path / "labels"), "--truth", str(tmp_path / "labels"), "--classes", "3", "--flow", "zero"]
+    arguments = [
+        "score",
+        "tc",
+        "--pred",
+        str(tmp_path / "labels"),
+        "--truth",
+        str(tmp_path / "labels"),
+        "--classes",
+        "3",
+        "--flow",
+        "zero",
+    ]
     d = document(capsys, *arguments, "--preset", "vc8", "--out", str(tmp_path / "out"))
     assert (d["tc"], d["pairs"], d["counted"]) == (100, 3, "windows")
     rows = list(csv.DictReader((tmp_path / "out" / "tc_pairs.csv").read_text().splitlines()))
-    assert [(row["first"], row["last"], row["tc"]) for row in rows] == [("0", "7", "100.0"), ("1", "8", "100.0"), ("2", "9", "")]
+    assert [(row["first"], row["last"], row["tc"]) for row in rows] == [
+        ("0", "7", "100.0"),
+        ("1", "8", "100.0"),
+        ("2", "9", ""),
+    ]
 
 
 def test_the_cache_gives_the_same_numbers(footage, capsys):
     cache = footage / "cache"
-    first, again = (document(capsys, *command(footage, "--flow-cache", str(cache))) for _ in range(2))
+    first, again = (
+        document(capsys, *command(footage, "--flow-cache", str(cache))) for _ in range(2)
+    )
     assert first == again
     assert len(list(cache.iterdir())) == 6
 
@@ -191,7 +268,13 @@ def test_the_cache_gives_the_same_numbers(footage, capsys):
         (None, ["--truth", "nowhere"], "dis", 3, ["nowhere"]),
         (None, ["--out", "/proc/nothing"], "dis", 5, ["/proc/nothing", "another folder"]),
         ("frame missing", [], "dis", 3, ["'street_1/000002'", "0 more of 8"]),
-        ("frame size", [], "dis", 3, ["frame of street_1/000002", "24x32", "48x64", "bring all to one size"]),
+        (
+            "frame size",
+            [],
+            "dis",
+            3,
+            ["frame of street_1/000002", "24x32", "48x64", "bring all to one size"],
+        ),
         ("label size", [], "dis", 3, ["street_1/000002", "one size"]),
         ("label id", [], "dis", 3, ["street_1/000002.png", "77"]),
         ("cut frame", [], "dis", 3, ["street_1/000002.png"]),
@@ -201,7 +284,8 @@ def test_the_cache_gives_the_same_numbers(footage, capsys):
 )
 def test_bad_input_is_one_line(footage, capsys, change, more, flow, code, parts):
     frame, label, file = (
-        footage / folder / "street_1" / f"000002.{end}" for folder, end in (("frames", "png"), ("labels", "png"), ("forward", "flo"))
+        footage / folder / "street_1" / f"000002.{end}"
+        for folder, end in (("frames", "png"), ("labels", "png"), ("forward", "flo"))
     )
     match change:
         case "frame missing":
@@ -218,7 +302,10 @@ def test_bad_input_is_one_line(footage, capsys, change, more, flow, code, parts)
             write_flow(file, np.zeros((5, 5, 2), np.float32))
         case "cut flow":
             file.write_bytes(file.read_bytes()[:-1])
-    found, out, err = run(capsys, *command(footage, *more, flow=f"flo:{footage / 'forward'}" if flow == "flo" else flow))
+    found, out, err = run(
+        capsys,
+        *command(footage, *more, flow=f"flo:{footage / 'forward'}" if flow == "flo" else flow),
+    )
     assert found == code, err
     assert out == ""
     assert err.count("\n") == 1
@@ -227,7 +314,11 @@ def test_bad_input_is_one_line(footage, capsys, change, more, flow, code, parts)
 
 
 def test_presets_without_a_warp_need_no_flow(footage, capsys):
-    d = document(capsys, *command(footage, "--truth", str(footage / "labels"), "--preset", "vc8", frames=False), code=3)
+    d = document(
+        capsys,
+        *command(footage, "--truth", str(footage / "labels"), "--preset", "vc8", frames=False),
+        code=3,
+    )
     assert (d["flow"], d["flow_made_by"]) == ("none", "the presets need none")
     assert "more than 8 frames" in d["reason"]
     code, _, err = run(capsys, *command(footage, "--preset", "vc8", flow="diss", frames=False))
@@ -237,9 +328,13 @@ def test_presets_without_a_warp_need_no_flow(footage, capsys):
 def test_what_has_no_pixel_to_compare_has_no_number(footage, capsys):
     for path in (footage / "labels").rglob("*.png"):
         png(path, np.full((48, 64), 255, np.uint8))
-    presets = [word for name in ("clean", "etc2020", "vspw2021", "ewarp") for word in ("--preset", name)]
+    presets = [
+        word for name in ("clean", "etc2020", "vspw2021", "ewarp") for word in ("--preset", name)
+    ]
     d = document(capsys, *command(footage, *presets, "--out", str(footage / "out")), code=3)
-    assert [(result["tc"], result["reason"]) for result in d["results"]] == [(None, "no pixel has a vote")] * 4
+    assert [(result["tc"], result["reason"]) for result in d["results"]] == [
+        (None, "no pixel has a vote")
+    ] * 4
 
 
 def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(footage, capsys):
@@ -256,14 +351,27 @@ def test_names_that_are_no_text_are_written_all_the_same(footage, capsys):
     for folder in ("frames", "labels"):
         (footage / folder / "street_1").rename(footage / folder / os.fsdecode(b"street_\xff"))
     d = document(capsys, *command(footage, "--out", str(footage / "out")))
-    assert [video["first"] for video in d["per_video"]] == ["street_3/000000", "street_\udcff/000000"]
+    assert [video["first"] for video in d["per_video"]] == [
+        "street_3/000000",
+        "street_\udcff/000000",
+    ]
     assert "street_\\udcff/000000" in (footage / "out" / "tc_pairs.csv").read_text()
 
 
 def test_raw_ids_of_cityscapes_are_refused_and_not_scored(tmp_path, capsys):
     for t in range(2):
         png(tmp_path / f"bonn_000000_00000{t}_gtFine_labelIds.png", np.full((4, 4), 7, np.uint8))
-    code, out, err = run(capsys, "score", "tc", "--pred", str(tmp_path), "--flow", "zero", "--classes", "cityscapes19")
+    code, out, err = run(
+        capsys,
+        "score",
+        "tc",
+        "--pred",
+        str(tmp_path),
+        "--flow",
+        "zero",
+        "--classes",
+        "cityscapes19",
+    )
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert "raw ids by its name" in err
 
