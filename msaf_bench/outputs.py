@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from msaf_bench.documents import json_text
 from msaf_bench.errors import HostError, UsageError
+from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
-from msaf_bench.kept import write_atomic
 
 #: suffixes of what is written that a listing of label maps or frames would take
 PICTURES = (".png",)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from msaf_bench.files import read_kept, write_kept
 from msaf_bench.folders import list_folder
-from msaf_bench.kept import read_kept, write_kept
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 FORMAT = 2  #: of a record

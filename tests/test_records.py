@@ -7,7 +7,7 @@ import pytest
 
 from msaf_bench.catalog import read_conditions, read_system
 from msaf_bench.errors import HostError
-from msaf_bench.kept import _checksum, write_atomic
+from msaf_bench.files import _checksum, write_atomic
 from msaf_bench.records import Host, Matrices, Record, read_record, read_records, write_record
 from msaf_bench.spec import Trial
 

@@ -13,8 +13,11 @@ from torch.nn import functional
 from msaf_bench import build
 from msaf_bench.analyzers.pulse import PAST, pulses
 from msaf_bench.analyzers.scoring import reader
+from msaf_bench.architectures.grfp.stgru import STGRU
 from msaf_bench.architectures.lma import BottleneckFusion
+from msaf_bench.architectures.lma.local_attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.lvs.key_frames import Propagation
 from msaf_bench.catalog import (
     list_systems,
     read_conditions,
@@ -24,14 +27,11 @@ from msaf_bench.catalog import (
     systems_of,
 )
 from msaf_bench.components.align import DeformableAlign
-from msaf_bench.components.attention import Block
-from msaf_bench.components.deeplab import Deformable
+from msaf_bench.components.blocks.attention import Block
+from msaf_bench.components.blocks.deeplab import Deformable
+from msaf_bench.components.blocks.warp import bounded, warp
 from msaf_bench.components.gauges import gauge, listening
-from msaf_bench.components.key_frames import Propagation
-from msaf_bench.components.local_attention import local_attention
 from msaf_bench.components.motion import DecoupledTransformer
-from msaf_bench.components.stgru import STGRU
-from msaf_bench.components.warp import bounded, warp
 from msaf_bench.data import open_split
 from msaf_bench.ports import Output
 from msaf_bench.train.loop import train

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import count_ids
-from msaf_bench.data.class_sets import ClassSet
-from msaf_bench.data.id_meaning import IdMaps, check_meaning, check_raw
-from msaf_bench.data.label_folders import LabelPair, LabelPairs, read_ids
-from msaf_bench.data.label_ids import IdFormat, What, check_ids, find_format, id_table
+from msaf_bench.data.labels.classes import ClassSet
+from msaf_bench.data.labels.folders import LabelPair, LabelPairs, read_ids
+from msaf_bench.data.labels.ids import IdFormat, What, check_ids, find_format, id_table
+from msaf_bench.data.labels.meaning import IdMaps, check_meaning, check_raw
 from msaf_bench.errors import DataError
 
 NO_MAPS: IdMaps = {"prediction": {}, "truth": {}}

@@ -9,10 +9,10 @@ from torch.nn import functional
 
 from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
 from msaf_bench.architectures.loss import supervised
-from msaf_bench.components.backbone import resnet50
-from msaf_bench.components.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
+from msaf_bench.components.backbones.resnet import resnet50
+from msaf_bench.components.blocks.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
+from msaf_bench.components.blocks.warp import LIMIT
 from msaf_bench.components.gauges import gauge, memory_share
-from msaf_bench.components.warp import LIMIT
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
 from msaf_bench.registry import Make

@@ -14,7 +14,7 @@ from torch.nn import functional
 from msaf_bench.architectures import single_frame
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, SingleFrame, neighbours
-from msaf_bench.components.warp import resize_flow, warp
+from msaf_bench.components.blocks.warp import resize_flow, warp
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from msaf_bench.components.resize import resize
+from msaf_bench.components.blocks.resize import resize
 from msaf_bench.ports import Output
 from msaf_bench.spec import VOID
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.components.resize import resize
-from msaf_bench.components.warp import resize_flow, warp
+from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.blocks.warp import resize_flow, warp
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures import single_frame
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, SingleFrame, neighbours
-from msaf_bench.components.backbone import resnet18
+from msaf_bench.components.backbones.resnet import resnet18
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 

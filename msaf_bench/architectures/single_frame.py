@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.components.resize import resize
+from msaf_bench.components.blocks.resize import resize
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 

@@ -15,9 +15,9 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
-from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
-from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make

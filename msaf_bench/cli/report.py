@@ -50,7 +50,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     """Compare two runs of one table, paired by seed. Ends with exit code 4 if a row got worse or
     fails now.
     """
-    from msaf_bench.report.compare import compare as compare_runs
+    from msaf_bench.findings.compare import compare as compare_runs
     from msaf_bench.report.run import summarise_run
     from msaf_bench.sweep.plan import Workspace
 

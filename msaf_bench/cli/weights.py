@@ -29,7 +29,7 @@ from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
-    from msaf_bench.data.frame_folders import Neighbours
+    from msaf_bench.data.frames.folders import Neighbours
 
 CheckpointFile = Annotated[
     Path, typer.Argument(help="A .safetensors file with its .json beside it.")
@@ -182,9 +182,9 @@ def predict(
     """
     import torch
 
-    from msaf_bench.data.frame_folders import neighbours
-    from msaf_bench.data.frames import check_sizes, list_frames, read_frame, resized
-    from msaf_bench.data.label_maps import write_label_maps
+    from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
+    from msaf_bench.data.frames.folders import neighbours
+    from msaf_bench.data.labels.stack import write_stack
     from msaf_bench.data.transforms import normalise
     from msaf_bench.foreign import to_stderr
     from msaf_bench.outputs import check_outputs, entering
@@ -229,7 +229,7 @@ def predict(
                     f"{paths[index]}: the network's logits are not finite; use a checkpoint of an"
                     " earlier step"
                 )
-            write_label_maps(
+            write_stack(
                 out / f"{keys[index]}.png", [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()]
             )
             written.append(f"{keys[index]}.png")

@@ -2,26 +2,25 @@
 
 from msaf_bench.components.align import DeformableAlign, NoAlign
 from msaf_bench.components.assign import MeanOfMasks, OneHead, SemanticAssignment
-from msaf_bench.components.backbone import resnet10, resnet18, resnet34, resnet50, resnet101
-from msaf_bench.components.densenet import LinearHead, fc_densenet103
-from msaf_bench.components.erfnet import ERFNet, ERFNetHead
-from msaf_bench.components.flow import DISFlow, ZeroFlow
-from msaf_bench.components.flownet import flownet_c, flownet_s
-from msaf_bench.components.flownet2 import flownet2
-from msaf_bench.components.head import FCNHead, PSPHead
-from msaf_bench.components.hrnet import HRNetHead, hrnet
-from msaf_bench.components.late_head import LatePSPHead
+from msaf_bench.components.backbones.densenet import LinearHead, fc_densenet103
+from msaf_bench.components.backbones.erfnet import ERFNet, ERFNetHead
+from msaf_bench.components.backbones.hrnet import HRNetHead, hrnet
+from msaf_bench.components.backbones.pyramid import psp18, psp50, psp101
+from msaf_bench.components.backbones.resnet import resnet10, resnet18, resnet34, resnet50, resnet101
+from msaf_bench.components.backbones.segnet import SegNetHead, segnet
+from msaf_bench.components.backbones.vgg import context8, context10, dilation8
+from msaf_bench.components.flows.classical import DISFlow, ZeroFlow
+from msaf_bench.components.flows.flownet import flownet_c, flownet_s
+from msaf_bench.components.flows.flownet2 import flownet2
+from msaf_bench.components.heads import FCNHead, LatePSPHead, PSPHead
 from msaf_bench.components.motion import (
     Concatenation,
     DecoupledTransformer,
     Still,
     VanillaTransformer,
 )
-from msaf_bench.components.pyramid_backbone import psp18, psp50, psp101
-from msaf_bench.components.segnet import SegNetHead, segnet
 from msaf_bench.components.state import Concat, NoState, StageTransformer
 from msaf_bench.components.teacher import NoTeacher, PSPTeacher
-from msaf_bench.components.vgg import context8, context10, dilation8
 from msaf_bench.registry import Slot
 
 

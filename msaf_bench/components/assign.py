@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Output
 

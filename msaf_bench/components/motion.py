@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msaf_bench.components.attention import position_code
-from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.blocks.attention import position_code
+from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge
-from msaf_bench.components.resize import resize
 from msaf_bench.errors import UsageError, one_of
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.components.convolution import conv_bn_relu
+from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 

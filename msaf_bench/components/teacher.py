@@ -7,8 +7,8 @@ cross-entropy of its logits, detaches what it distils, and names its slot in `tr
 
 from torch import Tensor, nn
 
-from msaf_bench.components.backbone import resnet10, resnet18, resnet50, resnet101
-from msaf_bench.components.head import PSPHead
+from msaf_bench.components.backbones.resnet import resnet10, resnet18, resnet50, resnet101
+from msaf_bench.components.heads import PSPHead
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 

@@ -69,9 +69,9 @@ def _open(
         return Street(conditions, split, seed)
     root = needed_root(name, root)
     if name == "cityscapes":
-        from msaf_bench.data.cityscapes import open_cityscapes
+        from msaf_bench.data.readers.cityscapes import open_cityscapes
 
         return open_cityscapes(conditions, split, root)
-    from msaf_bench.data.camvid import open_camvid
+    from msaf_bench.data.readers.camvid import open_camvid
 
     return open_camvid(conditions, split, root)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Flow
 from msaf_bench.errors import DataError, HostError, one_of
+from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
-from msaf_bench.kept import write_atomic
 
 FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
 UNKNOWN = 1e9  #: a component of this size or more means that the flow is not known there

@@ -2,8 +2,8 @@
 
 # The backend comes first, before anything else imports matplotlib.
 import msaf_bench.report.backend  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from msaf_bench.findings.summarise import Summary, summarise
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
-from msaf_bench.report.summary import Summary, summarise
 
 __all__ = ["Strip", "Summary", "render", "summarise"]

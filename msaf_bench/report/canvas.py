@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from msaf_bench.findings.subjects import NOT_LIVE, ControlSummary, Subject
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.wording import Tone
 from msaf_bench.report.cells import made_how
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.subjects import NOT_LIVE, ControlSummary, Subject
-from msaf_bench.report.wording import Tone
 from msaf_bench.stats import Interval
 
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from msaf_bench.catalog import family_of
-from msaf_bench.report.findings import Summary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.stats import Interval
 
 MINUS, NONE = "\N{MINUS SIGN}", "\N{EN DASH}"

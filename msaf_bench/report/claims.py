@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from msaf_bench.report.checks import COLUMN, Best, Parameters, Ratio, Tables, column_of, printed
+from msaf_bench.claims.checks import COLUMN, Best, Parameters, Ratio, Tables, column_of, printed
+from msaf_bench.claims.sentences import (
+    Sentence,
+    check_ordering,
+    daggers,
+    read_sentences,
+    read_tables,
+)
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.wording import RUN_WORDS, Word
 from msaf_bench.report.claims_run import (
     Judged,
     Rows,
@@ -19,15 +28,6 @@ from msaf_bench.report.claims_run import (
     judge_parameters,
     judge_ratio,
 )
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.sentences import (
-    Sentence,
-    check_ordering,
-    daggers,
-    read_sentences,
-    read_tables,
-)
-from msaf_bench.report.wording import RUN_WORDS, Word
 from msaf_bench.spec import Claim, Ordering, Table
 
 Scope = Literal["run", "paper"]

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from msaf_bench.analyzers.speed.comparison import UNRANKED
 from msaf_bench.catalog import family_of
+from msaf_bench.claims.checks import Best, Parameters, Ratio
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary, Verdict
+from msaf_bench.findings.wording import Word, other_conditions, shrunk, where_it_lies, word_of
 from msaf_bench.report.cells import mean_span, number, span
-from msaf_bench.report.checks import Best, Parameters, Ratio
-from msaf_bench.report.findings import Summary, Verdict
-from msaf_bench.report.subjects import RowSummary
-from msaf_bench.report.wording import Word, other_conditions, shrunk, where_it_lies, word_of
 from msaf_bench.spec import Claim, Ordering, Table
 from msaf_bench.stats import (
     PERCENT,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import made_how, markdown_text, pipes
 from msaf_bench.report.claims import WORDS, ClaimVerdict, Scope, counted
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.plain_values import said_values
 from msaf_bench.report.tables import csv_lines
 

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from msaf_bench.findings.subjects import NOT_LIVE, RowSummary, Subject
+from msaf_bench.findings.summary import Summary, Verdict
+from msaf_bench.findings.systems import entries
 from msaf_bench.report.cells import made_how, mean_span, number, span
 from msaf_bench.report.claims import WORDS, claims_of, counted
 from msaf_bench.report.claims_text import TITLES
-from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.power import power_line
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import Column, columns, legend
-from msaf_bench.report.subjects import NOT_LIVE, RowSummary, Subject
-from msaf_bench.report.systems import entries
 from msaf_bench.report.systems_columns import groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import ranking_texts

@@ -2,10 +2,10 @@
 ranked.
 """
 
+from msaf_bench.findings.subjects import ControlSummary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import NONE, mean_span, number, span
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import PAST_LEGEND
-from msaf_bench.report.subjects import ControlSummary
 
 ROLES = {
     "positive": "positive, gains from past frames wherever there is anything to gain",

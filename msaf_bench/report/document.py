@@ -4,14 +4,14 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from msaf_bench.documents import finite
+from msaf_bench.findings.subjects import ControlSummary, Part, Subject
+from msaf_bench.findings.summary import Summary, Verdict
 from msaf_bench.report import systems_table, tables
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_run import because
-from msaf_bench.report.findings import Summary, Verdict
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.power import power_of
 from msaf_bench.report.rankings import rankings
-from msaf_bench.report.subjects import ControlSummary, Part, Subject
 from msaf_bench.stats import Effect, Interval
 
 

@@ -8,6 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
+from msaf_bench.findings.subjects import Subject
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.wording import RUN_WORDS, TONES, Word
 from msaf_bench.report.canvas import (
     BLUE,
     CONTROL,
@@ -28,11 +31,8 @@ from msaf_bench.report.canvas import (
     styled,
 )
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.loss_figure import losses
 from msaf_bench.report.past_figure import past_frames
-from msaf_bench.report.subjects import Subject
-from msaf_bench.report.wording import RUN_WORDS, TONES, Word
 
 
 def charts(summary: Summary) -> list[Chart]:

@@ -4,13 +4,13 @@ the parts.
 
 from collections.abc import Iterable, Sequence
 
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import latex_text, made_and_noted
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
-from msaf_bench.report.subjects import RowSummary
 from msaf_bench.report.tables import first_legend, texts
 
 

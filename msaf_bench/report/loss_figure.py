@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.canvas import BLUE, MANY, PALE, Chart, blank, sign
 from msaf_bench.report.cells import number
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.subjects import RowSummary
 
 
 def losses(summary: Summary) -> Chart | None:

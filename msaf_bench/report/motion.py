@@ -5,9 +5,9 @@ found.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from msaf_bench.findings.subjects import ControlSummary, Subject
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.subjects import ControlSummary, Subject
 from msaf_bench.stats import Interval
 
 NAMED = 9  #: rows named; of more, only these with the largest contribution

@@ -8,6 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from msaf_bench.findings.subjects import NOT_LIVE
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import blocks, entries
+from msaf_bench.findings.tradeoffs import tradeoffs
+from msaf_bench.findings.wording import RUN_WORDS, TONES, Tone
 from msaf_bench.report.canvas import GRID, INK, MUTED, PAPER, Chart
 from msaf_bench.report.cells import (
     NONE,
@@ -23,7 +28,6 @@ from msaf_bench.report.claims import WORDS, ClaimVerdict, counted
 from msaf_bench.report.claims_run import because
 from msaf_bench.report.claims_text import TITLES, by_verdict
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.past_figure import NAME as PAST_FIGURE
 from msaf_bench.report.power import power_of
@@ -32,13 +36,9 @@ from msaf_bench.report.pulse_table import pulse_table
 from msaf_bench.report.rankings import legend as ranking_legend
 from msaf_bench.report.rankings import rankings
 from msaf_bench.report.second_table import columns, legend
-from msaf_bench.report.subjects import NOT_LIVE
-from msaf_bench.report.systems import blocks, entries
 from msaf_bench.report.systems_columns import beside, groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import RANKING, ranking_texts
-from msaf_bench.report.tradeoffs import tradeoffs
-from msaf_bench.report.wording import RUN_WORDS, TONES, Tone
 from msaf_bench.stats import Decision, Effect, judge
 
 _SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}

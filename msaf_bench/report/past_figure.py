@@ -4,6 +4,8 @@ zero.
 
 from matplotlib.lines import Line2D
 
+from msaf_bench.findings.subjects import Subject
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.canvas import (
     BLUE,
     CONTROL,
@@ -21,9 +23,7 @@ from msaf_bench.report.canvas import (
     sign,
 )
 from msaf_bench.report.cells import number, span
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import PAST_LEGEND
-from msaf_bench.report.subjects import Subject
 
 TITLE = "Contribution of past frames"
 NAME = "past"

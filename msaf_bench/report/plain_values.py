@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from msaf_bench.report.findings import Summary
+from msaf_bench.findings.subjects import ControlSummary, Subject
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.second_table import Column
-from msaf_bench.report.subjects import ControlSummary, Subject
 
 Cell = str | int | float | None
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from msaf_bench.catalog import family_of
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import number
-from msaf_bench.report.findings import Summary
 from msaf_bench.stats import (
     detectable,
     level_of_each,

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msaf_bench.findings.subjects import NOT_LIVE, Part, Subject
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import PAST
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.subjects import NOT_LIVE, Part, Subject
 
 TITLE = "Pulse of the parts"
 _VALUE = re.compile(r"\{value:([^}]*)\}")

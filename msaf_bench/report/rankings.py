@@ -8,9 +8,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Literal
 
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import Entry, entries, presets, timed_alike
 from msaf_bench.report.cells import MINUS
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.systems import Entry, entries, presets, timed_alike
 from msaf_bench.stats.concordance import LEAST, Concordance, concordance
 
 Read = Callable[[Entry], float | None]

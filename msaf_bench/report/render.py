@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from msaf_bench.documents import json_text
+from msaf_bench.files import write_atomic
+from msaf_bench.findings.summary import Summary
 from msaf_bench.inputs import file_name
-from msaf_bench.kept import write_atomic
 from msaf_bench.report import latex, systems_table, tables
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.canvas import Chart, to_bytes
@@ -16,7 +17,6 @@ from msaf_bench.report.claims import claims_of
 from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
 from msaf_bench.report.document import to_json
 from msaf_bench.report.figures import charts
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.page import to_html
 from msaf_bench.report.second_figure import beside
 from msaf_bench.report.strip import Strip, draw

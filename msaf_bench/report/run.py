@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.label_maps import read_label_maps
+from msaf_bench.data.labels.stack import read_stack
 from msaf_bench.errors import DataError
+from msaf_bench.findings.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Record, read_records
 from msaf_bench.report.backend import UndrawnError
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
-from msaf_bench.report.summary import summarise
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.speed import read_speeds
@@ -127,7 +127,7 @@ def _strip(
 
 def _maps(path: Path, truths: Sequence[NDArray[np.uint8]], classes: int) -> list[NDArray[np.uint8]]:
     """The predictions of some frames. Raises `DataError` where they are not these frames'."""
-    maps = read_label_maps(path, len(truths))
+    maps = read_stack(path, len(truths))
     if any(
         one.shape != truth.shape or one.max() >= classes
         for one, truth in zip(maps, truths, strict=True)

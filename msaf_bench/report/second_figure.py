@@ -6,6 +6,8 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.canvas import (
     BLUE,
     GREY,
@@ -20,9 +22,7 @@ from msaf_bench.report.canvas import (
     styled,
 )
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.second_table import MODES, columns, speed_of, total_macs
-from msaf_bench.report.subjects import RowSummary
+from msaf_bench.report.second_table import MODES, columns
 from msaf_bench.stats import Interval
 
 Draw = Callable[[Axes, Sequence[RowSummary]], None]
@@ -98,12 +98,12 @@ def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Dr
 
 
 def _gmac(row: RowSummary, mode: str) -> float | None:
-    macs = total_macs(row, mode)
+    macs = row.measures.macs(mode)
     return None if macs is None else macs / 1e9
 
 
 def _ms(row: RowSummary, mode: str) -> float | None:
-    speed = speed_of(row, mode)
+    speed = row.measures.speed(mode)
     return speed.latency.p50.value if speed and speed.latency else None
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.findings.subjects import NOT_LIVE, RowConsistency, RowSummary, Subject
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import NONE, mean_span, number, span
-from msaf_bench.report.findings import Summary
-from msaf_bench.report.subjects import NOT_LIVE, RowConsistency, RowSummary, Subject
 from msaf_bench.stats import Interval
 
 MODES = ("clip", "stream")
@@ -60,7 +60,7 @@ def columns(summary: Summary) -> list[Column[Subject]]:
     found += [
         column
         for mode in MODES
-        if any(speed_of(row, mode) for row in rows)
+        if any(row.measures.speed(mode) for row in rows)
         for column in _speed(mode)
     ]
     return found
@@ -107,21 +107,6 @@ def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
     return lines
 
 
-def total_macs(row: Subject, mode: str) -> int | None:
-    """MACs of one result."""
-    cost = row.measures.cost
-    return (
-        None
-        if cost is None
-        else sum(macs for _, macs in (cost.clip if mode == "clip" else cost.stream))
-    )
-
-
-def speed_of(row: Subject, mode: str) -> Speed | None:
-    """The row's speed in a mode, where it could be timed."""
-    return next((s for s in row.measures.speeds if s.conditions.mode == mode and s.latency), None)
-
-
 def _consistency(preset: str) -> list[Column[Subject]]:
     """The preset's number, and what the same predictions have without any warp."""
 
@@ -145,23 +130,23 @@ def _consistency(preset: str) -> list[Column[Subject]]:
 
 def _cost(mode: str) -> Column[Subject]:
     def text(row: Subject) -> str:
-        macs = total_macs(row, mode)
+        macs = row.measures.macs(mode)
         return NONE if macs is None else number(macs / 1e9, 3)
 
-    return Column(f"GMAC {mode}", text, lambda r: {f"macs_{mode}": total_macs(r, mode)})
+    return Column(f"GMAC {mode}", text, lambda r: {f"macs_{mode}": r.measures.macs(mode)})
 
 
 def _speed(mode: str) -> list[Column[Subject]]:
     def p50(row: Subject) -> float | None:
-        speed = speed_of(row, mode)
+        speed = row.measures.speed(mode)
         return speed.latency.p50.value if speed and speed.latency else None
 
     def fps(row: Subject) -> float | None:
-        speed = speed_of(row, mode)
+        speed = row.measures.speed(mode)
         return speed.fps if speed else None
 
     def text(row: Subject) -> str:
-        speed = speed_of(row, mode)
+        speed = row.measures.speed(mode)
         return number(p50(row)) + "*" * bool(speed and speed.flags)
 
     return [

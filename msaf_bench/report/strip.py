@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.canvas import MANY, MUTED, WIDTH, Chart, blank, sign, styled
-from msaf_bench.report.findings import Summary
 
 Picture = NDArray[np.uint8]
 TITLE = "Frames, truth and predictions"

@@ -5,12 +5,12 @@ size, printed in the paper.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msaf_bench.claims.checks import printed
+from msaf_bench.findings.subjects import Subject
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import Entry, entries, presets
 from msaf_bench.report.cells import NONE, mean_span, millions, number
-from msaf_bench.report.checks import printed
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.second_table import MODES, Column, columns
-from msaf_bench.report.subjects import Subject
-from msaf_bench.report.systems import Entry, entries, presets
 from msaf_bench.spec import METRICS
 
 #: of what is printed

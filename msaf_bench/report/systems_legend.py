@@ -4,9 +4,9 @@ what is missing.
 
 from collections.abc import Iterator, Sequence
 
-from msaf_bench.report.findings import Summary
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import Entry, entries
 from msaf_bench.report.second_table import legend
-from msaf_bench.report.systems import Entry, entries
 from msaf_bench.report.systems_columns import beside
 
 

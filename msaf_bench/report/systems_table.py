@@ -4,6 +4,10 @@ tables without a base.
 
 from collections.abc import Sequence
 
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import Entry, blocks, entries
+from msaf_bench.findings.tradeoffs import tradeoffs
 from msaf_bench.report import rankings as ranked
 from msaf_bench.report.cells import (
     latex_text,
@@ -13,7 +17,6 @@ from msaf_bench.report.cells import (
     p_value,
     pipes,
 )
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.latex import (
     ENDS,
     environment,
@@ -26,8 +29,6 @@ from msaf_bench.report.latex import (
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.plain_values import Cell, made_values, measured_values, said_values
 from msaf_bench.report.rankings import Ranking, rankings
-from msaf_bench.report.subjects import RowSummary
-from msaf_bench.report.systems import Entry, blocks, entries
 from msaf_bench.report.systems_columns import Group, beside, groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.tables import (
@@ -37,7 +38,6 @@ from msaf_bench.report.tables import (
     markdown_head,
     markdown_pulse,
 )
-from msaf_bench.report.tradeoffs import tradeoffs
 
 RANKING = ("Ours", "The paper's", "Rows", "n", "tau-b", "95 % interval", "p", "Verdict")
 

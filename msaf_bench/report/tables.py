@@ -5,6 +5,8 @@ column.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from msaf_bench.findings.subjects import NOT_LIVE, RowSummary
+from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import (
     csv_document,
     made_how,
@@ -18,7 +20,6 @@ from msaf_bench.report.cells import (
     span,
 )
 from msaf_bench.report.control_table import control_heads, control_legend, control_texts
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.motion import motion_of
 from msaf_bench.report.plain_values import (
     Cell,
@@ -30,7 +31,6 @@ from msaf_bench.report.plain_values import (
 from msaf_bench.report.power import power_line
 from msaf_bench.report.pulse_table import TITLE, pulse_table
 from msaf_bench.report.second_table import columns, legend
-from msaf_bench.report.subjects import NOT_LIVE, RowSummary
 
 
 def to_csv(summary: Summary) -> str:

@@ -12,6 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
+from msaf_bench.claims.checks import printed
+from msaf_bench.findings.subjects import IN_STYLE
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.tradeoffs import SPLITS, Point, Tradeoff, tradeoffs
 from msaf_bench.report.canvas import (
     BLUE,
     GREY,
@@ -26,11 +30,7 @@ from msaf_bench.report.canvas import (
     styled,
 )
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.checks import printed
-from msaf_bench.report.findings import Summary
 from msaf_bench.report.labels import place
-from msaf_bench.report.subjects import IN_STYLE
-from msaf_bench.report.tradeoffs import SPLITS, Point, Tradeoff, tradeoffs
 
 # Okabe and Ito's, as light as each other on white and on black, so the markers tell them apart in
 # grey.

@@ -8,7 +8,7 @@ from pathlib import Path
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.catalog import systems_of
 from msaf_bench.errors import GateError
-from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import SystemCost
 from msaf_bench.spec import System, Table
 from msaf_bench.sweep.events import Events

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
-from msaf_bench.kept import lives
+from msaf_bench.files import lives
 from msaf_bench.records import Host, Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events

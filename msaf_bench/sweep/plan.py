@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 
 from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import DataError, HostError, LockedError, UsageError, one_of
+from msaf_bench.files import read_kept, remove_parts, write_kept
 from msaf_bench.folders import list_folder
 from msaf_bench.inputs import file_name
-from msaf_bench.kept import read_kept, remove_parts, write_kept
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
 from msaf_bench.starting import without_content

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
-from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
 from msaf_bench.spec import System
 from msaf_bench.sweep.events import Events

@@ -18,7 +18,7 @@ from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
-from msaf_bench.data.label_maps import write_label_maps
+from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
 from msaf_bench.foreign import guarded
 from msaf_bench.records import Host, Matrices, Record, write_record
@@ -230,7 +230,7 @@ def _run(
             supply=trained.supply,
             features=tested,
         )
-    write_label_maps(setting.workspace.predictions(trial), scored.samples)
+    write_stack(setting.workspace.predictions(trial), scored.samples)
     return Record(
         state="done",
         params=sum(parameters_of(net).values()),

@@ -17,8 +17,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from msaf_bench.errors import DataError, HostError
+from msaf_bench.files import read_kept, write_atomic, write_kept
 from msaf_bench.inputs import regular
-from msaf_bench.kept import read_kept, write_atomic, write_kept
 from msaf_bench.spec import Spec, System, Trial
 
 KEEP = 2  #: checkpoints of a trial that stay on disk

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.transforms import augment, normalise, to_tensors
-from msaf_bench.kept import write_atomic
+from msaf_bench.files import write_atomic
 from msaf_bench.ports import Reader
 from msaf_bench.spec import Conditions, content_hash
 

@@ -7,7 +7,7 @@ from msaf_bench.analyzers.pulse import PAST, UNUSED, pulse_clips, pulses
 from msaf_bench.analyzers.scoring import reader
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.catalog import read_conditions
-from msaf_bench.components.warp import warp
+from msaf_bench.components.blocks.warp import warp
 from msaf_bench.data import open_split
 from msaf_bench.ports import Output
 from msaf_bench.vitals import Supply

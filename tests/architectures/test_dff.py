@@ -4,7 +4,7 @@ import torch
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.catalog import read_system
-from msaf_bench.components.warp import warp
+from msaf_bench.components.blocks.warp import warp
 from msaf_bench.errors import UsageError
 
 ACCEL_STYLE = (("accel_style", True),)

@@ -4,7 +4,7 @@ import torch
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.architectures.efc import WEIGHTS, FlowDecoder, FlowEstimate
-from msaf_bench.components.flow_loss import occlusion
+from msaf_bench.architectures.efc.flow_loss import occlusion
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import VOID, System
 

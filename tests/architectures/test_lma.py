@@ -3,9 +3,8 @@ import torch
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.architectures.lma import BottleneckFusion
+from msaf_bench.architectures.lma import BottleneckFusion, local_attention
 from msaf_bench.catalog import read_system
-from msaf_bench.components import local_attention
 from msaf_bench.errors import UsageError
 
 PSP101, ERF = read_system("lma-psp101"), read_system("lma-erf")

@@ -5,9 +5,9 @@ from torch.nn import functional
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import module_cost, system_cost
 from msaf_bench.catalog import read_conditions, read_system, shrunk
-from msaf_bench.components.backbone import resnet18
-from msaf_bench.components.head import PSPHead
-from msaf_bench.components.pyramid_backbone import psp18, psp50, psp101
+from msaf_bench.components.backbones.pyramid import psp18, psp50, psp101
+from msaf_bench.components.backbones.resnet import resnet18
+from msaf_bench.components.heads import PSPHead
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 

@@ -4,8 +4,7 @@ from torch.nn import functional
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.components.head import PSPHead
-from msaf_bench.components.late_head import LatePSPHead
+from msaf_bench.components.heads import LatePSPHead, PSPHead
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 from msaf_bench.spec import System

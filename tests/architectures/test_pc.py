@@ -5,7 +5,7 @@ from torch.nn import functional
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.architectures import build
 from msaf_bench.architectures.pc import Perception, perceptual_consistency
-from msaf_bench.components.backbone import resnet18
+from msaf_bench.components.backbones.resnet import resnet18
 from msaf_bench.spec import System
 
 

@@ -5,7 +5,7 @@ from torch.nn import functional
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import module_cost, system_cost
 from msaf_bench.architectures.pearl import Discriminator, gradient_difference, reverse, widened
-from msaf_bench.components.backbone import resnet18
+from msaf_bench.components.backbones.resnet import resnet18
 from msaf_bench.errors import UsageError
 from msaf_bench.spec import VOID, System
 

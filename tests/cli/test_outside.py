@@ -356,7 +356,7 @@ class Runs:
 
 
 def test_a_pickle_is_refused_in_our_own_words(capsys, tmp_path):
-    from msaf_bench.components.backbone import resnet10
+    from msaf_bench.components.backbones.resnet import resnet10
 
     torch.save({"a": Runs()}, tmp_path / "x.pth")
     with pytest.raises(ValueError, match="could run code") as error:
@@ -368,7 +368,7 @@ def test_a_pickle_is_refused_in_our_own_words(capsys, tmp_path):
 @pytest.mark.parametrize("inside", [None, "model", "state_dict", "module"])
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "encoder.", "module.backbone."])
 def test_weights_are_found_where_others_put_them(inside, prefix, tmp_path):
-    from msaf_bench.components.backbone import resnet10
+    from msaf_bench.components.backbones.resnet import resnet10
 
     net = resnet10(width=8)
     tensors = {prefix + name: tensor for name, tensor in net.state_dict().items()}
@@ -383,7 +383,7 @@ def test_weights_are_found_where_others_put_them(inside, prefix, tmp_path):
 
 
 def test_an_unknown_prefix_is_named(tmp_path):
-    from msaf_bench.components.backbone import resnet10
+    from msaf_bench.components.backbones.resnet import resnet10
 
     torch.save({"student.conv1.weight": torch.zeros(1)}, tmp_path / "w.pth")
     with pytest.raises(ValueError, match=r"begin with student\."):

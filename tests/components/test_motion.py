@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from msaf_bench.components.align import DeformableAlign, NoAlign
-from msaf_bench.components.attention import Block
+from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.motion import Concatenation, DecoupledTransformer, VanillaTransformer
 from msaf_bench.errors import UsageError
 

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 import torch
 
-from msaf_bench.components.attention import Block
+from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.state import Concat, NoState, StageTransformer
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages

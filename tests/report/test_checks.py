@@ -4,9 +4,9 @@ sentences that ship.
 
 import pytest
 
-from msaf_bench.report import checks
+from msaf_bench.claims import checks
+from msaf_bench.claims.sentences import check_ordering, daggers, read_sentences, read_tables
 from msaf_bench.report.claims import paper_claims
-from msaf_bench.report.sentences import check_ordering, daggers, read_sentences, read_tables
 from msaf_bench.spec import Ordering, Row, Table
 
 

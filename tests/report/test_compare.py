@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from msaf_bench.errors import UsageError
-from msaf_bench.report.compare import compare
+from msaf_bench.findings.compare import compare
 
 
 def moved(summary, label, points):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msaf_bench.data.class_sets import class_set
+from msaf_bench.data.labels.classes import class_set
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.confusion_figure import WHITE_FROM, draw
 

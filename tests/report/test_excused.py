@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
+from msaf_bench.findings.parts import excused, parts_of
+from msaf_bench.findings.subjects import Part
+from msaf_bench.findings.summarise import _nothing_to_find
 from msaf_bench.records import Pulse
-from msaf_bench.report.parts import excused, parts_of
-from msaf_bench.report.subjects import Part
-from msaf_bench.report.summary import _nothing_to_find
 from msaf_bench.stats import mean_interval
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from msaf_bench.findings.parts import parts_of
 from msaf_bench.records import Pulse
 from msaf_bench.report.canvas import LOOK, to_bytes
 from msaf_bench.report.claims import claims_of
 from msaf_bench.report.figures import charts, classes, differences
 from msaf_bench.report.latex import to_latex
 from msaf_bench.report.page import to_html
-from msaf_bench.report.parts import parts_of
 from msaf_bench.report.past_figure import past_frames
 from msaf_bench.report.pulse_table import pulse_table
 from msaf_bench.report.tables import to_csv, to_markdown

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import kendalltau
 
+from msaf_bench.findings.systems import entries
+from msaf_bench.findings.tradeoffs import tradeoffs
 from msaf_bench.report import Summary
 from msaf_bench.report.page import to_html
 from msaf_bench.report.rankings import rankings
-from msaf_bench.report.systems import entries
 from msaf_bench.report.tradeoff_figure import tradeoff_charts
-from msaf_bench.report.tradeoffs import tradeoffs
 
 MakeSystems = Callable[..., Summary]
 

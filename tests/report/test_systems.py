@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from msaf_bench.findings.systems import entries
 from msaf_bench.records import Record
 from msaf_bench.report import Strip, Summary, render
 from msaf_bench.report.claims import claims_of
@@ -19,7 +20,6 @@ from msaf_bench.report.console import print_summary
 from msaf_bench.report.document import to_json
 from msaf_bench.report.figures import differences
 from msaf_bench.report.page import to_html
-from msaf_bench.report.systems import entries
 from msaf_bench.report.systems_columns import beside, groups
 from msaf_bench.report.systems_legend import systems_legend
 from msaf_bench.report.systems_table import to_csv, to_latex, to_markdown, to_per_class_csv

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from msaf_bench.findings.tradeoffs import tradeoffs
 from msaf_bench.report import Summary
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.labels import place
 from msaf_bench.report.tradeoff_figure import tradeoff_charts
-from msaf_bench.report.tradeoffs import tradeoffs
 
 MakeSystems = Callable[..., Summary]
 

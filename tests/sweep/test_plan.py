@@ -11,7 +11,7 @@ import pytest
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import main
 from msaf_bench.errors import BenchError, HostError, UsageError
-from msaf_bench.kept import write_kept
+from msaf_bench.files import write_kept
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.sweep.plan import Workspace, make_plan
 from msaf_bench.sweep.run import run_sweep

@@ -8,7 +8,7 @@ from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
-from msaf_bench.kept import read_kept, write_kept
+from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
 from msaf_bench.sweep import speed as speed_module
 from msaf_bench.sweep.plan import Workspace, make_plan

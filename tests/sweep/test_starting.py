@@ -11,7 +11,7 @@ import torch
 from msaf_bench.architectures import build
 from msaf_bench.catalog import read_conditions, read_system
 from msaf_bench.cli import main
-from msaf_bench.components.backbone import resnet10
+from msaf_bench.components.backbones.resnet import resnet10
 from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
 from msaf_bench.spec import Trial

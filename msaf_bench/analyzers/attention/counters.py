@@ -12,7 +12,7 @@ from msaf_bench.analyzers.attention.cost import FRAMES, HEADS, MLP_RATIO
 from msaf_bench.analyzers.cost.counters import Count, by_fvcore, by_ptflops, by_torch
 from msaf_bench.analyzers.cost.system import module_cost
 from msaf_bench.components.align import DeformableAlign
-from msaf_bench.components.attention import Block
+from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.motion import DecoupledTransformer, VanillaTransformer
 
 TRANSFORMERS = ("transformer", "d_transformer")

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from msaf_bench.analyzers.cost.formulas import ELEMENTWISE, PRODUCTS
 from msaf_bench.components.align import DeformableAlign
-from msaf_bench.components.deeplab import Deformable
+from msaf_bench.components.blocks.deeplab import Deformable
 
 DEFORMABLE = "deformable product"
 #: of the operators that multiply matrices

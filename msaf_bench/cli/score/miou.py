@@ -15,8 +15,8 @@ from msaf_bench.errors import DataError, HostError, UsageError, one_of
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, ClassScores, Void
     from msaf_bench.analyzers.miou_folders import FolderCounts
-    from msaf_bench.data.class_sets import ClassSet
-    from msaf_bench.data.label_ids import IdFormat, What
+    from msaf_bench.data.labels.classes import ClassSet
+    from msaf_bench.data.labels.ids import IdFormat, What
 
 Maps = Annotated[
     list[str] | None,
@@ -90,9 +90,9 @@ def score_miou(
     from msaf_bench.analyzers.miou_folders import count_folders
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.miou_text import as_text
-    from msaf_bench.data.class_sets import class_set
-    from msaf_bench.data.id_meaning import parse_maps
-    from msaf_bench.data.label_folders import pair_label_maps
+    from msaf_bench.data.labels.classes import class_set
+    from msaf_bench.data.labels.folders import pair_label_maps
+    from msaf_bench.data.labels.meaning import parse_maps
     from msaf_bench.outputs import check_folder, check_outputs
 
     one_of("rule for --void", void, ("ignore", "penalise"))

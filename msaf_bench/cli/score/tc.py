@@ -105,7 +105,7 @@ def score_tc(
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.tc_files import REPORTS, open_footage, write_reports
     from msaf_bench.cli.score.tc_text import as_text
-    from msaf_bench.data.class_sets import class_set
+    from msaf_bench.data.labels.classes import class_set
     from msaf_bench.outputs import check_folder, check_outputs
 
     presets = list(

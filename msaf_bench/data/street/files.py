@@ -9,7 +9,7 @@ from PIL import Image
 
 from msaf_bench.data.flow import write_flow
 from msaf_bench.data.street import Video
-from msaf_bench.kept import write_atomic
+from msaf_bench.files import write_atomic
 
 _WAYS = ("forward", "backward")
 FOLDERS = {

@@ -16,7 +16,7 @@ from msaf_bench.analyzers.cost.system import (
     system_cost,
 )
 from msaf_bench.catalog import read_conditions, read_system, shrunk
-from msaf_bench.components.backbone import resnet18, resnet50, resnet101
+from msaf_bench.components.backbones.resnet import resnet18, resnet50, resnet101
 from msaf_bench.errors import GateError, UsageError
 from msaf_bench.spec import Choice
 

@@ -1,0 +1,209 @@
+"""EFC: every frame counts, segmentation and flow learnt together (Ding et al., AAAI 2020), in the
+style of it.
+
+Shapes: B batch, T frames, C channels, K classes, H W image, h w grid.
+"""
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.efc.flow_loss import (
+    balanced_cross_entropy,
+    masked_mean,
+    occlusion,
+    photometric,
+    smoothness,
+)
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
+from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.blocks.warp import bounded, warp
+from msaf_bench.data.transforms import denormalise
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head")
+#: of the losses
+WEIGHTS = {
+    "auxiliary": AUXILIARY_WEIGHT,
+    "consistency": 0.1,
+    "photometric": 1.0,
+    "smoothness": 0.1,
+    "occlusion": 0.1,
+}
+
+
+class FlowEstimate(NamedTuple):
+    """Flow to the other frame at one scale, and the logit of being occluded there."""
+
+    flow: Tensor  #: (N, 2, h, w), in pixels of its grid
+    occluded: Tensor  #: (N, 1, h, w)
+
+
+class FlowBlock(nn.Module):
+    """Features (N, C, h, w) -> features of `width` channels, and the motion that two heads read
+    from them.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.mix = conv_bn_relu(channels, width, 3)
+        self.flow = nn.Conv2d(width, 2, 3, padding=1)
+        self.occluded = nn.Sequential(
+            nn.Conv2d(width, width // 2, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width // 2, 1, 3, padding=1),
+        )
+        nn.init.normal_(self.flow.weight, std=0.001)  # flow begins near zero
+        nn.init.zeros_(self.flow.bias)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, FlowEstimate]:
+        x = self.mix(x)
+        return x, FlowEstimate(bounded(self.flow(x).float()), self.occluded(x).float())
+
+
+class FlowDecoder(nn.Module):
+    """Features of a frame and of another one (N, C, h, w) -> the motion between them on the grid,
+    and on 2 and 4 times finer ones.
+    """
+
+    def __init__(self, channels: int, *, width: int) -> None:
+        super().__init__()
+        widths = (2 * channels, width, width // 2, width // 4)
+        self.blocks = nn.ModuleList(
+            FlowBlock(inputs, outputs) for inputs, outputs in pairwise(widths)
+        )
+
+    def forward(self, features: Tensor, other: Tensor) -> list[FlowEstimate]:
+        x, estimates = torch.cat((features, other), 1), list[FlowEstimate]()
+        for i, block in enumerate(self.blocks):
+            x = functional.interpolate(x, scale_factor=2, mode="bilinear") if i else x
+            x, estimate = block(x)
+            estimates.append(estimate)
+        return estimates
+
+
+class EFC(nn.Module):
+    """A network of one frame: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+
+    In training a decoder reads flow between the newest frame and one of up to `reach` frames before
+    it from the features F4 of both; these features are made to agree along it where nothing is
+    occluded. With no frame before it is trained as a network of one frame.
+    """
+
+    frames = 1
+    recursive = False
+    training_only: tuple[str, ...] = ("auxiliary", "decoder")
+
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: nn.Module,
+        auxiliary: nn.Module,
+        decoder: nn.Module,
+        reach: int,
+        corners: bool,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.auxiliary = auxiliary
+        self.decoder = decoder
+        self.reach = reach
+        self.corners = corners
+
+    def forward(self, clip: Tensor) -> Output:
+        image, past = clip[:, -1], clip[:, -1 - self.reach : -1]
+        stages, aux = Stages(*self.backbone(image)), dict[str, Tensor]()
+        if self.training:
+            aux["auxiliary"] = self.auxiliary(stages)
+        if self.training and past.shape[1]:
+            other = past[:, int(torch.randint(past.shape[1], ()))]
+            aux |= self.motion_losses(
+                torch.cat((image, other)), torch.cat((stages.f4, Stages(*self.backbone(other)).f4))
+            )
+        return Output(resize(self.head(stages), image, corners=self.corners), aux)
+
+    def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
+        """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by
+        name, the mean over the scales.
+        """
+        estimates: list[FlowEstimate] = self.decoder(features, _swapped(features))
+        pictures = denormalise(images)
+        terms = [_motion_terms(pictures, estimate) for estimate in estimates]
+        losses = {name: torch.stack([term[name] for term in terms]).mean() for name in terms[0]}
+        coarse, visible = estimates[0].flow, 1 - estimates[0].occluded.detach().sigmoid()
+        return losses | {
+            "consistency": masked_mean(
+                (features - warp(_swapped(features), coarse)).float() ** 2, visible
+            )
+        }
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy, and in training the auxiliary head's and the losses of motion, which need
+        no labels.
+        """
+        terms = {
+            name: cross_entropy(x, labels) if name == "auxiliary" else x
+            for name, x in out.aux.items()
+        }
+        return sum(
+            (WEIGHTS[name] * term for name, term in terms.items()),
+            cross_entropy(out.logits, labels),
+        )
+
+    def stream(self) -> FrameByFrame:
+        """Keeps nothing."""
+        return FrameByFrame(self)
+
+
+def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]:
+    """The losses of one scale."""
+    flow, occluded = estimate
+    target = occlusion(_swapped(flow))
+    pictures = functional.interpolate(
+        pictures, (flow.shape[-2], flow.shape[-1]), mode="bilinear", antialias=True
+    )
+    error = photometric(pictures, warp(_swapped(pictures), flow))
+    return {
+        "photometric": masked_mean(error, 1 - target),
+        "smoothness": smoothness(flow, pictures),
+        "occlusion": balanced_cross_entropy(occluded, target),
+    }
+
+
+def _swapped(x: Tensor) -> Tensor:
+    """Pairs (2B, ...), first frames before second ones -> the other frame of each."""
+    return x.roll(len(x) // 2, 0)
+
+
+def efc(
+    make: Make, num_classes: int, *, width: int = 512, reach: int = 5, corners: bool = True
+) -> EFC:
+    """EFC on the backbone and head that `make` gives; `width` is that of the flow decoder's first
+    block, the next ones halve it.
+
+    Raises `UsageError` for a width that cannot be halved three times, or a reach of less than one
+    frame.
+    """
+    if width < 8 or reach < 1:
+        raise UsageError(
+            f"width = {width}, reach = {reach}; give a width of at least 8 and a reach of at"
+            " least 1"
+        )
+    backbone: Any = make("backbone")
+    return EFC(
+        backbone=backbone,
+        head=make("head", channels=backbone.channels, num_classes=num_classes),
+        auxiliary=Auxiliary(backbone.channels, num_classes),
+        decoder=FlowDecoder(backbone.channels[1], width=width),
+        reach=reach,
+        corners=corners,
+    )

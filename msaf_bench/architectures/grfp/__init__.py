@@ -1,0 +1,162 @@
+"""GRFP: gated recurrent flow propagation (Nilsson & Sminchisescu, CVPR 2018).
+
+Shapes: B batch, T frames, K classes, H W image, h w grid.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from msaf_bench.architectures.clip import newest
+from msaf_bench.architectures.grfp.stgru import STGRU
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.blocks.warp import resize_flow
+from msaf_bench.data.transforms import denormalise
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+
+SLOTS = ("backbone", "head", "flow")
+
+
+class GRFP(nn.Module):
+    """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) ->
+    logits (B, K, H, W).
+
+    The scores of the oldest of the `frames` frames are the first state. In training the network of
+    one frame has a gradient in the newest `refined` frames alone, and a loss of its own: the
+    published one had learnt before, here it learns along.
+    """
+
+    recursive = True
+    training_only: tuple[str, ...] = ("auxiliary",)
+
+    def __init__(
+        self,
+        *,
+        backbone: nn.Module,
+        head: nn.Module,
+        auxiliary: nn.Module,
+        flow: nn.Module,
+        cell: nn.Module,
+        frames: int,
+        refined: int,
+        corners: bool,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.auxiliary = auxiliary
+        self.flow = flow.requires_grad_(False)  # as published
+        self.cell = cell
+        self.frames = frames
+        self.refined = refined
+        self.corners = corners
+
+    def forward(self, clip: Tensor) -> Output:
+        *older, image = newest(clip, self.frames).unbind(1)
+        video = self.stream()
+        for i, past in enumerate(older):
+            with torch.set_grad_enabled(
+                torch.is_grad_enabled() and i >= self.frames - self.refined
+            ):
+                scores = self.scores(Stages(*self.backbone(past)), past)
+            video.advance(past, scores)
+        stages = Stages(*self.backbone(image))
+        scores = self.scores(stages, image)
+        aux = {"scores": scores, "auxiliary": self.auxiliary(stages)} if self.training else {}
+        return Output(video.advance(image, scores), aux)
+
+    def scores(self, stages: Stages, image: Tensor) -> Tensor:
+        """Stages of a frame -> its logits (B, K, H, W) by itself."""
+        return resize(self.head(stages), image, corners=self.corners)
+
+    def propagate(self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
+        """The state (B, K, H, W) at an image, of its own scores and of the state at the frame
+        before it, the reference.
+        """
+        with torch.no_grad():
+            flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
+        now, before = (intensities(frame).to(frame.dtype) for frame in (image, reference))
+        return self.cell(scores, now, past, before, flow)
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4
+        of the auxiliary head's.
+        """
+        weights = {"scores": 1.0, "auxiliary": AUXILIARY_WEIGHT}
+        return sum(
+            (weights[name] * cross_entropy(mask, labels) for name, mask in out.aux.items()),
+            cross_entropy(out.logits, labels),
+        )
+
+    def stream(self) -> "GRFPStream":
+        """The state of one video: the last frame and the scores carried to it."""
+        return GRFPStream(self)
+
+
+class GRFPStream:
+    """One video, frame by frame. The first frame is segmented by itself."""
+
+    cycle = 1
+
+    def __init__(self, net: GRFP) -> None:
+        self.net = net
+        self.past: tuple[Tensor, Tensor] | None = None
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past = None
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        return self.advance(frame, self.net.scores(Stages(*self.net.backbone(frame)), frame))
+
+    def advance(self, frame: Tensor, scores: Tensor) -> Tensor:
+        """The same for a frame with known scores of its own."""
+        state = self.net.propagate(scores, frame, *self.past) if self.past else scores
+        self.past = state, frame
+        return state
+
+
+def intensities(frames: Tensor) -> Tensor:
+    """Normalised frames (B, 3, H, W) -> their colours from 0 to 255, as the cell reads them."""
+    return 255 * denormalise(frames)
+
+
+def grfp(
+    make: Make,
+    num_classes: int,
+    *,
+    frames: int = 5,
+    refined: int = 3,
+    kernel: int = 7,
+    literal_prior: bool = False,
+    corners: bool = True,
+) -> GRFP:
+    """GRFP on the backbone, head and flow that `make` gives.
+
+    `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the
+    probabilities whatever the number of classes, as in the official code. Raises `UsageError` for
+    an option out of range.
+    """
+    if frames < 2 or refined < 1:
+        raise UsageError(
+            f"frames = {frames}, refined = {refined}; give at least 2 frames, and refine at least 1"
+        )
+    if kernel < 1 or kernel % 2 == 0:
+        raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
+    backbone: Any = make("backbone")
+    return GRFP(
+        backbone=backbone,
+        head=make("head", channels=backbone.channels, num_classes=num_classes),
+        auxiliary=Auxiliary(backbone.channels, num_classes),
+        flow=make("flow"),
+        cell=STGRU(num_classes, kernel=kernel, prior=1 / (19 if literal_prior else num_classes)),
+        frames=frames,
+        refined=refined,
+        corners=corners,
+    )

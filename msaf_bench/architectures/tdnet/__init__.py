@@ -1,0 +1,262 @@
+"""TDNet: sub-networks that take turns and hand their values on (Hu et al., Temporally Distributed
+Networks, CVPR 2020).
+
+Shapes: B batch, T frames, C channels, k width of queries, d width of values, K classes, H W image,
+h w grid (1/8).
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.architectures.clip import newest
+from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.tdnet.propagation import Memory, Path, group_alone
+from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.heads import FCNHead
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stages
+from msaf_bench.registry import Make
+from msaf_bench.spec import VOID
+
+SLOTS = ("backbone", "head", "teacher")
+
+
+class TDNet(nn.Module):
+    """Sub-network t mod P on frame t: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of
+    P frames, which has the last turn.
+
+    In training the turn of the newest frame is drawn anew at each call; of the attention, norms and
+    heads those of that turn learn. A teacher, where there is one, sees that frame alone.
+    """
+
+    recursive = False
+    training_only: tuple[str, ...] = ("auxiliary", "teacher")
+
+    def __init__(
+        self,
+        *,
+        backbone: nn.ModuleList,
+        paths: nn.ModuleList,
+        auxiliary: nn.ModuleList,
+        teacher: nn.Module,
+        strides: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.paths = paths
+        self.auxiliary = auxiliary
+        self.teacher: Any = teacher
+        self.frames = len(paths)
+        self.strides = strides
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The sub-networks' modules by their task: in one step the attention, norms and heads of
+        all turns but one rest.
+        """
+        paths: list[Any] = list(self.paths)
+        return {
+            "backbone": list(self.backbone),
+            "encoding": [module for path in paths for module in (path.pyramid, path.encoding)],
+            "propagation": [path.propagation for path in paths],
+            # Without the norm: of the grid that its affine is stored on, a smaller map reads, and
+            # teaches, a few places alone.
+            "head": [path.head for path in paths],
+        }
+
+    @property
+    def stride(self) -> int:
+        """Past frames are kept at every so many rows and columns of the grid: `strides` has that of
+        training, that of evaluation.
+        """
+        return self.strides[0] if self.training else self.strides[1]
+
+    def forward(self, clip: Tensor) -> Output:
+        *old, new = newest(clip, self.frames).unbind(1)
+        turn = (
+            int(torch.randint(self.frames, (), device="cpu")) if self.training else self.frames - 1
+        )
+        past = [self.remember(frame, (turn + 1 + i) % self.frames) for i, frame in enumerate(old)]
+        path: Any = self.paths[turn]
+        stages = Stages(*self.backbone[turn](new))
+        features = path.features(stages)
+        value = path.encoding.value(features)
+        handed = path.propagate(past, path.encoding.query(features))
+        gauge(
+            "memory_share",
+            lambda: memory_share(_centred(handed), _centred(value)),
+            part="propagation",
+        )
+        logits = path.classify(value + handed)
+        if not self.training:
+            return Output(resize(logits, clip, corners=True), {})
+        aux = {
+            "grid": logits,
+            "alone": path.classify(value),
+            "auxiliary": self.auxiliary[turn](Stages(stages.f4, stages.f4, stages.f4)),
+        }
+        return Output(resize(logits, clip, corners=True), aux | self.teach(new, turn))
+
+    def remember(self, frame: Tensor, turn: int) -> Memory:
+        """What a past frame (B, 3, H, W) leaves for the frames after it."""
+        path: Any = self.paths[turn]
+        features = path.features(Stages(*self.backbone[turn](frame)))
+        return path.encoding(features[..., :: self.stride, :: self.stride])
+
+    def teach(self, frame: Tensor, turn: int) -> dict[str, Tensor]:
+        """The teacher's logits (B, K, h, w) of a frame (B, 3, H, W): to train it by; to learn from,
+        of its whole pyramid and of one group.
+
+        Its head is in evaluation mode for what is learnt from, and counts no frame twice in its
+        running statistics.
+        """
+        if not self.teacher.active:
+            return {}
+        pyramid, logits = self.teacher(frame)
+        self.teacher.eval()
+        with torch.no_grad():
+            taught = {
+                "whole": self.teacher.classify(pyramid),
+                "group": self.teacher.classify(group_alone(pyramid, turn, self.frames)),
+            }
+        self.teacher.train()
+        return {"teacher": logits, **taught}
+
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Cross-entropy of the hard pixels: of the result, 0.5 of the newest frame alone, 0.1 of
+        the auxiliary head.
+
+        With a teacher also the divergence from it, 0.5 for the newest frame alone from a group of
+        its channels, and its own cross-entropy.
+        """
+        aux, total = out.aux, hard_cross_entropy(out.logits, labels)
+        if "alone" in aux:
+            total = (
+                total
+                + 0.5 * hard_cross_entropy(aux["alone"], labels)
+                + 0.1 * hard_cross_entropy(aux["auxiliary"], labels)
+            )
+        if "teacher" in aux:
+            total = (
+                total
+                + divergence(aux["grid"], aux["whole"])
+                + 0.5 * divergence(aux["alone"], aux["group"])
+            )
+            total = total + cross_entropy(aux["teacher"], labels)
+        return total
+
+    def stream(self) -> "TDNetStream":
+        """The state of one video: what the past frames leave, and whose turn it is."""
+        return TDNetStream(self)
+
+
+class TDNetStream:
+    """One video, frame by frame. Until there are enough past frames, the newest one is classified
+    alone.
+    """
+
+    def __init__(self, net: TDNet) -> None:
+        self.net = net
+        self.cycle = net.frames
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the video."""
+        self.past: list[Memory] = []
+        self.turn = 0
+
+    def step(self, frame: Tensor) -> Tensor:
+        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        path: Any = self.net.paths[self.turn]
+        features = path.features(Stages(*self.net.backbone[self.turn](frame)))
+        query, value = path.encoding.query(features), path.encoding.value(features)
+        full = len(self.past) == self.cycle - 1
+        logits = path.classify(value + path.propagate(self.past, query) if full else value)
+        query, value, features = (
+            x[..., :: self.net.stride, :: self.net.stride].contiguous()
+            for x in (query, value, features)
+        )
+        window = [*self.past, Memory(query, path.encoding.key(features), value)]
+        self.past = window[-(self.cycle - 1) :]
+        self.turn = (self.turn + 1) % self.cycle
+        return resize(logits, frame, corners=True)
+
+
+def _centred(x: Tensor) -> Tensor:
+    """A map (..., h, w) less the mean of each plane, as the norm before the head takes it:
+    attention that is even everywhere leaves 0.
+    """
+    return x - x.mean((-2, -1), keepdim=True)
+
+
+def hard_cross_entropy(
+    logits: Tensor, labels: Tensor, *, sure: float = 0.7, least: int = 16
+) -> Tensor:
+    """Logits (B, K, h, w), labels (B, H, W) -> mean over the hard pixels: true class below
+    probability `sure`.
+
+    They are at least one in `least`; void pixels are none.
+    """
+    losses = functional.cross_entropy(
+        resize(logits, labels, corners=True), labels, ignore_index=VOID, reduction="none"
+    )
+    hardest = losses.detach().flatten().topk(max(1, losses.numel() // least)).values[-1]
+    hard = (labels != VOID) & (losses >= hardest.clamp(max=-math.log(sure)))
+    return (losses * hard).sum() / hard.sum().clamp(min=1)
+
+
+def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Logits (B, K, h, w) of both -> KL(teacher || student), mean over the pixels."""
+    wanted, found = (functional.log_softmax(logits, 1) for logits in (teacher, student))
+    return functional.kl_div(found, wanted, reduction="none", log_target=True).sum(1).mean()
+
+
+def tdnet(
+    make: Make,
+    num_classes: int,
+    *,
+    paths: int = 4,
+    width: int = 512,
+    key_width: int = 64,
+    dropout: float = 0.1,
+    kv_stride: int = 4,
+    train_kv_stride: int = 3,
+    norm_size: tuple[int, int] = (97, 193),
+) -> TDNet:
+    """TDNet with the components that `make` gives to each of `paths` sub-networks.
+
+    Past frames keep every `kv_stride`-th (in training `train_kv_stride`-th) row and column. The
+    affine of the norm before each head is stored on a grid of `norm_size`, which 769 x 1537 has.
+    """
+    if paths < 2:
+        raise UsageError(f"paths = {paths}; give at least 2, 4 and 2 are published")
+    backbones: list[Any] = [make("backbone") for _ in range(paths)]
+    channels: tuple[int, int, int] = backbones[0].channels
+
+    def path(index: int) -> Path:
+        head: Any = make("head", channels=(width, width, width), num_classes=num_classes)
+        return Path(
+            index,
+            paths - 1,
+            channels[2],
+            head=head,
+            key_width=key_width,
+            width=width,
+            dropout=dropout,
+            norm_size=norm_size,
+        )
+
+    return TDNet(
+        backbone=nn.ModuleList(backbones),
+        paths=nn.ModuleList(path(i) for i in range(paths)),
+        auxiliary=nn.ModuleList(
+            FCNHead((channels[1], channels[1], channels[1]), num_classes, width=channels[1] // 4)
+            for _ in range(paths)
+        ),
+        teacher=make("teacher", num_classes=num_classes),
+        strides=(train_kv_stride, kv_stride),
+    )

@@ -1,0 +1,158 @@
+"""Sub-networks that hand the values of past frames on to the next one by attention (TDNet: Hu et
+al., CVPR 2020).
+
+Shapes: B batch, C channels, k width of keys and queries, d width of values, K classes, h w grid.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.components.heads import PyramidPooling
+from msaf_bench.ports import Stages
+
+GROUPS = 2  #: slices of the pyramid, with two sub-networks as with four; they take them in turn
+
+
+class Memory(NamedTuple):
+    """What a past frame leaves: maps on one grid, coarser than the newest frame's."""
+
+    query: Tensor  #: (B, k, h, w)
+    key: Tensor  #: (B, k, h, w)
+    value: Tensor  #: (B, d, h, w)
+
+
+class Encoding(nn.Module):
+    """Features (B, C, h, w) -> their query, key and value. All are pointwise: a part of the
+    features gives that part of the maps.
+    """
+
+    def __init__(self, channels: int, *, key_width: int, width: int) -> None:
+        super().__init__()
+        self.query = _projection(channels, key_width)
+        self.key = _projection(channels, key_width)
+        self.value = nn.Conv2d(channels, width, 1)
+
+    def forward(self, features: Tensor) -> Memory:
+        return Memory(self.query(features), self.key(features), self.value(features))
+
+
+class AttentionPropagation(nn.Module):
+    """Values (B, d, h', w') of one frame -> (B, d, h, w), what another frame's query (B, k, h, w)
+    reads of them by their key.
+
+    softmax(QKᵀ / √k) V and a 1x1 convolution, with dropout after each.
+    """
+
+    def __init__(self, width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.mix = nn.Conv2d(width, width, 1)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        read = functional.scaled_dot_product_attention(
+            _tokens(query), _tokens(key), _tokens(value), dropout_p=dropout
+        )
+        mixed = self.mix(read[:, 0].transpose(1, 2).unflatten(2, query.shape[-2:]))
+        return functional.dropout(mixed, self.dropout, self.training)
+
+
+class PlaneNorm(nn.LayerNorm):
+    """Each channel's plane (B, d, h, w) normalised by its own mean and deviation, with an affine of
+    its own at each position.
+
+    The affine is stored on a grid of `normalized_shape` and brought to any other bilinearly,
+    corners on corners.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        size = (x.shape[-2], x.shape[-1])
+        affine = torch.stack((self.weight, self.bias))[None]
+        if size != self.normalized_shape:
+            affine = functional.interpolate(affine, size, mode="bilinear", align_corners=True)
+        return functional.layer_norm(x, size, affine[0, 0], affine[0, 1], self.eps)
+
+
+class Path(nn.Module):
+    """What sub-network `index` has behind its backbone: it reads F5 of `channels` and the memories
+    of `past` frames.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        past: int,
+        channels: int,
+        *,
+        head: nn.Module,
+        key_width: int,
+        width: int,
+        dropout: float,
+        norm_size: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.group = index % GROUPS
+        self.pyramid = PyramidPooling(channels)
+        self.encoding = Encoding(channels, key_width=key_width, width=width)
+        self.propagation = nn.ModuleList(
+            AttentionPropagation(width, dropout=dropout) for _ in range(past)
+        )
+        self.norm = PlaneNorm(list(norm_size))
+        self.head = head
+
+    def features(self, stages: Stages) -> Tensor:
+        """Stages -> this sub-network's slice of the pyramid (B, C, h, w)."""
+        return group_of(self.pyramid(stages.f5), self.group, GROUPS)
+
+    def propagate(self, past: Sequence[Memory], query: Tensor) -> Tensor:
+        """What the newest frame, whose query is (B, k, h, w), is handed by the past ones, oldest
+        first: (B, d, h, w).
+
+        Each past frame hands on its values together with what it was handed itself.
+        """
+        readers = [*(frame.query for frame in past[1:]), query]
+        handed = None
+        for attend, frame, reader in zip(self.propagation, past, readers, strict=True):
+            handed = attend(
+                reader, frame.key, frame.value if handed is None else frame.value + handed
+            )
+        return handed  # pyright: ignore[reportReturnType]
+
+    def classify(self, value: Tensor) -> Tensor:
+        """Values (B, d, h, w) -> logits (B, K, h, w)."""
+        x = self.norm(value)
+        return self.head(Stages(x, x, x))
+
+
+def group_of(pyramid: Tensor, index: int, groups: int) -> Tensor:
+    """The pyramid's channels (N, 2C, ...) -> (N, 2C / groups, ...): slice `index` of the C features
+    and of each of the four means.
+    """
+    c = pyramid.shape[1] // 2
+    parts = pyramid[:, :c], *pyramid[:, c:].chunk(4, 1)
+    return torch.cat([part.chunk(groups, 1)[index] for part in parts], 1)
+
+
+def group_alone(pyramid: Tensor, index: int, groups: int) -> Tensor:
+    """The pyramid (N, 2C, h, w) with that slice `groups` times as large, and the others 0."""
+    channels = torch.arange(pyramid.shape[1], device=pyramid.device)
+    kept = group_of(channels[None], index, groups)[0]
+    return pyramid * pyramid.new_zeros(pyramid.shape[1]).index_fill(0, kept, groups).view(-1, 1, 1)
+
+
+def _projection(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 1),
+        nn.BatchNorm2d(width),
+        nn.LeakyReLU(),
+        nn.Conv2d(width, width, 1),
+    )
+
+
+def _tokens(x: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, 1, h * w, C): one head."""
+    return x.flatten(2).transpose(1, 2)[:, None]

@@ -1,0 +1,1 @@
+"""The paper's claims, and the verdict of our numbers on each."""

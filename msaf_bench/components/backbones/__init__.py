@@ -1,0 +1,1 @@
+"""Backbones: an image to its feature maps."""

@@ -1,0 +1,101 @@
+"""From the features of a frame to its class logits. Shapes: N images, C channels, d width, K
+classes, h w grid.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.blocks.resize import resize
+from msaf_bench.ports import Stages
+
+BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
+
+
+class PyramidPooling(nn.Module):
+    """Features (N, C, h, w) -> (N, 2C, h, w): themselves beside their means over 1x1, 2x2, 3x3 and
+    6x6 cells (Zhao et al. 2017).
+
+    Each mean is projected to C / 4 channels and brought back bilinearly, corners on corners.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(conv_bn_relu(channels, channels // len(BINS)) for _ in BINS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = (
+            branch(functional.adaptive_avg_pool2d(x, n))
+            for n, branch in zip(BINS, self.branches, strict=True)
+        )
+        return torch.cat((x, *(resize(p, x, corners=True) for p in pooled)), 1)
+
+
+class _Convolutional(nn.Module):
+    """3x3 convolution to d channels, batch norm, ReLU, dropout, 1x1 convolution."""
+
+    def __init__(self, channels: int, num_classes: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.mix = conv_bn_relu(channels, width, 3)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(width, num_classes, 1)
+
+    def context(self, stages: Stages) -> Tensor:
+        """What the 3x3 convolution reads, which ETC distils."""
+        return stages.f5
+
+    def features(self, stages: Stages) -> Tensor:
+        return self.mix(self.context(stages))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return self.classifier(self.dropout(features))
+
+    def forward(self, stages: Stages) -> Tensor:
+        return self.classify(self.features(stages))
+
+
+class FCNHead(_Convolutional):
+    """The convolutions on F5 alone."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        num_classes: int,
+        *,
+        width: int = 512,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(channels[2], num_classes, width, dropout)
+
+
+class PSPHead(_Convolutional):
+    """PSPNet's: the convolutions on the pyramid of F5 (Zhao et al. 2017)."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        num_classes: int,
+        *,
+        width: int = 512,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(2 * channels[2], num_classes, width, dropout)
+        self.pyramid = PyramidPooling(channels[2])
+
+    def context(self, stages: Stages) -> Tensor:
+        return self.pyramid(stages.f5)
+
+
+class LatePSPHead(PSPHead):
+    """`PSPHead` whose features (N, d, h, w) are those before the ReLU, with which the classifier
+    begins: NetWarp blends them there.
+    """
+
+    def features(self, stages: Stages) -> Tensor:
+        before: nn.Module = self.mix[:2]  # pyright: ignore[reportUnknownVariableType]
+        return before(self.pyramid(stages.f5))
+
+    def classify(self, features: Tensor) -> Tensor:
+        return super().classify(functional.relu(features))

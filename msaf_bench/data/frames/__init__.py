@@ -1,0 +1,1 @@
+"""Frames: their files, and the numbers in their names."""

@@ -1,0 +1,1 @@
+"""From records to numbers: every value of a report, without formatting."""

@@ -1,0 +1,137 @@
+"""A table's rows as whole systems: what the paper calls and prints of each, what was measured, what
+it costs as published.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean
+
+from msaf_bench.analyzers.speed.comparison import UNRANKED
+from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.summary import Summary
+from msaf_bench.records import SystemCost
+from msaf_bench.stats import Interval
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One system of the table."""
+
+    name: str  #: as the paper calls it, marked where the system is only in the style of its source
+    backbone: str
+    block: str  #: of the printed table
+    printed: Mapping[str, float]
+    daggers: frozenset[str]  #: the metrics whose number was made otherwise than the table says
+    found: RowSummary
+
+    @property
+    def style(self) -> str:
+        """Why it is only in the style of its source; empty where it is the system itself, or
+        nothing is built.
+        """
+        return self.found.system.style if self.found.system else ""
+
+    @property
+    def miou(self) -> float | None:
+        """Measured, mean over seeds."""
+        return self.found.interval and self.found.interval.mean
+
+    def tc(self, preset: str) -> Interval | None:
+        """Temporal consistency under the preset, over seeds."""
+        return next(
+            (c.interval for c in self.found.measures.consistency if c.preset == preset), None
+        )
+
+    def tc_mean(self, preset: str) -> float | None:
+        """Its mean."""
+        return (interval := self.tc(preset)) and interval.mean
+
+    def speed(self, mode: str) -> Speed | None:
+        """Where it could be timed."""
+        return self.found.measures.speed(mode)
+
+    def fps(self, mode: str) -> float | None:
+        """1000 / mean latency; in a cycle of frames the mean is over whole cycles."""
+        return (speed := self.speed(mode)) and speed.fps
+
+    @property
+    def ranked(self) -> bool:
+        """Whether nothing speaks against giving its time in stream mode a place among others."""
+        return bool(speed := self.speed("stream")) and not {*UNRANKED} & {
+            word for word, _ in speed.flags
+        }
+
+    @property
+    def phases(self) -> tuple[float, float] | None:
+        """Milliseconds of the first frame of the stream's cycle and the mean of the others; None
+        where it has one frame.
+        """
+        ms = speed.phases_ms if (speed := self.speed("stream")) else ()
+        return (ms[0], fmean(ms[1:])) if len(ms) > 1 else None
+
+    @property
+    def peak_mib(self) -> float | None:
+        """Peak memory in stream mode."""
+        memory = speed.memory if (speed := self.speed("stream")) else None
+        return memory.peak_bytes / 2**20 if memory and memory.peak_bytes is not None else None
+
+    @property
+    def cost(self) -> SystemCost | None:
+        """Of the system as published, where it could be counted."""
+        cost = self.found.measures.published_cost
+        return None if cost is None or cost.reason else cost
+
+    def macs(self, mode: str) -> float | None:
+        """Of one result of the system as published: in clip mode the whole clip, in stream mode the
+        mean frame of a cycle.
+        """
+        if self.cost is None or (mode == "stream" and not self.cost.stream):
+            return None
+        return self.cost.clip if mode == "clip" else fmean(self.cost.stream)
+
+
+def entries(summary: Summary) -> tuple[Entry, ...]:
+    """Every row of the table, in its order. A name that does not tell two rows apart gives way to
+    the rows' labels.
+    """
+    rows = dict(summary.table.rows)
+    known = Counter((row.model, row.backbone) for row in rows.values())
+
+    def entry(found: RowSummary) -> Entry:
+        row = rows[found.label]
+        name = row.model if row.model and known[row.model, row.backbone] == 1 else found.label
+        return Entry(
+            found.marked(name),
+            row.backbone,
+            row.block,
+            dict(row.paper),
+            frozenset(dict(row.provenance)),
+            found,
+        )
+
+    return tuple(entry(found) for found in summary.rows)
+
+
+def blocks(found: tuple[Entry, ...]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+    """The entries by the block of the printed table they stand in."""
+    return ((name, tuple(group)) for name, group in groupby(found, key=lambda entry: entry.block))
+
+
+def presets(summary: Summary) -> tuple[str, ...]:
+    """The presets of temporal consistency that have a number."""
+    return tuple(
+        dict.fromkeys(
+            c.preset for row in summary.rows for c in row.measures.consistency if c.interval
+        )
+    )
+
+
+def timed_alike(summary: Summary) -> bool:
+    """Whether all times in stream mode come from one machine under the same conditions: only then
+    they can be ranked.
+    """
+    timed = [speed for row in summary.rows if (speed := row.measures.speed("stream"))]
+    return len({(speed.conditions, speed.host.cpu, speed.host.device) for speed in timed}) == 1
