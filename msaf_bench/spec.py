@@ -44,6 +44,9 @@ Flag = Annotated[bool, Strict()]
 Rate = Annotated[
     float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")
 ]
+#: how a network is run: on a whole clip, or frame by frame with the state of its video
+Mode = Literal["clip", "stream"]
+MODES: tuple[Mode, ...] = ("clip", "stream")
 Past = Literal["real", "still", "strangers", "aligned"]
 LONGEST_SIDE = 32_768  #: of a frame, in pixels
 Side = Annotated[int, Strict(), Field(gt=0), _at_most(LONGEST_SIDE, "no frame has a longer side")]

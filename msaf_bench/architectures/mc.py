@@ -24,7 +24,7 @@ from msaf_bench.registry import Make
 
 SLOTS = ("backbone", "head", "flow")
 DROPOUTS = (nn.Dropout, nn.Dropout2d)
-MODES = ("rta", "ta", "mc")
+PROPAGATIONS = ("rta", "ta", "mc")
 APART = 1_000_003  #: passes between two seeds
 TINY = 1e-12  #: below the log of a probability
 UNCERTAINTIES = ("entropy", "bald", "ratio", "variance")
@@ -234,7 +234,7 @@ def mc(
     if samples < 1 or frames < 1:
         raise UsageError(f"mc: samples = {samples}, frames = {frames}; give at least 1")
     backbone: Any = make("backbone")
-    still = one_of("mode of mc", mode, MODES) == "mc"
+    still = one_of("mode of mc", mode, PROPAGATIONS) == "mc"
     return MonteCarlo(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),

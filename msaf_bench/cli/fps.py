@@ -19,12 +19,12 @@ from msaf_bench.cli.settings import (
     use_plugins,
 )
 from msaf_bench.errors import UsageError, one_of
+from msaf_bench.spec import MODES
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
     from msaf_bench.spec import System
 
-MODES = ("clip", "stream")
 REGIONS = ("forward", "forward+argmax", "e2e")
 PRECISIONS = ("fp32", "bf16", "fp16")
 

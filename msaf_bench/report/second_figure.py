@@ -22,7 +22,8 @@ from msaf_bench.report.canvas import (
     styled,
 )
 from msaf_bench.report.cells import NONE, number
-from msaf_bench.report.second_table import MODES, columns
+from msaf_bench.report.second_table import columns
+from msaf_bench.spec import MODES
 from msaf_bench.stats import Interval
 
 Draw = Callable[[Axes, Sequence[RowSummary]], None]

@@ -10,9 +10,9 @@ from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.findings.subjects import NOT_LIVE, RowConsistency, RowSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import NONE, mean_span, number, span
+from msaf_bench.spec import MODES
 from msaf_bench.stats import Interval
 
-MODES = ("clip", "stream")
 PAST_LEGEND = "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."
 #: of temporal consistency, as they are named
 CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}

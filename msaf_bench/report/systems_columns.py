@@ -10,8 +10,8 @@ from msaf_bench.findings.subjects import Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import Entry, entries, presets
 from msaf_bench.report.cells import NONE, mean_span, millions, number
-from msaf_bench.report.second_table import MODES, Column, columns
-from msaf_bench.spec import METRICS
+from msaf_bench.report.second_table import Column, columns
+from msaf_bench.spec import METRICS, MODES
 
 #: of what is printed
 HEADS = {"miou": "mIoU val", "miou_test": "mIoU test", "tc": "TC", "fps": "FPS"}

@@ -4,17 +4,15 @@ beside them.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
-from msaf_bench.spec import System
+from msaf_bench.spec import MODES, Mode, System
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan, Workspace
 from msaf_bench.sweep.trial import Setting
 
-MODES: tuple[Literal["clip", "stream"], ...] = ("clip", "stream")
 #: of sampling a row and mode in a process: at least, and at most where the median is not known to 1
 #: %
 SECONDS, TIMEOUT = 0.1, 1.5
@@ -49,9 +47,7 @@ def measure_rows(
             write_kept(_path(setting.workspace, speed.system, speed.conditions.mode), speed)
 
 
-def _conditions(
-    plan: Plan, setting: Setting, mode: Literal["clip", "stream"], processes: int
-) -> SpeedConditions:
+def _conditions(plan: Plan, setting: Setting, mode: Mode, processes: int) -> SpeedConditions:
     return SpeedConditions(
         size=plan.conditions.size,
         mode=mode,

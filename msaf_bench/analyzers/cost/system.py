@@ -21,9 +21,8 @@ from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_cont
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError, GateError, UsageError, host_fault, one_of, text_of
 from msaf_bench.ports import Network, Stream
-from msaf_bench.spec import System
+from msaf_bench.spec import MODES, System
 
-MODES = ("clip", "stream")
 OUTSIDE = "(rest)"  #: what the network does outside its parts
 BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula may make no more
 

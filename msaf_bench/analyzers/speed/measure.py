@@ -17,7 +17,7 @@ from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Proce
 from msaf_bench.analyzers.speed.summary import summary
 from msaf_bench.children import command
 from msaf_bench.records import Host
-from msaf_bench.spec import Names, Options, Side, Spec, System, content_hash
+from msaf_bench.spec import Mode, Names, Options, Side, Spec, System, content_hash
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
 NAMED = 4  #: systems above which a note gives their number
@@ -28,7 +28,7 @@ class SpeedConditions(Spec):
 
     size: tuple[Side, Side]  #: H, W of a frame
     #: `net(clip)`, every frame computed; or `step(frame)`, with what the past frames gave kept
-    mode: Literal["clip", "stream"]
+    mode: Mode
     #: e2e: with normalising, upload and download
     region: Literal["forward", "forward+argmax", "e2e"] = "forward+argmax"
     device: str = "cpu"
