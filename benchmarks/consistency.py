@@ -14,9 +14,9 @@ import numpy as np
 
 from msaf_bench.analyzers.consistency.ewarp import label_error
 from msaf_bench.analyzers.consistency.flows import across_edges
-from msaf_bench.analyzers.consistency.labels import pulled_back
-from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
-from msaf_bench.analyzers.consistency.warping import Motion
+from msaf_bench.analyzers.consistency.matrices import pulled_back
+from msaf_bench.analyzers.consistency.scores import PRESETS, consistency
+from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import estimate
 from msaf_bench.data.street import make_video
@@ -42,7 +42,7 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, Flow]:
     return maps[0], maps[1], Flow(flow, -flow)
 
 
-def one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
+def one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
     """The plain way: K planes, each warped bilinearly, argmax."""
     votes = np.zeros((CLASSES, *later.shape), np.float32)
     places = motion.everywhere
@@ -53,7 +53,7 @@ def one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
     return votes.argmax(0).astype(np.uint8)
 
 
-def opencv_one_hot(later: np.ndarray, motion: Motion) -> np.ndarray:
+def opencv_one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
     """The same with cv2.remap, which rounds places to 1/32 of a pixel before OpenCV 5."""
     planes = [
         cv2.remap(
@@ -92,9 +92,9 @@ def speed(height: int, width: int) -> None:
         if not preset.window:
             kernel = preset.matrix or label_error
             print(
-                f"  {name:<12}{measured(lambda k=kernel: k(earlier, later, Motion(flow), CLASSES))}"
+                f"  {name:<12}{measured(lambda k=kernel: k(earlier, later, Warp(flow), CLASSES))}"
             )
-    motion = Motion(flow)
+    motion = Warp(flow)
     print("only the warp of the labels, as 19 one-hot planes with argmax")
     for way in (pulled_back, one_hot, opencv_one_hot):
         print(f"  {way.__name__:<16}{measured(lambda w=way: w(later, motion))}")
@@ -121,8 +121,7 @@ def perfect(size: tuple[int, int]) -> None:
         video, t = videos[pair[0] // FRAMES], pair[0] % FRAMES
         flow = Flow(video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t])
         return flow._replace(
-            occluded=flow.occluded
-            | across_edges(video.labels[t], video.labels[t + 1], Motion(flow))
+            occluded=flow.occluded | across_edges(video.labels[t], video.labels[t + 1], Warp(flow))
         )
 
     def unmasked(pair: tuple[int, int]) -> Flow:

@@ -14,7 +14,8 @@ from time import perf_counter
 import torch
 from torch.utils.benchmark import Timer
 
-from msaf_bench.analyzers.speed.measure import SpeedConditions, SpeedTask, measure_speed
+from msaf_bench.analyzers.speed.processes import measure_speed
+from msaf_bench.analyzers.speed.tasks import SpeedConditions, SpeedTask
 from msaf_bench.architectures import build
 from msaf_bench.catalog import read_system
 

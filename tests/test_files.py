@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import save
 
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.catalog import read_conditions, read_system, read_table
 from msaf_bench.data.labels.stack import read_stack, write_stack
 from msaf_bench.errors import BenchError, DataError, HostError

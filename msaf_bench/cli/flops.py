@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from msaf_bench.analyzers.attention.claims import claims
-from msaf_bench.analyzers.attention.cost import HEADS, AttentionCost, Grid, attention_cost
+from msaf_bench.analyzers.attention.complexity import HEADS, AttentionCost, Grid, attention_cost
+from msaf_bench.analyzers.attention.statements import claims
 from msaf_bench.cli.flops_system import as_text as system_text
 from msaf_bench.cli.flops_system import system_document
 from msaf_bench.cli.flops_text import as_text as attention_text
@@ -185,7 +185,7 @@ def _measured(cost: AttentionCost) -> dict[str, Any]:
     than the formulas.
     """
     from msaf_bench.analyzers.attention.clock import time_forward
-    from msaf_bench.analyzers.attention.counters import count_all, live_bytes
+    from msaf_bench.analyzers.attention.transformers import count_all, live_bytes
     from msaf_bench.records import Host
 
     h, w, d = *cost.grid, cost.width

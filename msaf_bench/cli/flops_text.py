@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from msaf_bench.analyzers.attention.cost import MLP_RATIO, PYRAMID
+from msaf_bench.analyzers.attention.complexity import MLP_RATIO, PYRAMID
 
 FOOTNOTE = f"""\
 (iii) is of a D-Transformer with maps smaller by {", ".join(map(str, PYRAMID))} along each axis, odd

@@ -22,7 +22,7 @@ from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import MODES
 
 if TYPE_CHECKING:
-    from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
+    from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions
     from msaf_bench.spec import System
 
 REGIONS = ("forward", "forward+argmax", "e2e")
@@ -101,7 +101,7 @@ def fps(
     """Measure latency and FPS of systems with random weights, batch 1, in fresh processes that run
     alone.
     """
-    from msaf_bench.analyzers.speed.host import usable_cores
+    from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.cli.fps_text import as_text
     from msaf_bench.sweep.run import check_device
 
@@ -138,7 +138,8 @@ def _measure(
     """Time all systems under all conditions, in the same processes; a dictionary by label for each
     of the conditions.
     """
-    from msaf_bench.analyzers.speed.measure import SpeedTask, measure_speed
+    from msaf_bench.analyzers.speed.processes import measure_speed
+    from msaf_bench.analyzers.speed.tasks import SpeedTask
 
     tasks = [
         SpeedTask(system=s, conditions=c, num_classes=classes, plugins=plugins)
@@ -156,7 +157,7 @@ def _sizes(text: str) -> list[tuple[int, int]]:
 def _conditions(options: dict[str, Any]) -> "SpeedConditions":
     from pydantic import ValidationError
 
-    from msaf_bench.analyzers.speed.measure import SpeedConditions
+    from msaf_bench.analyzers.speed.tasks import SpeedConditions
 
     try:
         return SpeedConditions.model_validate(options)

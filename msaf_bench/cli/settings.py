@@ -36,9 +36,9 @@ def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], A
 
 def at_most_cores(value: Any) -> Any:
     """Checks a number of threads: far more of them take all that the system has."""
-    from msaf_bench.analyzers.speed import host
+    from msaf_bench.analyzers.speed import machine
 
-    return at_most(host.usable_cores(), "this machine has no more cores", "--threads")(value)
+    return at_most(machine.usable_cores(), "this machine has no more cores", "--threads")(value)
 
 
 PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from msaf_bench.analyzers.miou import miou
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.findings.subjects import Measures, RowConsistency
 from msaf_bench.records import Consistency, Record, SystemCost
 from msaf_bench.stats import PERCENT, POINTS, Interval, mean_interval

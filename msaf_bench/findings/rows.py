@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from msaf_bench.analyzers.miou import iou_per_class
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.catalog import family_of
 from msaf_bench.findings.measures import measures_of
 from msaf_bench.findings.parts import parts_of

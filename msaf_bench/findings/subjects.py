@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.records import PAST, Cost, SystemCost
 from msaf_bench.spec import Past, System
 from msaf_bench.stats import Difference, Interval

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from msaf_bench.analyzers.miou import best_constant
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.findings.controls import Controls, controls_of, row_conditions, single_frame
 from msaf_bench.findings.orders import agreement_of, by_seed, verdicts_of

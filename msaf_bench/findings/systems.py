@@ -9,7 +9,7 @@ from itertools import groupby
 from statistics import fmean
 
 from msaf_bench.analyzers.speed.comparison import UNRANKED
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.findings.subjects import RowSummary
 from msaf_bench.findings.summary import Summary
 from msaf_bench.records import SystemCost

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.findings.subjects import NOT_LIVE, RowConsistency, RowSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.report.cells import NONE, mean_span, number, span

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.flows import flows_of
-from msaf_bench.analyzers.consistency.measure import consistency
+from msaf_bench.analyzers.consistency.scores import consistency
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score

@@ -5,7 +5,8 @@ beside them.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
+from msaf_bench.analyzers.speed.processes import measure_speed
+from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions, SpeedTask
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
 from msaf_bench.spec import MODES, Mode, System

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from msaf_bench.analyzers.attention import counters as attention_counters
-from msaf_bench.analyzers.attention.counters import Counts
+from msaf_bench.analyzers.attention import transformers
+from msaf_bench.analyzers.attention.transformers import Counts
 from msaf_bench.cli import main
 from msaf_bench.cli.flops import flops, parse_grids
 from msaf_bench.errors import GateError, HostError, UsageError
@@ -231,7 +231,7 @@ def test_torch_in_disagreement_is_a_gate(monkeypatch: pytest.MonkeyPatch) -> Non
     def wrong(h: int, w: int, d: int) -> dict[str, Counts]:
         return {"torch": Counts({"transformer": h, "d_transformer": w * d})}
 
-    monkeypatch.setattr(attention_counters, "count_all", wrong)
+    monkeypatch.setattr(transformers, "count_all", wrong)
     error = run("--n", "8x8", "--measure").exception
     assert isinstance(error, GateError)
     assert "8x8" in str(error)

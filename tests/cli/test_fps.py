@@ -7,11 +7,18 @@ import torch
 import typer
 from typer.testing import CliRunner, Result
 
-from msaf_bench.analyzers.speed import host
-from msaf_bench.analyzers.speed import measure as speed
-from msaf_bench.analyzers.speed.host import Snapshot
-from msaf_bench.analyzers.speed.measure import Batch, SpeedTask
-from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
+from msaf_bench.analyzers.speed import machine
+from msaf_bench.analyzers.speed import processes as speed
+from msaf_bench.analyzers.speed.machine import Snapshot
+from msaf_bench.analyzers.speed.tasks import Batch, SpeedTask
+from msaf_bench.analyzers.speed.worker_report import (
+    Energy,
+    OutputCheck,
+    PeakMemory,
+    ProcessSummary,
+    SystemRun,
+    WorkerReport,
+)
 from msaf_bench.cli import main
 from msaf_bench.cli.fps import fps
 from msaf_bench.errors import UsageError
@@ -29,11 +36,11 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
     """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on
     a machine with too much to do.
     """
-    monkeypatch.setattr(host, "usable_cores", lambda: 8)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 8)
     asked: list[SpeedTask] = []
     jitter = {1: 1.0, 2: 1.002, 3: 0.998}  # by process
 
-    def answer(task: SpeedTask, number: int) -> Run | str:
+    def answer(task: SpeedTask, number: int) -> SystemRun | str:
         asked.append(task)
         if task.system.name == "msaf-r101":
             return "MemoryError: too large"
@@ -41,7 +48,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
         ms = c.size[0] * c.size[1] / 1000 * jitter[number] * {"clip": 1, "stream": 0.5}[c.mode]
         ms *= 2 if task.system.name == "msaf-r50" else 1
         wall = (ms,) * 50
-        process = Process(
+        process = ProcessSummary(
             first_ms=9 * ms,
             warm_up=50,
             settled=True,
@@ -52,23 +59,23 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
             before=Snapshot(load=1.0),
             after=Snapshot(load=7.0),
         )
-        return Run(
+        return SystemRun(
             host=Host.here(threads=c.threads),
             process=process,
             cores=2,
             cycle=1,
             wall_ms=wall,
             parts_ms=(("forward", wall), ("argmax", (0.0,) * 50)),
-            output=Output(max_abs_difference=1e-6, max_abs=1, same_class=1, agrees=True),
-            memory=Memory(
+            output=OutputCheck(max_abs_difference=1e-6, max_abs=1, same_class=1, agrees=True),
+            memory=PeakMemory(
                 kind="resident, above the built network", weights_bytes=2**26, peak_bytes=2**27
             ),
             energy=Energy(reason="none here"),
             facts=(("governor", "unknown"),),
         )
 
-    def together(batch: Batch) -> Report:
-        return Report(results=tuple(answer(task, batch.number) for task in batch.tasks))
+    def together(batch: Batch) -> WorkerReport:
+        return WorkerReport(results=tuple(answer(task, batch.number) for task in batch.tasks))
 
     monkeypatch.setattr(speed, "run_process", together)
     return asked

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
+from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions
 from msaf_bench.data.clips import CAMVID_CLASSES
 from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost
 from msaf_bench.report import Summary, summarise

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
 from msaf_bench.files import read_kept, write_kept

@@ -10,7 +10,7 @@ from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-from msaf_bench.analyzers.speed.host import peak_bytes, reset_peak, resident_bytes
+from msaf_bench.analyzers.speed.machine import peak_bytes, reset_peak, resident_bytes
 from msaf_bench.children import command
 
 #: timed forwards, after one that is not timed: more than 3 until `LONG_ENOUGH`
@@ -96,8 +96,8 @@ def _available_bytes() -> float:
 def _measure(name: str, h: int, w: int, d: int) -> Forward:
     import torch
 
-    from msaf_bench.analyzers.attention.cost import FRAMES
-    from msaf_bench.analyzers.attention.counters import build
+    from msaf_bench.analyzers.attention.complexity import FRAMES
+    from msaf_bench.analyzers.attention.transformers import build
 
     net, clip = build(name, d), torch.randn(1, FRAMES, d, h, w)
     reset_peak()

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.warping import Mask, Motion, bilinear
+from msaf_bench.analyzers.consistency.warping import Mask, Warp, bilinear
 from msaf_bench.spec import VOID
 
 
-def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion) -> float:
+def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp) -> float:
     """Of two pictures (H, W, C), whose values become 0..1: what the paper measures."""
     error = np.zeros(earlier.shape[:2])
     for channel in range(earlier.shape[2]):
@@ -26,7 +26,7 @@ def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: 
 
 
 def label_error(
-    earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion, num_classes: int
+    earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp, num_classes: int
 ) -> float:
     """Of two label maps (H, W) as one-hot pictures with K channels. A pixel whose label flips
     counts 2 / K.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.warping import Mask, Motion
+from msaf_bench.analyzers.consistency.warping import Mask, Warp
 from msaf_bench.data.clips import Clips, Flow
 from msaf_bench.data.flow import ESTIMATORS, estimate
 from msaf_bench.errors import UsageError, one_of
@@ -31,7 +31,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
         if flow is None:
             raise UsageError("flow exact: this data set does not know its motion; use flow dis")
         earlier, later = (clips[i].label for i in pair)
-        edges = across_edges(earlier, later, Motion(flow))
+        edges = across_edges(earlier, later, Warp(flow))
         return flow._replace(occluded=edges if flow.occluded is None else edges | flow.occluded)
 
     picture = lru_cache(maxsize=2)(clips.picture)  # neighbouring pairs share one
@@ -42,7 +42,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
     return exact if kind == "exact" else estimated
 
 
-def across_edges(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Motion) -> Mask:
+def across_edges(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp) -> Mask:
     """Which pixels (H, W) are read from at least one pixel of another class, by the true label maps
     of both frames.
 

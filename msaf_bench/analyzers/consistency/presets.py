@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.labels import (
+from msaf_bench.analyzers.consistency.matrices import (
     clean,
     etc2020,
     etc2020_thc,
@@ -14,7 +14,7 @@ from msaf_bench.analyzers.consistency.labels import (
     mean_of_reference,
     vspw2021,
 )
-from msaf_bench.analyzers.consistency.warping import Motion
+from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.analyzers.miou import miou
 
 Matrix = NDArray[np.int64]
@@ -29,7 +29,7 @@ class Preset(NamedTuple):
     better: Literal["higher", "lower"] = "higher"
     unit: str = "percent"
     #: earlier map, later map, motion, K
-    matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Motion, int], Matrix] | None = None
+    matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Warp, int], Matrix] | None = None
     mean: Callable[[Matrix], float] = miou  #: of the sum of all matrices
     window: int = 0
     all_classes: bool = False  #: classes that never occur count too, so their number must be known

@@ -38,7 +38,7 @@ class Places(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Motion:
+class Warp:
     """One pair's flow, and what follows from it; each part is worked out when it is first asked
     for.
     """
@@ -116,7 +116,7 @@ def bilinear(plane: NDArray[Any], x: Floats, y: Floats) -> NDArray[Any]:
     return lower + upper
 
 
-def lai_mask(motion: Motion) -> Mask:
+def lai_mask(motion: Warp) -> Mask:
     """Which pixels of the earlier frame are occluded later, or lie at a motion boundary: (H, W).
     Lai et al. (2018), their released code.
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from msaf_bench.analyzers.cost.counters import Count, by_fvcore, by_ptflops, by_torch
 from msaf_bench.analyzers.cost.system import (
     BLIND_SHARE,
-    Cost,
     Inference,
+    NetworkCost,
     clip_shape,
     empty_network,
     first_difference,
@@ -50,7 +50,7 @@ def count_system(
     num_classes: int,
     size: tuple[int, int],
     mode: str,
-    cost: Cost,
+    cost: NetworkCost,
     *,
     plugins: Iterable[str] = (),
 ) -> dict[str, Counted]:
@@ -124,7 +124,7 @@ def check_counts(
             )
 
 
-def check_known(cost: Cost) -> None:
+def check_known(cost: NetworkCost) -> None:
     """Raises `GateError` where operators without a formula give more of the output than may be left
     out.
     """

@@ -28,7 +28,7 @@ BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula ma
 
 
 @dataclass(frozen=True)
-class Cost:
+class NetworkCost:
     """One inference of a network in fp32, nothing counted twice: a clip, or the frames of one whole
     cycle of a stream.
     """
@@ -75,7 +75,7 @@ def system_cost(
     *,
     mode: str = "clip",
     plugins: Iterable[str] = (),
-) -> Cost:
+) -> NetworkCost:
     """The cost of a system at (H, W): of `net(clip)`, or of a cycle of `step(frame)` once a
     stream's past is full.
 
@@ -86,7 +86,7 @@ def system_cost(
     return _cost(net, clip_shape(net, size), mode)
 
 
-def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> Cost:
+def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> NetworkCost:
     """The same of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a stream; the
     network itself is left as it is.
     """
@@ -172,7 +172,7 @@ def first_difference(net: nn.Module, shape: tuple[int, ...], mode: str) -> Opera
     return next((op for op in operators if op.witnessed != op.macs), None)
 
 
-def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
+def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> NetworkCost:
     sheet = tally(net, shape, mode)
     parts = dict.fromkeys((*(name for name, _ in net.named_children()), OUTSIDE))
     part_of = partial(_part, parts=parts)
@@ -189,7 +189,7 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> Cost:
         if not op.known:
             unknown[op.name] += op.elements
     elements = sum(op.elements for op in sheet.operators)
-    return Cost(
+    return NetworkCost(
         frames=shape[1] if len(shape) == 5 else 1,
         params={part: params[part] for part in parts},
         macs=macs,

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import exp, log, prod
 from typing import Literal, NamedTuple
 
-from msaf_bench.analyzers.speed.measure import Speed
+from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.stats.growth import exponent
 from msaf_bench.stats.intervals import mean_interval
 

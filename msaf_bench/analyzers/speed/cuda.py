@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from msaf_bench.analyzers.speed.nvml import Gpu, open_gpu
-from msaf_bench.analyzers.speed.run import Energy, Memory
+from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory
 from msaf_bench.spec import Scalar
 
 WINDOW_S = 10.0  #: of an energy reading; the counter moves on every 20 to 100 ms
@@ -52,11 +52,11 @@ def reset_memory() -> Held:
     return Held(torch.cuda.memory_allocated(), torch.cuda.memory_reserved())
 
 
-def memory(weights_bytes: int, built: Held) -> Memory:
+def memory(weights_bytes: int, built: Held) -> PeakMemory:
     """Return the allocator's peak since `reset_memory` gave `built`, without the other networks
     that were held then.
     """
-    return Memory(
+    return PeakMemory(
         kind="allocated on the device",
         weights_bytes=weights_bytes,
         peak_bytes=torch.cuda.max_memory_allocated() - built.allocated + weights_bytes,

@@ -5,7 +5,7 @@ out. No torch here.
 from collections.abc import Sequence
 from statistics import fmean
 
-from msaf_bench.analyzers.speed.run import Finite
+from msaf_bench.analyzers.speed.worker_report import Finite
 from msaf_bench.spec import Spec
 from msaf_bench.stats.order_statistics import least_samples, quantile
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from msaf_bench.analyzers.speed.measure import SpeedConditions
-from msaf_bench.analyzers.speed.run import Output
+from msaf_bench.analyzers.speed.tasks import SpeedConditions
+from msaf_bench.analyzers.speed.worker_report import OutputCheck
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
 
@@ -34,7 +34,7 @@ class Subject(NamedTuple):
     #: frames after which the work repeats; a stream says so by an attribute of that name
     cycle: int
     first_ms: float  #: the first frame: allocation, choice of kernels, compilation
-    output: Output
+    output: OutputCheck
 
 
 def prepare(net: Any, conditions: SpeedConditions) -> Subject:
@@ -90,7 +90,7 @@ def _region(name: str, forward: Stage, upload: Stage) -> dict[str, Stage]:
     )
 
 
-def _compare(logits: Tensor, expected: Tensor, precision: str) -> Output:
+def _compare(logits: Tensor, expected: Tensor, precision: str) -> OutputCheck:
     if not torch.isfinite(logits).all():
         raise GateError(f"its logits are not finite in {precision}; nothing was timed")
     difference, largest = (
@@ -98,7 +98,7 @@ def _compare(logits: Tensor, expected: Tensor, precision: str) -> Output:
         float(expected.abs().max()),
     )
     same = float((logits.argmax(1) == expected.argmax(1)).float().mean())
-    return Output(
+    return OutputCheck(
         max_abs_difference=difference,
         max_abs=largest,
         same_class=same,

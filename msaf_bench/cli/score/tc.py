@@ -11,7 +11,7 @@ from msaf_bench.cli.score.miou import Maps
 from msaf_bench.errors import DataError, UsageError, one_of
 
 if TYPE_CHECKING:
-    from msaf_bench.analyzers.consistency.measure import Consistency
+    from msaf_bench.analyzers.consistency.scores import PresetScore
     from msaf_bench.cli.score.tc_files import Footage
 
 
@@ -101,7 +101,7 @@ def score_tc(
     `--json` has the list `results`, one entry for each preset, and beside it the entry of the first
     preset. Ends with exit code 3 where no preset has a number, as for a video of one frame.
     """
-    from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
+    from msaf_bench.analyzers.consistency.scores import PRESETS, consistency
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.tc_files import REPORTS, open_footage, write_reports
     from msaf_bench.cli.score.tc_text import as_text
@@ -179,9 +179,9 @@ def _flow_source(
     return kind, Path(folder)
 
 
-def describe(result: "Consistency", footage: "Footage", names: tuple[str, ...]) -> dict[str, Any]:
+def describe(result: "PresetScore", footage: "Footage", names: tuple[str, ...]) -> dict[str, Any]:
     """What `--json` prints of one preset; null where there is no number."""
-    from msaf_bench.analyzers.consistency.measure import PRESETS, chains, per_video
+    from msaf_bench.analyzers.consistency.scores import PRESETS, chains, per_video
     from msaf_bench.analyzers.miou import iou_per_class
 
     preset = PRESETS[result.preset]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.measure import PRESETS, Consistency, chains
+from msaf_bench.analyzers.consistency.scores import PRESETS, PresetScore, chains
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
 from msaf_bench.data.frames.files import SUFFIXES, frame_size, read_frame
@@ -275,7 +275,7 @@ def _check_ids(
 
 
 def write_reports(
-    document: Mapping[str, Any], found: Sequence[Consistency], footage: Footage, folder: Path
+    document: Mapping[str, Any], found: Sequence[PresetScore], footage: Footage, folder: Path
 ) -> list[Path]:
     """`tc.json`, what is printed; `tc_pairs.csv`, each pair or window by itself; `tc_matrices.npz`,
     (P, K, K) for presets with matrices.
@@ -294,7 +294,7 @@ def write_reports(
     return write_outputs(folder, files)
 
 
-def _pairs_csv(found: Sequence[Consistency], footage: Footage) -> str:
+def _pairs_csv(found: Sequence[PresetScore], footage: Footage) -> str:
     lines: list[tuple[object, ...]] = [("preset", "first", "last", "tc")]
     videos = chains(footage.neighbours.pairs)
     for result in (result for result in found if result.pairs):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from msaf_bench.analyzers.consistency.ewarp import label_error, picture_error
-from msaf_bench.analyzers.consistency.warping import Motion
+from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.data.clips import Flow
 from msaf_bench.data.flow import estimate, read_flow
 from msaf_bench.spec import VOID
@@ -43,7 +43,7 @@ def slow_error(earlier, later, motion):
 def motion_of(seed):
     rng = np.random.default_rng(seed)
     forward = (rng.normal(0, 2, 2) + rng.normal(0, 0.03, (*SIZE, 2))).astype(np.float32)
-    return Motion(Flow(forward, -forward + rng.normal(0, 0.3, forward.shape).astype(np.float32)))
+    return Warp(Flow(forward, -forward + rng.normal(0, 0.3, forward.shape).astype(np.float32)))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -69,7 +69,7 @@ def test_a_flip_counts_two_of_k_and_a_constant_nothing():
 def test_void_is_left_out():
     earlier, later = np.zeros((2, *SIZE), np.uint8)
     later[3], earlier[8] = VOID, VOID
-    zero = Motion(Flow(np.zeros((*SIZE, 2), np.float32)))
+    zero = Warp(Flow(np.zeros((*SIZE, 2), np.float32)))
     assert label_error(earlier, later, zero, K) == 0
     later[5] = 1
     assert label_error(earlier, later, zero, K) == pytest.approx(2 / K / (SIZE[0] - 2))
@@ -77,17 +77,15 @@ def test_void_is_left_out():
 
 def test_a_pair_without_a_pixel_to_compare_has_no_number():
     none, some = np.full(SIZE, VOID, np.uint8), np.zeros(SIZE, np.uint8)
-    zero = Motion(Flow(np.zeros((*SIZE, 2), np.float32)))
+    zero = Warp(Flow(np.zeros((*SIZE, 2), np.float32)))
     assert np.isnan(label_error(none, some, zero, K))
     assert np.isnan(label_error(some, none, zero, K))
-    assert np.isnan(
-        label_error(some, some, Motion(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K)
-    )
+    assert np.isnan(label_error(some, some, Warp(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K))
 
 
 def test_a_pair_that_is_all_masked_has_no_error():
     rng = np.random.default_rng(0)
-    wild = Motion(
+    wild = Warp(
         Flow(
             rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
             rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
@@ -114,10 +112,10 @@ def test_true_flow_explains_real_frames_best(camvid_root, name):
     )
     dis, none = (estimate(kind, earlier, later) for kind in ("dis", "zero"))
     true = Flow(read_flow(folder / "flow10.flo"), dis.backward)
-    mask = Motion(true).doubtful | Motion(true).outside
+    mask = Warp(true).doubtful | Warp(true).outside
     errors = []
     for flow in (true, dis, none):
-        motion = Motion(flow)
+        motion = Warp(flow)
         motion.__dict__["doubtful"] = mask
         errors.append(picture_error(earlier, later, motion))
     assert all(better < worse for better, worse in pairwise(errors)), errors

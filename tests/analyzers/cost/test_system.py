@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from msaf_bench import build, list_systems
-from msaf_bench.analyzers.attention.cost import Grid, d_transformer_macs
+from msaf_bench.analyzers.attention.complexity import Grid, d_transformer_macs
 from msaf_bench.analyzers.cost.check import Counted, check_counts, check_known, count_system
 from msaf_bench.analyzers.cost.system import (
     Inference,

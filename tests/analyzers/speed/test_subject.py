@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.analyzers.speed import process as speed_process
-from msaf_bench.analyzers.speed.measure import Batch, SpeedConditions, SpeedTask
-from msaf_bench.analyzers.speed.process import main, time_batch, wall_lap
-from msaf_bench.analyzers.speed.run import Run
+from msaf_bench.analyzers.speed import worker as speed_worker
 from msaf_bench.analyzers.speed.subject import Subject, prepare
+from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.worker import main, time_batch, wall_lap
+from msaf_bench.analyzers.speed.worker_report import SystemRun
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import GateError
 from msaf_bench.ports import Output
@@ -175,7 +175,7 @@ def test_whatever_breaks_is_one_line(
         print("a plug-in prints")
         raise RuntimeError("no compiler\n  found: install one\n\nSet X for the stack")
 
-    monkeypatch.setattr(speed_process, "time_batch", broken)
+    monkeypatch.setattr(speed_worker, "time_batch", broken)
     monkeypatch.setattr("sys.stdin", io.StringIO(BATCH.model_dump_json()))
     assert main() == 1
     out, err = capsys.readouterr()
@@ -187,7 +187,7 @@ def test_whatever_breaks_is_one_line(
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process may freeze its objects and set its threads; this one goes on."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(speed_process.gc, "freeze", lambda: None)
+    monkeypatch.setattr(speed_worker.gc, "freeze", lambda: None)
     yield
     torch.set_num_threads(before)
 
@@ -212,14 +212,14 @@ def test_a_system_that_raises_is_a_reason_among_the_others(
     monkeypatch: pytest.MonkeyPatch, frames: int
 ):
     monkeypatch.setattr(
-        speed_process,
+        speed_worker,
         "build",
         lambda system, *_, **__: Fragile(frames) if system.name == "b" else Net(),
     )
     a, b, c = time_batch(BATCH).results
     assert b == "MemoryError: too large"
-    assert isinstance(a, Run)
-    assert isinstance(c, Run)
+    assert isinstance(a, SystemRun)
+    assert isinstance(c, SystemRun)
     assert a.process.turns >= 6
     assert len(a.wall_ms) == a.process.samples
 
@@ -236,15 +236,15 @@ def test_a_system_that_cannot_be_built_is_a_reason_among_the_others():
     assert isinstance(found[0], str)
     assert found[0].splitlines() == [found[0]]
     assert "embed_dim" in found[0] or "heads" in found[0]
-    assert isinstance(found[1], Run)
+    assert isinstance(found[1], SystemRun)
 
 
 @pytest.mark.usefixtures("threads")
 def test_no_more_systems_are_taken_in_than_memory_holds(monkeypatch: pytest.MonkeyPatch):
     held = iter([0, 10, 30])
-    monkeypatch.setattr(speed_process, "build", lambda *_, **__: Net())
-    monkeypatch.setattr(speed_process, "_held", lambda device: next(held))
-    monkeypatch.setattr(speed_process, "_free", lambda device: 50)
+    monkeypatch.setattr(speed_worker, "build", lambda *_, **__: Net())
+    monkeypatch.setattr(speed_worker, "_held", lambda device: next(held))
+    monkeypatch.setattr(speed_worker, "_free", lambda device: 50)
     assert len(time_batch(BATCH).results) == 2
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from msaf_bench.analyzers.consistency.measure import (
+from msaf_bench.analyzers.consistency.scores import (
     PRESETS,
     chains,
     consistency,
     flows_of,
     per_video,
 )
-from msaf_bench.analyzers.consistency.warping import Motion
+from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.data.clips import Clip, Flow
 from msaf_bench.data.labels.classes import CLASS_SETS
@@ -273,5 +273,5 @@ def test_flow_carries_real_labels(camvid_root):
 
 
 def test_a_motion_is_worked_out_once():
-    motion = Motion(Flow(np.zeros((4, 4, 2), np.float32)))
+    motion = Warp(Flow(np.zeros((4, 4, 2), np.float32)))
     assert motion.doubtful is motion.doubtful

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.ewarp import label_error, picture_error
 from msaf_bench.analyzers.consistency.flows import Flows, Pair, flows_of
-from msaf_bench.analyzers.consistency.labels import agreement
+from msaf_bench.analyzers.consistency.matrices import agreement
 from msaf_bench.analyzers.consistency.presets import PRESETS, Preset
 from msaf_bench.analyzers.consistency.vc import window_shares
-from msaf_bench.analyzers.consistency.warping import Motion
+from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.data.clips import Flow
 from msaf_bench.errors import DataError, one_of
 
-__all__ = ["PRESETS", "Consistency", "Preset", "chains", "consistency", "flows_of", "per_video"]
+__all__ = ["PRESETS", "Preset", "PresetScore", "chains", "consistency", "flows_of", "per_video"]
 
 Labels = NDArray[np.uint8]
 Parts = list[Any]  # a matrix or an error a pair, or a share a window, video by video
@@ -34,7 +34,7 @@ class Maps(Protocol):
     def __getitem__(self, index: int, /) -> Labels: ...
 
 
-class Consistency(NamedTuple):
+class PresetScore(NamedTuple):
     """One preset's number, or the reason why there is none."""
 
     preset: str
@@ -62,7 +62,7 @@ def consistency(
     presets: Sequence[str],
     num_classes: int,
     pictures: Maps | None = None,
-) -> tuple[Consistency, ...]:
+) -> tuple[PresetScore, ...]:
     """The consistency of predictions under each preset. It goes pair by pair, so maps that are read
     when asked for need little memory.
 
@@ -105,7 +105,7 @@ def chains(pairs: Sequence[Pair]) -> list[list[int]]:
     return videos
 
 
-def per_video(result: Consistency, videos: Sequence[Sequence[int]]) -> list[float | None]:
+def per_video(result: PresetScore, videos: Sequence[Sequence[int]]) -> list[float | None]:
     """The number of each video of `chains` by itself; None where it has none."""
     preset = PRESETS[result.preset]
     parts = list(result.parts) if result.matrices is None else list(result.matrices)
@@ -129,13 +129,13 @@ def _pairwise(
     parts: dict[str, dict[str, Parts]] = {name: {} for name in presets}
     pixels = 0
     for pair in (pair for video in videos for pair in pairwise(video)) if presets else ():
-        motion = Motion(flows(pair))
+        motion = Warp(flows(pair))
         maps = {subject: (read(pair[0]), read(pair[1])) for subject, read in subjects.items()}
         _check_sizes(pair, maps, motion)
         pixels += motion.unknown.size
         zero = np.zeros_like(motion.flow.forward)
         cases = [(subject, of, motion) for subject, of in maps.items()] + [
-            ("no_warp", maps["prediction"], Motion(Flow(zero, zero)))
+            ("no_warp", maps["prediction"], Warp(Flow(zero, zero)))
         ]
         for name, preset in presets.items():
             for subject, (earlier, later), warp in cases:
@@ -150,7 +150,7 @@ def _pairwise(
     return parts, pixels
 
 
-def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: Motion) -> None:
+def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: Warp) -> None:
     for subject, of in maps.items():
         sizes = ["x".join(map(str, each.shape)) for each in (*of, motion.unknown)]
         if len(set(sizes)) > 1:
@@ -162,16 +162,16 @@ def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: 
 
 def _result(
     name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence[int]], pixels: int
-) -> Consistency:
+) -> PresetScore:
     preset = PRESETS[name]
     if parts is None:
-        return Consistency(name, None, "needs the true label map of every frame")
+        return PresetScore(name, None, "needs the true label map of every frame")
     if not videos:
-        return Consistency(name, None, "needs 2 frames that follow each other in a video")
+        return PresetScore(name, None, "needs 2 frames that follow each other in a video")
     scored = parts["prediction"]
     if not scored:
         longest = max(map(len, videos))
-        return Consistency(
+        return PresetScore(
             name,
             None,
             f"needs more than {preset.window} frames without a gap; the longest video has"
@@ -181,10 +181,10 @@ def _result(
     value = values.pop("prediction")
     reason = "" if value is not None else "no pixel has a vote"
     if not preset.matrix:
-        return Consistency(name, value, reason, len(scored), values, parts=tuple(scored))
+        return PresetScore(name, value, reason, len(scored), values, parts=tuple(scored))
     matrices = np.stack(scored)
     whole = matrices.sum(0)
-    return Consistency(
+    return PresetScore(
         name,
         value,
         reason,

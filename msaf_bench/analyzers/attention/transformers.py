@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.analyzers.attention.cost import FRAMES, HEADS, MLP_RATIO
+from msaf_bench.analyzers.attention.complexity import FRAMES, HEADS, MLP_RATIO
 from msaf_bench.analyzers.cost.counters import Count, by_fvcore, by_ptflops, by_torch
 from msaf_bench.analyzers.cost.system import module_cost
 from msaf_bench.components.align import DeformableAlign

@@ -1,110 +1,21 @@
-"""Latency of a frame: in a few fresh processes, one at a time, each of which times all systems in
+"""Measure latency in a few fresh processes, one at a time, each of which times all systems in
 rounds. No torch here.
-
-Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that could not be timed has
-a reason instead.
 """
 
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from msaf_bench.analyzers.speed.latency import Latency
-from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Process, Report, Run
-from msaf_bench.analyzers.speed.summary import summary
+from msaf_bench.analyzers.speed.aggregate import summary
+from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedTask
+from msaf_bench.analyzers.speed.worker_report import SystemRun, WorkerReport
 from msaf_bench.children import command
 from msaf_bench.records import Host
-from msaf_bench.spec import Mode, Names, Options, Side, Spec, System, content_hash
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
 NAMED = 4  #: systems above which a note gives their number
-
-
-class SpeedConditions(Spec):
-    """All that must agree before two latencies may be compared, beside the machine."""
-
-    size: tuple[Side, Side]  #: H, W of a frame
-    #: `net(clip)`, every frame computed; or `step(frame)`, with what the past frames gave kept
-    mode: Mode
-    #: e2e: with normalising, upload and download
-    region: Literal["forward", "forward+argmax", "e2e"] = "forward+argmax"
-    device: str = "cpu"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    #: half precision converts network and input (`net.to(dtype)`); there is no autocast
-    cast: Literal["module"] = "module"
-    batch: Literal[1] = 1
-    channels_last: bool = False
-    compiled: bool = False  #: by torch.compile at its defaults
-    threads: int = Field(ge=1)
-    processes: int = Field(3, ge=1)  #: fresh ones
-    #: sampling in a process, unless 662 samples come first; also ends the warm-up
-    seconds: float = Field(10, gt=0, allow_inf_nan=False)
-    #: seconds of sampling in a process after which it ends, converged or not
-    timeout: float = Field(60, gt=0, allow_inf_nan=False)
-    #: all systems in the same processes, in interleaved rounds; or a process for each
-    schedule: Literal["rounds", "alone"] = "alone"
-
-    @property
-    def key(self) -> str:
-        """Content hash."""
-        return content_hash(self.canonical())
-
-
-class SpeedTask(Spec):
-    """What is to be timed, and how."""
-
-    system: System
-    conditions: SpeedConditions
-    num_classes: int = Field(ge=1)
-    plugins: tuple[str, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """Content hash; plug-ins have no part in it."""
-        return content_hash(f"{self.system.key} {self.conditions.key} {self.num_classes}")
-
-
-class Batch(Spec):
-    """Tasks of one process, which differ in system, size and mode only."""
-
-    tasks: tuple[SpeedTask, ...] = Field(min_length=1)
-    number: int  #: of the process; the order of the rounds is drawn from it
-
-
-class Speed(SpeedTask):
-    """The latency of one system under one set of conditions on one machine; without `latency` there
-    is a `reason`.
-    """
-
-    host: Host
-    reason: str = ""
-    latency: Latency | None = None  #: by the wall clock, synchronised: what a user sees
-    device_latency: Latency | None = None  #: by the device's events; None on a CPU
-    #: of the region, "forward" among them; by events on a GPU
-    parts: tuple[tuple[str, Latency], ...] = ()
-    #: median of each frame of the system's cycle, where it has one
-    phases_ms: tuple[Finite, ...] = ()
-    processes: tuple[Process, ...] = ()
-    #: (highest - lowest) / median of the processes' medians; None for one process
-    spread: Finite | None = None
-    output: Output | None = None  #: the worst of the processes
-    memory: Memory | None = None  #: likewise
-    energy: Energy | None = None
-    facts: Options = ()
-    flags: Names = ()  #: what speaks against the number: word and sentence
-
-    @property
-    def fps(self) -> float | None:
-        """1000 / mean latency, never the mean of 1 / latency."""
-        return 1000 / self.latency.mean if self.latency and self.latency.mean else None
-
-    @property
-    def converged(self) -> bool:
-        """Whether every process knew its median to 1 %."""
-        return bool(self.processes) and all(p.converged for p in self.processes)
 
 
 def measure_speed(
@@ -127,7 +38,7 @@ def measure_speed(
     ):
         raise ValueError("tasks of one measurement may differ in system, size and mode only")
     conditions = tasks[0].conditions
-    runs: list[list[Run]] = [[] for _ in tasks]
+    runs: list[list[SystemRun]] = [[] for _ in tasks]
     reasons: dict[int, str] = {}
     for number in range(1, conditions.processes + 1):
         going = [index for index in range(len(tasks)) if index not in reasons]
@@ -141,7 +52,7 @@ def measure_speed(
             for index, answer in zip(
                 group, run_together([tasks[index] for index in group], number), strict=True
             ):
-                if isinstance(answer, Run):
+                if isinstance(answer, SystemRun):
                     runs[index].append(answer)
                 else:
                     reasons[index] = answer
@@ -151,7 +62,7 @@ def measure_speed(
     ]
 
 
-def _speed(task: SpeedTask, here: Host, runs: Sequence[Run], reason: str) -> Speed:
+def _speed(task: SpeedTask, here: Host, runs: Sequence[SystemRun], reason: str) -> Speed:
     found = {"reason": reason} if reason else summary(runs, task.conditions.threads)
     return Speed.model_validate({**dict(task), "host": here, **found})
 
@@ -169,7 +80,7 @@ def _named(tasks: Sequence[SpeedTask]) -> str:
     return f"timing {systems} at {', '.join(sizes)}, {' and '.join(modes)}"
 
 
-def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
+def run_together(tasks: Sequence[SpeedTask], number: int) -> list[SystemRun | str]:
     """Return the results of one fresh process; of further ones for tasks that it could not hold,
     that failed in it or died with it.
 
@@ -182,13 +93,13 @@ def run_together(tasks: Sequence[SpeedTask], number: int) -> list[Run | str]:
         half = len(tasks) // 2
         return run_together(tasks[:half], number) + run_together(tasks[half:], number)
     held = [
-        found if isinstance(found, Run) else run_together([task], number)[0]
+        found if isinstance(found, SystemRun) else run_together([task], number)[0]
         for task, found in zip(tasks, answer.results, strict=False)
     ]
     return held + (run_together(tasks[len(held) :], number) if len(held) < len(tasks) else [])
 
 
-def run_process(batch: Batch) -> Report | str:
+def run_process(batch: Batch) -> WorkerReport | str:
     """Return the report of one fresh process, or in one line why there is none."""
     conditions = batch.tasks[0].conditions
     threads, limit = (
@@ -197,7 +108,7 @@ def run_process(batch: Batch) -> Report | str:
     )
     try:
         done = subprocess.run(
-            command("msaf_bench.analyzers.speed.process"),
+            command("msaf_bench.analyzers.speed.worker"),
             input=batch.model_dump_json(),
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
             check=False,
@@ -214,6 +125,6 @@ def run_process(batch: Batch) -> Report | str:
             -1
         ]
     try:
-        return Report.model_validate_json(done.stdout)
+        return WorkerReport.model_validate_json(done.stdout)
     except ValidationError as error:
         return f"its process gave no valid report ({error.errors(include_url=False)[0]['msg']})"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.warping import CORNERS, Floats, Mask, Motion
+from msaf_bench.analyzers.consistency.warping import CORNERS, Floats, Mask, Warp
 from msaf_bench.analyzers.miou import confusion_matrix, iou_per_class
 from msaf_bench.spec import VOID
 
@@ -19,7 +19,7 @@ Labels = NDArray[np.uint8]
 Matrix = NDArray[np.int64]
 
 
-def pulled_back(later: Labels, motion: Motion) -> Labels:
+def pulled_back(later: Labels, motion: Warp) -> Labels:
     """The class with the most bilinear weight among the four pixels that each pixel is read from;
     of equal ones the first in reading order.
 
@@ -42,7 +42,7 @@ def pulled_back(later: Labels, motion: Motion) -> Labels:
     return pulled.reshape(later.shape)
 
 
-def clean(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+def clean(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
     """One-hot bilinear warp and argmax; a pixel that is hidden, or read from outside of the frame,
     has no vote.
     """
@@ -54,7 +54,7 @@ def clean(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> M
     )
 
 
-def etc2020(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+def etc2020(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
     """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly
     and truncated, nothing is hidden.
 
@@ -78,7 +78,7 @@ def etc2020(earlier: Labels, later: Labels, motion: Motion, num_classes: int) ->
     return _interpolated(earlier, later, motion, num_classes, add)
 
 
-def etc2020_thc(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+def etc2020_thc(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
     """`etc2020` with the rounding of an older Resample2d, that of Lai et al. (2018): a product is
     added in float64, the sum is float32.
 
@@ -98,7 +98,7 @@ def etc2020_thc(earlier: Labels, later: Labels, motion: Motion, num_classes: int
 def _interpolated(
     earlier: Labels,
     later: Labels,
-    motion: Motion,
+    motion: Warp,
     num_classes: int,
     add: Callable[[Floats, Sequence[NDArray[np.float64]], NDArray[np.float32]], Floats],
 ) -> Matrix:
@@ -115,7 +115,7 @@ def _interpolated(
     return _matrix(earlier, total.astype(np.uint8).reshape(earlier.shape), left_out, num_classes)
 
 
-def vspw2021(earlier: Labels, later: Labels, motion: Motion, num_classes: int) -> Matrix:
+def vspw2021(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
     """What `TC_cal.py` of VSPW (Miao et al. 2021) does: the nearest pixel, nothing is hidden, out
     of the frame is class 0.
 

@@ -8,20 +8,20 @@ from statistics import fmean
 import numpy as np
 import pytest
 
-from msaf_bench.analyzers.speed import measure as speed
+from msaf_bench.analyzers.speed import processes as speed
 from msaf_bench.analyzers.speed.comparison import PAPER_FPS, compare, paper_scaling, scaling
-from msaf_bench.analyzers.speed.host import Snapshot
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.measure import (
-    Batch,
-    Speed,
-    SpeedConditions,
-    SpeedTask,
-    measure_speed,
-    run_process,
-    run_together,
+from msaf_bench.analyzers.speed.machine import Snapshot
+from msaf_bench.analyzers.speed.processes import measure_speed, run_process, run_together
+from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.worker_report import (
+    Energy,
+    OutputCheck,
+    PeakMemory,
+    ProcessSummary,
+    SystemRun,
+    WorkerReport,
 )
-from msaf_bench.analyzers.speed.run import Energy, Memory, Output, Process, Report, Run
 from msaf_bench.catalog import read_conditions, read_system, read_table, systems_of
 from msaf_bench.records import Host
 
@@ -40,11 +40,11 @@ def run(
     cycle: int = 1,
     slowed: tuple[str, ...] = (),
     agrees: bool = True,
-) -> Run:
+) -> SystemRun:
     wall = tuple(ms)
-    return Run(
+    return SystemRun(
         host=Host.here(),
-        process=Process(
+        process=ProcessSummary(
             first_ms=99,
             warm_up=50,
             settled=True,
@@ -62,24 +62,26 @@ def run(
             ("forward", tuple(0.9 * t for t in wall)),
             ("argmax", tuple(0.1 * t for t in wall)),
         ),
-        output=Output(max_abs_difference=0.1, max_abs=1, same_class=1, agrees=agrees),
-        memory=Memory(kind="resident, above the built network", weights_bytes=100, peak_bytes=200),
+        output=OutputCheck(max_abs_difference=0.1, max_abs=1, same_class=1, agrees=agrees),
+        memory=PeakMemory(
+            kind="resident, above the built network", weights_bytes=100, peak_bytes=200
+        ),
         energy=Energy(reason="none"),
     )
 
 
 def measured(
-    monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[Run | str]], **changes: object
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, list[SystemRun | str]], **changes: object
 ) -> tuple[dict[str, Speed], list[list[str]]]:
     """What `measure_speed` makes of these answers of the systems, process by process, and which
     systems it asked together.
     """
     asked: list[list[str]] = []
 
-    def answer(batch: Batch) -> Report | str:
+    def answer(batch: Batch) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append(names)
-        return Report(results=tuple(answers[name].pop(0) for name in names))
+        return WorkerReport(results=tuple(answers[name].pop(0) for name in names))
 
     monkeypatch.setattr(speed, "run_process", answer)
     conditions = CONDITIONS.model_copy(
@@ -137,17 +139,17 @@ def test_where_all_systems_fail_each_has_its_reason_and_no_more_processes_start(
 
 def together(
     monkeypatch: pytest.MonkeyPatch, holds: int = 9, kills: str = ""
-) -> tuple[list[Run | str], list[str]]:
+) -> tuple[list[SystemRun | str], list[str]]:
     """Six systems in processes that hold so many, and die of one of them."""
     asked: list[str] = []
 
-    def answer(batch: Batch) -> Report | str:
+    def answer(batch: Batch) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append("".join(names))
         return (
             "killed"
             if kills and kills in names
-            else Report(results=(run([1.0]),) * min(holds, len(names)))
+            else WorkerReport(results=(run([1.0]),) * min(holds, len(names)))
         )
 
     monkeypatch.setattr(speed, "run_process", answer)
@@ -166,7 +168,7 @@ def together(
 def test_what_memory_does_not_hold_follows_in_further_processes(monkeypatch: pytest.MonkeyPatch):
     found, asked = together(monkeypatch, holds=4)
     assert asked == ["abcdef", "ef"]
-    assert [isinstance(one, Run) for one in found] == [True] * 6
+    assert [isinstance(one, SystemRun) for one in found] == [True] * 6
 
 
 def test_a_system_that_kills_its_process_is_found_by_halves(monkeypatch: pytest.MonkeyPatch):
@@ -237,7 +239,7 @@ def test_round_trip_and_id(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0])
 def test_a_latency_that_is_no_number_is_refused(wrong: float):
     with pytest.raises(ValueError, match="wall_ms"):
-        Run.model_validate(run([1.0]).model_dump() | {"wall_ms": [1.0, wrong]})
+        SystemRun.model_validate(run([1.0]).model_dump() | {"wall_ms": [1.0, wrong]})
 
 
 @pytest.mark.parametrize(
@@ -425,7 +427,7 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
     def instead(command: list[str], **how: object) -> object:
         return (
             real([sys.executable, "-c", program], **how)
-            if any("speed.process" in word for word in command)
+            if any("speed.worker" in word for word in command)
             else real(command, **how)
         )  # pyright: ignore
 
@@ -441,7 +443,7 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
 
 def test_no_torch_to_read_a_result():
     program = (
-        "import sys, msaf_bench.analyzers.speed.measure, msaf_bench.analyzers.speed.comparison;"
+        "import sys, msaf_bench.analyzers.speed.processes, msaf_bench.analyzers.speed.comparison;"
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

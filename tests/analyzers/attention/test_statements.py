@@ -2,9 +2,9 @@
 
 import pytest
 
-from msaf_bench.analyzers.attention import claims as attention_claims
-from msaf_bench.analyzers.attention.claims import claims, degree
-from msaf_bench.analyzers.attention.cost import Relations, pairs, relations
+from msaf_bench.analyzers.attention import statements as attention_statements
+from msaf_bench.analyzers.attention.complexity import Relations, pairs, relations
+from msaf_bench.analyzers.attention.statements import claims, degree
 
 
 def verdicts() -> dict[str, bool]:
@@ -49,7 +49,7 @@ def test_findings_carry_the_computed_numbers() -> None:
 )
 def test_another_formula_turns_its_verdict(other, turned, monkeypatch: pytest.MonkeyPatch) -> None:
     before = verdicts()
-    monkeypatch.setattr(attention_claims, "relations", other)
+    monkeypatch.setattr(attention_statements, "relations", other)
     assert turned <= {
         statement for statement, holds in verdicts().items() if holds != before[statement]
     }

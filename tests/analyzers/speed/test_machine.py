@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from msaf_bench.analyzers.speed import cuda as speed_cuda
-from msaf_bench.analyzers.speed.host import (
+from msaf_bench.analyzers.speed.machine import (
     peak_bytes,
     reset_peak,
     resident_bytes,

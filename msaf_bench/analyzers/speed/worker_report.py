@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from msaf_bench.analyzers.speed.host import Snapshot
+from msaf_bench.analyzers.speed.machine import Snapshot
 from msaf_bench.records import Host
 from msaf_bench.spec import Options, Spec
 
@@ -12,7 +12,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 Milliseconds = tuple[Finite, ...]
 
 
-class Process(Spec):
+class ProcessSummary(Spec):
     """One process in short."""
 
     first_ms: Finite  #: the first frame: allocation, choice of kernels, compilation
@@ -32,7 +32,7 @@ class Process(Spec):
     busy_cores: Finite | None = None
 
 
-class Output(Spec):
+class OutputCheck(Spec):
     """The logits of the timed network against those of the eager fp32 network on the same clip."""
 
     max_abs_difference: Finite
@@ -41,7 +41,7 @@ class Output(Spec):
     agrees: bool  #: whether the difference is one of rounding at this precision
 
 
-class Memory(Spec):
+class PeakMemory(Spec):
     """The highest memory while frames ran."""
 
     kind: Literal["resident, above the built network", "allocated on the device"]
@@ -61,27 +61,27 @@ class Energy(Spec):
     reason: str = ""
 
 
-class Run(Spec):
+class SystemRun(Spec):
     """Everything one process saw of one system in one mode at one size."""
 
     host: Host
-    process: Process
+    process: ProcessSummary
     cores: int  #: that it may run on
     cycle: int  #: frames after which the system's work repeats
     wall_ms: Milliseconds  #: each frame by the wall clock, synchronised
     device_ms: Milliseconds = ()  #: each frame by the device's own events; on a GPU alone
     #: the same for each part of the region; by events on a GPU
     parts_ms: tuple[tuple[str, Milliseconds], ...] = ()
-    output: Output
-    memory: Memory
+    output: OutputCheck
+    memory: PeakMemory
     energy: Energy
     facts: Options = ()  #: flags and versions of what computes
 
 
-class Report(Spec):
+class WorkerReport(Spec):
     """Results of one process, in the order of its tasks: a run, or the reason why there is none.
 
     Shorter than the tasks where memory did not hold them all; never empty.
     """
 
-    results: tuple[Run | str, ...] = Field(min_length=1)
+    results: tuple[SystemRun | str, ...] = Field(min_length=1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Any, NamedTuple
 
-from msaf_bench.analyzers.attention.cost import (
+from msaf_bench.analyzers.attention.complexity import (
     CROSSOVER,
     FRAMES,
     TAPS,
@@ -22,7 +22,7 @@ RANGE = range(1, 1001)
 F5_CHANNELS = 2048  #: of ResNet-50 and ResNet-101
 
 
-class Claim(NamedTuple):
+class Statement(NamedTuple):
     """One statement of the paper, whether it holds, and what was found."""
 
     place: str
@@ -40,7 +40,7 @@ class Claim(NamedTuple):
         }
 
 
-def claims() -> list[Claim]:
+def claims() -> list[Statement]:
     """Every statement on cost, in the paper's order."""
     return [
         check()
@@ -48,19 +48,19 @@ def claims() -> list[Claim]:
     ]
 
 
-def _pixels() -> Claim:
+def _pixels() -> Statement:
     grid = Grid(97, 97)
     values = F5_CHANNELS * grid.pixels
     found = (
         f"C H W counts values: {values:,} for C = {F5_CHANNELS:,} at {grid}, where there are"
         f" {grid.pixels:,} pixels; n = H W is used here"
     )
-    return Claim(
+    return Statement(
         "below Eq. 1", "n = C x H x W is the number of pixels", values == grid.pixels, found
     )
 
 
-def _joint() -> Claim:
+def _joint() -> Statement:
     # Pairs counted one by one, on maps small enough for that.
     counted = {n: sum(1 for _ in range(FRAMES * n) for _ in range(FRAMES * n)) for n in range(1, 7)}
     agree = [n for n, count in counted.items() if relations(n).transformer == count]
@@ -68,24 +68,24 @@ def _joint() -> Claim:
         "3n tokens have (3n)^2 = 9n^2 pairs, which is 3n^3 only at n ="
         f" {', '.join(map(str, agree))}; the ratio of (ii) is below 3"
     )
-    return Claim("Eq. 1", "joint attention costs 3n^3", len(agree) == len(counted), found)
+    return Statement("Eq. 1", "joint attention costs 3n^3", len(agree) == len(counted), found)
 
 
-def _alignment() -> Claim:
+def _alignment() -> Statement:
     grid, width = Grid(4, 4), 64
     macs = Fraction(d_transformer_macs(grid, width)["dcn"], FRAMES - 1)
     charged = TAPS * grid.pixels
     found = f"its product takes 9n d^2 MAC at width d: {macs / charged} times 9n at d = {width}"
-    return Claim("Eq. 7", "a deformable convolution costs K^2 n = 9n", macs == charged, found)
+    return Statement("Eq. 7", "a deformable convolution costs K^2 n = 9n", macs == charged, found)
 
 
-def _sum() -> Claim:
+def _sum() -> Statement:
     holds = all(
         relations(n).att == 2 * 3 * n + 2 * 9 * n == 24 * n
         and relations(n).d_transformer == 3 * n**2 + 24 * n
         for n in RANGE
     )
-    return Claim(
+    return Statement(
         "Eqs. 7, 8",
         "2 3n + 2 9n = 24n, in all 3n^2 + 24n",
         holds,
@@ -93,7 +93,7 @@ def _sum() -> Claim:
     )
 
 
-def _crossover() -> Claim:
+def _crossover() -> Statement:
     # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4, in which only r^2 = 33 is left.
     root = Fraction(33 - 1, 4) == 8 and all(
         _difference(n) == 3 * n * (n * n - n - 8) for n in RANGE
@@ -111,28 +111,28 @@ def _crossover() -> Claim:
         " there on"
     )
     found = f"Eq. 1 - Eq. 8 = 3n (n^2 - n - 8): {values}"
-    return Claim("below Eq. 8", "Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on", holds, found)
+    return Statement("below Eq. 8", "Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on", holds, found)
 
 
-def _monotonous() -> Claim:
+def _monotonous() -> Statement:
     shrinking = [n for n in RANGE[:-1] if _difference(n + 1) <= _difference(n)]
     start = max(shrinking, default=0) + 1
     found = f"it grows from each n to the next, checked for n = {start} to {RANGE[-1]:,}"
-    return Claim(
+    return Statement(
         "below Eq. 8", "the difference increases monotonously", start <= ceil(CROSSOVER), found
     )
 
 
-def _linear() -> Claim:
+def _linear() -> Statement:
     grows = degree(_difference)
     found = (
         f"it grows with the power {grows} of n (differences of order {grows} are constant); the"
         " ratio grows linearly"
     )
-    return Claim("below Eq. 8", "the difference increases linearly", grows == 1, found)
+    return Statement("below Eq. 8", "the difference increases linearly", grows == 1, found)
 
 
-def _limit() -> Claim:
+def _limit() -> Statement:
     last = RANGE[-1]
     exact = all(
         relations(n).ratio == Fraction(n**2, n + 8) == n - 8 + Fraction(64, n + 8) for n in RANGE
@@ -144,7 +144,7 @@ def _limit() -> Claim:
         "the ratio is n^2/(n + 8), which has no limit; the ratio over n tends to 1, and is"
         f" {share:.3f} at n = {last:,}"
     )
-    return Claim("below Eq. 8", "the limit of Eq. 1 / Eq. 8 is n", exact and closing, found)
+    return Statement("below Eq. 8", "the limit of Eq. 1 / Eq. 8 is n", exact and closing, found)
 
 
 def _difference(n: int) -> int:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from msaf_bench.analyzers.attention.cost import (
+from msaf_bench.analyzers.attention.complexity import (
     CROSSOVER,
     Grid,
     attention_cost,

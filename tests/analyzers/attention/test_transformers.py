@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import flop_registry
 
 from msaf_bench.analyzers.attention.clock import MOST_MACS, estimated_bytes, time_forward
-from msaf_bench.analyzers.attention.cost import Grid, attention_cost
-from msaf_bench.analyzers.attention.counters import TRANSFORMERS, build, count_all
+from msaf_bench.analyzers.attention.complexity import Grid, attention_cost
+from msaf_bench.analyzers.attention.transformers import TRANSFORMERS, build, count_all
 
 
 @pytest.mark.parametrize(("grid", "width"), [(Grid(1, 1), 8), (Grid(7, 5), 64), (Grid(16, 12), 32)])

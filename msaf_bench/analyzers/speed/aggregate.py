@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from statistics import fmean, median
 
 from msaf_bench.analyzers.speed.latency import summarise
-from msaf_bench.analyzers.speed.run import Output, Process, Run
+from msaf_bench.analyzers.speed.worker_report import OutputCheck, ProcessSummary, SystemRun
 
 UNSTABLE = 0.1  #: spread between processes above which a number is not ranked
 SPARE = 0.2  #: cores that other work may take from the timing before the number is flagged
 
 
-def summary(runs: Sequence[Run], threads: int) -> dict[str, object]:
+def summary(runs: Sequence[SystemRun], threads: int) -> dict[str, object]:
     """The fields of a `Speed` that the runs, at least one, can fill."""
     wall = [t for run in runs for t in run.wall_ms]
     device = [t for run in runs for t in run.device_ms]
@@ -39,13 +39,13 @@ def summary(runs: Sequence[Run], threads: int) -> dict[str, object]:
     }
 
 
-def spread(runs: Sequence[Run]) -> float | None:
+def spread(runs: Sequence[SystemRun]) -> float | None:
     """(highest - lowest) / median of the processes' medians; None for one process."""
     medians = [run.process.p50_ms for run in runs]
     return (max(medians) - min(medians)) / median(medians) if len(runs) > 1 else None
 
 
-def worst_output(runs: Sequence[Run]) -> Output:
+def worst_output(runs: Sequence[SystemRun]) -> OutputCheck:
     """The output that differs most from the eager fp32 network's."""
     return max(
         (run.output for run in runs),
@@ -53,7 +53,7 @@ def worst_output(runs: Sequence[Run]) -> Output:
     )
 
 
-def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
+def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
     """What speaks against the number: a word, and a sentence."""
     found: dict[str, str] = {}
     processes, cores, apart = (
@@ -85,7 +85,7 @@ def flags(runs: Sequence[Run], threads: int) -> dict[str, str]:
     return found
 
 
-def _contended(processes: Sequence[Process], threads: int, cores: int) -> str:
+def _contended(processes: Sequence[ProcessSummary], threads: int, cores: int) -> str:
     """Say that other work took cores from the timing: by CPU time where the system tells it, else
     by the load average; "" if not.
     """

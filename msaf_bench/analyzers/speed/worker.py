@@ -1,0 +1,169 @@
+"""The process that builds systems and times them in rounds: a `Batch` as JSON on stdin, a
+`WorkerReport` as one line of JSON on stdout.
+
+    python -m msaf_bench.analyzers.speed.worker
+
+A system that fails is a reason in the report. A failure of the whole process is one line on stderr.
+"""
+
+import contextlib
+import gc
+import sys
+from collections.abc import Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+import torch
+
+from msaf_bench.analyzers.speed import cuda as speed_cuda
+from msaf_bench.analyzers.speed.machine import (
+    available_bytes,
+    governor,
+    peak_bytes,
+    reset_peak,
+    resident_bytes,
+    usable_cores,
+)
+from msaf_bench.analyzers.speed.observation import (
+    PEAK_CYCLES,
+    Place,
+    Ready,
+    observe,
+    one_line,
+    result_of,
+    wall_lap,
+)
+from msaf_bench.analyzers.speed.sampling import Taker
+from msaf_bench.analyzers.speed.subject import prepare
+from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.worker_report import PeakMemory, WorkerReport
+from msaf_bench.architectures import build
+from msaf_bench.foreign import guarded
+from msaf_bench.records import Host
+from msaf_bench.spec import Scalar
+
+#: share of the free memory that the networks of one process may fill; the rest is for what a frame
+#: needs
+HELD = 0.5
+
+
+def time_batch(batch: Batch) -> WorkerReport:
+    """Build as many systems as memory holds, with random weights, and time them in rounds."""
+    conditions = batch.tasks[0].conditions
+    torch.set_num_threads(conditions.threads)
+    place = _place(conditions)
+    taken = _take_in(batch.tasks)
+    ready = {index: one for index, one in enumerate(taken) if isinstance(one, Ready)}
+    gc.collect()
+    gc.freeze()  # a collection during a frame would look through all networks
+    with torch.inference_mode():
+        seen = observe(
+            {index: one.taker for index, one in ready.items()}, place, Random(batch.number)
+        )
+        found = {index: result_of(one, seen[index], place) for index, one in ready.items()}
+    return WorkerReport(
+        results=tuple(
+            one if isinstance(one, str) else found[index] for index, one in enumerate(taken)
+        )
+    )
+
+
+def _place(conditions: SpeedConditions) -> Place:
+    if conditions.device == "cpu":
+        return Place(conditions, None, Host.here("cpu", torch.get_num_threads()), _facts())
+    torch.cuda.set_device(torch.device(conditions.device).index or 0)
+    gpu = speed_cuda.driver_of_current()
+    host = Host.here(conditions.device, torch.get_num_threads(), torch.cuda.get_device_name())
+    return Place(conditions, gpu, host, _facts() | speed_cuda.facts(gpu))
+
+
+def _take_in(tasks: Sequence[SpeedTask]) -> list[Ready | str]:
+    """Prepare the tasks in their order until the networks fill their share of the memory; at least
+    the first.
+    """
+    device = tasks[0].conditions.device
+    with contextlib.suppress(Exception):
+        _ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
+    room, begin = HELD * _free(device), _held(device)
+    taken: list[Ready | str] = []
+    for task in tasks:
+        try:
+            taken.append(_ready(task))
+        except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+            taken.append(one_line(error))
+        if _held(device) - begin > room:
+            break
+    return taken
+
+
+def _free(device: str) -> float:
+    return available_bytes() if device == "cpu" else torch.cuda.mem_get_info()[0]
+
+
+def _held(device: str) -> int:
+    return (resident_bytes() or 0) if device == "cpu" else torch.cuda.memory_allocated()
+
+
+def _ready(task: SpeedTask) -> Ready:
+    """Build one system, check its output and run a few frames for its peak memory."""
+    conditions, cuda = task.conditions, task.conditions.device != "cpu"
+    torch.manual_seed(0)
+    net: Any = (
+        build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
+    )
+    weights = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
+    reset_peak()
+    built = speed_cuda.reset_memory() if cuda else resident_bytes()
+    subject = prepare(net, conditions)
+    taker = Taker(
+        partial(
+            wall_lap,
+            tuple(subject.stages.values()),
+            subject.feed,
+            torch.cuda.synchronize if cuda else None,
+        ),
+        subject.cycle,
+    )
+    reset_peak()
+    with torch.inference_mode():
+        for _ in range(PEAK_CYCLES * subject.cycle):
+            taker.take()
+    if isinstance(built, speed_cuda.Held):
+        return Ready(subject, taker, speed_cuda.memory(weights, built))
+    peak = peak_bytes()
+    above = None if peak is None or built is None else max(peak - built, 0)
+    return Ready(
+        subject,
+        taker,
+        PeakMemory(
+            kind="resident, above the built network", weights_bytes=weights, peak_bytes=above
+        ),
+    )
+
+
+def _facts() -> dict[str, Scalar]:
+    return {
+        "governor": governor(),
+        "interop_threads": torch.get_num_interop_threads(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.is_available(),
+        "usable_cores": usable_cores(),
+    }
+
+
+def main() -> int:
+    """Read the batch and print the report; return 1, with a line on stderr, where there is none."""
+    batch = Batch.model_validate_json(sys.stdin.read())
+    try:
+        with guarded("a component"):
+            report = time_batch(batch)
+    except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+        print(one_line(error), file=sys.stderr)
+        return 1
+    print(report.model_dump_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
