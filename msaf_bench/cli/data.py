@@ -17,11 +17,11 @@ from msaf_bench.cli.settings import (
     at_most,
     check_data,
     conditions_from,
-    parse_size,
     read_root,
 )
 from msaf_bench.errors import DataError
 from msaf_bench.outputs import check_outputs, entering, write_outputs
+from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents

@@ -1,25 +1,25 @@
-"""`msaf-bench flops`: what a system costs, or what attention over frames does, by formula, by exact
+"""`msaf-bench flops`: the cost of a system, or of attention over frames: by formula, by exact
 count, by counters, by the clock.
 """
 
+from functools import partial
 from pathlib import Path
-from reprlib import repr as shortened
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from msaf_bench.analyzers.attention.complexity import HEADS, AttentionCost, Grid, attention_cost
-from msaf_bench.analyzers.attention.statements import claims
-from msaf_bench.cli.flops_system import as_text as system_text
-from msaf_bench.cli.flops_system import system_document
-from msaf_bench.cli.flops_text import as_text as attention_text
-from msaf_bench.cli.printing import Overwrite, print_document
-from msaf_bench.cli.settings import at_most, parse_list, parse_size
-from msaf_bench.errors import GateError, HostError, UsageError
+from msaf_bench.analyzers.attention.study import attention_cost, parse_grids
+from msaf_bench.cli.flops_system_text import system_lines
+from msaf_bench.cli.flops_text import attention_lines
+from msaf_bench.cli.printing import Overwrite, print_document, written
+from msaf_bench.cli.settings import at_most, use_plugins
+from msaf_bench.errors import UsageError
 from msaf_bench.outputs import check_outputs
+from msaf_bench.sizes import parse_size
 
 DEFAULT = Path("reports/flops")
-COUNTERS = ("torch", "fvcore", "ptflops")
+
+say = partial(typer.echo, err=True)
 
 
 def flops(
@@ -78,8 +78,8 @@ def flops(
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """What a system costs, or attention over three frames (--n): joint against decoupled (MSAF,
-    section 3.3).
+    """Count the cost of a system (--system), or of attention over three frames (--n): joint against
+    decoupled (MSAF, section 3.3).
     """
     of_n = {"--width": width, "--measure": measure, "--reports": reports}
     of_system = {
@@ -99,119 +99,55 @@ def flops(
             raise UsageError(
                 f"{option} goes with {'--system' if system is None else '--n'} only; leave it out"
             )
-    undrawn: HostError | None = None
-    if system is not None:
-        if size is None:
-            raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
-        document = system_document(
-            system, size, classes or 19, mode or "clip", plugins, allow_uncounted=allow_uncounted
+    if system is None:
+        _print_attention(
+            n or "",
+            256 if width is None else width,
+            reports,
+            measure=measure,
+            overwrite=overwrite,
+            as_json=as_json,
         )
-        lines = system_text(document)
-    else:
-        documents, document, undrawn = attention_documents(
-            n or "", 256 if width is None else width, reports, measure=measure, overwrite=overwrite
+        return
+    if size is None:
+        raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
+    grid = parse_size(size)
+    from msaf_bench.analyzers.cost.counted import cost
+    from msaf_bench.catalog import read_system
+
+    counted = cost(
+        read_system(system),
+        grid,
+        mode=mode or "clip",
+        num_classes=classes or 19,
+        plugins=use_plugins(plugins),
+        allow_uncounted=allow_uncounted,
+        on_note=say,
+    )
+    print_document(counted.document(), system_lines(counted), as_json=as_json)
+
+
+def _print_attention(
+    n: str, width: int, reports: Path | None, *, measure: bool, overwrite: bool, as_json: bool
+) -> None:
+    """Print the cost of attention; write CSV and figure where asked, and for several sizes. Raises
+    `UndrawnError` in the end where only the figure is missing.
+    """
+    if len(parse_grids(n)) > 1:
+        reports = reports or DEFAULT
+    if reports:
+        check_outputs(
+            reports, (f"cost.{kind}" for kind in ("csv", "svg", "png")), overwrite=overwrite
         )
-        lines = attention_text(documents, document)
-    print_document(document, lines, as_json=as_json)
+    study = attention_cost(n, width, measure=measure, on_note=say)
+    if reports is None:
+        print_document(study.document(), attention_lines(study), as_json=as_json)
+        return
+    from msaf_bench.report.cost_figure import write
+
+    paths, undrawn = written(lambda: write(study.sizes, reports))
+    files = [str(path) for path in paths]
+    document = study.document() | {"files": files}
+    print_document(document, attention_lines(study, files), as_json=as_json)
     if undrawn:
         raise undrawn
-
-
-def attention_documents(
-    n: str, width: int, reports: Path | None, *, measure: bool, overwrite: bool = False
-) -> tuple[list[dict[str, Any]], dict[str, Any], HostError | None]:
-    """A document of each size, and the whole for JSON, which for a single size is the same. Writes
-    CSV and figure where asked.
-
-    The error is that of a figure that could not be drawn.
-    """
-    grids = parse_grids(n)
-    _check_width(width, measure)
-    if reports or len(grids) > 1:
-        check_outputs(
-            reports or DEFAULT,
-            (f"cost.{kind}" for kind in ("csv", "svg", "png")),
-            overwrite=overwrite,
-        )
-    documents = [_document(attention_cost(grid, width), measure) for grid in grids]
-    checked = [claim.document() for claim in claims()]
-    if len(documents) == 1 and not reports:
-        return documents, documents[0] | {"claims": checked}, None
-    from msaf_bench.report.backend import UndrawnError
-    from msaf_bench.report.cost_figure import exponents, write
-
-    undrawn = None
-    try:
-        paths = write(documents, reports or DEFAULT)
-    except UndrawnError as error:
-        paths, undrawn = error.paths, error
-    whole = (
-        {"sizes": documents, "exponents": exponents(documents)}
-        if len(documents) > 1
-        else documents[0]
-    )
-    return documents, whole | {"claims": checked, "files": [str(path) for path in paths]}, undrawn
-
-
-def parse_grids(text: str) -> list[Grid]:
-    """The grids of `97x97` or `64x64,128x256`. Raises `UsageError` for anything else."""
-    return parse_list(text, lambda part: Grid(*parse_size(part, "--n", most=10**18)), "--n")
-
-
-def _check_width(width: int, measure: bool) -> None:
-    if not 0 < width < 10**18:
-        raise UsageError(
-            f"--width: {shortened(width)} is not a number of channels; give one from 1, as in 256"
-        )
-    if measure and width % HEADS:
-        raise UsageError(
-            f"--width: {width} cannot be measured with {HEADS} heads; give a multiple of {HEADS},"
-            " or leave out --measure"
-        )
-
-
-def _document(cost: AttentionCost, measure: bool) -> dict[str, Any]:
-    counters: dict[str, Any] = (
-        {"unit": "MAC", "analytic": cost.totals}
-        | dict.fromkeys(COUNTERS)
-        | {"note": "not run: add --measure"}
-    )
-    document = cost.document() | {"counters": counters}
-    return document | (_measured(cost) if measure else {})
-
-
-def _measured(cost: AttentionCost) -> dict[str, Any]:
-    """The branches of the counters and of the clock. Raises `GateError` if torch counts other MACs
-    than the formulas.
-    """
-    from msaf_bench.analyzers.attention.clock import time_forward
-    from msaf_bench.analyzers.attention.transformers import count_all, live_bytes
-    from msaf_bench.records import Host
-
-    h, w, d = *cost.grid, cost.width
-    typer.echo(f"{cost.grid}: counting", err=True)
-    counts = count_all(h, w, d)
-    found = counts["torch"].macs
-    if found is not None and found != cost.totals:
-        raise GateError(
-            f"torch counts {found} MAC at {cost.grid}, the formulas give {cost.totals}; a component"
-            " and its formula disagree"
-        )
-    forwards: dict[str, Any] = {}
-    for name, macs in cost.totals.items():
-        typer.echo(f"{cost.grid}: timing {name}", err=True)
-        forwards[name] = time_forward(name, h, w, d, macs)._asdict()
-    host = Host.here(threads=max(f["threads"] for f in forwards.values()))
-    note = "; ".join(f"{name}: {c.reason}" for name, c in counts.items() if c.reason)
-    counters = {
-        "unit": "MAC",
-        "analytic": cost.totals,
-        **{name: counts[name].macs for name in COUNTERS},
-        "note": note,
-    }
-    timed = "one forward on the CPU, batch 1, fp32, alone in a fresh process"
-    return {
-        "counters": counters,
-        "live_bytes": live_bytes(h, w, d),
-        "measured": {"timed": timed, **forwards, "host": host.model_dump(mode="json")},
-    }

@@ -1,11 +1,26 @@
 """`msaf-bench flops` as text for a terminal."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
-from msaf_bench.analyzers.attention.complexity import MLP_RATIO, PYRAMID
+from msaf_bench.analyzers.attention.clock import Forward
+from msaf_bench.analyzers.attention.complexity import (
+    CROSSOVER,
+    MLP_RATIO,
+    PYRAMID,
+    TRANSFORMERS,
+    AttentionCost,
+    Relations,
+)
+from msaf_bench.analyzers.attention.measurement import (
+    COUNTERS,
+    NOT_RUN,
+    TIMED,
+    AttentionMeasurement,
+)
+from msaf_bench.analyzers.attention.statements import Statement
+from msaf_bench.analyzers.attention.study import AttentionStudy, MeasuredCost
 
 FOOTNOTE = f"""\
 (iii) is of a D-Transformer with maps smaller by {", ".join(map(str, PYRAMID))} along each axis, odd
@@ -36,80 +51,64 @@ TERMS = {
 }
 
 
-def as_text(documents: list[dict[str, Any]], whole: dict[str, Any]) -> Iterator[str]:
+def attention_lines(study: AttentionStudy, files: Sequence[str] = ()) -> Iterator[str]:
     """Lines of up to 80 columns, longer only for numbers that are: for each size the formulas, the
     exact count, the counters, the clock.
     """
-    for d in documents:
-        yield from (
-            (
-                f"{d['grid'][0]}x{d['grid'][1]} feature map: n = {d['n']:,} pixels, 3 frames, width"
-                f" {d['width']}"
-            ),
-            "",
+    for cost in study.sizes:
+        analytic = cost.analytic
+        yield (
+            f"{analytic.grid} feature map: n = {analytic.grid.pixels:,} pixels, 3 frames, width"
+            f" {analytic.width}"
         )
-        yield from (
-            *_paper(d["paper"]),
-            "",
-            *_pairs(d),
-            "",
-            *_exact(d["exact"], d["width"]),
-            "",
-            *_counters(d["counters"]),
-            "",
-        )
-        if "measured" in d:
-            yield from (*_clock(d), "")
-    yield from (FOOTNOTE, "", *_claims(whole["claims"]))
-    if "exponents" in whole:
-        yield from (
-            "",
-            "Growth: a in cost ~ n^a, fitted over the sizes",
-            _row("", "Transformer", "D-Transformer"),
-        )
-        fits = whole["exponents"]
-        for key in (
-            key
-            for key in GROWTH
-            if key in fits and not (key == "predicted" and fits[key] == fits["exact"])
-        ):
-            yield _row(GROWTH[key], *("-" if a is None else f"{a:.3f}" for a in fits[key].values()))
-        if any(
-            _noisy(d["measured"][name])
-            for d in documents
-            if "measured" in d
-            for name in fits["exact"]
-        ):
-            yield "    Some times are NOISY, and so is their exponent: measure on a quiet machine."
-    yield from (f"wrote {path}" for path in whole.get("files", ()))
+        yield from ("", *_paper(analytic.paper), "", *_pairs(analytic), "", *_exact(analytic))
+        yield from ("", *_counters(cost), "")
+        if cost.measured:
+            yield from (*_clock(cost.measured), "")
+    yield from (FOOTNOTE, "", *_statements(study.statements))
+    if study.exponents:
+        yield from ("", *_growth(study))
+    yield from (f"wrote {path}" for path in files)
+
+
+def _growth(study: AttentionStudy) -> Iterator[str]:
+    yield "Growth: a in cost ~ n^a, fitted over the sizes"
+    yield _row("", "Transformer", "D-Transformer")
+    fits = study.exponents
+    for key, label in GROWTH.items():
+        if key not in fits or (key == "predicted" and fits[key] == fits["exact"]):
+            continue
+        yield _row(label, *("-" if a is None else f"{a:.3f}" for a in fits[key].values()))
+    measured = [cost.measured for cost in study.sizes if cost.measured]
+    if any(_noisy(forward) for each in measured for forward in each.forwards.values()):
+        yield "    Some times are NOISY, and so is their exponent: measure on a quiet machine."
 
 
 def _row(label: str, *cells: str) -> str:
     return f"    {label:<36}" + "".join(f" {cell:>19}" for cell in cells)
 
 
-def _paper(p: dict[str, Any]) -> Iterator[str]:
-    ratio = Fraction(p["ratio_exact"])
+def _paper(p: Relations) -> Iterator[str]:
     yield "(i) The paper's formulas, in relations"
-    yield _row("Transformer     Eq. 1   3n^3", f"{p['transformer']:,}")
-    yield _row("PST             Eq. 4   3n^2", f"{p['pst']:,}")
-    yield _row("ATT             Eq. 7   24n", f"{p['att']:,}")
-    yield _row("D-Transformer   Eq. 8   3n^2 + 24n", f"{p['d_transformer']:,}")
-    yield _row("difference              Eq. 1 - Eq. 8", f"{p['difference']:,}")
-    yield _row("ratio                   Eq. 1 / Eq. 8", _decimal(ratio))
-    yield _row("                        exactly", str(ratio))
-    yield _row("crossover, n            (1+sqrt 33)/2", f"{p['crossover']:.4f}")
+    yield _row("Transformer     Eq. 1   3n^3", f"{p.transformer:,}")
+    yield _row("PST             Eq. 4   3n^2", f"{p.pst:,}")
+    yield _row("ATT             Eq. 7   24n", f"{p.att:,}")
+    yield _row("D-Transformer   Eq. 8   3n^2 + 24n", f"{p.d_transformer:,}")
+    yield _row("difference              Eq. 1 - Eq. 8", f"{p.transformer - p.d_transformer:,}")
+    yield _row("ratio                   Eq. 1 / Eq. 8", _decimal(p.ratio))
+    yield _row("                        exactly", str(p.ratio))
+    yield _row("crossover, n            (1+sqrt 33)/2", f"{CROSSOVER:.4f}")
 
 
-def _pairs(d: dict[str, Any]) -> Iterator[str]:
-    p, core = d["pairs"], d["core"]
+def _pairs(cost: AttentionCost) -> Iterator[str]:
+    p = cost.pairs
     yield "(ii) Pairs of tokens that attend to each other, without down-sampling"
-    yield _row("Transformer             9n^2", f"{p['transformer']:,}")
-    yield _row("D-Transformer           3n^2 + 9n", f"{p['d_transformer']:,}")
-    yield _row("ratio                   3n/(n + 3)", _decimal(Fraction(p["ratio_exact"])))
-    yield f"     and QK^T, AV of these pairs at width {d['width']}, in MAC"
-    yield _row("Transformer             2d 9n^2", f"{core['transformer']:,}")
-    yield _row("D-Transformer           2d (3n^2 + 9n)", f"{core['d_transformer']:,}")
+    yield _row("Transformer             9n^2", f"{p.transformer:,}")
+    yield _row("D-Transformer           3n^2 + 9n", f"{p.d_transformer:,}")
+    yield _row("ratio                   3n/(n + 3)", _decimal(p.ratio))
+    yield f"     and QK^T, AV of these pairs at width {cost.width}, in MAC"
+    yield _row("Transformer             2d 9n^2", f"{2 * cost.width * p.transformer:,}")
+    yield _row("D-Transformer           2d (3n^2 + 9n)", f"{2 * cost.width * p.d_transformer:,}")
 
 
 def _decimal(ratio: Fraction) -> str:
@@ -118,82 +117,76 @@ def _decimal(ratio: Fraction) -> str:
     return f"{whole:,}.{rest:04}"
 
 
-def _exact(e: dict[str, Any], width: int) -> Iterator[str]:
-    joint, parts = e["transformer"], e["d_transformer"]
-    yield f"(iii) Exact count at width {width}, in MAC (1 MAC = 2 FLOPs)"
+def _exact(cost: AttentionCost) -> Iterator[str]:
+    joint, parts = cost.transformer, cost.d_transformer
+    yield f"(iii) Exact count at width {cost.width}, in MAC (1 MAC = 2 FLOPs)"
     yield _row("", "Transformer", "D-Transformer")
     for term, label in TERMS.items():
         # The joint block stands beside PST, the part that takes its place.
         shared = term.removeprefix("pst_")
         yield _row(label, f"{joint[shared]:,}" if shared in joint else "", f"{parts[term]:,}")
-    yield _row("total", f"{joint['total']:,}", f"{parts['total']:,}")
-    yield _row("ratio", f"{e['ratio']:.4f}")
+    yield _row("total", *(f"{total:,}" for total in cost.totals.values()))
+    yield _row("ratio", f"{cost.exact_ratio:.4f}")
 
 
-def _counters(c: dict[str, Any]) -> Iterator[str]:
+def _counters(cost: MeasuredCost) -> Iterator[str]:
+    totals = cost.analytic.totals
     yield "(iv) Counters, in MAC"
     yield _row("", "Transformer", "D-Transformer")
-    for name in ("analytic", "torch", "fvcore", "ptflops"):
-        found: dict[str, int] = c[name] or {}
-        equal = (
-            ""
-            if name == "analytic" or not found
-            else "  equal"
-            if found == c["analytic"]
-            else "  differs"
-        )
-        yield (
-            _row(name + equal, *(f"{macs:,}" for macs in found.values()))
-            if found
-            else _row(name, "-", "-")
-        )
-    yield from _wrapped(c["note"])
+    yield _row("analytic", *(f"{macs:,}" for macs in totals.values()))
+    for name in COUNTERS:
+        macs = cost.measured.counts[name].macs if cost.measured else None
+        if macs:
+            verdict = "equal" if macs == totals else "differs"
+            yield _row(f"{name}  {verdict}", *(f"{count:,}" for count in macs.values()))
+        else:
+            yield _row(name, "-", "-")
+    yield from _wrapped(cost.measured.reasons if cost.measured else NOT_RUN)
 
 
-def _clock(d: dict[str, Any]) -> Iterator[str]:
-    m, live = d["measured"], d["live_bytes"]
-    forwards = [m["transformer"], m["d_transformer"]]
-    yield f"(v) Measured: {m['timed']}"
-    if any(f["runs"] for f in forwards):
-        host = m["host"]
-        yield from _wrapped(
-            f"on {host['threads']} thread{'s' * (host['threads'] != 1)} of {host['cpu']}, torch"
-            f" {host['torch']}"
-        )
+def _clock(measured: AttentionMeasurement) -> Iterator[str]:
+    forwards = [measured.forwards[name] for name in TRANSFORMERS]
+    live = [measured.live_bytes[name] for name in TRANSFORMERS]
+    yield f"(v) Measured: {TIMED}"
+    if any(forward.runs for forward in forwards):
+        host = measured.host
+        threads = "thread" if host.threads == 1 else "threads"
+        yield from _wrapped(f"on {host.threads} {threads} of {host.cpu}, torch {host.torch}")
         yield _row("", "Transformer", "D-Transformer")
-        yield _row("time in s, median", *(_figure(f["seconds"], 1) for f in forwards))
-        yield _row("          fastest", *(_figure(f["fastest"], 1) for f in forwards))
-        yield _row("          slowest", *(_figure(f["slowest"], 1) for f in forwards))
-        yield _row("          forwards", *(f"{f['runs']}" for f in forwards))
+        yield _row("time in s, median", *(_figure(f.seconds, 1) for f in forwards))
+        yield _row("          fastest", *(_figure(f.fastest, 1) for f in forwards))
+        yield _row("          slowest", *(_figure(f.slowest, 1) for f in forwards))
+        yield _row("          forwards", *(f"{f.runs}" for f in forwards))
         yield _row(
             "peak memory in MiB, over the weights",
-            *(_figure(f["peak_bytes"], 2**20) for f in forwards),
+            *(_figure(f.peak_bytes, 2**20) for f in forwards),
         )
-        yield _row(
-            "    predicted: live activations",
-            *(_figure(live[name], 2**20) for name in ("transformer", "d_transformer")),
-        )
+        yield _row("    predicted: live activations", *(_figure(each, 2**20) for each in live))
     for name, forward in zip(("Transformer", "D-Transformer"), forwards, strict=True):
-        if forward["reason"]:
-            yield from _wrapped(f"{name} not run: {forward['reason']}")
-        elif _noisy(forward):
-            times = forward["slowest"] / forward["fastest"]
+        if forward.reason:
+            yield from _wrapped(f"{name} not run: {forward.reason}")
+        elif forward.slowest and forward.fastest and _noisy(forward):
+            times = forward.slowest / forward.fastest
             yield from _wrapped(
                 f"{name}: NOISY, its slowest forward took {times:.1f} times its fastest; is the"
                 " machine doing other work?"
             )
 
 
-def _noisy(forward: dict[str, Any]) -> bool:
-    return forward["runs"] > 0 and forward["slowest"] > NOISY * forward["fastest"]
+def _noisy(forward: Forward) -> bool:
+    """Whether a forward's times are too far apart."""
+    if forward.slowest is None or forward.fastest is None:
+        return False
+    return forward.slowest > NOISY * forward.fastest
 
 
-def _claims(claims: list[dict[str, str]]) -> Iterator[str]:
+def _statements(statements: Sequence[Statement]) -> Iterator[str]:
     yield "What section 3.3 says of these formulas, checked"
-    for claim in claims:
-        yield f"  {claim['verdict']:<7}{claim['place']}: {claim['statement']}"
+    for checked in statements:
+        verdict = "true" if checked.holds else "false"
+        yield f"  {verdict:<7}{checked.place}: {checked.statement}"
         yield from textwrap.wrap(
-            claim["finding"], 78, initial_indent=" " * 9, subsequent_indent=" " * 9
+            checked.finding, 78, initial_indent=" " * 9, subsequent_indent=" " * 9
         )
 
 

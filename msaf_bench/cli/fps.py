@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,15 +13,14 @@ from msaf_bench.cli.settings import (
     Device,
     at_most,
     at_most_cores,
-    parse_list,
-    parse_size,
     use_plugins,
 )
 from msaf_bench.errors import UsageError, one_of
+from msaf_bench.sizes import parse_list, parse_size
 from msaf_bench.spec import MODES
 
 if TYPE_CHECKING:
-    from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions
+    from msaf_bench.analyzers.speed.tasks import SpeedConditions
     from msaf_bench.spec import System
 
 REGIONS = ("forward", "forward+argmax", "e2e")
@@ -77,7 +75,10 @@ def fps(
         float,
         typer.Option(
             callback=at_most(86_400, "that is a day"),
-            help="Sampling time per system and process in seconds; stops after 662 samples.",
+            help=(
+                "Sampling time per system and process in seconds; stops earlier after 662 samples."
+                " Also the upper limit of the warm-up."
+            ),
         ),
     ] = 10,
     timeout: Annotated[
@@ -102,7 +103,8 @@ def fps(
     alone.
     """
     from msaf_bench.analyzers.speed.machine import usable_cores
-    from msaf_bench.cli.fps_text import as_text
+    from msaf_bench.analyzers.speed.study import time_systems
+    from msaf_bench.cli.fps_text import latency_lines
     from msaf_bench.sweep.run import check_device
 
     options = {
@@ -122,39 +124,18 @@ def fps(
     asked = [_conditions({"size": hw, "mode": m, **options}) for hw in _sizes(size) for m in modes]
     check_device(device)
     modules = use_plugins(plugins)
-    measured = _measure(_named(systems, modules), asked, classes, modules)
-    document = _document(measured)
-    print_document(document, as_text(document), as_json=as_json)
-    if any(speed.reason for by_label in measured for speed in by_label.values()):
+    named = _named(systems, modules)
+    study = time_systems(named, asked, classes, modules, on_note=partial(typer.echo, err=True))
+    print_document(study.document(), latency_lines(study), as_json=as_json)
+    if any(run.speed.reason for run in study.runs):
         raise typer.Exit(1)
-
-
-def _measure(
-    named: "dict[str, System]",
-    asked: "Sequence[SpeedConditions]",
-    classes: int,
-    plugins: tuple[str, ...],
-) -> "list[dict[str, Speed]]":
-    """Time all systems under all conditions, in the same processes; a dictionary by label for each
-    of the conditions.
-    """
-    from msaf_bench.analyzers.speed.processes import measure_speed
-    from msaf_bench.analyzers.speed.tasks import SpeedTask
-
-    tasks = [
-        SpeedTask(system=s, conditions=c, num_classes=classes, plugins=plugins)
-        for c in asked
-        for s in named.values()
-    ]
-    speeds = iter(measure_speed(tasks, on_note=partial(typer.echo, err=True)))
-    return [dict(zip(named, islice(speeds, len(named)), strict=True)) for _ in asked]
 
 
 def _sizes(text: str) -> list[tuple[int, int]]:
     return parse_list(text, parse_size, "--size")
 
 
-def _conditions(options: dict[str, Any]) -> "SpeedConditions":
+def _conditions(options: dict[str, object]) -> "SpeedConditions":
     from pydantic import ValidationError
 
     from msaf_bench.analyzers.speed.tasks import SpeedConditions
@@ -181,90 +162,3 @@ def _named(names: Sequence[str], plugins: Sequence[str]) -> "dict[str, System]":
         again = sum(label.partition(" #")[0] == system.name for label in found)
         found[f"{system.name} #{again + 1}" if again else system.name] = system
     return found
-
-
-def _document(measured: "Sequence[dict[str, Speed]]") -> dict[str, Any]:
-    """The first run; all under `runs` where there are several, with what they say of each other."""
-    runs = [_run(label, speed) for by_label in measured for label, speed in by_label.items()]
-    more: dict[str, Any] = {"runs": runs} if len(runs) > 1 else {}
-    if comparisons := [c for by_label in measured for c in _comparisons(by_label)]:
-        more["comparisons"] = comparisons
-    if len({speed.conditions.size for by_label in measured for speed in by_label.values()}) > 1:
-        more["scaling"] = _scaling(measured)
-    return runs[0] | more
-
-
-def _run(label: str, speed: "Speed") -> dict[str, Any]:
-    kept = speed.model_dump(mode="json")
-    for pairs in ("facts", "flags"):
-        kept[pairs] = dict(kept[pairs])
-    return {
-        "system": label,
-        "mode": speed.conditions.mode,
-        "size": speed.conditions.size,
-        "region": speed.conditions.region,
-        "latency_ms": _latency(kept.pop("latency")),
-        "fps": speed.fps,
-        "samples": speed.latency.samples if speed.latency else 0,
-        "converged": speed.converged,
-        "host": kept.pop("host"),
-        "id": speed.id,
-        "spec": kept.pop("system"),
-        "device_latency_ms": _latency(kept.pop("device_latency")),
-        "parts_ms": {name: _latency(part) for name, part in kept.pop("parts")},
-        **kept,
-    }
-
-
-def _latency(kept: dict[str, Any] | None) -> dict[str, Any]:
-    """Flat percentiles, with intervals and the reasons for what is null beside them."""
-    if kept is None:
-        return dict.fromkeys(("p50", "p90", "p99", "mean"))
-    percentiles = {name: kept[name] for name in ("p50", "p90", "p99")}
-    return {
-        **{name: p["value"] for name, p in percentiles.items()},
-        "mean": kept["mean"],
-        "intervals": {name: [p["low"], p["high"]] for name, p in percentiles.items()},
-        "not_stated": {name: p["reason"] for name, p in percentiles.items() if p["reason"]},
-    }
-
-
-def _comparisons(by_label: "dict[str, Speed]") -> list[dict[str, Any]]:
-    """The first system against every other one."""
-    from msaf_bench.analyzers.speed.comparison import compare
-
-    (first, speed), *others = by_label.items()
-    c, found = speed.conditions, list[dict[str, Any]]()
-    for label, other in others:
-        if (compared := compare(speed, other)) is not None:
-            found.append(
-                {
-                    "mode": c.mode,
-                    "size": c.size,
-                    "first": first,
-                    "second": label,
-                    **compared._asdict(),
-                }
-            )
-    return found
-
-
-def _scaling(measured: "Sequence[dict[str, Speed]]") -> dict[str, Any]:
-    """Latency ~ pixels^a of every system and mode, and the paper's."""
-    from msaf_bench.analyzers.speed.comparison import PAPER_FPS, paper_scaling, scaling
-
-    points: dict[tuple[str, str], list[tuple[tuple[int, int], float]]] = {}
-    for label, speed in (item for by_label in measured for item in by_label.items()):
-        if speed.latency:
-            points.setdefault((label, speed.conditions.mode), []).append(
-                (speed.conditions.size, speed.latency.mean)
-            )
-    fitted = [
-        {"system": label, "mode": mode, **scaling(found)._asdict()}
-        for (label, mode), found in points.items()
-    ]
-    printed = {f"{h}x{w}": value for (h, w), value in PAPER_FPS.items()}
-    return {
-        "measured": fitted,
-        "paper": {"system": "MSAF, ResNet-18", "fps": printed, **paper_scaling()._asdict()},
-    }

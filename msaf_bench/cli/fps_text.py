@@ -1,10 +1,21 @@
-"""`msaf-bench fps` as text for a terminal, from the document that --json prints."""
+"""`msaf-bench fps` as text for a terminal."""
 
 import textwrap
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-PERCENTILES = ("p50", "p90", "p99")
+from msaf_bench.analyzers.speed.comparison import PAPER_FPS, paper_scaling
+from msaf_bench.analyzers.speed.latency import Latency, Percentile
+from msaf_bench.analyzers.speed.study import (
+    PAPER_SYSTEM,
+    PERCENTILES,
+    SpeedStudy,
+    SystemComparison,
+    SystemScaling,
+    TimedSystem,
+)
+from msaf_bench.analyzers.speed.tasks import Speed
+from msaf_bench.analyzers.speed.worker_report import Energy, OutputCheck, PeakMemory
+
 MIB = 2**20
 NOTE = (
     "FPS = 1000 / mean latency, batch 1. Intervals are 95 %: of percentiles by order statistics of"
@@ -13,177 +24,181 @@ NOTE = (
 )
 
 
-def as_text(document: dict[str, Any]) -> Iterator[str]:
+def latency_lines(study: SpeedStudy) -> Iterator[str]:
     """Lines of up to 90 columns: each run, then what the runs say of each other, then the
     machine.
     """
-    runs = document.get("runs", [document])
-    for run in runs:
+    for run in study.runs:
         yield from (*_run(run), "")
-    if "comparisons" in document:
-        yield from (*_comparisons(document["comparisons"]), "")
-    if "scaling" in document:
-        yield from (*_scaling(document["scaling"]), "")
-    yield from _host(runs[0])
+    if study.comparisons:
+        yield from (*_comparisons(study.comparisons), "")
+    if study.scaling is not None:
+        yield from (*_scaling(study.scaling), "")
+    yield from _host(study.runs[0].speed)
     yield from _wrapped(NOTE, "")
 
 
-def _run(run: dict[str, Any]) -> Iterator[str]:
-    c = run["conditions"]
+def _run(run: TimedSystem) -> Iterator[str]:
+    speed, c = run.speed, run.speed.conditions
     how = [
-        c["device"],
-        c["precision"],
-        _count(c["threads"], "thread"),
-        f"{run['num_classes']} classes",
+        c.device,
+        c.precision,
+        _count(c.threads, "thread"),
+        f"{speed.num_classes} classes",
     ]
-    how += [
-        word
-        for word, asked in (("channels last", c["channels_last"]), ("compiled", c["compiled"]))
-        if asked
-    ]
-    yield f"{run['system']}  {_size(c)}  {c['mode']}  ({', '.join(how)})"
-    if run["reason"]:
-        yield from _wrapped(f"not timed: {run['reason']}")
+    asked = {"channels last": c.channels_last, "compiled": c.compiled}
+    how += [word for word, given in asked.items() if given]
+    yield f"{run.label}  {_size(c.size)}  {c.mode}  ({', '.join(how)})"
+    if speed.latency is None:
+        yield from _wrapped(f"not timed: {speed.reason}")
         return
     yield f"    {'latency in ms':<22}{'p50':>9}{'p90':>9}{'p99':>9}{'mean':>9}{'FPS':>9}"
-    yield _latency(run["region"], run["latency_ms"]) + f"{_figure(run['fps']):>9}"
-    if run["device_latency_ms"]["p50"] is not None:
-        yield _latency("by the GPU's events", run["device_latency_ms"])
-    if len(run["parts_ms"]) > 1:
-        yield from (_latency(f"  {name}", part) for name, part in run["parts_ms"].items())
-    yield from (line for name, text in _about(run).items() for line in _item(name, text))
-    yield from (
-        line
-        for word, sentence in run["flags"].items()
-        for line in _wrapped(f"{word.upper()}: {sentence}")
-    )
+    yield _latency(c.region, speed.latency) + f"{_figure(speed.fps):>9}"
+    if speed.device_latency:
+        yield _latency("by the GPU's events", speed.device_latency)
+    if len(speed.parts) > 1:
+        yield from (_latency(f"  {name}", part) for name, part in speed.parts)
+    for name, text in _about(speed, speed.latency).items():
+        yield from _item(name, text)
+    for word, sentence in speed.flags:
+        yield from _wrapped(f"{word.upper()}: {sentence}")
 
 
-def _latency(label: str, latency: dict[str, Any]) -> str:
-    return f"    {label:<22}" + "".join(
-        f"{_figure(latency[name]):>9}" for name in (*PERCENTILES, "mean")
-    )
+def _percentiles(latency: Latency) -> dict[str, Percentile]:
+    return dict(zip(PERCENTILES, (latency.p50, latency.p90, latency.p99), strict=True))
 
 
-def _about(run: dict[str, Any]) -> dict[str, str]:
-    latency, processes, memory, output, energy = (
-        run[key] for key in ("latency_ms", "processes", "memory", "output", "energy")
-    )
-    spans = {name: latency["intervals"][name] for name in PERCENTILES}
-    text = {
-        "intervals": (
-            ", ".join(f"{name} {_span(*span)}" for name, span in spans.items() if None not in span)
-            or "none"
-        )
+def _latency(label: str, latency: Latency) -> str:
+    values = [*(p.value for p in _percentiles(latency).values()), latency.mean]
+    return f"    {label:<22}" + "".join(f"{_figure(value):>9}" for value in values)
+
+
+def _about(speed: Speed, latency: Latency) -> dict[str, str]:
+    percentiles = _percentiles(latency)
+    spans = [
+        f"{name} {_span(p.low, p.high)}"
+        for name, p in percentiles.items()
+        if p.low is not None and p.high is not None
+    ]
+    text = {"intervals": ", ".join(spans) or "none"}
+    lacking = [f"{name}: {p.reason}" for name, p in percentiles.items() if p.reason]
+    if lacking:
+        text["not stated"] = "; ".join(lacking)
+    if speed.phases_ms:
+        text["cycle"] = f"p50 of its frames {', '.join(map(_figure, speed.phases_ms))} ms"
+    text |= _processes(speed)
+    if speed.memory:
+        text["peak memory"] = _memory(speed.memory)
+    if speed.output:
+        text["output"] = _output(speed.output)
+    if speed.energy and speed.energy.joules is not None:
+        text["energy"] = _energy(speed.energy, speed.energy.joules)
+    return text | _machine(speed)
+
+
+def _processes(speed: Speed) -> dict[str, str]:
+    processes = speed.processes
+    apart = "" if speed.spread is None else f"; medians {100 * speed.spread:.1f} % apart"
+    samples = ", ".join(str(p.samples) for p in processes)
+    turns = ", ".join(str(p.turns) for p in processes)
+    first = ", ".join(_figure(p.first_ms) for p in processes)
+    warm = ", ".join(_figure(p.warm_up) for p in processes)
+    return {
+        "processes": f"{len(processes)}; samples in each: {samples}{apart}",
+        "rounds": f"{turns}, with {processes[0].beside} others in the same process",
+        "start": f"first frame {first} ms; frames of warm-up after it: {warm}",
     }
-    if latency["not_stated"]:
-        text["not stated"] = "; ".join(
-            f"{name}: {reason}" for name, reason in latency["not_stated"].items()
-        )
-    if run["phases_ms"]:
-        text["cycle"] = f"p50 of its frames {', '.join(_figure(ms) for ms in run['phases_ms'])} ms"
-    apart = "" if run["spread"] is None else f"; medians {100 * run['spread']:.1f} % apart"
-    text["processes"] = (
-        f"{len(processes)}; samples in each:"
-        f" {', '.join(str(p['samples']) for p in processes)}{apart}"
+
+
+def _memory(memory: PeakMemory) -> str:
+    peak, reserved = "not told by this system", ""
+    if memory.peak_bytes is not None:
+        peak = f"{memory.peak_bytes / MIB:,.0f} MiB {memory.kind}"
+    if memory.reserved_bytes is not None:
+        reserved = f", {memory.reserved_bytes / MIB:,.0f} MiB reserved"
+    return f"{peak}{reserved}; weights {memory.weights_bytes / MIB:,.0f} MiB"
+
+
+def _output(output: OutputCheck) -> str:
+    return (
+        f"within {output.max_abs_difference:.1e} of the eager fp32 network's logits, which reach"
+        f" {output.max_abs:.2g}"
     )
-    text["rounds"] = (
-        f"{', '.join(str(p['turns']) for p in processes)}, with {processes[0]['beside']} others in"
-        " the same process"
+
+
+def _energy(energy: Energy, joules: float) -> str:
+    idle = "" if energy.idle_w is None else f"; {energy.idle_w:.0f} W before the first"
+    return f"{joules:.3g} J a frame, over {energy.window_s or 0:.0f} s{idle}"
+
+
+def _machine(speed: Speed) -> dict[str, str]:
+    before, after = speed.processes[0].before, speed.processes[-1].after
+    busy = ", ".join(
+        _known(None if p.busy_cores is None else round(p.busy_cores, 2)) for p in speed.processes
     )
-    first, warm = (", ".join(_figure(p[key]) for p in processes) for key in ("first_ms", "warm_up"))
-    text["start"] = f"first frame {first} ms; frames of warm-up after it: {warm}"
-    peak = (
-        "not told by this system"
-        if memory["peak_bytes"] is None
-        else f"{memory['peak_bytes'] / MIB:,.0f} MiB {memory['kind']}"
-    )
-    reserved = (
-        ""
-        if memory["reserved_bytes"] is None
-        else f", {memory['reserved_bytes'] / MIB:,.0f} MiB reserved"
-    )
-    text["peak memory"] = f"{peak}{reserved}; weights {memory['weights_bytes'] / MIB:,.0f} MiB"
-    off, largest = output["max_abs_difference"], output["max_abs"]
-    text["output"] = (
-        f"within {off:.1e} of the eager fp32 network's logits, which reach {largest:.2g}"
-    )
-    if energy["joules"] is not None:
-        idle = "" if energy["idle_w"] is None else f"; {energy['idle_w']:.0f} W before the first"
-        text["energy"] = f"{energy['joules']:.3g} J a frame, over {energy['window_s']:.0f} s{idle}"
-    before, after = processes[0]["before"], processes[-1]["after"]
-    busy = ", ".join(_known(p["busy_cores"] and round(p["busy_cores"], 2)) for p in processes)
-    text["load"] = (
-        f"{_known(before['load'])} before, {_known(after['load'])} after; cores busy with other"
+    load = (
+        f"{_known(before.load)} before, {_known(after.load)} after; cores busy with other"
         f" work: {busy}"
     )
-    if after["sm_mhz"] is not None:
-        heat = (
-            f"{_known(after['celsius'])} °C, {_known(after['power_w'])} of"
-            f" {_known(after['power_cap_w'])} W"
-        )
-        text["GPU, after"] = (
-            f"{after['sm_mhz']} MHz, memory {_known(after['memory_mhz'])} MHz, {heat}"
-        )
-    return text
+    if after.sm_mhz is None:
+        return {"load": load}
+    heat = f"{_known(after.celsius)} °C, {_known(after.power_w)} of {_known(after.power_cap_w)} W"
+    clocks = f"{after.sm_mhz} MHz, memory {_known(after.memory_mhz)} MHz, {heat}"
+    return {"load": load, "GPU, after": clocks}
 
 
-def _comparisons(comparisons: list[dict[str, Any]]) -> Iterator[str]:
+def _comparisons(comparisons: Sequence[SystemComparison]) -> Iterator[str]:
     yield "Compared, by the mean latencies in each process"
     for c in comparisons:
-        span = "" if c["low"] is None else f" {_span(c['low'], c['high'])}"
-        why = f" ({c['reason']})" if c["reason"] else ""
+        found = c.found
+        span = "" if found.low is None else f" {_span(found.low, found.high)}"
+        why = f" ({found.reason})" if found.reason else ""
         yield from _item(
-            f"{_size(c)} {c['mode']}",
-            f"{c['first']} is {c['ratio']:.3f}{span} times as fast as {c['second']}",
+            f"{_size(c.size)} {c.mode}",
+            f"{c.first} is {found.ratio:.3f}{span} times as fast as {c.second}",
         )
-        yield from _item("", f"{c['verdict']}{why}")
+        yield from _item("", f"{found.verdict}{why}")
 
 
-def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
+def _scaling(scaling: Sequence[SystemScaling]) -> Iterator[str]:
     yield "Growth: a in latency ~ pixels^a, over all sizes (and between neighbouring ones)"
-    paper = scaling["paper"]
-    for name, fit in (
-        (f"{fit['system']} {fit['mode']}", fit)
-        for fit in (*scaling["measured"], paper | {"mode": "as printed"})
-    ):
-        a = fit["exponent"]
-        yield f"    {name:<40}" + (
-            "-"
-            if a is None
-            else f"{a:.2f}  ({', '.join(f'{piece:.2f}' for piece in fit['piecewise'])})"
-        )
-    printed = ", ".join(f"{value:g} at {size}" for size, value in paper["fps"].items())
+    for fit in (*scaling, SystemScaling(PAPER_SYSTEM, "as printed", paper_scaling())):
+        a, text = fit.found.exponent, "-"
+        if a is not None:
+            pieces = ", ".join(f"{piece:.2f}" for piece in fit.found.piecewise)
+            text = f"{a:.2f}  ({pieces})"
+        yield f"    {f'{fit.system} {fit.mode}':<40}{text}"
+    printed = ", ".join(f"{value:g} at {_size(size)}" for size, value in PAPER_FPS.items())
     yield from _wrapped(
         f"The paper's FPS ({printed}; device not named) give an exponent and are not ranked with"
         " ours."
     )
 
 
-def _host(run: dict[str, Any]) -> Iterator[str]:
-    host = run["host"]
-    device = "" if host["device"] == "cpu" else f"{host['device']}, "
+def _host(speed: Speed) -> Iterator[str]:
+    host = speed.host
+    device = "" if host.device == "cpu" else f"{host.device}, "
     made = (
-        f"{device}{host['cpu']}, {_count(host['cores'], 'core')}; torch {host['torch']}, commit"
-        f" {host['commit'] or 'unknown'}"
+        f"{device}{host.cpu}, {_count(host.cores, 'core')}; torch {host.torch}, commit"
+        f" {host.commit or 'unknown'}"
     )
     yield from _wrapped(made, "")
-    yield from _wrapped(", ".join(f"{name} {value}" for name, value in run["facts"].items()), "")
+    yield from _wrapped(", ".join(f"{name} {value}" for name, value in speed.facts), "")
 
 
-def _size(c: dict[str, Any]) -> str:
-    return "x".join(map(str, c["size"]))
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _known(value: float | None) -> str:
     return "unknown" if value is None else f"{value:g}"
 
 
-def _span(low: float, high: float) -> str:
+def _span(low: float | None, high: float | None) -> str:
     return f"[{_figure(low)}, {_figure(high)}]"
 
 

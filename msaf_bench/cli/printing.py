@@ -1,11 +1,15 @@
 """What commands print on stdout, and the options that several of them share for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from msaf_bench.documents import json_text
+
+if TYPE_CHECKING:
+    from msaf_bench.report.backend import UndrawnError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Overwrite = Annotated[
@@ -31,3 +35,15 @@ def print_document(document: Mapping[str, object], lines: Iterable[str], *, as_j
         print_json(document)
     else:
         typer.echo("\n".join(lines))
+
+
+def written(write: "Callable[[], list[Path]]") -> "tuple[list[Path], UndrawnError | None]":
+    """Return the paths that `write` wrote, and the error of a figure that could not be drawn: what
+    was measured is printed before it is raised.
+    """
+    from msaf_bench.report.backend import UndrawnError
+
+    try:
+        return write(), None
+    except UndrawnError as error:
+        return error.paths, error

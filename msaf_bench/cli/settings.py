@@ -1,24 +1,18 @@
 """Options that several commands share, and what they become."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from reprlib import repr as shortened
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from msaf_bench.catalog import FIXED, WITH_OPTIONS, read_conditions
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.inputs import parse_toml
-from msaf_bench.spec import LONGEST_SIDE, Conditions
-
-T = TypeVar("T")
-
-MOST_SIZES = 100  #: that a command takes at once
+from msaf_bench.spec import Conditions
 
 
 def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], Any]:
@@ -77,33 +71,6 @@ def check_data(data: str, root: Path | None) -> Path | None:
     from msaf_bench.data import needed_root
 
     return read_root(root if data == "street" else needed_root(data, root))
-
-
-def parse_size(text: str, option: str = "--size", *, most: int = LONGEST_SIDE) -> tuple[int, int]:
-    """(H, W) of `1024x2048`. Raises `UsageError` for anything else, and for a side of more than
-    `most`, by default that of a frame.
-    """
-    match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
-    h, w = map(int, match.groups()) if match else (0, 0)
-    if not h * w:
-        raise UsageError(
-            f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024"
-        )
-    if max(h, w) > most:
-        raise UsageError(
-            f"{option}: {text} has a side of more than {most:,}; no frame has a longer one"
-        )
-    return h, w
-
-
-def parse_list(text: str, parse: Callable[[str], T], option: str) -> list[T]:
-    """What `parse` reads in each part between commas. Raises `UsageError` for more parts than
-    anyone compares.
-    """
-    parts = text.split(",")
-    if len(parts) > MOST_SIZES:
-        raise UsageError(f"{option}: {len(parts):,} sizes; give at most {MOST_SIZES}")
-    return [parse(part) for part in parts]
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ from msaf_bench.cli.settings import (
     Threads,
     check_data,
     conditions_from,
-    parse_size,
     use_plugins,
 )
 from msaf_bench.documents import finite
 from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
+from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
     from msaf_bench.data.frames.folders import Neighbours

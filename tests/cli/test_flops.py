@@ -11,9 +11,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from msaf_bench.analyzers.attention import transformers
-from msaf_bench.analyzers.attention.transformers import Counts
+from msaf_bench.analyzers.attention.measurement import Counts
+from msaf_bench.analyzers.attention.study import parse_grids
 from msaf_bench.cli import main
-from msaf_bench.cli.flops import flops, parse_grids
+from msaf_bench.cli.flops import flops
 from msaf_bench.errors import GateError, HostError, UsageError
 
 

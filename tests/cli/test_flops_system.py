@@ -8,7 +8,7 @@ import pytest
 
 from msaf_bench.analyzers.cost import counters
 from msaf_bench.cli import main
-from msaf_bench.cli.settings import parse_size
+from msaf_bench.sizes import parse_size
 
 ODD = """
 import torch

@@ -5,12 +5,16 @@ fp32, a fresh process each.
 import json
 import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-from msaf_bench.analyzers.speed.machine import peak_bytes, reset_peak, resident_bytes
+from msaf_bench.analyzers.speed.machine import (
+    available_bytes,
+    peak_bytes,
+    reset_peak,
+    resident_bytes,
+)
 from msaf_bench.children import command
 
 #: timed forwards, after one that is not timed: more than 3 until `LONG_ENOUGH`
@@ -56,7 +60,7 @@ def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
     """
     if macs > MOST_MACS:
         return Forward(reason=f"{macs:.2g} MAC a forward, over the limit of {MOST_MACS:.0e}")
-    needed, limit = estimated_bytes(name, h, w, d), MEMORY_SHARE * _available_bytes()
+    needed, limit = estimated_bytes(name, h, w, d), MEMORY_SHARE * available_bytes()
     if needed > limit:
         return Forward(
             reason=(
@@ -83,14 +87,6 @@ def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
             )
         )
     return Forward(**json.loads(done.stdout))
-
-
-def _available_bytes() -> float:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return float("inf")
-    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
 
 
 def _measure(name: str, h: int, w: int, d: int) -> Forward:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+TRANSFORMERS = ("transformer", "d_transformer")  #: joint, decoupled
 FRAMES = 3
 HEADS = 8  #: of the networks that are counted and timed; MACs do not depend on it
 PYRAMID = (4, 2, 1)  #: down-sampling along each axis of frames t-2, t-1, t (section 3.3)
@@ -137,8 +138,10 @@ class AttentionCost:
         """MACs of the joint transformer over the decoupled one's."""
         return self.totals["transformer"] / self.totals["d_transformer"]
 
-    def document(self) -> dict[str, Any]:
-        """For JSON. Relations and MACs are different units: they stay in branches of their own."""
+    def document(self) -> dict[str, object]:
+        """Return the formulas for JSON. Relations and MACs are different units: they stay in
+        branches of their own.
+        """
         paper, pairs, total = self.paper, self.pairs, self.totals
         return {
             "n": self.grid.pixels,
@@ -179,9 +182,9 @@ class AttentionCost:
         }
 
 
-def attention_cost(grid: Grid, width: int) -> AttentionCost:
-    """Both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any size: only
-    integers are made.
+def cost_at(grid: Grid, width: int) -> AttentionCost:
+    """Return both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any
+    size: only integers are made.
     """
     n = grid.pixels
     return AttentionCost(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msaf_bench.analyzers.attention.complexity import (
     CROSSOVER,
@@ -30,8 +30,8 @@ class Statement(NamedTuple):
     holds: bool
     finding: str
 
-    def document(self) -> dict[str, Any]:
-        """For JSON."""
+    def document(self) -> dict[str, str]:
+        """Return the statement and its verdict for JSON."""
         return {
             "place": self.place,
             "statement": self.statement,
@@ -40,7 +40,7 @@ class Statement(NamedTuple):
         }
 
 
-def claims() -> list[Statement]:
+def statements() -> list[Statement]:
     """Every statement on cost, in the paper's order."""
     return [
         check()

@@ -3,29 +3,21 @@
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.analyzers.attention.complexity import FRAMES, HEADS, MLP_RATIO
+from msaf_bench.analyzers.attention.complexity import FRAMES, HEADS, MLP_RATIO, TRANSFORMERS
+from msaf_bench.analyzers.attention.measurement import Counts
 from msaf_bench.analyzers.cost.counters import Count, by_fvcore, by_ptflops, by_torch
 from msaf_bench.analyzers.cost.system import module_cost
 from msaf_bench.components.align import DeformableAlign
 from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.motion import DecoupledTransformer, VanillaTransformer
 
-TRANSFORMERS = ("transformer", "d_transformer")
 FVCORE_PIXELS = 32 * 32  #: fvcore computes what it counts; larger clips take too long
 FVCORE_WIDTH = 2048
 META_BYTES = 2**62  #: a tensor's size is a 64-bit number even where nothing is allocated
-
-
-class Counts(NamedTuple):
-    """MACs of both transformers by one counter, or the reason why it has none."""
-
-    macs: dict[str, int] | None
-    reason: str = ""
 
 
 def build(name: str, d: int) -> nn.Module:

@@ -1,8 +1,8 @@
-"""A system's MACs by torch, fvcore and ptflops beside the formulas', and the gate that they must
+"""A network's MACs by torch, fvcore and ptflops beside the formulas', and the gate that they must
 pass.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -13,13 +13,10 @@ from msaf_bench.analyzers.cost.system import (
     BLIND_SHARE,
     Inference,
     NetworkCost,
-    clip_shape,
-    empty_network,
     first_difference,
     module_cost,
 )
 from msaf_bench.errors import GateError
-from msaf_bench.spec import System
 
 #: fvcore computes what it counts: frames of more rows or columns are cut to this
 COMPUTED_SIDE = 64
@@ -45,42 +42,41 @@ class Counted(NamedTuple):
         return abs(self.macs - self.analytic) / (self.analytic or self.macs or 1)
 
 
-def count_system(
-    system: System,
-    num_classes: int,
-    size: tuple[int, int],
-    mode: str,
-    cost: NetworkCost,
-    *,
-    plugins: Iterable[str] = (),
+def count_network(
+    make: Callable[[], nn.Module], shape: tuple[int, ...], mode: str, cost: NetworkCost
 ) -> dict[str, Counted]:
-    """By counter: torch and ptflops on tensors without content at `size`, fvcore on zeros at `size`
-    or less.
+    """Return the MACs by counter: torch and ptflops on tensors without content, fvcore on zeros of
+    at most `COMPUTED_SIDE` rows and columns.
+
+    Args:
+        make: Gives the network on the meta device, a new one each time: counters leave hooks.
+        shape: Of the input, (..., H, W).
+        mode: clip or stream.
+        cost: By the formulas, at `shape`.
     """
-    small = (min(size[0], COMPUTED_SIDE), min(size[1], COMPUTED_SIDE))
-    names = tuple(plugins)
+    small = (*shape[:-2], *(min(side, COMPUTED_SIDE) for side in shape[-2:]))
 
     def count(
-        counter: Callable[[nn.Module, Tensor], Count], place: tuple[int, int], device: str
+        counter: Callable[[nn.Module, Tensor], Count], place: tuple[int, ...], device: str
     ) -> Counted:
-        net = empty_network(system, num_classes, plugins=names)
-        shape = clip_shape(net, place)
+        size = (place[-2], place[-1])
+        net = make()
         try:
-            expected = cost if place == size else module_cost(net, shape, mode=mode)
+            expected = cost if place == shape else module_cost(net, place, mode=mode)
         except GateError as error:  # a network need not run at the small size
-            return Counted(place, None, 0, str(error))
+            return Counted(size, None, 0, str(error))
         with torch.no_grad():
             call = Inference(
                 net if device == "meta" else _zeros(net, device),
-                torch.zeros(shape, device=device),
+                torch.zeros(place, device=device),
                 mode,
             )
         macs, reason = counter(call, call.x)
-        return Counted(place, macs, expected.total_macs, reason)
+        return Counted(size, macs, expected.total_macs, reason)
 
     return {
-        "torch": count(by_torch, size, "meta"),
-        "ptflops": count(by_ptflops, size, "meta"),
+        "torch": count(by_torch, shape, "meta"),
+        "ptflops": count(by_ptflops, shape, "meta"),
         "fvcore": count(by_fvcore, small, "cpu"),
     }
 
@@ -95,20 +91,17 @@ def _zeros(net: nn.Module, device: str) -> nn.Module:
 
 
 def check_counts(
-    system: System,
-    num_classes: int,
+    make: Callable[[], nn.Module],
+    shape: tuple[int, ...],
     mode: str,
-    counted: dict[str, Counted],
-    *,
-    plugins: Iterable[str] = (),
+    counted: Mapping[str, Counted],
 ) -> None:
     """Raises `GateError` where a counter's MACs are not the formulas', with the first operator that
-    torch counts otherwise.
+    torch counts otherwise. `make` and `shape` as in `count_network`.
     """
     for name, c in counted.items():
         if c.difference is not None and c.difference > TOLERANCE[name]:
-            net = empty_network(system, num_classes, plugins=plugins)
-            first = first_difference(net, clip_shape(net, c.size), mode)
+            first = first_difference(make(), (*shape[:-2], *c.size), mode)
             where = "torch agrees on every operator"
             if first:
                 called = (

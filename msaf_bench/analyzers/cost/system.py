@@ -58,6 +58,11 @@ class NetworkCost:
         return sum(self.by_operator.values())
 
     @property
+    def total_elementwise(self) -> int:
+        """Elementwise operations of all parts."""
+        return sum(self.elementwise.values())
+
+    @property
     def by_operator(self) -> dict[str, int]:
         """MACs by kind of operator."""
         return {kind: sum(part[kind] for part in self.macs.values()) for kind in KINDS}
@@ -87,8 +92,8 @@ def system_cost(
 
 
 def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> NetworkCost:
-    """The same of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a stream; the
-    network itself is left as it is.
+    """Return the cost of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a
+    stream. The network itself is left as it is.
     """
     return _cost(without_content(net), shape, mode)
 
@@ -110,8 +115,8 @@ class Inference(nn.Module):
     """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of
     a stream whose past is full.
 
-    It gives what the calls give and what the stream keeps: a counter that traces leaves out what no
-    output needs.
+    Return the outputs and the stream's state, so that tracing counters do not prune work whose
+    result is only stored.
     """
 
     def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:

@@ -71,10 +71,8 @@ class Batch(Spec):
     number: int  #: of the process; the order of the rounds is drawn from it
 
 
-class Speed(SpeedTask):
-    """The latency of one system under one set of conditions on one machine; without `latency` there
-    is a `reason`.
-    """
+class Timing(Spec):
+    """Latency measured on one machine; without `latency` there is a `reason`."""
 
     host: Host
     reason: str = ""
@@ -102,3 +100,15 @@ class Speed(SpeedTask):
     def converged(self) -> bool:
         """Whether every process knew its median to 1 %."""
         return bool(self.processes) and all(p.converged for p in self.processes)
+
+
+class Speed(Timing, SpeedTask):
+    """The latency of one system under one set of conditions, in fresh processes."""
+
+
+class ModuleSpeed(Timing):
+    """The latency of a module in hand, beside whatever else its process holds."""
+
+    name: str
+    conditions: SpeedConditions
+    measured_in: Literal["this process"] = "this process"

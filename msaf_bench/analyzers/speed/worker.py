@@ -7,14 +7,15 @@ A system that fails is a reason in the report. A failure of the whole process is
 """
 
 import contextlib
+import copy
 import gc
 import sys
 from collections.abc import Sequence
 from functools import partial
 from random import Random
-from typing import Any
 
 import torch
+from torch import nn
 
 from msaf_bench.analyzers.speed import cuda as speed_cuda
 from msaf_bench.analyzers.speed.machine import (
@@ -37,8 +38,9 @@ from msaf_bench.analyzers.speed.observation import (
 from msaf_bench.analyzers.speed.sampling import Taker
 from msaf_bench.analyzers.speed.subject import prepare
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
-from msaf_bench.analyzers.speed.worker_report import PeakMemory, WorkerReport
+from msaf_bench.analyzers.speed.worker_report import PeakMemory, SystemRun, WorkerReport
 from msaf_bench.architectures import build
+from msaf_bench.errors import BenchError
 from msaf_bench.foreign import guarded
 from msaf_bench.records import Host
 from msaf_bench.spec import Scalar
@@ -67,6 +69,24 @@ def time_batch(batch: Batch) -> WorkerReport:
             one if isinstance(one, str) else found[index] for index, one in enumerate(taken)
         )
     )
+
+
+def time_module(net: nn.Module, conditions: SpeedConditions) -> SystemRun | str:
+    """Time a network of this process, which is not changed; return its run, or why there is none.
+    The number of torch's threads stays as it is.
+    """
+    try:
+        with guarded("the network"):
+            copied = copy.deepcopy(net).eval().to(conditions.device)
+            one = _prepared(copied, conditions)
+            with torch.inference_mode():
+                place = _place(conditions)
+                seen = observe({0: one.taker}, place, Random(0))
+                return result_of(one, seen[0], place)
+    except BenchError:
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+        return one_line(error)
 
 
 def _place(conditions: SpeedConditions) -> Place:
@@ -106,12 +126,16 @@ def _held(device: str) -> int:
 
 
 def _ready(task: SpeedTask) -> Ready:
-    """Build one system, check its output and run a few frames for its peak memory."""
-    conditions, cuda = task.conditions, task.conditions.device != "cpu"
+    """Build one system with random weights, ready to be timed."""
+    conditions = task.conditions
     torch.manual_seed(0)
-    net: Any = (
-        build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
-    )
+    net = build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
+    return _prepared(net, conditions)
+
+
+def _prepared(net: nn.Module, conditions: SpeedConditions) -> Ready:
+    """Check a network's output and run a few frames for its peak memory."""
+    cuda = conditions.device != "cpu"
     weights = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
     reset_peak()
     built = speed_cuda.reset_memory() if cuda else resident_bytes()

@@ -7,7 +7,7 @@ import pytest
 from msaf_bench.analyzers.attention.complexity import (
     CROSSOVER,
     Grid,
-    attention_cost,
+    cost_at,
     d_transformer_macs,
     relations,
     transformer_macs,
@@ -79,12 +79,12 @@ def test_terms_agree_with_an_independent_count(grid: Grid, width: int) -> None:
 
 
 def test_whole_block_ratio_where_the_map_divides() -> None:
-    assert round(attention_cost(Grid(128, 256), 512).exact_ratio, 2) == 5.74
+    assert round(cost_at(Grid(128, 256), 512).exact_ratio, 2) == 5.74
 
 
 def test_sizes_beyond_any_tensor() -> None:
     side = 10**18 - 1
-    document = attention_cost(Grid(side, side), 10**18 - 1).document()
+    document = cost_at(Grid(side, side), 10**18 - 1).document()
     assert document["n"] == side**2
     assert document["paper"]["transformer"] == 3 * side**6
     assert document["paper"]["ratio"] == pytest.approx(float(side**2))

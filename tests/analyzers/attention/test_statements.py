@@ -4,11 +4,11 @@ import pytest
 
 from msaf_bench.analyzers.attention import statements as attention_statements
 from msaf_bench.analyzers.attention.complexity import Relations, pairs, relations
-from msaf_bench.analyzers.attention.statements import claims, degree
+from msaf_bench.analyzers.attention.statements import degree, statements
 
 
 def verdicts() -> dict[str, bool]:
-    return {claim.statement: claim.holds for claim in claims()}
+    return {claim.statement: claim.holds for claim in statements()}
 
 
 def test_verdicts() -> None:
@@ -25,11 +25,11 @@ def test_verdicts() -> None:
 
 
 def test_findings_carry_the_computed_numbers() -> None:
-    found = {claim.statement: claim.finding for claim in claims()}
+    found = {claim.statement: claim.finding for claim in statements()}
     assert "-18 at n = 3, 48 at n = 4" in found["Eq. 1 exceeds Eq. 8 from n = (1 + sqrt 33)/2 on"]
     assert "power 3" in found["the difference increases linearly"]
     assert "only at n = 3" in found["joint attention costs 3n^3"]
-    assert all(len(claim.finding) < 160 for claim in claims())
+    assert all(len(claim.finding) < 160 for claim in statements())
 
 
 @pytest.mark.parametrize(

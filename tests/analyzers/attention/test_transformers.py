@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import flop_registry
 
 from msaf_bench.analyzers.attention.clock import MOST_MACS, estimated_bytes, time_forward
-from msaf_bench.analyzers.attention.complexity import Grid, attention_cost
-from msaf_bench.analyzers.attention.transformers import TRANSFORMERS, build, count_all
+from msaf_bench.analyzers.attention.complexity import TRANSFORMERS, Grid, cost_at
+from msaf_bench.analyzers.attention.transformers import build, count_all
 
 
 @pytest.mark.parametrize(("grid", "width"), [(Grid(1, 1), 8), (Grid(7, 5), 64), (Grid(16, 12), 32)])
@@ -16,7 +16,7 @@ def test_every_counter_agrees_to_the_unit(grid: Grid, width: int) -> None:
     before = dict(flop_registry)
     counts = count_all(*grid, width)
     assert {name: count.macs for name, count in counts.items()} == dict.fromkeys(
-        ("torch", "ptflops", "fvcore"), attention_cost(grid, width).totals
+        ("torch", "ptflops", "fvcore"), cost_at(grid, width).totals
     ), counts
     assert flop_registry == before
 
@@ -24,7 +24,7 @@ def test_every_counter_agrees_to_the_unit(grid: Grid, width: int) -> None:
 @pytest.mark.parametrize(("grid", "width"), [(Grid(97, 97), 512), (Grid(128, 256), 256)])
 def test_torch_agrees_at_full_size_without_memory(grid: Grid, width: int) -> None:
     counts = count_all(*grid, width)
-    assert counts["torch"].macs == counts["ptflops"].macs == attention_cost(grid, width).totals
+    assert counts["torch"].macs == counts["ptflops"].macs == cost_at(grid, width).totals
     assert counts["fvcore"].macs is None
     assert "1024 pixels" in counts["fvcore"].reason
 
@@ -43,7 +43,7 @@ def test_a_counter_that_cannot_be_imported_leaves_the_others(
     monkeypatch.setitem(sys.modules, package, None)
     counts = count_all(4, 4, 8)
     assert counts.pop(package).reason.startswith("ModuleNotFoundError")
-    assert all(count.macs == attention_cost(Grid(4, 4), 8).totals for count in counts.values())
+    assert all(count.macs == cost_at(Grid(4, 4), 8).totals for count in counts.values())
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)

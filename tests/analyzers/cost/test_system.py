@@ -1,12 +1,14 @@
 """A system's cost against closed forms, published counts and what a forward really does."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from msaf_bench import build, list_systems
 from msaf_bench.analyzers.attention.complexity import Grid, d_transformer_macs
-from msaf_bench.analyzers.cost.check import Counted, check_counts, check_known, count_system
+from msaf_bench.analyzers.cost.check import Counted, check_counts, check_known, count_network
 from msaf_bench.analyzers.cost.system import (
     Inference,
     clip_shape,
@@ -32,6 +34,12 @@ def test_parameters_are_those_of_the_built_network(name):
     assert not cost.blind_spots
 
 
+def counting(system, num_classes, size):
+    """How a system is made on the meta device, and the shape of its clip."""
+    make = partial(empty_network, system, num_classes)
+    return make, clip_shape(make(), size)
+
+
 def test_a_cycle_is_counted_frame_by_frame():
     system = shrunk(read_system("dff-r101"), read_conditions("smoke", "street", systems=True))
     clip, stream = (system_cost(system, 5, (64, 96), mode=mode) for mode in ("clip", "stream"))
@@ -43,9 +51,8 @@ def test_a_cycle_is_counted_frame_by_frame():
     assert key > others[0] > 0
     # Four frames are carried forward by the flow network, one passes the key network.
     assert sum(stream.macs["backbone"].values()) < key
-    counted = count_system(
-        system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream")
-    )
+    cost = system_cost(system, 5, (64, 64), mode="stream")
+    counted = count_network(*counting(system, 5, (64, 64)), "stream", cost)
     assert counted["torch"].macs == counted["torch"].analytic
 
 
@@ -53,10 +60,9 @@ def counted_in_a_stream(name, **options):
     system = shrunk(
         read_system(name).swap(options=options), read_conditions("smoke", "street", systems=True)
     )
-    counted = count_system(
-        system, 5, (64, 64), "stream", system_cost(system, 5, (64, 64), mode="stream")
-    )
-    check_counts(system, 5, "stream", counted)
+    cost = system_cost(system, 5, (64, 64), mode="stream")
+    counted = count_network(*counting(system, 5, (64, 64)), "stream", cost)
+    check_counts(*counting(system, 5, (64, 64)), "stream", counted)
     return counted["fvcore"]
 
 
@@ -189,14 +195,14 @@ def test_shared_parameters_count_once():
 def test_every_counter_agrees(mode):
     system = read_system("msaf-r18")
     cost = system_cost(system, 7, (40, 56), mode=mode)
-    counted = count_system(system, 7, (40, 56), mode, cost)
+    counted = count_network(*counting(system, 7, (40, 56)), mode, cost)
     assert [c.reason for c in counted.values()] == [""] * 3
     assert counted["torch"].macs == counted["ptflops"].macs == cost.total_macs
     # In a stream the logits of the pixel branch are made, and nobody reads them: fvcore leaves them
     # out.
     unread = 0 if mode == "clip" else 5 * 7 * 256 * 7
     assert counted["fvcore"].macs == cost.total_macs - unread
-    check_counts(system, 7, mode, counted)
+    check_counts(*counting(system, 7, (40, 56)), mode, counted)
 
 
 @pytest.mark.parametrize(("name", "macs"), [("torch", 1), ("fvcore", 10**9)])
@@ -205,10 +211,9 @@ def test_a_counter_in_disagreement_is_a_gate(name, macs):
     cost = system_cost(system, 7, (16, 16))
     wrong = Counted((16, 16), cost.total_macs + macs, cost.total_macs, "")
     with pytest.raises(GateError, match=rf"{name} counts .*torch agrees on every operator"):
-        check_counts(system, 7, "clip", {name: wrong})
+        check_counts(*counting(system, 7, (16, 16)), "clip", {name: wrong})
     check_counts(
-        system,
-        7,
+        *counting(system, 7, (16, 16)),
         "clip",
         {
             "ptflops": Counted(
@@ -240,7 +245,7 @@ def test_the_first_operator_that_differs_is_named(monkeypatch):
         rf" formula {found.macs:,}"
     )
     with pytest.raises(GateError, match=said):
-        check_counts(read_system("msaf-r18"), 7, "clip", {"torch": wrong})
+        check_counts(*counting("msaf-r18", 7, (16, 16)), "clip", {"torch": wrong})
 
 
 class Unknown(nn.Module):

@@ -1,0 +1,57 @@
+"""A callable of the user's as a network of this project. Shapes: B batch, T frames, K classes, H W
+image, h w logits.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+from torch import Tensor, nn
+
+from msaf_bench.errors import UsageError
+from msaf_bench.ports import Output, Stream
+
+Segment = Callable[[Tensor], object]  #: clip (B, T, 3, H, W) -> logits (B, K, h, w), or `.logits`
+
+
+class ClipNetwork(nn.Module):
+    """A callable that maps a clip (B, T, 3, H, W), or with `picture` its newest frame
+    (B, 3, H, W), to logits (B, K, h, w) or to something with an attribute `logits`.
+    """
+
+    recursive = False
+    training_only: tuple[str, ...] = ()
+
+    def __init__(self, segment: Segment, frames: int, *, picture: bool = False) -> None:
+        super().__init__()
+        self.segment, self.frames, self.picture = segment, frames, picture
+
+    def forward(self, clip: Tensor) -> Output:
+        given = self.segment(clip[:, -1] if self.picture else clip[:, -self.frames :])
+        logits = getattr(given, "logits", given)
+        if not isinstance(logits, Tensor):
+            raise UsageError(
+                f"the network gives {type(logits).__name__}; give logits (B, K, h, w), or an object"
+                " with an attribute `logits`"
+            )
+        return Output(logits, {})
+
+    def stream(self) -> Stream:
+        """Raises `UsageError`: only a network of this project keeps the past of a video."""
+        raise UsageError("mode 'stream': the network has no method stream(); use mode 'clip'")
+
+
+def as_network(
+    net: nn.Module | Segment, frames: int | None = None, *, default: int | None = None
+) -> nn.Module:
+    """Return `net` itself if it is a network of this project, else a `ClipNetwork` around it.
+
+    Args:
+        net: A module, or any callable of a tensor.
+        frames: Frames of the clip that it reads; by default its attribute `frames`.
+        default: Frames for a network that does not say; None for one that reads a picture
+            (B, 3, H, W).
+    """
+    if isinstance(net, nn.Module) and hasattr(net, "frames") and hasattr(net, "stream"):
+        return net
+    read = frames if frames is not None else cast("int | None", getattr(net, "frames", default))
+    return ClipNetwork(net, 1 if read is None else read, picture=read is None)

@@ -1,0 +1,178 @@
+"""Systems timed under the same conditions, how their latencies compare, and how they grow with
+size. No torch here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from msaf_bench.analyzers.speed.comparison import (
+    PAPER_FPS,
+    Comparison,
+    Scaling,
+    compare,
+    paper_scaling,
+    scaling,
+)
+from msaf_bench.analyzers.speed.latency import Latency
+from msaf_bench.analyzers.speed.processes import measure_speed
+from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions, SpeedTask
+from msaf_bench.spec import Mode, System
+
+PERCENTILES = ("p50", "p90", "p99")
+PAPER_SYSTEM = "MSAF, ResNet-18"
+
+
+@dataclass(frozen=True)
+class TimedSystem:
+    """One system under one set of conditions."""
+
+    label: str
+    speed: Speed
+
+    def document(self) -> dict[str, object]:
+        """Return the run for JSON."""
+        speed = self.speed
+        kept = speed.model_dump(mode="json")
+        for pairs in ("facts", "flags"):
+            kept[pairs] = dict(kept[pairs])
+        for said in ("latency", "device_latency", "parts"):
+            del kept[said]
+        return {
+            "system": self.label,
+            "mode": speed.conditions.mode,
+            "size": speed.conditions.size,
+            "region": speed.conditions.region,
+            "latency_ms": latency_document(speed.latency),
+            "fps": speed.fps,
+            "samples": speed.latency.samples if speed.latency else 0,
+            "converged": speed.converged,
+            "host": kept.pop("host"),
+            "id": speed.id,
+            "spec": kept.pop("system"),
+            "device_latency_ms": latency_document(speed.device_latency),
+            "parts_ms": {name: latency_document(part) for name, part in speed.parts},
+            **kept,
+        }
+
+
+@dataclass(frozen=True)
+class SystemComparison:
+    """Two systems timed in the same processes."""
+
+    mode: Mode
+    size: tuple[int, int]
+    first: str
+    second: str
+    found: Comparison
+
+    def document(self) -> dict[str, object]:
+        """Return the comparison for JSON."""
+        return {
+            "mode": self.mode,
+            "size": self.size,
+            "first": self.first,
+            "second": self.second,
+            **self.found._asdict(),
+        }
+
+
+@dataclass(frozen=True)
+class SystemScaling:
+    """Latency ~ pixels^exponent of one system."""
+
+    system: str
+    mode: str
+    found: Scaling
+
+    def document(self) -> dict[str, object]:
+        """Return the fit for JSON."""
+        return {"system": self.system, "mode": self.mode, **self.found._asdict()}
+
+
+@dataclass(frozen=True)
+class SpeedStudy:
+    """All runs of one measurement."""
+
+    runs: tuple[TimedSystem, ...]
+    comparisons: tuple[SystemComparison, ...]  #: of the first system with every other one
+    scaling: tuple[SystemScaling, ...] | None  #: None for a single size
+
+    def document(self) -> dict[str, object]:
+        """Return what `fps --json` prints: the first run, and all under `runs` where there are
+        several, with what they say of each other.
+        """
+        runs = [run.document() for run in self.runs]
+        more: dict[str, object] = {"runs": runs} if len(runs) > 1 else {}
+        if self.comparisons:
+            more["comparisons"] = [each.document() for each in self.comparisons]
+        if self.scaling is not None:
+            printed = {f"{h}x{w}": value for (h, w), value in PAPER_FPS.items()}
+            more["scaling"] = {
+                "measured": [fit.document() for fit in self.scaling],
+                "paper": {"system": PAPER_SYSTEM, "fps": printed, **paper_scaling()._asdict()},
+            }
+        return runs[0] | more
+
+
+def time_systems(
+    systems: Mapping[str, System],
+    conditions: Sequence[SpeedConditions],
+    num_classes: int,
+    plugins: tuple[str, ...] = (),
+    *,
+    on_note: Callable[[str], None] = lambda text: None,
+) -> SpeedStudy:
+    """Time all systems, by label, under all conditions in the same fresh processes, in interleaved
+    rounds. The conditions may differ in size and mode only.
+    """
+    tasks = [
+        SpeedTask(system=system, conditions=each, num_classes=num_classes, plugins=plugins)
+        for each in conditions
+        for system in systems.values()
+    ]
+    speeds = iter(measure_speed(tasks, on_note=on_note))
+    measured = [
+        [TimedSystem(*pair) for pair in zip(systems, islice(speeds, len(systems)), strict=True)]
+        for _ in conditions
+    ]
+    runs = tuple(run for together in measured for run in together)
+    comparisons = tuple(found for together in measured for found in _comparisons(together))
+    several = len({run.speed.conditions.size for run in runs}) > 1
+    return SpeedStudy(runs, comparisons, _scaling(runs) if several else None)
+
+
+def latency_document(latency: Latency | None) -> dict[str, object]:
+    """Return flat percentiles, with intervals and the reasons for what is null beside them."""
+    if latency is None:
+        return dict.fromkeys((*PERCENTILES, "mean"))
+    percentiles = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99}
+    return {
+        **{name: p.value for name, p in percentiles.items()},
+        "mean": latency.mean,
+        "intervals": {name: [p.low, p.high] for name, p in percentiles.items()},
+        "not_stated": {name: p.reason for name, p in percentiles.items() if p.reason},
+    }
+
+
+def _comparisons(together: Sequence[TimedSystem]) -> Iterator[SystemComparison]:
+    first, *others = together
+    conditions = first.speed.conditions
+    for other in others:
+        found = compare(first.speed, other.speed)
+        if found is not None:
+            yield SystemComparison(
+                conditions.mode, conditions.size, first.label, other.label, found
+            )
+
+
+def _scaling(runs: Sequence[TimedSystem]) -> tuple[SystemScaling, ...]:
+    points: dict[tuple[str, Mode], list[tuple[tuple[int, int], float]]] = {}
+    for run in runs:
+        if run.speed.latency:
+            conditions = run.speed.conditions
+            of = points.setdefault((run.label, conditions.mode), [])
+            of.append((conditions.size, run.speed.latency.mean))
+    return tuple(
+        SystemScaling(label, mode, scaling(found)) for (label, mode), found in points.items()
+    )
