@@ -14,14 +14,16 @@ import typer
 
 from msaf_bench.cli.ablate import ablate
 from msaf_bench.cli.data import data_app
+from msaf_bench.cli.evaluate import evaluate
 from msaf_bench.cli.explain import explain
 from msaf_bench.cli.flops import flops
 from msaf_bench.cli.fps import fps
 from msaf_bench.cli.inspect import check, doctor, list_specs, show
 from msaf_bench.cli.output import Output, watched_output
+from msaf_bench.cli.predict import predict
 from msaf_bench.cli.report import compare, report
 from msaf_bench.cli.score import score_app
-from msaf_bench.cli.weights import evaluate, predict, train
+from msaf_bench.cli.train import train
 from msaf_bench.errors import HostError, Interrupted, Stopped
 
 EXIT_CODES = (

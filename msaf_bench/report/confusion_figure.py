@@ -4,15 +4,15 @@ Counts are (K+1) x (K+1), rows truth, columns prediction, void last. N images, K
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
+from msaf_bench.analyzers.miou_score import MiouScore
 from msaf_bench.outputs import write_outputs
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.canvas import MARK, MUTED, PAPER, WIDTH, Chart, blank, both_formats, styled
@@ -117,28 +117,25 @@ def _write_numbers(axes: Axes, share: NDArray[np.float64]) -> None:
 FILES = ("miou.csv", "confusion.csv", "confusion.svg", "confusion.png", "matrices.npz")
 
 
-def write(
-    document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]], folder: Path
-) -> list[Path]:
-    """Writes what `msaf-bench score miou --json` gives as files; gives their paths. Raises
-    `HostError` where it cannot, `UndrawnError` where only the figure is missing.
+def write(score: MiouScore, folder: Path) -> list[Path]:
+    """Write the files of a score; return their paths. Raises `HostError` where it cannot,
+    `UndrawnError` where only the figure is missing.
 
-    `miou.csv` has a line a class, `confusion.csv` the counts; `confusion.svg` and `.png` are the
+    `miou.csv` has a line per class, `confusion.csv` the counts; `confusion.svg` and `.png` are the
     figure; `matrices.npz` holds `names` (N,), `matrices` (N, K+1, K+1) and `labels` (K+1,), for a
     bootstrap over images.
     """
-    labels, counts = document["confusion_labels"], np.array(document["confusion"], np.int64)
-    rules = f"void {document['void']}, absent {document['absent']}"
+    labels, counts = [*score.classes.names, "void"], score.confusion
+    matrices = score.counts.matrices
+    rules = f"void {score.void}, absent {score.absent}"
     caption = (
-        f"{document['images']} images, classes {document['classes']}; mIoU"
-        f" {number(document['miou'])} % ({rules})."
+        f"{score.images} images, classes {score.classes.name}; mIoU {number(score.miou)} %"
+        f" ({rules})."
     )
-    if document["partial"]:
-        caption += f" Partial: {len(document['bad'])} pairs left out."
+    if score.partial:
+        caption += f" Partial: {len(score.counts.bad)} pairs left out."
     figure, undrawn = drawn_or_why(
-        lambda: both_formats(
-            draw(counts, labels[:-1], caption, partial=document["partial"]).figure
-        ),
+        lambda: both_formats(draw(counts, labels[:-1], caption, partial=score.partial).figure),
         {},
     )
     packed = io.BytesIO()
@@ -146,7 +143,7 @@ def write(
         packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels
     )
     files: dict[str, str | bytes] = {
-        "miou.csv": _class_csv(document),
+        "miou.csv": _class_csv(score),
         "confusion.csv": _csv(
             [
                 ("truth", *labels),
@@ -162,16 +159,19 @@ def write(
     return paths
 
 
-def _class_csv(document: Mapping[str, Any]) -> str:
-    d = document
-    about = (d["void"], d["absent"], d["images"], "partial" if d["partial"] else "")
+def _class_csv(score: MiouScore) -> str:
+    def cell(value: float | None) -> float | None:
+        return None if value is None else round(value, 2)
+
+    about = (score.void, score.absent, score.images, "partial" if score.partial else "")
     head = ("class", "iou_percent", "accuracy_percent", "void", "absent", "images", "partial")
     lines = [
-        (name, iou, d["per_class_accuracy"][name], *about) for name, iou in d["per_class"].items()
+        (name, cell(iou), cell(score.per_class_accuracy[name]), *about)
+        for name, iou in score.per_class.items()
     ]
-    return _csv([head, *lines, ("mean", d["miou"], d["class_accuracy"], *about)])
+    return _csv([head, *lines, ("mean", cell(score.miou), cell(score.class_accuracy), *about)])
 
 
-def _csv(lines: Sequence[Sequence[Any]]) -> str:
+def _csv(lines: Sequence[Sequence[object]]) -> str:
     """None becomes "-"."""
     return csv_document(["-" if cell is None else cell for cell in line] for line in lines)

@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from msaf_bench.analyzers.consistency.scores import PresetScore
+from msaf_bench.analyzers.evaluation import SplitScores
 from msaf_bench.architectures import build
 from msaf_bench.cli import main
-from msaf_bench.cli.weights import _print_score
+from msaf_bench.cli.scores import print_scores
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
 from msaf_bench.train.checkpoint import read_checkpoint, save_checkpoint
@@ -19,13 +21,10 @@ NOTHING = np.zeros((2, 3, 3), np.int64)
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_split_that_is_all_void_has_null_with_reasons_and_is_an_error(capsys, as_json):
-    about = {
-        "past": float("nan"),
-        "tc_clean": None,
-        "undefined": {"tc_clean": "no pixel has a vote"},
-    }
+    undecided = PresetScore("clean", None, "no pixel has a vote")
+    scores = SplitScores(("a", "b", "c"), NOTHING, NOTHING, (undecided,), "zero")
     with pytest.raises(DataError, match="no mIoU: every pixel of the truth is void"):
-        _print_score(NOTHING, ("a", "b", "c"), about, as_json)
+        print_scores(scores.document(), as_json=as_json)
     out = capsys.readouterr().out
     assert "nan" not in out.lower()
     if as_json:
@@ -37,7 +36,7 @@ def test_a_split_that_is_all_void_has_null_with_reasons_and_is_an_error(capsys, 
 
 def test_a_score_that_exists_is_printed_as_it_is(capsys):
     matrices = np.eye(3, dtype=np.int64)[None] * 4
-    _print_score(matrices, ("a", "b", "c"), {}, True)
+    print_scores(SplitScores(("a", "b", "c"), matrices).document(), as_json=True)
     d = json.loads(capsys.readouterr().out)
     assert (d["miou"], d["undefined"]) == (100, {})
 

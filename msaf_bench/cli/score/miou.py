@@ -1,34 +1,29 @@
-"""`msaf-bench score miou`: two folders of label maps in, one data-set mIoU out."""
+"""`msaf-bench score miou`: the data-set mIoU of a folder of predicted label maps."""
 
-import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from msaf_bench.cli.printing import Json, Overwrite, print_document
+from msaf_bench.cli.printing import Json, Overwrite, print_document, written
 from msaf_bench.cli.settings import at_most
-from msaf_bench.errors import DataError, HostError, UsageError, one_of
+from msaf_bench.errors import DataError, one_of
 
 if TYPE_CHECKING:
-    from msaf_bench.analyzers.miou import Absent, ClassScores, Void
-    from msaf_bench.analyzers.miou_folders import FolderCounts
-    from msaf_bench.data.labels.classes import ClassSet
-    from msaf_bench.data.labels.ids import IdFormat, What
+    from msaf_bench.analyzers.miou import Absent, Void
+    from msaf_bench.analyzers.miou_score import MiouScore
 
 Maps = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         help=(
-            "What an id in the files is: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder; may"
-            " be repeated."
+            "Meaning of an id in the files: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder;"
+            " may be repeated."
         ),
     ),
 ]
-NO_CLASS_LEFT = "every pixel of the truth is void"  #: why there is no mIoU
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -59,10 +54,19 @@ def score_miou(
     pred_ids: Annotated[
         str | None,
         typer.Option(
-            help="Ids of --pred: raw (labelIds) or train. By default told from the files."
+            help=(
+                "Id format of --pred: raw (labelIds) or train. Detected from the files by default."
+            )
         ),
     ] = None,
-    truth_ids: Annotated[str | None, typer.Option(help="The same of --truth.")] = None,
+    truth_ids: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "Id format of --truth: raw (labelIds) or train. Detected from the files by default."
+            )
+        ),
+    ] = None,
     maps: Maps = None,
     skip_bad: Annotated[
         bool,
@@ -83,13 +87,12 @@ def score_miou(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Data-set mIoU, class accuracy and confusion of predicted label maps against the truth.
+    """Score predicted label maps by the ground truth: data-set mIoU, class accuracy, confusion.
 
     Ends with exit code 3 where there is no mIoU, as when every pixel of the truth is void.
     """
-    from msaf_bench.analyzers.miou_folders import count_folders
+    from msaf_bench.analyzers.miou_score import given_formats, score_pairs
     from msaf_bench.cli.counting import counting
-    from msaf_bench.cli.score.miou_text import as_text
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.data.labels.folders import pair_label_maps
     from msaf_bench.data.labels.meaning import parse_maps
@@ -98,7 +101,8 @@ def score_miou(
     one_of("rule for --void", void, ("ignore", "penalise"))
     one_of("rule for --absent", absent, ("skip", "zero"))
     known = class_set(classes)
-    given, mapped = _given_ids(known, pred_ids, truth_ids), parse_maps(maps or (), known)
+    given = given_formats(known, pred_ids, truth_ids)
+    parse_maps(maps or (), known)
     if reports:
         check_folder(reports)
     pairs = pair_label_maps(pred, truth, known)
@@ -108,135 +112,37 @@ def score_miou(
         inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
         check_outputs(reports, FILES, inputs, listed=(pred, truth), overwrite=overwrite)
     with counting("pairs scored", len(pairs.both)) as step:
-        counts = count_folders(
-            pairs, known, given, maps=mapped, skip_bad=skip_bad, threads=threads, on_pair=step
+        score = score_pairs(
+            pairs,
+            known,
+            given,
+            cast("Void", void),
+            cast("Absent", absent),
+            maps=maps or (),
+            skip_bad=skip_bad,
+            threads=threads,
+            on_pair=step,
         )
-    document = describe(counts, known, cast("Void", void), cast("Absent", absent))
-    document["map"] = maps or []
-    document["ignored"] = [ignored._asdict() for ignored in pairs.ignored]
-    document["notes"] += [str(ignored) for ignored in pairs.ignored]
-    undrawn: HostError | None = None
-    if reports:
-        from msaf_bench.report.backend import UndrawnError
-        from msaf_bench.report.confusion_figure import write
-
-        try:
-            paths = write(document, counts.matrices, reports)
-        except UndrawnError as error:
-            paths, undrawn = error.paths, error
-        document["files"] = [str(path) for path in paths]
-    print_document(document, as_text(document), as_json=as_json)
-    if undrawn:
-        raise undrawn
-    if document["miou"] is None:
-        raise DataError(f"{truth}: no mIoU: {document['reason']}")
-    if document["partial"]:
+    _print(score, reports, as_json=as_json)
+    if score.reason:
+        raise DataError(f"{truth}: no mIoU: {score.reason}")
+    if score.partial:
         raise typer.Exit(1)
 
 
-def _given_ids(
-    classes: "ClassSet", pred_ids: str | None, truth_ids: str | None
-) -> "dict[What, IdFormat]":
-    given: dict[What, IdFormat] = {}
-    options: dict[What, tuple[str, str | None]] = {
-        "prediction": ("--pred-ids", pred_ids),
-        "truth": ("--truth-ids", truth_ids),
-    }
-    for what, (option, said) in options.items():
-        if said is None:
-            continue
-        if not classes.raw:
-            raise UsageError(
-                f"{option}: --classes {classes.name} has one kind of ids; leave the option out"
-            )
-        given[what] = cast("IdFormat", one_of(f"kind for {option}", said, ("raw", "train")))
-    return given
-
-
-def describe(
-    counts: "FolderCounts", classes: "ClassSet", void: "Void", absent: "Absent"
-) -> dict[str, Any]:
-    """What `--json` prints. In percent to two decimals, null where there is nothing to divide by;
-    `confusion` says it exactly.
+def _print(score: "MiouScore", reports: Path | None, *, as_json: bool) -> None:
+    """Print a score, and write its files where asked. Raises `UndrawnError` in the end where only
+    the figure is missing.
     """
-    import numpy as np
+    from msaf_bench.cli.score.miou_text import miou_lines
 
-    from msaf_bench.analyzers.miou import class_scores, constant_counts
+    if reports is None:
+        print_document(score.document(), miou_lines(score), as_json=as_json)
+        return
+    from msaf_bench.report.confusion_figure import write
 
-    whole = np.stack(list(counts.matrices.values())).sum(0)
-    scores = class_scores(whole, void=void, absent=absent)
-    constant = class_scores(constant_counts(whole), void=void, absent=absent)
-    rules: tuple[Void, ...] = ("ignore", "penalise")
-    truth, void_pixels = whole[:-1].sum(1), whole[-1].sum()
-    in_mean = [
-        name
-        for name, iou in zip(classes.names, scores.iou, strict=True)
-        if absent == "zero" or not math.isnan(iou)
-    ]
-    return {
-        "miou": _number(scores.miou),
-        "reason": None if scores.miou == scores.miou else NO_CLASS_LEFT,
-        "unit": "percent",
-        "per_class": _named(classes, scores.iou),
-        "class_accuracy": _number(scores.class_accuracy),
-        "per_class_accuracy": _named(classes, scores.recall),
-        "pixel_accuracy": _number(scores.pixel_accuracy),
-        "images": len(counts.matrices),
-        "resolutions": {f"{h}x{w}": images for (h, w), images in sorted(counts.sizes.items())},
-        "classes": classes.name,
-        "void": void,
-        "absent": absent,
-        "classes_in_mean": len(in_mean),
-        "classes_left_out": [name for name in classes.names if name not in in_mean],
-        "miou_by_void_rule": {
-            rule: _number(class_scores(whole, void=rule, absent=absent).miou) for rule in rules
-        },
-        "controls": {
-            "best_constant": {
-                "class": classes.names[int(truth.argmax())],
-                "miou": _number(constant.miou),
-            }
-        },
-        "pixels": {
-            "class": int(truth.sum()),
-            "void": int(void_pixels),
-            "class_predicted_void": int(whole[:-1, -1].sum()),
-            "void_predicted_class": int(whole[-1, :-1].sum()),
-        },
-        "ids": dict(counts.formats),
-        "palette_files": counts.palettes,
-        "confusion": whole.tolist(),
-        "confusion_labels": [*classes.names, "void"],
-        "notes": list(_notes(counts, classes, scores, truth)),
-        "partial": bool(counts.bad),
-        "bad": [bad._asdict() for bad in counts.bad],
-    }
-
-
-def _notes(
-    counts: "FolderCounts", classes: "ClassSet", scores: "ClassScores", truth: Any
-) -> Iterable[str]:
-    for what, form in counts.formats.items():
-        if form == "raw":
-            yield f"{what}: raw ids (labelIds), mapped to the {len(classes.names)} classes"
-    if counts.palettes:
-        yield (
-            f"{counts.palettes} file{'s have' if counts.palettes > 1 else ' has'} a palette: its"
-            " indices are read as ids"
-        )
-    if not truth.any():
-        yield "every pixel of the truth is void: there is no class accuracy" + (
-            ", and no mIoU" if math.isnan(scores.miou) else ""
-        )
-    elif (truth > 0).sum() == 1:
-        yield f"the truth holds one class only: {classes.names[int(truth.argmax())]}"
-    if len(counts.sizes) > 1:
-        yield f"the images have {len(counts.sizes)} sizes; every pixel counts the same"
-
-
-def _named(classes: "ClassSet", values: Iterable[float]) -> dict[str, float | None]:
-    return {name: _number(float(value)) for name, value in zip(classes.names, values, strict=True)}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 2)
+    paths, undrawn = written(lambda: write(score, reports))
+    files = [str(path) for path in paths]
+    print_document(score.document() | {"files": files}, miou_lines(score, files), as_json=as_json)
+    if undrawn:
+        raise undrawn

@@ -1,8 +1,10 @@
 """`msaf-bench score miou` as text for a terminal."""
 
 import textwrap
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from msaf_bench.analyzers.miou import Void
+from msaf_bench.analyzers.miou_score import MiouScore
 
 VOID_RULES = {
     "ignore": "pixels that are void in the truth are left out",
@@ -17,64 +19,67 @@ ABSENT_RULES = {
 BAD_SHOWN = 20
 
 
-def as_text(d: dict[str, Any]) -> Iterator[str]:
+def miou_lines(score: MiouScore, files: Sequence[str] = ()) -> Iterator[str]:
     """Lines of up to 100 columns: the scores, each class, the rules, the control, what was
     noticed.
     """
-    sizes = ", ".join(f"{n} of {size}" for size, n in d["resolutions"].items())
-    if d["partial"]:
-        yield f"PARTIAL SCORE: {len(d['bad'])} left out, listed below"
+    sizes = ", ".join(f"{n} of {h}x{w}" for (h, w), n in sorted(score.counts.sizes.items()))
+    bad = score.counts.bad
+    if score.partial:
+        yield f"PARTIAL SCORE: {len(bad)} left out, listed below"
     yield (
-        f"mIoU {_score(d['miou'])} %   class accuracy {_score(d['class_accuracy'])} %   pixel"
-        f" accuracy {_score(d['pixel_accuracy'])} %"
+        f"mIoU {_score(score.miou)} %   class accuracy {_score(score.class_accuracy)} %   pixel"
+        f" accuracy {_score(score.pixel_accuracy)} %"
     )
     yield from (f"images: {sizes} (H x W), scored at the size of the label maps", "")
-    yield from _classes(d)
-    yield ""
-    other = {"ignore": "penalise", "penalise": "ignore"}[d["void"]]
-    rule = (
-        f"void = {d['void']}: {VOID_RULES[d['void']]} ({other}: mIoU"
-        f" {_score(d['miou_by_void_rule'][other])})"
-    )
-    yield from _wrapped(
-        f"{rule}; they are {d['pixels']['void']:,} pixels, {_share(d['pixels']['void'], d)} of all"
-    )
-    missed = (
-        "void predicted where the truth is a class is a miss of that class:"
-        f" {d['pixels']['class_predicted_void']:,} pixels"
-    )
-    yield from _wrapped(f"{missed}, {_share(d['pixels']['class_predicted_void'], d)} of all")
-    left = f"; left out: {', '.join(d['classes_left_out'])}" if d["classes_left_out"] else ""
-    yield from _wrapped(
-        f"absent = {d['absent']}: {ABSENT_RULES[d['absent']]}; the mean is over"
-        f" {d['classes_in_mean']} classes{left}"
-    )
-    constant = d["controls"]["best_constant"]
-    yield f"control: {constant['class']} everywhere has mIoU {_score(constant['miou'])}"
-    for note in d["notes"]:
+    yield from (*_classes(score), "", *_rules(score))
+    name, constant = score.constant
+    yield f"control: {name} everywhere has mIoU {_score(constant)}"
+    for note in score.notes:
         yield from _wrapped(f"note: {note}")
-    for bad in d["bad"][:BAD_SHOWN]:
-        yield f"bad: {bad['why']}"
-    if len(d["bad"]) > BAD_SHOWN:
-        yield f"bad: and {len(d['bad']) - BAD_SHOWN} more; --json lists all"
-    yield from (f"wrote {path}" for path in d.get("files", ()))
+    for each in bad[:BAD_SHOWN]:
+        yield f"bad: {each.why}"
+    if len(bad) > BAD_SHOWN:
+        yield f"bad: and {len(bad) - BAD_SHOWN} more; --json lists all"
+    yield from (f"wrote {path}" for path in files)
 
 
-def _classes(d: dict[str, Any]) -> Iterator[str]:
-    width = max(16, *(len(name) for name in d["per_class"]))
+def _rules(score: MiouScore) -> Iterator[str]:
+    other: Void = "penalise" if score.void == "ignore" else "ignore"
+    rule = (
+        f"void = {score.void}: {VOID_RULES[score.void]} ({other}: mIoU"
+        f" {_score(score.miou_under(other))})"
+    )
+    yield from _wrapped(
+        f"{rule}; they are {score.void_pixels:,} pixels, {_share(score.void_pixels, score)} of all"
+    )
+    missed = score.class_predicted_void
+    yield from _wrapped(
+        "void predicted where the truth is a class is a miss of that class:"
+        f" {missed:,} pixels, {_share(missed, score)} of all"
+    )
+    left = f"; left out: {', '.join(score.left_out)}" if score.left_out else ""
+    yield from _wrapped(
+        f"absent = {score.absent}: {ABSENT_RULES[score.absent]}; the mean is over"
+        f" {len(score.classes.names) - len(score.left_out)} classes{left}"
+    )
+
+
+def _classes(score: MiouScore) -> Iterator[str]:
+    width = max(16, *(len(name) for name in score.classes.names))
     yield f"{'class':<{width}}{'IoU %':>9}{'accuracy %':>12}{'true pixels':>16}{'predicted':>16}"
-    predicted = [sum(column) for column in zip(*d["confusion"], strict=True)]
-    for index, (name, iou) in enumerate(d["per_class"].items()):
-        scores = f"{_score(iou):>9}{_score(d['per_class_accuracy'][name]):>12}"
-        yield f"{name:<{width}}{scores}{sum(d['confusion'][index]):>16,}{predicted[index]:>16,}"
+    true, predicted = score.confusion.sum(1), score.confusion.sum(0)
+    for index, (name, iou) in enumerate(score.per_class.items()):
+        scores = f"{_score(iou):>9}{_score(score.per_class_accuracy[name]):>12}"
+        yield f"{name:<{width}}{scores}{true[index]:>16,}{predicted[index]:>16,}"
 
 
 def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _share(pixels: int, d: dict[str, Any]) -> str:
-    return f"{100 * pixels / max(1, d['pixels']['class'] + d['pixels']['void']):.2f} %"
+def _share(pixels: int, score: MiouScore) -> str:
+    return f"{100 * pixels / max(1, int(score.confusion.sum())):.2f} %"
 
 
 def _wrapped(text: str) -> list[str]:

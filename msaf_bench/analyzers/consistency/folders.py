@@ -1,0 +1,189 @@
+"""A folder of predicted label maps, and the frames and true label maps that belong to it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.flows import Pair
+from msaf_bench.analyzers.consistency.scores import Maps
+from msaf_bench.data.clips import Flow
+from msaf_bench.data.frames.files import SUFFIXES, frame_size, read_frame
+from msaf_bench.data.frames.folders import Neighbours, neighbours
+from msaf_bench.data.labels.classes import ClassSet, class_set
+from msaf_bench.data.labels.folders import (
+    ids_in_use,
+    list_label_maps,
+    read_known_ids,
+    read_label_map,
+)
+from msaf_bench.data.labels.ids import IdMap, What
+from msaf_bench.data.labels.meaning import check_alone, check_sparse, parse_maps
+from msaf_bench.errors import DataError, and_more
+from msaf_bench.folders import Ignored, list_by_key
+from msaf_bench.spec import VOID
+
+_KEPT = 4  # maps or pictures in memory, of each kind
+
+
+class FrameFiles:
+    """Pictures or label maps by the index of their frame, read when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], NDArray[np.uint8]]) -> None:
+        self._paths, self._read = paths, lru_cache(_KEPT)(read)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        return self._read(self._paths[index])
+
+
+@dataclass(frozen=True)
+class PredictedFrames:
+    """Predictions and what belongs to them, by the index of the frame."""
+
+    keys: Sequence[str]
+    classes: ClassSet
+    neighbours: Neighbours
+    predictions: Maps
+    truths: Maps | None
+    pictures: Maps | None
+    unpredicted: Sequence[str] = ()  #: frames without a prediction
+    inputs: Sequence[Path] = ()
+    ignored: Sequence[Ignored] = ()
+    turned: Sequence[Path] = ()  #: frames that are turned as their EXIF orientation says
+    maps: Sequence[str] = ()  #: as given by `--map`
+
+    def check_sizes(self, pair: Pair, flow: Flow | None = None) -> None:
+        """Raise `DataError` unless all that belongs to a pair has one size."""
+        first, size = self.keys[pair[0]], self.predictions[pair[0]].shape
+        read: dict[str, NDArray[np.generic] | None] = {}
+        if flow:
+            read = {
+                f"forward flow of {first}": flow.forward,
+                f"backward flow of {first}": flow.backward,
+            }
+        for what, maps in (
+            ("prediction", self.predictions),
+            ("truth", self.truths),
+            ("frame", self.pictures),
+        ):
+            if maps is not None:
+                read |= {f"{what} of {self.keys[index]}": maps[index] for index in pair}
+        for what, each in read.items():
+            if each is not None and each.shape[:2] != size:
+                sizes = ["x".join(map(str, shape)) for shape in (each.shape[:2], size)]
+                raise DataError(
+                    f"{what}: {sizes[0]} (HxW), but the prediction of {first} is {sizes[1]}; bring"
+                    " all to one size"
+                )
+
+    def notes(self) -> Iterator[str]:
+        """What a reader should know of the frames."""
+        yield from map(str, self.ignored)
+        if self.turned:
+            yield (
+                f"{len(self.turned)} frames are turned as their EXIF orientation says, such as"
+                f" {self.turned[0].name}"
+            )
+        if self.neighbours.gaps:
+            before, after = (self.keys[index] for index in self.neighbours.gaps[0])
+            yield (
+                f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; no pair"
+                " reaches across one"
+            )
+        if self.unpredicted:
+            yield (
+                f"PARTIAL: {len(self.unpredicted)} frames have no prediction and are left out, such"
+                f" as {self.unpredicted[0]}"
+            )
+
+
+def open_predictions(
+    pred: Path,
+    frames: Path | None,
+    truth: Path | None,
+    classes: ClassSet | None,
+    maps: Sequence[str] = (),
+    *,
+    skip_bad: bool = False,
+    pattern: str | None = None,
+) -> PredictedFrames:
+    """List the folders and read which ids are in use; without `classes` there are as many as the
+    largest id needs.
+
+    Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a
+    prediction; and where ids that may be a class would be void.
+    """
+    found = list_label_maps(pred)
+    keys = list(found.by_key)
+    pictures = list_by_key(frames, SUFFIXES, "frame") if frames else None
+    truths = list_label_maps(truth) if truth else None
+    unpredicted = [key for key in pictures.by_key if key not in found.by_key] if pictures else []
+    if pictures and unpredicted and not skip_bad:
+        more = and_more(len(unpredicted) - 1, len(pictures.by_key))
+        raise DataError(
+            f"{pred}: no prediction for frame {unpredicted[0]!r}{more}; add --skip-bad to score"
+            " the others"
+        )
+    shown = _belonging(keys, frames, pictures.by_key, pred) if frames and pictures else []
+    true = _belonging(keys, truth, truths.by_key, pred) if truth and truths else []
+    paths: dict[What, Sequence[Path]] = {"prediction": list(found.by_key.values()), "truth": true}
+    known, mapped = _check_ids(paths, classes, maps)
+
+    def reader(what: What) -> Callable[[Path], NDArray[np.uint8]]:
+        return lambda path: read_label_map(path, known, what=what, mapped=mapped[what])
+
+    listings = [each for each in (found, pictures, truths) if each]
+    return PredictedFrames(
+        keys,
+        known,
+        neighbours(keys, pattern),
+        FrameFiles(paths["prediction"], reader("prediction")),
+        FrameFiles(true, reader("truth")) if true else None,
+        FrameFiles(shown, read_frame) if shown else None,
+        unpredicted,
+        (*found.by_key.values(), *true, *shown),
+        tuple(dict.fromkeys(ignored for listing in listings for ignored in listing.ignored)),
+        [path for path in shown if frame_size(path)[1]],
+        maps,
+    )
+
+
+def _belonging(
+    keys: Sequence[str], folder: Path, there: Mapping[str, Path], pred: Path
+) -> list[Path]:
+    """Return the file of each key. Raises `DataError` where one is missing."""
+    missing = [key for key in keys if key not in there]
+    if missing:
+        more = and_more(len(missing) - 1, len(keys))
+        raise DataError(
+            f"{folder}: no file for {missing[0]!r}{more}; file names must match those in {pred}"
+        )
+    return [there[key] for key in keys]
+
+
+def _check_ids(
+    paths: Mapping[What, Sequence[Path]], classes: ClassSet | None, maps: Sequence[str]
+) -> tuple[ClassSet, Mapping[What, IdMap]]:
+    """The classes and what the ids are, from every label map. Raises `DataError` for the first that
+    is wrong.
+    """
+    mapped, widest = parse_maps(maps, classes), class_set(str(VOID))
+    ids: dict[What, set[int]] = {"prediction": set(), "truth": set()}
+    for what, of in paths.items():
+        for path in of:
+            ids[what] |= ids_in_use(
+                read_known_ids(path, classes or widest, what=what, mapped=mapped[what])
+            )
+    if classes is None:
+        used = {mapped[what].get(i, i) for what in ids for i in ids[what]} - {VOID}
+        if any(VOID in of and VOID not in mapped[what] for what, of in ids.items()):
+            check_sparse(used)
+        classes = class_set(str(max(2, 1 + max(used, default=0))))
+        mapped = parse_maps(maps, classes)
+    for what, of in ids.items():
+        if of:
+            check_alone(of, classes, mapped, what)
+    return classes, mapped

@@ -1,0 +1,263 @@
+"""Score predictions for temporal consistency: folders or arrays, under presets, with a flow."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.flows import Pair
+from msaf_bench.analyzers.consistency.folders import PredictedFrames, open_predictions
+from msaf_bench.analyzers.consistency.presets import PRESETS
+from msaf_bench.analyzers.consistency.scores import consistency
+from msaf_bench.analyzers.consistency.tc_score import TcConditions, TcScore, result_of
+from msaf_bench.analyzers.label_arrays import Array, label_arrays
+from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
+from msaf_bench.data.frames.folders import neighbours
+from msaf_bench.data.labels.classes import class_set
+from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.spec import VOID
+
+Pictures = Sequence[NDArray[np.uint8]]  #: (H, W, 3) each
+
+
+@dataclass(frozen=True)
+class TcProtocol:
+    """Presets, and where the flow comes from."""
+
+    presets: tuple[str, ...]
+    flow: str  #: one of `ESTIMATORS`, or flo:DIR
+    backward: Path | None = None  #: folder of the flow back to the earlier frame, for flo:DIR
+
+    @property
+    def kind(self) -> str:
+        """The estimator, or flo."""
+        return self.flow.partition(":")[0]
+
+    @property
+    def folder(self) -> Path:
+        """DIR of flo:DIR."""
+        return Path(self.flow.partition(":")[2])
+
+    @property
+    def warped(self) -> bool:
+        """Whether a preset needs flow."""
+        return not all(PRESETS[name].window for name in self.presets)
+
+    def inputs(self, keys: Iterable[str]) -> list[Path]:
+        """Return the flow files that belong to frames."""
+        if self.kind != "flo":
+            return []
+        places = [self.folder, *([self.backward] if self.backward else [])]
+        return [place / f"{key}.flo" for key in keys for place in places]
+
+
+def tc_protocol(
+    presets: Sequence[str],
+    flow: str,
+    backward: Path | None = None,
+    *,
+    pictures: bool,
+    classes: bool,
+) -> TcProtocol:
+    """Return the protocol, checked. Raises `UsageError` for unknown names, and for choices that do
+    not go together: `pictures` and `classes` say whether they are given.
+    """
+    names = tuple(dict.fromkeys(one_of("consistency preset", name, PRESETS) for name in presets))
+    protocol, (kind, _, folder) = TcProtocol(names, flow, backward), flow.partition(":")
+    one_of("flow", kind, (*ESTIMATORS, "flo"))
+    if (kind == "flo") != bool(folder):
+        raise UsageError(f"--flow {flow}: write flo:DIR, or one of {', '.join(ESTIMATORS)}")
+    if backward and kind != "flo":
+        raise UsageError(f"--backward-flow goes with --flow flo:DIR; {kind} gives both directions")
+    if protocol.warped and not pictures and kind not in ("flo", "zero"):
+        raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR")
+    counted = [name for name in names if PRESETS[name].all_classes]
+    if counted and not classes:
+        raise UsageError(
+            f"--preset {counted[0]} counts classes that never occur; give their number with"
+            " --classes"
+        )
+    return protocol
+
+
+@dataclass(frozen=True)
+class FrameFlows:
+    """The flow of pairs of frames, by an estimator or from .flo files."""
+
+    frames: PredictedFrames
+    protocol: TcProtocol
+    cache: Path | None = None  #: folder that keeps estimated flow
+    on_pair: Callable[[], None] = lambda: None
+    #: frames without texture; fills while flow is estimated
+    flat: set[int] = field(default_factory=set[int])
+
+    def __call__(self, pair: Pair) -> Flow:
+        """Return a pair's flow. Raises `DataError` where maps, pictures and flow differ in size."""
+        self.on_pair()
+        if self.protocol.kind == "flo":
+            found = self._read(pair)
+            self.frames.check_sizes(pair, found)
+            return found
+        self.frames.check_sizes(pair)
+        # Where there is no motion, any picture of the right size will do.
+        pictures = self.frames.pictures or self.frames.predictions
+        earlier, later = (pictures[index] for index in pair)
+        if self.protocol.kind != "zero":
+            seen = zip(pair, (earlier, later), strict=True)
+            self.flat.update(index for index, picture in seen if flat(picture))
+        return estimate(self.protocol.kind, earlier, later, self.cache)
+
+    def _read(self, pair: Pair) -> Flow:
+        forward, back = (self.frames.keys[index] for index in pair)
+        backward = self.protocol.backward
+        return Flow(
+            read_flow(_flo(self.protocol.folder, forward)),
+            read_flow(_flo(backward, back)) if backward else None,
+        )
+
+
+def _flo(folder: Path, key: str) -> Path:
+    """Return the flow file of a frame, in any case of its suffix."""
+    return next(
+        (
+            path
+            for path in (folder / f"{key}{end}" for end in (".flo", ".FLO", ".Flo"))
+            if path.exists()
+        ),
+        folder / f"{key}.flo",
+    )
+
+
+def score_tc(
+    pred: Path | str | Sequence[Array],
+    frames: Path | str | Pictures | None = None,
+    *,
+    flow: str = "dis",
+    preset: str | Sequence[str] = "clean",
+    classes: str | int | None = None,
+    truth: Path | str | Sequence[Array] | None = None,
+    backward_flow: Path | str | None = None,
+    maps: Sequence[str] = (),
+    frame_pattern: str | None = None,
+    flow_cache: Path | str | None = None,
+    skip_bad: bool = False,
+) -> TcScore:
+    """Return the temporal consistency of predicted label maps, with controls that tell what it is
+    worth.
+
+        score = mb.score_tc("predictions", "frames", preset=["clean", "ewarp"], classes=19)
+        score.tc, score.results[0].score.controls
+        mb.score_tc([map_0, map_1], [frame_0, frame_1])  # arrays of one video
+
+    Args:
+        pred: Folder of predicted label maps (PNG or .npy; subfolders are videos), or the maps
+            (H, W) of one video in order.
+        frames: The video frames: a folder with the same names, or pictures (H, W, 3).
+        flow: dis, farneback, raft, zero, or flo:DIR with the .flo file of each pair's earlier
+            frame.
+        preset: clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8, vc16, or several.
+        classes: camvid11, cityscapes19, or a number of classes; by default as many as the ids need.
+        truth: True label maps, as `pred`: a control, and needed by vc8 and vc16.
+        backward_flow: For flo:DIR, folder of the flow back to the earlier frame.
+        maps: Meanings of single ids in files, as "255=1" or "0=void".
+        frame_pattern: Place of the number in a file's name, as "img_{frame}_v2".
+        flow_cache: Folder that keeps estimated flow for the next time.
+        skip_bad: Leave out frames without a prediction.
+
+    Raises:
+        UsageError: unknown names, or arguments that do not go together.
+        DataError: files or arrays that do not belong together.
+    """
+    named = [preset] if isinstance(preset, str) else preset
+    backward = Path(backward_flow) if backward_flow is not None else None
+    protocol = tc_protocol(
+        named, flow, backward, pictures=frames is not None, classes=classes is not None
+    )
+    known = None if classes is None else class_set(str(classes))
+    if isinstance(pred, Path | str):
+        if not isinstance(frames, Path | str | None) or not isinstance(truth, Path | str | None):
+            raise UsageError("pred, frames and truth: give folders, or sequences of arrays")
+        opened = open_predictions(
+            Path(pred),
+            None if frames is None else Path(frames),
+            None if truth is None else Path(truth),
+            known,
+            maps,
+            skip_bad=skip_bad,
+            pattern=frame_pattern,
+        )
+    else:
+        if isinstance(frames, Path | str) or isinstance(truth, Path | str):
+            raise UsageError("pred, frames and truth: give folders, or sequences of arrays")
+        opened = _one_video(pred, frames, truth, classes)
+    return score_frames(opened, protocol, cache=Path(flow_cache) if flow_cache else None)
+
+
+def score_frames(
+    frames: PredictedFrames,
+    protocol: TcProtocol,
+    *,
+    cache: Path | None = None,
+    on_pair: Callable[[], None] = lambda: None,
+) -> TcScore:
+    """Return the consistency of predictions under a protocol. `on_pair` is called before each pair
+    is scored; `cache` keeps estimated flow.
+    """
+    flows = FrameFlows(frames, protocol, cache, on_pair)
+    found = consistency(
+        frames.predictions,
+        frames.truths,
+        frames.neighbours.pairs,
+        flows,
+        protocol.presets,
+        len(frames.classes.names),
+        frames.pictures,
+    )
+    conditions = _conditions(frames, protocol, frozenset(flows.flat))
+    return TcScore(tuple(result_of(score, frames) for score in found), conditions)
+
+
+def _conditions(
+    frames: PredictedFrames, protocol: TcProtocol, flat_frames: frozenset[int]
+) -> TcConditions:
+    flow = protocol.flow if protocol.warped else "none"
+    kind = flow.partition(":")[0]
+    known = kind != "flo" or protocol.backward is not None
+    return TcConditions(
+        flow,
+        {"flo": "files", "none": "the presets need none", **ESTIMATORS}[kind],
+        (
+            "forward/backward check and motion boundaries"
+            if known
+            else "motion boundaries only, for want of backward flow"
+        ),
+        frames,
+        flat_frames,
+    )
+
+
+def _one_video(
+    pred: Sequence[Array],
+    frames: Pictures | None,
+    truth: Sequence[Array] | None,
+    classes: str | int | None,
+) -> PredictedFrames:
+    """The maps of one video in memory."""
+    for what, given in (("frames", frames), ("truths", truth)):
+        if given is not None and len(given) != len(pred):
+            raise DataError(f"{len(pred)} predictions and {len(given)} {what}; give as many")
+    predictions = label_arrays(pred, "prediction")
+    truths = None if truth is None else label_arrays(truth, "truth")
+    used = {int(i) for labels in (*predictions, *(truths or ())) for i in np.unique(labels)}
+    needed = max(2, 1 + max(used - {VOID}, default=0))
+    known = class_set(str(needed if classes is None else classes))
+    stray = sorted(i for i in used if i >= len(known.names) and i != VOID)
+    if stray:
+        raise DataError(
+            f"the maps hold id {stray[0]}; give 0 to {len(known.names) - 1}, or 255 for void"
+        )
+    keys = [f"{index:06}" for index in range(len(pred))]
+    return PredictedFrames(keys, known, neighbours(keys), predictions, truths, frames)

@@ -1,0 +1,236 @@
+"""A network scored on a data set: mIoU, temporal consistency, contribution of past frames.
+
+Shapes: N images, K classes.
+"""
+
+import math
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from msaf_bench.analyzers.clip_network import Segment, as_network
+from msaf_bench.analyzers.consistency.flows import flows_of
+from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
+from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
+from msaf_bench.analyzers.scoring import score
+from msaf_bench.catalog import read_conditions
+from msaf_bench.data import open_split
+from msaf_bench.data.clips import Clips
+from msaf_bench.spec import Conditions
+
+
+class TcValue(Protocol):
+    """Temporal consistency under one preset, or the reason why there is none."""
+
+    @property
+    def preset(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """What a network's predictions of a split are worth, in percent."""
+
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]  #: (N, K, K): rows truth, columns prediction
+    #: the same with the newest frame repeated in place of the past; None for a network of one frame
+    still: NDArray[np.int64] | None = None
+    consistency: Sequence[TcValue] = ()
+    flow: str = ""  #: for consistency
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU over the classes that occur; NaN where none does."""
+        return miou(self.confusion.sum(0))
+
+    @property
+    def past(self) -> float | None:
+        """Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."""
+        return None if self.still is None else self.miou - miou(self.still.sum(0))
+
+    @property
+    def per_class(self) -> dict[str, float | None]:
+        """IoU by class; None for a class that does not occur."""
+        values = iou_per_class(self.confusion.sum(0)).tolist()
+        return {
+            name: None if math.isnan(iou) else 100 * iou
+            for name, iou in zip(self.classes, values, strict=True)
+        }
+
+    def document(self, about: Mapping[str, object] | None = None) -> dict[str, object]:
+        """Return the scores for JSON to two decimals, after what is said `about` them. What has no
+        number is None or NaN, and `undefined` says why.
+        """
+        numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion.sum(0))}
+        past = {} if self.past is None else {"past": round(self.past, 2)}
+        rounded = {key: round(value, 2) for key, value in numbers.items()}
+        lacking = [key for key, value in (past | rounded).items() if math.isnan(value)]
+        reasons = {f"tc_{c.preset}": c.reason for c in self.consistency if c.value is None}
+        return {
+            **(about or {}),
+            **past,
+            **{
+                f"tc_{c.preset}": None if c.value is None else round(c.value, 2)
+                for c in self.consistency
+            },
+            **({"flow": self.flow} if self.consistency else {}),
+            "undefined": reasons | dict.fromkeys(lacking, NO_CLASS_LEFT),
+            **rounded,
+            "images": len(self.confusion),
+            "void": "ignore",
+            "per_class": {
+                name: None if iou is None else round(iou, 2) for name, iou in self.per_class.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's scores on a data set's scored split, and what they hold under."""
+
+    scores: SplitScores
+    conditions: Conditions
+    repeated: int  #: history frames that do not exist, replaced by the oldest that does
+    skipped: int  #: clips left out because a history frame does not exist
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU in percent; NaN where every pixel of the truth is void."""
+        return self.scores.miou
+
+    @property
+    def past(self) -> float | None:
+        """Contribution of past frames in percent; None for a network of one frame."""
+        return self.scores.past
+
+    @property
+    def tc(self) -> dict[str, float | None]:
+        """Temporal consistency by preset."""
+        return {c.preset: c.value for c in self.scores.consistency}
+
+    def document(self) -> dict[str, object]:
+        """Return what `evaluate --json` prints beside the checkpoint."""
+        return self.scores.document(
+            {
+                "data": self.conditions.data,
+                "split": "score",
+                "spacing": self.conditions.score_spacing,
+                "repeated": self.repeated,
+                "skipped": self.skipped,
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{'-' if iou is None else f'{iou:.2f}'}</td></tr>"
+            for name, iou in self.scores.per_class.items()
+        )
+        return (
+            f"<table><caption>mIoU {self.miou:.2f} % of {len(self.scores.confusion)} images,"
+            f" {escape(self.conditions.data)}</caption>"
+            f"<tr><th>class</th><th>IoU %</th></tr>{rows}</table>"
+        )
+
+
+def evaluate(
+    net: nn.Module | Segment,
+    data: str,
+    *,
+    root: Path | str | None = None,
+    preset: str = "quick",
+    conditions: Conditions | None = None,
+    frames: int | None = None,
+    device: str | None = None,
+    flow_cache: Path | str | None = None,
+) -> Evaluation:
+    """Return the scores of a network on a data set's scored split, at the labels' resolution: mIoU,
+    temporal consistency, and the contribution of past frames if it reads any.
+
+        found = mb.evaluate(net, "camvid", root="CamVid")
+        found.miou, found.tc, found.past
+
+    Args:
+        net: A network of this project, or any module or callable that maps a clip (B, T, 3, H, W),
+            oldest frame first, ImageNet-normalised, to logits (B, K, h, w) or to an object with
+            an attribute `logits`. It is evaluated in evaluation mode and left as it was.
+        data: street, camvid or cityscapes.
+        root: The data set's folder; street needs none.
+        preset: smoke, quick, standard or paper.
+        conditions: Used in place of the preset's.
+        frames: Frames of the clip that `net` reads, the newest ones; by default its attribute
+            `frames`, or all frames of the conditions.
+        device: Where `net` is; by default that of its parameters.
+        flow_cache: Folder that keeps estimated flow for the next time.
+
+    Raises:
+        UsageError: an unknown data set or preset, or a missing root.
+        DataError: data that is wrong, or logits that are not finite or not of the data's classes.
+    """
+    chosen = conditions or read_conditions(preset, data, systems=True)
+    clips = open_split(chosen, "score", None if root is None else Path(root))
+    network = as_network(net, frames, default=chosen.frames)
+    place = device or next((str(p.device) for p in network.parameters()), "cpu")
+    if flow_cache is not None:
+        return evaluate_split(network, clips, chosen, place, Path(flow_cache))
+    with tempfile.TemporaryDirectory() as cache:
+        return evaluate_split(network, clips, chosen, place, Path(cache))
+
+
+def evaluate_split(
+    net: nn.Module, clips: Clips, conditions: Conditions, device: str, flow_cache: Path
+) -> Evaluation:
+    """Return the scores of a network on the clips of a split. Raises `DataError` for logits that
+    are not finite or not of the data's classes.
+    """
+    maps: list[NDArray[np.uint8]] = []
+    with _evaluating(net):
+        confusion = score(
+            net, clips, device=device, on_image=lambda index, predicted: maps.append(predicted)
+        )
+        reads_past = getattr(net, "frames", 1) > 1
+        still = score(net, clips, device=device, still=True) if reads_past else None
+    found: tuple[PresetScore, ...] = ()
+    if conditions.flow != "none":
+        paired = bool(clips.pairs)
+        found = split_consistency(maps if paired else [], clips, conditions, flow_cache)
+    scores = SplitScores(clips.classes, confusion, still, found, conditions.flow)
+    return Evaluation(scores, conditions, clips.repeated, clips.skipped)
+
+
+def split_consistency(
+    predictions: Sequence[NDArray[np.uint8]],
+    clips: Clips,
+    conditions: Conditions,
+    flow_cache: Path,
+) -> tuple[PresetScore, ...]:
+    """Return the consistency of a split's predicted label maps under the presets of the conditions;
+    `flow_cache` keeps estimated flow.
+    """
+    truths = [clips[i].label for i in range(len(predictions))]
+    flows = flows_of(clips, conditions.flow, flow_cache)
+    return consistency(
+        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
+    )
+
+
+@contextmanager
+def _evaluating(net: nn.Module) -> Generator[None]:
+    """Leave the modes of a network's modules as they are found."""
+    modes = [(module, module.training) for module in net.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

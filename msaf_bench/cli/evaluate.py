@@ -1,0 +1,81 @@
+"""`msaf-bench evaluate`: one checkpoint, scored on a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json
+from msaf_bench.cli.scores import print_scores
+from msaf_bench.cli.settings import (
+    Changes,
+    Data,
+    Device,
+    History,
+    Preset,
+    Root,
+    Threads,
+    check_data,
+    conditions_from,
+    use_plugins,
+)
+from msaf_bench.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CheckpointFile = Annotated[
+    Path, typer.Argument(help="A .safetensors file with its .json beside it.")
+]
+
+
+def evaluate(
+    checkpoint: CheckpointFile,
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    history: History = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Score a checkpoint on the scored split of a data set: mIoU and temporal consistency, at the
+    resolution of the labels.
+    """
+    import tempfile
+
+    import torch
+
+    from msaf_bench.analyzers.evaluation import evaluate_split
+    from msaf_bench.data import open_split
+    from msaf_bench.foreign import to_stderr
+    from msaf_bench.sweep.run import check_device
+
+    conditions = conditions_from(preset, data, changes, history, systems=True)
+    check_device(device)
+    torch.set_num_threads(threads)
+    net, classes = load_checkpoint(checkpoint, use_plugins(plugins), device)
+    clips = open_split(conditions, "score", check_data(data, root))
+    if len(clips.classes) != classes:
+        raise DataError(
+            f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on"
+            " data of its own classes"
+        )
+    with tempfile.TemporaryDirectory() as cache, to_stderr():
+        found = evaluate_split(net, clips, conditions, device, Path(cache))
+    print_scores({"checkpoint": str(checkpoint), **found.document()}, as_json=as_json)
+
+
+def load_checkpoint(path: Path, plugins: tuple[str, ...], device: str) -> "tuple[nn.Module, int]":
+    """Return the network of a checkpoint, in evaluation mode, and its number of classes."""
+    from msaf_bench.architectures import build
+    from msaf_bench.train.checkpoint import read_checkpoint, restore
+
+    checkpoint = read_checkpoint(path)
+    sidecar = checkpoint.sidecar
+    net = build(sidecar.system.trained(), sidecar.num_classes, plugins=plugins)
+    restore(checkpoint, net)
+    return net.to(device).eval(), sidecar.num_classes

@@ -1,0 +1,71 @@
+"""`msaf-bench predict`: label maps of a folder of video frames, by one checkpoint."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from msaf_bench.cli.evaluate import CheckpointFile, load_checkpoint
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json, Overwrite, print_document
+from msaf_bench.cli.score.tc import FramePattern
+from msaf_bench.cli.settings import Device, Threads, use_plugins
+from msaf_bench.sizes import parse_size
+
+
+def predict(
+    checkpoint: CheckpointFile,
+    frames: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the frames of one or several videos, which their names tell apart."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the label maps.")],
+    size: Annotated[
+        str | None, typer.Option(help="HxW that the network sees (default: the frames' own).")
+    ] = None,
+    frame_pattern: FramePattern = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    plugins: Plugins = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
+    of the frame's size.
+    """
+    import torch
+
+    from msaf_bench.analyzers.prediction import list_videos, predict_videos
+    from msaf_bench.foreign import to_stderr
+    from msaf_bench.outputs import check_outputs
+    from msaf_bench.sweep.run import check_device
+
+    check_device(device)
+    seen_size = parse_size(size) if size else None
+    torch.set_num_threads(threads)
+    videos = list_videos(frames, frame_pattern)
+    check_outputs(
+        out,
+        videos.names,
+        [*videos.paths, checkpoint],
+        listed=[frames],
+        deep=False,
+        overwrite=overwrite,
+        option="--out",
+    )
+    net, _ = load_checkpoint(checkpoint, use_plugins(plugins), device)
+    stderr = typer.get_text_stream("stderr")
+    with (
+        to_stderr(),
+        typer.progressbar(length=len(videos.paths), file=stderr, label="frames") as bar,
+    ):
+        predict_videos(
+            net, videos, out, size=seen_size, device=device, on_frame=lambda: bar.update(1)
+        )
+    print_document(
+        videos.document(out),
+        (f"{len(videos.paths)} label maps in {out}", *(f"note: {note}" for note in videos.notes)),
+        as_json=as_json,
+    )

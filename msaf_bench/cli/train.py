@@ -1,0 +1,104 @@
+"""`msaf-bench train`: one system, trained and scored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from msaf_bench.cli.inspect import Plugins
+from msaf_bench.cli.printing import Json
+from msaf_bench.cli.scores import print_scores
+from msaf_bench.cli.settings import (
+    SEED,
+    Changes,
+    Data,
+    Device,
+    History,
+    Preset,
+    Root,
+    Threads,
+    check_data,
+    conditions_from,
+    use_plugins,
+)
+from msaf_bench.errors import HostError
+from msaf_bench.inputs import file_name
+
+
+def train(
+    system: Annotated[str, typer.Argument(help="A system of models/ or a .toml file.")],
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    history: History = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, callback=SEED, help="Seed of the starting weights and of the order of clips."
+        ),
+    ] = 0,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    reports: Annotated[
+        Path | None,
+        typer.Option(help="Folder of this run (default: reports/train-SYSTEM-DATA-PRESET)."),
+    ] = None,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Train and score one system; leave a record and a checkpoint. Resume from an existing
+    checkpoint.
+    """
+    from msaf_bench.analyzers.evaluation import SplitScores
+    from msaf_bench.catalog import read_system, shrunk
+    from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.records import read_records
+    from msaf_bench.spec import Trial
+    from msaf_bench.sweep.plan import Workspace, check_starts, pretraining_of
+    from msaf_bench.sweep.run import check_device, pretrained
+    from msaf_bench.sweep.trial import Setting, run_trial
+    from msaf_bench.train.checkpoint import steps_in
+
+    conditions = conditions_from(preset, data, changes, history, systems=True)
+    read = read_system(system)
+    small = shrunk(read, conditions)
+    trial = Trial(system=small, conditions=conditions, seed=seed)
+    folder = (
+        reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")
+    ).resolve()
+    setting = Setting(
+        Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins)
+    )
+    check_device(device)
+    check_starts([trial], read_records(setting.workspace.records).values())
+    with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
+        try:
+            setting = pretrained(
+                pretraining_of(small, conditions) if conditions.pretrain_steps else None,
+                setting,
+                progress,
+            )
+            record = run_trial(
+                trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note
+            )
+        except (KeyboardInterrupt, SystemExit, HostError):
+            kept = steps_in(setting.workspace.checkpoints(trial))
+            progress.note(
+                f"stopped; the same command goes on from step {kept[-1] if kept else 0} of"
+                f" {conditions.steps}"
+            )
+            raise
+        progress.finished(record)
+    if record.confusion is None:
+        raise typer.Exit(1)
+    checkpoint = max(setting.workspace.checkpoints(trial).glob("step-*.safetensors"))
+    about = {"checkpoint": str(checkpoint), "data": data, "seed": seed}
+    scores = SplitScores(
+        record.class_names,
+        record.confusion.unpack(),
+        record.still.unpack() if record.still else None,
+        record.consistency,
+        record.consistency[0].flow if record.consistency else "",
+    )
+    print_scores(scores.document(about), as_json=as_json)
