@@ -12,7 +12,7 @@ from msaf_bench.cli.progress import PLAIN_S, say
 
 @contextmanager
 def counting(what: str, total: int) -> Generator[Callable[[], None]]:
-    """Gives what to call after each of `total` things."""
+    """Give the function to call after each of `total` things."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=total)

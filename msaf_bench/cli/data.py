@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
+    from msaf_bench.data.readers.needs import Need
 
 data_app = typer.Typer(
     no_args_is_help=True,
@@ -41,81 +42,56 @@ def check_splits(
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Read every clip of both splits, which checks every file, and say what is in them."""
+    """Read every clip of both splits, which checks every file, and print their contents."""
     from msaf_bench.cli.counting import counting
     from msaf_bench.data import open_split
-    from msaf_bench.data.contents import read_contents
+    from msaf_bench.data.contents import overlap_of, read_contents
     from msaf_bench.data.readers.archives import ignored_below
 
     conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
     read: dict[str, Contents] = {}
-    found: dict[str, Any] = {}
+    classes: dict[str, tuple[str, ...]] = {}
     for split in ("train", "score"):
         clips = open_split(conditions, split, data_root)
         with counting(f"{split}: clips read", len(clips)) as step:
-            read[split] = contents = read_contents(clips, step)
-        found[split] = _described(contents, clips.classes)
-    found["overlap"] = _overlap(read["train"].pictures, read["score"].pictures)
+            read[split], classes[split] = read_contents(clips, step), clips.classes
+    overlap = overlap_of(read["train"], read["score"])
     ignored = ignored_below(data_root) if data_root and data != "street" else ()
-    found["ignored"] = [each._asdict() for each in ignored]
     if as_json:
-        print_json(found)
+        document: dict[str, object] = {
+            split: contents.document(classes[split]) for split, contents in read.items()
+        }
+        document["overlap"] = overlap._asdict()
+        document["ignored"] = [each._asdict() for each in ignored]
+        print_json(document)
         return
-    for split in read:
-        typer.echo("\n".join(_split_text(split, found[split])))
-    typer.echo(
-        f"both splits share {found['overlap']['names']} names and {found['overlap']['pictures']}"
-        " pictures"
-    )
+    for split, contents in read.items():
+        typer.echo("\n".join(_split_lines(split, contents, classes[split])))
+    typer.echo(f"both splits share {overlap.names} names and {overlap.pictures} pictures")
     for each in ignored:
         typer.echo(f"note: {each}")
 
 
-def _described(contents: "Contents", classes: tuple[str, ...]) -> dict[str, Any]:
-    from msaf_bench.spec import VOID
-
-    share = contents.pixels / contents.pixels.sum()
-    named = {name: round(100 * float(share[i]), 2) for i, name in enumerate(classes)}
-    return {
-        "clips": contents.clips,
-        "repeated_history_frames": contents.repeated,
-        "skipped_clips": contents.skipped,
-        "pairs": contents.pairs,
-        "fingerprint": contents.fingerprint,
-        "frame_sizes": contents.frames,
-        "label_sizes": contents.labels,
-        "ids": [int(i) for i in contents.pixels.nonzero()[0]],
-        "percent": named | {"void": round(100 * float(share[VOID]), 2)},
-    }
-
-
-def _overlap(train: dict[str, int], score: dict[str, int]) -> dict[str, int]:
-    same = set(train.values()) & set(score.values())
-    return {"names": len(train.keys() & score.keys()), "pictures": len(same)}
-
-
-def _split_text(split: str, about: dict[str, Any]) -> list[str]:
+def _split_lines(split: str, found: "Contents", classes: tuple[str, ...]) -> Iterator[str]:
     def sizes(counts: dict[str, int]) -> str:
         return ", ".join(
             size if len(counts) == 1 else f"{size} ({n})" for size, n in counts.items()
         )
 
     history = (
-        f"{about['repeated_history_frames']} repeated history frames, {about['skipped_clips']}"
-        " clips left out for want of history"
+        f"{found.repeated} repeated history frames, {found.skipped} clips left out for want of"
+        " history"
     )
-    return [
-        (
-            f"{split}: {about['clips']} clips, {about['pairs']} pairs of neighbours, {history},"
-            f" content {about['fingerprint']}"
-        ),
-        (
-            f"  frames {sizes(about['frame_sizes'])}, label maps {sizes(about['label_sizes'])}, ids"
-            f" {', '.join(map(str, about['ids']))}"
-        ),
-        "  percent of pixels: "
-        + ", ".join(f"{name} {value:g}" for name, value in about["percent"].items()),
-    ]
+    yield (
+        f"{split}: {found.clips} clips, {found.pairs} pairs of neighbours, {history}, content"
+        f" {found.fingerprint}"
+    )
+    yield (
+        f"  frames {sizes(found.frames)}, label maps {sizes(found.labels)}, ids"
+        f" {', '.join(map(str, found.ids))}"
+    )
+    shares = found.percent(classes)
+    yield "  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in shares.items())
 
 
 @data_app.command("plan")
@@ -130,7 +106,12 @@ def plan_files(
         Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")
     ] = None,
     frames: Annotated[
-        int, typer.Option(min=1, callback=at_most(1000, "no network reads more"), help="Of a clip.")
+        int,
+        typer.Option(
+            min=1,
+            callback=at_most(1000, "no network reads more"),
+            help="Number of frames per clip.",
+        ),
     ] = 3,
     spacing: Annotated[
         int,
@@ -143,18 +124,20 @@ def plan_files(
     names: Annotated[
         Path | None,
         typer.Option(
-            "--list", help="Write the names of all files, one a line, for rsync or unzip."
+            "--list",
+            help="Write the names of all files, one per line, for rsync or unzip.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Which files a job needs and how many bytes they are: from published sizes before a download,
-    exactly where the files are.
+    """List the files that a job needs, with their size: estimated from published sizes before a
+    download, exact once the files are there.
     """
-    from msaf_bench.data.readers.needs import PUBLISHED, find_needs
+    from msaf_bench.data.readers.needs import find_needs
 
-    parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
+    whole: tuple[Literal["train", "val"], ...] = ("val",) if need == "tc" else ("train", "val")
+    parts = (split,) if split else whole
     needs = find_needs(data, need, parts, frames, spacing, read_root(root))
     if names:
         if any(n.there is None for n in needs):
@@ -172,25 +155,16 @@ def plan_files(
         write_outputs(
             names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)}
         )
-    documents = [
-        {
-            **n._asdict(),
-            "names": len(n.names),
-            "published": published._asdict() if (published := PUBLISHED.get(n.archive)) else None,
-        }
-        for n in needs
-    ]
     if as_json:
-        print_json(
-            {"data": data, "need": need, "splits": parts, "frames": frames, "archives": documents}
-        )
+        document = {"data": data, "need": need, "splits": parts, "frames": frames}
+        print_json(document | {"archives": [_need_document(n) for n in needs]})
         return
     typer.echo(f"{data}, {need}, {' and '.join(parts)}, {frames} frames a clip")
-    for document in documents:
-        typer.echo(_need_text(document))
+    for each in needs:
+        typer.echo(_need_text(each))
     if all(n.size is not None for n in needs):
-        exact = all(n.exact for n in needs)
-        typer.echo(f"together {'' if exact else 'about '}{_bytes(sum(n.size or 0 for n in needs))}")
+        about = "" if all(n.exact for n in needs) else "about "
+        typer.echo(f"together {about}{_bytes(sum(n.size or 0 for n in needs))}")
 
 
 def _files_of(root: Path | None) -> Iterator[Path]:
@@ -199,19 +173,25 @@ def _files_of(root: Path | None) -> Iterator[Path]:
     yield from (root / name for name in list_folder(root).names) if root else ()
 
 
-def _need_text(need: dict[str, Any]) -> str:
-    published = need["published"]
-    whole = (
-        f" of {published['files']:,} with {_bytes(published['size'])} ({published['source']})"
-        if published
-        else ""
-    )
-    size = _bytes(need["size"]) if need["exact"] else f"about {_bytes(need['size'])}"
-    there = "" if need["there"] is None else f"; {need['there']:,} are there"
-    return (
-        f"{need['archive'] if published else need['folder']}: {need['files']:,} files{whole},"
-        f" {size}{there}"
-    )
+def _need_document(need: "Need") -> dict[str, object]:
+    from msaf_bench.data.readers.needs import PUBLISHED
+
+    published = PUBLISHED.get(need.archive)
+    said = None if published is None else published._asdict()
+    return need._asdict() | {"names": len(need.names), "published": said}
+
+
+def _need_text(need: "Need") -> str:
+    from msaf_bench.data.readers.needs import PUBLISHED
+
+    published = PUBLISHED.get(need.archive)
+    place, whole = need.folder, ""
+    if published:
+        place = need.archive
+        whole = f" of {published.files:,} with {_bytes(published.size)} ({published.source})"
+    size = _bytes(need.size) if need.exact else f"about {_bytes(need.size)}"
+    there = "" if need.there is None else f"; {need.there:,} are there"
+    return f"{place}: {need.files:,} files{whole}, {size}{there}"
 
 
 def _bytes(size: int | None) -> str:
@@ -224,16 +204,24 @@ def _bytes(size: int | None) -> str:
 def write_street(
     out: Annotated[Path, typer.Option(help="Folder for the videos.")],
     videos: Annotated[
-        int, typer.Option(min=1, callback=at_most(100_000, "a data set needs no more"))
+        int,
+        typer.Option(
+            min=1, callback=at_most(100_000, "a data set needs no more"), help="Number of videos."
+        ),
     ] = 1,
     frames: Annotated[
         int,
         typer.Option(
-            min=1, callback=at_most(10_000, "a video is made in memory"), help="Of each video."
+            min=1,
+            callback=at_most(10_000, "a video is made in memory"),
+            help="Number of frames per video.",
         ),
     ] = 30,
-    size: Annotated[str, typer.Option(help="HxW.")] = "128x256",
-    seed: Annotated[int, typer.Option(min=0, callback=SEED, help="Of the first video.")] = 0,
+    size: Annotated[str, typer.Option(help="Frame size as HxW.")] = "128x256",
+    seed: Annotated[
+        int,
+        typer.Option(min=0, callback=SEED, help="Seed of the first video; the next ones count up."),
+    ] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""

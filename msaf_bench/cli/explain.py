@@ -8,7 +8,6 @@ import sysconfig
 import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 from msaf_bench.errors import BenchError, text_of
 from msaf_bench.foreign import ending
@@ -23,18 +22,19 @@ OUT_OF_MEMORY = (
 )  #: of torch and numpy, on any device
 
 
-def explain(error: Any) -> tuple[str, int]:
+def explain(error: BaseException) -> tuple[str, int]:
     """What is wrong, in one line, and the exit code."""
     text, code = _explained(error)
     return " ".join(text.split()), code
 
 
-def _explained(error: Any) -> tuple[str, int]:
+def _explained(error: BaseException) -> tuple[str, int]:
     kind = type(error).__name__
     if isinstance(error, BenchError):
         return str(error), error.exit_code
-    if hasattr(error, "format_message"):  # of the option parser
-        return f"{error.format_message()} See `msaf-bench --help`.", 2
+    said = getattr(error, "format_message", None)  # of the option parser
+    if callable(said):
+        return f"{said()} See `msaf-bench --help`.", 2
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
     if place := foreign_place(error):
@@ -42,7 +42,7 @@ def _explained(error: Any) -> tuple[str, int]:
             f"{place}: {kind}: {text_of(error)}; the error is in that file, --debug shows where",
             2,
         )
-    if isinstance(error, MemoryError) or any(said in text_of(error) for said in OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or any(sign in text_of(error) for sign in OUT_OF_MEMORY):
         return (
             (
                 f"out of memory ({_short(text_of(error) or kind)}); use a smaller size or batch,"

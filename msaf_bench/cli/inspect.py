@@ -1,8 +1,6 @@
-"""`msaf-bench list`, `show`, `check`, `doctor`: what there is, what it says, whether it holds
-together.
-"""
+"""`msaf-bench list`, `show`, `check`, `doctor`: named specs, resolved and checked; the machine."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,7 +15,7 @@ from msaf_bench.catalog import (
 )
 from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.errors import one_of
-from msaf_bench.spec import DATA_SETS
+from msaf_bench.spec import DATA_SETS, Table
 
 Plugins = Annotated[
     list[str] | None,
@@ -26,7 +24,7 @@ Plugins = Annotated[
 
 
 def list_specs(as_json: Json = False) -> None:
-    """The systems, tables and presets that can be named."""
+    """List the systems, tables and presets."""
     found = {"systems": list_systems(), "tables": list_tables(), "presets": list_presets()}
     if as_json:
         print_json(found)
@@ -39,9 +37,9 @@ def show(
     name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")],
     as_json: Json = False,
 ) -> None:
-    """One system, table or preset, resolved."""
+    """Print one system, table or preset, resolved."""
     if name in list_presets():
-        shown: Any = {
+        shown: dict[str, object] = {
             data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
         }
     elif name in list_systems():
@@ -60,12 +58,12 @@ def show(
     print_json(shown)
 
 
-def _print_table(table: Any) -> None:
+def _print_table(table: Table) -> None:
     typer.echo(f"{table.source}: {table.title}")
     systems, claims = systems_of(table), table.claims()
     printed = {
         label: ", ".join(
-            f"{claim.metric} {claim.value:g}{'†' * claim.dagger}"
+            f"{claim.metric} {claim.value:g}{'†' if claim.dagger else ''}"
             for claim in claims
             if claim.row == label
         )
@@ -91,8 +89,8 @@ def check(
     ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Whether tables, their systems and all presets resolve to known components and options, no two
-    rows the same.
+    """Check that tables, their systems and all presets resolve to known components and options, and
+    that no two rows are the same.
     """
     from msaf_bench.architectures import builtin
     from msaf_bench.cli.settings import use_plugins
@@ -115,7 +113,7 @@ def check(
 
 
 def doctor(as_json: Json = False) -> None:
-    """What this machine has for the job: packages, devices, memory."""
+    """Print what this machine has for the job: packages, devices, memory."""
     import importlib
 
     from msaf_bench.inherited import ANYWHERE, CUDA, RAY, inherited
@@ -135,7 +133,7 @@ def doctor(as_json: Json = False) -> None:
         "cpu",
         *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())),
     ]
-    host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
+    host = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     environment = inherited({**RAY, **CUDA, **ANYWHERE})
     if as_json:
         print_json(

@@ -58,7 +58,8 @@ class SweepProgress:
         self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self.bars.start() if self.console.is_terminal else None
+        if self.console.is_terminal:
+            self.bars.start()
         return self
 
     def __exit__(
@@ -67,10 +68,11 @@ class SweepProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bars.stop() if self.console.is_terminal else None
+        if self.console.is_terminal:
+            self.bars.stop()
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """Moves the trial's bar, or says a line now and then."""
+        """Move the trial's bar, or print a line now and then."""
         name, self.begun = f"{self._name(trial)}  loss {loss:.3f}", True
         if trial.id in self.labels:
             self.begin = self.begin if self.steps else time.monotonic()
@@ -87,7 +89,7 @@ class SweepProgress:
             self._say(f"{name}  step {step}/{trial.conditions.steps}  {self._left()}")
 
     def finished(self, record: Record) -> None:
-        """Says how a trial ended."""
+        """Print how a trial ended."""
         if record.trial.id not in self.labels:
             self._say(
                 f"pre-training {record.state}  {record.reason or f'loss {record.loss[-1][1]:.3f}'}"
@@ -106,7 +108,7 @@ class SweepProgress:
             self._say(f"{done}  loss {record.loss[-1][1]:.3f}  {seconds:.0f} s  {self._left()}")
 
     def note(self, text: str) -> None:
-        """Says it."""
+        """Print a line."""
         self._say(text)
 
     def _say(self, text: str) -> None:

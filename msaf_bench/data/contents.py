@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from zlib import crc32
@@ -28,6 +28,44 @@ class Contents(NamedTuple):
     labels: dict[str, int]  #: size HxW of label maps -> clips
     pixels: NDArray[np.int64]  #: (256,): how often each id is there
     pictures: dict[str, int]  #: name of a clip -> checksum of its newest frame
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids that occur in the label maps."""
+        return [int(i) for i in self.pixels.nonzero()[0]]
+
+    def percent(self, classes: Sequence[str]) -> dict[str, float]:
+        """Return the share of each class and of void in the pixels, in percent to two decimals."""
+        share = self.pixels / self.pixels.sum()
+        named = {name: round(100 * float(share[i]), 2) for i, name in enumerate(classes)}
+        return named | {"void": round(100 * float(share[VOID]), 2)}
+
+    def document(self, classes: Sequence[str]) -> dict[str, object]:
+        """Return the contents for JSON; `classes` names the ids 0 to K-1."""
+        return {
+            "clips": self.clips,
+            "repeated_history_frames": self.repeated,
+            "skipped_clips": self.skipped,
+            "pairs": self.pairs,
+            "fingerprint": self.fingerprint,
+            "frame_sizes": self.frames,
+            "label_sizes": self.labels,
+            "ids": self.ids,
+            "percent": self.percent(classes),
+        }
+
+
+class Overlap(NamedTuple):
+    """How much two splits share."""
+
+    names: int  #: of clips
+    pictures: int  #: of equal content
+
+
+def overlap_of(train: Contents, score: Contents) -> Overlap:
+    """Return how many names and pictures of newest frames are in both splits."""
+    names, same = train.pictures.keys() & score.pictures.keys(), set(train.pictures.values())
+    return Overlap(len(names), len(same & set(score.pictures.values())))
 
 
 def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> Contents:
