@@ -178,7 +178,7 @@ def _need_document(need: "Need") -> dict[str, object]:
 
     published = PUBLISHED.get(need.archive)
     said = None if published is None else published._asdict()
-    return need._asdict() | {"names": len(need.names), "published": said}
+    return {**need._asdict(), "names": len(need.names), "published": said}
 
 
 def _need_text(need: "Need") -> str:

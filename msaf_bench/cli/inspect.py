@@ -49,9 +49,8 @@ def show(
         if not as_json:
             _print_table(table)
             return
-        shown = table.model_dump(mode="json") | {
-            "systems": {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}
-        }
+        systems = {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}
+        shown = {**table.model_dump(mode="json"), "systems": systems}
     else:
         one_of("name", name, (*list_presets(), *list_systems(), *list_tables()))
         raise AssertionError

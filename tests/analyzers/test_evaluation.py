@@ -29,7 +29,7 @@ def test_a_module_of_the_users():
     found = evaluate(net, "street", conditions=SMOKE)
     assert 0 < found.miou <= best_constant(found.scores.confusion.sum(0))
     assert found.past == 0  # it gives the same, whatever the past
-    assert found.tc == {"clean": 100}
+    assert found.tc["clean"] == 100
     assert net.training
     document = found.document()
     assert list(document)[:5] == ["data", "split", "spacing", "repeated", "skipped"]

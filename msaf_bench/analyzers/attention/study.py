@@ -46,9 +46,9 @@ class AttentionStudy:
     def document(self) -> dict[str, object]:
         """Return what `flops --n --json` prints: of a single size that size's cost itself."""
         documents = [cost.document() for cost in self.sizes]
-        whole = documents[0]
+        whole: dict[str, object] = documents[0]
         if len(documents) > 1:
-            whole = {"sizes": documents, "exponents": self.exponents}
+            whole = dict[str, object](sizes=documents, exponents=self.exponents)
         whole["claims"] = [statement.document() for statement in self.statements]
         return whole
 

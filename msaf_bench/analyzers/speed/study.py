@@ -19,7 +19,7 @@ from msaf_bench.analyzers.speed.processes import measure_speed
 from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions, SpeedTask
 from msaf_bench.spec import Mode, System
 
-PERCENTILES = ("p50", "p90", "p99")
+PERCENTILES: tuple[str, ...] = ("p50", "p90", "p99")
 PAPER_SYSTEM = "MSAF, ResNet-18"
 
 
@@ -145,7 +145,9 @@ def time_systems(
 def latency_document(latency: Latency | None) -> dict[str, object]:
     """Return flat percentiles, with intervals and the reasons for what is null beside them."""
     if latency is None:
-        return dict.fromkeys((*PERCENTILES, "mean"))
+        nothing: dict[str, object] = dict.fromkeys(PERCENTILES)
+        nothing["mean"] = None
+        return nothing
     percentiles = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99}
     return {
         **{name: p.value for name, p in percentiles.items()},
