@@ -15,8 +15,7 @@ from msaf_bench.analyzers.consistency.measure import consistency
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
-from msaf_bench.data.clips import Clips
-from msaf_bench.data.samples import sample_indices
+from msaf_bench.data.clips import Clips, sample_indices
 from msaf_bench.errors import GateError
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msaf_bench.data import flow as module
-from msaf_bench.data.flow import FLO_TAG, estimate, flat, read_flow, write_flow
+from msaf_bench.data.flow import estimators as module
+from msaf_bench.data.flow.estimators import estimate, flat
+from msaf_bench.data.flow.files import FLO_TAG, read_flow, write_flow
 from msaf_bench.errors import DataError, HostError, UsageError
 
 
