@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from msaf_bench import cli
 from msaf_bench.sweep import run as run_module
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 @pytest.fixture
 def invoked(monkeypatch):

@@ -7,6 +7,7 @@ import stat
 from collections import namedtuple
 
 import pytest
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import main
@@ -21,20 +22,6 @@ CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "flow": "dis", "che
 PLAN = make_plan(
     read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2
 )
-
-
-class Heard:
-    def __init__(self):
-        self.records = []
-
-    def step(self, trial, step, loss):
-        pass
-
-    def finished(self, record):
-        self.records.append(record)
-
-    def note(self, text):
-        pass
 
 
 def sweep(folder, resume=False):

@@ -14,8 +14,6 @@ from msaf_bench.data import open_split
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID, Conditions
 
-REAL = Path(__file__).parents[4] / "shared/data/camvid"
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no CamVid in {REAL}")
 TRAIN = (
     "0001TP_006690",
     "0001TP_006720",
@@ -387,10 +385,9 @@ def test_a_wrong_option_is_named(root, options, message):
     assert str(error.value) == message
 
 
-@real
-def test_the_official_split():
+def test_the_official_split(camvid_root):
     full = conditions(size=(45, 60), data_options={}, score_spacing=30)
-    train, score = open_split(full, "train", REAL), open_split(full, "score", REAL)
+    train, score = open_split(full, "train", camvid_root), open_split(full, "score", camvid_root)
     assert (len(train), len(score)) == (367, 101)
     assert train.repeated == 5 * (2 + 1)  # five stretches without a gap
     assert score.repeated == 15 * 2 + 15
