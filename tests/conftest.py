@@ -54,6 +54,14 @@ def default_signals():
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="module")
+def undrawn():
+    """Figures are written without content, in this process too."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("matplotlib.figure.Figure.draw", lambda self, renderer: None)
+        yield
+
+
 class Golden:
     """Outputs of official implementations, and the fill under which they were made
     (tests/golden/README.md).

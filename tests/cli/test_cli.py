@@ -215,7 +215,7 @@ def test_half_of_camvid_is_not_camvid(capsys, tmp_path):
     assert "367" in said(capsys)[1]
 
 
-def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path):
+def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path, undrawn):
     root, run = look_alike(tmp_path / "camvid"), tmp_path / "run"
     assert main(camvid(root, "--rows", "Baseline", "--reports", str(run), "--json")) == 0
     document = json.loads(said(capsys)[0])
@@ -303,7 +303,7 @@ def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_p
     assert not (tmp_path / "run" / "records").exists()
 
 
-def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path):
+def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path, undrawn):
     command = ["ablate", "--table", "3", "--preset", "smoke", "--on", "local", "--speed", "0"]
     command += ["--rows", "Baseline", "--no-controls", "--no-pictures", "--set", "flow=none"]
     run = tmp_path / "a"
@@ -373,7 +373,7 @@ paper = { miou = 70.0 }
 """
 
 
-def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys, tmp_path):
+def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys, tmp_path, undrawn):
     (tmp_path / "mine.toml").write_text(SYSTEMS)
     table = ["ablate", "--table", str(tmp_path / "mine.toml")]
     command = [
@@ -421,7 +421,7 @@ def test_a_dry_run_runs_nothing(capsys, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, monkeypatch):
+def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, monkeypatch, undrawn):
     from msaf_bench.architectures.msaf import MSAF
 
     plain = MSAF.loss

@@ -112,7 +112,7 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(tmp_path_factory, undrawn):
     """A run of two seeds by the plain loop."""
     folder = tmp_path_factory.mktemp("plain")
     assert main([*SMALL, "--seeds", "2", "--on", "local", "--reports", str(folder)]) == 0

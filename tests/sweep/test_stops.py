@@ -156,7 +156,7 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     assert 0.4 * written < estimated <= written
 
 
-def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path):
+def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path, undrawn):
     """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow
     while it runs.
     """
