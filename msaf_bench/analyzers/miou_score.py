@@ -24,9 +24,8 @@ from msaf_bench.analyzers.miou import (
 )
 from msaf_bench.analyzers.miou_folders import FolderCounts, count_folders
 from msaf_bench.data.labels.classes import ClassSet, class_set
-from msaf_bench.data.labels.folders import LabelPairs, pair_label_maps
-from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, What, id_table
-from msaf_bench.data.labels.meaning import parse_maps
+from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, What, id_table, parse_maps
+from msaf_bench.data.labels.pairs import LabelPairs, pair_label_maps
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.folders import Ignored
 

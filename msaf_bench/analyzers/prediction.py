@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
-from msaf_bench.data.frames.folders import Neighbours, neighbours
+from msaf_bench.data.frames.neighbours import Neighbours, neighbours
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError

@@ -25,7 +25,7 @@ from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
-    from msaf_bench.data.readers.needs import Need
+    from msaf_bench.data.readers.downloads import Need
 
 data_app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +46,7 @@ def check_splits(
     from msaf_bench.cli.counting import counting
     from msaf_bench.data import open_split
     from msaf_bench.data.contents import overlap_of, read_contents
-    from msaf_bench.data.readers.archives import ignored_below
+    from msaf_bench.data.readers.files import ignored_below
 
     conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
     read: dict[str, Contents] = {}
@@ -134,7 +134,7 @@ def plan_files(
     """List the files that a job needs, with their size: estimated from published sizes before a
     download, exact once the files are there.
     """
-    from msaf_bench.data.readers.needs import find_needs
+    from msaf_bench.data.readers.downloads import find_needs
 
     whole: tuple[Literal["train", "val"], ...] = ("val",) if need == "tc" else ("train", "val")
     parts = (split,) if split else whole
@@ -174,7 +174,7 @@ def _files_of(root: Path | None) -> Iterator[Path]:
 
 
 def _need_document(need: "Need") -> dict[str, object]:
-    from msaf_bench.data.readers.needs import PUBLISHED
+    from msaf_bench.data.readers.downloads import PUBLISHED
 
     published = PUBLISHED.get(need.archive)
     said = None if published is None else published._asdict()
@@ -182,7 +182,7 @@ def _need_document(need: "Need") -> dict[str, object]:
 
 
 def _need_text(need: "Need") -> str:
-    from msaf_bench.data.readers.needs import PUBLISHED
+    from msaf_bench.data.readers.downloads import PUBLISHED
 
     published = PUBLISHED.get(need.archive)
     place, whole = need.folder, ""

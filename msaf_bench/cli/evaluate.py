@@ -47,16 +47,13 @@ def evaluate(
     """
     import tempfile
 
-    import torch
-
     from msaf_bench.analyzers.evaluation import evaluate_split
     from msaf_bench.data import open_split
     from msaf_bench.foreign import to_stderr
-    from msaf_bench.sweep.run import check_device
+    from msaf_bench.host import check_device, limited_threads
 
     conditions = conditions_from(preset, data, changes, history, systems=True)
     check_device(device)
-    torch.set_num_threads(threads)
     net, classes = load_checkpoint(checkpoint, use_plugins(plugins), device)
     clips = open_split(conditions, "score", check_data(data, root))
     if len(clips.classes) != classes:
@@ -64,7 +61,7 @@ def evaluate(
             f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on"
             " data of its own classes"
         )
-    with tempfile.TemporaryDirectory() as cache, to_stderr():
+    with limited_threads(threads), tempfile.TemporaryDirectory() as cache, to_stderr():
         found = evaluate_split(net, clips, conditions, device, Path(cache))
     print_scores({"checkpoint": str(checkpoint), **found.document()}, as_json=as_json)
 

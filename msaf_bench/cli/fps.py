@@ -105,7 +105,7 @@ def fps(
     from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.analyzers.speed.study import time_systems
     from msaf_bench.cli.fps_text import latency_lines
-    from msaf_bench.sweep.run import check_device
+    from msaf_bench.host import check_device
 
     options = {
         "region": one_of("region", region, REGIONS),

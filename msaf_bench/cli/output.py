@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import Any, TypeVar, cast
+from typing import TextIO, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ class Output:
     all the same.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.fault: OSError | None = None
 
@@ -44,7 +44,7 @@ class Output:
             self.fault = self.fault or error
             raise
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.stream, name)
 
 
@@ -53,10 +53,10 @@ def watched_output() -> Generator[Output]:
     """Watch standard output. Where the caller closed it, descriptor 1 is taken: a file opened later
     would get what is printed.
     """
-    stream: Any = sys.stdout
+    stream = cast("TextIO | None", sys.stdout)
     if stream is None:
         # Open as long as the process is.
         stream = open(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # noqa: SIM115
     output = Output(stream)
-    with redirect_stdout(cast("Any", output)):
+    with redirect_stdout(cast("TextIO", output)):
         yield output

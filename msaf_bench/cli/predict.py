@@ -1,7 +1,7 @@
 """`msaf-bench predict`: label maps of a folder of video frames, by one checkpoint."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from msaf_bench.cli.printing import Json, Overwrite, print_document
 from msaf_bench.cli.score.tc import FramePattern
 from msaf_bench.cli.settings import Device, Threads, use_plugins
 from msaf_bench.sizes import parse_size
+
+if TYPE_CHECKING:
+    pass
 
 
 def predict(
@@ -35,16 +38,13 @@ def predict(
     """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
     of the frame's size.
     """
-    import torch
-
     from msaf_bench.analyzers.prediction import list_videos, predict_videos
     from msaf_bench.foreign import to_stderr
+    from msaf_bench.host import check_device, limited_threads
     from msaf_bench.outputs import check_outputs
-    from msaf_bench.sweep.run import check_device
 
     check_device(device)
     seen_size = parse_size(size) if size else None
-    torch.set_num_threads(threads)
     videos = list_videos(frames, frame_pattern)
     check_outputs(
         out,
@@ -58,6 +58,7 @@ def predict(
     net, _ = load_checkpoint(checkpoint, use_plugins(plugins), device)
     stderr = typer.get_text_stream("stderr")
     with (
+        limited_threads(threads),
         to_stderr(),
         typer.progressbar(length=len(videos.paths), file=stderr, label="frames") as bar,
     ):

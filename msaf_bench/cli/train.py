@@ -53,11 +53,13 @@ def train(
     from msaf_bench.analyzers.evaluation import SplitScores
     from msaf_bench.catalog import read_system, shrunk
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
-    from msaf_bench.sweep.plan import Workspace, check_starts, pretraining_of
-    from msaf_bench.sweep.run import check_device, pretrained
-    from msaf_bench.sweep.trial import Setting, run_trial
+    from msaf_bench.sweep.driver import pretrained
+    from msaf_bench.sweep.plan import pretraining_of
+    from msaf_bench.sweep.trial import run_trial
+    from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
 
     conditions = conditions_from(preset, data, changes, history, systems=True)

@@ -22,7 +22,7 @@ from msaf_bench.analyzers.speed.worker_report import (
 from msaf_bench.cli import main
 from msaf_bench.cli.fps import fps
 from msaf_bench.errors import UsageError
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 
 
 def invoke(*words: str) -> Result:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from msaf_bench.analyzers.attention.clock import Forward
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 
 COUNTERS = ("torch", "fvcore", "ptflops")
 NOT_RUN = "not run: add --measure"

@@ -115,7 +115,7 @@ def _measured(cost: AttentionCost, on_note: Callable[[str], None]) -> AttentionM
     """
     from msaf_bench.analyzers.attention.clock import time_forward
     from msaf_bench.analyzers.attention.transformers import count_all, live_bytes
-    from msaf_bench.records import Host
+    from msaf_bench.host import Host
 
     h, w, d = *cost.grid, cost.width
     on_note(f"{cost.grid}: counting")

@@ -13,9 +13,10 @@ from msaf_bench.analyzers.consistency.presets import PRESETS
 from msaf_bench.analyzers.consistency.scores import consistency
 from msaf_bench.analyzers.consistency.tc_score import TcConditions, TcScore, result_of
 from msaf_bench.analyzers.label_arrays import Array, label_arrays
-from msaf_bench.data.clips import Flow
-from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
-from msaf_bench.data.frames.folders import neighbours
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import ESTIMATORS, estimate, flat
+from msaf_bench.data.flow.files import read_flow
+from msaf_bench.data.frames.neighbours import neighbours
 from msaf_bench.data.labels.classes import class_set
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.spec import VOID

@@ -5,7 +5,7 @@ tensor, in evaluation mode.
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ def torch_counter() -> FlopCounterMode:
     """
 
     def twice(macs: Formula) -> Callable[..., int]:
-        def flops(*shapes: Any, out_shape: Any = (), **_: Any) -> int:
+        def flops(*shapes: Any, out_shape: Any = (), **_: object) -> int:
             several = bool(out_shape) and isinstance(out_shape[0], tuple)
             return 2 * macs(shapes, out_shape[0] if several else out_shape)
 
@@ -83,13 +83,13 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
     def shapes(values: list[Any]) -> list[Any]:
         return [get_shape(value) for value in values]
 
-    def handle(formula: Formula) -> Callable[[list[Any], list[Any]], int]:
+    def handle(formula: Formula) -> Callable[..., int]:
         return lambda inputs, outputs: formula(shapes(inputs), get_shape(outputs[0]) or ())
 
-    def einsum_of_two(inputs: list[Any], _: list[Any]) -> int:
+    def einsum_of_two(inputs: list[Any], _: object) -> int:
         return einsum(inputs[0].toIValue(), shapes(list(inputs[1].node().inputs())))
 
-    def nothing(*_: list[Any]) -> int:
+    def nothing(*_: object) -> int:
         return 0
 
     # Its own product of matrices fails on a vector, its einsum is rounded to four digits. What it
@@ -108,7 +108,7 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
         aten.matmul: PRODUCTS[aten.matmul].macs,
         aten.scaled_dot_product_attention: attention,
     }
-    handles: Mapping[str, Any] = {
+    handles: dict[str, Callable[..., int]] = {
         **{f"aten::{name}": nothing for name in silent},
         **{f"aten::{op.__name__}": handle(formula) for op, formula in products.items()},
         "aten::einsum": einsum_of_two,
@@ -124,7 +124,7 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
 def _ptflops(net: nn.Module, x: Tensor) -> int:
     from ptflops import get_model_complexity_info  # pyright: ignore[reportUnknownVariableType]
 
-    def given(_: tuple[Any, ...]) -> Any:
+    def given(_: object) -> Tensor:
         return x
 
     def hook(formula: Formula) -> Callable[[Any, Any], int]:

@@ -123,7 +123,7 @@ class Inference(nn.Module):
         super().__init__()
         self.net, self.x = net, clip
         self.stream: Stream | None = None
-        self.calls: list[Callable[[Tensor], Any]] = [net]
+        self.calls: list[Callable[[Tensor], object]] = [net]
         if one_of("mode", mode, MODES) == "stream":
             self.stream = cast("Network", net).stream()
             self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.hooks import RemovableHandle
 
 from msaf_bench.analyzers.cost.formulas import ELEMENTWISE, PRODUCTS
 from msaf_bench.components.align import DeformableAlign
@@ -62,7 +63,11 @@ class Tally(TorchDispatchMode):
         self.steps.append(len(self.operators))
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Any,
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         packet = func.overloadpacket
@@ -81,7 +86,7 @@ class Tally(TorchDispatchMode):
         return out
 
     def _operator(
-        self, func: Any, args: Any, made: list[Tensor], witnessed: int | None
+        self, func: Any, args: tuple[object, ...], made: list[Tensor], witnessed: int | None
     ) -> Operator:
         packet, out = func.overloadpacket, made[0].shape
         shaped = tree_map(_shape, args)
@@ -103,7 +108,7 @@ class Tally(TorchDispatchMode):
             self.path, str(packet), shapes, kind, macs, elementwise, elements, known, witnessed
         )
 
-    def _keep(self, made: list[Tensor], args: Any, kwargs: Mapping[str, Any]) -> None:
+    def _keep(self, made: list[Tensor], args: object, kwargs: Mapping[str, object]) -> None:
         # An output in its input's own storage, a view or in place, takes no more memory.
         old = {
             id(t.untyped_storage())
@@ -137,18 +142,18 @@ class Tally(TorchDispatchMode):
             for hook in hooks:
                 hook.remove()
 
-    def _follow(self, path: str, module: nn.Module) -> Iterator[Any]:
-        def enter(*_: Any) -> None:
+    def _follow(self, path: str, module: nn.Module) -> Iterator[RemovableHandle]:
+        def enter(*_: object) -> None:
             self._inside.append((path, module))
 
-        def leave(*_: Any) -> None:
+        def leave(*_: object) -> None:
             self._inside.pop()
 
         yield module.register_forward_pre_hook(enter)
         yield module.register_forward_hook(leave)
 
 
-def _shape(value: Any) -> Any:
+def _shape(value: object) -> object:
     return tuple(value.shape) if isinstance(value, Tensor) else value
 
 

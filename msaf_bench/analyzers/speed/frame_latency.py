@@ -15,7 +15,7 @@ from msaf_bench.analyzers.speed.tasks import ModuleSpeed, Speed, SpeedConditions
 from msaf_bench.analyzers.speed.worker import time_module
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import UsageError
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Mode, System
 
 

@@ -3,7 +3,8 @@ Virtual and partitioned devices hide some.
 """
 
 import ctypes
-from typing import Any
+
+Unsigned = type[ctypes.c_uint] | type[ctypes.c_ulonglong]
 
 CLOCKS = {"sm": 1, "memory": 2}  #: nvmlClockType_t
 
@@ -11,7 +12,7 @@ CLOCKS = {"sm": 1, "memory": 2}  #: nvmlClockType_t
 class Gpu:
     """One GPU. Every method gives None for what the driver does not tell."""
 
-    def __init__(self, library: Any, handle: ctypes.c_void_p) -> None:
+    def __init__(self, library: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
         self.library = library
         self.handle = handle
 
@@ -48,7 +49,7 @@ class Gpu:
             else "unknown"
         )
 
-    def _ask(self, name: str, kind: Any, *which: int) -> int | None:
+    def _ask(self, name: str, kind: Unsigned, *which: int) -> int | None:
         found = kind()
         try:
             error = getattr(self.library, name)(
@@ -59,7 +60,7 @@ class Gpu:
         return None if error else int(found.value)
 
 
-def open_gpu(uuid: str, library: Any = None) -> Gpu | None:
+def open_gpu(uuid: str, library: ctypes.CDLL | None = None) -> Gpu | None:
     """The GPU of that UUID (as torch gives it, without "GPU-"), or None where there is no NVIDIA
     driver that knows it.
     """

@@ -29,7 +29,7 @@ from msaf_bench.analyzers.speed.subject import Stage, Subject
 from msaf_bench.analyzers.speed.tasks import SpeedConditions
 from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory, ProcessSummary, SystemRun
 from msaf_bench.errors import BenchError
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Scalar
 from msaf_bench.stats.order_statistics import quantile
 

@@ -12,7 +12,7 @@ from msaf_bench.analyzers.speed.aggregate import summary
 from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedTask
 from msaf_bench.analyzers.speed.worker_report import SystemRun, WorkerReport
 from msaf_bench.children import command
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
 NAMED = 4  #: systems above which a note gives their number

@@ -31,7 +31,7 @@ class Subject(NamedTuple):
     """A network ready to be timed."""
 
     stages: dict[str, Stage]  #: of the region, in order; each takes what the one before gave
-    feed: Iterator[Any]  #: the first one's input, without end
+    feed: Iterator[object]  #: the first one's input, without end
     #: frames after which the work repeats; a stream says so by an attribute of that name
     cycle: int
     first_ms: float  #: the first frame: allocation, choice of kernels, compilation
@@ -77,7 +77,7 @@ def prepare(module: nn.Module, conditions: SpeedConditions) -> Subject:
         # the next frame begins a cycle: it is the key frame
         for frame in islice(cycle(ready), -len(ready) % period):
             forward(frame)
-    feed: Iterator[Any] = cycle(chunks if conditions.region == "e2e" else ready)
+    feed: Iterator[object] = cycle(chunks if conditions.region == "e2e" else ready)
     return Subject(_region(conditions.region, forward, upload), feed, period, first_ms, output)
 
 

@@ -16,7 +16,7 @@ from msaf_bench.analyzers.speed.worker_report import (
     PeakMemory,
     ProcessSummary,
 )
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Mode, Names, Options, Side, Spec, System, content_hash
 
 

@@ -42,7 +42,7 @@ from msaf_bench.analyzers.speed.worker_report import PeakMemory, SystemRun, Work
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError
 from msaf_bench.foreign import guarded
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Scalar
 
 #: share of the free memory that the networks of one process may fill; the rest is for what a frame
