@@ -63,7 +63,12 @@ def predict(
         typer.progressbar(length=len(videos.paths), file=stderr, label="frames") as bar,
     ):
         predict_videos(
-            net, videos, out, size=seen_size, device=device, on_frame=lambda: bar.update(1)
+            cast("Streaming", net),
+            videos,
+            out,
+            size=seen_size,
+            device=device,
+            on_frame=lambda: bar.update(1),
         )
     print_document(
         videos.document(out),
