@@ -1,7 +1,7 @@
 """`msaf-bench predict`: label maps of a folder of video frames, by one checkpoint."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,7 +13,7 @@ from msaf_bench.cli.settings import Device, Threads, use_plugins
 from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
-    pass
+    from msaf_bench.analyzers.prediction import Streaming
 
 
 def predict(
