@@ -42,9 +42,7 @@ def histories(
     kept: list[int] = []
     repeated = 0
     for i in range(newest):
-        frames: list[F] = []  # newest first
-        while len(frames) < length and (frame := past(i, len(frames))) is not None:
-            frames.append(frame)
+        frames = _existing(i, past, length)
         gap = length - len(frames)
         if gap and rule == "error":
             raise DataError(
@@ -62,3 +60,11 @@ def histories(
             " frames"
         )
     return Histories(tuple(clips), tuple(kept), repeated, newest - len(kept))
+
+
+def _existing(i: int, past: Callable[[int, int], F | None], length: int) -> list[F]:
+    """Return the frames of a clip up to the first missing one, newest first."""
+    frames: list[F] = []
+    while len(frames) < length and (frame := past(i, len(frames))) is not None:
+        frames.append(frame)
+    return frames

@@ -32,9 +32,9 @@ KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items
 #: How many videos a split has, and how long they are.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
-OWN = "own_videos"  #: whether every seed trains on videos of its own
+OWN = "own_videos"  #: option: whether every seed trains on its own videos
 
-STRONGEST = 1e4  #: of any option; the scene is long gone before
+STRONGEST = 1e4  #: value of any option; the scene is invisible long before
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
 
@@ -112,11 +112,11 @@ def _videos(
 
 
 def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
-    """The video for its motion alone, without what disturbs its images; of small frames many are
-    kept, of others the last one.
+    """Return the video for its motion alone, with undisturbed images; many small videos are cached,
+    of large ones the last.
     """
-    kept = _many if frames * size[0] * size[1] <= SMALL else _last
-    return kept(seed, frames, size, speed)
+    cached = _many if frames * size[0] * size[1] <= SMALL else _last
+    return cached(seed, frames, size, speed)
 
 
 def _undisturbed(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
@@ -167,11 +167,11 @@ class Street:
                 " before it"
             )
 
-        found = histories(len(newest), past, conditions.frames, conditions.history, missing)
+        whole = histories(len(newest), past, conditions.frames, conditions.history, missing)
         self._clips = [
-            (newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)
+            (newest[i][0], frames) for i, frames in zip(whole.kept, whole.clips, strict=True)
         ]
-        self.repeated, self.skipped = found.repeated, found.skipped
+        self.repeated, self.skipped = whole.repeated, whole.skipped
         self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
         self.fingerprint = self._videos.fingerprint
 

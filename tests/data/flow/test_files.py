@@ -60,10 +60,8 @@ def test_a_missing_file_is_named(tmp_path):
         read_flow(tmp_path / "none.flo")
 
 
-def test_middlebury_files_are_read(camvid_root):
-    folder = camvid_root.parent / "middlebury"
-    if not folder.is_dir():
-        pytest.skip(f"no Middlebury pairs at {folder}")
+def test_middlebury_files_are_read(data_folder):
+    folder = data_folder("middlebury")
     grove, whale = (read_flow(folder / name / "flow10.flo") for name in ("Grove2", "RubberWhale"))
     assert grove.shape == (480, 640, 2)
     assert np.isfinite(grove).all()

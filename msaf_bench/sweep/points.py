@@ -11,8 +11,8 @@ from typing import NamedTuple
 from msaf_bench.catalog import changed
 from msaf_bench.errors import LockedError, UsageError
 from msaf_bench.spec import Axis, Conditions, Option
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 
 class Point(NamedTuple):
@@ -35,26 +35,20 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
     found: list[Point] = []
     table = plan.table.model_copy(update={"axis": ()})
     for axis in plan.table.axis:
-        own: dict[Conditions, Option] = {}
+        values: dict[Conditions, Option] = {}
         for i, value in enumerate(axis.values):
             place = f"axis {axis.of} = {value_text(value)}"
-            changes = {axis.of: value, **{name: values[i] for name, values in axis.also}}
-            conditions = changed(plan.conditions, changes, place)
-            if conditions in own:
+            with_it = {name: others[i] for name, others in axis.also}
+            conditions = changed(plan.conditions, {axis.of: value, **with_it}, place)
+            if conditions in values:
                 raise UsageError(
-                    f"{place} is the same point as {value_text(own[conditions])}; leave one out"
+                    f"{place} is the same point as {value_text(values[conditions])}; leave one out"
                 )
-            own[conditions] = value
+            values[conditions] = value
             name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
             folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
-            found.append(
-                Point(
-                    axis,
-                    value,
-                    plan.model_copy(update={"table": table, "conditions": conditions}),
-                    folder,
-                )
-            )
+            own = plan.model_copy(update={"table": table, "conditions": conditions})
+            found.append(Point(axis, value, own, folder))
     return tuple(found)
 
 
@@ -90,12 +84,11 @@ def run_study(
     plan: Plan,
     setting: Setting,
     check: Callable[[Plan, Setting], None],
-    run: Callable[[Point, Setting], int],
+    run: Callable[[Point, Setting], None],
     *,
     resume: bool,
-) -> tuple[int, tuple[Path, ...]]:
-    """Checks every point, then runs them one by one; gives the number of failed trials and the
-    folders that another process runs.
+) -> tuple[Path, ...]:
+    """Check every point, then run them one by one; return the folders that another process runs.
 
     A point that another process runs is left to it, so that a study that is started twice shares
     the work.
@@ -104,15 +97,14 @@ def run_study(
     for point in waiting:
         check(point.plan, replace(setting, workspace=point.workspace))
     keep_study(plan, setting.workspace, resume=resume)
-    failed = 0
     while waiting:
         left: list[Point] = []
         for point in waiting:
             try:
-                failed += run(point, replace(setting, workspace=point.workspace))
+                run(point, replace(setting, workspace=point.workspace))
             except LockedError:
                 left.append(point)
         if len(left) == len(waiting):
             break
         waiting = left
-    return failed, tuple(point.workspace.folder for point in waiting)
+    return tuple(point.workspace.folder for point in waiting)

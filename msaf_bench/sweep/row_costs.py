@@ -12,8 +12,8 @@ from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import SystemCost
 from msaf_bench.spec import System, Table
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 
 def count_rows(plan: Plan, setting: Setting, events: Events) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
 from msaf_bench.files import read_kept, write_kept
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import MODES, Mode, System
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 #: of sampling a row and mode in a process: at least, and at most where the median is not known to 1
 #: %
