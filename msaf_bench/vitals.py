@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.gauges import GAUGES, Listener, Reading, listening
 
 #: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly
@@ -33,17 +34,11 @@ class Supply(NamedTuple):
     silent: float  #: share of its weights in units (filters, rows) without any gradient
 
 
-def parts_of(net: Any) -> dict[str, list[nn.Module]]:
-    """The parts of a network by name: those that it names in `parts()`, else its children without
-    those of training alone.
-    """
-    named: Parts = (
-        net.parts()
-        if hasattr(net, "parts")
-        else {name: [child] for name, child in net.named_children()}
-    )
+def parts_of(net: VideoNetwork) -> dict[str, list[nn.Module]]:
+    """Return the filled parts of a network by name, without those of training alone."""
     kept = {
-        name: [module for module in modules if not _idle(module)] for name, modules in named.items()
+        name: [module for module in modules if not _idle(module)]
+        for name, modules in net.parts().items()
     }
     return {
         name: modules for name, modules in kept.items() if modules and name not in net.training_only
@@ -278,7 +273,7 @@ class Monitor:
     recovers.
     """
 
-    def __init__(self, net: Any, on_note: Callable[[str], None]) -> None:
+    def __init__(self, net: VideoNetwork, on_note: Callable[[str], None]) -> None:
         self.net, self.parts, self.on_note = net, parts_of(net), on_note
         self.supplies: dict[str, list[Supply]] = {}
         self.dead: set[str] = set()

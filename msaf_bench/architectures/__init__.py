@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from torch import nn
-
 from msaf_bench.architectures import (
     accel,
     dff,
@@ -22,6 +20,7 @@ from msaf_bench.architectures import (
     tdnet,
     tmanet,
 )
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
 from msaf_bench.errors import UsageError
@@ -52,12 +51,9 @@ def builtin() -> Registry:
     return Registry(architecture=architectures, **slots())
 
 
-def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:
-    """The network of a system, or of the one that `models/` has under that name, with random
-    weights.
-
-    It follows `msaf_bench.ports.Network`. Raises `UsageError` for an unknown name, component or
-    option.
+def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> VideoNetwork:
+    """Return the network of a system, or of the one that `models/` has under that name, with random
+    weights. Raises `UsageError` for an unknown name, component or option.
     """
     system = read_system(system) if isinstance(system, str) else system
     if num_classes < 1:

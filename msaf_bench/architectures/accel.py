@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.backbones.resnet import resnet50
 from msaf_bench.components.blocks.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
 from msaf_bench.components.blocks.warp import LIMIT
@@ -20,16 +21,13 @@ from msaf_bench.registry import Make
 SLOTS = ("backbone",)
 
 
-class Accel(nn.Module):
+class Accel(VideoNetwork):
     """Features of a key frame, carried along flow and corrected by what a second network sees.
 
     Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the
     features (DFF, from frame to frame), `fusion` has the second network. A key frame is the
     reference's alone.
     """
-
-    training_only: tuple[str, ...] = ()
-    recursive = False
 
     def __init__(self, reference: DFF, fusion: "ScoreFusion | FeatureFusion") -> None:
         super().__init__()
@@ -48,7 +46,7 @@ class Accel(nn.Module):
         }
 
     @property
-    def backbone(self) -> nn.ModuleList:
+    def backbone(self) -> nn.ModuleList:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The networks that see a frame."""
         return nn.ModuleList([self.reference.backbone, *self.fusion.extractors])
 

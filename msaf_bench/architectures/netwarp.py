@@ -3,18 +3,18 @@
 Shapes: B batch, T frames, d width of the head's features, K classes, H W image, h w grid.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, resize_flow, warp
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
@@ -44,7 +44,7 @@ class FlowTransform(nn.Module):
         return self.mix(torch.cat((flow, self.correction(torch.cat((flow, image, past), 1))), 1))
 
 
-class NetWarp(nn.Module):
+class NetWarp(VideoNetwork):
     """A network of one frame between whose features and classifier the past is blended in: clip (B,
     T, 3, H, W) -> logits (B, K, H, W).
 
@@ -53,22 +53,22 @@ class NetWarp(nn.Module):
     """
 
     frames = 2
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
         self,
         *,
-        backbone: nn.Module,
-        head: Any,
+        backbone: Backbone,
+        head: Head,
         auxiliary: nn.Module,
-        flow: nn.Module,
+        flow: Flow,
         transform: nn.Module,
         flow_scale: float,
         corners: bool,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.stride = backbone.stride
         self.head = head
         self.auxiliary = auxiliary
         self.flow = flow
@@ -100,10 +100,9 @@ class NetWarp(nn.Module):
         """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its
         pixels.
         """
-        stride: int = self.backbone.stride  # pyright: ignore[reportAssignmentType]
         flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
         flow, image, reference = (
-            functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference)
+            functional.max_pool2d(x, self.stride, ceil_mode=True) for x in (flow, image, reference)
         )
         flow = flow * self.flow_scale
         return flow + bounded(self.transform(flow, image, warp(reference, flow)) - flow)
@@ -152,7 +151,7 @@ def netwarp(
     With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official
     deploy file.
     """
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return NetWarp(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),

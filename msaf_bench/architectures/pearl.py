@@ -11,9 +11,11 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -23,7 +25,7 @@ PAST = 4  #: frames that the predictive encoder sees
 ADVERSARIAL_WEIGHT = 0.01  #: of what the discriminator teaches the generator
 
 
-class PEARL(nn.Module):
+class PEARL(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an
     encoder predicts from four past ones.
 
@@ -32,16 +34,16 @@ class PEARL(nn.Module):
     frame itself through a generator that a discriminator judges.
     """
 
+    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
     frames = PAST + 1
     training_only: tuple[str, ...] = ("generator", "discriminator")
-    recursive = False
 
     def __init__(
         self,
         *,
         parser: nn.Module,
         encoder: nn.Module,
-        head: Any,
+        head: Head,
         transform: nn.Module,
         generator: nn.Module,
         discriminator: nn.Module,
@@ -189,12 +191,12 @@ def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
 
     Raises `UsageError` for a backbone that is no ResNet or HRNet.
     """
-    parser: Any = make("backbone")
+    parser: Backbone = make("backbone")
     if not hasattr(parser, "conv1"):
         raise UsageError(
             "pearl stacks frames before a backbone's first convolution; choose a resnet or hrnet"
         )
-    head: Any = make("head", channels=parser.channels, num_classes=num_classes)
+    head: Head = make("head", channels=parser.channels, num_classes=num_classes)
     return PEARL(
         parser=parser,
         encoder=widened(make("backbone"), PAST),

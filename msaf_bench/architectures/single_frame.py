@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
 
@@ -20,20 +22,19 @@ AUXILIARY_WEIGHT = 0.4  #: of the auxiliary loss (Zhao et al. 2017)
 REACH = 3
 
 
-class SingleFrame(nn.Module):
+class SingleFrame(VideoNetwork):
     """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. In
     training an auxiliary head reads F4.
     """
 
     frames = 1
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
         self,
         *,
         backbone: nn.Module,
-        head: Any,
+        head: Head,
         auxiliary: nn.Module | None,
         weight: float,
         corners: bool,
@@ -123,7 +124,7 @@ def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> d
     """What a network of one frame is made of: the backbone and head that `make` gives, and the
     auxiliary head with its weight, if not 0.
     """
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return {
         "backbone": backbone,
         "head": make("head", channels=backbone.channels, num_classes=num_classes),

@@ -6,7 +6,6 @@ S keys of a query.
 
 from functools import partial
 from math import ceil
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +13,12 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -28,7 +29,7 @@ WINDOWS = ((7, 1), (11, 2))
 MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
 
 
-class STT(nn.Module):
+class STT(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to
     the two before it.
 
@@ -39,7 +40,6 @@ class STT(nn.Module):
 
     frames = 1 + len(WINDOWS)
     training_only: tuple[str, ...] = ("auxiliary",)
-    recursive = False
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class STT(nn.Module):
         backbone: nn.Module,
         entry: nn.Module,
         temporal: "SparseAttention",
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
     ) -> None:
         super().__init__()
@@ -229,7 +229,7 @@ def stt(
         raise UsageError(f"heads = {heads} does not divide {width} / 4; choose a divisor")
     if not 0 < share <= 1:
         raise UsageError(f"share = {share:g}; give a number above 0 and at most 1")
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     c3, c4, c5 = backbone.channels
     return STT(
         backbone=backbone,

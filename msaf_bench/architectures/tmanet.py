@@ -4,7 +4,6 @@ Shapes: B batch, T past frames, C channels of F5, K classes, H W image, h w grid
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +11,12 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -38,7 +39,7 @@ class KeyValue(nn.Module):
         return self.key(f5), self.value(f5)
 
 
-class TMANet(nn.Module):
+class TMANet(VideoNetwork):
     """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to
     all pixels of the past frames.
 
@@ -46,7 +47,6 @@ class TMANet(nn.Module):
     frame's value and what it recalls.
     """
 
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
@@ -55,7 +55,7 @@ class TMANet(nn.Module):
         backbone: nn.Module,
         query: nn.Module,
         memory: nn.ModuleList,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
         corners: bool,
     ) -> None:
@@ -161,8 +161,8 @@ def tmanet(
     """
     if past < 1:
         raise UsageError(f"past = {past}; give at least 1")
-    backbone: Any = make("backbone")
-    channels: tuple[int, int, int] = backbone.channels
+    backbone: Backbone = make("backbone")
+    channels = backbone.channels
     return TMANet(
         backbone=backbone,
         query=KeyValue(channels[2], keys, values),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.interfaces import Assign
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Output
 
@@ -26,7 +27,7 @@ class TwoConvs(nn.Module):
         return hidden, self.logits(hidden)
 
 
-class OneHead(nn.Module):
+class OneHead(Assign):
     """No assignment: the logits of the static features alone."""
 
     def __init__(self, width: int, num_classes: int) -> None:
@@ -37,7 +38,7 @@ class OneHead(nn.Module):
         return Output(self.pixel(static)[1], {})
 
 
-class MeanOfMasks(nn.Module):
+class MeanOfMasks(Assign):
     """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with
     `of = "softmax"`, probabilities.
     """
@@ -53,7 +54,7 @@ class MeanOfMasks(nn.Module):
         return Output(self.mean(pixel, region), {"pixel": pixel, "region": region})
 
 
-class SemanticAssignment(nn.Module):
+class SemanticAssignment(Assign):
     """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
 
     A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Head
 from msaf_bench.ports import Stages
 
 BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
@@ -32,7 +33,7 @@ class PyramidPooling(nn.Module):
         return torch.cat((x, *(resize(p, x, corners=True) for p in pooled)), 1)
 
 
-class _Convolutional(nn.Module):
+class _Convolutional(Head):
     """3x3 convolution to d channels, batch norm, ReLU, dropout, 1x1 convolution."""
 
     def __init__(self, channels: int, num_classes: int, width: int, dropout: float) -> None:
@@ -51,9 +52,6 @@ class _Convolutional(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(self.dropout(features))
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 class FCNHead(_Convolutional):

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.interfaces import State
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
 
-class NoState(nn.Module):
+class NoState(State):
     """No state branch: the dynamic features stand for the static ones."""
 
     idle = True
@@ -21,7 +22,7 @@ class NoState(nn.Module):
         return dynamic
 
 
-class Concat(nn.Module):
+class Concat(State):
     """The dynamic features and F5, concatenated and projected to d ("w/o State", section 4.3)."""
 
     def __init__(self, channels: tuple[int, int, int], width: int) -> None:
@@ -33,7 +34,7 @@ class Concat(nn.Module):
         return self.mix(torch.cat((dynamic, self.entry(stages.f5)), 1))
 
 
-class StageTransformer(nn.Module):
+class StageTransformer(State):
     """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and M of the newest
     frame (Eq. 9).
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from msaf_bench.architectures import build
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import family_of
 from msaf_bench.stats import level_of_each, power_sentence
 from msaf_bench.sweep.plan import Plan
@@ -29,7 +30,7 @@ def estimate(
     begin = time.perf_counter()
     rows: dict[str, dict[str, float]] = {}
     for label, (system, _) in plan.subjects().items():
-        net: Any = build(system, 11, plugins=plan.plugins).to(setting.device).train()
+        net = build(system, 11, plugins=plan.plugins).to(setting.device).train()
         late = time.perf_counter() - begin > BUDGET_S
         seconds = (
             max(row["step_seconds"] for row in rows.values())
@@ -48,7 +49,7 @@ def estimate(
     )
     before = plan.pretraining()
     if missing and before and not (setting.workspace.records / f"{before.id}.json").exists():
-        net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
+        net = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
         seconds += before.conditions.steps * _step_seconds(net, plan, setting)
     return {
         "table": plan.table.name,
@@ -67,7 +68,7 @@ def estimate(
     }
 
 
-def _step_seconds(net: Any, plan: Plan, setting: Setting) -> float:
+def _step_seconds(net: VideoNetwork, plan: Plan, setting: Setting) -> float:
     """The fastest of three steps after one to warm up; one step alone where a step takes more than
     two seconds.
     """

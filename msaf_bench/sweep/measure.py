@@ -5,7 +5,7 @@ consistency, cost.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from msaf_bench.analyzers.consistency.measure import consistency
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.samples import sample_indices
 from msaf_bench.errors import GateError
@@ -36,7 +37,7 @@ class Scored(NamedTuple):
 
 
 def measure(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
     device: str,

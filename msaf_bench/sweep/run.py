@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import DataError, HostError, UsageError, one_of, text_of
@@ -51,7 +52,7 @@ def check_device(device: str) -> None:
         ) from error
 
 
-def check_systems(plan: Plan) -> dict[str, Any]:
+def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     """Builds every row, so that a wrong component, option, value or file of weights stops the sweep
     before its first trial.
 
@@ -63,7 +64,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
     for name, _ in plan.conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     names: set[str] = set()
-    nets: dict[str, Any] = {}
+    nets: dict[str, VideoNetwork] = {}
     for label, (system, _) in plan.subjects().items():
         try:
             registry.check(system)
@@ -126,7 +127,7 @@ def _read_starts(registry: Registry, system: System) -> None:
         registry.build(system, 2)
 
 
-def check_batch_of_one(label: str, net: Any, size: tuple[int, int]) -> None:
+def check_batch_of_one(label: str, net: VideoNetwork, size: tuple[int, int]) -> None:
     """Tries a network on the meta device with one clip of frames of `size` (H, W), as in training.
 
     Raises `UsageError` where batch norm would see a single value a channel, as behind a 1x1

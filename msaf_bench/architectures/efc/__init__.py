@@ -5,7 +5,7 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid.
 """
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,12 @@ from msaf_bench.architectures.efc.flow_loss import (
     smoothness,
 )
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, warp
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -89,7 +91,7 @@ class FlowDecoder(nn.Module):
         return estimates
 
 
-class EFC(nn.Module):
+class EFC(VideoNetwork):
     """A network of one frame: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
     In training a decoder reads flow between the newest frame and one of up to `reach` frames before
@@ -98,14 +100,13 @@ class EFC(nn.Module):
     """
 
     frames = 1
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary", "decoder")
 
     def __init__(
         self,
         *,
         backbone: nn.Module,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
         decoder: nn.Module,
         reach: int,
@@ -198,7 +199,7 @@ def efc(
             f"width = {width}, reach = {reach}; give a width of at least 8 and a reach of at"
             " least 1"
         )
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return EFC(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),

@@ -3,17 +3,17 @@
 Shapes: B batch, T frames, K classes, H W image, h w grid.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.grfp.stgru import STGRU
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import resize_flow
+from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -22,7 +22,7 @@ from msaf_bench.registry import Make
 SLOTS = ("backbone", "head", "flow")
 
 
-class GRFP(nn.Module):
+class GRFP(VideoNetwork):
     """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) ->
     logits (B, K, H, W).
 
@@ -38,9 +38,9 @@ class GRFP(nn.Module):
         self,
         *,
         backbone: nn.Module,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
-        flow: nn.Module,
+        flow: Flow,
         cell: nn.Module,
         frames: int,
         refined: int,
@@ -149,7 +149,7 @@ def grfp(
         )
     if kernel < 1 or kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return GRFP(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),

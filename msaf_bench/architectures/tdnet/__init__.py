@@ -14,10 +14,12 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.tdnet.propagation import Memory, Path, group_alone
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.heads import FCNHead
+from msaf_bench.components.interfaces import Backbone, Head, Teacher
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Make
@@ -26,7 +28,7 @@ from msaf_bench.spec import VOID
 SLOTS = ("backbone", "head", "teacher")
 
 
-class TDNet(nn.Module):
+class TDNet(VideoNetwork):
     """Sub-network t mod P on frame t: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of
     P frames, which has the last turn.
 
@@ -34,8 +36,8 @@ class TDNet(nn.Module):
     heads those of that turn learn. A teacher, where there is one, sees that frame alone.
     """
 
-    recursive = False
-    training_only: tuple[str, ...] = ("auxiliary", "teacher")
+    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
+    training_only = ("auxiliary", "teacher")
 
     def __init__(
         self,
@@ -43,14 +45,14 @@ class TDNet(nn.Module):
         backbone: nn.ModuleList,
         paths: nn.ModuleList,
         auxiliary: nn.ModuleList,
-        teacher: nn.Module,
+        teacher: Teacher,
         strides: tuple[int, int],
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.paths = paths
         self.auxiliary = auxiliary
-        self.teacher: Any = teacher
+        self.teacher = teacher
         self.frames = len(paths)
         self.strides = strides
 
@@ -234,11 +236,11 @@ def tdnet(
     """
     if paths < 2:
         raise UsageError(f"paths = {paths}; give at least 2, 4 and 2 are published")
-    backbones: list[Any] = [make("backbone") for _ in range(paths)]
-    channels: tuple[int, int, int] = backbones[0].channels
+    backbones: list[Backbone] = [make("backbone") for _ in range(paths)]
+    channels = backbones[0].channels
 
     def path(index: int) -> Path:
-        head: Any = make("head", channels=(width, width, width), num_classes=num_classes)
+        head: Head = make("head", channels=(width, width, width), num_classes=num_classes)
         return Path(
             index,
             paths - 1,

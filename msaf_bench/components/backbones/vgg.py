@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
@@ -23,7 +24,7 @@ POOLS = 3
 F3, F4 = 23, 30
 
 
-class DilatedVGG(nn.Module):
+class DilatedVGG(Backbone):
     """Image (N, 3, H, W) -> conv4_3, conv5_3 and fc7 at 1/8, after their ReLUs; h = ceil(H / 8).
 
     With the border "mirror" no convolution pads, as published: the image is mirrored by 186 pixels
@@ -69,7 +70,7 @@ class DilatedVGG(nn.Module):
         return 0 if self.mirrored else dilation * (kernel // 2)
 
 
-class ContextHead(nn.Module):
+class ContextHead(Head):
     """F5 -> class scores by a 1x1 convolution (the features) -> the context module, which begins as
     the identity (the classifier).
 
@@ -99,9 +100,6 @@ class ContextHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.context(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def dilation8(*, width: int = 64, border: str = "mirror") -> DilatedVGG:
