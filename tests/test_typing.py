@@ -44,6 +44,12 @@ def test_a_name_that_does_not_exist_is_an_error():
 
 
 def test_the_lazy_names_are_there():
-    assert set(msaf_bench.__all__) <= {*vars(msaf_bench), "VideoNetwork", "build", "builtin", "__version__"}
+    assert set(msaf_bench.__all__) <= {
+        *vars(msaf_bench),
+        "VideoNetwork",
+        "build",
+        "builtin",
+        "__version__",
+    }
     for name in msaf_bench.__all__:
         assert getattr(msaf_bench, name) is not None

@@ -19,7 +19,7 @@ from msaf_bench.architectures.lma.local_attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.lvs.key_frames import Propagation
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.architectures.single_frame import FrameByFrame
+from msaf_bench.architectures.stream import FrameStream
 from msaf_bench.catalog import (
     list_systems,
     read_conditions,
@@ -88,7 +88,7 @@ class Toy(VideoNetwork):
         return cross_entropy(out.logits, labels)
 
     def stream(self):
-        return FrameByFrame(self)
+        return FrameStream(self)
 
 
 def clip(frames, seed=0):

@@ -16,9 +16,11 @@ from msaf_bench.components.blocks.warp import LIMIT
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone",)
+SLOTS = {"backbone": ()}
+#: Blocks of the four stages of Accel-18's and Accel-34's second network.
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
 class Accel(VideoNetwork):
@@ -140,10 +142,6 @@ def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
     nn.init.zeros_(mix.bias)  # pyright: ignore[reportArgumentType]
 
 
-#: Blocks of the four stages of Accel-18's and Accel-34's second network.
-DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-
-
 def accel(
     make: Make,
     num_classes: int,
@@ -176,3 +174,6 @@ def accel(
     else:
         features = UpdateFeatures(DEPTHS[update], channels, width=width, limit=limit)
     return Accel(reference, ScoreFusion(features, DeepLabHead(channels, num_classes), num_classes))
+
+
+ARCHITECTURE = Architecture(SLOTS, accel)

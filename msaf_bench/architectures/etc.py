@@ -12,15 +12,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures import single_frame
-from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, SingleFrame, neighbours
+from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
+from msaf_bench.architectures.single_frame import SingleFrame, neighbours
 from msaf_bench.components.blocks.warp import resize_flow, warp
 from msaf_bench.components.interfaces import Flow, Teacher
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow", "teacher")
+SLOTS = {
+    "backbone": (),
+    "head": ("channels", "num_classes"),
+    "flow": (),
+    "teacher": ("num_classes",),
+}
 
 
 @runtime_checkable
@@ -197,8 +202,12 @@ def self_similarity(x: Tensor, pool: int) -> Tensor:
 
 def _columns(pair: tuple[Tensor, Tensor], *, literal: bool) -> tuple[Tensor, Tensor]:
     one, other = (x.flatten(2).to(torch.promote_types(x.dtype, torch.float32)) for x in pair)
-    norms = tuple(x.square().sum(1, keepdim=True).clamp(min=1e-24).sqrt() for x in (one, other))
-    return one / norms[literal], other / norms[1 - literal]
+    norm, other_norm = (
+        x.square().sum(1, keepdim=True).clamp(min=1e-24).sqrt() for x in (one, other)
+    )
+    if literal:
+        norm, other_norm = other_norm, norm
+    return one / norm, other / other_norm
 
 
 def _product(a: Tensor, c: Tensor, b: Tensor, d: Tensor) -> Tensor:
@@ -235,3 +244,6 @@ def etc(
         literal=literal,
         **network,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, etc)

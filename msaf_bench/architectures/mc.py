@@ -21,9 +21,9 @@ from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 DROPOUTS = (nn.Dropout, nn.Dropout2d)
 PROPAGATIONS = ("rta", "ta", "mc")
 APART = 1_000_003  #: passes between two seeds
@@ -241,3 +241,6 @@ def mc(
         frames=1 if still else frames,
         sampling=Sampling(mode, samples, alpha, alpha_error, threshold, literal_flow, seed),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, mc)

@@ -3,6 +3,7 @@
 Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8).
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,15 +14,22 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
 from msaf_bench.architectures.network import ExtractingNetwork
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.interfaces import Assign, Backbone, Motion, State
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "motion", "align", "state", "assign")
+SLOTS = {
+    "backbone": (),
+    "motion": ("frames", "width", "block", "align"),
+    "align": ("width",),
+    "state": ("channels", "width", "block"),
+    "assign": ("width", "num_classes"),
+}
 
 
 class Extract(NamedTuple):
@@ -112,32 +120,16 @@ class MSAF(ExtractingNetwork):
         """
         return supervised(out, labels)
 
-    def stream(self) -> "MSAFStream":
-        """The state of one video: the entry features of the past frames."""
-        return MSAFStream(self)
+    def stream(self) -> WindowStream[Stages, Tensor]:
+        """Return the state of one video: the entry features of the past frames."""
+        return WindowStream(self.frames, self._see, self._read)
 
+    def _see(self, frame: Tensor) -> tuple[Stages, Tensor]:
+        stages = self.encode(frame)
+        return stages, self.entry(stages.f5)
 
-class MSAFStream:
-    """One video, frame by frame. At its start the first frame stands for those before it."""
-
-    cycle = 1
-
-    def __init__(self, net: MSAF) -> None:
-        self.net = net
-        self.past: list[Tensor] = []
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = []
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        stages = self.net.encode(frame)
-        feature = self.net.entry(stages.f5)
-        history = self.past or [feature] * (self.net.frames - 1)
-        window = [*history, feature]
-        self.past = window[len(window) - (self.net.frames - 1) :]
-        return self.net.decode(stages, torch.stack(window, 1), frame).logits
+    def _read(self, stages: Stages, window: Sequence[Tensor], frame: Tensor) -> Tensor:
+        return self.decode(stages, torch.stack(list(window), 1), frame).logits
 
 
 def msaf(
@@ -172,3 +164,6 @@ def msaf(
         assign=make("assign", width=d, num_classes=num_classes),
         input_scale=input_scale,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, msaf)

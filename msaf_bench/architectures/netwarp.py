@@ -3,22 +3,25 @@
 Shapes: B batch, T frames, d width of the head's features, K classes, H W image, h w grid.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.loss import AUXILIARY, supervised
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.single_frame import auxiliary_head
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, resize_flow, warp
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 
 
 class FlowTransform(nn.Module):
@@ -82,7 +85,7 @@ class NetWarp(VideoNetwork):
         with torch.no_grad():
             past = self.head.features(Stages(*self.backbone(reference)))
         stages = Stages(*self.backbone(image))
-        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
+        aux = {"auxiliary": self.auxiliary(stages.f4)} if self.training else {}
         return Output(self.decode(self.head.features(stages), image, past, reference), aux)
 
     def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
@@ -109,32 +112,20 @@ class NetWarp(VideoNetwork):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return supervised(out, labels, AUXILIARY_WEIGHT)
+        return supervised(out, labels, AUXILIARY)
 
-    def stream(self) -> "NetWarpStream":
-        """The state of one video: the last frame and its features."""
-        return NetWarpStream(self)
+    def stream(self) -> WindowStream[Tensor, tuple[Tensor, Tensor]]:
+        """Return the state of one video: the last frame and its features."""
+        return WindowStream(self.frames, self._see, self._read)
 
+    def _see(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        features = self.head.features(Stages(*self.backbone(frame)))
+        return features, (features, frame)
 
-class NetWarpStream:
-    """One video, frame by frame. The first frame stands for the one before it."""
-
-    cycle = 1
-
-    def __init__(self, net: NetWarp) -> None:
-        self.net = net
-        self.past: tuple[Tensor, Tensor] | None = None
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = None
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        features = self.net.head.features(Stages(*self.net.backbone(frame)))
-        past = self.past or (features, frame)
-        self.past = features, frame
-        return self.net.decode(features, frame, *past)
+    def _read(
+        self, features: Tensor, window: Sequence[tuple[Tensor, Tensor]], frame: Tensor
+    ) -> Tensor:
+        return self.decode(features, frame, *window[0])
 
 
 def netwarp(
@@ -155,9 +146,12 @@ def netwarp(
     return NetWarp(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
         flow=make("flow"),
         transform=FlowTransform(width=width),
         flow_scale=1.0 if literal_flow_scale else 1 / backbone.stride,
         corners=corners,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, netwarp)

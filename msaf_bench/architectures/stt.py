@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.loss import AUXILIARY, supervised
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.single_frame import auxiliary_head
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 #: of keys around a query's place, as side and stride: in the last frame, and in the one before
 WINDOWS = ((7, 1), (11, 2))
 MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
@@ -65,7 +65,7 @@ class STT(VideoNetwork):
             [self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1
         )
         logits = self.decode(now, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, clip)
-        return Output(logits, {"auxiliary": self.auxiliary(now)} if self.training else {})
+        return Output(logits, {"auxiliary": self.auxiliary(now.f4)} if self.training else {})
 
     def _of_clips(self, x: Tensor) -> Tensor:
         """(B T, ...) -> (B, T, ...)."""
@@ -82,7 +82,7 @@ class STT(VideoNetwork):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return supervised(out, labels, AUXILIARY_WEIGHT)
+        return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> "STTStream":
         """The state of one video: keys and values of the past frames, and F3 of the last one."""
@@ -236,5 +236,8 @@ def stt(
         entry=conv_bn_relu(c5, width),
         temporal=SparseAttention(width, heads=heads, share=share),
         head=make("head", channels=(c3, c4, width), num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, stt)

@@ -114,7 +114,7 @@ class DeformableAlign(Align):
         self.both = one_of("reads", reads, READS) == "both"
         self.border = one_of("border", border, BORDERS)
         self.reach, self.rate = reach, rate
-        channels = (1 + self.both) * width
+        channels = 2 * width if self.both else width
         self.norm = nn.GroupNorm(1, channels) if norm else nn.Identity()
         self.offset = nn.Conv2d(channels, 2 * kernel**2, kernel, padding=kernel // 2)
         nn.init.zeros_(self.offset.weight)

@@ -12,6 +12,31 @@ from msaf_bench.errors import one_of
 from msaf_bench.ports import Output
 
 
+def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
+    return (a + b) / 2
+
+
+def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
+    # As log-probabilities, so that cross-entropy reads the mean probabilities.
+    return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
+
+
+def _logits(region: Tensor) -> Tensor:
+    return region
+
+
+def _softmax(region: Tensor) -> Tensor:
+    return region.softmax(1)
+
+
+def _spatial(region: Tensor) -> Tensor:
+    return region.flatten(2).softmax(2).view_as(region)
+
+
+_MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
+_WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}
+
+
 class TwoConvs(nn.Module):
     """The paper's two convolutions: features (B, d, h, w) -> descriptors (B, d, h, w) and class
     logits (B, K, h, w).
@@ -111,28 +136,3 @@ def partition(pixels: Tensor, regions: Tensor) -> Tensor:
     """
     products = functional.normalize(regions, dim=2) @ pixels.flatten(2)
     return products.view(*products.shape[:2], *pixels.shape[-2:])
-
-
-def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
-    return (a + b) / 2
-
-
-def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
-    # As log-probabilities, so that cross-entropy reads the mean probabilities.
-    return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
-
-
-def _logits(region: Tensor) -> Tensor:
-    return region
-
-
-def _softmax(region: Tensor) -> Tensor:
-    return region.softmax(1)
-
-
-def _spatial(region: Tensor) -> Tensor:
-    return region.flatten(2).softmax(2).view_as(region)
-
-
-_MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
-_WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}

@@ -15,6 +15,17 @@ from msaf_bench.components.interfaces import Motion
 from msaf_bench.errors import UsageError, one_of
 
 
+def _average(x: Tensor, rate: int) -> Tensor:
+    return functional.avg_pool2d(x, rate, ceil_mode=True, count_include_pad=False)
+
+
+def _maximum(x: Tensor, rate: int) -> Tensor:
+    return functional.max_pool2d(x, rate, ceil_mode=True)
+
+
+POOLS = {"average": _average, "max": _maximum}
+
+
 class Still(Motion):
     """No motion: reads the newest frame alone."""
 
@@ -177,14 +188,3 @@ def _mean_weight(blocks: Iterable[Any], tokens: Tensor, past: int) -> float:
             )
             tokens = block(tokens)
     return sum(weights) / max(1, len(weights))
-
-
-def _average(x: Tensor, rate: int) -> Tensor:
-    return functional.avg_pool2d(x, rate, ceil_mode=True, count_include_pad=False)
-
-
-def _maximum(x: Tensor, rate: int) -> Tensor:
-    return functional.max_pool2d(x, rate, ceil_mode=True)
-
-
-POOLS = {"average": _average, "max": _maximum}

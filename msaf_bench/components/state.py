@@ -13,6 +13,35 @@ from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
 
+class _ConcatFuse(nn.Module):
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.mix = conv_bn_relu(tokens * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.mix(tokens.flatten(1, 2))
+
+
+class _MeanFuse(nn.Module):
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.mean(1)
+
+
+class _LastFuse(_MeanFuse):
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens[:, -1]
+
+
+FUSES: dict[str, Callable[[int, int], nn.Module]] = {
+    "concat": _ConcatFuse,
+    "mean": _MeanFuse,
+    "last": _LastFuse,
+}
+
+
 class NoState(State):
     """No state branch: the dynamic features stand for the static ones."""
 
@@ -51,7 +80,8 @@ class StageTransformer(State):
         fuse: str = "concat",
     ) -> None:
         super().__init__()
-        self.entry = nn.ModuleList(conv_bn_relu(c, width) for c in channels[: 2 + f5])
+        read = channels if f5 else channels[:2]
+        self.entry = nn.ModuleList(conv_bn_relu(c, width) for c in read)
         self.block = block()
         self.fuse = FUSES[one_of("fuse", fuse, FUSES)](len(self.entry) + 1, width)
 
@@ -62,32 +92,3 @@ class StageTransformer(State):
         # B, S, d, h, w
         mixed = self.block(tokens).view(b, h, w, len(maps), d).permute(0, 3, 4, 1, 2)
         return self.fuse(mixed)
-
-
-class _ConcatFuse(nn.Module):
-    def __init__(self, tokens: int, width: int) -> None:
-        super().__init__()
-        self.mix = conv_bn_relu(tokens * width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.mix(tokens.flatten(1, 2))
-
-
-class _MeanFuse(nn.Module):
-    def __init__(self, tokens: int, width: int) -> None:
-        super().__init__()
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return tokens.mean(1)
-
-
-class _LastFuse(_MeanFuse):
-    def forward(self, tokens: Tensor) -> Tensor:
-        return tokens[:, -1]
-
-
-FUSES: dict[str, Callable[[int, int], nn.Module]] = {
-    "concat": _ConcatFuse,
-    "mean": _MeanFuse,
-    "last": _LastFuse,
-}

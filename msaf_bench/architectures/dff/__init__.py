@@ -18,9 +18,9 @@ from msaf_bench.components.gauges import gauge
 from msaf_bench.components.interfaces import Backbone
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone",)
+SLOTS = {"backbone": ()}
 
 
 class DFF(VideoNetwork):
@@ -174,3 +174,6 @@ def dff(
         flow_width=flow_width,
         limit=limit,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, dff)

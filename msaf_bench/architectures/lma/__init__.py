@@ -20,12 +20,12 @@ from msaf_bench.components.gauges import gauge, memory_share, saturated
 from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 EPS = 1e-3  #: of the batch norms in a fusion
 
-Memory = tuple[Tensor, Tensor]  #: the key and the value of one past frame
+Remembered = tuple[Tensor, Tensor]  #: the key and the value of one past frame
 
 
 class BottleneckFusion(nn.Module):
@@ -120,11 +120,11 @@ class LMA(VideoNetwork):
         memory = [self.remember(x) for x in f5.view(*past.shape[:2], *f5.shape[1:]).unbind(1)]
         return Output(self.decode(Stages(*self.backbone(frame)), memory, frame), {})
 
-    def remember(self, f5: Tensor) -> Memory:
+    def remember(self, f5: Tensor) -> Remembered:
         """F5 of a frame -> what later frames read of it."""
         return self.memory_key(f5), self.fusion.memory_value(f5)
 
-    def decode(self, stages: Stages, memory: Sequence[Memory], frame: Tensor) -> Tensor:
+    def decode(self, stages: Stages, memory: Sequence[Remembered], frame: Tensor) -> Tensor:
         """Stages of the newest frame and the memory, which may be empty -> logits of the frame's
         size.
         """
@@ -156,7 +156,7 @@ class LMAStream:
 
     def __init__(self, net: LMA) -> None:
         self.net = net
-        self.memory: list[Memory] = []
+        self.memory: list[Remembered] = []
 
     def reset(self) -> None:
         """Forgets the video."""
@@ -204,3 +204,6 @@ def lma(
         queue=queue,
         window=window,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, lma)

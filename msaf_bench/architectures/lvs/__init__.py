@@ -19,9 +19,9 @@ from msaf_bench.components.gauges import gauge
 from msaf_bench.components.interfaces import Backbone, Head, ResNetLayers
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 
 
 class Key(NamedTuple):
@@ -251,3 +251,6 @@ def lvs(
         frames=interval,
         threshold=threshold,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, lvs)

@@ -15,17 +15,17 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.architectures.tdnet.propagation import Memory, Path, group_alone
+from msaf_bench.architectures.tdnet.propagation import Path, QueryKeyValue, group_alone
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
-from msaf_bench.components.heads import FCNHead
+from msaf_bench.components.heads import FCN
 from msaf_bench.components.interfaces import Backbone, Head, Teacher
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 from msaf_bench.spec import VOID
 
-SLOTS = ("backbone", "head", "teacher")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "teacher": ("num_classes",)}
 
 
 class TDNet(VideoNetwork):
@@ -99,11 +99,11 @@ class TDNet(VideoNetwork):
         aux = {
             "grid": logits,
             "alone": path.classify(value),
-            "auxiliary": self.auxiliary[turn](Stages(stages.f4, stages.f4, stages.f4)),
+            "auxiliary": self.auxiliary[turn](stages.f4),
         }
         return Output(resize(logits, clip, corners=True), aux | self.teach(new, turn))
 
-    def remember(self, frame: Tensor, turn: int) -> Memory:
+    def remember(self, frame: Tensor, turn: int) -> QueryKeyValue:
         """What a past frame (B, 3, H, W) leaves for the frames after it."""
         path: Any = self.paths[turn]
         features = path.features(Stages(*self.backbone[turn](frame)))
@@ -168,7 +168,7 @@ class TDNetStream:
 
     def reset(self) -> None:
         """Forgets the video."""
-        self.past: list[Memory] = []
+        self.past: list[QueryKeyValue] = []
         self.turn = 0
 
     def step(self, frame: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class TDNetStream:
             x[..., :: self.net.stride, :: self.net.stride].contiguous()
             for x in (query, value, features)
         )
-        window = [*self.past, Memory(query, path.encoding.key(features), value)]
+        window = [*self.past, QueryKeyValue(query, path.encoding.key(features), value)]
         self.past = window[-(self.cycle - 1) :]
         self.turn = (self.turn + 1) % self.cycle
         return resize(logits, frame, corners=True)
@@ -256,9 +256,11 @@ def tdnet(
         backbone=nn.ModuleList(backbones),
         paths=nn.ModuleList(path(i) for i in range(paths)),
         auxiliary=nn.ModuleList(
-            FCNHead((channels[1], channels[1], channels[1]), num_classes, width=channels[1] // 4)
-            for _ in range(paths)
+            FCN(channels[1], num_classes, width=channels[1] // 4) for _ in range(paths)
         ),
         teacher=make("teacher", num_classes=num_classes),
         strides=(train_kv_stride, kv_stride),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, tdnet)

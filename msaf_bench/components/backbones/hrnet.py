@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from msaf_bench.components.backbones.resnet import BasicBlock, Bottleneck
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.interfaces import Backbone, Head
-from msaf_bench.components.weights import load_weights
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from msaf_bench.components.interfaces import Backbone
-from msaf_bench.components.weights import load_weights
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Stages
 

@@ -14,11 +14,11 @@ from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
 BORDER = 186  #: pixels that the convolutions of the front end eat on each side
-BORDERS = ("mirror", "same")
+PADDINGS = ("mirror", "same")
 #: Of VGG-16: convolutions of a stage in units of the first width, with their dilation; the last two
 #: stages are not pooled.
 FRONT = (((1, 1), 1), ((2, 2), 1), ((4, 4, 4), 1), ((8, 8, 8), 1), ((8, 8, 8), 2))
-POOLS = 3
+POOLED = 3
 #: how many layers of `features` give conv4_3 and conv5_3, in torchvision's count, where a pool
 #: stands between them
 F3, F4 = 23, 30
@@ -34,7 +34,7 @@ class DilatedVGG(Backbone):
 
     def __init__(self, width: int, *, border: str) -> None:
         super().__init__()
-        self.mirrored = one_of("border of dilation8", border, BORDERS) == "mirror"
+        self.mirrored = one_of("border of dilation8", border, PADDINGS) == "mirror"
         self.features = nn.Sequential(*self._layers(width))
         fc = 64 * width
         self.fc6 = nn.Conv2d(8 * width, fc, 7, dilation=4, padding=self._padding(7, 4))
@@ -63,7 +63,7 @@ class DilatedVGG(Backbone):
                 )
                 layers += [conv, nn.ReLU()]
                 inputs = units * width
-            layers.append(nn.MaxPool2d(2, ceil_mode=True) if stage < POOLS else nn.Identity())
+            layers.append(nn.MaxPool2d(2, ceil_mode=True) if stage < POOLED else nn.Identity())
         return layers
 
     def _padding(self, kernel: int, dilation: int) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.interfaces import Flow
-from msaf_bench.components.weights import load_weights
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.data.transforms import STD
 
 UNIT = 20.0  #: pixels that the networks' output 1 means

@@ -26,7 +26,7 @@ from msaf_bench.components.flows.flownet import (
     run,
     start,
 )
-from msaf_bench.components.weights import load_weights
+from msaf_bench.components.weight_files import load_weights
 
 FINE: Layers = {
     "conv0": (1, 3, 1),
