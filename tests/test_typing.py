@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import msaf_bench
+import msaf_bench as mb
 
 API = Path(__file__).parent / "typing" / "api.py"
 
@@ -26,7 +26,7 @@ def test_the_api_passes_a_strict_type_checker(tmp_path):
     settings = {
         "typeCheckingMode": "strict",
         "include": [API.name],
-        "extraPaths": [str(Path(msaf_bench.__file__).parents[1])],
+        "extraPaths": [str(Path(mb.__file__).parents[1])],
     }
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
     done = subprocess.run(
@@ -40,16 +40,16 @@ def test_the_api_passes_a_strict_type_checker(tmp_path):
 
 def test_a_name_that_does_not_exist_is_an_error():
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
-        msaf_bench.biuld  # noqa: B018
+        mb.biuld  # noqa: B018
 
 
 def test_the_lazy_names_are_there():
-    assert set(msaf_bench.__all__) <= {
-        *vars(msaf_bench),
+    assert set(mb.__all__) <= {
+        *vars(mb),
         "VideoNetwork",
         "build",
         "builtin",
         "__version__",
     }
-    for name in msaf_bench.__all__:
-        assert getattr(msaf_bench, name) is not None
+    for name in mb.__all__:
+        assert getattr(mb, name) is not None
