@@ -2,6 +2,8 @@
 (MSAF).
 """
 
+from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from msaf_bench.catalog import (
@@ -14,6 +16,7 @@ from msaf_bench.catalog import (
 )
 
 if TYPE_CHECKING:
+    from msaf_bench.ablation import ablate
     from msaf_bench.architectures import build, builtin
     from msaf_bench.architectures.network import VideoNetwork
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VideoNetwork",
     "__version__",
+    "ablate",
     "build",
     "builtin",
     "list_presets",
@@ -33,20 +37,19 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # a type checker sees the names above, and that no other name exists
+#: where the names lie that need torch, which takes a second to import
+_LAZY = {
+    "VideoNetwork": "msaf_bench.architectures.network",
+    "ablate": "msaf_bench.ablation",
+    "build": "msaf_bench.architectures",
+    "builtin": "msaf_bench.architectures",
+}
+
+if not TYPE_CHECKING:  # a type checker sees the names above, and that there are no others
 
     def __getattr__(name: str) -> object:
-        # torch takes a second to import; those who only read specs should not wait for it.
-        if name in ("build", "builtin"):
-            from msaf_bench import architectures
-
-            return getattr(architectures, name)
-        if name == "VideoNetwork":
-            from msaf_bench.architectures.network import VideoNetwork
-
-            return VideoNetwork
+        if name in _LAZY:
+            return getattr(import_module(_LAZY[name]), name)
         if name == "__version__":
-            from importlib.metadata import version
-
             return version("msaf-bench")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from msaf_bench.components.interfaces import Flow
-from msaf_bench.data.flow import DIS_LEAST, dis
+from msaf_bench.data.flow.estimators import DIS_LEAST, dis
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 
