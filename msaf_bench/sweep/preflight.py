@@ -1,7 +1,7 @@
 """Checks before the first trial: what would stop every trial stops the sweep at once."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 
@@ -52,7 +52,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     return nets
 
 
-def _built(registry: Registry, system: System) -> Any:
+def _built(registry: Registry, system: System) -> VideoNetwork:
     """Return the system's network on the meta device."""
     registry.check(system)
     with torch.device("meta"):
@@ -61,7 +61,6 @@ def _built(registry: Registry, system: System) -> Any:
     if isinstance(frames, bool) or not isinstance(frames, int):
         raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
     _read_starts(registry, system)
-    net.named_parameters()  # a network that is no module fails here
     return net
 
 
