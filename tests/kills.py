@@ -19,6 +19,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.records import read_records
@@ -37,17 +38,6 @@ PLAN = make_plan(
 )
 
 
-class Silent:
-    def step(self, trial, step, loss):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def note(self, text):
-        pass
-
-
 def begin(folder):
     """A process that runs the sweep, or what is missing of it."""
     process = os.fork()
@@ -57,7 +47,7 @@ def begin(folder):
     try:
         torch.set_num_threads(1)
         loop.CLOCK_S = 0.05  # the wall clock asks for checkpoints too
-        run_sweep(PLAN, Setting(Workspace(folder)), Silent(), resume=True)
+        run_sweep(PLAN, Setting(Workspace(folder)), Heard(), resume=True)
         code = 0
     finally:
         if code:
@@ -107,13 +97,13 @@ def kill_until_done(folder, seconds, kills, draw):
             return done
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     draw, done, rounds = random.Random(given.seed), 0, 0
     with tempfile.TemporaryDirectory() as root:
         start = time.monotonic()

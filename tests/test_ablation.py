@@ -7,6 +7,7 @@ import sys
 import cv2
 import pytest
 import torch
+from heard import Heard
 
 import msaf_bench as mb
 from msaf_bench.cli import SIGNALS, main
@@ -17,20 +18,6 @@ PLUGIN = """
 def register(registry):
     pass
 """
-
-
-class Heard:
-    def __init__(self):
-        self.records, self.notes, self.steps = [], [], 0
-
-    def step(self, trial, step, loss):
-        self.steps += 1
-
-    def finished(self, record):
-        self.records.append(record)
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def test_a_table_is_run_from_python_and_prints_nothing(tmp_path, capfd):

@@ -29,7 +29,7 @@ from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
-    from msaf_bench.data.frames.folders import Neighbours
+    from msaf_bench.data.frames.neighbours import Neighbours
 
 CheckpointFile = Annotated[
     Path, typer.Argument(help="A .safetensors file with its .json beside it.")
@@ -182,7 +182,7 @@ def predict(
     import torch
 
     from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
-    from msaf_bench.data.frames.folders import neighbours
+    from msaf_bench.data.frames.neighbours import neighbours
     from msaf_bench.data.labels.stack import write_stack
     from msaf_bench.data.transforms import normalise
     from msaf_bench.foreign import to_stderr

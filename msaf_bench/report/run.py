@@ -88,7 +88,7 @@ def _strip(
     each damaged picture.
     """
     from msaf_bench.data import open_split  # only pictures need the data layer
-    from msaf_bench.data.samples import sample_indices
+    from msaf_bench.data.clips import sample_indices
 
     systems = plan.systems()
     first = {

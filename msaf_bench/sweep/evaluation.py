@@ -3,6 +3,7 @@ consistency, cost.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,8 +16,7 @@ from msaf_bench.analyzers.consistency.measure import consistency
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
-from msaf_bench.data.clips import Clips
-from msaf_bench.data.samples import sample_indices
+from msaf_bench.data.clips import Clips, sample_indices
 from msaf_bench.errors import GateError
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
@@ -109,16 +109,24 @@ def cost_of(
     that cannot be counted.
     """
     try:
-        clip, stream = (
-            system_cost(system, num_classes, conditions.size, mode=mode, plugins=plugins)
-            for mode in ("clip", "stream")
-        )
+        # A frozen model is hashable, which its type does not say.
+        return _counted(system, num_classes, conditions.size, plugins)  # pyright: ignore
     except GateError as error:
         on_note(f"cost is not counted: {error}")
         return None
+
+
+@cache
+def _counted(
+    system: System, num_classes: int, size: tuple[int, int], plugins: tuple[str, ...]
+) -> Cost:
+    """Count once what all seeds of a row share. Raises `GateError` for what cannot be counted."""
+    clip, stream = (
+        system_cost(system, num_classes, size, mode=mode, plugins=plugins)
+        for mode in ("clip", "stream")
+    )
     if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
-        on_note(f"cost is not counted: there is no formula for {', '.join(blind)}")
-        return None
+        raise GateError(f"there is no formula for {', '.join(blind)}")
     macs = [
         tuple(
             (part, round(sum(kinds.values()) / len(cost.phases)))

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from msaf_bench import cli
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 @pytest.fixture
 def invoked(monkeypatch):

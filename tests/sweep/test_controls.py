@@ -4,6 +4,7 @@ past is known.
 
 import pytest
 import torch
+from heard import Heard
 
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table
@@ -22,18 +23,9 @@ CLEAN = dict.fromkeys((name for name in KNOBS if name != "speed"), 0.0)
 RATES = (1e-2, 2e-3, 1e-3, 6e-5)  #: of the presets
 
 
-class Heard:
-    def __init__(self):
-        self.notes = []
-
-    def step(self, trial, step, loss):
-        pass
-
+class Done(Heard):
     def finished(self, record):
         assert record.state == "done", record.reason
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def conditions(options, **changes):
@@ -48,7 +40,7 @@ def conditions(options, **changes):
 
 
 def run(folder, plan):
-    heard = Heard()
+    heard = Done()
     run_sweep(plan, Setting(Workspace(folder)), heard)
     records, labels = read_records(folder / "records"), plan.labels()
     found = {}

@@ -7,6 +7,7 @@ import stat
 from collections import namedtuple
 
 import pytest
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import main
@@ -21,20 +22,6 @@ CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "flow": "dis", "che
 PLAN = make_plan(
     read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2
 )
-
-
-class Heard:
-    def __init__(self):
-        self.records = []
-
-    def step(self, trial, step, loss):
-        pass
-
-    def finished(self, record):
-        self.records.append(record)
-
-    def note(self, text):
-        pass
 
 
 def sweep(folder, resume=False):
@@ -169,7 +156,7 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     assert 0.4 * written < estimated <= written
 
 
-def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path):
+def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path, undrawn):
     """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow
     while it runs.
     """

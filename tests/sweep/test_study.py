@@ -68,7 +68,7 @@ def table(axis: str) -> Table:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
+def study(tmp_path_factory, undrawn) -> Path:
     folder = tmp_path_factory.mktemp("study")
     found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
     assert found.exit_code == 0, found.output

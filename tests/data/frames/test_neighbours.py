@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from msaf_bench.data.frames.folders import neighbours
+from msaf_bench.data.frames.neighbours import neighbours
 from msaf_bench.errors import DataError, UsageError
 
 

@@ -1,8 +1,4 @@
-"""Optical flow: Middlebury's files, what estimates it from two pictures, and a cache of what was
-estimated.
-
-Flow is (H, W, 2) float32 as (dx, dy) in pixels; NaN where a file says that it is unknown.
-"""
+"""Estimators of optical flow from two pictures, and a cache of their results."""
 
 import hashlib
 from importlib import import_module
@@ -13,19 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import Flow
 from msaf_bench.errors import DataError, HostError, one_of
 from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
 
-FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
-UNKNOWN = 1e9  #: a component of this size or more means that the flow is not known there
-_LARGEST = 2**15  # rows or columns; a header that says more is damaged
 DIS_LEAST = 12  #: rows and columns that DIS needs
 
 _Ways = tuple[NDArray[np.float32], NDArray[np.float32]]  # forward, backward
 
-#: What can estimate flow, with everything that its result depends on.
+#: The estimators, each with everything that its result depends on.
 ESTIMATORS = {
     "dis": f"OpenCV {cv2.__version__} DIS, preset medium, grey",
     "farneback": (
@@ -37,54 +30,22 @@ ESTIMATORS = {
 }
 
 
-def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
-    """Writes flow (H, W, 2) as Middlebury's .flo: tag, width, height, then (dx, dy) row by row,
-    little-endian; NaN as unknown.
-    """
-    height, width = flow.shape[:2]
-    head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
-    write_atomic(path, head + np.nan_to_num(flow, nan=2 * UNKNOWN).astype("<f4").tobytes())
-
-
-def read_flow(path: Path) -> NDArray[np.float32]:
-    """The flow of a .flo file, (H, W, 2), NaN where it is unknown. Raises `DataError` for a file
-    that is not one, or is cut.
-    """
-    try:
-        data = regular(path).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); give the folder of the .flo files"
-        ) from error
-    if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(FLO_TAG):
-        raise DataError(
-            f"{path}: not a Middlebury .flo file (its first 4 bytes are not {FLO_TAG} as float32)"
-        )
-    width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, 4))
-    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
-        raise DataError(f"{path}: its header says {width}x{height} (WxH); restore the file")
-    if len(data) != 12 + 8 * width * height:
-        raise DataError(
-            f"{path}: {len(data)} bytes, but {width}x{height} (WxH) flow has"
-            f" {12 + 8 * width * height}; restore the file"
-        )
-    flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
-    if np.isnan(flow).any():
-        raise DataError(
-            f"{path}: NaN in the flow; unknown flow is written as {UNKNOWN:.0e} or more"
-        )
-    flow[(np.abs(flow) >= UNKNOWN).any(-1)] = np.nan
-    return flow
-
-
 def estimate(
     kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], cache: Path | None = None
 ) -> Flow:
-    """Flow between two pictures (H, W, 3), forward and backward, by one of `ESTIMATORS`.
+    """Estimate the flow between two pictures (H, W, 3), forward and backward.
 
-    In the folder `cache` it is kept under the hash of the pictures and of the estimator with its
-    parameters and version; a damaged file is made again. Raises `UsageError` for an unknown
-    estimator, `DataError` for pictures that it cannot take, `HostError` where it is not installed.
+    Args:
+        kind: one of `ESTIMATORS`.
+        earlier: the first picture.
+        later: the second picture, of the same size.
+        cache: folder that keeps each result under the hash of the pictures and of the estimator
+            with its parameters and version; a damaged file is computed again.
+
+    Raises:
+        UsageError: for an unknown estimator.
+        DataError: for pictures of different sizes, or too small for the estimator.
+        HostError: if the estimator is not installed.
     """
     one_of("flow", kind, ESTIMATORS)
     if earlier.shape != later.shape:
@@ -111,15 +72,15 @@ def estimate(
 
 
 def flat(picture: NDArray[np.uint8]) -> bool:
-    """Whether a picture has next to no texture (a deviation under 1 of 255 grey levels): flow
-    estimated from it means nothing.
+    """Return whether a picture has almost no texture (a deviation under 1 of 255 grey levels), so
+    that flow estimated from it means nothing.
     """
     return float(_grey(picture).std()) < 1
 
 
 def _cached(path: Path, key: bytes, size: tuple[int, ...]) -> _Ways | None:
-    """What an earlier call left for the pictures of this key, or nothing where that is missing,
-    damaged or of other pictures.
+    """Return the flow that an earlier call left for the pictures of this key; None if its file is
+    missing, damaged or of other pictures.
     """
     try:
         data = regular(path).read_bytes()
@@ -143,8 +104,8 @@ def _estimated(kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) 
             f"--flow dis: frames of {one.shape[0]}x{one.shape[1]} are too small, DIS needs"
             f" {DIS_LEAST} rows and columns"
         )
-    way = dis if kind == "dis" else _farneback
-    return way(one, two), way(two, one)
+    estimator = dis if kind == "dis" else _farneback
+    return estimator(one, two), estimator(two, one)
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -152,7 +113,7 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def dis(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """DIS flow (H, W, 2) from one grey picture (H, W) to another."""
+    """Return DIS flow (H, W, 2) from one grey picture (H, W) to another."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(estimator.calc(a, b, np.zeros((*a.shape, 2), np.float32)), np.float32)
 

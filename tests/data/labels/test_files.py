@@ -8,12 +8,8 @@ import pytest
 from PIL import Image
 
 from msaf_bench.data.labels.classes import class_set
-from msaf_bench.data.labels.folders import (
-    list_label_maps,
-    pair_label_maps,
-    read_ids,
-    read_label_map,
-)
+from msaf_bench.data.labels.files import read_ids, read_label_map
+from msaf_bench.data.labels.pairs import list_label_maps, pair_label_maps
 from msaf_bench.errors import DataError
 
 IDS = np.array([[0, 1, 2], [1, 0, 255]], np.uint8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from msaf_bench.data.readers.needs import PUBLISHED, find_needs
+from msaf_bench.data.readers.downloads import PUBLISHED, find_needs
 from msaf_bench.errors import UsageError
 
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import Clip, Clips, Flow
-from msaf_bench.data.flow import estimate
+from msaf_bench.data.clips import Clip, Clips
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.errors import DataError, UsageError
 
 TUNE = 4  #: one clip in so many of the training split is held out for tuning

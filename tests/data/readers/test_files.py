@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from msaf_bench.data.readers import archives
-from msaf_bench.data.readers.archives import File, fingerprint, list_archive, list_files
+from msaf_bench.data.readers import zips
+from msaf_bench.data.readers.files import File, fingerprint, list_files
+from msaf_bench.data.readers.zips import list_archive
 from msaf_bench.errors import DataError
 
 CONTENT = {
@@ -45,8 +46,9 @@ def test_a_zip_holds_what_the_folder_holds(both):
     plain, zipped = (list_files(both / where, "set", "set.zip") for where in ("plain", "zipped"))
     assert list(plain) == list(zipped) == ["train/a.png", "train/b/c.png", "val/d.png"]
     for name, file in plain.items():
-        assert file.name == zipped[name].name == f"set/{name}"
         own = "val/d.PNG" if name == "val/d.png" else name
+        assert file.name == zipped[name].name == f"set/{own}"
+        assert file.key == zipped[name].key == f"set/{name}"
         assert file.read() == zipped[name].read() == CONTENT[own]
         assert (
             (file.size, file.crc())
@@ -148,7 +150,7 @@ def test_a_name_twice_and_a_file_that_is_too_large(tmp_path, monkeypatch):
         list_archive(path)
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("a.png", b"four")
-    monkeypatch.setattr(archives, "LARGEST", 3)
+    monkeypatch.setattr(zips, "LARGEST", 3)
     with pytest.raises(DataError, match="'a.png' unpacks to 4 bytes from 4"):
         list_archive(path)
     monkeypatch.undo()

@@ -6,8 +6,8 @@ import pytest
 
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
-from msaf_bench.data.clips import Flow
-from msaf_bench.data.parts import Subset, aligned, tuning_part
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.subsets import Subset, aligned, tuning_part
 from msaf_bench.errors import DataError, UsageError
 
 VIDEOS = {"train_videos": 8, "score_videos": 4, "video_frames": 5}

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msaf_bench.data import flow as module
-from msaf_bench.data.flow import FLO_TAG, estimate, flat, read_flow, write_flow
+from msaf_bench.data.flow import estimators as module
+from msaf_bench.data.flow.estimators import estimate, flat
+from msaf_bench.data.flow.files import FLO_TAG, read_flow, write_flow
 from msaf_bench.errors import DataError, HostError, UsageError
 
 
@@ -69,10 +70,8 @@ def test_a_missing_file_is_named(tmp_path):
         read_flow(tmp_path / "none.flo")
 
 
-def test_middlebury_files_are_read(camvid_root):
-    folder = camvid_root.parent / "middlebury"
-    if not folder.is_dir():
-        pytest.skip(f"no Middlebury pairs at {folder}")
+def test_middlebury_files_are_read(data_folder):
+    folder = data_folder("middlebury")
     grove, whale = (read_flow(folder / name / "flow10.flo") for name in ("Grove2", "RubberWhale"))
     assert grove.shape == (480, 640, 2)
     assert np.isfinite(grove).all()
