@@ -7,23 +7,22 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stream
 
 Segment = Callable[[Tensor], object]  #: clip (B, T, 3, H, W) -> logits (B, K, h, w), or `.logits`
 
 
-class ClipNetwork(nn.Module):
+class ClipNetwork(VideoNetwork):
     """A callable that maps a clip (B, T, 3, H, W), or with `picture` its newest frame
     (B, 3, H, W), to logits (B, K, h, w) or to something with an attribute `logits`.
     """
 
-    recursive = False
-    training_only: tuple[str, ...] = ()
-
     def __init__(self, segment: Segment, frames: int, *, picture: bool = False) -> None:
         super().__init__()
         self.segment, self.frames, self.picture = segment, frames, picture
+        self.backbone = nn.Identity()
 
     def forward(self, clip: Tensor) -> Output:
         given = self.segment(clip[:, -1] if self.picture else clip[:, -self.frames :])
@@ -35,6 +34,10 @@ class ClipNetwork(nn.Module):
             )
         return Output(logits, {})
 
+    def loss(self, out: Output, labels: Tensor) -> Tensor:
+        """Raises `UsageError`: it is measured, not trained."""
+        raise UsageError("this network has no loss; it can be measured, not trained")
+
     def stream(self) -> Stream:
         """Raises `UsageError`: only a network of this project keeps the past of a video."""
         raise UsageError("mode 'stream': the network has no method stream(); use mode 'clip'")
@@ -42,7 +45,7 @@ class ClipNetwork(nn.Module):
 
 def as_network(
     net: nn.Module | Segment, frames: int | None = None, *, default: int | None = None
-) -> nn.Module:
+) -> VideoNetwork:
     """Return `net` itself if it is a network of this project, else a `ClipNetwork` around it.
 
     Args:
@@ -51,7 +54,7 @@ def as_network(
         default: Frames for a network that does not say; None for one that reads a picture
             (B, 3, H, W).
     """
-    if isinstance(net, nn.Module) and hasattr(net, "frames") and hasattr(net, "stream"):
+    if isinstance(net, VideoNetwork):
         return net
     read = frames if frames is not None else cast("int | None", getattr(net, "frames", default))
     return ClipNetwork(net, 1 if read is None else read, picture=read is None)

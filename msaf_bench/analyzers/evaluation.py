@@ -22,6 +22,7 @@ from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
 from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
 from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
 from msaf_bench.analyzers.scoring import score
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
@@ -189,7 +190,7 @@ def evaluate(
 
 
 def evaluate_split(
-    net: nn.Module, clips: Clips, conditions: Conditions, device: str, flow_cache: Path
+    net: VideoNetwork, clips: Clips, conditions: Conditions, device: str, flow_cache: Path
 ) -> Evaluation:
     """Return the scores of a network on the clips of a split. Raises `DataError` for logits that
     are not finite or not of the data's classes.
@@ -199,8 +200,7 @@ def evaluate_split(
         confusion = score(
             net, clips, device=device, on_image=lambda index, predicted: maps.append(predicted)
         )
-        reads_past = getattr(net, "frames", 1) > 1
-        still = score(net, clips, device=device, still=True) if reads_past else None
+        still = score(net, clips, device=device, still=True) if net.frames > 1 else None
     found: tuple[PresetScore, ...] = ()
     if conditions.flow != "none":
         paired = bool(clips.pairs)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch.nn import functional
 
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
 from msaf_bench.data.frames.neighbours import Neighbours, neighbours
 from msaf_bench.data.labels.stack import write_stack
@@ -15,15 +15,6 @@ from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Ignored
 from msaf_bench.outputs import entering
-from msaf_bench.ports import Stream
-
-
-class Streaming(Protocol):
-    """A network that keeps the past of a video."""
-
-    def stream(self) -> Stream:
-        """Return a fresh stream."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ def list_videos(frames: Path, pattern: str | None = None) -> VideoFolder:
 
 
 def predict_videos(
-    net: Streaming,
+    net: VideoNetwork,
     videos: VideoFolder,
     out: Path,
     *,

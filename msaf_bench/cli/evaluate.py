@@ -23,7 +23,7 @@ from msaf_bench.cli.settings import (
 from msaf_bench.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from msaf_bench.architectures.network import VideoNetwork
 
 CheckpointFile = Annotated[
     Path, typer.Argument(help="A .safetensors file with its .json beside it.")
@@ -66,7 +66,9 @@ def evaluate(
     print_scores({"checkpoint": str(checkpoint), **found.document()}, as_json=as_json)
 
 
-def load_checkpoint(path: Path, plugins: tuple[str, ...], device: str) -> "tuple[nn.Module, int]":
+def load_checkpoint(
+    path: Path, plugins: tuple[str, ...], device: str
+) -> "tuple[VideoNetwork, int]":
     """Return the network of a checkpoint, in evaluation mode, and its number of classes."""
     from msaf_bench.architectures import build
     from msaf_bench.train.checkpoint import read_checkpoint, restore

@@ -1,7 +1,7 @@
 """`msaf-bench predict`: label maps of a folder of video frames, by one checkpoint."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from msaf_bench.cli.printing import Json, Overwrite, print_document
 from msaf_bench.cli.score.tc import FramePattern
 from msaf_bench.cli.settings import Device, Threads, use_plugins
 from msaf_bench.sizes import parse_size
-
-if TYPE_CHECKING:
-    from msaf_bench.analyzers.prediction import Streaming
 
 
 def predict(
@@ -63,7 +60,7 @@ def predict(
         typer.progressbar(length=len(videos.paths), file=stderr, label="frames") as bar,
     ):
         predict_videos(
-            cast("Streaming", net),
+            net,
             videos,
             out,
             size=seen_size,

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,10 +15,12 @@ from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import Conditions
 
 
-def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], Any]:
-    """Checks an option's number against a bound; the reason is part of the error."""
+def at_most(
+    most: int, why: str, option: str | None = None
+) -> Callable[[float | None], float | None]:
+    """Return the check of an option's number against a bound; the reason is part of the error."""
 
-    def check(value: Any) -> Any:
+    def check(value: float | None) -> float | None:
         if value is not None and not value <= most:  # nor NaN
             raise typer.BadParameter(
                 f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'"
@@ -28,8 +30,8 @@ def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], A
     return check
 
 
-def at_most_cores(value: Any) -> Any:
-    """Checks a number of threads: far more of them take all that the system has."""
+def at_most_cores(value: float | None) -> float | None:
+    """Check a number of threads: far more of them take all that the system has."""
     from msaf_bench.analyzers.speed import machine
 
     return at_most(machine.usable_cores(), "this machine has no more cores", "--threads")(value)
@@ -74,8 +76,8 @@ def check_data(data: str, root: Path | None) -> Path | None:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's
-    workers get too.
+    """Return the plug-ins' names. They may lie in the current folder, which child processes and
+    Ray's workers get too; at the end of the command `main` takes it out of `sys.path` again.
     """
     if names and str(Path.cwd()) not in sys.path:
         # last: a `random.py` there must not stand for Python's own

@@ -13,6 +13,7 @@ from msaf_bench.analyzers.speed.machine import usable_cores
 from msaf_bench.analyzers.speed.processes import measure_speed
 from msaf_bench.analyzers.speed.tasks import ModuleSpeed, Speed, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker import time_module
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import UsageError
 from msaf_bench.host import Host
@@ -96,7 +97,7 @@ def _module_speed(
     module: nn.Module, frames: int | None, conditions: SpeedConditions
 ) -> ModuleSpeed:
     name = type(module).__name__
-    if conditions.mode == "stream" and not hasattr(module, "stream"):
+    if conditions.mode == "stream" and not isinstance(module, VideoNetwork):
         raise UsageError(f"mode 'stream': {name} has no method stream(); use mode 'clip'")
     run = time_module(as_network(module, frames), conditions)
     found = {"reason": run} if isinstance(run, str) else summary([run], conditions.threads)

@@ -7,18 +7,18 @@ Shapes: T frames, C channels, K classes, H W image.
 from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from time import perf_counter_ns
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from msaf_bench.analyzers.speed.tasks import SpeedConditions
 from msaf_bench.analyzers.speed.worker_report import OutputCheck
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
-from msaf_bench.ports import Network
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 #: of a logit's difference, to the largest logit; TF32 counts as fp32
@@ -38,14 +38,13 @@ class Subject(NamedTuple):
     output: OutputCheck
 
 
-def prepare(module: nn.Module, conditions: SpeedConditions) -> Subject:
+def prepare(net: VideoNetwork, conditions: SpeedConditions) -> Subject:
     """Convert the network, run it on one clip, and compare its logits with those that it gave
     before, as `net(clip)` in fp32.
 
     The pictures are noise, normalised as frames are; a stream's history is full when this returns.
     Raises `GateError` for logits that are not finite.
     """
-    net = cast("Network", module)
     pictures = np.random.default_rng(0).integers(
         256, size=(net.frames, *conditions.size, 3), dtype=np.uint8
     )
@@ -53,7 +52,7 @@ def prepare(module: nn.Module, conditions: SpeedConditions) -> Subject:
     dtype, device, clip = DTYPES[conditions.precision], conditions.device, conditions.mode == "clip"
     with torch.inference_mode():
         expected = net(normalise(pictures)[None].to(device)).logits
-    module.to(dtype=dtype, memory_format=form)  # pyright: ignore[reportCallIssue]
+    net.to(dtype=dtype).to(memory_format=form)
 
     def upload(chosen: NDArray[np.uint8]) -> Tensor:
         frames = normalise(chosen).to(device, dtype, memory_format=form)

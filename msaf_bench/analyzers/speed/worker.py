@@ -15,7 +15,6 @@ from functools import partial
 from random import Random
 
 import torch
-from torch import nn
 
 from msaf_bench.analyzers.speed import cuda as speed_cuda
 from msaf_bench.analyzers.speed.machine import (
@@ -40,6 +39,7 @@ from msaf_bench.analyzers.speed.subject import prepare
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker_report import PeakMemory, SystemRun, WorkerReport
 from msaf_bench.architectures import build
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.errors import BenchError
 from msaf_bench.foreign import guarded
 from msaf_bench.host import Host
@@ -71,7 +71,7 @@ def time_batch(batch: Batch) -> WorkerReport:
     )
 
 
-def time_module(net: nn.Module, conditions: SpeedConditions) -> SystemRun | str:
+def time_module(net: VideoNetwork, conditions: SpeedConditions) -> SystemRun | str:
     """Time a network of this process, which is not changed; return its run, or why there is none.
     The number of torch's threads stays as it is.
     """
@@ -133,7 +133,7 @@ def _ready(task: SpeedTask) -> Ready:
     return _prepared(net, conditions)
 
 
-def _prepared(net: nn.Module, conditions: SpeedConditions) -> Ready:
+def _prepared(net: VideoNetwork, conditions: SpeedConditions) -> Ready:
     """Check a network's output and run a few frames for its peak memory."""
     cuda = conditions.device != "cpu"
     weights = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
