@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.flows import flows_of
-from msaf_bench.analyzers.consistency.scores import consistency
 from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.analyzers.evaluation import split_consistency
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.architectures.network import VideoNetwork
@@ -78,11 +77,7 @@ def _consistency(
 ) -> tuple[Consistency, ...]:
     if conditions.flow == "none":
         return ()
-    truths = [clips[i].label for i in range(len(predictions))]
-    flows = flows_of(clips, conditions.flow, flow_cache)
-    found = consistency(
-        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
-    )
+    found = split_consistency(predictions, clips, conditions, flow_cache)
     return tuple(
         Consistency(
             preset=c.preset,

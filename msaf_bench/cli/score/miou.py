@@ -91,7 +91,7 @@ def score_miou(
 
     Ends with exit code 3 where there is no mIoU, as when every pixel of the truth is void.
     """
-    from msaf_bench.analyzers.miou_score import given_formats, score_pairs
+    from msaf_bench.analyzers.miou_scoring import given_formats, score_pairs
     from msaf_bench.cli.counting import counting
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.data.labels.ids import parse_maps

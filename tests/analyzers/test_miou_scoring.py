@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from msaf_bench.analyzers.miou_score import score_miou
+from msaf_bench.analyzers.miou_scoring import score_miou
 from msaf_bench.errors import DataError, UsageError
 
 TRUTH = np.array([[0, 0, 1, 255]], np.uint8)

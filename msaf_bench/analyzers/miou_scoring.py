@@ -1,0 +1,142 @@
+"""Score predicted label maps by the ground truth: folders or arrays. Shapes: K classes, H W label
+map.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.label_arrays import Array, label_arrays
+from msaf_bench.analyzers.miou import Absent, Void, count_ids
+from msaf_bench.analyzers.miou_folders import FolderCounts, count_folders
+from msaf_bench.analyzers.miou_score import MiouScore
+from msaf_bench.data.labels.classes import ClassSet, class_set
+from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, What, id_table, parse_maps
+from msaf_bench.data.labels.pairs import LabelPairs, pair_label_maps
+from msaf_bench.errors import DataError, UsageError, one_of
+
+
+def score_miou(
+    pred: Path | str | Sequence[Array],
+    truth: Path | str | Sequence[Array],
+    *,
+    classes: str | int,
+    void: Void = "ignore",
+    absent: Absent = "skip",
+    pred_ids: IdFormat | None = None,
+    truth_ids: IdFormat | None = None,
+    maps: Sequence[str] = (),
+    skip_bad: bool = False,
+    threads: int = 1,
+) -> MiouScore:
+    """Return the data-set mIoU of predicted label maps: one confusion matrix over all images.
+
+        score = mb.score_miou("predictions", "labels", classes="cityscapes19")
+        score.miou, score.per_class["road"]
+        mb.score_miou([predicted], [true], classes=11)  # arrays (H, W), void = 255
+
+    Args:
+        pred: Folder of predicted label maps (PNG or .npy), or arrays (H, W) of class ids.
+        truth: The ground truth: a folder with the same names, or arrays in the same order.
+        classes: camvid11, cityscapes19, or a number of classes K (ids 0 to K-1, void 255).
+        void: Pixels that are void in the truth: ignore, or penalise as false positives.
+        absent: A class in neither truth nor prediction: skip it in the mean, or count it zero.
+        pred_ids: Ids in the files of `pred`: raw (labelIds) or train; detected by default.
+        truth_ids: Ids in the files of `truth`.
+        maps: Meanings of single ids in files, as "255=1", "0=void" or "pred:0=1".
+        skip_bad: Leave out pairs of files that cannot be scored; `counts.bad` lists them.
+        threads: Files read at a time.
+
+    Raises:
+        UsageError: an unknown class set or rule.
+        DataError: files or arrays that are not label maps of these classes, or do not match.
+    """
+    one_of("rule for --void", void, get_args(Void))
+    one_of("rule for --absent", absent, get_args(Absent))
+    known = class_set(str(classes))
+    if isinstance(pred, Path | str) and isinstance(truth, Path | str):
+        given = given_formats(known, pred_ids, truth_ids)
+        pairs = pair_label_maps(Path(pred), Path(truth), known)
+        return score_pairs(
+            pairs, known, given, void, absent, maps=maps, skip_bad=skip_bad, threads=threads
+        )
+    if isinstance(pred, Path | str) or isinstance(truth, Path | str):
+        raise UsageError("pred and truth: give two folders, or two sequences of arrays")
+    if maps or pred_ids or truth_ids or skip_bad:
+        raise UsageError("maps, pred_ids, truth_ids and skip_bad go with folders only")
+    return MiouScore(known, void, absent, _count_arrays(pred, truth, known))
+
+
+def score_pairs(
+    pairs: LabelPairs,
+    classes: ClassSet,
+    given: "Mapping[What, IdFormat]",
+    void: Void,
+    absent: Absent,
+    *,
+    maps: Sequence[str] = (),
+    skip_bad: bool = False,
+    threads: int = 1,
+    on_pair: Callable[[], None] = lambda: None,
+) -> MiouScore:
+    """Return the mIoU of the pairs of two folders; arguments and errors as in `score_miou`.
+    `given` are the formats of ids that are known; `on_pair` is called after each pair.
+    """
+    counts = count_folders(
+        pairs,
+        classes,
+        given,
+        maps=parse_maps(maps, classes),
+        skip_bad=skip_bad,
+        threads=threads,
+        on_pair=on_pair,
+    )
+    return MiouScore(classes, void, absent, counts, tuple(maps), pairs.ignored)
+
+
+def given_formats(
+    classes: ClassSet, pred_ids: str | None, truth_ids: str | None
+) -> dict[What, IdFormat]:
+    """Return the formats of ids that are given. Raises `UsageError` for another one, and where the
+    class set has one format only.
+    """
+    given: dict[What, IdFormat] = {}
+    options: dict[What, tuple[str, str | None]] = {
+        "prediction": ("--pred-ids", pred_ids),
+        "truth": ("--truth-ids", truth_ids),
+    }
+    for what, (option, said) in options.items():
+        if said is None:
+            continue
+        if not classes.raw:
+            raise UsageError(
+                f"{option}: --classes {classes.name} has one kind of ids; leave the option out"
+            )
+        given[what] = cast("IdFormat", one_of(f"kind for {option}", said, ("raw", "train")))
+    return given
+
+
+def _count_arrays(pred: Sequence[Array], truth: Sequence[Array], classes: ClassSet) -> FolderCounts:
+    if len(pred) != len(truth) or not len(pred):
+        raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give as many of both")
+    table = id_table(classes)
+    matrices: dict[str, NDArray[np.int64]] = {}
+    sizes: dict[tuple[int, ...], int] = {}
+    predictions, truths = label_arrays(pred, "prediction"), label_arrays(truth, "truth")
+    for index, (prediction, true) in enumerate(zip(predictions, truths, strict=True)):
+        joint = count_ids(true, prediction)
+        rows, columns = joint.nonzero()
+        stray = [i for i in (*rows.tolist(), *columns.tolist()) if table[i] == NO_CLASS]
+        if stray:
+            raise DataError(
+                f"image {index} holds id {stray[0]}; give 0 to {len(classes.names) - 1}, or 255"
+                " for void"
+            )
+        matrix = np.zeros((len(classes.names) + 1,) * 2, np.int64)
+        np.add.at(matrix, (table[rows], table[columns]), joint[rows, columns])
+        matrices[str(index)] = matrix
+        sizes[true.shape] = sizes.get(true.shape, 0) + 1
+    return FolderCounts(matrices, sizes, {"prediction": "train", "truth": "train"}, 0, ())
