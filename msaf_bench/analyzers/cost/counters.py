@@ -83,7 +83,7 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
     def shapes(values: list[Any]) -> list[Any]:
         return [get_shape(value) for value in values]
 
-    def handle(formula: Formula) -> Callable[..., int]:
+    def handle(formula: Formula) -> Callable[[list[Any], list[Any]], int]:
         return lambda inputs, outputs: formula(shapes(inputs), get_shape(outputs[0]) or ())
 
     def einsum_of_two(inputs: list[Any], _: object) -> int:
@@ -108,7 +108,7 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
         aten.matmul: PRODUCTS[aten.matmul].macs,
         aten.scaled_dot_product_attention: attention,
     }
-    handles: dict[str, Callable[..., int]] = {
+    handles: dict[str, Any] = {
         **{f"aten::{name}": nothing for name in silent},
         **{f"aten::{op.__name__}": handle(formula) for op, formula in products.items()},
         "aten::einsum": einsum_of_two,
@@ -124,7 +124,7 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
 def _ptflops(net: nn.Module, x: Tensor) -> int:
     from ptflops import get_model_complexity_info  # pyright: ignore[reportUnknownVariableType]
 
-    def given(_: object) -> Tensor:
+    def given(_: object) -> Any:
         return x
 
     def hook(formula: Formula) -> Callable[[Any, Any], int]:

@@ -6,7 +6,7 @@ Shapes: B batch, T frames, H W image. A part is a child of the network, such as 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -124,7 +124,7 @@ class Inference(nn.Module):
         super().__init__()
         self.net, self.x = net, clip
         self.stream: Stream | None = None
-        self.calls: list[Callable[[Tensor], object]] = [net]
+        self.calls: Sequence[Callable[[Tensor], object]] = [net]
         if one_of("mode", mode, MODES) == "stream":
             self.stream = cast("VideoNetwork", net).stream()
             self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle

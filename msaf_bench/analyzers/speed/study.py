@@ -145,9 +145,7 @@ def time_systems(
 def latency_document(latency: Latency | None) -> dict[str, object]:
     """Return flat percentiles, with intervals and the reasons for what is null beside them."""
     if latency is None:
-        nothing: dict[str, object] = dict.fromkeys(PERCENTILES)
-        nothing["mean"] = None
-        return nothing
+        return {"p50": None, "p90": None, "p99": None, "mean": None}
     percentiles = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99}
     return {
         **{name: p.value for name, p in percentiles.items()},
