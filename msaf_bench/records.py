@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -216,12 +216,16 @@ def rename_consistency(conditions: dict[str, Any]) -> None:
     conditions["consistency"] = [RENAMED.get(name, name) for name in conditions["consistency"]]
 
 
-def read_records(folder: Path) -> dict[str, Record]:
-    """All records of a folder, by trial id."""
+def each_record(folder: Path) -> Iterator[Record]:
+    """Read the records of a folder one by one, by the name of their files. None for no folder."""
     names = list_folder(folder, (".json",), deep=False).names if folder.is_dir() else ()
-    return {
-        record.trial.id: record for record in (read_record(folder / name) for name in sorted(names))
-    }
+    for name in sorted(names):
+        yield read_record(folder / name)
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """Read all records of a folder, whole, by trial id."""
+    return {record.trial.id: record for record in each_record(folder)}
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:

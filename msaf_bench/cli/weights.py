@@ -311,7 +311,7 @@ def _print_score(
 
     confusion = matrices.sum(0)
     per_class = {
-        name: None if iou != iou else round(100 * float(iou), 2)
+        name: None if iou != iou else round(float(iou), 2)
         for name, iou in zip(classes, iou_per_class(confusion), strict=True)
     }
     found = {

@@ -18,7 +18,7 @@ NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is no
 
 
 @dataclass(frozen=True)
-class Run:
+class Outcome:
     """The outcome of one trial."""
 
     seed: int
@@ -104,7 +104,7 @@ class Subject:
     label: str
     system: System | None  #: None where the row is only printed
     note: str
-    runs: tuple[Run, ...]
+    runs: tuple[Outcome, ...]
     interval: Interval | None  #: of the mIoU over seeds
     params: int | None
     measures: Measures

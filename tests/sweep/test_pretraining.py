@@ -8,8 +8,8 @@ import pytest
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
-from msaf_bench.report.run import summarise_run
 from msaf_bench.report.tables import to_csv
 from msaf_bench.sweep.plan import Workspace, make_plan
 from msaf_bench.sweep.run import run_sweep

@@ -150,7 +150,7 @@ def mean_of_all(matrix: Matrix) -> float:
     """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of
     `etc2020`.
     """
-    return float(100 * np.nan_to_num(iou_per_class(matrix)).mean())
+    return float(np.nan_to_num(iou_per_class(matrix)).mean())
 
 
 def mean_of_reference(matrix: Matrix) -> float:
@@ -158,7 +158,7 @@ def mean_of_reference(matrix: Matrix) -> float:
     in the copy that CFFM uses.
     """
     held = matrix.sum(1) > 0
-    return float(100 * iou_per_class(matrix)[held].mean()) if held.any() else float("nan")
+    return float(iou_per_class(matrix)[held].mean()) if held.any() else float("nan")
 
 
 def agreement(matrix: Matrix) -> float | None:

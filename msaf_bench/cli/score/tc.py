@@ -204,8 +204,7 @@ def describe(result: "Consistency", footage: "Footage", names: tuple[str, ...]) 
         "votes": result.votes,
         "controls": dict(result.controls),
         "per_class": {
-            name: None if math.isnan(each) else 100 * each
-            for name, each in zip(names, iou, strict=False)
+            name: None if math.isnan(each) else each for name, each in zip(names, iou, strict=False)
         },
         "per_video": [
             {
