@@ -16,7 +16,8 @@ from pathlib import Path
 from msaf_bench.files import write_kept
 from msaf_bench.records import Matrices, Record, read_records, write_record
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
 
 REFERENCE = Path(__file__).parents[1] / "reports" / "reference" / "table3-street-quick"
 # VmHWM is the peak of this program alone; a child's ru_maxrss includes its parent before exec.
@@ -25,7 +26,7 @@ WORK = {
     "report": "from msaf_bench.cli import main; main(['report', '--no-pictures', {folder!r}])",
     "summary": (
         "from pathlib import Path; from msaf_bench.findings.run import summarise_run;"
-        " from msaf_bench.sweep.plan import Workspace; w = Workspace(Path({folder!r}));"
+        " from msaf_bench.sweep.workspace import Workspace; w = Workspace(Path({folder!r}));"
         " summarise_run(w, w.plan())"
     ),
 }

@@ -18,8 +18,9 @@ from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.trials import Result, read_results
 from msaf_bench.records import Record, read_record
 from msaf_bench.spec import Conditions, Table
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.speed import read_speeds
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.row_speeds import read_speeds
+from msaf_bench.sweep.workspace import Workspace
 
 if TYPE_CHECKING:
     from pandas import DataFrame

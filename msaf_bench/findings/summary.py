@@ -8,7 +8,7 @@ from html import escape
 
 from msaf_bench.findings.subjects import ControlSummary, Outcome, RowSummary, Subject
 from msaf_bench.findings.wording import Word
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
 

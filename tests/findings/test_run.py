@@ -13,7 +13,7 @@ from msaf_bench.errors import HostError, UsageError
 from msaf_bench.findings.run import load_run, summarise_run
 from msaf_bench.findings.trials import read_results, reduced
 from msaf_bench.records import read_record, write_record
-from msaf_bench.sweep.plan import Workspace
+from msaf_bench.sweep.workspace import Workspace
 
 REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
 FOLDER = REFERENCE / "table2-camvid-quick"  # 18 records
