@@ -90,11 +90,10 @@ class Part:
     @property
     def reason(self) -> str:
         """In how many seeds it is not live, and why; empty for a live part."""
-        return (
-            ""
-            if self.live
-            else f"not live in {self.dead} of {self.seeds} seed{'s' * (self.seeds > 1)}: {self.why}"
-        )
+        if self.live:
+            return ""
+        seeds = "seeds" if self.seeds > 1 else "seed"
+        return f"not live in {self.dead} of {self.seeds} {seeds}: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)

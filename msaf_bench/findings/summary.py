@@ -32,12 +32,10 @@ class Verdict:
         """Whether our interval holds the printed difference; None where there is no interval or
         nothing is printed.
         """
-        i = self.difference.interval if self.difference else None
-        return (
-            None
-            if i is None or i.low is None or i.high is None or self.points is None
-            else i.low <= self.points <= i.high
-        )
+        if self.difference is None or self.points is None:
+            return None
+        low, high = self.difference.interval.low, self.difference.interval.high
+        return None if low is None or high is None else low <= self.points <= high
 
 
 @dataclass(frozen=True)

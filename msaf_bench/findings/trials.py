@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from msaf_bench.analyzers.miou import iou_per_class, miou
 from msaf_bench.findings.subjects import Outcome
 from msaf_bench.records import Record, each_record
-from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.spec import Conditions, Spec, System, Trial
 from msaf_bench.stats.bootstrap import Areas
 
 Counts = NDArray[np.int64]  #: (K, K): rows truth, columns prediction
@@ -68,8 +68,11 @@ def reduced(record: Record) -> Result:
 
 
 def results_of(records: Iterable[Record]) -> dict[str, Result]:
-    """Return the records by trial id, each reduced as it comes."""
-    return {record.trial.id: reduced(record) for record in records}
+    """Return the records by trial id, each reduced as it comes; equal systems, conditions and hosts
+    are kept once.
+    """
+    kept: dict[str, Spec] = {}
+    return {record.trial.id: reduced(_shared(record, kept)) for record in records}
 
 
 def read_results(folder: Path) -> dict[str, Result]:
@@ -128,6 +131,19 @@ def _outcome(seed: int, trial: str, result: Result | None) -> Outcome:
     if not np.isfinite(result.miou):
         return Outcome(seed, trial, "failed", "it finished without a score")
     return Outcome(seed, trial, "done", miou=result.miou)
+
+
+def _shared(record: Record, kept: dict[str, Spec]) -> Record:
+    """The record with the systems, conditions and host of earlier records in place of its own,
+    where they are equal.
+    """
+    trial, host = record.trial, record.host
+    # By text: to a hash 1, 1.0 and True are the same option.
+    system, conditions, host = (
+        kept.setdefault(spec.canonical(), spec) for spec in (trial.system, trial.conditions, host)
+    )
+    trial = trial.model_copy(update={"system": system, "conditions": conditions})
+    return record.model_copy(update={"trial": trial, "host": host})
 
 
 def _areas(matrices: NDArray[np.int64]) -> Areas:
