@@ -118,7 +118,7 @@ class Pulse(Spec):
     changed: float | None = None  #: percent of the pixels whose class changes when it is silenced
     #: mIoU lost when it is silenced, in points, on the clips of the pulse
     miou: float | None = None
-    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.components.gauges`)
+    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.liveness`)
 
 
 class Record(Spec):

@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from msaf_bench.findings.subjects import Part
+from msaf_bench.liveness import GAUGES, Supply, complaint
 from msaf_bench.records import PAST, Pulse, Record
-from msaf_bench.vitals import Supply, complaint
 
 #: parts that see past frames alone: where these hold nothing, they have nothing to change
 THROUGH_PAST = ("align",)
@@ -80,7 +80,6 @@ def _worst(pulses: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
             readings.setdefault(name, []).append(value)
     if not readings:
         return ()
-    from msaf_bench.components.gauges import GAUGES  # with torch: only for records that have pulses
 
     low = {name for name, gauge in GAUGES.items() if gauge.low > float("-inf")}
     return tuple(
