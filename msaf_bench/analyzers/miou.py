@@ -97,7 +97,7 @@ def constant_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return constant
 
 
-def iou_per_class(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the IoU of each class of K x K counts in percent (K,), NaN for a class in neither
     truth nor prediction.
     """

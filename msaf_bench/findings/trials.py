@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.miou import iou_per_class, miou
+from msaf_bench.analyzers.miou import class_iou, miou
 from msaf_bench.findings.subjects import Outcome
 from msaf_bench.records import Record, each_record
 from msaf_bench.spec import Conditions, Spec, System, Trial
@@ -42,7 +42,7 @@ class Result:
         """IoU of each class in percent (K,), NaN for a class in neither truth nor prediction; empty
         where nothing was scored.
         """
-        return np.empty(0) if self.confusion is None else iou_per_class(self.confusion)
+        return np.empty(0) if self.confusion is None else class_iou(self.confusion)
 
     @cached_property
     def past(self) -> float | None:

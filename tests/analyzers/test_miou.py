@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from msaf_bench.analyzers.miou import (
     best_constant,
+    class_iou,
     class_scores,
     confusion_matrix,
     constant_counts,
     count_ids,
-    iou_per_class,
     miou,
 )
 from msaf_bench.errors import DataError
@@ -46,7 +46,7 @@ def maps(seed, classes=5, shape=(9, 11), void=0.2):
 def test_it_is_the_dictionary_count(seed):
     truth, prediction = maps(seed)
     np.testing.assert_allclose(
-        iou_per_class(confusion_matrix(truth, prediction, 5)), oracle(truth, prediction, 5)
+        class_iou(confusion_matrix(truth, prediction, 5)), oracle(truth, prediction, 5)
     )
 
 
@@ -55,7 +55,7 @@ def test_a_hand_made_example():
     prediction = np.array([[0, 1, 1], [1, 1, 2]], np.uint8)
     confusion = confusion_matrix(truth, prediction, 4)
     assert confusion.tolist() == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    np.testing.assert_allclose(iou_per_class(confusion), [50, 50, 0, np.nan])
+    np.testing.assert_allclose(class_iou(confusion), [50, 50, 0, np.nan])
     assert miou(confusion) == pytest.approx(100 / 3)
     assert best_constant(confusion) == pytest.approx(100 * 2 / 5 / 3)
 
@@ -74,7 +74,7 @@ def test_renaming_classes_renames_the_scores():
     truth, prediction = maps(3)
     order = np.append(np.random.default_rng(0).permutation(5), np.full(251, VOID)).astype(np.uint8)
     plain, renamed = (
-        iou_per_class(confusion_matrix(t, p, 5))
+        class_iou(confusion_matrix(t, p, 5))
         for t, p in ((truth, prediction), (order[truth], order[prediction]))
     )
     np.testing.assert_array_equal(renamed[order[:5]], plain)
@@ -222,7 +222,7 @@ def test_the_shorter_way_is_the_same():
     truth, prediction = maps(8)
     confusion = confusion_matrix(truth, prediction, 5)
     scores = class_scores(counts_of(truth, prediction, 5), void="ignore", absent="skip")
-    np.testing.assert_array_equal(scores.iou, iou_per_class(confusion))
+    np.testing.assert_array_equal(scores.iou, class_iou(confusion))
     assert scores.miou == miou(confusion)
 
 
