@@ -146,6 +146,7 @@ def test_too_short_a_clip_is_named(net):
             net(clip(net.frames - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_systems())
 def test_every_system_builds_at_full_width_for_any_size(name):
     with torch.device("meta"), torch.inference_mode():

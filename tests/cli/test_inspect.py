@@ -34,6 +34,7 @@ def test_show_as_json_has_every_rows_system(capsys):
     assert shown["systems"]["STT ResNet18"]["style"]
 
 
+@pytest.mark.slow
 def test_check_says_how_many_can_be_run(capsys):
     assert main(["check", "1", "2", "3"]) == 0
     assert capsys.readouterr().out.splitlines() == [
