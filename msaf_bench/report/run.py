@@ -18,8 +18,9 @@ from msaf_bench.report.backend import UndrawnError
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.speed import read_speeds
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.row_speeds import read_speeds
+from msaf_bench.sweep.workspace import Workspace
 
 
 def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
@@ -87,7 +88,7 @@ def _strip(
     each damaged picture.
     """
     from msaf_bench.data import open_split  # only pictures need the data layer
-    from msaf_bench.data.samples import sample_indices
+    from msaf_bench.data.clips import sample_indices
 
     systems = plan.systems()
     first = {

@@ -19,8 +19,9 @@ from msaf_bench.report.run import summarise_run
 from msaf_bench.report.tables import csv_lines
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.study import Point, points_of, value_text
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.points import Point, points_of, value_text
+from msaf_bench.sweep.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from msaf_bench.analyzers import miou_folders
 from msaf_bench.analyzers.miou import class_scores, confusion_matrix, constant_counts, count_ids
 from msaf_bench.analyzers.miou_folders import count_folders
 from msaf_bench.data.labels.classes import CITYSCAPES_RAW, class_set
-from msaf_bench.data.labels.folders import pair_label_maps
+from msaf_bench.data.labels.pairs import pair_label_maps
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 

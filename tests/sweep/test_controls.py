@@ -14,9 +14,9 @@ from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
 from msaf_bench.spec import Row
 from msaf_bench.stats import mean_interval, paired_difference
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 SEEDS = 3
 SMALL = {"train_videos": 60, "score_videos": 30, "video_frames": 5}

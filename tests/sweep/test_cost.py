@@ -3,10 +3,10 @@ from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import GateError, HostError
-from msaf_bench.sweep import cost as cost_module
-from msaf_bench.sweep.cost import count_rows, read_costs
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep import row_costs as cost_module
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.row_costs import count_rows, read_costs
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 TABLE = read_table("1").model_copy(
     update={"cost_size": (64, 96), "cost_classes": 5, "reference": "PSPNet18"}

@@ -12,8 +12,8 @@ from msaf_bench.data import open_split
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
 from msaf_bench.spec import Conditions
-from msaf_bench.sweep import measure as measure_module
-from msaf_bench.sweep.measure import cost_of, measure
+from msaf_bench.sweep import evaluation as measure_module
+from msaf_bench.sweep.evaluation import cost_of, measure
 
 CONDITIONS = read_conditions("smoke", "street", {"flow": "exact", "consistency": ("clean", "vc8")})
 

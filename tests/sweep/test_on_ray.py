@@ -17,9 +17,9 @@ from msaf_bench.cli import main
 from msaf_bench.errors import HostError, UsageError
 from msaf_bench.records import read_records
 from msaf_bench.sweep import on_ray
-from msaf_bench.sweep.on_ray import FOLDER, Cluster
-from msaf_bench.sweep.plan import Workspace
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.executors import Cluster
+from msaf_bench.sweep.on_ray import FOLDER
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 
 def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(
         HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"
     ):
-        on_ray.run([], Setting(Workspace(tmp_path)), None, Cluster())
+        on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster())
 
 
 SMALL = [

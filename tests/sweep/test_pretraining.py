@@ -12,9 +12,10 @@ from msaf_bench.errors import HostError
 from msaf_bench.records import read_records
 from msaf_bench.report.run import summarise_run
 from msaf_bench.report.tables import to_csv
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting, run_trial
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.trial import run_trial
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions(
     "smoke",

@@ -11,10 +11,10 @@ from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
-from msaf_bench.sweep import speed as speed_module
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.speed import measure_rows, read_speeds
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep import row_speeds as speed_module
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.row_speeds import measure_rows, read_speeds
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 PLAN = make_plan(read_table("3"), read_conditions("smoke", "street"), ["Baseline", "w/o DCN"], 1)
 ROWS = list(PLAN.systems())

@@ -14,9 +14,9 @@ from msaf_bench.cli import main
 from msaf_bench.errors import OF_THE_HOST, DataError, HostError, host_fault
 from msaf_bench.records import read_records
 from msaf_bench.sweep import trial as trial_module
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "flow": "dis", "checkpoint_every": 1})
 PLAN = make_plan(
@@ -145,7 +145,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun
 def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     tmp_path, undisturbed, monkeypatch
 ):
-    from msaf_bench.sweep import run as run_module
+    from msaf_bench.sweep import driver as run_module
 
     wanted = []
     monkeypatch.setattr(run_module, "check_space", lambda *given: wanted.append(given))

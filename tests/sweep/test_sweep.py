@@ -11,11 +11,12 @@ from heard import Heard
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import DataError, LockedError, UsageError
+from msaf_bench.host import check_device
 from msaf_bench.records import read_record, read_records, write_record
 from msaf_bench.sweep import trial as trial_module
-from msaf_bench.sweep.plan import Workspace, make_plan, pretraining_of
-from msaf_bench.sweep.run import check_device, run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan, pretraining_of
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions("smoke", "street", {"pretrain_steps": 3})
 ROWS = ["Baseline", "w/o DCN"]

@@ -8,8 +8,9 @@ from PIL import Image
 
 from msaf_bench.analyzers.consistency.ewarp import label_error, picture_error
 from msaf_bench.analyzers.consistency.warping import Motion
-from msaf_bench.data.clips import Flow
-from msaf_bench.data.flow import estimate, read_flow
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import estimate
+from msaf_bench.data.flow.files import read_flow
 from msaf_bench.spec import VOID
 
 K = 5
