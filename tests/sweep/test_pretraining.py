@@ -9,8 +9,8 @@ from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
-from msaf_bench.report.run import summarise_run
 from msaf_bench.report.tables import to_csv
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
@@ -73,6 +73,7 @@ def copied(undisturbed, tmp_path):
     return shutil.copytree(undisturbed, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path):
     with pytest.raises(Killed):
         sweep(tmp_path, die_at=4)
@@ -80,6 +81,7 @@ def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path
     assert outcome(tmp_path) == outcome(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_damaged_last_checkpoint_is_made_again_and_an_earlier_one_never_taken_for_it(
     undisturbed, copied, suffix
