@@ -29,6 +29,7 @@ from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
+    from msaf_bench.architectures.network import VideoNetwork
     from msaf_bench.data.frames.neighbours import Neighbours
 
 CheckpointFile = Annotated[
@@ -271,12 +272,12 @@ def _video_notes(found: "Neighbours", keys: list[str]) -> Iterator[str]:
         )
 
 
-def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
+def _load(path: Path, plugins: tuple[str, ...], device: str) -> "tuple[VideoNetwork, int]":
     from msaf_bench.architectures import build
     from msaf_bench.train.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
-    net: Any = build(
+    net = build(
         checkpoint.sidecar.system.trained(), checkpoint.sidecar.num_classes, plugins=plugins
     )
     restore(checkpoint, net)
