@@ -2,6 +2,7 @@
 together.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -41,7 +42,7 @@ def show(
 ) -> None:
     """One system, table or preset, resolved."""
     if name in list_presets():
-        shown: dict[str, object] = {
+        shown: Mapping[str, object] = {
             data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
         }
     elif name in list_systems():

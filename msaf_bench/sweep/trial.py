@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypedDict
+from typing import NamedTuple, ParamSpec, TypedDict
 
 import torch
 
