@@ -4,7 +4,6 @@ classes, H W label map.
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from torch import nn
 
 from msaf_bench.analyzers.miou import confusion_matrix, miou
 from msaf_bench.analyzers.scoring import predictions
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.ports import Reader
 from msaf_bench.records import PAST, Pulse
@@ -28,7 +28,12 @@ def pulse_clips(clips: Clips) -> list[int]:
 
 
 def pulses(
-    net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *, extracted: bool = False
+    net: VideoNetwork,
+    clips: Clips,
+    read: Reader,
+    supply: Mapping[str, Supply],
+    *,
+    extracted: bool = False,
 ) -> tuple[Pulse, ...]:
     """The pulse of every part of a network in evaluation, and of the past frames where it reads
     more than one.
@@ -47,7 +52,7 @@ def pulses(
     truths, classes = [clips[i].label for i in chosen], len(clips.classes)
     with reading(parts) as listener:
         normal = list(predictions(read, clips, chosen))
-    gauges, deciding = gauges_of(listener), getattr(net, "deciding", ())
+    gauges, deciding = gauges_of(listener), net.deciding
     found: list[Pulse] = []
     for name, modules in parts.items():
         without = None if name in deciding else _silent(read, clips, chosen, modules)

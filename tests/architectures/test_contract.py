@@ -1,5 +1,5 @@
-"""What every network owes (`msaf_bench.ports.Network`), tried on every system of `models/` and
-every row of the tables, made small.
+"""What every `msaf_bench.VideoNetwork` owes, tried on every system of `models/` and every row of
+the tables, made small.
 """
 
 from copy import deepcopy

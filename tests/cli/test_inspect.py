@@ -5,6 +5,7 @@ import json
 import pytest
 
 from msaf_bench.cli import main
+from msaf_bench.spec import Row
 
 
 @pytest.mark.parametrize(("name", "rows", "daggers"), [("1", 29, 24), ("table2", 18, 4)])
@@ -57,3 +58,20 @@ def test_sentences_are_no_table(capsys):
         "table3",
         "when_motion_helps",
     ]
+
+
+def test_check_and_ablate_give_the_same_hint(capsys, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'title = "t"\nsource = "s"\nbase = "msaf-r18"\nmetrics = ["miou"]\nreference = "MSAF"\n'
+        "[rows.MSAF]\nreasn = 1\n"
+    )
+    table = str(tmp_path / "mine.toml")
+    said = []
+    for command in (["check", table], ["ablate", "--table", table]):
+        assert main(command) == 2
+        said.append(capsys.readouterr().err)
+    keys = ", ".join(sorted(Row.model_fields))
+    assert (
+        said
+        == [f"msaf-bench: mine.toml: rows.'MSAF'.reasn: unknown key 'reasn'; there is {keys}\n"] * 2
+    )
