@@ -307,12 +307,12 @@ def _print_score(
     """Print the score of a split; null and the reason for what has no number. Raises `DataError`
     after that where there is no mIoU.
     """
-    from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+    from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 
     confusion = matrices.sum(0)
     per_class = {
-        name: None if iou != iou else round(100 * float(iou), 2)
-        for name, iou in zip(classes, iou_per_class(confusion), strict=True)
+        name: None if iou != iou else round(float(iou), 2)
+        for name, iou in zip(classes, class_iou(confusion), strict=True)
     }
     found = {
         **about,

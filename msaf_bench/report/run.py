@@ -1,6 +1,6 @@
 """From the folder of a run to its report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,48 +10,16 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.labels.stack import read_stack
 from msaf_bench.errors import DataError
-from msaf_bench.findings.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
-from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.recorded import as_recorded
+from msaf_bench.findings.run import summarise_results
 from msaf_bench.findings.summary import Summary
-from msaf_bench.records import Record, read_records
+from msaf_bench.findings.trials import read_results
 from msaf_bench.report.backend import UndrawnError
 from msaf_bench.report.render import render
 from msaf_bench.report.strip import Strip
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan
-from msaf_bench.sweep.row_speeds import read_speeds
 from msaf_bench.sweep.workspace import Workspace
-
-
-def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
-    """What the records of a run say. Raises `DataError` where they read different data, unless that
-    is allowed.
-    """
-    records = read_records(workspace.records)
-    return _summarise(workspace, as_recorded(plan, records.values()), records, allow_mixed)
-
-
-def _summarise(
-    workspace: Workspace, plan: RecordedPlan, records: Mapping[str, Record], allow_mixed: bool
-) -> Summary:
-    built = plan.table.built  # rows that are only printed stay in the table
-    table = plan.table.model_copy(
-        update={"rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built)}
-    )
-    kept = tuple(o for o in table.orderings if o.better in plan.rows and o.worse in plan.rows)
-    table = table.model_copy(update={"orderings": kept})
-    subjects = plan.subjects()
-    summary = summarise(
-        table,
-        plan.systems(),
-        plan.trials(),
-        records,
-        read_speeds(plan, workspace),
-        recorded_costs(plan, workspace),
-        {label: subjects[label] for label in plan.controls},
-        allow_mixed=allow_mixed,
-    )
-    return replace(summary, notes=(*summary.notes, *changed_note(plan)))
 
 
 def render_run(
@@ -68,9 +36,9 @@ def render_run(
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
-    records = read_records(workspace.records)
-    recorded = as_recorded(plan, records.values())
-    summary = _summarise(workspace, recorded, records, allow_mixed)
+    results = read_results(workspace.records)
+    recorded = as_recorded(plan, (result.record for result in results.values()))
+    summary = summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
     strip = None
     if pictures and (root or plan.conditions.data == "street"):
         strip, unshown = _strip(workspace, recorded, root)

@@ -9,13 +9,13 @@ from typing import Any
 
 from msaf_bench.documents import finite, json_text
 from msaf_bench.files import write_atomic
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.inputs import file_name
 from msaf_bench.report.backend import drawn_or_why
 from msaf_bench.report.canvas import to_bytes
 from msaf_bench.report.cells import NONE, number, span
-from msaf_bench.report.run import summarise_run
 from msaf_bench.report.tables import csv_lines
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
 from msaf_bench.report import systems_table, tables
-from msaf_bench.report.run import summarise_run
 from msaf_bench.report.study import study_csv, summarise_study
 from msaf_bench.sweep.workspace import Workspace
 
