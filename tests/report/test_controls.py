@@ -210,19 +210,25 @@ def test_other_figures_have_the_rows_alone(moved):
     }
 
 
+@pytest.fixture(scope="module")
+def rendered(moved, tmp_path_factory):
+    """The folder of the report."""
+    folder = tmp_path_factory.mktemp("moved")
+    render(moved, folder)
+    return folder
+
+
 def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(
-    moved, summary, tmp_path
+    moved, summary, rendered
 ):
-    render(moved, tmp_path)
-    page = (tmp_path / "table3.html").read_text()
+    page = (rendered / "table3.html").read_text()
     assert re.findall(r'<title id="figure-(\w+)-title">', page)[0] == "past"
     assert page.index('id="figure-past-title"') < page.index('id="table"')
     assert past_frames(summary) is None
 
 
-def test_the_document(moved, make_moving, tmp_path):
-    render(moved, tmp_path)
-    document = json.loads((tmp_path / "table3.json").read_text(), parse_constant=pytest.fail)
+def test_the_document(moved, make_moving, rendered):
+    document = json.loads((rendered / "table3.json").read_text(), parse_constant=pytest.fail)
     assert document == json.loads(json_text(to_json(moved)))
     rows = {row["label"]: row for row in document["rows"]}
     msaf, own = rows["MSAF"], moved.rows[-1]

@@ -10,6 +10,7 @@ from msaf_bench.report import systems_table, tables
 from msaf_bench.report.study import study_csv, summarise_study
 from msaf_bench.sweep.workspace import Workspace
 
+pytestmark = pytest.mark.slow
 REFERENCE = sorted((Path(__file__).parents[2] / "reports" / "reference").glob("*/plan.json"))
 STUDIES = [path for path in REFERENCE if (path.parent / "points").is_dir()]
 

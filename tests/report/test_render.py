@@ -270,6 +270,7 @@ def test_before_the_first_record(make: Make, tmp_path: Path):
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_half_a_run(make: Make, tmp_path: Path):
     def change(records: dict[str, Record], trials: list[Trial]) -> dict[str, Record]:
         kept = {trial.id: records[trial.id] for trial in trials[:12]}
@@ -289,6 +290,7 @@ def test_half_a_run(make: Make, tmp_path: Path):
     assert "Needs at least two seeds" in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_seed_and_its_watermark(make: Make, conditions: Conditions, tmp_path: Path):
     summary = make(
         seeds=[0], conditions=conditions.model_copy(update={"watermark": "SMOKE RUN: not a result"})

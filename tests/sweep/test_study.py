@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from forked import blank_figures
 from typer.testing import CliRunner
 
 from msaf_bench.catalog import read_conditions, read_table
@@ -68,14 +69,16 @@ def table(axis: str) -> Table:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, undrawn) -> Path:
+def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
+    with blank_figures():
+        found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
     assert found.exit_code == 0, found.output
     return folder / "run"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
     for value in (0.0, 1.0):
         by_hand = tmp_path / str(value)
@@ -101,6 +104,7 @@ def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_a_killed_study_runs_what_is_missing(study: Path):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("records/*.json")}
     lost = next(iter(before))
