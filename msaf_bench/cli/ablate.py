@@ -149,7 +149,7 @@ def ablate(
         _print_plan(plan, setting, executor, workers, as_json)
         return
     # before any work: what keeps matplotlib from being imported is said at once
-    from msaf_bench.report.run import render_run
+    from msaf_bench.report.render import render_run
 
     failed = _sweep(
         plan,
@@ -159,10 +159,10 @@ def ablate(
         resumed=resume,
     )
     kept = setting.workspace.plan()  # with rows and seeds of earlier calls
-    summary, paths = render_run(
+    view, paths = render_run(
         setting.workspace, kept, setting.root if pictures else None, pictures=pictures
     )
-    print_result(summary, paths, as_json)
+    print_result(view, paths, as_json)
     if failed:
         raise typer.Exit(1)
 
@@ -237,7 +237,7 @@ def _print_study(points: Any, setting: Any, options: dict[str, Any], as_json: bo
 
 def print_study(study: Any, paths: list[Path], as_json: bool) -> None:
     """The curves on stdout, and where the files are."""
-    from msaf_bench.report.study import sentences, study_document
+    from msaf_bench.report.tables.curves import sentences, study_document
 
     if as_json:
         print_json(study_document(study) | {"files": [str(path) for path in paths]})
@@ -315,18 +315,18 @@ def _print_plan(plan: Any, setting: Any, executor: Any, workers: int | None, as_
         typer.echo(sentence)
 
 
-def print_result(summary: Any, paths: list[Path], as_json: bool) -> None:
+def print_result(view: Any, paths: list[Path], as_json: bool) -> None:
     """The table on stdout, and where its files are."""
     from msaf_bench.report.console import print_summary
     from msaf_bench.report.document import to_json
 
     if as_json:
-        print_json(to_json(summary) | {"files": [str(path) for path in paths]})
+        print_json(to_json(view) | {"files": [str(path) for path in paths]})
     else:
-        print_summary(summary)
+        print_summary(view)
         for path in paths:
             if path.suffix in (".csv", ".md", ".tex", ".html"):
                 typer.echo(f"wrote {path}")
-        if not summary.undrawn:
+        if not view.summary.undrawn:
             typer.echo(f"figures in {paths[0].parent / 'figures'}")
-    _check_drawn(summary.undrawn)
+    _check_drawn(view.summary.undrawn)

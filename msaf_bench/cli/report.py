@@ -32,7 +32,7 @@ def report(
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
     from msaf_bench.cli.ablate import print_result, print_study
-    from msaf_bench.report.run import render_run
+    from msaf_bench.report.render import render_run
     from msaf_bench.report.study import render_study
     from msaf_bench.sweep.plan import Workspace
 
@@ -40,10 +40,10 @@ def report(
     if workspace.plan().table.axis:
         print_study(*render_study(workspace, workspace.plan()), as_json)
         return
-    summary, paths = render_run(
+    view, paths = render_run(
         workspace, workspace.plan(), read_root(root), pictures=pictures, allow_mixed=allow_mixed
     )
-    print_result(summary, paths, as_json)
+    print_result(view, paths, as_json)
 
 
 def compare(old: Run, new: Run, as_json: Json = False) -> None:
@@ -51,7 +51,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     fails now.
     """
     from msaf_bench.findings.compare import compare as compare_runs
-    from msaf_bench.report.run import summarise_run
+    from msaf_bench.findings.runs import summarise_run
     from msaf_bench.sweep.plan import Workspace
 
     before, after = (Workspace(_folder(run)) for run in (old, new))

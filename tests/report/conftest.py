@@ -10,8 +10,9 @@ import pytest
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
 from msaf_bench.data.clips import CAMVID_CLASSES
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost
-from msaf_bench.report import Summary, summarise
 from msaf_bench.spec import Conditions, Control, Ordering, Row, System, Table, Trial
 
 BASE = System.model_validate(

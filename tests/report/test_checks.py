@@ -6,7 +6,7 @@ import pytest
 
 from msaf_bench.claims import checks
 from msaf_bench.claims.sentences import check_ordering, daggers, read_sentences, read_tables
-from msaf_bench.report.claims import paper_claims
+from msaf_bench.claims.verdicts import paper_claims
 from msaf_bench.spec import Ordering, Row, Table
 
 
