@@ -5,20 +5,30 @@ TORCH_INDEX ?=
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: ablate test lint install clean
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: ablate quick test style types fast-tests all-tests install clean
 
 ablate: $(VENV)/installed
 	$(BIN)/msaf-bench ablate --table 3 --resume $(ARGS)
 
-test: lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# The fast loop and everything; style, types and tests run side by side.
+quick test: $(VENV)/installed
+	$(MAKE) --no-print-directory --jobs 3 style types $(if $(filter quick,$@),fast-tests,all-tests)
 
-lint: $(VENV)/installed
+style: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+
+types: $(VENV)/installed
 	$(BIN)/pyright
-	$(BIN)/msaf-bench check
+
+fast-tests: $(VENV)/installed
+	$(PYTEST) -m 'not slow'
+
+all-tests: $(VENV)/installed
+	$(PYTEST)
 
 install: $(VENV)/installed
 

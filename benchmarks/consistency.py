@@ -17,8 +17,8 @@ from msaf_bench.analyzers.consistency.flows import across_edges
 from msaf_bench.analyzers.consistency.labels import pulled_back
 from msaf_bench.analyzers.consistency.measure import PRESETS, consistency
 from msaf_bench.analyzers.consistency.warping import Motion
-from msaf_bench.data.clips import Flow
-from msaf_bench.data.flow import estimate
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.data.street import make_video
 
 CLASSES, REPEATS = 19, 7

@@ -23,7 +23,8 @@ from PIL import Image
 from msaf_bench.analyzers.miou import class_scores, confusion_matrix, count_ids
 from msaf_bench.analyzers.miou_folders import count_folders
 from msaf_bench.data.labels.classes import ClassSet, class_set
-from msaf_bench.data.labels.folders import LabelPair, pair_label_maps, read_ids, read_label_map
+from msaf_bench.data.labels.files import read_ids, read_label_map
+from msaf_bench.data.labels.pairs import LabelPair, pair_label_maps
 
 PAIRS, SIZE = 4, (1024, 2048)
 ABSENT, ONLY_AT_VOID = 31, 28  # train, bus

@@ -2,7 +2,8 @@
 (MSAF).
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from msaf_bench.catalog import (
     list_presets,
@@ -14,9 +15,11 @@ from msaf_bench.catalog import (
 )
 
 if TYPE_CHECKING:
+    from msaf_bench.ablation import ablate
     from msaf_bench.architectures import build, builtin
 
 __all__ = [
+    "ablate",
     "build",
     "builtin",
     "list_presets",
@@ -28,10 +31,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # torch takes a second to import; those who only read specs should not wait for it.
-    if name in ("build", "builtin"):
-        from msaf_bench import architectures
+#: where the names lie that need torch, which takes a second to import
+_LAZY = {
+    "ablate": "msaf_bench.ablation",
+    "build": "msaf_bench.architectures",
+    "builtin": "msaf_bench.architectures",
+}
 
-        return getattr(architectures, name)
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,11 +2,11 @@
 here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -14,9 +14,11 @@ from msaf_bench.errors import UsageError, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
+from msaf_bench.spec.faults import first_fault
 from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
+Content = dict[str, object]  #: of a TOML file
 
 #: conditions that nobody changes
 FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
@@ -62,56 +64,49 @@ def read_conditions(
     else those of the variants of one.
     """
     place, content = _load("ablations/presets", "preset", preset)
-    given: object = content.pop("systems", {})
-    if not isinstance(given, dict):
-        raise UsageError(f"{place}: systems: a section [systems] of conditions, not {given!r:.80}")
-    whole = cast("dict[str, Any]", given)
-    sections, of_systems = _by_data(content), _by_data(whole)
-    section = sections.get(one_of(f"data set of preset {preset}", data, sections), {})
-    more = {**whole, **of_systems.get(data, {})} if systems else {}
-    return _parse(
-        Conditions,
-        place,
-        {
-            "preset": preset,
-            "data": data,
-            **content,
-            **section,
-            **more,
-            **pinned(changes or {}, Path()),
-        },
-    )
+    for_systems = content.pop("systems", {})
+    if not isinstance(for_systems, dict):
+        raise UsageError(
+            f"{place}: systems: a section [systems] of conditions, not {for_systems!r:.80}"
+        )
+    more = cast("Content", for_systems)
+    sections, more_sections = _pop_sections(content), _pop_sections(more)
+    content |= sections.get(one_of(f"data set of preset {preset}", data, sections), {})
+    if systems:
+        content |= {**more, **more_sections.get(data, {})}
+    own = {"preset": preset, "data": data}
+    return _parse(Conditions, place, {**own, **content, **pinned(changes or {}, Path())})
 
 
 def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
-    """The conditions with some of them, or of their options (`data_options.occluders`), replaced.
+    """Return the conditions with some of them, or of their options (`data_options.occluders`),
+    replaced.
 
     Raises `UsageError`, naming the `place`.
     """
-    content: dict[str, Any] = dict(conditions.model_dump())
+    content: Content = dict(conditions.model_dump())
     for name, value in changes.items():
         condition, _, option = name.partition(".")
         if condition in FIXED:
             raise UsageError(f"{place}: {condition} cannot be changed; {FIXED[condition]}")
-        if condition not in Conditions.model_fields:
-            try:
-                one_of("condition", condition, Conditions.model_fields)
-            except UsageError as error:
-                raise UsageError(f"{place}: {error}") from error
+        try:
+            one_of("condition", condition, Conditions.model_fields)
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from error
         if option and condition not in WITH_OPTIONS:
             raise UsageError(f"{place}: {condition} has no options; write {condition}")
         own = pinned({option or condition: value}, Path())
-        content[condition] = {**dict(content[condition]), **own} if option else own[condition]
+        if option:
+            pairs = cast("Mapping[str, object] | Iterable[tuple[str, object]]", content[condition])
+            own = {condition: {**dict(pairs), **own}}
+        content |= own
     return _parse(Conditions, place, content)
 
 
-def _by_data(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Takes the sections that are for one data set out of a preset."""
-    return {
-        name: content.pop(name)
-        for name in tuple(content)
-        if isinstance(content[name], dict) and name in DATA_SETS
-    }
+def _pop_sections(content: Content) -> dict[str, Content]:
+    """Take the sections that are for one data set out of a preset."""
+    names = [name for name in DATA_SETS if isinstance(content.get(name), dict)]
+    return {name: cast("Content", content.pop(name)) for name in names}
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
@@ -171,38 +166,29 @@ def orderings_of(table: Table) -> tuple[Ordering, ...]:
     other row.
     """
     printed, reference = printed_miou(table), table.reference
-    said = {frozenset((o.better, o.worse)) for o in table.orderings}
-    implied = [
-        Ordering(
-            better=max(pair, key=printed.__getitem__),
-            worse=min(pair, key=printed.__getitem__),
-            source="printed numbers",
-        )
-        for label in printed
-        if label in table.built
-        and frozenset(pair := (label, reference)) not in said
-        and reference in printed
-        and printed[label] != printed[reference]
-    ]
+    said = _pairs_of(table.orderings)
+    implied: list[Ordering] = []
+    for label in printed:
+        pair = (label, reference)
+        if label not in table.built or reference not in printed or frozenset(pair) in said:
+            continue
+        if printed[label] != printed[reference]:
+            worse, better = sorted(pair, key=printed.__getitem__)
+            implied.append(Ordering(better=better, worse=worse, source="printed numbers"))
     return (*table.orderings, *implied)
 
 
 def family_of(table: Table) -> int:
-    """How many pairs of rows are compared: those of the orderings, and the reference row with every
-    other row; at least one.
+    """Return how many pairs of rows are compared: those of the orderings, and the reference row
+    with every other row; at least one.
     """
-    said = {frozenset((o.better, o.worse)) for o in orderings_of(table)}
-    return max(
-        1,
-        len(
-            said
-            | {
-                frozenset((label, table.reference))
-                for label in table.built
-                if label != table.reference
-            }
-        ),
-    )
+    others = (label for label in table.built if label != table.reference)
+    with_reference = {frozenset((label, table.reference)) for label in others}
+    return max(1, len(_pairs_of(orderings_of(table)) | with_reference))
+
+
+def _pairs_of(orderings: Iterable[Ordering]) -> set[frozenset[str]]:
+    return {frozenset((ordering.better, ordering.worse)) for ordering in orderings}
 
 
 def shrunk(system: System, conditions: Conditions) -> System:
@@ -224,17 +210,15 @@ def shrunk(system: System, conditions: Conditions) -> System:
             f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name"
             " that itself, with options"
         )
-    return system.swap(
-        tuple(slots.items()), (own.options if own else ()) + conditions.shrink_options
-    )
+    options = own.options if own else ()
+    return system.swap(tuple(slots.items()), options + conditions.shrink_options)
 
 
 def _stand_in(choice: Choice, other: Choice | None) -> Choice:
     if other is None or other.use != choice.use:
         return other or choice
-    return choice.model_copy(
-        update={"options": tuple(sorted((dict(choice.options) | dict(other.options)).items()))}
-    )
+    options = dict(choice.options) | dict(other.options)
+    return choice.model_copy(update={"options": tuple(sorted(options.items()))})
 
 
 def _root() -> Traversable:
@@ -250,16 +234,12 @@ def _folder(folder: str) -> Traversable:
 
 
 def _names(folder: str) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            f.name.removesuffix(".toml")
-            for f in _folder(folder).iterdir()
-            if f.name.endswith(".toml") and not is_litter(f.name)
-        )
-    )
+    names = (path.name for path in _folder(folder).iterdir())
+    specs = (name for name in names if name.endswith(".toml") and not is_litter(name))
+    return tuple(sorted(name.removesuffix(".toml") for name in specs))
 
 
-def _load(folder: str, what: str, name: str) -> tuple[str, dict[str, Any]]:
+def _load(folder: str, what: str, name: str) -> tuple[str, Content]:
     if name.endswith(".toml"):
         return Path(name).name, pinned(read_toml(Path(name)), Path(name).parent)
     path = _folder(folder) / f"{one_of(what, name, _names(folder))}.toml"
@@ -274,36 +254,8 @@ def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
 
 
-def _parse(kind: type[S], place: str, content: dict[str, Any]) -> S:
+def _parse(kind: type[S], place: str, content: Content) -> S:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise UsageError(f"{place}: {_first_fault(kind, error, content)}") from error
-
-
-def _first_fault(kind: type[Spec], error: ValidationError, content: dict[str, Any]) -> str:
-    """Pydantic's first complaint as one line: where, what, and for an unknown key the nearest known
-    one.
-    """
-    fault = error.errors(include_url=False)[0]
-    path = list(fault["loc"])
-    if path[:1] == ["rows"] and len(path) > 1 and isinstance(path[1], int):
-        path[1] = repr(list(content["rows"])[path[1]])
-    where = ".".join(str(part) for part in path if not isinstance(part, int))
-    if fault["type"] == "extra_forbidden":
-        key = str(fault["loc"][-1])
-        known = kind.model_fields if len(fault["loc"]) == 1 else _fields_near(kind, key)
-        try:
-            one_of("key", key, known)
-        except UsageError as hint:
-            return f"{where}: {hint}"
-    said = fault["msg"].removeprefix("Value error, ")
-    given = f", not {fault['input']!r}" if where and len(repr(fault["input"])) < 40 else ""
-    return f"{where}: {said}{given}" if where else said
-
-
-def _fields_near(kind: type[Spec], key: str) -> set[str]:
-    """The field names of every spec below `kind`, for a hint."""
-    return {
-        name for spec in (*Spec.__subclasses__(), kind) for name in spec.model_fields if name != key
-    }
+        raise UsageError(f"{place}: {first_fault(kind, error, content)}") from error

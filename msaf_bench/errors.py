@@ -113,3 +113,10 @@ def one_of(what: str, name: str, known: Iterable[str]) -> str:
         f"unknown {what} {name!r}; "
         + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}")
     )
+
+
+def and_more(others: int, whole: int) -> str:
+    """Return ", and 3 more of 6": how many things share the fault of the one that a message names.
+    Empty if it is the only one.
+    """
+    return f", and {others} more of {whole}" if others > 0 else ""

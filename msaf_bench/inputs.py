@@ -5,7 +5,7 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from msaf_bench.errors import UsageError
 
@@ -32,7 +32,7 @@ def regular(path: Path) -> Path:
     return path
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, object]:
     """The content of a TOML file, with or without a byte-order mark. Raises `UsageError`, naming
     it.
     """
@@ -50,14 +50,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{str(path)!r:.100}: {error}") from error
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, object]:
     """The content of TOML. Raises `UsageError` for text that is none, or is longer or deeper than
     any that makes sense here.
     """
     if len(text) > LARGEST or any(len(line) > LONGEST for line in text.splitlines()):
         raise UsageError(f"a line of more than {LONGEST} characters; break it up")
     try:
-        content = tomllib.loads(text)
+        content: dict[str, object] = tomllib.loads(text)
     except RecursionError as error:
         raise UsageError(f"tables or lists more than {DEEPEST} deep") from error
     except (tomllib.TOMLDecodeError, ValueError) as error:  # Python limits the digits of an integer

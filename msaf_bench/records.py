@@ -1,15 +1,11 @@
-"""What was measured: hosts and records, and how they reach the disk. No torch here.
+"""What was measured: records, and how they reach the disk. No torch here.
 
 A record is the JSON of one trial, kept under the trial's id.
 """
 
 import base64
-import os
-import platform
-import subprocess
 import zlib
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,37 +15,11 @@ from pydantic import model_validator
 
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.folders import list_folder
+from msaf_bench.host import Host
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 FORMAT = 2  #: of a record
 RENAMED = {"etc2020": "etc2020-thc"}  #: consistency presets of format 1
-
-
-class Host(Spec):
-    """The machine and the software that made a number."""
-
-    device: str
-    cpu: str
-    cores: int
-    threads: int
-    python: str
-    torch: str
-    msaf_bench: str
-    commit: str
-
-    @classmethod
-    def here(cls, device: str = "cpu", threads: int = 1, device_name: str = "") -> Self:
-        """This machine. `device_name` is what the driver calls the accelerator."""
-        return cls(
-            device=device_name or device,
-            cpu=_cpu_name(),
-            cores=os.cpu_count() or 1,
-            threads=threads,
-            python=platform.python_version(),
-            torch=_version("torch"),
-            msaf_bench=_version("msaf-bench"),
-            commit=_commit(),
-        )
 
 
 class Matrices(Spec):
@@ -227,48 +197,3 @@ def read_records(folder: Path) -> dict[str, Record]:
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:
     """The distinct hosts, in order of first appearance."""
     return tuple(dict.fromkeys(r.host for r in records))
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _commit() -> str:
-    """The git commit of this package's checkout, with "+" where files differ from it; empty outside
-    a checkout.
-    """
-    root = Path(__file__).parents[1]
-    if not (root / ".git").exists():
-        return ""
-    try:
-        head = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return head + ("+" if changed else "")
-
-
-def _git(root: Path, *words: str) -> str:
-    # Inside a hook git's own variables name another repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", "-C", str(root), *words],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-        env=environment,
-    )
-    return done.stdout.strip()

@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from msaf_bench.errors import HostError, UsageError, host_fault
 from msaf_bench.inputs import regular
+
+T = TypeVar("T")
 
 OPTION = "weights"
 _PINNED = re.compile(r"sha256:([0-9a-f]{64})(?: (.+))?", re.DOTALL)
@@ -31,12 +33,8 @@ class Start(NamedTuple):
     @property
     def shown(self) -> str:
         """Its name and the beginning of its sum, as far as they are known."""
-        return ", ".join(
-            [
-                *filter(None, [Path(self.path).name]),
-                *([f"sha256 {self.sha256[:12]}"] if self.sha256 else []),
-            ]
-        )
+        digest = f"sha256 {self.sha256[:12]}" if self.sha256 else ""
+        return ", ".join(filter(None, (Path(self.path).name, digest)))
 
 
 def start_of(option: str, value: object) -> Start | None:
@@ -50,27 +48,31 @@ def start_of(option: str, value: object) -> Start | None:
     return Start("", value) if "." in value or "/" in value or "\\" in value else None
 
 
-def pinned(content: Any, folder: Path) -> Any:
-    """What was read from a file in `folder`, with every file of weights by its content and absolute
-    path.
+def pinned(content: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Return what was read from a file in `folder`, with every file of weights by its content and
+    absolute path.
 
     A relative path is looked for in that folder, then in the working folder. A file that is missing
     keeps its path alone. Raises `UsageError` or `HostError` for one that is there and cannot be
     read, and for one of another sum than the one given.
     """
-    if isinstance(content, Mapping):
-        items = cast("Mapping[str, Any]", content).items()
-        return {
-            name: _pin(start, folder) if (start := start_of(name, value)) else pinned(value, folder)
-            for name, value in items
-        }
-    if isinstance(content, list):
-        return [pinned(value, folder) for value in cast("list[Any]", content)]
-    return content
+    found: dict[str, object] = {}
+    for name, value in content.items():
+        start = start_of(name, value)
+        found[name] = _pin(start, folder) if start else _pinned_within(value, folder)
+    return found
 
 
-def without_place(value: Any) -> Any:
-    """The value of an option as it is kept: a file of weights by its content alone."""
+def _pinned_within(value: object, folder: Path) -> object:
+    if isinstance(value, Mapping):
+        return pinned(cast("Mapping[str, object]", value), folder)
+    if isinstance(value, list):
+        return [_pinned_within(item, folder) for item in cast("list[object]", value)]
+    return value
+
+
+def without_place(value: T) -> T | str:
+    """Return the value of an option as it is kept: a file of weights by its content alone."""
     found = _PINNED.fullmatch(value) if isinstance(value, str) else None
     return f"sha256:{found[1]}" if found else value
 

@@ -1,10 +1,13 @@
 import json
 import os
+import signal
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import ENDING, heed_signals
 from torch import nn
 
 # Ray and its workers must not look for a network; one thread keeps equal seeds equal on every
@@ -12,16 +15,51 @@ from torch import nn
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 torch.set_num_threads(1)
 
-SHARED = Path(__file__).parents[2] / "shared"
+DATA = Path(
+    os.environ.get("MSAF_BENCH_DATA") or Path(__file__).parents[2] / "shared" / "data"
+).absolute()
+
+
+def pytest_collection_modifyitems(items):
+    """Files with the most slow tests come first: the last of them keeps one worker alone."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Returns the folder of a real data set by its name; skips the test where it is missing."""
+
+    def find(name):
+        if not (DATA / name).is_dir():
+            pytest.skip(f"no {name} in {DATA}; set MSAF_BENCH_DATA to the folder that holds it")
+        return DATA / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def camvid_root(data_folder):
+    """The real frames and labels of CamVid."""
+    return data_folder("camvid")
 
 
 @pytest.fixture
-def camvid_root():
-    """The real CamVid frames, where they lie beside the checkout."""
-    root = SHARED / "data" / "camvid"
-    if not root.is_dir():
-        pytest.skip(f"no CamVid at {root}")
-    return root
+def default_signals():
+    """Signals of this process as a terminal leaves them."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    heed_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def undrawn():
+    """Figures are written without content, in this process too."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("matplotlib.figure.Figure.draw", lambda self, renderer: None)
+        yield
 
 
 class Golden:

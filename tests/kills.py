@@ -19,15 +19,16 @@ import traceback
 from pathlib import Path
 
 import torch
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.findings.runs import summarise_run
 from msaf_bench.records import read_records
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.tables.values import to_csv
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 from msaf_bench.train import loop
 
 CONDITIONS = read_conditions(
@@ -36,17 +37,6 @@ CONDITIONS = read_conditions(
 PLAN = make_plan(
     read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Motion only"], 1
 )
-
-
-class Silent:
-    def step(self, trial, step, loss):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def note(self, text):
-        pass
 
 
 def begin(folder):
@@ -58,7 +48,7 @@ def begin(folder):
     try:
         torch.set_num_threads(1)
         loop.CLOCK_S = 0.05  # the wall clock asks for checkpoints too
-        run_sweep(PLAN, Setting(Workspace(folder)), Silent(), resume=True)
+        run_sweep(PLAN, Setting(Workspace(folder)), Heard(), resume=True)
         code = 0
     finally:
         if code:
@@ -108,13 +98,13 @@ def kill_until_done(folder, seconds, kills, draw):
             return done
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     draw, done, rounds = random.Random(given.seed), 0, 0
     with tempfile.TemporaryDirectory() as root:
         start = time.monotonic()

@@ -28,9 +28,10 @@ from msaf_bench.records import (
     write_record,
 )
 from msaf_bench.spec import Trial
-from msaf_bench.sweep import speed as speed_module
-from msaf_bench.sweep.cost import read_cost
-from msaf_bench.sweep.plan import Workspace, make_plan
+from msaf_bench.sweep import row_speeds as speed_module
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.row_costs import read_cost
+from msaf_bench.sweep.workspace import Workspace
 from msaf_bench.train.checkpoint import Sidecar, read_checkpoint
 
 SYSTEM, CONDITIONS = read_system("msaf-r18"), read_conditions("smoke", "street")

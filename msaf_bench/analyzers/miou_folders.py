@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import count_ids
 from msaf_bench.data.labels.classes import ClassSet
-from msaf_bench.data.labels.folders import LabelPair, LabelPairs, read_ids
-from msaf_bench.data.labels.ids import IdFormat, What, check_ids, find_format, id_table
-from msaf_bench.data.labels.meaning import IdMaps, check_meaning, check_raw
+from msaf_bench.data.labels.files import read_ids
+from msaf_bench.data.labels.ids import IdFormat, IdMaps, What, check_ids, find_format, id_table
+from msaf_bench.data.labels.overlap import check_meaning, check_raw
+from msaf_bench.data.labels.pairs import LabelPair, LabelPairs
 from msaf_bench.errors import DataError
 
 NO_MAPS: IdMaps = {"prediction": {}, "truth": {}}

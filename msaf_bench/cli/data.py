@@ -45,7 +45,7 @@ def check_splits(
     from msaf_bench.cli.counting import counting
     from msaf_bench.data import open_split
     from msaf_bench.data.contents import read_contents
-    from msaf_bench.data.readers.archives import ignored_below
+    from msaf_bench.data.readers.files import ignored_below
 
     conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
     read: dict[str, Contents] = {}
@@ -152,7 +152,7 @@ def plan_files(
     """Which files a job needs and how many bytes they are: from published sizes before a download,
     exactly where the files are.
     """
-    from msaf_bench.data.readers.needs import PUBLISHED, find_needs
+    from msaf_bench.data.readers.downloads import PUBLISHED, find_needs
 
     parts = (split,) if split else ("val",) if need == "tc" else ("train", "val")
     needs = find_needs(data, need, parts, frames, spacing, read_root(root))

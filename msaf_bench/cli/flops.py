@@ -186,7 +186,7 @@ def _measured(cost: AttentionCost) -> dict[str, Any]:
     """
     from msaf_bench.analyzers.attention.clock import time_forward
     from msaf_bench.analyzers.attention.counters import count_all, live_bytes
-    from msaf_bench.records import Host
+    from msaf_bench.host import Host
 
     h, w, d = *cost.grid, cost.width
     typer.echo(f"{cost.grid}: counting", err=True)

@@ -103,7 +103,7 @@ def fps(
     """
     from msaf_bench.analyzers.speed.host import usable_cores
     from msaf_bench.cli.fps_text import as_text
-    from msaf_bench.sweep.run import check_device
+    from msaf_bench.host import check_device
 
     options = {
         "region": one_of("region", region, REGIONS),

@@ -97,7 +97,7 @@ def check(
     from msaf_bench.architectures import builtin
     from msaf_bench.cli.settings import use_plugins
     from msaf_bench.sweep.plan import make_plan
-    from msaf_bench.sweep.run import check_systems
+    from msaf_bench.sweep.preflight import check_systems
 
     registry = builtin().extend(use_plugins(plugins))
     for name in list_systems():
@@ -118,8 +118,8 @@ def doctor(as_json: Json = False) -> None:
     """What this machine has for the job: packages, devices, memory."""
     import importlib
 
+    from msaf_bench.host import Host
     from msaf_bench.inherited import ANYWHERE, CUDA, RAY, inherited
-    from msaf_bench.records import Host
 
     packages: dict[str, str] = {}
     for name in ("torch", "ray", "fvcore", "ptflops", "cv2", "scipy", "matplotlib", "torchvision"):

@@ -1,13 +1,16 @@
 """`msaf-bench report` and `compare`: what finished runs say."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.cli.settings import Root, read_root
 from msaf_bench.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from msaf_bench.findings.compare import Change
 
 Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
 
@@ -31,19 +34,14 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
-    from msaf_bench.cli.ablate import print_result, print_study
-    from msaf_bench.report.render import render_run
-    from msaf_bench.report.study import render_study
-    from msaf_bench.sweep.plan import Workspace
+    from msaf_bench.ablation import render
+    from msaf_bench.cli.ablate import print_outcome
+    from msaf_bench.sweep.workspace import Workspace
 
-    workspace = Workspace(_folder(run))
-    if workspace.plan().table.axis:
-        print_study(*render_study(workspace, workspace.plan()), as_json)
-        return
-    view, paths = render_run(
-        workspace, workspace.plan(), read_root(root), pictures=pictures, allow_mixed=allow_mixed
+    outcome = render(
+        Workspace(_folder(run)), read_root(root), pictures=pictures, allow_mixed=allow_mixed
     )
-    print_result(view, paths, as_json)
+    print_outcome(outcome, as_json)
 
 
 def compare(old: Run, new: Run, as_json: Json = False) -> None:
@@ -52,7 +50,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     """
     from msaf_bench.findings.compare import compare as compare_runs
     from msaf_bench.findings.runs import summarise_run
-    from msaf_bench.sweep.plan import Workspace
+    from msaf_bench.sweep.workspace import Workspace
 
     before, after = (Workspace(_folder(run)) for run in (old, new))
     for workspace in (before, after):
@@ -63,30 +61,27 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
             )
     changes = compare_runs(summarise_run(before, before.plan()), summarise_run(after, after.plan()))
     if as_json:
-        rows = [
-            {
-                "row": c.label,
-                "state": c.state,
-                "points": c.difference and c.difference.interval.mean,
-                "interval": (
-                    c.difference and [c.difference.interval.low, c.difference.interval.high]
-                ),
-                "reason": c.reason,
-            }
-            for c in changes
-        ]
-        print_json(rows)
+        print_json([_document(change) for change in changes])
     else:
         for change in changes:
-            points = (
-                f"{change.difference.interval.mean:+.2f} points"
-                if change.difference
-                else change.reason
-            )
+            points = change.reason
+            if change.difference:
+                points = f"{change.difference.interval.mean:+.2f} points"
             typer.echo(f"{change.label:<30}{change.state:<16}{points}")
     worse = [c.label for c in changes if c.state in ("worse", "new failure")]
     if worse:
         raise GateError(f"worse than before: {', '.join(worse)}")
+
+
+def _document(change: "Change") -> dict[str, object]:
+    interval = change.difference.interval if change.difference else None
+    return {
+        "row": change.label,
+        "state": change.state,
+        "points": interval.mean if interval else None,
+        "interval": [interval.low, interval.high] if interval else None,
+        "reason": change.reason,
+    }
 
 
 def _folder(run: Path) -> Path:

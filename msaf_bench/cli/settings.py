@@ -1,6 +1,5 @@
 """Options that several commands share, and what they become."""
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -11,8 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from msaf_bench.catalog import FIXED, WITH_OPTIONS, read_conditions
+from msaf_bench.catalog import changed, read_conditions
 from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.host import check_memory
 from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import LONGEST_SIDE, Conditions
 
@@ -136,63 +136,20 @@ def conditions_from(
     """A preset's conditions with `key=value` changes on top, for whole systems or for variants of
     one. Raises `UsageError`.
     """
-    base = read_conditions(preset, data, systems=systems)
-    changed: dict[str, Any] = {"history": one_of("history", history, HISTORIES)} if history else {}
+    conditions = read_conditions(preset, data, systems=systems)
+    if history:
+        wanted = one_of("history", history, HISTORIES)
+        conditions = changed(conditions, {"history": wanted}, f"--history {history}")
     for text in changes or ():
-        key, equals, value = text.partition("=")
+        name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: write key=value, e.g. --set steps=500")
-        name, _, option = key.strip().partition(".")
-        if name in FIXED:
-            raise UsageError(f"--set {text}: {name} cannot be changed; {FIXED[name]}")
-        if option and name not in WITH_OPTIONS:
-            raise UsageError(f"--set {text}: {name} has no options; write {name}=value")
-        if option:
-            options = changed.setdefault(name, dict(getattr(base, name)))
-            if not isinstance(options, dict):
-                raise UsageError(
-                    f"--set {text}: {name} was set to {options!r:.80} before; write one or the"
-                    " other"
-                )
-            options[option] = _value(value)
-        else:
-            changed[name] = _value(value)
-    try:
-        return _fitting(
-            read_conditions(preset, data, changed, systems=systems) if changed else base
-        )
-    except UsageError as error:
-        raise UsageError(f"--set: {str(error).partition(': ')[2]}") from error
-
-
-def _fitting(conditions: Conditions) -> Conditions:
-    """The same conditions. Raises `UsageError` where their frames alone are more than this
-    machine's memory.
-    """
-    c, made = conditions, dict(conditions.data_options)
-    height, width = c.crop or c.size
-    held = {
-        f"a batch of {c.batch} clips of {c.frames} frames of {height}x{width}": (
-            12 * c.batch * c.frames * height * width
-        )
-    }
-    for split in ("train", "score"):
-        videos, frames = made.get(f"{split}_videos", 1), made.get("video_frames", 1)
-        if c.data == "street" and isinstance(videos, int) and isinstance(frames, int):
-            held[f"{videos} videos of {frames} frames of {c.size[0]}x{c.size[1]}"] = (
-                4 * videos * frames * c.size[0] * c.size[1]
-            )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for what, size in held.items():
-        if size > memory:
-            raise UsageError(
-                f"conditions: {what} take {size / 2**30:,.0f} GiB, this machine has"
-                f" {memory / 2**30:,.0f}; use fewer or smaller"
-            )
+        conditions = changed(conditions, {name.strip(): _value(value)}, f"--set {text}")
+    check_memory(conditions)
     return conditions
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     try:
         return parse_toml(f"value = {text}")["value"]
     except UsageError as error:

@@ -29,7 +29,7 @@ from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
-    from msaf_bench.data.frames.folders import Neighbours
+    from msaf_bench.data.frames.neighbours import Neighbours
 
 CheckpointFile = Annotated[
     Path, typer.Argument(help="A .safetensors file with its .json beside it.")
@@ -58,11 +58,13 @@ def train(
     """
     from msaf_bench.catalog import read_system, shrunk
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
-    from msaf_bench.sweep.plan import Workspace, check_starts, pretraining_of
-    from msaf_bench.sweep.run import check_device, pretrained
-    from msaf_bench.sweep.trial import Setting, run_trial
+    from msaf_bench.sweep.driver import pretrained
+    from msaf_bench.sweep.plan import pretraining_of
+    from msaf_bench.sweep.trial import run_trial
+    from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
 
     conditions = conditions_from(preset, data, changes, history, systems=True)
@@ -129,8 +131,8 @@ def evaluate(
 
     from msaf_bench.data import open_split
     from msaf_bench.foreign import to_stderr
-    from msaf_bench.sweep.measure import measure
-    from msaf_bench.sweep.run import check_device
+    from msaf_bench.host import check_device
+    from msaf_bench.sweep.evaluation import measure
 
     conditions = conditions_from(preset, data, changes, history, systems=True)
     check_device(device)
@@ -183,12 +185,12 @@ def predict(
     import torch
 
     from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
-    from msaf_bench.data.frames.folders import neighbours
+    from msaf_bench.data.frames.neighbours import neighbours
     from msaf_bench.data.labels.stack import write_stack
     from msaf_bench.data.transforms import normalise
     from msaf_bench.foreign import to_stderr
+    from msaf_bench.host import check_device
     from msaf_bench.outputs import check_outputs, entering
-    from msaf_bench.sweep.run import check_device
 
     check_device(device)
     seen_size = parse_size(size) if size else None

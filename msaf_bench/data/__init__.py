@@ -1,11 +1,17 @@
-"""The data sets: a procedural street, CamVid and Cityscapes from disk. The modules that need OpenCV
-are imported when a split is opened.
+"""Data sets: clips of video frames with label maps.
+
+`clips` has the interface of every data set. `street` makes videos, `readers` opens data sets on
+disk (a new one goes there), `subsets` selects clips or replaces their past frames. `frames` and
+`labels` read folders of frames and label maps, `flow` files and estimators of optical flow.
+`transforms` makes training batches, `contents` counts what a split contains. Modules that need
+OpenCV are imported when a split is opened.
 """
 
 from pathlib import Path
 from typing import Literal
 
-from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Clips, colourise
+from msaf_bench.data.clips import Clip, Clips
+from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS, colourise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import DATA_SETS, Conditions
 
@@ -23,7 +29,7 @@ __all__ = [
 
 
 def needed_root(name: str, root: Path | None) -> Path:
-    """The folder of a data set that lies on disk. Raises `UsageError` without one."""
+    """Return the folder of a data set that lies on disk. Raises `UsageError` without one."""
     if root is None:
         raise UsageError(f"{name} needs --root DIR, the data set's own folder")
     return root
@@ -35,17 +41,26 @@ def open_split(
     root: Path | None = None,
     seed: int = 0,
 ) -> Clips:
-    """The clips of `conditions.data`, checked; of Cityscapes the names, and each file when it is
-    read. `root` is the data set's folder.
+    """Open a split of the data set `conditions.data`.
 
-    With `conditions.scored` "tune" both come from the training split; `conditions.past` may replace
-    the past frames of every clip. The `seed` of a trial counts where each draws its own training
-    videos (`street`, `data_options.own_videos`). Raises `UsageError` for an unknown data set or
-    option or a missing root, `DataError` for content that is wrong.
+    A split is checked when it is opened; of Cityscapes only the names, and each file when it is
+    read. With `conditions.scored` "tune" both splits come from the training split;
+    `conditions.past` may replace the past frames of every clip.
+
+    Args:
+        conditions: the data set, its options, and the form of the clips.
+        split: "train" or "score".
+        root: the data set's folder, if it lies on disk.
+        seed: the trial's seed, for data sets whose training videos depend on it (`street` with
+            `data_options.own_videos`).
+
+    Raises:
+        UsageError: for an unknown data set or option, or a missing root.
+        DataError: for wrong content.
     """
     if conditions.scored == "score" and conditions.past == "real":
         return _open(conditions, split, root, seed)
-    from msaf_bench.data.parts import WithPast, tuning_part
+    from msaf_bench.data.subsets import WithPast, tuning_part
 
     clips = _open(conditions, "train" if conditions.scored == "tune" else split, root, seed)
     if conditions.scored == "tune":
@@ -54,9 +69,10 @@ def open_split(
 
 
 def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
-    """The fingerprint of the data that all trials of a run share."""
+    """Return the fingerprint of the data that all trials of a run share."""
     own = dict(conditions.data_options).get("own_videos")
-    return f"{'own videos' if own else learn.fingerprint}/{test.fingerprint}"
+    trained_on = "own videos" if own else learn.fingerprint
+    return f"{trained_on}/{test.fingerprint}"
 
 
 def _open(

@@ -1,46 +1,30 @@
-"""What every data set gives: clips of consecutive frames with the label map of the newest one."""
+"""The interface of every data set: clips of consecutive frames, with the label map of the newest.
+
+Shapes: T frames, H W image.
+"""
 
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.spec import VOID
+from msaf_bench.data.flow import Flow
 
-CAMVID_CLASSES = (
-    "sky", "building", "pole", "road", "sidewalk", "tree", "sign", "fence", "car", "pedestrian",
-    "bicyclist",
-)  # fmt: skip
-CAMVID_COLOURS = (
-    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0),
-    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
-)  # fmt: skip
+SAMPLES = 4  #: clips of a split that figures show
 
 
 class Clip(NamedTuple):
-    """Frames (T, H, W, 3) uint8, oldest first; the label map (H, W) uint8 of the newest, void =
-    255; where it comes from.
-    """
+    """Frames of one video and the label map of the newest one."""
 
-    frames: NDArray[np.uint8]
-    label: NDArray[np.uint8]
+    frames: NDArray[np.uint8]  #: (T, H, W, 3), oldest first
+    label: NDArray[np.uint8]  #: (H, W), void = 255
     name: str  #: unique in the split, e.g. "0016E5/07959"
 
 
-class Flow(NamedTuple):
-    """Motion between two frames of one video, (H, W, 2) as (dx, dy) in pixels."""
-
-    #: pixel p of the earlier frame is at p + (dx, dy) in the later one
-    forward: NDArray[np.float32]
-    #: pixel p of the later frame is at p + (dx, dy) in the earlier one
-    backward: NDArray[np.float32] | None = None
-    #: (H, W), where it is known: the point seen in the earlier frame is not seen in the later
-    occluded: NDArray[np.bool_] | None = None
-
-
 class Clips(Protocol):
-    """One split of a data set. Opening it checks it; indexing gives a clip, the same one every
-    time.
+    """One split of a data set.
+
+    Opening a split checks it. An index gives the same clip every time.
     """
 
     classes: tuple[str, ...]
@@ -56,24 +40,21 @@ class Clips(Protocol):
     def __getitem__(self, index: int) -> Clip: ...
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """The newest frame of a clip, (H, W, 3), at the size of its label map."""
+        """Return the newest frame of a clip, (H, W, 3), at the size of its label map."""
         ...
 
     def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
-        """The true motion of a pair at the size of its label maps, where it is known."""
+        """Return the true motion of a pair at the size of its label maps; None if unknown."""
         ...
 
     def exact_past(self, index: int) -> tuple[Flow, ...] | None:
-        """The true motion from a clip's newest frame to each of its past ones, oldest first, where
-        it is known.
+        """Return the true motion from the newest frame of a clip to each past frame, oldest first;
+        None if unknown.
         """
         ...
 
 
-def colourise(
-    label: NDArray[np.uint8], colours: tuple[tuple[int, int, int], ...]
-) -> NDArray[np.uint8]:
-    """Label map (H, W) -> picture (H, W, 3); void is black."""
-    table = np.zeros((VOID + 1, 3), np.uint8)
-    table[: len(colours)] = colours
-    return table[label]
+def sample_indices(clips: Clips) -> list[int]:
+    """Return the clips that figures show, spread evenly over the split."""
+    last = len(clips) - 1
+    return sorted({round(i * last / (SAMPLES - 1)) for i in range(SAMPLES)})

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from msaf_bench.catalog import systems_of
 from msaf_bench.records import Record, SystemCost
 from msaf_bench.spec import Conditions, Options, System
-from msaf_bench.sweep.cost import read_cost, read_costs
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.row_costs import read_cost, read_costs
+from msaf_bench.sweep.workspace import Workspace
 
 Shape = tuple[str, Options, tuple[tuple[str, str], ...]]
 

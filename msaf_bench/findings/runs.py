@@ -7,8 +7,9 @@ from msaf_bench.findings.recorded import RecordedPlan, as_recorded, changed_note
 from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Record, read_records
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.speed import read_speeds
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.row_speeds import read_speeds
+from msaf_bench.sweep.workspace import Workspace
 
 
 def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:

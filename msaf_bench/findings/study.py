@@ -10,8 +10,9 @@ from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.spec import Axis, Option
 from msaf_bench.stats import Decision, Difference, Interval, judge, paired_difference
-from msaf_bench.sweep.plan import Plan, Workspace
-from msaf_bench.sweep.study import Point, points_of
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.points import Point, points_of
+from msaf_bench.sweep.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msaf_bench.findings.subjects import ControlSummary, RowSummary, Run, Subject
 from msaf_bench.findings.wording import Word
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Omnibus
 

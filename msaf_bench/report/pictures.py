@@ -10,7 +10,8 @@ from msaf_bench.data.labels.stack import read_stack
 from msaf_bench.errors import DataError
 from msaf_bench.report.figures.strip import Picture, Strip
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
 
 
 def read_strip(
@@ -20,7 +21,7 @@ def read_strip(
     for each damaged picture. `root` is the data set's folder.
     """
     from msaf_bench.data import open_split  # only pictures need the data layer
-    from msaf_bench.data.samples import sample_indices
+    from msaf_bench.data.clips import sample_indices
 
     found = _predictions(workspace, plan)
     if not found:

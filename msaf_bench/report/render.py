@@ -22,7 +22,8 @@ from msaf_bench.report.pictures import read_strip
 from msaf_bench.report.tables.claims import claims_to_csv, claims_to_markdown
 from msaf_bench.report.tables.values import to_csv, to_per_class_csv
 from msaf_bench.report.view import View
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
 
 
 def render_run(

@@ -12,7 +12,8 @@ from msaf_bench.report.figures.canvas import drawn, figure_files
 from msaf_bench.report.figures.curves import study_charts
 from msaf_bench.report.page.study import study_html
 from msaf_bench.report.tables.curves import study_csv, study_document
-from msaf_bench.sweep.plan import Plan, Workspace
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
 
 
 def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:

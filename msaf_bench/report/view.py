@@ -65,6 +65,11 @@ class View:
         faults = (fault for subject in self.summary.not_live for fault in subject.faults)
         return Signature(self.made_how, self.summary.conditions.watermark, tuple(faults))
 
+    @property
+    def undrawn(self) -> str:
+        """Why there are no figures, where they could not be drawn."""
+        return self.summary.undrawn
+
     def noted(self, note: str) -> "View":
         """Return the view with one more note on the run."""
         notes = (*self.summary.notes, note)

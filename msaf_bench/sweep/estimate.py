@@ -2,79 +2,122 @@
 
 import os
 import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from msaf_bench.architectures import build
 from msaf_bench.catalog import family_of
+from msaf_bench.host import check_device, limited_threads
+from msaf_bench.spec import System
 from msaf_bench.stats import level_of_each, power_sentence
+from msaf_bench.sweep.executors import Cluster, Executor
 from msaf_bench.sweep.plan import Plan
-from msaf_bench.sweep.run import Executor, check_device, check_systems
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.preflight import check_systems
+from msaf_bench.sweep.workspace import Setting
 
 BUDGET_S = 60  #: after which the rows not timed yet are taken to be as slow as the slowest
+CLASSES = 11  #: of the networks that are timed
 
 
-def estimate(
-    plan: Plan, setting: Setting, executor: Executor, workers: int | None
-) -> dict[str, Any]:
-    """Parameters and step time of each row, and the minutes of training for what is not finished.
+@dataclass(frozen=True)
+class StepCost:
+    """What one row or control takes."""
+
+    params: int
+    step_seconds: float  #: of one training step
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is not finished of a plan, and how long it would train."""
+
+    table: str
+    trials: int
+    finished: int
+    steps: int  #: of each trial
+    executor: Executor
+    workers: int  #: trials at a time
+    rows: dict[str, StepCost]
+    minutes: float  #: of training
+    folder: Path
+    power: tuple[str, ...]  #: sentences: what the plan could tell apart
+
+    def document(self) -> dict[str, object]:
+        """Return the estimate as `ablate --dry-run --json` prints it."""
+        return {**asdict(self), "folder": str(self.folder), "power": list(self.power)}
+
+
+def estimate(plan: Plan, setting: Setting, cluster: Cluster | None) -> Estimate:
+    """Return parameters and step time of each row, and the minutes of training for what is not
+    finished.
 
     Random frames and labels: no data are read.
     """
     check_device(setting.device)
     check_systems(plan)
-    torch.set_num_threads(setting.threads)
-    begin = time.perf_counter()
-    rows: dict[str, dict[str, float]] = {}
-    for label, (system, _) in plan.subjects().items():
-        net: Any = build(system, 11, plugins=plan.plugins).to(setting.device).train()
-        late = time.perf_counter() - begin > BUDGET_S
-        seconds = (
-            max(row["step_seconds"] for row in rows.values())
-            if late and rows
-            else _step_seconds(net, plan, setting)
-        )
-        rows[label] = {"params": sum(p.numel() for p in net.parameters()), "step_seconds": seconds}
-    at_once = (
-        (workers or max(1, (os.cpu_count() or 1) // setting.threads)) if executor == "ray" else 1
-    )
     done = setting.workspace.finished(plan, resume=True)
-    labels = plan.labels()
-    missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
-    seconds = (
-        sum(rows[label]["step_seconds"] for label in missing) * plan.conditions.steps / at_once
+    with limited_threads(setting.threads):
+        rows = _step_costs(plan, setting)
+        labels = plan.labels()
+        missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
+        seconds = sum(rows[label].step_seconds for label in missing) * plan.conditions.steps
+        at_once = _at_once(cluster, setting.threads)
+        seconds /= at_once
+        before = plan.pretraining()
+        if missing and before and not setting.workspace.record(before).exists():
+            net = _built(before.system, plan, setting)
+            seconds += before.conditions.steps * _step_seconds(net, plan, setting)
+    level = level_of_each(family_of(plan.table))
+    return Estimate(
+        table=plan.table.name,
+        trials=len(labels),
+        finished=len(done),
+        steps=plan.conditions.steps,
+        executor="local" if cluster is None else "ray",
+        workers=at_once,
+        rows=rows,
+        minutes=seconds / 60,
+        folder=setting.workspace.folder,
+        power=tuple(power_sentence(0.6, sd, plan.seeds, level) for sd in (0.35, 0.7)),
     )
-    before = plan.pretraining()
-    if missing and before and not (setting.workspace.records / f"{before.id}.json").exists():
-        net: Any = build(before.system, 11, plugins=plan.plugins).to(setting.device).train()
-        seconds += before.conditions.steps * _step_seconds(net, plan, setting)
-    return {
-        "table": plan.table.name,
-        "trials": len(labels),
-        "finished": len(done),
-        "steps": plan.conditions.steps,
-        "executor": executor,
-        "workers": at_once,
-        "rows": rows,
-        "minutes": seconds / 60,
-        "folder": str(setting.workspace.folder),
-        "power": [
-            power_sentence(0.6, sd, plan.seeds, level_of_each(family_of(plan.table)))
-            for sd in (0.35, 0.7)
-        ],
-    }
+
+
+def _at_once(cluster: Cluster | None, threads: int) -> int:
+    """Return how many trials run at a time."""
+    if cluster is None:
+        return 1
+    return cluster.workers or max(1, (os.cpu_count() or 1) // threads)
+
+
+def _step_costs(plan: Plan, setting: Setting) -> dict[str, StepCost]:
+    begin = time.perf_counter()
+    rows: dict[str, StepCost] = {}
+    for label, (system, _) in plan.subjects().items():
+        net = _built(system, plan, setting)
+        late = time.perf_counter() - begin > BUDGET_S
+        if late and rows:
+            seconds = max(row.step_seconds for row in rows.values())
+        else:
+            seconds = _step_seconds(net, plan, setting)
+        rows[label] = StepCost(sum(p.numel() for p in net.parameters()), seconds)
+    return rows
+
+
+def _built(system: System, plan: Plan, setting: Setting) -> Any:
+    return build(system, CLASSES, plugins=plan.plugins).to(setting.device).train()
 
 
 def _step_seconds(net: Any, plan: Plan, setting: Setting) -> float:
-    """The fastest of three steps after one to warm up; one step alone where a step takes more than
-    two seconds.
+    """Return the time of the fastest of three steps after one to warm up; of one step alone where
+    a step takes more than two seconds.
     """
     conditions = plan.conditions
     height, width = conditions.crop or conditions.size
     clip = torch.randn(conditions.batch, conditions.frames, 3, height, width, device=setting.device)
-    labels = torch.randint(11, (conditions.batch, height, width), device=setting.device)
+    labels = torch.randint(CLASSES, (conditions.batch, height, width), device=setting.device)
     times: list[float] = []
     for _ in range(4):
         begin = time.perf_counter()

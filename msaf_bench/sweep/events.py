@@ -20,3 +20,16 @@ class Events(Protocol):
     def note(self, text: str) -> None:
         """Something that the user should know and that stops nothing."""
         ...
+
+
+class Silent:
+    """Hears of everything and tells nobody."""
+
+    def step(self, trial: Trial, step: int, loss: float) -> None:
+        """Do nothing."""
+
+    def finished(self, record: Record) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""

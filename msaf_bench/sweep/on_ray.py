@@ -17,16 +17,18 @@ import socket
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
 from msaf_bench.files import lives
-from msaf_bench.records import Host, Record, read_record, write_record
+from msaf_bench.host import Host
+from msaf_bench.records import Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.trial import Setting, run_trial
+from msaf_bench.sweep.executors import Cluster
+from msaf_bench.sweep.trial import run_trial
+from msaf_bench.sweep.workspace import Setting
 
 # Read by Ray when it is imported: no usage report, no logger files, and Ctrl-C stays ours.
 os.environ |= {
@@ -58,16 +60,7 @@ STOPS_ALL: Mapping[str, type[BenchError]] = {
 }
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """Where trials run and what each takes."""
-
-    address: str | None = None  #: None: start one on this machine
-    workers: int | None = None  #: trials at a time; None: as many as fit
-    gpus: float = 0.0  #: of each trial; a fraction shares one
-
-
-def run(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster) -> None:
+def run_on(trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster) -> None:
     """Runs the trials; each leaves its record. A trial whose worker dies is tried again, then
     recorded as failed.
 
@@ -281,6 +274,6 @@ class _Listener(tune.Callback):
             self.events.note(result["note"])
         elif "state" in result:
             self.finished.add(ours.id)
-            self.events.finished(read_record(self.setting.workspace.records / f"{ours.id}.json"))
+            self.events.finished(read_record(self.setting.workspace.record(ours)))
         else:
             self.events.step(ours, result["step"], result["loss"])

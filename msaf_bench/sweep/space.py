@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from msaf_bench.data.clips import Clips
-from msaf_bench.data.flow import ESTIMATORS
+from msaf_bench.data.flow.estimators import ESTIMATORS
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.plan import Workspace
+from msaf_bench.sweep.workspace import Workspace
 from msaf_bench.train.features import MOST, clip_bytes, frozen
 
 

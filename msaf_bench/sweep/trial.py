@@ -1,17 +1,14 @@
 """One trial from start to record, the same on every executor."""
 
-import platform
 import resource
 import time
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec
 
-import cv2
 import torch
 
 from msaf_bench.analyzers.cost.system import parameters_of
@@ -21,39 +18,16 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
 from msaf_bench.foreign import guarded
-from msaf_bench.records import Host, Matrices, Record, write_record
+from msaf_bench.host import Host, limited_threads
+from msaf_bench.records import Matrices, Record, write_record
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.measure import cost_of, measure
-from msaf_bench.sweep.plan import Workspace
+from msaf_bench.sweep.evaluation import cost_of, measure
+from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
 from msaf_bench.train.features import features_of
 from msaf_bench.train.loop import train
 
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How trials are run here: what changes no number's meaning, or is recorded with it as the
-    host.
-    """
-
-    workspace: Workspace
-    root: Path | None = None
-    device: str = "cpu"
-    threads: int = 1
-    plugins: tuple[str, ...] = ()
-    start: Trial | None = None  #: the pre-training whose backbone the trials start from
-
-    def host(self) -> Host:
-        """This machine under this setting."""
-        try:
-            name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else ""
-        except (RuntimeError, AssertionError) as error:
-            raise HostError(
-                f"no device {self.device} on {platform.node()} ({str(error).splitlines()[0]})"
-            ) from error
-        return Host.here(self.device, self.threads, name)
 
 
 @contextmanager
@@ -77,9 +51,7 @@ def run_trial(
     every trial alike: device, data, components, starting weights, a disk that is full, read-only or
     gone.
     """
-    torch.set_num_threads(setting.threads)
-    cv2.setNumThreads(setting.threads)
-    with _host_faults(setting):
+    with limited_threads(setting.threads), _host_faults(setting):
         begun = _begin(trial, setting)
         try:
             with guarded("a component"):

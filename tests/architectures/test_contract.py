@@ -20,7 +20,7 @@ from msaf_bench.catalog import (
     systems_of,
 )
 from msaf_bench.errors import UsageError
-from msaf_bench.sweep.run import check_batch_of_one
+from msaf_bench.sweep.preflight import check_batch_of_one
 
 SIZE, CLASSES = (32, 48), 5
 SMALL = {whole: read_conditions("smoke", "street", systems=whole) for whole in (False, True)}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from msaf_bench.cli import main
 from msaf_bench.data.frames.files import check_sizes, frame_size, read_frame
-from msaf_bench.data.readers.archives import ignored_below, list_files
+from msaf_bench.data.readers.files import ignored_below, list_files
 from msaf_bench.errors import DataError
 
 RNG = np.random.default_rng(0)

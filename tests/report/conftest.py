@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
-from msaf_bench.data.clips import CAMVID_CLASSES
+from msaf_bench.data.labels.classes import CAMVID_CLASSES
 from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost

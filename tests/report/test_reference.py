@@ -11,18 +11,26 @@ from msaf_bench.report.kinds import view_of
 from msaf_bench.report.tables.curves import study_csv
 from msaf_bench.report.tables.rankings import to_rankings_csv
 from msaf_bench.report.tables.values import to_csv, to_per_class_csv
-from msaf_bench.sweep.plan import Workspace
+from msaf_bench.sweep.workspace import Workspace
 
 REFERENCE = sorted((Path(__file__).parents[2] / "reports" / "reference").glob("*/plan.json"))
 STUDIES = [path for path in REFERENCE if (path.parent / "points").is_dir()]
 
 
 @pytest.fixture(
+    scope="module",
     params=[path.parent for path in REFERENCE if path not in STUDIES],
     ids=lambda folder: folder.name,
 )
 def folder(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def summary(folder):
+    """The folder's records, summarised once for all tests."""
+    workspace = Workspace(folder)
+    return summarise_run(workspace, workspace.plan())
 
 
 def test_there_is_a_reference():
@@ -43,10 +51,8 @@ def test_the_curves_follow_from_the_records_of_their_points(study):
     )
 
 
-def test_the_tables_follow_from_the_records(folder):
-    workspace = Workspace(folder)
-    plan = workspace.plan()
-    summary = summarise_run(workspace, plan)
+def test_the_tables_follow_from_the_records(folder, summary):
+    plan = Workspace(folder).plan()
     name = plan.table.name
     view = view_of(summary)
     assert to_csv(view) == (folder / f"{name}.csv").read_text()
@@ -58,20 +64,14 @@ def test_the_tables_follow_from_the_records(folder):
     assert {row.state for row in summary.rows} == {"done"}
 
 
-def test_every_record_was_made_by_a_clean_commit_and_more_than_one_is_said(folder):
-    workspace = Workspace(folder)
-    commits = {record.host.commit for record in read_records(workspace.records).values()}
+def test_every_record_was_made_by_a_clean_commit_and_more_than_one_is_said(folder, summary):
+    commits = {record.host.commit for record in read_records(Workspace(folder).records).values()}
     assert not any(commit.endswith("+") for commit in commits)
-    said = any(
-        "different machines or versions" in note
-        for note in summarise_run(workspace, workspace.plan()).notes
-    )
+    said = any("different machines or versions" in note for note in summary.notes)
     assert said is (len(commits) > 1)
 
 
-def test_every_row_clearly_beats_the_best_constant_prediction(folder):
-    workspace = Workspace(folder)
-    summary = summarise_run(workspace, workspace.plan())
+def test_every_row_clearly_beats_the_best_constant_prediction(summary):
     if len(summary.seeds) > 1:
         assert all(row.clears_constant for row in summary.rows)
     else:

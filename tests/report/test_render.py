@@ -6,11 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markup import Page
 
 from msaf_bench.errors import HostError
 from msaf_bench.findings.summary import Summary
@@ -25,25 +25,6 @@ from msaf_bench.spec import Conditions, Table, Trial
 
 Make = Callable[..., Summary]
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "a|b", r"50_%&#$\~^{}$", "[x](http://e.x)")
-
-
-class Page(HTMLParser):
-    """Collects what the checks below ask for."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str):
-        self.text += data
-
-    def of(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag == name]
 
 
 @pytest.fixture(scope="module")

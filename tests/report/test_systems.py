@@ -6,11 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markup import Page
 
 from msaf_bench.claims.verdicts import claims_of
 from msaf_bench.findings.summary import Summary
@@ -169,16 +169,6 @@ def test_in_the_style_of_is_said_in_every_table(whole: Summary):
     assert "Only in the style" in said[f"whole: MSAF ResNet18 > {STYLED}"].reason
 
 
-class Tags(HTMLParser):
-    def __init__(self, text: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]):
-        self.tags.append((tag, dict(attrs)))
-
-
 def test_ticks_are_plain_numbers(folder: Path):
     """Mathematical text is off, so a tick that matplotlib writes with it would be printed as its
     source.
@@ -205,7 +195,7 @@ def test_page(folder: Path):
         < page.index('id="figures"')
         < page.index('id="beside"')
     )
-    tags = Tags(page).tags
+    tags = Page(page).tags
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     anchors = {str(a["href"]) for tag, a in tags if tag in ("a", "use") and a.get("href")}

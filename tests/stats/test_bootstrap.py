@@ -183,6 +183,6 @@ def test_what_cannot_have_an_interval_has_none():
 def test_ten_thousand_resamples_of_500_images_and_19_classes_take_a_moment():
     rng = np.random.default_rng(8)
     a, b = areas(rng, 500, 19), areas(rng, 500, 19)
-    begin = time.perf_counter()
+    begin = time.process_time()
     image_difference({0: a}, {0: b}, resamples=10_000)
-    assert time.perf_counter() - begin < 3  # about 0.1 s alone; the machine may be busy
+    assert time.process_time() - begin < 3  # about 0.1 s on an idle core

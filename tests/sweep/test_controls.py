@@ -4,6 +4,7 @@ past is known.
 
 import pytest
 import torch
+from heard import Heard
 
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table
@@ -12,9 +13,9 @@ from msaf_bench.data.street import KNOBS
 from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
 from msaf_bench.stats import mean_interval, paired_difference
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 SEEDS = 3
 SMALL = {"train_videos": 60, "score_videos": 30, "video_frames": 5}
@@ -22,18 +23,9 @@ CLEAN = dict.fromkeys((name for name in KNOBS if name != "speed"), 0.0)
 RATES = (1e-2, 2e-3, 1e-3, 6e-5)  #: of the presets
 
 
-class Heard:
-    def __init__(self):
-        self.notes = []
-
-    def step(self, trial, step, loss):
-        pass
-
+class Done(Heard):
     def finished(self, record):
         assert record.state == "done", record.reason
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def conditions(options, **changes):
@@ -48,7 +40,7 @@ def conditions(options, **changes):
 
 
 def run(folder, plan):
-    heard = Heard()
+    heard = Done()
     run_sweep(plan, Setting(Workspace(folder)), heard)
     records, labels = read_records(folder / "records"), plan.labels()
     found = {}

@@ -1,20 +1,20 @@
 """Components of others in a real sweep: what they print and how they end."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
+from forked import start
 
+from msaf_bench import foreign
+from msaf_bench.architectures import builtin
+from msaf_bench.cli import main
 from msaf_bench.records import read_records
 
 PLUGIN = """
-import os, time
+import os
 import torch
 
-time.sleep(SLEEP)
 print("noise of an import")
 
 
@@ -54,11 +54,25 @@ swap = { motion = { use = "noisy", end = "leave" }, align = "none" }
 """
 
 
+# Waits until a timer of this process has run.
+SLOW = """
+import threading
+
+for thread in threading.enumerate():
+    if isinstance(thread, threading.Timer):
+        thread.join()
+
+
+def register(registry):
+    pass
+"""
+
+
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory):
     """A sweep of four rows with such components, and its folder."""
     folder = tmp_path_factory.mktemp("foreign")
-    (folder / "noisy_parts.py").write_text(PLUGIN.replace("SLEEP", "12"))
+    (folder / "noisy_parts.py").write_text(PLUGIN)
     (folder / "table.toml").write_text(TABLE)
     small = [
         "--preset",
@@ -84,28 +98,25 @@ def ended(tmp_path_factory):
         "run",
         "--json",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "msaf_bench", *command],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done, folder / "run"
+    process = start(partial(main, command), folder / "out", folder / "err", cwd=folder)
+    process.join()
+    said = ((folder / name).read_text() for name in ("out", "err"))
+    return process.exitcode, *said, folder / "run"
 
 
+@pytest.mark.slow
 def test_standard_output_is_one_document(ended):
-    done, _ = ended
-    assert done.returncode == 1, done.stderr
-    document = json.loads(done.stdout)
+    code, out, err, _ = ended
+    assert code == 1, err
+    document = json.loads(out)
     assert [row["label"] for row in document["rows"]] == ["Noisy", "Exit", "Interrupt", "Leave"]
     for noise in ("an import", "a component", "a child"):
-        assert f"noise of {noise}" in done.stderr
+        assert f"noise of {noise}" in err
 
 
+@pytest.mark.slow
 def test_a_component_that_ends_the_program_fails_its_own_trials(ended):
-    _, folder = ended
+    *_, folder = ended
     found = {}
     for record in read_records(folder / "records").values():
         found.setdefault(dict(record.trial.system["motion"].options).get("end", ""), []).append(
@@ -118,5 +129,9 @@ def test_a_component_that_ends_the_program_fails_its_own_trials(ended):
     assert {state for end in ("interrupt", "leave") for state, _ in found[end]} == {"failed"}
 
 
-def test_a_plug_in_that_loads_slowly_is_named(ended):
-    assert "still loading plug-in 'noisy_parts'" in ended[0].stderr
+def test_a_plug_in_that_loads_slowly_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(foreign, "SLOW_S", 0.01)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slow_parts.py").write_text(SLOW)
+    builtin().extend(["slow_parts"])
+    assert "still loading plug-in 'slow_parts'" in capsys.readouterr().err

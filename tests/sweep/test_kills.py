@@ -1,12 +1,14 @@
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
+
+import kills
+import pytest
+from forked import start
 
 
-def test_random_kills_lose_nothing_and_leave_nothing_behind():
-    script = Path(__file__).parents[1] / "kills.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--kills", "5"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "5 kills" in done.stdout
+@pytest.mark.slow
+def test_random_kills_lose_nothing_and_leave_nothing_behind(tmp_path):
+    process = start(partial(kills.main, ["--kills", "5"]), tmp_path / "out")
+    process.join()
+    said = (tmp_path / "out").read_text()
+    assert process.exitcode == 0, said
+    assert "5 kills" in said

@@ -13,10 +13,10 @@ from msaf_bench.cli import main
 from msaf_bench.errors import BenchError, HostError, UsageError
 from msaf_bench.files import write_kept
 from msaf_bench.records import Host, Matrices, Record, write_record
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.study import keep_study
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.points import keep_study
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 TABLE = read_table("3")
 CONDITIONS = read_conditions("smoke", "street")

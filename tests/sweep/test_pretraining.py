@@ -5,6 +5,7 @@ starts from it.
 import shutil
 
 import pytest
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
@@ -12,9 +13,10 @@ from msaf_bench.findings.runs import summarise_run
 from msaf_bench.records import read_records
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.tables.values import to_csv
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting, run_trial
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.trial import run_trial
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions(
     "smoke",
@@ -31,9 +33,10 @@ class Killed(BaseException):
     pass
 
 
-class Heard:
+class Mortal(Heard):
     def __init__(self, die_at=None):
-        self.die_at, self.steps = die_at, []
+        super().__init__()
+        self.die_at = die_at
 
     def step(self, trial, step, loss):
         if trial == BEFORE:
@@ -44,12 +47,9 @@ class Heard:
     def finished(self, record):
         assert record.state == "done", record.reason
 
-    def note(self, text):
-        pass
-
 
 def sweep(folder, die_at=None, resume=False):
-    heard = Heard(die_at)
+    heard = Mortal(die_at)
     run_sweep(PLAN, Setting(Workspace(folder)), heard, resume=resume)
     return heard.steps
 

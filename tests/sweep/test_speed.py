@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from heard import Heard
 
 from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.measure import Speed
@@ -10,19 +11,14 @@ from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.records import Host
-from msaf_bench.sweep import speed as speed_module
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.speed import measure_rows, read_speeds
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep import row_speeds as speed_module
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.row_speeds import measure_rows, read_speeds
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 PLAN = make_plan(read_table("3"), read_conditions("smoke", "street"), ["Baseline", "w/o DCN"], 1)
 ROWS = list(PLAN.systems())
 EVERYTHING = [(row, mode) for row in ROWS for mode in ("clip", "stream")]
-
-
-class Silent:
-    def note(self, text):
-        pass
 
 
 @pytest.fixture
@@ -43,8 +39,8 @@ def asked(monkeypatch):
 
 def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
     workspace = Workspace(tmp_path)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     assert asked == [EVERYTHING]
     found = read_speeds(PLAN, workspace)
     assert list(found) == ROWS
@@ -58,13 +54,13 @@ def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
 
 def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     workspace = Workspace(tmp_path)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     (workspace.speed / f"{PLAN.systems()['MSAF'].key}-stream.json").unlink()
     asked.clear()
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     assert asked == [[("MSAF", "stream")]]
     asked.clear()
-    measure_rows(PLAN, Setting(workspace, threads=2), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace, threads=2), Heard(), num_classes=11, processes=2)
     assert asked == [EVERYTHING]
     assert all(
         s.conditions.threads == 2
@@ -75,7 +71,7 @@ def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
 
 def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(asked, tmp_path):
     workspace = Workspace(tmp_path)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     systems = PLAN.systems()
     for label, mode, change in (
         ("MSAF", "clip", {"reason": "killed"}),
@@ -84,13 +80,13 @@ def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(
         path = workspace.speed / f"{systems[label].key}-{mode}.json"
         write_kept(path, read_kept(Speed, path, "speed", "time it again").model_copy(update=change))
     asked.clear()
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     assert asked == [[("Baseline", "stream"), ("MSAF", "clip")]]
 
 
 def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
     workspace = Workspace(tmp_path)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     path = workspace.speed / f"{PLAN.systems()['MSAF'].key}-clip.json"
     kept = json.loads(path.read_text())
     # as files of earlier versions are, which have no checksum either
@@ -98,13 +94,13 @@ def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
     del kept["checksum"]
     path.write_text(json.dumps(kept))
     asked.clear()
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=2)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
     assert asked == [[("MSAF", "clip")]]
 
 
 def test_a_damaged_file_is_named(asked, tmp_path):
     workspace = Workspace(tmp_path)
-    measure_rows(PLAN, Setting(workspace), Silent(), num_classes=11, processes=1)
+    measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=1)
     path = next(workspace.speed.glob("*.json"))
     path.write_text(path.read_text()[:40])
     with pytest.raises(HostError, match=path.name):

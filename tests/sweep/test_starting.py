@@ -49,7 +49,7 @@ def write_weights(path, seed):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, monkeypatch, undrawn):
     """A folder with weights, a system that names them by a relative path, and a table with that
     system; the working folder is another.
     """

@@ -7,34 +7,21 @@ import stat
 from collections import namedtuple
 
 import pytest
+from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import main
 from msaf_bench.errors import OF_THE_HOST, DataError, HostError, host_fault
 from msaf_bench.records import read_records
 from msaf_bench.sweep import trial as trial_module
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.run import run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions("smoke", "street", {"steps": 2, "flow": "dis", "checkpoint_every": 1})
 PLAN = make_plan(
     read_table("3").model_copy(update={"reference": "Baseline"}), CONDITIONS, ["Baseline"], 2
 )
-
-
-class Heard:
-    def __init__(self):
-        self.records = []
-
-    def step(self, trial, step, loss):
-        pass
-
-    def finished(self, record):
-        self.records.append(record)
-
-    def note(self, text):
-        pass
 
 
 def sweep(folder, resume=False):
@@ -156,7 +143,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun
 def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     tmp_path, undisturbed, monkeypatch
 ):
-    from msaf_bench.sweep import run as run_module
+    from msaf_bench.sweep import driver as run_module
 
     wanted = []
     monkeypatch.setattr(run_module, "check_space", lambda *given: wanted.append(given))
@@ -169,7 +156,7 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     assert 0.4 * written < estimated <= written
 
 
-def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path):
+def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path, undrawn):
     """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow
     while it runs.
     """

@@ -17,9 +17,9 @@ from msaf_bench.findings.study import summarise_study
 from msaf_bench.records import read_records
 from msaf_bench.report.tables.curves import HEADS, study_csv
 from msaf_bench.spec import Table
-from msaf_bench.sweep.plan import Workspace, make_plan
-from msaf_bench.sweep.study import points_of, run_study
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.plan import make_plan
+from msaf_bench.sweep.points import points_of, run_study
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 ROWS = """
 title = "Mini"
@@ -69,7 +69,7 @@ def table(axis: str) -> Table:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Path:
+def study(tmp_path_factory, undrawn) -> Path:
     folder = tmp_path_factory.mktemp("study")
     found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
     assert found.exit_code == 0, found.output
@@ -238,14 +238,13 @@ def test_a_point_in_use_is_left_to_the_other_process(tmp_path: Path):
         seen.append(setting.workspace.folder.name)
         if setting.workspace.folder.name == "occluders-0.0" and seen.count("occluders-0.0") == 1:
             raise LockedError("in use")
-        return 0
 
-    failed, left = run_study(plan, Setting(Workspace(tmp_path)), lambda *_: None, run, resume=False)
-    assert (failed, left) == (0, ())
+    left = run_study(plan, Setting(Workspace(tmp_path)), lambda *_: None, run, resume=False)
+    assert left == ()
     assert seen == ["occluders-0.0", "occluders-1.0", "occluders-0.0"]
 
     def never(point, setting):
         raise LockedError("in use")
 
-    _, left = run_study(plan, Setting(Workspace(tmp_path)), lambda *_: None, never, resume=True)
+    left = run_study(plan, Setting(Workspace(tmp_path)), lambda *_: None, never, resume=True)
     assert [folder.name for folder in left] == ["occluders-0.0", "occluders-1.0"]

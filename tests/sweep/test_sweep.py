@@ -1,38 +1,25 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from forked import signalled, start
+from heard import Heard
 
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import DataError, LockedError, UsageError
+from msaf_bench.host import check_device
 from msaf_bench.records import read_record, read_records, write_record
 from msaf_bench.sweep import trial as trial_module
-from msaf_bench.sweep.plan import Workspace, make_plan, pretraining_of
-from msaf_bench.sweep.run import check_device, run_sweep
-from msaf_bench.sweep.trial import Setting
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.plan import make_plan, pretraining_of
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 CONDITIONS = read_conditions("smoke", "street", {"pretrain_steps": 3})
 ROWS = ["Baseline", "w/o DCN"]
-
-
-class Heard:
-    def __init__(self):
-        self.steps, self.records, self.notes = [], [], []
-
-    def step(self, trial, step, loss):
-        self.steps.append((trial.id, step))
-
-    def finished(self, record):
-        self.records.append(record)
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def plan(conditions=CONDITIONS, seeds=2, rows=ROWS):
@@ -223,10 +210,7 @@ def test_no_seed_and_unknown_rows_are_refused():
         plan(rows=["w/o DCM"])
 
 
-COMMAND = [
-    sys.executable,
-    "-m",
-    "msaf_bench",
+ARGUMENTS = [
     "ablate",
     "--table",
     "3",
@@ -239,102 +223,46 @@ COMMAND = [
     "--speed",
     "0",
     "--no-controls",
+    "--no-pictures",
 ]
 ONLY = [part for row in ROWS for part in ("--rows", row)]
 
 
-def start(folder, *options):
-    command = [*COMMAND, *ONLY, "--reports", str(folder), *options]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+def ended(folder, *options, number=0, after=0):
+    """The exit code of a sweep into `folder`/run, and what it said. It may get a signal after so
+    many trials.
+    """
+    arguments = [*ARGUMENTS, *ONLY, "--reports", str(folder / "run"), *options]
+    process = start(partial(signalled, arguments, number, after), folder / "out")
+    process.join()
+    return process.exitcode, (folder / "out").read_text()
 
 
-def wait_for(condition, process, seconds=220):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["local", "ray"])
 def test_a_killed_driver_and_resume_end_as_an_undisturbed_run(tmp_path, undisturbed, executor):
-    process = start(tmp_path, "--on", executor)
-    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 3, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    finished = {p: p.stat().st_mtime_ns for p in (tmp_path / "records").glob("*.json")}
+    on = ("--on", executor)
+    code, text = ended(tmp_path, *on, number=signal.SIGKILL, after=3)
+    assert code == -signal.SIGKILL, text
+    run = tmp_path / "run"
+    finished = {p: p.stat().st_mtime_ns for p in (run / "records").glob("*.json")}
     assert 3 <= len(finished) < 7
-    again = start(tmp_path, "--on", executor, "--resume")
-    text = again.communicate(timeout=200)[0]
-    assert again.returncode == 0, text
-    assert scores(tmp_path) == undisturbed
+    code, text = ended(tmp_path, *on, "--resume")
+    assert code == 0, text
+    assert scores(run) == undisturbed
     assert all(p.stat().st_mtime_ns == when for p, when in finished.items())
-    assert (tmp_path / "table3.html").exists()
+    assert (run / "table3.html").exists()
 
 
-def test_ray_gives_the_numbers_of_the_plain_loop(tmp_path, undisturbed):
-    process = start(tmp_path, "--on", "ray", "--json")
-    text = process.communicate(timeout=200)[0]
-    assert process.returncode == 0, text
-    assert scores(tmp_path) == undisturbed
-
-
-def test_a_worker_that_dies_is_tried_again(tmp_path, undisturbed):
-    parts = tmp_path / "parts"
-    parts.mkdir()
-    (parts / "deadly.py").write_text(
-        "import os, pathlib, signal\n"
-        "def register(registry):\n"
-        f"    flag = pathlib.Path({str(tmp_path / 'died')!r})\n"
-        "    if 'RAY_JOB_ID' in os.environ and not flag.exists():\n"
-        "        flag.touch()\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": str(parts)}
-    command = [
-        *COMMAND,
-        *ONLY,
-        "--reports",
-        str(tmp_path / "run"),
-        "--on",
-        "ray",
-        "--plugin",
-        "deadly",
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=250, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "died").exists()
-    assert scores(tmp_path / "run") == undisturbed
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("executor", ["local", "ray"])
-def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, code, executor):
-    process = start(tmp_path, "--on", executor)
-    wait_for(lambda: len(list((tmp_path / "records").glob("*.json"))) >= 2, process)
-    os.kill(process.pid, number)
-    text = process.communicate(timeout=60)[0]
-    assert process.returncode == code, text
+@pytest.mark.parametrize("on", [("local",), ("ray", "--workers", "1")], ids=lambda on: on[0])
+def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, code, on):
+    found, text = ended(tmp_path, "--on", *on, number=number, after=2)
+    assert found == code, text
     assert "--resume" in text
     assert "Traceback" not in text
-    assert read_records(tmp_path / "records")
-
-
-def test_a_cluster_that_is_not_there_is_an_error_within_seconds(tmp_path):
-    begin = time.monotonic()
-    done = subprocess.run(
-        [*COMMAND, "--reports", str(tmp_path), "--on", "ray", "--address", "127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 5
-    assert "no Ray cluster" in done.stderr
-    assert time.monotonic() - begin < 60
+    assert 2 <= len(read_records(tmp_path / "run" / "records")) < 7
 
 
 def test_the_plan_is_readable_json(tmp_path):

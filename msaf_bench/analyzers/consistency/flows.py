@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.warping import Mask, Motion
-from msaf_bench.data.clips import Clips, Flow
-from msaf_bench.data.flow import ESTIMATORS, estimate
+from msaf_bench.data.clips import Clips
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import ESTIMATORS, estimate
 from msaf_bench.errors import UsageError, one_of
 
 Pair = tuple[int, int]

@@ -19,7 +19,7 @@ from msaf_bench.analyzers.consistency.labels import agreement
 from msaf_bench.analyzers.consistency.presets import PRESETS, Preset
 from msaf_bench.analyzers.consistency.vc import window_shares
 from msaf_bench.analyzers.consistency.warping import Motion
-from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import Flow
 from msaf_bench.errors import DataError, one_of
 
 __all__ = ["PRESETS", "Consistency", "Preset", "chains", "consistency", "flows_of", "per_video"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import Flow
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -16,7 +16,7 @@ from msaf_bench.analyzers.speed.latency import Latency
 from msaf_bench.analyzers.speed.run import Energy, Finite, Memory, Output, Process, Report, Run
 from msaf_bench.analyzers.speed.summary import summary
 from msaf_bench.children import command
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Mode, Names, Options, Side, Spec, System, content_hash
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling

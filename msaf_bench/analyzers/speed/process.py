@@ -50,7 +50,7 @@ from msaf_bench.analyzers.speed.subject import Stage, Subject, prepare
 from msaf_bench.architectures import build
 from msaf_bench.errors import BenchError
 from msaf_bench.foreign import guarded
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Scalar
 from msaf_bench.stats.order_statistics import quantile
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from msaf_bench.analyzers.speed.host import Snapshot
-from msaf_bench.records import Host
+from msaf_bench.host import Host
 from msaf_bench.spec import Options, Spec
 
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]

@@ -91,8 +91,8 @@ def score_miou(
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.score.miou_text import as_text
     from msaf_bench.data.labels.classes import class_set
-    from msaf_bench.data.labels.folders import pair_label_maps
-    from msaf_bench.data.labels.meaning import parse_maps
+    from msaf_bench.data.labels.ids import parse_maps
+    from msaf_bench.data.labels.pairs import pair_label_maps
     from msaf_bench.outputs import check_folder, check_outputs
 
     one_of("rule for --void", void, ("ignore", "penalise"))

@@ -166,7 +166,7 @@ def _flow_source(
     """The kind of flow, and the folder of `flo:DIR`. Raises `UsageError` for options that do not go
     together.
     """
-    from msaf_bench.data.flow import ESTIMATORS
+    from msaf_bench.data.flow.estimators import ESTIMATORS
 
     kind, _, folder = flow.partition(":")
     one_of("flow", kind, (*ESTIMATORS, "flo"))

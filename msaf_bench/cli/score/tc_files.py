@@ -11,19 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.measure import PRESETS, Consistency, chains
-from msaf_bench.data.clips import Flow
-from msaf_bench.data.flow import ESTIMATORS, estimate, flat, read_flow
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow.estimators import ESTIMATORS, estimate, flat
+from msaf_bench.data.flow.files import read_flow
 from msaf_bench.data.frames.files import SUFFIXES, frame_size, read_frame
-from msaf_bench.data.frames.folders import Neighbours, neighbours
+from msaf_bench.data.frames.neighbours import Neighbours, neighbours
 from msaf_bench.data.labels.classes import ClassSet, class_set
-from msaf_bench.data.labels.folders import (
-    ids_in_use,
-    list_label_maps,
-    read_known_ids,
-    read_label_map,
-)
-from msaf_bench.data.labels.ids import IdMap, What
-from msaf_bench.data.labels.meaning import check_alone, check_sparse, parse_maps
+from msaf_bench.data.labels.files import ids_in_use, read_known_ids, read_label_map
+from msaf_bench.data.labels.ids import IdMap, What, parse_maps
+from msaf_bench.data.labels.occurrence import check_alone, check_sparse
+from msaf_bench.data.labels.pairs import list_label_maps
 from msaf_bench.documents import json_text
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Ignored, list_by_key

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from msaf_bench.data.flow import DIS_LEAST, dis
+from msaf_bench.data.flow.estimators import DIS_LEAST, dis
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 

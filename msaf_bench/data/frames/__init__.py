@@ -1,1 +1,7 @@
-"""Frames: their files, and the numbers in their names."""
+"""Frames of videos in folders, and which of them follow each other.
+
+`files` lists and reads frames. `neighbours` pairs the frames of a folder by the numbers in their
+names: `inference` finds the way to read them (`decimals` with `fields`, `hexadecimals`, `times`),
+`patterns` reads them by a given pattern. `numbers` has the result of a reading, `values` the forms
+of a number.
+"""

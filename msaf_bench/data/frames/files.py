@@ -1,4 +1,4 @@
-"""Frames of a video in a folder."""
+"""The frames of a video: listed in a folder, read, resized."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,22 +14,24 @@ from msaf_bench.errors import DataError
 from msaf_bench.folders import Files, list_by_key
 from msaf_bench.inputs import regular
 
-# EXIF orientations: all that change a picture; those that exchange its sides
-_TURNED, _ACROSS = range(2, 9), range(5, 9)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  #: of frames
+_TURNED = range(2, 9)  # EXIF orientations that change a picture
+_ACROSS = range(5, 9)  # those that exchange its sides
 
 
 def list_frames(folder: Path) -> Files:
-    """The pictures of a folder itself, in natural order. Raises `DataError` where there is none,
-    and for two of one name.
+    """Return the pictures of a folder, without its subfolders, in natural order.
+
+    Raises `DataError` if there are none, or if two have one name.
     """
     return list_by_key(folder, SUFFIXES, "frame", deep=False)
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
-    """A picture as (H, W, 3) RGB, turned as its EXIF orientation says.
+    """Read a picture as (H, W, 3) RGB, turned as its EXIF orientation says.
 
-    Raises `DataError` for a file that is none, is cut, or has 16-bit grey or too many pixels.
+    Raises `DataError` for a file that is not a picture, is truncated, or has 16-bit grey or too
+    many pixels.
     """
     try:
         with (
@@ -39,32 +41,31 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
-    if mode.startswith(("I", "F")):  # Pillow cuts such values at 255
+    if mode.startswith(("I", "F")):  # Pillow clips such values at 255
         raise DataError(f"{path}: a picture of mode {mode}; frames have 8 bits a channel")
     return pixels
 
 
 def frame_size(path: Path) -> tuple[tuple[int, int], bool]:
-    """The size (H, W) of a picture as `read_frame` gives it, from its header, and whether it is
-    turned. Raises `DataError` as it does.
+    """Return the size (H, W) of a picture as `read_frame` gives it, from its header, and whether it
+    is turned. Raises `DataError` as `read_frame` does.
     """
     try:
         with (
             warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
             Image.open(regular(path)) as image,
         ):
-            orientation, (width, height) = (
-                image.getexif().get(ExifTags.Base.Orientation, 1),
-                image.size,
-            )
+            width, height = image.size
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
-    return ((width, height) if orientation in _ACROSS else (height, width)), orientation in _TURNED
+    size = (width, height) if orientation in _ACROSS else (height, width)
+    return size, orientation in _TURNED
 
 
 def check_sizes(paths: Sequence[Path]) -> list[Path]:
-    """The frames of one video that are turned. Raises `DataError` for the first frame of another
-    size, before any is read whole.
+    """Return the frames of one video that are turned. Raises `DataError` for the first frame of
+    another size, before any frame is read whole.
     """
     sizes = [frame_size(path) for path in paths]
     for path, (size, turned) in zip(paths, sizes, strict=True):
@@ -79,7 +80,7 @@ def check_sizes(paths: Sequence[Path]) -> list[Path]:
 
 
 def resized(picture: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The picture at `size` (H, W): averaged where it shrinks, bilinear where it grows."""
+    """Return the picture at `size` (H, W): averaged if it shrinks, bilinear if it grows."""
     if picture.shape[:2] == tuple(size):
         return picture
     how = cv2.INTER_AREA if size[0] <= picture.shape[0] else cv2.INTER_LINEAR

@@ -1,4 +1,4 @@
-"""What the number of a frame may look like in its name, and what it is worth."""
+"""Forms that the number of a frame may have in its name, and their values."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -35,12 +35,12 @@ TIMES = ("seconds", "date", "clock")  #: kinds that count nanoseconds
 
 
 def values(kind: str, texts: Sequence[str]) -> list[int]:
-    """The numbers that these texts are, read alike: frames, or nanoseconds."""
+    """Return the values of these texts, read alike: frames, or nanoseconds."""
     return _VALUES[kind](texts)
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a date that exists."""
+    """Return whether a text is a date that exists."""
     return _date(text) is not None
 
 
@@ -60,11 +60,11 @@ def _clocks(texts: Sequence[str]) -> list[int]:
 
 
 def _nanoseconds(read: Sequence[tuple[int, str, str]]) -> list[int]:
-    """Nanoseconds of seconds, a sign and a part.
+    """Return the nanoseconds of seconds, a sign and a part.
 
-    After a point the part is a fraction. After another sign it is one where all parts are as wide,
-    as in `1305031102_500`; else it counts milli-, micro- or nanoseconds, whichever the widest part
-    needs, as in `1403636579_63555584`.
+    After a point the part is a fraction. After another sign it is a fraction if all parts have one
+    width, as in `1305031102_500`; otherwise it counts milli-, micro- or nanoseconds, whichever the
+    widest part needs, as in `1403636579_63555584`.
     """
     widths = {len(part) for _, sign, part in read if sign in ("_", "-")}
     widest = min(9, max(widths, default=9))
@@ -80,20 +80,13 @@ def _date(text: str) -> int | None:
     match = DATE.fullmatch(text)
     if not match:
         return None
-    year, month, day, hour, minute, second, part = match.groups()
+    *day_and_time, fraction = match.groups()
     try:
-        at = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=UTC,
-        )
+        year, month, day, hour, minute, second = (int(part or 0) for part in day_and_time)
+        at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:  # 30 February
         return None
-    return int(at.timestamp()) * NANO + int(f"{part or 0:0<9}")
+    return int(at.timestamp()) * NANO + int(f"{fraction or 0:0<9}")
 
 
 _VALUES: Mapping[str, Callable[[Sequence[str]], list[int]]] = {

@@ -1,7 +1,8 @@
 """Class ids in files: 0..K-1, or the raw ids of a data set that has them (the "labelIds" of
-Cityscapes). K classes.
+Cityscapes), or as `--map` says. K classes.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,68 +11,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.labels.classes import ClassSet
-from msaf_bench.errors import DataError
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID
 
 What = Literal["prediction", "truth"]
 IdFormat = Literal["raw", "train"]  #: ids in files: those of `ClassSet.raw`, or 0..K-1
-#: of Cityscapes' names
+#: ends of the names of Cityscapes' label maps
 ENDINGS: dict[IdFormat, tuple[str, ...]] = {
     "raw": ("_labelIds",),
     "train": ("_labelTrainIds", "_trainIds"),
 }
 NO_CLASS = -1  #: in `id_table`: an id that has no meaning
-#: id in a file -> class 0..K-1, K for void; what is said of ids beside the class set
+#: id in a file -> class 0..K-1, K for void: ids that `--map` names
 IdMap = Mapping[int, int]
+IdMaps = Mapping[What, IdMap]
+_MAP = re.compile(r"(?:(?P<folder>pred|truth):)?(?P<id>[0-9]{1,3})=(?:(?P<class>[0-9]{1,3})|void)")
 _NOTHING: IdMap = {}
 
 
 def option_of(what: What) -> str:
-    """What options call a folder, as in `--pred-ids` and `--map pred:255=1`."""
+    """Return the name of a folder in options, as in `--pred-ids` and `--map pred:255=1`."""
     return "pred" if what == "prediction" else what
 
 
 def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> IdFormat:
-    """Whether a folder holds raw ids, told from all its files' names and the ids in each; "train"
-    where there is no raw format.
+    """Return the format of the ids of a folder, found from the names of all files and the ids in
+    each; "train" if the class set has no raw format.
 
-    An id above K-1 says raw, unless K is the largest of all: that may be void beside 0..K-1, and is
-    asked. An id of 0..K-1 that is void as a raw id, in a file with none above, says train (void ids
-    that every raw truth has, below the first raw class, do not count). A name says what it says.
-    Raises `DataError` where these disagree, or say nothing.
+    An id above K-1 is evidence for raw, unless K is the largest id of all: K may be void beside
+    0..K-1. An id of 0..K-1 that is void as a raw id, in a file with none above, is evidence for
+    train, except the void ids below the first raw class, which every raw truth has. A name that
+    ends in one of `ENDINGS` is evidence too. Raises `DataError` if the evidence is contradictory or
+    missing.
     """
     if not classes.raw:
         return "train"
     _check_largest(files, classes, what)
-    said = dict[IdFormat, str]()
+    evidence: dict[IdFormat, str] = {}  # the first of each format, for the message
     count, first = len(classes.names), min(classes.raw)
     for path, ids in files.items():
         seen = set(ids)
         above = sorted(i for i in seen if count <= i <= max(classes.raw))
         between = sorted(i for i in seen if first < i < count and i not in classes.raw)
         if above:
-            said.setdefault("raw", f"id {above[0]} in {path.name}")
+            evidence.setdefault("raw", f"id {above[0]} in {path.name}")
         elif between:
-            said.setdefault("train", f"id {between[0]} in {path.name}")
+            evidence.setdefault("train", f"id {between[0]} in {path.name}")
         for kind, endings in ENDINGS.items():
             if path.stem.endswith(endings):
-                said.setdefault(kind, f"the name {path.name}")
-    if not said and not any(set(ids) & set(classes.raw) for ids in files.values()):
-        said["train"] = "as raw ids all would be void"
-    if len(said) == 1:
-        return next(iter(said))
+                evidence.setdefault(kind, f"the name {path.name}")
+    if not evidence and not any(set(ids) & set(classes.raw) for ids in files.values()):
+        evidence["train"] = "as raw ids all would be void"
+    if len(evidence) == 1:
+        return next(iter(evidence))
     folder = next(iter(files)).parent
-    why = (
-        f"{said['raw']} says raw, {said['train']} says 0 to {count - 1}"
-        if said
-        else f"its few ids could be raw or 0 to {count - 1}"
-    )
+    if evidence:
+        why = f"{evidence['raw']} says raw, {evidence['train']} says 0 to {count - 1}"
+    else:
+        why = f"its few ids could be raw or 0 to {count - 1}"
     raise DataError(f"{folder}: {why}; say --{option_of(what)}-ids raw or train")
 
 
 def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> None:
-    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void. Names that say raw
-    do where no id speaks against it.
+    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void.
+
+    Names that all end like raw ids settle it, unless an id contradicts them.
     """
     count = len(classes.names)
     used = set[int]().union(*files.values()) - {VOID}
@@ -92,15 +96,17 @@ def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what:
 def id_table(
     classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING
 ) -> NDArray[np.int16]:
-    """(256,): id in a file -> class 0..K-1, K for void, `NO_CLASS` for an id without a meaning."""
+    """Return (256,): id in a file -> class 0..K-1, K for void, `NO_CLASS` for an id without a
+    meaning.
+    """
     count = len(classes.names)
     table = np.full(VOID + 1, NO_CLASS, np.int16)
     if form == "raw":
         table[: max(classes.raw) + 1] = count
     table[list(classes.void if form == "train" else (VOID,))] = count
     table[list(classes.raw if form == "raw" else range(count))] = np.arange(count)
-    for own, to in mapped.items():
-        table[own] = to
+    for file_id, class_id in mapped.items():
+        table[file_id] = class_id
     return table
 
 
@@ -112,7 +118,7 @@ def check_ids(
     what: What,
     mapped: IdMap = _NOTHING,
 ) -> None:
-    """Raises `DataError` that names the first of the ids without a meaning."""
+    """Raise `DataError`, naming the first id without a meaning, if there is one."""
     table = id_table(classes, form, mapped)
     strays = sorted(i for i in ids if table[i] == NO_CLASS)
     if strays:
@@ -123,3 +129,32 @@ def check_ids(
             f"map the ids (--map {strays[0]}=CLASS or {strays[0]}=void) or give the right --classes"
         )
         raise DataError(f"{path}: the {what} holds id {strays[0]}; {known}; {how}")
+
+
+def parse_maps(texts: Iterable[str], classes: ClassSet | None) -> dict[What, dict[int, int]]:
+    """Parse the values FROM=TO of `--map`: for both folders, or after `pred:` or `truth:` for one;
+    TO is a class 0..K-1 or `void`.
+
+    Without a class set (its size is found from the ids) void is 255. Raises `UsageError` for any
+    other text, and for an id mapped twice.
+    """
+    void = len(classes.names) if classes else VOID
+    maps: dict[What, dict[int, int]] = {"prediction": {}, "truth": {}}
+    for text in texts:
+        match = _MAP.fullmatch(text.strip())
+        if not match or int(match["id"]) > VOID or int(match["class"] or 0) >= void:
+            top = f"0 to {void - 1}" if classes else "a class"
+            raise UsageError(
+                f"--map {text}: write FROM=TO, as in 255=1, truth:0=void; FROM is an id from 0 to"
+                f" {VOID}, TO {top} or void"
+            )
+        file_id = int(match["id"])
+        class_id = int(match["class"]) if match["class"] else void
+        for what, of_folder in maps.items():
+            if match["folder"] not in (None, option_of(what)):
+                continue
+            if of_folder.setdefault(file_id, class_id) != class_id:
+                raise UsageError(
+                    f"--map {text}: id {file_id} is mapped to something else too; leave one of them"
+                )
+    return maps

@@ -1,4 +1,4 @@
-"""Label maps on disk: PNG files of class ids."""
+"""The label maps of a run: one grey PNG of class ids, one map below the other."""
 
 import io
 from collections.abc import Sequence
@@ -15,20 +15,21 @@ from msaf_bench.inputs import regular
 
 
 def write_stack(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
-    """Writes maps of one size (H, W) as one grey PNG, one below the other."""
+    """Write maps of one size (H, W) as one PNG."""
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(maps)).save(buffer, "PNG", optimize=True)
     write_atomic(path, buffer.getvalue())
 
 
 def read_stack(path: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Reads what `write_stack` wrote. Raises `DataError` for a file that is damaged or holds
-    another number of maps.
+    """Read the maps of a PNG written by `write_stack`.
+
+    Raises `DataError` for a file that is damaged or holds another number of maps.
     """
     try:
         data = regular(path).read_bytes()
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            image.verify()  # the checksum of every chunk, which decoding leaves out
+            image.verify()  # the checksum of every chunk, which decoding skips
     except DAMAGE as error:
         raise DataError(f"{path}: damaged ({type(error).__name__})") from error
     maps = decode_png(data, path, ("L",))

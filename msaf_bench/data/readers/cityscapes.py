@@ -15,30 +15,31 @@ import numpy as np
 from msaf_bench.data.labels.classes import CLASS_SETS
 from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, id_table
 from msaf_bench.data.png import decode_png
-from msaf_bench.data.readers.archives import File, is_there, list_files
-from msaf_bench.data.readers.labelled import Array, Footage, Key, Labelled, LabelledVideos, Split
-from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.data.readers.files import File, is_there, list_files
+from msaf_bench.data.readers.videos import Array, Key, Labelled, LabelledVideos, Split, SplitFiles
+from msaf_bench.errors import DataError, UsageError, and_more, one_of
 from msaf_bench.spec import VOID, Conditions
 
 COUNTS = {"train": 2975, "val": 500}  #: labelled frames of the official splits
 STILLS, SEQUENCES, LABELS = "leftImg8bit", "leftImg8bit_sequence", "gtFine"
 
 _CLASSES = CLASS_SETS["cityscapes19"]
-_STRAY = 254  # an id that should not be there
+_STRAY = 254  # an id without a meaning
+_RAW_IDS, _TRAIN_IDS = "gtFine_labelIds", "gtFine_labelTrainIds"
 _NAME = re.compile(
     r"(?:.*/)?(?P<city>[A-Za-z-]+)_(?P<sequence>\d{6})_(?P<frame>\d{6})_"
-    r"(?P<kind>leftImg8bit|gtFine_label(?:Train)?Ids)\.png"
+    rf"(?P<kind>leftImg8bit|{_RAW_IDS}|{_TRAIN_IDS})\.png"
 )
 
 
 def open_cityscapes(conditions: Conditions, split: Split, root: Path) -> LabelledVideos:
-    """A split of Cityscapes, `score` being val; a clip is read when it is asked for.
+    """Open a split of Cityscapes, `score` being val; a clip is read when it is asked for.
 
-    History frames are those of the same sequence with the right numbers. Raw ids are preferred
-    where both forms of labels are there. No two labelled frames are neighbours, so there are no
-    pairs. The only option is `allow_partial`, which takes another number of labelled frames than
-    the official split has. Raises `UsageError` for an unknown option, `DataError` for what is wrong
-    with the files.
+    History frames are the frames of the same sequence with the right numbers. If a frame has both
+    forms of labels, raw ids are read. No two labelled frames are neighbours, so there are no pairs.
+    The only option in `conditions.data_options` is `allow_partial`, which accepts another number of
+    labelled frames than the official split has. Raises `UsageError` for an unknown option,
+    `DataError` for the first fault of the files.
     """
     for name, value in conditions.data_options:
         one_of("cityscapes option", name, ("allow_partial",))
@@ -57,79 +58,96 @@ def open_cityscapes(conditions: Conditions, split: Split, root: Path) -> Labelle
         for kind in (STILLS, SEQUENCES)
     )
     frames = sequences | stills
-    _require(labels, frames, f"{root / STILLS / part} and {SEQUENCES}", "frame")
-    _require(stills, labels, f"{root / LABELS / part}", "label map")
+    _check_partners(labels, frames, f"{root / STILLS / part} and {SEQUENCES}", "frame")
+    _check_partners(stills, labels, f"{root / LABELS / part}", "label map")
     labelled = tuple(Labelled(*key, frames[key], label) for key, label in sorted(labels.items()))
-    place = str(root / (SEQUENCES if sequences else STILLS) / part)
-    footage = Footage(
-        "cityscapes", place, _CLASSES.names, _CLASSES.colours, labelled, frames, 1, read_ids
+    files = SplitFiles(
+        data="cityscapes",
+        place=str(root / (SEQUENCES if sequences else STILLS) / part),
+        classes=_CLASSES,
+        labelled=labelled,
+        frames=frames,
+        step=1,
+        read_label=read_classes,
     )
-    return LabelledVideos(conditions, split, footage, in_memory=False)
+    return LabelledVideos(conditions, split, files, in_memory=False)
 
 
 def archive(folder: str) -> str:
-    """The zip that a folder comes in."""
+    """Return the name of the zip that a folder comes in."""
     return f"{folder}_trainvaltest.zip"
 
 
 def labelled_frames(root: Path, part: str) -> dict[Key, File]:
-    """The label maps of a split by frame. Raises `DataError` where there is none, or a frame is in
-    the other split too.
+    """Return the label maps of a split by frame.
+
+    Raises `DataError` if there are none, if two belong to one frame, or if the other split has the
+    frame too.
     """
-    found = _frames(root, LABELS, part)
-    if not found:
+    labels = _frames(root, LABELS, part)
+    if not labels:
         raise DataError(
             f"{root / LABELS / part}: no label map; expected"
             " CITY/CITY_SEQ_FRAME_gtFine_labelIds.png"
         )
     for other in COUNTS.keys() - {part}:
-        shared = sorted(found.keys() & _frames(root, LABELS, other).keys())
+        shared = sorted(labels.keys() & _frames(root, LABELS, other).keys())
         if shared:
             raise DataError(
-                f"{found[shared[0]]} is in {other} too, and {len(shared) - 1} more; copy the data"
-                " set again"
+                f"{labels[shared[0]]} is in {other} too{and_more(len(shared) - 1, len(labels))};"
+                " copy the data set again"
             )
-    return found
+    return labels
 
 
 def _frames(root: Path, folder: str, part: str) -> dict[Key, File]:
-    """The files of a split by frame; other files in the same place are left alone."""
-    files: dict[Key, File] = {}
-    # Sorted names bring labelIds before labelTrainIds.
+    """Return the files of a split by frame; raw ids replace train ids of the same frame.
+
+    Other files in the same place are left alone. Raises `DataError` for two files of one kind and
+    frame in different subfolders.
+    """
+    kinds: dict[str, dict[Key, File]] = {"leftImg8bit": {}, _TRAIN_IDS: {}, _RAW_IDS: {}}
     for name, file in list_files(root, folder, archive(folder), below=part).items():
         match = _NAME.fullmatch(name)
-        if match:
-            files.setdefault((f"{match['city']}_{match['sequence']}", int(match["frame"])), file)
-    return files
+        if not match:
+            continue
+        key = f"{match['city']}_{match['sequence']}", int(match["frame"])
+        of_kind = kinds[match["kind"]]
+        if key in of_kind:
+            raise DataError(f"{file} and {of_kind[key]} are the same frame; remove one")
+        of_kind[key] = file
+    return kinds["leftImg8bit"] | kinds[_TRAIN_IDS] | kinds[_RAW_IDS]
 
 
-def _require(needed: Mapping[Key, File], there: Mapping[Key, File], where: str, what: str) -> None:
-    missing = sorted(needed.keys() - there.keys())
+def _check_partners(
+    files: Mapping[Key, File], partners: Mapping[Key, File], where: str, what: str
+) -> None:
+    missing = sorted(files.keys() - partners.keys())
     if missing:
         raise DataError(
-            f"{needed[missing[0]]} has no {what} in {where}, and {len(missing) - 1} more of"
-            f" {len(needed)}; copy the data set again"
+            f"{files[missing[0]]} has no {what} in {where}{and_more(len(missing) - 1, len(files))};"
+            " copy the data set again"
         )
 
 
-def _lookup(form: IdFormat) -> Array:
-    """(256,): id in a file -> class, void, or `_STRAY`."""
+def _class_table(form: IdFormat) -> Array:
+    """Return (256,): class, void or `_STRAY` for each id in a file."""
     table = id_table(_CLASSES, form)
-    return np.where(
-        table == NO_CLASS, _STRAY, np.where(table == len(_CLASSES.names), VOID, table)
-    ).astype(np.uint8)
+    table[table == len(_CLASSES.names)] = VOID
+    table[table == NO_CLASS] = _STRAY
+    return table.astype(np.uint8)
 
 
-_LOOKUP: dict[IdFormat, Array] = {"raw": _lookup("raw"), "train": _lookup("train")}
+_CLASS_OF: dict[IdFormat, Array] = {"raw": _class_table("raw"), "train": _class_table("train")}
 
 
-def read_ids(file: File, data: bytes) -> Array:
-    """A label map as ids 0 to 18 and void. Raises `DataError` for an id that the file's name does
-    not promise.
+def read_classes(file: File, data: bytes) -> Array:
+    """Return a label map as ids 0 to 18 and void. Raises `DataError` for an id outside the format
+    that the file's name states.
     """
     label = decode_png(data, file, ("L", "P"))
-    form: IdFormat = "raw" if file.name.endswith("_labelIds.png") else "train"
-    ids = _LOOKUP[form][label]
+    form: IdFormat = "raw" if file.key.endswith("_labelIds.png") else "train"
+    ids = _CLASS_OF[form][label]
     stray = label[ids == _STRAY]
     if stray.size:
         top = max(_CLASSES.raw) if form == "raw" else len(_CLASSES.names) - 1

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import CAMVID_CLASSES, CAMVID_COLOURS, Clip, Flow
+from msaf_bench.data.clips import Clip
+from msaf_bench.data.flow import Flow
 from msaf_bench.data.histories import histories
+from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS
 from msaf_bench.data.street.disturbance import EFFECTS, disturb
 from msaf_bench.data.street.geometry import motion, view
 from msaf_bench.data.street.image import paint

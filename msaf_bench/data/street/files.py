@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from msaf_bench.data.flow import write_flow
+from msaf_bench.data.flow.files import write_flow
 from msaf_bench.data.street import Video
 from msaf_bench.files import write_atomic
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from msaf_bench.data.clips import CAMVID_CLASSES
+from msaf_bench.data.labels.classes import CAMVID_CLASSES
 
 SKY, BUILDING, POLE, ROAD, SIDEWALK, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(
     len(CAMVID_CLASSES)

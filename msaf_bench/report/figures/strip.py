@@ -39,7 +39,9 @@ def draw(strip: Strip, view: View) -> Chart:
 
     Of many rows the first sample alone, in a grid.
     """
-    from msaf_bench.data.clips import colourise  # only a report with a strip needs the data layer
+    from msaf_bench.data.labels.classes import (
+        colourise,  # only a report with a strip needs the data layer
+    )
 
     truths = [colourise(label, strip.colours) for label in strip.truths]
     predictions = {

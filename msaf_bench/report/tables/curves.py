@@ -9,7 +9,7 @@ from msaf_bench.findings.subjects import ControlSummary
 from msaf_bench.report.tables.columns import Value
 from msaf_bench.report.tables.values import csv_lines
 from msaf_bench.stats import Interval
-from msaf_bench.sweep.study import value_text
+from msaf_bench.sweep.points import value_text
 
 
 def sentences(study: Study) -> Iterator[str]:

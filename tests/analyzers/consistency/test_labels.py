@@ -23,7 +23,7 @@ from msaf_bench.analyzers.consistency.labels import (
 )
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
-from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import Flow
 from msaf_bench.spec import VOID
 
 K = 19

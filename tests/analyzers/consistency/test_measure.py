@@ -15,9 +15,10 @@ from msaf_bench.analyzers.consistency.measure import (
 )
 from msaf_bench.analyzers.consistency.warping import Motion
 from msaf_bench.analyzers.miou import miou
-from msaf_bench.data.clips import Clip, Flow
+from msaf_bench.data.clips import Clip
+from msaf_bench.data.flow import Flow
 from msaf_bench.data.labels.classes import CLASS_SETS
-from msaf_bench.data.labels.folders import read_label_map
+from msaf_bench.data.labels.files import read_label_map
 from msaf_bench.data.street import make_video
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import CONSISTENCY, VOID

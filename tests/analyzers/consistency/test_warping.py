@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msaf_bench.analyzers.consistency.warping import Motion, bilinear
-from msaf_bench.data.clips import Flow
+from msaf_bench.data.flow import Flow
 
 
 def random_flow(seed, size=(19, 23), scale=3.0):

@@ -429,7 +429,7 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
             else real(command, **how)
         )  # pyright: ignore
 
-    monkeypatch.setattr(speed, "START_S", 2)
+    monkeypatch.setattr(speed, "START_S", 0.1 if "sleep" in program else 600)
     monkeypatch.setattr(speed.subprocess, "run", instead)
     conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "timeout": 0.1})
     found = run_process(

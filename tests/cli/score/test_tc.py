@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from msaf_bench.cli import main
-from msaf_bench.data.flow import write_flow
+from msaf_bench.data.flow.files import write_flow
 from msaf_bench.data.street import make_video
 
 KEYS = {

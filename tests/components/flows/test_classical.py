@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from msaf_bench.components.flows.classical import DISFlow, ZeroFlow
-from msaf_bench.data.flow import estimate
+from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.data.street import make_video
 from msaf_bench.data.transforms import MEAN, STD
 from msaf_bench.errors import UsageError

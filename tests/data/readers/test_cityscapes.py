@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from msaf_bench.data import open_split
-from msaf_bench.data.readers.archives import File
-from msaf_bench.data.readers.cityscapes import read_ids
+from msaf_bench.data.readers.cityscapes import read_classes
+from msaf_bench.data.readers.files import File
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID
 
@@ -93,7 +93,7 @@ def test_both_forms_of_labels_say_the_same():
     raw = np.arange(34, dtype=np.uint8).reshape(2, 17)
     train = np.array([TRAIN_IDS.get(i, VOID) for i in range(34)], np.uint8).reshape(2, 17)
     for pixels, name in ((raw, "x_labelIds.png"), (train, "x_labelTrainIds.png")):
-        np.testing.assert_array_equal(read_ids(File(name, name), png(pixels)), train)
+        np.testing.assert_array_equal(read_classes(File(name, name), png(pixels)), train)
 
 
 def png(pixels):
@@ -166,12 +166,12 @@ def test_opening_decodes_nothing(cityscapes, conditions):
         "{root}/gtFine/val: no label map; expected CITY/CITY_SEQ_FRAME_gtFine_labelIds.png"),
         (STILL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_leftImg8bit.png")),
          ("{root}/leftImg8bit/val/frankfurt/frankfurt_000000_000888_leftImg8bit.png has no label "
-         "map in {root}/gtFine/val, and 0 more of 1")),
+         "map in {root}/gtFine/val; copy")),
         (LABEL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_gtFine_labelIds.png")),
          ("{root}/gtFine/val/frankfurt/frankfurt_000000_000888_gtFine_labelIds.png has no frame in "
          "{root}/leftImg8bit/val and ")),
         (LABEL, lambda p: shutil.copy(p, p.parents[2] / "train/aachen"),
-        "{root}/" + LABEL + " is in train too, and 0 more"),
+        "{root}/" + LABEL + " is in train too; copy"),
     ],
 )  # fmt: skip
 def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, spoil, message):

@@ -1,0 +1,233 @@
+"""An ablation from a table to its report: plan, check, run, render."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from msaf_bench.catalog import changed, read_conditions, read_table
+from msaf_bench.data import needed_root
+from msaf_bench.findings.study import Study
+from msaf_bench.host import check_memory
+from msaf_bench.inputs import file_name
+from msaf_bench.report.render import render_run
+from msaf_bench.report.study import render_study
+from msaf_bench.report.view import View
+from msaf_bench.spec import Conditions, Table
+from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.estimate import Estimate, estimate
+from msaf_bench.sweep.events import Events, Silent
+from msaf_bench.sweep.executors import Cluster, Executor, cluster_of
+from msaf_bench.sweep.plan import Plan, make_plan
+from msaf_bench.sweep.points import Point, distinct, points_of, run_study
+from msaf_bench.sweep.preflight import check_data, check_systems
+from msaf_bench.sweep.workspace import Setting, Workspace
+
+#: who hears of a run, for as long as it takes
+Follow = Callable[[Plan, Workspace], AbstractContextManager[Events]]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A table that is to be run, and how."""
+
+    plan: Plan
+    setting: Setting
+    cluster: Cluster | None = None  #: None: trials run in this process
+    resume: bool = False  #: keep what is finished
+    speed_processes: int = 0  #: that time the rows after the trials
+    pictures: bool = True  #: show frames of the data set in the report
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended, and its report."""
+
+    result: View | Study  #: a study where the table has an axis
+    paths: list[Path]  #: the report's files
+    left: tuple[Path, ...] = ()  #: folders of points that another process runs
+
+
+def ablate(
+    table: str | Path | Table,
+    *,
+    data: str = "street",
+    root: str | Path | None = None,
+    preset: str = "quick",
+    changes: Mapping[str, object] | None = None,
+    seeds: int = 5,
+    rows: Sequence[str] = (),
+    controls: bool = True,
+    on: Executor | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    gpus_per_trial: float = 0.0,
+    speed_processes: int = 2,
+    threads: int = 1,
+    device: str = "cpu",
+    plugins: Sequence[str] = (),
+    reports: str | Path | None = None,
+    resume: bool = False,
+    pictures: bool = True,
+    overwrite: bool = False,
+    events: Events | None = None,
+) -> Path:
+    """Train and score every row of a table with several seeds, render the report, and return the
+    folder of the run.
+
+        import msaf_bench as mb
+
+        folder = mb.ablate("table3", data="street", preset="smoke", seeds=1)
+
+    Nothing is printed: progress goes to `events`. A trial that fails is recorded with its reason
+    and ends nothing. With Ray, and to time rows, processes are started: a script keeps the call
+    below `if __name__ == "__main__"`.
+
+    Args:
+        table: Name in `ablations/` (`table3` or `3`), a `.toml` file, or a table.
+        data: Data set: street (made here), camvid or cityscapes.
+        root: Folder of the data set; street needs none.
+        preset: Conditions: smoke, quick, standard or paper.
+        changes: Conditions to replace, such as `{"steps": 500, "data_options.noise": 0.8}`.
+        seeds: Number of seeds of each row; from two on there are intervals.
+        rows: Only these rows, and the one that all are compared with.
+        controls: Train the table's controls too.
+        on: "ray" or "local"; None takes Ray where it is installed.
+        address: Join this Ray cluster; all its nodes must see `reports`.
+        workers: Trials at a time on Ray; None: as many as fit.
+        gpus_per_trial: GPUs of each trial on Ray; a fraction shares one.
+        speed_processes: Processes that time all rows after the trials; 0: no timing.
+        threads: CPU threads of each trial.
+        device: "cpu", "cuda" or "cuda:N".
+        plugins: Importable modules with `register(registry)`.
+        reports: Folder of this run; None: `reports/TABLE-DATA-PRESET`.
+        resume: Keep finished trials and run what is missing or failed.
+        pictures: Show frames and labels of the data set in the report.
+        overwrite: Replace files in the folder that are not of a run.
+        events: Hears of every step, finished trial and note.
+
+    Raises:
+        UsageError: A name, option or component is wrong, or the folder holds another run.
+        DataError: The data set's content is wrong.
+        HostError: The machine cannot do it.
+        LockedError: Another process runs in the same folder.
+    """
+    read = table if isinstance(table, Table) else read_table(str(table))
+    conditions = read_conditions(preset, data, systems=not read.base)
+    conditions = changed(conditions, changes or {}, "changes")
+    check_memory(conditions)
+    ablation = prepare(
+        read,
+        conditions,
+        root=root,
+        seeds=seeds,
+        rows=rows,
+        controls=controls,
+        cluster=cluster_of(on, address, workers, gpus_per_trial),
+        speed_processes=speed_processes,
+        threads=threads,
+        device=device,
+        plugins=plugins,
+        reports=reports,
+        resume=resume,
+        pictures=pictures,
+    )
+    ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
+    heard = events or Silent()
+    run(ablation, lambda plan, workspace: nullcontext(heard))
+    return ablation.setting.workspace.folder
+
+
+def prepare(
+    table: Table,
+    conditions: Conditions,
+    *,
+    root: str | Path | None,
+    seeds: int,
+    rows: Sequence[str],
+    controls: bool,
+    cluster: Cluster | None,
+    speed_processes: int,
+    threads: int,
+    device: str,
+    plugins: Sequence[str],
+    reports: str | Path | None,
+    resume: bool,
+    pictures: bool,
+) -> Ablation:
+    """Return the ablation of a table under these conditions. Raises `UsageError`."""
+    data_root = None if root is None else Path(root).resolve()
+    if conditions.data != "street":
+        data_root = needed_root(conditions.data, data_root)
+    plan = make_plan(table, conditions, rows, seeds, plugins, controls=controls)
+    name = f"{table.name}-{conditions.data}-{Path(conditions.preset).stem}"
+    folder = Path(reports) if reports else Path("reports") / file_name(name)
+    setting = Setting(Workspace(folder.resolve()), data_root, device, threads, plan.plugins)
+    return Ablation(plan, setting, cluster, resume, speed_processes, pictures)
+
+
+def estimates(ablation: Ablation) -> list[Estimate]:
+    """Return what the run would take; of a table with an axis for every point."""
+    plan, setting, cluster = ablation.plan, ablation.setting, ablation.cluster
+    if not plan.table.axis:
+        return [estimate(plan, setting, cluster)]
+    points = distinct(points_of(plan, setting.workspace))
+    return [
+        estimate(point.plan, replace(setting, workspace=point.workspace), cluster)
+        for point in points
+    ]
+
+
+def run(ablation: Ablation, follow: Follow) -> Outcome:
+    """Run what is missing, then render the report.
+
+    `follow` is entered for every run, of a table with an axis for every point.
+    """
+    if ablation.plan.table.axis:
+        return _run_study(ablation, follow)
+    plan, workspace = ablation.plan, ablation.setting.workspace
+    with follow(plan, workspace) as events:
+        run_sweep(
+            plan,
+            ablation.setting,
+            events,
+            cluster=ablation.cluster,
+            resume=ablation.resume,
+            speed_processes=ablation.speed_processes,
+        )
+    return render(workspace, ablation.setting.root, pictures=ablation.pictures)
+
+
+def render(
+    workspace: Workspace, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
+) -> Outcome:
+    """Render the report of a run from its records, with the rows and seeds of all calls that made
+    it.
+
+    `root` is the data set's folder, for the pictures. Raises `DataError` where records read
+    different data, unless that is allowed.
+    """
+    plan = workspace.plan()
+    if plan.table.axis:
+        return Outcome(*render_study(workspace, plan))
+    shown = root if pictures else None
+    return Outcome(*render_run(workspace, plan, shown, pictures=pictures, allow_mixed=allow_mixed))
+
+
+def _run_study(ablation: Ablation, follow: Follow) -> Outcome:
+    """Run every point of a table with an axis, then render the curves."""
+    plan, workspace = ablation.plan, ablation.setting.workspace
+    folders = [point.workspace.folder for point in distinct(points_of(plan, workspace))]
+
+    def check(own: Plan, setting: Setting) -> None:
+        check_systems(own)
+        check_data(own, setting)
+
+    def run_point(point: Point, setting: Setting) -> None:
+        number = folders.index(setting.workspace.folder) + 1
+        with follow(point.plan, setting.workspace) as events:
+            events.note(f"point {number}/{len(folders)}: {point.axis.shown} = {point.value}")
+            run_sweep(point.plan, setting, events, cluster=ablation.cluster, resume=True)
+
+    left = run_study(plan, ablation.setting, check, run_point, resume=ablation.resume)
+    return replace(render(workspace, None), left=left)

@@ -1,0 +1,168 @@
+"""The files of a data set: plain in a folder, or members of a zip in its place.
+
+Each read opens the file anew, so that threads and forked or spawned workers share no position.
+"""
+
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from msaf_bench.data.readers.zips import Member, list_archive, read_member
+from msaf_bench.errors import DataError
+from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, natural, summed
+from msaf_bench.inputs import regular
+from msaf_bench.spec import content_hash
+
+SAMPLE = 32  #: files of a fingerprint whose content is read
+
+
+class File(NamedTuple):
+    """A file of a data set, in a folder or in a zip."""
+
+    name: str  #: below the root
+    path: Path  #: its own, or the archive's
+    member: Member | None = None  #: set if the file is in an archive
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.name}" if self.member else str(self.path)
+
+    @property
+    def key(self) -> str:
+        """The name with its suffix in lower case."""
+        stem, dot, suffix = self.name.rpartition(".")
+        return stem + dot + suffix.lower()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content. Raises `DataError` for a broken link."""
+        try:
+            return self.member.size if self.member else self.path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
+
+    def read(self) -> bytes:
+        """Return the content. Raises `DataError` if it cannot be read or, in an archive, differs
+        from what the directory says.
+        """
+        try:
+            if self.member:
+                return read_member(self.path, self.name, self.member)
+            return regular(self.path).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
+
+    def crc(self) -> int:
+        """Return the CRC-32 of the content; an archive states it."""
+        return self.member.crc if self.member else zlib.crc32(self.read())
+
+
+def is_there(root: Path, folder: str, archive: str) -> bool:
+    """Return whether `root` has the folder, or the zip in its place."""
+    return (root / folder).is_dir() or _archive(root, archive).is_file()
+
+
+def list_files(
+    root: Path, folder: str, archive: str, below: str = "", suffix: str = ".png"
+) -> dict[str, File]:
+    """Return the files of a folder of a data set by their names in that folder, in natural order.
+
+    Hidden files and litter are passed over, as `list_folder` does.
+
+    Args:
+        root: the data set's folder.
+        folder: the folder below `root`.
+        archive: the zip in `root` that is read if there is no such folder; it may hold the files
+            in FOLDER or at its top.
+        below: a subfolder to which the listing is limited.
+        suffix: the end of the names, in any case; the returned names have it in lower case.
+
+    Raises:
+        DataError: if there is neither the folder nor the zip, if the zip is damaged or holds a
+            dangerous name (`list_archive`), and if two names differ in the case of the suffix only.
+    """
+    start = f"{below}/" if below else ""
+    if (root / folder).is_dir():
+        files = _in_folder(root, folder, start, suffix)
+    else:
+        files = _in_archive(root, folder, archive, start, suffix)
+    return _by_key(files, f"{folder}/")
+
+
+def _in_folder(root: Path, folder: str, start: str, suffix: str) -> list[File]:
+    place = root / folder / start
+    if not place.is_dir():
+        return []
+    names = list_folder(place, (suffix,)).names
+    return [File(f"{folder}/{start}{name}", place / name) for name in names]
+
+
+def _in_archive(root: Path, folder: str, archive: str, start: str, suffix: str) -> list[File]:
+    path = _archive(root, archive)
+    if not path.is_file():
+        raise DataError(
+            f"{root / folder}: no such folder, and no {archive} in {root}; copy the data set there"
+        )
+    members = {
+        name: member
+        for name, member in list_archive(path).items()
+        if not is_litter(name) and name.lower().endswith(suffix)
+    }
+    inside = {
+        name.removeprefix(f"{folder}/"): member
+        for name, member in members.items()
+        if name.startswith(f"{folder}/{start}")
+    }
+    at_top = {name: member for name, member in members.items() if "/" not in name}
+    wanted = inside or at_top
+    return [File(f"{folder}/{name}", path, wanted[name]) for name in sorted(wanted, key=natural)]
+
+
+def _by_key(files: Sequence[File], start: str) -> dict[str, File]:
+    by_key: dict[str, File] = {}
+    for file in files:
+        key = file.key.removeprefix(start)
+        if key in by_key:
+            raise DataError(
+                f"{file} and {by_key[key]} differ in the case of their suffix only; remove one"
+            )
+        by_key[key] = file
+    return by_key
+
+
+def _archive(root: Path, archive: str) -> Path:
+    """Return the path of a zip, whatever the case of its suffix."""
+    path = root / archive
+    spellings = (path, path.with_suffix(".ZIP"), path.with_suffix(".Zip"))
+    return next((spelling for spelling in spellings if spelling.is_file()), path)
+
+
+def ignored_below(root: Path) -> tuple[Ignored, ...]:
+    """Return what is passed over of a data set's folder and of the zips in it: hidden files,
+    litter, links in a circle.
+    """
+    names, ignored = list_folder(root)
+    zips = [root / name for name in names if "/" not in name and name.lower().endswith(".zip")]
+    for path in zips:
+        with suppress(DataError):  # opening the split reports a damaged zip that it needs
+            ignored += summed(
+                path, ((name, LEFT) for name in list_archive(path) if is_litter(name))
+            )
+    return ignored
+
+
+def fingerprint(files: Sequence[File]) -> str:
+    """Return a hash of the names and sizes of all files and of the checksums of up to 32 files
+    spread evenly, the same for a folder and its zip.
+
+    A change that keeps every size is noticed in those 32 files only: reading them all would take as
+    long as decoding.
+    """
+    last = len(files) - 1
+    sampled = {round(i * last / (SAMPLE - 1)) for i in range(SAMPLE)}
+    lines = [
+        f"{file.key} {file.size} {file.crc():08x}" if i in sampled else f"{file.key} {file.size}"
+        for i, file in enumerate(files)
+    ]
+    return content_hash("\n".join(lines))

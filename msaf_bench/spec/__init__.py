@@ -1,0 +1,57 @@
+"""What a benchmark is made of, as data: systems, tables, conditions, trials.
+
+All are frozen and hashable; a `key` is a content hash, so equal content means equal key wherever it
+was made. No torch here.
+"""
+
+from msaf_bench.spec.conditions import CONSISTENCY, Conditions, Trial
+from msaf_bench.spec.systems import Choice, Slots, System
+from msaf_bench.spec.tables import METRICS, Axis, Claim, Control, Ordering, Row, Table
+from msaf_bench.spec.values import (
+    DATA_SETS,
+    LONGEST_SIDE,
+    MODES,
+    MOST_SEEDS,
+    VOID,
+    Mode,
+    Names,
+    Numbers,
+    Option,
+    Options,
+    Past,
+    Scalar,
+    Side,
+    Spec,
+    content_hash,
+)
+
+__all__ = [
+    "CONSISTENCY",
+    "DATA_SETS",
+    "LONGEST_SIDE",
+    "METRICS",
+    "MODES",
+    "MOST_SEEDS",
+    "VOID",
+    "Axis",
+    "Choice",
+    "Claim",
+    "Conditions",
+    "Control",
+    "Mode",
+    "Names",
+    "Numbers",
+    "Option",
+    "Options",
+    "Ordering",
+    "Past",
+    "Row",
+    "Scalar",
+    "Side",
+    "Slots",
+    "Spec",
+    "System",
+    "Table",
+    "Trial",
+    "content_hash",
+]

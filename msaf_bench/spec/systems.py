@@ -1,0 +1,108 @@
+"""Systems: an architecture with a choice of component for every slot. No torch here."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self, cast
+
+from pydantic import BeforeValidator, model_validator
+
+from msaf_bench.errors import one_of
+from msaf_bench.spec.values import Options, Spec, content_hash, sorted_pairs
+from msaf_bench.starting import Start, start_of
+
+
+class Choice(Spec):
+    """A component's name and options. In TOML: `"dcn"` or `{ use = "dcn", kernel = 5 }`."""
+
+    use: str
+    options: Options = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"use": value}
+        if isinstance(value, Mapping) and "options" not in value:
+            options = dict(cast("Mapping[str, object]", value))
+            use = {"use": options.pop("use")} if "use" in options else {}
+            return {"options": options, **use}
+        return cast("object", value)
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.use
+        texts: list[str] = []
+        for name, value in self.options:
+            start = start_of(name, value)
+            texts.append(f"{name}={start.shown if start else value}")
+        return f"{self.use}({', '.join(texts)})"
+
+
+Slots = Annotated[tuple[tuple[str, Choice], ...], BeforeValidator(sorted_pairs)]
+
+
+class System(Spec):
+    """An architecture with a choice for every slot: what `build` turns into a network."""
+
+    architecture: str
+    slots: Slots
+    options: Options = ()
+    name: str = ""
+    title: str = ""
+    source: str = ""
+    licence: str = ""  #: of the official code, where there is one
+    #: why it is only in the style of its source; empty where the source says enough to build it
+    style: str = ""
+
+    def __getitem__(self, slot: str) -> Choice:
+        return dict(self.slots)[slot]
+
+    def swap(self, slots: Slots = (), options: Options = (), *, name: str = "") -> Self:
+        """The same system with some slots and options replaced.
+
+        Raises `UsageError` for a slot that this architecture does not have.
+        """
+        for slot, _ in slots:
+            one_of("slot", slot, dict(self.slots))
+        changed = {
+            "slots": dict(self.slots) | dict(slots),
+            "options": dict(self.options) | dict(options),
+        }
+        return type(self).model_validate(
+            {
+                "name": name or self.name,
+                "architecture": self.architecture,
+                "style": self.style,
+                **changed,
+            }
+        )
+
+    def starts(self, *, but: str = "") -> list[Start]:
+        """The files of starting weights that its options name, `but` for those of one slot."""
+        options = list(self.options)
+        for slot, choice in self.slots:
+            if slot != but:
+                options += choice.options
+        starts = (start_of(name, value) for name, value in options)
+        return [start for start in starts if start]
+
+    def trained(self) -> Self:
+        """The system without its starting weights: what takes the weights of a checkpoint needs no
+        others.
+        """
+        slots = tuple(
+            (slot, choice.model_copy(update={"options": _without_starts(choice.options)}))
+            for slot, choice in self.slots
+        )
+        return self.model_copy(update={"slots": slots, "options": _without_starts(self.options)})
+
+    @property
+    def key(self) -> str:
+        """Content hash of what is built: two systems that differ only in name, title, source or
+        licence are the same.
+        """
+        unnamed = self.model_copy(update={"name": "", "title": "", "source": ""})
+        return content_hash(unnamed.canonical(without={"licence", "style"}))
+
+
+def _without_starts(options: Options) -> Options:
+    return tuple((name, value) for name, value in options if not start_of(name, value))

@@ -1,0 +1,134 @@
+"""Drives a sweep: runs what is missing of a plan, and nothing else."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from msaf_bench.errors import DataError, HostError, UsageError
+from msaf_bench.host import Host, check_device
+from msaf_bench.inherited import CUDA, RAY, inherited
+from msaf_bench.records import Record, read_record
+from msaf_bench.spec import Conditions, Trial
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.executors import Cluster, Execute, execute_on, run_here
+from msaf_bench.sweep.plan import ONE_SEED, Plan
+from msaf_bench.sweep.preflight import check_data, check_systems
+from msaf_bench.sweep.row_costs import count_rows
+from msaf_bench.sweep.row_speeds import measure_rows
+from msaf_bench.sweep.space import check_space
+from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.checkpoint import newest_checkpoint, training_id
+
+
+def pretrained(
+    trial: Trial | None, setting: Setting, events: Events, execute: Execute = run_here
+) -> Setting:
+    """The setting that starts from this pre-training, which is run unless it is there. Raises
+    `HostError` if it failed.
+    """
+    if trial is None:
+        return setting
+    path = setting.workspace.record(trial)
+    found, _ = newest_checkpoint(setting.workspace.checkpoints(trial), training_id(trial))
+    whole = found is not None and found.sidecar.step == trial.conditions.steps
+    if not path.exists() or read_record(path).state != "done" or not whole:
+        execute([trial], setting, events)
+    record = read_record(path)
+    if record.state != "done":
+        raise HostError(f"the pre-training failed: {record.reason}")
+    return replace(setting, start=trial)
+
+
+def run_sweep(
+    plan: Plan,
+    setting: Setting,
+    events: Events,
+    *,
+    cluster: Cluster | None = None,
+    resume: bool = False,
+    speed_processes: int = 0,
+) -> None:
+    """Run the trials of the plan that have no finished record, failed ones again; then count every
+    row's cost, and time it in so many processes.
+
+    Trials run one after the other in this process unless a cluster is given. The systems are
+    built, the data opened and the device tried before anything else, so that what would stop every
+    trial stops the sweep at once.
+    """
+    nets, before, workspace = check_systems(plan), plan.pretraining(), setting.workspace
+    with workspace.lock():
+        done = workspace.finished(plan, resume=resume)
+        missing = [trial for trial in plan.trials() if trial.id not in done]
+        if missing:
+            if cluster is None or cluster.address is None:
+                check_device(setting.device)
+            data = check_data(plan, setting)
+            _check_same(_under(plan.conditions, done.values()), data.content, events)
+            check_space(workspace, missing, nets, data.train, data.score)
+        workspace.keep(plan)
+        if missing:
+            if plan.seeds == 1:
+                events.note(ONE_SEED)
+            _run_missing(missing, before, setting, events, cluster)
+        count_rows(plan, setting, events)
+        for kept in (workspace.flow, workspace.features):
+            shutil.rmtree(kept, ignore_errors=True)  # made again where it is asked for again
+        if speed_processes:
+            _time_rows(plan, setting, events, speed_processes)
+
+
+def _run_missing(
+    missing: Sequence[Trial],
+    before: Trial | None,
+    setting: Setting,
+    events: Events,
+    cluster: Cluster | None,
+) -> None:
+    joined = cluster is not None and cluster.address is not None
+    touched: dict[str, str] = {}
+    if cluster is not None and not joined:
+        touched |= RAY
+    if setting.device.startswith("cuda"):
+        touched |= CUDA
+    for text in inherited(touched):
+        events.note(text)
+    execute = execute_on(cluster)
+    # The driver of a cluster may have no accelerator of its own.
+    setting = pretrained(before, setting, events, execute if joined else run_here)
+    execute(missing, setting, events)
+
+
+def _under(conditions: Conditions, records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if record.trial.conditions.key == conditions.key]
+
+
+def _time_rows(plan: Plan, setting: Setting, events: Events, processes: int) -> None:
+    records = setting.workspace.finished(plan, resume=True).values()
+    num_classes = next((len(record.class_names) for record in records), 0)
+    if not num_classes:
+        return
+    try:
+        check_device(setting.device)
+    except UsageError as error:
+        events.note(f"speed is not measured: {error}")
+        return
+    measure_rows(plan, setting, events, num_classes=num_classes, processes=processes)
+
+
+def _check_same(done: Sequence[Record], data: str, events: Events) -> None:
+    """Raises `DataError` where finished trials read other data; says where they were made by other
+    code.
+    """
+    if other := {record.data for record in done} - {data}:
+        raise DataError(
+            f"the finished trials read data of other content ({other.pop()}, now {data}); choose"
+            " another folder with --reports"
+        )
+    here = Host.here()
+    made_by = {(record.host.msaf_bench, record.host.commit) for record in done}
+    if others := made_by - {(here.msaf_bench, here.commit)}:
+        made = ", ".join(f"{version} {commit}".strip() for version, commit in sorted(others))
+        events.note(
+            f"finished trials here were made by other code ({made}); this is {here.msaf_bench}"
+            f" {here.commit}"
+        )

@@ -1,0 +1,137 @@
+"""Measures a trained network: accuracy, the contribution of past frames, the pulse of its parts,
+consistency, cost.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.analyzers.consistency.flows import flows_of
+from msaf_bench.analyzers.consistency.measure import consistency
+from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.analyzers.pulse import pulses
+from msaf_bench.analyzers.scoring import reader, score
+from msaf_bench.data.clips import Clips, sample_indices
+from msaf_bench.errors import GateError
+from msaf_bench.records import Consistency, Cost, Matrices, Pulse
+from msaf_bench.spec import Conditions, System
+from msaf_bench.train.features import Features, cached_reader
+from msaf_bench.vitals import Supply
+
+
+class Scored(NamedTuple):
+    """A network's predictions on the scored split, measured."""
+
+    confusion: NDArray[np.int64]  #: (N, K, K)
+    #: the same without the past; None where the network reads one frame
+    still: NDArray[np.int64] | None
+    pulses: tuple[Pulse, ...]
+    consistency: tuple[Consistency, ...]
+    samples: list[NDArray[np.uint8]]  #: the label maps that reports show
+
+
+def measure(
+    net: Any,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    flow_cache: Path,
+    *,
+    supply: Mapping[str, Supply] = MappingProxyType({}),
+    features: Features | None = None,
+) -> Scored:
+    """Scores the split; once more without the past where the network reads it; consistency where
+    the conditions name a flow; the pulses.
+
+    `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
+    frozen backbone, `supply` is the gradient of each part at the end of training.
+    """
+    shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
+    kept: dict[int, NDArray[np.uint8]] = {}
+
+    def keep(index: int, prediction: NDArray[np.uint8]) -> None:
+        if paired or index in shown:
+            kept[index] = prediction
+
+    read = (
+        cached_reader(net, features, conditions.size, device)
+        if features
+        else reader(net, clips, device)
+    )
+    confusion = score(net, clips, on_image=keep, read=read)
+    still = score(net, clips, still=True, read=read) if net.frames > 1 else None
+    taken = pulses(net, clips, read, supply, extracted=features is not None)
+    found = _consistency(
+        [kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache
+    )
+    return Scored(confusion, still, taken, found, [kept[i] for i in sorted(shown)])
+
+
+def _consistency(
+    predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path
+) -> tuple[Consistency, ...]:
+    if conditions.flow == "none":
+        return ()
+    truths = [clips[i].label for i in range(len(predictions))]
+    flows = flows_of(clips, conditions.flow, flow_cache)
+    found = consistency(
+        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
+    )
+    return tuple(
+        Consistency(
+            preset=c.preset,
+            flow=conditions.flow,
+            value=c.value,
+            reason=c.reason,
+            pairs=c.pairs,
+            agreement=c.agreement,
+            votes=c.votes,
+            controls=tuple(c.controls.items()),
+            matrices=None if c.matrices is None else Matrices.pack(c.matrices),
+        )
+        for c in found
+    )
+
+
+def cost_of(
+    system: System,
+    num_classes: int,
+    conditions: Conditions,
+    plugins: tuple[str, ...],
+    on_note: Callable[[str], None] = lambda text: None,
+) -> Cost | None:
+    """Parameters and MACs by part at the size of the conditions; None, and a note, for a network
+    that cannot be counted.
+    """
+    try:
+        # A frozen model is hashable, which its type does not say.
+        return _counted(system, num_classes, conditions.size, plugins)  # pyright: ignore
+    except GateError as error:
+        on_note(f"cost is not counted: {error}")
+        return None
+
+
+@cache
+def _counted(
+    system: System, num_classes: int, size: tuple[int, int], plugins: tuple[str, ...]
+) -> Cost:
+    """Count once what all seeds of a row share. Raises `GateError` for what cannot be counted."""
+    clip, stream = (
+        system_cost(system, num_classes, size, mode=mode, plugins=plugins)
+        for mode in ("clip", "stream")
+    )
+    if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
+        raise GateError(f"there is no formula for {', '.join(blind)}")
+    macs = [
+        tuple(
+            (part, round(sum(kinds.values()) / len(cost.phases)))
+            for part, kinds in cost.macs.items()
+        )
+        for cost in (clip, stream)
+    ]
+    return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])

@@ -1,0 +1,64 @@
+"""Where trials run: one after the other in this process, or several at a time on Ray."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Literal
+
+from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.trial import run_trial
+from msaf_bench.sweep.workspace import Setting
+
+Executor = Literal["ray", "local"]
+EXECUTORS: tuple[Executor, ...] = ("ray", "local")
+Execute = Callable[[Sequence[Trial], Setting, Events], None]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The Ray cluster that trials run on, and what each takes of it."""
+
+    address: str | None = None  #: None: start one on this machine
+    workers: int | None = None  #: trials at a time; None: as many as fit
+    gpus: float = 0.0  #: of each trial; a fraction shares one
+
+
+def cluster_of(
+    on: str | None, address: str | None, workers: int | None, gpus: float
+) -> Cluster | None:
+    """Return the cluster that trials run on, None for this process alone.
+
+    `on` names the executor; None takes Ray where it is installed. Raises `UsageError` for an
+    unknown executor, and where what only Ray knows is given to the other.
+    """
+    if on is not None:
+        one_of("executor", on, EXECUTORS)
+    if on == "local" and (address or workers or gpus):
+        raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
+    if on == "ray" or (on is None and find_spec("ray")):
+        return Cluster(address, workers, gpus)
+    return None
+
+
+def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
+    """Run the trials in this process; each leaves its record."""
+    for trial in trials:
+        events.finished(run_trial(trial, setting, partial(events.step, trial), events.note))
+
+
+def execute_on(cluster: Cluster | None) -> Execute:
+    """Return the function that runs trials there. Raises `HostError` if Ray cannot be imported."""
+    if cluster is None:
+        return run_here
+    try:
+        from msaf_bench.sweep import on_ray
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise HostError(
+            f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on"
+            " local"
+        ) from error
+    return partial(on_ray.run_on, cluster=cluster)

@@ -1,0 +1,110 @@
+"""A table run over an axis: every value is a run of its own in a folder below the study's. No torch
+here until it runs.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from msaf_bench.catalog import changed
+from msaf_bench.errors import LockedError, UsageError
+from msaf_bench.spec import Axis, Conditions, Option
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
+
+
+class Point(NamedTuple):
+    """One value of an axis: the plan of a table without axes, and the folder of its run."""
+
+    axis: Axis
+    value: Option
+    plan: Plan
+    workspace: Workspace
+
+
+def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
+    """The points of a study, axis by axis; those of two axes that are under the same conditions
+    share a folder.
+
+    Raises `UsageError` for an axis that names no condition or option, a value that it cannot have,
+    and two values that are the same.
+    """
+    folders: dict[Conditions, Workspace] = {}
+    found: list[Point] = []
+    table = plan.table.model_copy(update={"axis": ()})
+    for axis in plan.table.axis:
+        values: dict[Conditions, Option] = {}
+        for i, value in enumerate(axis.values):
+            place = f"axis {axis.of} = {value_text(value)}"
+            with_it = {name: others[i] for name, others in axis.also}
+            conditions = changed(plan.conditions, {axis.of: value, **with_it}, place)
+            if conditions in values:
+                raise UsageError(
+                    f"{place} is the same point as {value_text(values[conditions])}; leave one out"
+                )
+            values[conditions] = value
+            name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
+            folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
+            own = plan.model_copy(update={"table": table, "conditions": conditions})
+            found.append(Point(axis, value, own, folder))
+    return tuple(found)
+
+
+def value_text(value: Option) -> str:
+    """A value of an axis as text: a size as HxW."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
+    """The first point of each folder."""
+    found: dict[Path, Point] = {}
+    for point in points:
+        found.setdefault(point.workspace.folder, point)
+    return tuple(found.values())
+
+
+def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
+    """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one
+    and `resume` is off.
+    """
+    with workspace.lock():
+        if workspace.holds_plan() or workspace.holds_records():
+            workspace.finished(plan, resume=resume)
+            if not resume:
+                raise UsageError(
+                    f"{workspace.folder} holds this study; add --resume to keep what is finished"
+                    " and run the rest"
+                )
+        workspace.keep(plan)
+
+
+def run_study(
+    plan: Plan,
+    setting: Setting,
+    check: Callable[[Plan, Setting], None],
+    run: Callable[[Point, Setting], None],
+    *,
+    resume: bool,
+) -> tuple[Path, ...]:
+    """Check every point, then run them one by one; return the folders that another process runs.
+
+    A point that another process runs is left to it, so that a study that is started twice shares
+    the work.
+    """
+    waiting = list(distinct(points_of(plan, setting.workspace)))
+    for point in waiting:
+        check(point.plan, replace(setting, workspace=point.workspace))
+    keep_study(plan, setting.workspace, resume=resume)
+    while waiting:
+        left: list[Point] = []
+        for point in waiting:
+            try:
+                run(point, replace(setting, workspace=point.workspace))
+            except LockedError:
+                left.append(point)
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    return tuple(point.workspace.folder for point in waiting)

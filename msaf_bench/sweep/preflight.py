@@ -1,0 +1,144 @@
+"""Checks before the first trial: what would stop every trial stops the sweep at once."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
+
+import torch
+
+from msaf_bench.analyzers.consistency.flows import flows_of
+from msaf_bench.architectures import builtin
+from msaf_bench.data import content_of, open_split
+from msaf_bench.data.clips import Clips
+from msaf_bench.errors import UsageError, one_of, text_of
+from msaf_bench.registry import Registry
+from msaf_bench.spec import System
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting
+
+
+def check_systems(plan: Plan) -> dict[str, Any]:
+    """Builds every row, so that a wrong component, option, value or file of weights stops the sweep
+    before its first trial.
+
+    Gives the networks, on the meta device, by the key of their system.
+    Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or
+    no row reads them all.
+    """
+    registry, conditions = builtin().extend(plan.plugins), plan.conditions
+    for name, _ in conditions.shrink:
+        one_of("slot, component or architecture to shrink", name, registry.names())
+    nets: dict[str, Any] = {}
+    for label, (system, _) in plan.subjects().items():
+        try:
+            net = _built(registry, system)
+        except (UsageError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error
+        if net.frames > conditions.frames:
+            raise UsageError(
+                f"row {label!r} reads {net.frames} frames, a clip has {conditions.frames}; add"
+                f" --set frames={net.frames}"
+            )
+        if conditions.batch == 1:
+            check_batch_of_one(label, net, conditions.crop or conditions.size)
+        nets[system.key] = net
+    _check_rates(plan, nets.values())
+    most_frames = max(net.frames for net in nets.values())
+    if plan.table.base and 1 < most_frames < conditions.frames:
+        raise UsageError(
+            f"a clip has {conditions.frames} frames and no row reads more than {most_frames}; set"
+            " the systems' option 'frames' too"
+        )
+    return nets
+
+
+def _built(registry: Registry, system: System) -> Any:
+    """Return the system's network on the meta device."""
+    registry.check(system)
+    with torch.device("meta"):
+        net = registry.build(system, 2)
+    frames = cast("object", net.frames)
+    if isinstance(frames, bool) or not isinstance(frames, int):
+        raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
+    _read_starts(registry, system)
+    net.named_parameters()  # a network that is no module fails here
+    return net
+
+
+def _check_rates(plan: Plan, nets: Iterable[Any]) -> None:
+    """Raises `UsageError` for a learning rate of a part that no row has, and for a backbone that
+    would stay random.
+    """
+    weights = [name for net in nets for name, _ in net.named_parameters()]
+    parts = {part for name in weights for part in name.split(".")}
+    for part, _ in plan.conditions.rates:
+        if part not in parts:
+            raise UsageError(
+                f"rates.{part}: no row has weights of that name; name a part that it has, or leave"
+                " it out"
+            )
+    if plan.conditions.backbone_rate or plan.conditions.pretrain_steps:
+        return
+    for label, (system, _) in plan.subjects().items():
+        backbone = dict(system.slots).get("backbone")
+        if backbone is None or "weights" not in dict(backbone.options):
+            raise UsageError(
+                f"row {label!r}: backbone_rate = 0 freezes random weights; add --set"
+                " pretrain_steps=1500, or weights to the backbone"
+            )
+
+
+def _read_starts(registry: Registry, system: System) -> None:
+    """Reads the files of weights that the system starts from. Raises `UsageError` for one that is
+    missing or does not fit.
+    """
+    starts = system.starts()
+    if missing := [start.path for start in starts if not start.sha256]:
+        raise UsageError(
+            f"weights {missing[0]}: no such file; a relative path is taken from the folder of its"
+            " .toml file, then from here"
+        )
+    if nowhere := [start for start in starts if not start.path]:
+        raise UsageError(f"{nowhere[0]}: a sum alone is no file; name the file")
+    if starts:
+        registry.build(system, 2)
+
+
+def check_batch_of_one(label: str, net: Any, size: tuple[int, int]) -> None:
+    """Tries a network on the meta device with one clip of frames of `size` (H, W), as in training.
+
+    Raises `UsageError` where batch norm would see a single value a channel, as behind a 1x1
+    pooling.
+    """
+    try:
+        with torch.device("meta"):
+            net.train()(torch.empty(1, net.frames, 3, *size))
+    except ValueError as error:
+        raise UsageError(
+            f"row {label!r} cannot train with batch = 1: {error}; add --set batch=2"
+        ) from error
+
+
+class Opened(NamedTuple):
+    """The data of a plan."""
+
+    train: Clips
+    score: Clips
+    content: str  #: their fingerprint
+
+
+def check_data(plan: Plan, setting: Setting) -> Opened:
+    """Opens the data, so that wrong content stops the sweep before its first trial.
+
+    Raises `UsageError` and `DataError` as `open_split` does, also for flow or a past that the data
+    set cannot give.
+    """
+    conditions = plan.conditions
+    train, score = (open_split(conditions, split, setting.root) for split in ("train", "score"))
+    if conditions.flow != "none" and score.pairs:
+        # exact flow is not known of every data set
+        flows_of(score, conditions.flow)(score.pairs[0])
+    of_controls = dict.fromkeys(own for _, own in plan.subjects().values())
+    for own in of_controls:
+        if own.past != conditions.past:
+            open_split(own, "score", setting.root)[0]  # nor can every past be made of it
+    return Opened(train, score, content_of(conditions, train, score))

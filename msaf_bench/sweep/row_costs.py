@@ -1,0 +1,87 @@
+"""What every row costs as published: counted on shapes, at the size that the table's numbers are
+for.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.catalog import systems_of
+from msaf_bench.errors import GateError
+from msaf_bench.files import read_kept, write_kept
+from msaf_bench.records import SystemCost
+from msaf_bench.spec import System, Table
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
+
+
+def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
+    """Counts what was not counted yet, and leaves a file for each row; nothing where the table
+    names no size.
+    """
+    if plan.table.cost_size is None:
+        return
+    systems = systems_of(plan.table)
+    for label in plan.rows:
+        path = _path(setting.workspace, systems[label], plan.table)
+        if not path.exists() or read_cost(path).reason:
+            events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
+            cost = cost_as_published(
+                systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins
+            )
+            write_kept(path, cost)
+
+
+def cost_as_published(
+    system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()
+) -> SystemCost:
+    """The cost of a system, or the reason why it cannot be counted."""
+    try:
+        clip, stream = (
+            system_cost(system, num_classes, size, mode=mode, plugins=plugins)
+            for mode in ("clip", "stream")
+        )
+    except GateError as error:
+        return SystemCost(system=system, size=size, num_classes=num_classes, reason=str(error))
+    return SystemCost(
+        system=system,
+        size=size,
+        num_classes=num_classes,
+        params=clip.total_params,
+        clip=clip.total_macs,
+        stream=stream.phases,
+        live_mib=round(stream.live_bytes / 2**20, 1),
+        uncounted=tuple(sorted({*clip.outside, *clip.blind_spots, *stream.blind_spots})),
+    )
+
+
+def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
+    """What was counted, by row label. Raises `HostError` for a file that is none of these."""
+    paths = {
+        label: _path(workspace, system, plan.table)
+        for label, system in systems_of(plan.table).items()
+        if label in plan.rows
+    }
+    return {label: read_cost(path) for label, path in paths.items() if path.exists()}
+
+
+def read_cost(path: Path) -> SystemCost:
+    """Reads one cost. Raises `HostError` for a file that is damaged or not the one that its name
+    says.
+    """
+    return read_kept(
+        SystemCost,
+        path,
+        "cost",
+        "count it again",
+        name=lambda cost: _name(cost.system, cost.size, cost.num_classes),
+    )
+
+
+def _path(workspace: Workspace, system: System, table: Table) -> Path:
+    return workspace.cost / f"{_name(system, table.cost_size or (), table.cost_classes)}.json"
+
+
+def _name(system: System, size: tuple[int, ...], num_classes: int) -> str:
+    return f"{system.key}-{'x'.join(map(str, size))}-{num_classes}"

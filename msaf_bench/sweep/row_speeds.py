@@ -1,0 +1,98 @@
+"""The speed of every row: measured on this machine after the trials, since nothing can be timed
+beside them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions, SpeedTask, measure_speed
+from msaf_bench.files import read_kept, write_kept
+from msaf_bench.host import Host
+from msaf_bench.spec import MODES, Mode, System
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Setting, Workspace
+
+#: of sampling a row and mode in a process: at least, and at most where the median is not known to 1
+#: %
+SECONDS, TIMEOUT = 0.1, 1.5
+
+
+def measure_rows(
+    plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int
+) -> None:
+    """Time the rows and modes that were not timed yet under these conditions, all in the same
+    processes; write a file for each.
+    """
+    here = setting.host()
+    tasks = [
+        SpeedTask(
+            system=system,
+            conditions=_conditions(plan, setting, mode, processes),
+            num_classes=num_classes,
+            plugins=setting.plugins,
+        )
+        for system in plan.systems().values()
+        for mode in MODES
+    ]
+    missing = [
+        task
+        for task in tasks
+        if not any(
+            _same(speed, task, here) for speed in _read(setting.workspace, task.system, MODES)
+        )
+    ]
+    if missing:
+        for speed in measure_speed(missing, on_note=events.note):
+            write_kept(_path(setting.workspace, speed.system, speed.conditions.mode), speed)
+
+
+def _conditions(plan: Plan, setting: Setting, mode: Mode, processes: int) -> SpeedConditions:
+    return SpeedConditions(
+        size=plan.conditions.size,
+        mode=mode,
+        device=setting.device,
+        precision=plan.conditions.precision,
+        threads=setting.threads,
+        processes=processes,
+        seconds=SECONDS,
+        timeout=TIMEOUT,
+        schedule="rounds",
+    )
+
+
+def _same(speed: Speed, task: SpeedTask, here: Host) -> bool:
+    """Return whether this is the time that the task asks for, taken on a machine like this."""
+    asked = (task.conditions, task.num_classes, here.cpu, here.device)
+    return (
+        not speed.reason
+        and (speed.conditions, speed.num_classes, speed.host.cpu, speed.host.device) == asked
+    )
+
+
+def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:
+    """Return the times of every row, by label. Raises `HostError` for a file that is not one."""
+    return {label: _read(workspace, system, MODES) for label, system in plan.systems().items()}
+
+
+def _path(workspace: Workspace, system: System, mode: str) -> Path:
+    return workspace.speed / f"{_name(system, mode)}.json"
+
+
+def _name(system: System, mode: str) -> str:
+    return f"{system.key}-{mode}"
+
+
+def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
+    paths = (_path(workspace, system, mode) for mode in modes)
+    return [
+        read_kept(
+            Speed,
+            path,
+            "speed",
+            "time it again",
+            name=lambda speed: _name(speed.system, speed.conditions.mode),
+        )
+        for path in paths
+        if path.exists()
+    ]

@@ -1,0 +1,141 @@
+"""Views of a split: what is held out for tuning, and another past."""
+
+import cv2
+import numpy as np
+import pytest
+
+from msaf_bench.catalog import read_conditions
+from msaf_bench.data import open_split
+from msaf_bench.data.flow import Flow
+from msaf_bench.data.subsets import Subset, aligned, tuning_part
+from msaf_bench.errors import DataError, UsageError
+
+VIDEOS = {"train_videos": 8, "score_videos": 4, "video_frames": 5}
+CLEAN = dict.fromkeys(("blur", "occluders", "rain", "flicker", "noise"), 0.0)
+
+
+def conditions(**changes):
+    return read_conditions(
+        "smoke", "street", {"size": (64, 128), "data_options": VIDEOS | CLEAN, **changes}
+    )
+
+
+def videos(clips):
+    return {clips[i].name.split("/")[0] for i in range(len(clips))}
+
+
+def test_the_tuning_split_is_cut_from_train_between_videos():
+    whole, scored = (open_split(conditions(), split) for split in ("train", "score"))
+    learn, test = (open_split(conditions(scored="tune"), split) for split in ("train", "score"))
+    assert videos(learn) | videos(test) == videos(whole)
+    assert not videos(learn) & videos(test)
+    assert not videos(test) & videos(scored)
+    assert len(test) == len(whole) // 4
+    assert learn.fingerprint != test.fingerprint != whole.fingerprint
+    assert [test[i].name for i in range(len(test))] == [
+        whole[i].name for i in range(len(learn), len(whole))
+    ]
+    assert all(
+        videos(Subset(test, a, b + 1)) == videos(Subset(test, a, a + 1)) for a, b in test.pairs
+    )
+
+
+def test_inside_one_video_no_frame_is_on_both_sides():
+    whole = open_split(
+        conditions(data_options=VIDEOS | CLEAN | {"train_videos": 1, "video_frames": 22}), "train"
+    )
+    learn, test = (tuning_part(whole, split, 3) for split in ("train", "score"))
+    last, first = (
+        int(clips[i].name.split("/")[1]) for clips, i in ((learn, len(learn) - 1), (test, 0))
+    )
+    assert first - 2 > last
+
+
+def test_too_few_clips_cannot_be_cut():
+    with pytest.raises(DataError, match="too few"):
+        open_split(
+            conditions(scored="tune", data_options=VIDEOS | {"train_videos": 1, "video_frames": 3}),
+            "score",
+        )
+
+
+def test_a_still_past_repeats_the_newest_frame():
+    clip = open_split(conditions(past="still"), "score")[3]
+    assert all(np.array_equal(frame, clip.frames[-1]) for frame in clip.frames)
+
+
+def test_strangers_are_of_another_video_and_change_the_past_alone():
+    real, strange = (
+        open_split(conditions(), "score"),
+        open_split(conditions(past="strangers"), "score"),
+    )
+    for i in range(len(real)):
+        assert np.array_equal(strange[i].frames[-1], real[i].frames[-1])
+        assert np.array_equal(strange[i].label, real[i].label)
+        donors = [
+            j
+            for j in range(len(real))
+            if np.array_equal(real[j].frames[:-1], strange[i].frames[:-1])
+        ]
+        assert len(donors) == 1
+        assert real[donors[0]].name.split("/")[0] != real[i].name.split("/")[0]
+    assert strange.fingerprint == real.fingerprint
+
+
+def test_the_true_flow_brings_the_past_over_the_newest_frame():
+    """Positive control of the oracle: on a clean street the aligned past looks like the newest
+    frame, the raw past does not.
+    """
+    real = open_split(conditions(train_spacing=2, score_spacing=2), "score")
+    straight = open_split(
+        conditions(train_spacing=2, score_spacing=2, past="aligned", flow="exact"), "score"
+    )
+    for back in (0, 1):
+        raw, oracle = (
+            np.mean(
+                [
+                    np.abs(c[i].frames[back].astype(int) - c[i].frames[-1]).mean()
+                    for i in range(len(c))
+                ]
+            )
+            for c in (real, straight)
+        )
+        assert oracle < 0.5 * raw
+
+
+def test_flow_over_two_steps_is_the_steps_one_after_the_other():
+    """Against following single pixels in float64."""
+    from msaf_bench.data.street import make_video
+
+    clips = open_split(conditions(), "score")
+    video = make_video(1, 5, (64, 128), **CLEAN)
+    flow = clips.exact_past(0)[0]
+    rng = np.random.default_rng(0)
+    for row, column in zip(rng.integers(20, 60, 20), rng.integers(10, 118, 20), strict=True):
+        x, y = float(column), float(row)
+        for t in (2, 1):
+            whole = video.flow_backward[t].astype(np.float64)
+            step = [
+                cv2.getRectSubPix(np.ascontiguousarray(whole[..., k], np.float32), (1, 1), (x, y))[
+                    0, 0
+                ]
+                for k in range(2)
+            ]
+            x, y = x + step[0], y + step[1]
+        assert flow.forward[row, column] == pytest.approx((x - column, y - row), abs=0.05)
+
+
+def test_a_hidden_point_shows_the_newest_frame():
+    past, newest = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 9, np.uint8)
+    occluded = np.zeros((4, 6), bool)
+    occluded[1, 2] = True
+    still = np.zeros((4, 6, 2), np.float32)
+    still[0, 5] = (3, 0)  # out of the frame
+    found = aligned(past, newest, Flow(still, None, occluded))
+    assert found[1, 2, 0] == found[0, 5, 0] == 9
+    assert found.sum() == 2 * 3 * 9
+
+
+def test_an_oracle_without_flow_is_one_line():
+    with pytest.raises(UsageError, match="flow=dis"):
+        open_split(conditions(past="aligned", flow="none"), "score")
