@@ -2,9 +2,11 @@
 it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 from msaf_bench.analyzers.speed.comparison import UNRANKED
+from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.catalog import family_of
 from msaf_bench.claims.checks import Best, Parameters, Ratio
 from msaf_bench.findings.digits import mean_span, number, span
@@ -15,6 +17,7 @@ from msaf_bench.spec import Claim, Ordering, Table
 from msaf_bench.stats import (
     PERCENT,
     Decision,
+    Difference,
     Interval,
     judge,
     level_of_each,
@@ -25,6 +28,7 @@ from msaf_bench.stats import (
 
 Judged = tuple[str, Word, str]  # measured, verdict, reason
 Rows = Mapping[str, RowSummary]  # by label
+Gaps = Mapping[tuple[str, str], Difference | None]  # one row minus another
 
 ENOUGH = 5  #: seeds from which a printed number is compared with ours; fewer hold almost any number
 NEVER = {  # why a printed column can never be compared with ours
@@ -43,58 +47,52 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
     """
     own = row.interval if row and claim.metric == "miou" else None
     measured = mean_span(own) if own else ""
-    dagger, style = (
+    against = (
+        NEVER.get(claim.metric, ""),
         f"† {claim.provenance}" if claim.dagger else "",
+        _absent(row, claim.row, table),
         in_style([claim.row], {claim.row: row} if row else {}),
+        row.ill if own and row else "",
     )
-    ill = row.ill if own and row else ""
-    against = [
-        *filter(None, [NEVER.get(claim.metric), dagger, _absent(row, claim.row, table), style, ill])
-    ]
-    if against or own is None or row is None:
-        return measured, "not comparable", "; ".join(against)
+    if any(against) or own is None or row is None:
+        return measured, "not comparable", _joined(*against)
     if other := other_conditions(summary.conditions, table):
         return measured, "not comparable", "; ".join(other)
     if own.n < ENOUGH:
-        return (
-            measured,
-            "undecided",
-            (
-                f"the paper prints one run and no spread; that takes {ENOUGH} seeds, there"
-                f" {_are(own.n)}"
-            ),
-        )
-    values, cells = (
-        list(row.measured.values()),
-        sum(other.metric == "miou" and not other.dagger for other in table.claims()),
-    )
-    one = prediction_interval(values, within=PERCENT)
-    every = prediction_interval(values, level_of_each(max(1, cells)), PERCENT)
+        seeds = "is 1" if own.n == 1 else f"are {own.n}"
+        few = f"the paper prints one run and no spread; that takes {ENOUGH} seeds, there {seeds}"
+        return measured, "undecided", few
+    cells = [other for other in table.claims() if other.metric == "miou" and not other.dagger]
+    word, reason = _one_more_run(claim.value, row, max(1, len(cells)))
     start = f"backbones start here from {' and '.join(summary.starts)}, in the paper it is not said"
-    if _holds(one, claim.value):
+    return measured, word, f"{reason}; {start}"
+
+
+def _one_more_run(printed: float, row: RowSummary, cells: int) -> tuple[Word, str]:
+    """Whether a printed number could be one more run of ours, by itself and for all cells
+    together.
+    """
+    values = list(row.measured.values())
+    one = prediction_interval(values, within=PERCENT)
+    every = prediction_interval(values, level_of_each(cells), PERCENT)
+    if _holds(one, printed):
         return (
-            measured,
             "reproduced",
-            f"one more run of ours would lie in {span(one)}, and the printed number does; {start}",
+            f"one more run of ours would lie in {span(one)}, and the printed number does",
         )
-    if _holds(every, claim.value):
-        return (
-            measured,
-            "undecided",
-            (
-                f"outside of {span(one)}, where one more run of ours would lie, inside of"
-                f" {span(every)}; {start}"
-            ),
-        )
-    gap = claim.value - own.mean
+    if _holds(every, printed):
+        where = f"outside of {span(one)}, where one more run of ours would lie"
+        return "undecided", f"{where}, inside of {span(every)}"
+    gap = number(printed - every.mean, signed=True)
     return (
-        measured,
         "contradicted",
-        (
-            f"{number(gap, signed=True)} points from our mean; one more run would lie in"
-            f" {span(every)}; {start}"
-        ),
+        f"{gap} points from our mean; one more run would lie in {span(every)}",
     )
+
+
+def _joined(*reasons: str) -> str:
+    """The reasons that there are, in one line."""
+    return "; ".join(reason for reason in reasons if reason)
 
 
 def _holds(interval: Interval, value: float) -> bool:
@@ -103,10 +101,6 @@ def _holds(interval: Interval, value: float) -> bool:
         and interval.high is not None
         and interval.low <= value <= interval.high
     )
-
-
-def _are(seeds: int) -> str:
-    return "is 1" if seeds == 1 else f"are {seeds}"
 
 
 def in_style(labels: Iterable[str], rows: Rows) -> str:
@@ -131,9 +125,7 @@ def _absent(row: RowSummary | None, label: str, table: Table) -> str:
 
 
 def _all_absent(labels: Iterable[str], rows: Rows, table: Table) -> str:
-    return "; ".join(
-        dict.fromkeys(filter(None, (_absent(rows.get(label), label, table) for label in labels)))
-    )
+    return _joined(*dict.fromkeys(_absent(rows.get(label), label, table) for label in labels))
 
 
 def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summary) -> Judged:
@@ -150,8 +142,10 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
     if found.decision == "undecided" and not found.against and found.points and gap and gap.sd:
         level = level_of_each(family_of(summary.table))
         reason += f" {power_sentence(abs(found.points), gap.sd, gap.n, level)}"
-    reason += f" Other conditions: {other}." if other else ""
-    reason += f" {style[0].upper()}{style[1:]}." if (style := in_style(ends, rows)) else ""
+    if other:
+        reason += f" Other conditions: {other}."
+    if style := in_style(ends, rows):
+        reason += f" {style[0].upper()}{style[1:]}."
     return mean_span(gap, signed=True) if gap else "", found.word, reason
 
 
@@ -196,27 +190,29 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
     if absent := _all_absent([label for pair in check.pairs for label in pair], rows, table):
         return "", "not comparable", f"{alone}; {absent}"
     found = {
-        (pair, mine.conditions.mode): mine.fps / other.fps
-        for pair in check.pairs
-        for mine in rows[pair[0]].measures.speeds
-        for other in rows[pair[1]].measures.speeds
-        if mine.conditions == other.conditions
-        and mine.host == other.host
-        and mine.fps
-        and other.fps
-        if not {*UNRANKED} & {word for word, _ in (*mine.flags, *other.flags)}
+        pair: _ratios(*(rows[label].measures.speeds for label in pair)) for pair in check.pairs
     }
-    if {pair for pair, _ in found} != set(check.pairs):
+    if not all(found.values()):
         return "", "not comparable", alone
-    right = all(check.low <= round(ratio) <= check.high for ratio in found.values())
-    text = ", ".join(f"{a} / {b} {ratio:.2f} ({mode})" for ((a, b), mode), ratio in found.items())
+    every = [(pair, mode, ratio) for pair in found for mode, ratio in found[pair].items()]
+    right = all(check.low <= round(ratio) <= check.high for *_, ratio in every)
+    text = ", ".join(f"{a} / {b} {ratio:.2f} ({mode})" for (a, b), mode, ratio in every)
     style = in_style([label for pair in check.pairs for label in pair], rows)
-    reason = "; ".join(
-        filter(
-            None, ["of this machine; ratios are rounded to whole numbers, as in the text", style]
-        )
-    )
+    rounded = "of this machine; ratios are rounded to whole numbers, as in the text"
+    reason = _joined(rounded, style)
     return text, word_of("above" if right else "below", here=True), reason
+
+
+def _ratios(ours: Sequence[Speed], others: Sequence[Speed]) -> dict[str, float]:
+    """Mode -> FPS of one row over that of another, of the times that may be ranked together."""
+    found: dict[str, float] = {}
+    for mine in ours:
+        for other in others:
+            flags = {word for word, _ in (*mine.flags, *other.flags)}
+            alike = mine.conditions == other.conditions and mine.host == other.host
+            if alike and mine.fps and other.fps and not flags & {*UNRANKED}:
+                found[mine.conditions.mode] = mine.fps / other.fps
+    return found
 
 
 def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summary) -> Judged:
@@ -227,55 +223,58 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summ
     looking. Rows of the model that are printed for other conditions, such as smaller frames, are
     left out.
     """
+    if metric == "miou_test":
+        return "", "not comparable", NEVER["miou_test"]
     if metric != "miou":
-        return (
-            "",
-            "not comparable",
-            NEVER["miou_test"] if metric == "miou_test" else "rows are ranked here by mIoU only",
-        )
+        return "", "not comparable", "rows are ranked here by mIoU only"
     stitched = {claim.row for claim in table.claims() if claim.metric == metric and claim.dagger}
     groups = [
         ([row for row in mine if row not in stitched], others)
         for mine, others in check.groups(table, metric).values()
     ]
-    needed = [label for both in groups for half in both for label in half]
-    there = {
-        label: rows[label].measured for label in needed if label in rows and rows[label].measured
-    }
-    if len(there) < len(needed):
-        return (
-            "",
-            "not comparable",
-            f"{len(there)} of the {len(needed)} rows that it is about are measured",
-        )
+    needed = [label for mine, others in groups for label in (*mine, *others)]
+    there = {label: rows[label].measured for label in needed if label in rows}
+    measured = [label for label, scores in there.items() if scores]
+    if len(measured) < len(needed):
+        few = f"{len(measured)} of the {len(needed)} rows that it is about are measured"
+        return "", "not comparable", few
     if ill := [rows[label].ill for label in needed if rows[label].dead]:
         return "", "not comparable", "; ".join(ill)
-    pairs = [(one, other) for mine, others in groups for one in mine for other in others]
+    pairs = [pair for mine, others in groups for pair in product(mine, others)]
     gaps = {
-        pair: paired_difference(there[pair[0]], there[pair[1]], family=len(pairs)) for pair in pairs
+        (one, other): paired_difference(there[one], there[other], family=len(pairs))
+        for one, other in pairs
     }
-    words = {pair: judge(gap and gap.interval) for pair, gap in gaps.items()}
-    found, texts = set[Decision](), list[str]()
+    found: list[Decision] = [_best_of_group(*group, gaps) for group in groups]
+    texts: list[str] = []
     for mine, others in groups:
         first = max(mine, key=lambda label: sum(there[label].values()) / len(there[label]))
-        wins = any(all(words[one, other] == "above" for other in others) for one in mine)
-        loses = all(any(words[one, other] == "below" for other in others) for one in mine)
-        found.add("above" if wins else "below" if loses else "undecided")
+        told = [(other, gap) for other in others if (gap := gaps[first, other])]
         texts += [
-            f"{first} - {other} {mean_span(gap.interval, signed=True)}"
-            for other in others
-            if (gap := gaps[first, other])
+            f"{first} - {other} {mean_span(gap.interval, signed=True)}" for other, gap in told
         ]
-    decision: Decision = (
-        "below" if "below" in found else "undecided" if "undecided" in found else "above"
-    )
+    here = bool(other_conditions(summary.conditions, table))
     rule = (
         "one row of the model must beat every other row; intervals hold together for all"
         f" {len(pairs)} pairs"
     )
-    style = in_style(needed, rows)
-    return (
-        ", ".join(texts),
-        word_of(decision, here=bool(other_conditions(summary.conditions, table))),
-        "; ".join(filter(None, [rule, style])),
-    )
+    reason = _joined(rule, in_style(needed, rows))
+    return ", ".join(texts), word_of(_all_groups(found), here=here), reason
+
+
+def _best_of_group(mine: Sequence[str], others: Sequence[str], gaps: Gaps) -> Decision:
+    """Whether a row of the model beats every other row of a group, or each is beaten by one."""
+    words = {pair: judge(gap.interval if gap else None) for pair, gap in gaps.items()}
+    if any(all(words[one, other] == "above" for other in others) for one in mine):
+        return "above"
+    if all(any(words[one, other] == "below" for other in others) for one in mine):
+        return "below"
+    return "undecided"
+
+
+def _all_groups(found: Sequence[Decision]) -> Decision:
+    """Above only where it is so in every group; below where it is so in one."""
+    for decision in ("below", "undecided"):
+        if decision in found:
+            return decision
+    return "above"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from msaf_bench.claims.checks import COLUMN, Best, Parameters, Ratio, Tables, column_of, printed
+from msaf_bench.claims.checks import Best, Parameters, Ratio
 from msaf_bench.claims.judge import (
     Judged,
     Rows,
@@ -19,6 +19,7 @@ from msaf_bench.claims.judge import (
     judge_parameters,
     judge_ratio,
 )
+from msaf_bench.claims.paper import COLUMN, Tables, column_of, printed
 from msaf_bench.claims.sentences import (
     Sentence,
     check_ordering,
@@ -132,10 +133,9 @@ def counted(claims: Sequence[ClaimVerdict], scope: Scope) -> str:
 
 def _cell(claim: Claim, table: Table, judged: Judged) -> ClaimVerdict:
     name = f"{table.name}: {claim.row}: {claim.metric}"
-    text, value = (
-        f"{claim.row}: {COLUMN[claim.metric]}",
-        f"{printed(claim.metric, claim.value)}{'†' * claim.dagger}",
-    )
+    text, value = f"{claim.row}: {COLUMN[claim.metric]}", printed(claim.metric, claim.value)
+    if claim.dagger:
+        value += "†"
     return ClaimVerdict(name, "run", "cell", text, claim.place, claim.provenance, value, *judged)
 
 

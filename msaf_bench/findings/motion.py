@@ -5,7 +5,7 @@ found.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from msaf_bench.findings.digits import number, span
+from msaf_bench.findings.digits import mean, number, span
 from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.stats import Interval
@@ -82,10 +82,10 @@ def _found(best: ControlSummary, summary: Summary) -> str:
         (row for row in summary.rows if row.measures.past), key=_contribution, reverse=True
     )
     live, dead = [row for row in rows if not row.dead], [row for row in rows if row.dead]
-    uses = ", ".join(
-        f"{row.label} {'uses ' * (not i)}{_amount(row.measures.past)}"
-        for i, row in enumerate(live[:NAMED])
-    )
+    amounts = [f"{row.label} {_amount(row.measures.past)}" for row in live[:NAMED]]
+    if amounts:  # the verb stands once
+        amounts[0] = f"{live[0].label} uses {_amount(live[0].measures.past)}"
+    uses = ", ".join(amounts)
     more = f" and {len(live) - NAMED} other rows less" if len(live) > NAMED else ""
     sentences = [there + (f"; {uses}{more}." if uses else ".")]
     if dead:
@@ -100,8 +100,10 @@ def _contribution(subject: Subject) -> float:
 
 def _amount(past: Interval | None) -> str:
     """The contribution with its interval."""
-    mean = number(past and past.mean, 1, signed=True)
-    return f"{mean} (one seed)" if past is None or past.low is None else f"{mean} ({span(past, 1)})"
+    amount = mean(past, 1, signed=True)
+    if past is None or past.low is None:
+        return f"{amount} (one seed)"
+    return f"{amount} ({span(past, 1)})"
 
 
 def _bounds(controls: Sequence[ControlSummary]) -> Iterator[str]:

@@ -69,10 +69,11 @@ def _spread(summary: Summary) -> str:
 
 
 def _host(summary: Summary) -> str:
-    if not summary.hosts:
-        return "no record yet"
-    if len(summary.hosts) > 1:
-        return f"{len(summary.hosts)} hosts or versions"
-    only = summary.hosts[0]
-    name = only.cpu if only.device == "cpu" else only.device
-    return f"host {name}, {counted(only.threads, 'thread')}, torch {only.torch}"
+    match summary.hosts:
+        case ():
+            return "no record yet"
+        case (only,):
+            name = only.cpu if only.device == "cpu" else only.device
+            return f"host {name}, {counted(only.threads, 'thread')}, torch {only.torch}"
+        case several:
+            return f"{len(several)} hosts or versions"

@@ -14,13 +14,12 @@ from msaf_bench.findings.tradeoffs import tradeoffs
 from msaf_bench.report.figures.canvas import Chart, styled, to_bytes
 from msaf_bench.report.figures.placement import place
 from msaf_bench.report.figures.tradeoff import tradeoff_chart
-from msaf_bench.report.kinds import view_of
+from msaf_bench.report.view import View
 
 MakeSystems = Callable[..., Summary]
 
 
-def charts_of(summary: Summary) -> list[Chart]:
-    view = view_of(summary)
+def charts_of(view: View) -> list[Chart]:
     with styled():
         return [tradeoff_chart(view, tradeoff) for tradeoff in view.tradeoffs]
 
@@ -46,8 +45,8 @@ def test_an_unranked_time_is_shown_and_not_on_the_front(make_systems: MakeSystem
     assert fastest not in [point.entry.found.label for point in speed.front]
 
 
-def test_measured_and_printed_points_have_axes_of_their_own(whole: Summary):
-    for chart in charts_of(whole):
+def test_measured_and_printed_points_have_axes_of_their_own(whole_view: View):
+    for chart in charts_of(whole_view):
         measured, printed = chart.figure.axes
         assert "measured here" in measured.get_title(loc="left")
         assert "Published" in printed.get_title(loc="left")
@@ -56,8 +55,8 @@ def test_measured_and_printed_points_have_axes_of_their_own(whole: Summary):
         assert len(chart.lines) == len({line[0] for line in chart.lines})
 
 
-def test_no_label_covers_another_in_the_figure(whole: Summary):
-    for chart in charts_of(whole):
+def test_no_label_covers_another_in_the_figure(whole_view: View):
+    for chart in charts_of(whole_view):
         to_bytes(chart.figure, "png")
         for axes in chart.figure.axes:
             # without the line to its point

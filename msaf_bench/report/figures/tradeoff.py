@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from msaf_bench.claims.checks import printed
+from msaf_bench.claims.paper import printed
 from msaf_bench.findings.digits import NONE, number
 from msaf_bench.findings.subjects import IN_STYLE
 from msaf_bench.findings.tradeoffs import SPLITS, Point, Tradeoff

@@ -5,7 +5,7 @@ size, printed in the paper.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from msaf_bench.claims.checks import printed
+from msaf_bench.claims.paper import printed
 from msaf_bench.findings.digits import NONE, mean_span, millions, number
 from msaf_bench.findings.subjects import Subject
 from msaf_bench.findings.summary import Summary

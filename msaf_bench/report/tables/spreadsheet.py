@@ -1,21 +1,21 @@
 """CSV that a spreadsheet shows and does not run."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 
 
 def csv_document(lines: Iterable[Iterable[object]]) -> str:
-    """Return lines of cells as CSV; text, and no number, is kept from being a formula."""
-    file = io.StringIO()
-    # A bare carriage return would not be quoted, and ends a line for many readers.
-    safe = ([_safe(cell) for cell in line] for line in lines)
-    csv.writer(file, lineterminator="\n").writerows(safe)
-    return file.getvalue()
+    """Return lines of cells, the heads first, as CSV; text, and no number, is kept from being a
+    formula.
+    """
+    import pandas as pd  # takes a second: only to write
+
+    frame = pd.DataFrame([[_safe(cell) for cell in line] for line in lines], dtype=object)
+    return frame.to_csv(header=False, index=False, lineterminator="\n")
 
 
 def _safe(cell: object) -> object:
+    # A bare carriage return would not be quoted, and ends a line for many readers.
     return _text(cell).replace("\r", "\n") if isinstance(cell, str) else cell
 
 
