@@ -3,7 +3,8 @@ that touch it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 RAY: Mapping[str, str] = {
     "RAY_ADDRESS": "not joined: --address joins a cluster",
@@ -33,3 +34,16 @@ def inherited(what: Mapping[str, str]) -> list[str]:
         for name, means in what.items()
         if (value := os.environ.get(name)) is not None
     ]
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Generator[None]:
+    """Set variables of this process; afterwards its environment is as it was."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -1,27 +1,30 @@
 """The components that may fill each slot, by name.
 
-A registry is made by a call (`msaf_bench.components.builtin`), so there is no global one and
+A registry is made by a call (`msaf_bench.architectures.builtin`), so there is no global one and
 importing a module registers nothing.
 
-A factory's positional parameters are what it takes of what the architecture offers its slot
-(widths, collaborators); its keyword-only parameters are the options that a spec may set. Both are
-read from the signature.
+A factory's positional parameters name what it takes of the values (widths, collaborators) that the
+architecture offers its slot; its keyword-only parameters are the options that a spec may set. Both
+are read from the signature.
 """
 
 import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from msaf_bench.errors import BenchError, ForeignError, UsageError, one_of, text_of
 from msaf_bench.foreign import guarded, named_when_slow
 from msaf_bench.spec import Choice, System
+
+if TYPE_CHECKING:
+    from msaf_bench.architectures.network import VideoNetwork
 
 Factory = Callable[..., Any]
 LARGEST_OPTION = 65_536
@@ -52,65 +55,81 @@ class Slot(Mapping[str, Factory]):
 
 class Make(Protocol):
     """Fills a slot with the component that the system chose. The component takes what it needs of
-    what the architecture offers.
+    the values that the architecture offers: all that it declares for this slot, by name.
     """
 
-    def __call__(self, slot: str, **offered: Any) -> Any: ...
+    def __call__(self, slot: str, **offered: object) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network with slots: which they are, and its factory `(make, num_classes, *, options)`."""
+    """A network with slots, and its factory `(make, num_classes, *, options)`.
 
-    slots: tuple[str, ...]
+    `slots` holds, by slot, the names of the values that it offers a component. A slot whose own
+    name is offered to another slot is filled through that one: MSAF offers `align` to `motion`.
+    """
+
+    slots: Mapping[str, tuple[str, ...]]
     factory: Factory
 
 
-@dataclass(frozen=True)
 class Registry:
-    """Every slot, and the architectures that have them."""
+    """Every slot with its components, and the architectures that have them.
 
-    architecture: dict[str, Architecture]
-    backbone: Slot
-    motion: Slot
-    align: Slot
-    state: Slot
-    assign: Slot
-    head: Slot
-    flow: Slot
-    teacher: Slot
+    A slot is an attribute too: `registry.align.add("shift", Shift)`. Networks are instances of
+    `network`.
+    """
+
+    def __init__(
+        self,
+        architecture: Mapping[str, Architecture],
+        slots: Mapping[str, Slot],
+        network: "type[VideoNetwork]",
+    ) -> None:
+        self.architecture = dict(architecture)
+        self.slots = dict(slots)
+        self.network = network
+
+    def __getattr__(self, name: str) -> Slot:
+        slots: Mapping[str, Slot] = self.__dict__.get("slots", {})
+        if name not in slots:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return slots[name]
 
     def slot(self, name: str) -> Slot:
-        """The slot of that name. Raises `UsageError` with near names."""
-        return getattr(
-            self, one_of("slot", name, (f.name for f in fields(self) if f.name != "architecture"))
-        )
+        """Return the slot of that name. Raises `UsageError` with near names."""
+        return self.slots[one_of("slot", name, self.slots)]
 
     def names(self) -> set[str]:
-        """Of all slots, components and architectures."""
-        slots = [f.name for f in fields(self) if f.name != "architecture"]
-        return {*slots, *self.architecture, *(name for slot in slots for name in self.slot(slot))}
+        """Return the names of all slots, components and architectures."""
+        return {*self.slots, *self.architecture}.union(*self.slots.values())
 
-    def build(self, system: System, num_classes: int) -> Any:
-        """The network of a system that `check` has passed. Raises `UsageError`, naming the slot,
-        where a component cannot be made.
+    def build(self, system: System, num_classes: int) -> "VideoNetwork":
+        """Return the network of a system that `check` has passed. Raises `UsageError`, naming the
+        slot, where a component cannot be made, and where the factory makes no `VideoNetwork`.
         """
+        architecture = self.architecture[system.architecture]
 
-        def make(slot: str, **offered: Any) -> Any:
+        def make(slot: str, **offered: object) -> object:
+            if set(offered) != set(architecture.slots[slot]):
+                raise TypeError(
+                    f"slot {slot!r} declares {_listed(architecture.slots[slot])} and is offered"
+                    f" {_listed(offered)}"
+                )
             choice = system[slot]
             factory = self.slot(slot)[choice.use]
             with _making(f"{slot} {choice}"):
-                wanted = [
-                    p.name
-                    for p in inspect.signature(factory).parameters.values()
-                    if p.kind is p.POSITIONAL_OR_KEYWORD
-                ]
-                return factory(**{name: offered[name] for name in wanted}, **dict(choice.options))
+                taken = {name: offered[name] for name in _taken(factory)}
+                return factory(**taken, **dict(choice.options))
 
         with _making(f"architecture {system.architecture}"):
-            return self.architecture[system.architecture].factory(
-                make, num_classes, **dict(system.options)
+            net: object = architecture.factory(make, num_classes, **dict(system.options))
+        if not isinstance(net, self.network):
+            raise UsageError(
+                f"architecture {system.architecture}: its factory made a {type(net).__name__}, not"
+                f" a {self.network.__name__}; subclass msaf_bench.{self.network.__name__}"
             )
+        return net
 
     def extend(self, modules: Iterable[str] = ()) -> "Registry":
         """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then
@@ -137,15 +156,15 @@ class Registry:
                     f"plug-in {name!r}: {_said(error)}; it must be importable and have"
                     " register(registry)"
                 ) from error
-            if strange := [
-                key
-                for key, known in self.architecture.items()
-                if not isinstance(cast("object", known), Architecture)
-            ]:
-                raise UsageError(
-                    f"plug-in {name!r}: architecture {strange[0]!r} is no"
-                    " msaf_bench.registry.Architecture(slots, factory)"
-                )
+            for key, known in self.architecture.items():
+                if not (
+                    isinstance(cast("object", known), Architecture)
+                    and isinstance(cast("object", known.slots), Mapping)
+                ):
+                    raise UsageError(
+                        f"plug-in {name!r}: architecture {key!r} is no"
+                        " msaf_bench.registry.Architecture(slots, factory)"
+                    )
         return self
 
     def check(self, system: System) -> None:
@@ -166,22 +185,39 @@ class Registry:
             one_of(f"slot of {system.architecture}", name, architecture.slots)
             factory = self.slot(name)[one_of(name, choice.use, self.slot(name))]
             _check_options(f"{name} {choice.use}", factory, dict(choice.options))
-        self._check_used(chosen)
+            offered = architecture.slots[name]
+            if unknown := [taken for taken in _taken(factory) if taken not in offered]:
+                raise UsageError(
+                    f"component {name} {choice.use!r} asks for {unknown[0]!r}; the slot {name!r} of"
+                    f" {system.architecture} offers: {_listed(offered)}"
+                )
+        self._check_used(architecture, chosen)
 
-    def _check_used(self, chosen: Mapping[str, Choice]) -> None:
-        # `align` works inside `motion`: a motion that takes no aligner would leave the choice
-        # without effect.
-        align, motion = chosen.get("align"), chosen.get("motion")
-        if (
-            align
-            and motion
-            and align.use != "none"
-            and "align" not in inspect.signature(self.motion[motion.use]).parameters
-        ):
-            raise UsageError(
-                f"align {align.use!r} has no effect with motion {motion.use!r}; write align ="
-                ' "none"'
-            )
+    def _check_used(self, architecture: Architecture, chosen: Mapping[str, Choice]) -> None:
+        """Raise `UsageError` for a choice that is offered to another slot, whose component does
+        not take it: it would have no effect.
+        """
+        for outer, offered in architecture.slots.items():
+            taken = _taken(self.slot(outer)[chosen[outer].use])
+            for inner in architecture.slots:
+                if inner in offered and inner not in taken and chosen[inner].use != "none":
+                    raise UsageError(
+                        f"{inner} {chosen[inner].use!r} has no effect with {outer}"
+                        f' {chosen[outer].use!r}; write {inner} = "none"'
+                    )
+
+
+def _taken(factory: Factory) -> list[str]:
+    """Return the names of the offered values that a factory takes."""
+    return [
+        p.name
+        for p in inspect.signature(factory).parameters.values()
+        if p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 @contextmanager

@@ -8,42 +8,25 @@ label map.
 
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
-from msaf_bench.components.gauges import GAUGES, Listener, Reading, listening
-
-#: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly
-#: 0
-GRADIENT_LEAST = 1e-5
-#: share of a part's weights without any gradient; half of the units of a live ReLU may rest
-SILENT_MOST = 0.9
-CHANGED_LEAST = 0.1  #: percent of the pixels whose class changes when a part is silenced
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.components.gauges import Listener, Reading, listening
+from msaf_bench.liveness import GAUGES, Supply, complaint
 
 Parts = Mapping[str, Sequence[nn.Module]]
 Gauges = dict[str, dict[str, float]]  # part -> gauge -> value
 
 
-class Supply(NamedTuple):
-    """The gradient that reaches a part."""
-
-    relative: float  #: rms of its weights' gradient over that of all trained weights
-    silent: float  #: share of its weights in units (filters, rows) without any gradient
-
-
-def parts_of(net: Any) -> dict[str, list[nn.Module]]:
-    """The parts of a network by name: those that it names in `parts()`, else its children without
-    those of training alone.
-    """
-    named: Parts = (
-        net.parts()
-        if hasattr(net, "parts")
-        else {name: [child] for name, child in net.named_children()}
-    )
+def parts_of(net: VideoNetwork) -> dict[str, list[nn.Module]]:
+    """Return the filled parts of a network by name, without those of training alone."""
     kept = {
-        name: [module for module in modules if not _idle(module)] for name, modules in named.items()
+        name: [module for module in modules if not _idle(module)]
+        for name, modules in net.parts().items()
     }
     return {
         name: modules for name, modules in kept.items() if modules and name not in net.training_only
@@ -126,26 +109,26 @@ class _Place:
         name: str,
         module: nn.Module,
         enter: Callable[[str], None],
-        leave: Callable[[str, Any], Any],
+        leave: Callable[[str, object], object],
     ) -> None:
         inner = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
         self.names = {each: f"{name}.{path}" for path, each in inner}
         self.enter, self.leave = enter, leave
         self.depth = 0
 
-    def before(self, module: nn.Module, args: Any) -> None:
+    def before(self, module: nn.Module, args: object) -> None:
         self.depth += 1
         if self.depth == 1:
             self.enter(self.names[module])
 
-    def after(self, module: nn.Module, args: Any, out: Any) -> Any:
+    def after(self, module: nn.Module, args: object, out: object) -> object:
         self.depth -= 1
         return None if self.depth else self.leave(self.names[module], out)
 
 
 @contextmanager
 def _followed(
-    parts: Parts, enter: Callable[[str], None], leave: Callable[[str, Any], Any]
+    parts: Parts, enter: Callable[[str], None], leave: Callable[[str, object], object]
 ) -> Generator[None]:
     """Follow every module of every part; a place is "part/number.path of the outermost module"."""
     with ExitStack() as stack:
@@ -165,7 +148,7 @@ def reading(parts: Parts) -> Generator[Listener]:
     """
     with listening() as listener, ExitStack() as stack:
 
-        def leave(place: str, out: Any) -> None:
+        def leave(place: str, out: object) -> None:
             listener.stack.pop()
             listener.readings.extend(Reading(place, "varying", _varying(t)) for t in _maps(out))
 
@@ -197,21 +180,12 @@ def gauges_of(listener: Listener) -> Gauges:
     return found
 
 
-def _maps(out: Any) -> list[Tensor]:
-    """The floating maps (..., C, h, w) of an output that have more than one place."""
-    if isinstance(out, Tensor):
-        return (
-            [out]
-            if out.ndim >= 4 and out.is_floating_point() and out.shape[-2:].numel() > 1
-            else []
-        )
-    if isinstance(out, Mapping):
-        return _maps(list(cast("Mapping[Any, Any]", out).values()))
-    return (
-        [t for value in cast("Sequence[Any]", out) for t in _maps(value)]
-        if isinstance(out, tuple | list)
-        else []
-    )
+def _maps(out: object) -> list[Tensor]:
+    """Return the floating maps (..., C, h, w) of an output that have more than one place."""
+    tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+    return [
+        t for t in tensors if t.ndim >= 4 and t.is_floating_point() and t.shape[-2:].numel() > 1
+    ]
 
 
 @torch.no_grad()
@@ -230,47 +204,19 @@ def silenced(modules: Sequence[nn.Module]) -> Generator[list[str]]:
     """
     places: list[str] = []
 
-    def leave(place: str, out: Any) -> Any:
+    def leave(place: str, out: object) -> object:
         places.append(place)
-        return _flattened(out)
+        return tree_map(_flattened, out)
 
     with _followed({"": modules}, lambda place: None, leave):
         yield places
 
 
-def _flattened(out: Any) -> Any:
-    if isinstance(out, Tensor):
-        if not out.is_floating_point() or not out.ndim:
-            return out
-        axes = (0, -2, -1) if out.ndim >= 3 else (0,)
-        return out.mean(axes, keepdim=True).expand_as(out).contiguous()
-    if isinstance(out, Mapping):
-        return {key: _flattened(value) for key, value in cast("Mapping[Any, Any]", out).items()}
-    if not isinstance(out, tuple | list):
-        return out
-    values, kind = (
-        [_flattened(value) for value in cast("Sequence[Any]", out)],
-        cast("Any", type(cast("Any", out))),
-    )
-    return kind(*values) if hasattr(kind, "_fields") else kind(values)
-
-
-def complaint(
-    gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None
-) -> str:
-    """Why a part is not live, or nothing if it is: the first of its gauges, its gradient and its
-    effect that is out of range.
-    """
-    for name, value in gauges.items():
-        if name in GAUGES and not GAUGES[name].holds(value):
-            return GAUGES[name].text.format(value=value)
-    if supply and supply.silent > SILENT_MOST:
-        return f"{supply.silent:.0%} of its weights get no gradient"
-    if supply and supply.relative < GRADIENT_LEAST:
-        return f"its gradient is {supply.relative:.1e} of the network's"
-    if changed is not None and changed < CHANGED_LEAST:
-        return f"{changed:.2f} % of the pixels change when it is silenced"
-    return ""
+def _flattened(leaf: object) -> object:
+    if not isinstance(leaf, Tensor) or not leaf.is_floating_point() or not leaf.ndim:
+        return leaf
+    axes = (0, -2, -1) if leaf.ndim >= 3 else (0,)
+    return leaf.mean(axes, keepdim=True).expand_as(leaf).contiguous()
 
 
 class Monitor:
@@ -278,7 +224,7 @@ class Monitor:
     recovers.
     """
 
-    def __init__(self, net: Any, on_note: Callable[[str], None]) -> None:
+    def __init__(self, net: VideoNetwork, on_note: Callable[[str], None]) -> None:
         self.net, self.parts, self.on_note = net, parts_of(net), on_note
         self.supplies: dict[str, list[Supply]] = {}
         self.dead: set[str] = set()
@@ -297,11 +243,12 @@ class Monitor:
             if late and name in supplies:
                 self.supplies.setdefault(name, []).append(supplies[name])
             why = complaint(gauges.get(name, {}), supplies.get(name))
-            if bool(why) != (name in self.dead):
-                self.on_note(
-                    f"step {step}: {name} is {f'not live: {why}' if why else 'live again'}"
-                )
-                (self.dead.add if why else self.dead.discard)(name)
+            if why and name not in self.dead:
+                self.on_note(f"step {step}: {name} is not live: {why}")
+                self.dead.add(name)
+            elif not why and name in self.dead:
+                self.on_note(f"step {step}: {name} is live again")
+                self.dead.discard(name)
 
     def supply(self) -> dict[str, Supply]:
         """The mean supply of each part over the last tenth of the training."""

@@ -15,7 +15,7 @@ FORKS.set_forkserver_preload(
         "msaf_bench.cli.ablate",
         "msaf_bench.report.render",
         "msaf_bench.sweep.on_ray",
-        "msaf_bench.sweep.driver",
+        "msaf_bench.ablation",
         "torch._dynamo",  # torch imports it late, with the first network
     ]
 )

@@ -22,7 +22,7 @@ import torch
 from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
-from msaf_bench.findings.runs import summarise_run
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.tables.values import to_csv

@@ -32,6 +32,7 @@ def built(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_package_and_every_spec(built):
     names = zipfile.ZipFile(built).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"msaf_bench"}
@@ -47,6 +48,7 @@ def test_the_wheel_holds_the_package_and_every_spec(built):
         assert {f"msaf_bench/_specs/{folder}/{spec}.toml" for spec in specs} <= set(names)
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_finds_its_specs_from_anywhere(built, tmp_path):
     target = tmp_path / "site"
     run(

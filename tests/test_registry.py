@@ -1,3 +1,4 @@
+import inspect
 import sys
 import types
 
@@ -8,7 +9,8 @@ from msaf_bench import build
 from msaf_bench.architectures import builtin
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import UsageError
-from msaf_bench.spec import Choice
+from msaf_bench.registry import Architecture
+from msaf_bench.spec import Choice, System
 
 
 def swapped(**slots):
@@ -70,3 +72,66 @@ def test_a_broken_plug_in_fails_loudly(monkeypatch):
     for name in ("empty_parts", "no_such_module"):
         with pytest.raises(UsageError, match=name):
             builtin().extend([name])
+
+
+class Misled(nn.Module):
+    """A component that asks for a value that its slot does not offer."""
+
+    def __init__(self, dim, *, by=1):
+        super().__init__()
+
+
+def test_a_component_that_asks_for_more_than_its_slot_offers_is_named():
+    registry = builtin()
+    registry.align.add("shift", Misled)
+    with pytest.raises(UsageError) as error:
+        registry.check(swapped(align="shift"))
+    assert str(error.value) == (
+        "component align 'shift' asks for 'dim'; the slot 'align' of msaf offers: width"
+    )
+    registry.backbone.add("misled", Misled)
+    with pytest.raises(UsageError, match="the slot 'backbone' of msaf offers: nothing"):
+        registry.check(swapped(backbone="misled"))
+
+
+def test_every_component_asks_for_what_some_architecture_offers_its_slot():
+    registry = builtin()
+    for name, slot in registry.slots.items():
+        offers = [a.slots[name] for a in registry.architecture.values() if name in a.slots]
+        for component, factory in slot.items():
+            asked = {
+                p.name
+                for p in inspect.signature(factory).parameters.values()
+                if p.kind is p.POSITIONAL_OR_KEYWORD
+            }
+            assert any(asked <= set(offered) for offered in offers), component
+
+
+def test_an_architecture_offers_what_it_declares():
+    def factory(make, num_classes):
+        return make("align", width=8, depth=2)
+
+    registry = builtin()
+    registry.architecture["mine"] = Architecture({"align": ("width",)}, factory)
+    system = System(architecture="mine", slots={"align": "none"})
+    registry.check(system)
+    with pytest.raises(UsageError, match="declares width and is offered width, depth"):
+        registry.build(system, 3)
+
+
+def test_an_architecture_that_makes_another_kind_of_network_is_named():
+    registry = builtin()
+    registry.architecture["mine"] = Architecture({}, lambda make, num_classes: nn.Identity())
+    with pytest.raises(UsageError) as error:
+        registry.build(System(architecture="mine", slots={}), 3)
+    assert str(error.value) == (
+        "architecture mine: its factory made a Identity, not a VideoNetwork; subclass"
+        " msaf_bench.VideoNetwork"
+    )
+
+
+def test_an_unknown_slot_is_an_error():
+    with pytest.raises(AttributeError, match="algin"):
+        builtin().algin.add("shift", Shift)
+    with pytest.raises(UsageError, match="did you mean align"):
+        builtin().slot("algin")

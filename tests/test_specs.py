@@ -1,7 +1,8 @@
 import json
+from typing import Annotated
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from msaf_bench.catalog import (
     list_presets,
@@ -14,7 +15,8 @@ from msaf_bench.catalog import (
     systems_of,
 )
 from msaf_bench.errors import UsageError
-from msaf_bench.spec import Choice, System, Table, Trial
+from msaf_bench.spec import Axis, Choice, Control, Ordering, Row, Spec, System, Table, Trial
+from msaf_bench.spec.faults import first_fault
 
 
 def write(folder, text):
@@ -275,3 +277,64 @@ def test_conditions_refuse_what_cannot_be():
     for key, value in (("steps", 0), ("lr", -1.0), ("precision", "fp8"), ("stepz", 3)):
         with pytest.raises(UsageError, match=key):
             read_conditions("quick", "street", {key: value})
+
+
+CONTROL = '[controls.C]\nrole = "bound"\nsystem = "msaf-r50"\n'
+AXIS = '[axis]\nof = "steps"\nvalues = [1, 2]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "model", "near"),
+    [
+        (TABLE.replace('title = "t"', 'titel = "t"'), "titel", Table, "title"),
+        (TABLE + "reasn = 1", "rows.'MSAF'.reasn", Row, None),
+        (TABLE + "yaer = 1", "rows.'MSAF'.yaer", Row, "year"),
+        (TABLE + CONTROL + "reasn = 1", "controls.'C'.reasn", Control, None),
+        (TABLE + CONTROL + 'noot = "x"', "controls.'C'.noot", Control, "note"),
+        (TABLE + AXIS + 'titel = "x"', "axis.titel", Axis, "title"),
+        (
+            TABLE + '[[orderings]]\nbetter = "MSAF"\nworse = "MSAF"\nsource = "s"\npoint = 1',
+            "orderings.point",
+            Ordering,
+            "points",
+        ),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_keys_of_its_own_model(
+    tmp_path, text, place, model, near
+):
+    from msaf_bench.records import Record  # a spec with keys of its own must not be asked
+
+    assert "reason" in Record.model_fields
+    key = place.rpartition(".")[2]
+    hint = f"did you mean {near}" if near else f"there is {', '.join(sorted(model.model_fields))}"
+    with pytest.raises(UsageError) as caught:
+        read_table(write(tmp_path, text))
+    assert str(caught.value).startswith(f"mine.toml: {place}: unknown key {key!r}; {hint}")
+
+
+def test_an_unknown_key_of_a_preset_or_a_system_is_answered_likewise(tmp_path):
+    with pytest.raises(UsageError, match="mine.toml: stpes: unknown key 'stpes'; did you mean ste"):
+        read_conditions(write(tmp_path, "[street]\nstpes = 1"), "street")
+    with pytest.raises(UsageError, match="mine.toml: titel: unknown key 'titel'; did you mean tit"):
+        read_system(write(tmp_path, 'architecture = "msaf"\ntitel = "x"\n[slots]\n'))
+
+
+def test_a_fault_deep_in_a_model_finds_its_keys():
+    class Leaf(Spec):
+        width: int = 1
+
+    class Branch(Spec):
+        leaves: tuple[tuple[str, Leaf], ...] = ()
+        pair: tuple[int, Leaf] = (0, Leaf())
+
+    class Tree(Spec):
+        branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
+
+    for content in (
+        {"branches": [{"leaves": [["a", {"widht": 1}]]}]},
+        {"branches": [{}, {"pair": [0, {"widht": 1}]}]},
+    ):
+        with pytest.raises(ValidationError) as caught:
+            Tree.model_validate(content)
+        assert "did you mean width?" in first_fault(Tree, caught.value, content)

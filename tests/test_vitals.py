@@ -18,6 +18,8 @@ from msaf_bench.architectures.lma import BottleneckFusion
 from msaf_bench.architectures.lma.local_attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.lvs.key_frames import Propagation
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.stream import FrameStream
 from msaf_bench.catalog import (
     list_systems,
     read_conditions,
@@ -33,11 +35,10 @@ from msaf_bench.components.blocks.warp import bounded, warp
 from msaf_bench.components.gauges import gauge, listening
 from msaf_bench.components.motion import DecoupledTransformer
 from msaf_bench.data import open_split
+from msaf_bench.liveness import CHANGED_LEAST, complaint
 from msaf_bench.ports import Output
 from msaf_bench.train.loop import train
 from msaf_bench.vitals import (
-    CHANGED_LEAST,
-    complaint,
     gauges_of,
     gradients,
     parts_of,
@@ -57,12 +58,12 @@ for alone in ("single-frame", "etc", "pc", "efc"):
     del TEMPORAL[alone]
 
 
-class Toy(nn.Module):
+class Toy(VideoNetwork):
     """A plug-in without any gauge: it runs its head in two steps and a parameter of `free` by
     itself.
     """
 
-    frames, recursive, training_only = 1, False, ()
+    frames = 1
 
     def __init__(self, scale=1.0, detach=False, bias=0.0):
         super().__init__()
@@ -84,6 +85,9 @@ class Toy(nn.Module):
 
     def loss(self, out, labels):
         return cross_entropy(out.logits, labels)
+
+    def stream(self):
+        return FrameStream(self)
 
 
 def clip(frames, seed=0):

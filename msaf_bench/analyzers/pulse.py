@@ -4,7 +4,6 @@ classes, H W label map.
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,12 @@ from torch import nn
 
 from msaf_bench.analyzers.miou import confusion_matrix, miou
 from msaf_bench.analyzers.scoring import predictions
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
+from msaf_bench.liveness import Supply, complaint
 from msaf_bench.ports import Reader
 from msaf_bench.records import PAST, Pulse
-from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, silenced
+from msaf_bench.vitals import gauges_of, parts_of, reading, silenced
 
 CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
 UNUSED = "nothing of it runs and no gradient reaches it"
@@ -28,7 +29,12 @@ def pulse_clips(clips: Clips) -> list[int]:
 
 
 def pulses(
-    net: Any, clips: Clips, read: Reader, supply: Mapping[str, Supply], *, extracted: bool = False
+    net: VideoNetwork,
+    clips: Clips,
+    read: Reader,
+    supply: Mapping[str, Supply],
+    *,
+    extracted: bool = False,
 ) -> tuple[Pulse, ...]:
     """The pulse of every part of a network in evaluation, and of the past frames where it reads
     more than one.
@@ -47,7 +53,7 @@ def pulses(
     truths, classes = [clips[i].label for i in chosen], len(clips.classes)
     with reading(parts) as listener:
         normal = list(predictions(read, clips, chosen))
-    gauges, deciding = gauges_of(listener), getattr(net, "deciding", ())
+    gauges, deciding = gauges_of(listener), net.deciding
     found: list[Pulse] = []
     for name, modules in parts.items():
         without = None if name in deciding else _silent(read, clips, chosen, modules)

@@ -1,7 +1,6 @@
 """A network's predictions over a split. Shapes: N images, K classes, H W label map."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from msaf_bench.analyzers.miou import confusion_matrix
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError
@@ -18,7 +18,7 @@ from msaf_bench.ports import Reader
 BATCH = 4  #: clips scored together
 
 
-def reader(net: Any, clips: Clips, device: str = "cpu") -> Reader:
+def reader(net: VideoNetwork, clips: Clips, device: str = "cpu") -> Reader:
     """What reads clips with a network."""
 
     def read(indices: Sequence[int], still: bool) -> Tensor:
@@ -62,7 +62,7 @@ def predictions(
 
 
 def score(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     *,
     device: str = "cpu",

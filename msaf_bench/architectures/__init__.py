@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from torch import nn
-
 from msaf_bench.architectures import (
     accel,
     dff,
@@ -22,42 +20,40 @@ from msaf_bench.architectures import (
     tdnet,
     tmanet,
 )
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
 from msaf_bench.errors import UsageError
-from msaf_bench.registry import Architecture, Registry
+from msaf_bench.registry import Registry
 from msaf_bench.spec import System
 
 
 def builtin() -> Registry:
     """A fresh registry of everything in this package."""
-    architectures = {
-        "msaf": Architecture(msaf.SLOTS, msaf.msaf),
-        "etc": Architecture(etc.SLOTS, etc.etc),
-        "pc": Architecture(pc.SLOTS, pc.pc),
-        "lvs": Architecture(lvs.SLOTS, lvs.lvs),
-        "pearl": Architecture(pearl.SLOTS, pearl.pearl),
-        "stt": Architecture(stt.SLOTS, stt.stt),
-        "dff": Architecture(dff.SLOTS, dff.dff),
-        "accel": Architecture(accel.SLOTS, accel.accel),
-        "single-frame": Architecture(single_frame.SLOTS, single_frame.single_frame),
-        "tmanet": Architecture(tmanet.SLOTS, tmanet.tmanet),
-        "lma": Architecture(lma.SLOTS, lma.lma),
-        "mc": Architecture(mc.SLOTS, mc.mc),
-        "tdnet": Architecture(tdnet.SLOTS, tdnet.tdnet),
-        "netwarp": Architecture(netwarp.SLOTS, netwarp.netwarp),
-        "grfp": Architecture(grfp.SLOTS, grfp.grfp),
-        "efc": Architecture(efc.SLOTS, efc.efc),
+    architecture = {
+        "accel": accel.ARCHITECTURE,
+        "dff": dff.ARCHITECTURE,
+        "efc": efc.ARCHITECTURE,
+        "etc": etc.ARCHITECTURE,
+        "grfp": grfp.ARCHITECTURE,
+        "lma": lma.ARCHITECTURE,
+        "lvs": lvs.ARCHITECTURE,
+        "mc": mc.ARCHITECTURE,
+        "msaf": msaf.ARCHITECTURE,
+        "netwarp": netwarp.ARCHITECTURE,
+        "pc": pc.ARCHITECTURE,
+        "pearl": pearl.ARCHITECTURE,
+        "single-frame": single_frame.ARCHITECTURE,
+        "stt": stt.ARCHITECTURE,
+        "tdnet": tdnet.ARCHITECTURE,
+        "tmanet": tmanet.ARCHITECTURE,
     }
-    return Registry(architecture=architectures, **slots())
+    return Registry(architecture, slots(), VideoNetwork)
 
 
-def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> nn.Module:
-    """The network of a system, or of the one that `models/` has under that name, with random
-    weights.
-
-    It follows `msaf_bench.ports.Network`. Raises `UsageError` for an unknown name, component or
-    option.
+def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> VideoNetwork:
+    """Return the network of a system, or of the one that `models/` has under that name, with random
+    weights. Raises `UsageError` for an unknown name, component or option.
     """
     system = read_system(system) if isinstance(system, str) else system
     if num_classes < 1:

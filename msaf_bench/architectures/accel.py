@@ -9,27 +9,27 @@ from torch.nn import functional
 
 from msaf_bench.architectures.dff import DFF, KeyFrameStream, cut, dff, whole
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.backbones.resnet import resnet50
 from msaf_bench.components.blocks.deeplab import DeepLabFeatures, DeepLabHead, UpdateFeatures
 from msaf_bench.components.blocks.warp import LIMIT
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone",)
+SLOTS = {"backbone": ()}
+#: Blocks of the four stages of Accel-18's and Accel-34's second network.
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
-class Accel(nn.Module):
+class Accel(VideoNetwork):
     """Features of a key frame, carried along flow and corrected by what a second network sees.
 
     Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the
     features (DFF, from frame to frame), `fusion` has the second network. A key frame is the
     reference's alone.
     """
-
-    training_only: tuple[str, ...] = ()
-    recursive = False
 
     def __init__(self, reference: DFF, fusion: "ScoreFusion | FeatureFusion") -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Accel(nn.Module):
         }
 
     @property
-    def backbone(self) -> nn.ModuleList:
+    def backbone(self) -> nn.ModuleList:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The networks that see a frame."""
         return nn.ModuleList([self.reference.backbone, *self.fusion.extractors])
 
@@ -142,10 +142,6 @@ def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
     nn.init.zeros_(mix.bias)  # pyright: ignore[reportArgumentType]
 
 
-#: Blocks of the four stages of Accel-18's and Accel-34's second network.
-DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-
-
 def accel(
     make: Make,
     num_classes: int,
@@ -178,3 +174,6 @@ def accel(
     else:
         features = UpdateFeatures(DEPTHS[update], channels, width=width, limit=limit)
     return Accel(reference, ScoreFusion(features, DeepLabHead(channels, num_classes), num_classes))
+
+
+ARCHITECTURE = Architecture(SLOTS, accel)

@@ -5,21 +5,38 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/8), N =
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures import single_frame
-from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, SingleFrame, neighbours
+from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
+from msaf_bench.architectures.single_frame import SingleFrame, neighbours
 from msaf_bench.components.blocks.warp import resize_flow, warp
+from msaf_bench.components.interfaces import Flow, Teacher
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow", "teacher")
+SLOTS = {
+    "backbone": (),
+    "head": ("channels", "num_classes"),
+    "flow": (),
+    "teacher": ("num_classes",),
+}
+
+
+@runtime_checkable
+class DistillableHead(Protocol):
+    """A head whose 3x3 convolution `mix` reads a context that can be distilled."""
+
+    mix: nn.Module
+
+    def context(self, stages: Stages) -> Tensor:
+        """Stages -> (N, C, h, w), the input of `mix`."""
+        ...
 
 
 class ETC(SingleFrame):
@@ -33,8 +50,8 @@ class ETC(SingleFrame):
     def __init__(
         self,
         *,
-        flow: nn.Module,
-        teacher: nn.Module,
+        flow: Flow,
+        teacher: Teacher,
         weights: tuple[float, float],
         pool: int,
         literal: bool,
@@ -54,8 +71,9 @@ class ETC(SingleFrame):
         frames = [clip[:, -1], *neighbours(clip, 2 if self.teacher.active else 1)]
         b = clip.shape[0]
         stages = Stages(*self.backbone(torch.cat(frames)))
+        assert isinstance(self.head, DistillableHead)
         context = self.head.context(stages)
-        logits = self.head.classify(self.head.mix(context)).split(b)
+        logits = torch.split(self.head.classify(self.head.mix(context)), b)
         aux = self.supervise(Stages(*(f[:b] for f in stages)))
         large = [self.enlarge(x, clip) for x in logits[:2]]
         if len(frames) > 1:
@@ -65,7 +83,7 @@ class ETC(SingleFrame):
                 (large[0], large[1]), (frames[0], frames[1]), flow
             )
         if self.teacher.active:
-            aux |= self._learn(frames, context.split(b), logits)
+            aux |= self._learn(frames, torch.split(context, b), logits)
         return Output(large[0], aux)
 
     def _learn(
@@ -184,8 +202,12 @@ def self_similarity(x: Tensor, pool: int) -> Tensor:
 
 def _columns(pair: tuple[Tensor, Tensor], *, literal: bool) -> tuple[Tensor, Tensor]:
     one, other = (x.flatten(2).to(torch.promote_types(x.dtype, torch.float32)) for x in pair)
-    norms = tuple(x.square().sum(1, keepdim=True).clamp(min=1e-24).sqrt() for x in (one, other))
-    return one / norms[literal], other / norms[1 - literal]
+    norm, other_norm = (
+        x.square().sum(1, keepdim=True).clamp(min=1e-24).sqrt() for x in (one, other)
+    )
+    if literal:
+        norm, other_norm = other_norm, norm
+    return one / norm, other / other_norm
 
 
 def _product(a: Tensor, c: Tensor, b: Tensor, d: Tensor) -> Tensor:
@@ -208,12 +230,12 @@ def etc(
     for a head that it cannot distil.
     """
     network = single_frame.parts(make, num_classes, corners=corners, auxiliary=auxiliary)
-    if not hasattr(network["head"], "context"):
+    if not isinstance(network["head"], DistillableHead):
         raise UsageError(
             "etc distils what a head's 3x3 convolution reads; give it a head that has one, psp"
             " or fcn"
         )
-    teacher: nn.Module = make("teacher", num_classes=num_classes)
+    teacher: Teacher = make("teacher", num_classes=num_classes)
     return ETC(
         flow=make("flow"),
         teacher=teacher,
@@ -222,3 +244,6 @@ def etc(
         literal=literal,
         **network,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, etc)

@@ -1,11 +1,18 @@
 """The loss that every architecture shares."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from torch import Tensor
 from torch.nn import functional
 
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.ports import Output
 from msaf_bench.spec import VOID
+
+AUXILIARY_WEIGHT = 0.4  #: of the auxiliary head's loss (Zhao et al. 2017)
+AUXILIARY = MappingProxyType({"auxiliary": AUXILIARY_WEIGHT})
+EQUAL = MappingProxyType[str, float]({})
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -20,9 +27,11 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return total / (labels != VOID).sum().clamp(min=1)
 
 
-def supervised(out: Output, labels: Tensor, weight: float = 1.0) -> Tensor:
-    """The cross-entropy of the result, and `weight` times that of each mask in `out.aux`."""
+def supervised(out: Output, labels: Tensor, weights: Mapping[str, float] = EQUAL) -> Tensor:
+    """Return the cross-entropy of the result plus that of each mask in `out.aux`, times the weight
+    of its name, 1 by default.
+    """
     return sum(
-        (weight * cross_entropy(mask, labels) for mask in out.aux.values()),
+        (weights.get(name, 1.0) * cross_entropy(mask, labels) for name, mask in out.aux.items()),
         cross_entropy(out.logits, labels),
     )

@@ -7,7 +7,6 @@ Shapes: B batch, T frames, K classes, H W image.
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +14,16 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import resize_flow, warp
+from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 DROPOUTS = (nn.Dropout, nn.Dropout2d)
 PROPAGATIONS = ("rta", "ta", "mc")
 APART = 1_000_003  #: passes between two seeds
@@ -53,7 +54,7 @@ class Sampling:
         return self.samples if self.mode == "mc" else 1
 
 
-class MonteCarlo(nn.Module):
+class MonteCarlo(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W): the log of the running mean of softmaxes.
     Training is that of one frame.
 
@@ -61,14 +62,12 @@ class MonteCarlo(nn.Module):
     same every time.
     """
 
-    training_only: tuple[str, ...] = ()
-
     def __init__(
         self,
         *,
         backbone: nn.Module,
-        head: nn.Module,
-        flow: nn.Module | None,
+        head: Head,
+        flow: Flow | None,
         frames: int,
         sampling: Sampling,
     ) -> None:
@@ -233,7 +232,7 @@ def mc(
     """
     if samples < 1 or frames < 1:
         raise UsageError(f"mc: samples = {samples}, frames = {frames}; give at least 1")
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     still = one_of("mode of mc", mode, PROPAGATIONS) == "mc"
     return MonteCarlo(
         backbone=backbone,
@@ -242,3 +241,6 @@ def mc(
         frames=1 if still else frames,
         sampling=Sampling(mode, samples, alpha, alpha_error, threshold, literal_flow, seed),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, mc)

@@ -3,8 +3,9 @@
 Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8).
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,23 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import supervised
+from msaf_bench.architectures.network import ExtractingNetwork
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Assign, Backbone, Motion, State
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "motion", "align", "state", "assign")
+SLOTS = {
+    "backbone": (),
+    "motion": ("frames", "width", "block", "align"),
+    "align": ("width",),
+    "state": ("channels", "width", "block"),
+    "assign": ("width", "num_classes"),
+}
 
 
 class Extract(NamedTuple):
@@ -30,7 +40,7 @@ class Extract(NamedTuple):
     f5: Tensor  #: (B, T, C5, h, w)
 
 
-class MSAF(nn.Module):
+class MSAF(ExtractingNetwork):
     """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K,
     H, W) of the newest frame.
 
@@ -40,18 +50,14 @@ class MSAF(nn.Module):
     their full size.
     """
 
-    training_only: tuple[str, ...] = ()
-    recursive = False
-    extract_type = Extract
-
     def __init__(
         self,
         *,
         backbone: nn.Module,
         entry: nn.Module,
-        motion: nn.Module,
-        state: nn.Module,
-        assign: nn.Module,
+        motion: Motion,
+        state: State,
+        assign: Assign,
         input_scale: float,
     ) -> None:
         super().__init__()
@@ -60,11 +66,8 @@ class MSAF(nn.Module):
         self.motion = motion
         self.state = state
         self.assign = assign
-        self.frames: int = motion.frames  # pyright: ignore[reportAttributeAccessIssue]
+        self.frames = motion.frames
         self.input_scale = input_scale
-
-    def forward(self, clip: Tensor) -> Output:
-        return self.from_features(self.extract(clip), clip)
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """The slots, as the parts whose pulse is taken."""
@@ -79,21 +82,19 @@ class MSAF(nn.Module):
         return {name: [part] for name, part in slots.items()} | {"align": aligners}
 
     def extract(self, clip: Tensor) -> Extract:
-        """What the network reads of a clip's backbone features; a frozen backbone's can be computed
-        once and kept.
-        """
+        """Return the backbone features that MSAF reads of a clip."""
         frames = newest(clip, self.frames)
         every = self.encode(frames.flatten(0, 1))
         f3, f4, f5 = (f.view(*frames.shape[:2], *f.shape[1:]) for f in every)
         return Extract(f3[:, -1], f4[:, -1], f5)
 
-    @staticmethod
-    def still(features: Extract) -> Extract:
-        """The features of a clip that repeats its newest frame."""
-        return features._replace(f5=features.f5[:, -1:].expand_as(features.f5))
+    def still(self, features: tuple[Tensor, ...]) -> Extract:
+        """Return the features of a clip that repeats its newest frame."""
+        f3, f4, f5 = features
+        return Extract(f3, f4, f5[:, -1:].expand_as(f5))
 
-    def from_features(self, features: Extract, frames: Tensor) -> Output:
-        """The rest of the network: logits of the size of `frames` (..., H, W)."""
+    def from_features(self, features: tuple[Tensor, ...], frames: Tensor) -> Output:
+        """Return the output for an `Extract`, of the size of `frames` (..., H, W)."""
         f3, f4, f5 = features
         entered = self.entry(f5.flatten(0, 1)).unflatten(0, f5.shape[:2])
         return self.decode(Stages(f3, f4, f5[:, -1]), entered, frames)
@@ -119,32 +120,16 @@ class MSAF(nn.Module):
         """
         return supervised(out, labels)
 
-    def stream(self) -> "MSAFStream":
-        """The state of one video: the entry features of the past frames."""
-        return MSAFStream(self)
+    def stream(self) -> WindowStream[Stages, Tensor]:
+        """Return the state of one video: the entry features of the past frames."""
+        return WindowStream(self.frames, self._see, self._read)
 
+    def _see(self, frame: Tensor) -> tuple[Stages, Tensor]:
+        stages = self.encode(frame)
+        return stages, self.entry(stages.f5)
 
-class MSAFStream:
-    """One video, frame by frame. At its start the first frame stands for those before it."""
-
-    cycle = 1
-
-    def __init__(self, net: MSAF) -> None:
-        self.net = net
-        self.past: list[Tensor] = []
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = []
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        stages = self.net.encode(frame)
-        feature = self.net.entry(stages.f5)
-        history = self.past or [feature] * (self.net.frames - 1)
-        window = [*history, feature]
-        self.past = window[len(window) - (self.net.frames - 1) :]
-        return self.net.decode(stages, torch.stack(window, 1), frame).logits
+    def _read(self, stages: Stages, window: Sequence[Tensor], frame: Tensor) -> Tensor:
+        return self.decode(stages, torch.stack(list(window), 1), frame).logits
 
 
 def msaf(
@@ -165,8 +150,8 @@ def msaf(
     """
     if not 0 < input_scale <= 1:
         raise UsageError(f"input_scale = {input_scale:g}; give a number above 0 and at most 1")
-    backbone: Any = make("backbone")
-    channels: tuple[int, int, int] = backbone.channels
+    backbone: Backbone = make("backbone")
+    channels = backbone.channels
     d = channels[2] if width == "full" else int(width)
     block = partial(Block, d, heads=heads, mlp_ratio=mlp_ratio)
     return MSAF(
@@ -179,3 +164,6 @@ def msaf(
         assign=make("assign", width=d, num_classes=num_classes),
         input_scale=input_scale,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, msaf)

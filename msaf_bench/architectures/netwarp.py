@@ -3,22 +3,25 @@
 Shapes: B batch, T frames, d width of the head's features, K classes, H W image, h w grid.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import supervised
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.loss import AUXILIARY, supervised
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.single_frame import auxiliary_head
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, resize_flow, warp
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 
 
 class FlowTransform(nn.Module):
@@ -44,7 +47,7 @@ class FlowTransform(nn.Module):
         return self.mix(torch.cat((flow, self.correction(torch.cat((flow, image, past), 1))), 1))
 
 
-class NetWarp(nn.Module):
+class NetWarp(VideoNetwork):
     """A network of one frame between whose features and classifier the past is blended in: clip (B,
     T, 3, H, W) -> logits (B, K, H, W).
 
@@ -53,22 +56,22 @@ class NetWarp(nn.Module):
     """
 
     frames = 2
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
         self,
         *,
-        backbone: nn.Module,
-        head: Any,
+        backbone: Backbone,
+        head: Head,
         auxiliary: nn.Module,
-        flow: nn.Module,
+        flow: Flow,
         transform: nn.Module,
         flow_scale: float,
         corners: bool,
     ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.stride = backbone.stride
         self.head = head
         self.auxiliary = auxiliary
         self.flow = flow
@@ -82,7 +85,7 @@ class NetWarp(nn.Module):
         with torch.no_grad():
             past = self.head.features(Stages(*self.backbone(reference)))
         stages = Stages(*self.backbone(image))
-        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
+        aux = {"auxiliary": self.auxiliary(stages.f4)} if self.training else {}
         return Output(self.decode(self.head.features(stages), image, past, reference), aux)
 
     def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
@@ -100,42 +103,29 @@ class NetWarp(nn.Module):
         """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its
         pixels.
         """
-        stride: int = self.backbone.stride  # pyright: ignore[reportAssignmentType]
         flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
         flow, image, reference = (
-            functional.max_pool2d(x, stride, ceil_mode=True) for x in (flow, image, reference)
+            functional.max_pool2d(x, self.stride, ceil_mode=True) for x in (flow, image, reference)
         )
         flow = flow * self.flow_scale
         return flow + bounded(self.transform(flow, image, warp(reference, flow)) - flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return supervised(out, labels, AUXILIARY_WEIGHT)
+        return supervised(out, labels, AUXILIARY)
 
-    def stream(self) -> "NetWarpStream":
-        """The state of one video: the last frame and its features."""
-        return NetWarpStream(self)
+    def stream(self) -> WindowStream[Tensor, tuple[Tensor, Tensor]]:
+        """Return the state of one video: the last frame and its features."""
+        return WindowStream(self.frames, self._see, self._read)
 
+    def _see(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        features = self.head.features(Stages(*self.backbone(frame)))
+        return features, (features, frame)
 
-class NetWarpStream:
-    """One video, frame by frame. The first frame stands for the one before it."""
-
-    cycle = 1
-
-    def __init__(self, net: NetWarp) -> None:
-        self.net = net
-        self.past: tuple[Tensor, Tensor] | None = None
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = None
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        features = self.net.head.features(Stages(*self.net.backbone(frame)))
-        past = self.past or (features, frame)
-        self.past = features, frame
-        return self.net.decode(features, frame, *past)
+    def _read(
+        self, features: Tensor, window: Sequence[tuple[Tensor, Tensor]], frame: Tensor
+    ) -> Tensor:
+        return self.decode(features, frame, *window[0])
 
 
 def netwarp(
@@ -152,13 +142,16 @@ def netwarp(
     With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official
     deploy file.
     """
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return NetWarp(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
         flow=make("flow"),
         transform=FlowTransform(width=width),
         flow_scale=1.0 if literal_flow_scale else 1 / backbone.stride,
         corners=corners,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, netwarp)

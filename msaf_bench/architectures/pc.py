@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures import single_frame
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, SingleFrame, neighbours
+from msaf_bench.architectures.loss import AUXILIARY_WEIGHT
+from msaf_bench.architectures.single_frame import SingleFrame, neighbours
 from msaf_bench.components.backbones.resnet import resnet18
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 
 
 class PC(SingleFrame):
@@ -119,3 +120,6 @@ def pc(
     return PC(
         perception=Perception(width=perception, weights=weights), consistency=consistency, **network
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, pc)

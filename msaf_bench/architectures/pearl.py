@@ -3,6 +3,7 @@
 Shapes: B batch, T frames, C channels, d width of the head, K classes, H W image, h w grid (1/8).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,19 +12,22 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
-PAST = 4  #: frames that the predictive encoder sees
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
+PAST_FRAMES = 4  #: frames that the predictive encoder sees
 ADVERSARIAL_WEIGHT = 0.01  #: of what the discriminator teaches the generator
 
 
-class PEARL(nn.Module):
+class PEARL(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an
     encoder predicts from four past ones.
 
@@ -32,16 +36,16 @@ class PEARL(nn.Module):
     frame itself through a generator that a discriminator judges.
     """
 
-    frames = PAST + 1
+    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
+    frames = PAST_FRAMES + 1
     training_only: tuple[str, ...] = ("generator", "discriminator")
-    recursive = False
 
     def __init__(
         self,
         *,
         parser: nn.Module,
         encoder: nn.Module,
-        head: Any,
+        head: Head,
         transform: nn.Module,
         generator: nn.Module,
         discriminator: nn.Module,
@@ -91,29 +95,12 @@ class PEARL(nn.Module):
         )
         return total + cross_entropy(aux["expected"], labels) + frame + judged
 
-    def stream(self) -> "PEARLStream":
-        """The state of one video: its past frames."""
-        return PEARLStream(self)
+    def stream(self) -> WindowStream[Tensor, Tensor]:
+        """Return the state of one video: its past frames."""
+        return WindowStream(self.frames, lambda frame: (frame, frame), self._read)
 
-
-class PEARLStream:
-    """One video, frame by frame. At its start the first frame stands for those before it."""
-
-    cycle = 1
-
-    def __init__(self, net: PEARL) -> None:
-        self.net = net
-        self.past: list[Tensor] = []
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = []
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        window = [*(self.past or [frame] * PAST), frame]
-        self.past = window[1:]
-        return self.net(torch.stack(window, 1)).logits
+    def _read(self, seen: Tensor, window: Sequence[Tensor], frame: Tensor) -> Tensor:
+        return self(torch.stack(list(window), 1)).logits
 
 
 class Generator(nn.Sequential):
@@ -189,17 +176,20 @@ def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
 
     Raises `UsageError` for a backbone that is no ResNet or HRNet.
     """
-    parser: Any = make("backbone")
+    parser: Backbone = make("backbone")
     if not hasattr(parser, "conv1"):
         raise UsageError(
             "pearl stacks frames before a backbone's first convolution; choose a resnet or hrnet"
         )
-    head: Any = make("head", channels=parser.channels, num_classes=num_classes)
+    head: Head = make("head", channels=parser.channels, num_classes=num_classes)
     return PEARL(
         parser=parser,
-        encoder=widened(make("backbone"), PAST),
+        encoder=widened(make("backbone"), PAST_FRAMES),
         head=head,
         transform=conv_bn_relu(parser.channels[2], head.width),
         generator=Generator(parser.channels[2], width),
         discriminator=Discriminator(width // 4),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, pearl)

@@ -9,31 +9,32 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.stream import FrameStream
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
-AUXILIARY_WEIGHT = 0.4  #: of the auxiliary loss (Zhao et al. 2017)
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 #: how many frames back a frame may lie that a training compares with the newest (Liu et al. 2020)
 REACH = 3
 
 
-class SingleFrame(nn.Module):
+class SingleFrame(VideoNetwork):
     """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. In
     training an auxiliary head reads F4.
     """
 
     frames = 1
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
         self,
         *,
         backbone: nn.Module,
-        head: Any,
+        head: Head,
         auxiliary: nn.Module | None,
         weight: float,
         corners: bool,
@@ -55,7 +56,7 @@ class SingleFrame(nn.Module):
 
     def supervise(self, stages: Stages) -> dict[str, Tensor]:
         """What the auxiliary head, if there is one, makes of the stages of the newest frame."""
-        return {"auxiliary": self.auxiliary(stages)} if self.auxiliary else {}
+        return {"auxiliary": self.auxiliary(stages.f4)} if self.auxiliary else {}
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
         """Logits (N, K, h, w) bilinearly to the size of the frames."""
@@ -68,45 +69,21 @@ class SingleFrame(nn.Module):
             total += self.weight * cross_entropy(self.enlarge(out.aux["auxiliary"], labels), labels)
         return total
 
-    def stream(self) -> "FrameByFrame":
+    def stream(self) -> FrameStream:
         """Keeps nothing."""
-        return FrameByFrame(self)
+        return FrameStream(self)
 
 
-class FrameByFrame:
-    """The stream of a network of one frame."""
-
-    cycle = 1
-
-    def __init__(self, net: nn.Module) -> None:
-        self.net = net
-
-    def reset(self) -> None:
-        """There is nothing to forget."""
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        return self.net(frame[:, None]).logits
-
-
-class Auxiliary(nn.Sequential):
-    """The auxiliary head: F4 -> logits (N, K, h, w), for training alone."""
-
-    def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
-        width = min(256, channels[1])
-        super().__init__(
-            nn.Conv2d(channels[1], width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Dropout2d(0.1),
-            nn.Conv2d(width, num_classes, 1),
-        )
-
-    def forward(self, stages: Stages) -> Tensor:  # pyright: ignore
-        x = stages.f4
-        for layer in self:
-            x = layer(x)
-        return x
+def auxiliary_head(channels: int, num_classes: int) -> nn.Sequential:
+    """Return the auxiliary head, for training alone: F4 (N, C, h, w) -> logits (N, K, h, w)."""
+    width = min(256, channels)
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Dropout2d(0.1),
+        nn.Conv2d(width, num_classes, 1),
+    )
 
 
 def neighbours(clip: Tensor, count: int) -> list[Tensor]:
@@ -123,11 +100,11 @@ def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> d
     """What a network of one frame is made of: the backbone and head that `make` gives, and the
     auxiliary head with its weight, if not 0.
     """
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return {
         "backbone": backbone,
         "head": make("head", channels=backbone.channels, num_classes=num_classes),
-        "auxiliary": Auxiliary(backbone.channels, num_classes) if auxiliary else None,
+        "auxiliary": auxiliary_head(backbone.channels[1], num_classes) if auxiliary else None,
         "weight": auxiliary,
         "corners": corners,
     }
@@ -142,3 +119,6 @@ def single_frame(
     of the auxiliary head, 0 for none.
     """
     return SingleFrame(**parts(make, num_classes, corners=corners, auxiliary=auxiliary))
+
+
+ARCHITECTURE = Architecture(SLOTS, single_frame)

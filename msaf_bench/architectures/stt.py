@@ -6,29 +6,30 @@ S keys of a query.
 
 from functools import partial
 from math import ceil
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import supervised
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.loss import AUXILIARY, supervised
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.single_frame import auxiliary_head
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 #: of keys around a query's place, as side and stride: in the last frame, and in the one before
 WINDOWS = ((7, 1), (11, 2))
 MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
 
 
-class STT(nn.Module):
+class STT(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to
     the two before it.
 
@@ -39,7 +40,6 @@ class STT(nn.Module):
 
     frames = 1 + len(WINDOWS)
     training_only: tuple[str, ...] = ("auxiliary",)
-    recursive = False
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class STT(nn.Module):
         backbone: nn.Module,
         entry: nn.Module,
         temporal: "SparseAttention",
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
     ) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class STT(nn.Module):
             [self.temporal.remember(features[:, t]) for t in reversed(range(self.frames - 1))], 1
         )
         logits = self.decode(now, features[:, -1], self._of_clips(stages.f3)[:, -2], memory, clip)
-        return Output(logits, {"auxiliary": self.auxiliary(now)} if self.training else {})
+        return Output(logits, {"auxiliary": self.auxiliary(now.f4)} if self.training else {})
 
     def _of_clips(self, x: Tensor) -> Tensor:
         """(B T, ...) -> (B, T, ...)."""
@@ -82,7 +82,7 @@ class STT(nn.Module):
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's."""
-        return supervised(out, labels, AUXILIARY_WEIGHT)
+        return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> "STTStream":
         """The state of one video: keys and values of the past frames, and F3 of the last one."""
@@ -229,12 +229,15 @@ def stt(
         raise UsageError(f"heads = {heads} does not divide {width} / 4; choose a divisor")
     if not 0 < share <= 1:
         raise UsageError(f"share = {share:g}; give a number above 0 and at most 1")
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     c3, c4, c5 = backbone.channels
     return STT(
         backbone=backbone,
         entry=conv_bn_relu(c5, width),
         temporal=SparseAttention(width, heads=heads, share=share),
         head=make("head", channels=(c3, c4, width), num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, stt)

@@ -4,23 +4,25 @@ Shapes: B batch, T past frames, C channels of F5, K classes, H W image, h w grid
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.loss import supervised
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.loss import AUXILIARY, supervised
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.single_frame import auxiliary_head
+from msaf_bench.architectures.stream import WindowStream
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 LOGITS_AT_ONCE = 1 << 26  #: of the attention; at 1024x2048 and T = 2 there are 2^31
 
 
@@ -38,7 +40,7 @@ class KeyValue(nn.Module):
         return self.key(f5), self.value(f5)
 
 
-class TMANet(nn.Module):
+class TMANet(VideoNetwork):
     """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to
     all pixels of the past frames.
 
@@ -46,7 +48,6 @@ class TMANet(nn.Module):
     frame's value and what it recalls.
     """
 
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary",)
 
     def __init__(
@@ -55,7 +56,7 @@ class TMANet(nn.Module):
         backbone: nn.Module,
         query: nn.Module,
         memory: nn.ModuleList,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
         corners: bool,
     ) -> None:
@@ -74,7 +75,7 @@ class TMANet(nn.Module):
             *(f.unflatten(0, frames.shape[:2]) for f in self.backbone(frames.flatten(0, 1)))
         )
         stages = Stages(*(f[:, -1] for f in every))
-        aux = {"auxiliary": self.auxiliary(stages)} if self.training else {}
+        aux = {"auxiliary": self.auxiliary(stages.f4)} if self.training else {}
         return Output(self.decode(stages, every.f5[:, :-1].unbind(1), clip), aux)
 
     def decode(self, stages: Stages, past: Sequence[Tensor], frames: Tensor) -> Tensor:
@@ -97,36 +98,22 @@ class TMANet(nn.Module):
     def loss(self, out: Output, labels: Tensor) -> Tensor:
         """Cross-entropy, and 0.4 of the auxiliary head's, which is enlarged as the result is."""
         aux = {name: resize(mask, labels, corners=self.corners) for name, mask in out.aux.items()}
-        return supervised(Output(out.logits, aux), labels, AUXILIARY_WEIGHT)
+        return supervised(Output(out.logits, aux), labels, AUXILIARY)
 
-    def stream(self) -> "TMANetStream":
-        """The state of one video: F5 of the past frames."""
-        return TMANetStream(self)
+    def stream(self) -> WindowStream[Stages, Tensor]:
+        """Return the state of one video: F5 of the past frames.
 
+        A frame gets older with each step and then has other encoders, so none of its encodings is
+        of use twice.
+        """
+        return WindowStream(self.frames, self._see, self._read)
 
-class TMANetStream:
-    """One video, frame by frame. At its start the first frame stands for those before it.
+    def _see(self, frame: Tensor) -> tuple[Stages, Tensor]:
+        stages = Stages(*self.backbone(frame))
+        return stages, stages.f5
 
-    What is kept is F5: a frame gets older with each step and then has other encoders, so none of
-    its encodings is of use twice.
-    """
-
-    cycle = 1
-
-    def __init__(self, net: TMANet) -> None:
-        self.net = net
-        self.past: list[Tensor] = []
-
-    def reset(self) -> None:
-        """Forgets the video."""
-        self.past = []
-
-    def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        stages = Stages(*self.net.backbone(frame))
-        past = self.past or [stages.f5] * len(self.net.memory)
-        self.past = [*past[1:], stages.f5]
-        return self.net.decode(stages, past, frame)
+    def _read(self, stages: Stages, window: Sequence[Tensor], frame: Tensor) -> Tensor:
+        return self.decode(stages, window[:-1], frame)
 
 
 def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -161,16 +148,19 @@ def tmanet(
     """
     if past < 1:
         raise UsageError(f"past = {past}; give at least 1")
-    backbone: Any = make("backbone")
-    channels: tuple[int, int, int] = backbone.channels
+    backbone: Backbone = make("backbone")
+    channels = backbone.channels
     return TMANet(
         backbone=backbone,
         query=KeyValue(channels[2], keys, values),
         memory=nn.ModuleList(KeyValue(channels[2], keys, values) for _ in range(past)),
         head=make("head", channels=(*channels[:2], 2 * values), num_classes=num_classes),
-        auxiliary=Auxiliary(channels, num_classes),
+        auxiliary=auxiliary_head(channels[1], num_classes),
         corners=corners,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, tmanet)
 
 
 def _encoder(channels: int, width: int) -> nn.Sequential:

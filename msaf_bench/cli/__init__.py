@@ -5,9 +5,10 @@ needs it.
 import signal
 import sys
 import traceback
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -29,6 +30,7 @@ EXIT_CODES = (
     " a gate failed, 5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C,"
     " 143 for a plain kill), 141 the reader of the output has gone."
 )
+Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 app = typer.Typer(
@@ -51,12 +53,12 @@ def top(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; gives its exit code. An error is one line on stderr. Signal handlers are
-    left as they were found.
+    """Run one command; return its exit code. An error is one line on stderr. Signal handlers and
+    Python's search path are left as they were found.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
-    with _signals() as received, watched_output() as output:
+    with _signals() as received, _search_path(), watched_output() as output:
         code = _run(arguments, output, debug="--debug" in given)
         if fault := output.end():
             code = (
@@ -71,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _signals() -> Generator[list[int]]:
-    """Turn signals into errors of our own; gives those received. A signal that is ignored, as under
+    """Turn signals into errors of our own; yield those received. A signal that is ignored, as under
     nohup, stays so.
     """
     received: list[int] = []
@@ -80,23 +82,28 @@ def _signals() -> Generator[list[int]]:
         received.append(number)
         raise Interrupted if number == signal.SIGINT else Stopped(128 + number)
 
-    found = (
-        {number: signal.getsignal(number) for number in SIGNALS}
-        if current_thread() is main_thread()
-        else {}
-    )
-    taken = {
-        number: handler
-        for number, handler in found.items()
-        if handler not in (signal.SIG_IGN, None)
-    }
-    for number in taken:
-        signal.signal(number, stop)
+    taken: dict[signal.Signals, Handler] = {}
+    if current_thread() is main_thread():
+        for number in SIGNALS:
+            handler = signal.getsignal(number)
+            if handler not in (signal.SIG_IGN, None):
+                taken[number] = handler
+                signal.signal(number, stop)
     try:
         yield received
     finally:
         for number, handler in taken.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _search_path() -> Generator[None]:
+    """Take out of `sys.path` what a command puts in for its plug-ins."""
+    found = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = found
 
 
 def _run(arguments: list[str], output: Output, *, debug: bool) -> int:

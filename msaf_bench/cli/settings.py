@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from reprlib import repr as shortened
 from tomllib import TOMLDecodeError
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -21,10 +21,12 @@ T = TypeVar("T")
 MOST_SIZES = 100  #: that a command takes at once
 
 
-def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], Any]:
-    """Checks an option's number against a bound; the reason is part of the error."""
+def at_most(
+    most: int, why: str, option: str | None = None
+) -> Callable[[float | None], float | None]:
+    """Return the check of an option's number against a bound; the reason is part of the error."""
 
-    def check(value: Any) -> Any:
+    def check(value: float | None) -> float | None:
         if value is not None and not value <= most:  # nor NaN
             raise typer.BadParameter(
                 f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'"
@@ -34,8 +36,8 @@ def at_most(most: int, why: str, option: str | None = None) -> Callable[[Any], A
     return check
 
 
-def at_most_cores(value: Any) -> Any:
-    """Checks a number of threads: far more of them take all that the system has."""
+def at_most_cores(value: float | None) -> float | None:
+    """Check a number of threads: far more of them take all that the system has."""
     from msaf_bench.analyzers.speed import host
 
     return at_most(host.usable_cores(), "this machine has no more cores", "--threads")(value)
@@ -107,8 +109,8 @@ def parse_list(text: str, parse: Callable[[str], T], option: str) -> list[T]:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """The plug-ins' names; they may lie in the current folder, which child processes and Ray's
-    workers get too.
+    """Return the plug-ins' names. They may lie in the current folder, which child processes and
+    Ray's workers get too; at the end of the command `main` takes it out of `sys.path` again.
     """
     if names and str(Path.cwd()) not in sys.path:
         # last: a `random.py` there must not stand for Python's own

@@ -29,6 +29,7 @@ from msaf_bench.errors import DataError, HostError
 from msaf_bench.inputs import file_name
 
 if TYPE_CHECKING:
+    from msaf_bench.architectures.network import VideoNetwork
     from msaf_bench.data.frames.neighbours import Neighbours
 
 CheckpointFile = Annotated[
@@ -127,16 +128,13 @@ def evaluate(
     """
     import tempfile
 
-    import torch
-
     from msaf_bench.data import open_split
     from msaf_bench.foreign import to_stderr
-    from msaf_bench.host import check_device
+    from msaf_bench.host import check_device, limited_threads
     from msaf_bench.sweep.evaluation import measure
 
     conditions = conditions_from(preset, data, changes, history, systems=True)
     check_device(device)
-    torch.set_num_threads(threads)
     net, classes = _load(checkpoint, use_plugins(plugins), device)
     clips = open_split(conditions, "score", check_data(data, root))
     if len(clips.classes) != classes:
@@ -151,7 +149,7 @@ def evaluate(
         "spacing": conditions.score_spacing,
         "repeated": clips.repeated,
     }
-    with tempfile.TemporaryDirectory() as cache, to_stderr():
+    with limited_threads(threads), tempfile.TemporaryDirectory() as cache, to_stderr():
         scored = measure(net, clips, conditions, device, Path(cache))
     about |= {
         "skipped": clips.skipped,
@@ -189,12 +187,11 @@ def predict(
     from msaf_bench.data.labels.stack import write_stack
     from msaf_bench.data.transforms import normalise
     from msaf_bench.foreign import to_stderr
-    from msaf_bench.host import check_device
+    from msaf_bench.host import check_device, limited_threads
     from msaf_bench.outputs import check_outputs, entering
 
     check_device(device)
     seen_size = parse_size(size) if size else None
-    torch.set_num_threads(threads)
     by_key, ignored = list_frames(frames)
     keys, paths = list(by_key), list(by_key.values())
     found = neighbours(keys, frame_pattern)
@@ -214,6 +211,7 @@ def predict(
     order = [(index, index == video[0]) for video in found.videos for index in video]
     stream = net.stream()
     with (
+        limited_threads(threads),
         to_stderr(),
         torch.inference_mode(),
         entering(out) as written,
@@ -274,12 +272,12 @@ def _video_notes(found: "Neighbours", keys: list[str]) -> Iterator[str]:
         )
 
 
-def _load(path: Path, plugins: tuple[str, ...], device: str) -> tuple[Any, int]:
+def _load(path: Path, plugins: tuple[str, ...], device: str) -> "tuple[VideoNetwork, int]":
     from msaf_bench.architectures import build
     from msaf_bench.train.checkpoint import read_checkpoint, restore
 
     checkpoint = read_checkpoint(path)
-    net: Any = build(
+    net = build(
         checkpoint.sidecar.system.trained(), checkpoint.sidecar.num_classes, plugins=plugins
     )
     restore(checkpoint, net)
@@ -309,12 +307,12 @@ def _print_score(
     """Print the score of a split; null and the reason for what has no number. Raises `DataError`
     after that where there is no mIoU.
     """
-    from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+    from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 
     confusion = matrices.sum(0)
     per_class = {
-        name: None if iou != iou else round(100 * float(iou), 2)
-        for name, iou in zip(classes, iou_per_class(confusion), strict=True)
+        name: None if iou != iou else round(float(iou), 2)
+        for name, iou in zip(classes, class_iou(confusion), strict=True)
     }
     found = {
         **about,

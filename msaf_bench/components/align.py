@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.interfaces import Align
 from msaf_bench.errors import UsageError, one_of
 
 #: what is read outside of the map: 0, or its nearest cell
@@ -72,7 +73,7 @@ def _taps(offset: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
     return row, arange(w) + reach.repeat(kernel).view(-1, 1, 1) + dx
 
 
-class DeformableAlign(nn.Module):
+class DeformableAlign(Align):
     """DCN (Dai et al. 2017) with learned offsets, zero at the start: past and newest frame (B, d,
     h, w) -> past (B, d, h, w).
 
@@ -113,7 +114,7 @@ class DeformableAlign(nn.Module):
         self.both = one_of("reads", reads, READS) == "both"
         self.border = one_of("border", border, BORDERS)
         self.reach, self.rate = reach, rate
-        channels = (1 + self.both) * width
+        channels = 2 * width if self.both else width
         self.norm = nn.GroupNorm(1, channels) if norm else nn.Identity()
         self.offset = nn.Conv2d(channels, 2 * kernel**2, kernel, padding=kernel // 2)
         nn.init.zeros_(self.offset.weight)
@@ -142,7 +143,7 @@ class DeformableAlign(nn.Module):
         return deformable_conv2d(past, offset, self.weight, border=self.border)
 
 
-class NoAlign(nn.Module):
+class NoAlign(Align):
     """The past frame as it is ("w/o DCN")."""
 
     idle = True

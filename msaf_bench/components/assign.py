@@ -7,8 +7,34 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.blocks.convolution import conv_bn_relu
+from msaf_bench.components.interfaces import Assign
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Output
+
+
+def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
+    return (a + b) / 2
+
+
+def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
+    # As log-probabilities, so that cross-entropy reads the mean probabilities.
+    return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
+
+
+def _logits(region: Tensor) -> Tensor:
+    return region
+
+
+def _softmax(region: Tensor) -> Tensor:
+    return region.softmax(1)
+
+
+def _spatial(region: Tensor) -> Tensor:
+    return region.flatten(2).softmax(2).view_as(region)
+
+
+_MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
+_WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}
 
 
 class TwoConvs(nn.Module):
@@ -26,7 +52,7 @@ class TwoConvs(nn.Module):
         return hidden, self.logits(hidden)
 
 
-class OneHead(nn.Module):
+class OneHead(Assign):
     """No assignment: the logits of the static features alone."""
 
     def __init__(self, width: int, num_classes: int) -> None:
@@ -37,7 +63,7 @@ class OneHead(nn.Module):
         return Output(self.pixel(static)[1], {})
 
 
-class MeanOfMasks(nn.Module):
+class MeanOfMasks(Assign):
     """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with
     `of = "softmax"`, probabilities.
     """
@@ -53,7 +79,7 @@ class MeanOfMasks(nn.Module):
         return Output(self.mean(pixel, region), {"pixel": pixel, "region": region})
 
 
-class SemanticAssignment(nn.Module):
+class SemanticAssignment(Assign):
     """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
 
     A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The
@@ -110,28 +136,3 @@ def partition(pixels: Tensor, regions: Tensor) -> Tensor:
     """
     products = functional.normalize(regions, dim=2) @ pixels.flatten(2)
     return products.view(*products.shape[:2], *pixels.shape[-2:])
-
-
-def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
-    return (a + b) / 2
-
-
-def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
-    # As log-probabilities, so that cross-entropy reads the mean probabilities.
-    return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
-
-
-def _logits(region: Tensor) -> Tensor:
-    return region
-
-
-def _softmax(region: Tensor) -> Tensor:
-    return region.softmax(1)
-
-
-def _spatial(region: Tensor) -> Tensor:
-    return region.flatten(2).softmax(2).view_as(region)
-
-
-_MEANS = {"logits": _mean_logits, "softmax": _mean_softmax}
-_WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Head
 from msaf_bench.ports import Stages
 
 BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
@@ -32,15 +33,28 @@ class PyramidPooling(nn.Module):
         return torch.cat((x, *(resize(p, x, corners=True) for p in pooled)), 1)
 
 
-class _Convolutional(nn.Module):
-    """3x3 convolution to d channels, batch norm, ReLU, dropout, 1x1 convolution."""
+class FCN(nn.Module):
+    """One map (N, C, h, w) -> logits (N, K, h, w): 3x3 convolution to d channels, batch norm, ReLU,
+    dropout, 1x1 convolution.
+    """
+
+    def __init__(
+        self, channels: int, num_classes: int, *, width: int = 512, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.mix, self.dropout, self.classifier = _layers(channels, num_classes, width, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.dropout(self.mix(x)))
+
+
+class _Convolutional(Head):
+    """The layers of `FCN` on one map of the stages."""
 
     def __init__(self, channels: int, num_classes: int, width: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        self.mix = conv_bn_relu(channels, width, 3)
-        self.dropout = nn.Dropout2d(dropout)
-        self.classifier = nn.Conv2d(width, num_classes, 1)
+        self.mix, self.dropout, self.classifier = _layers(channels, num_classes, width, dropout)
 
     def context(self, stages: Stages) -> Tensor:
         """What the 3x3 convolution reads, which ETC distils."""
@@ -51,9 +65,6 @@ class _Convolutional(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(self.dropout(features))
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 class FCNHead(_Convolutional):
@@ -99,3 +110,13 @@ class LatePSPHead(PSPHead):
 
     def classify(self, features: Tensor) -> Tensor:
         return super().classify(functional.relu(features))
+
+
+def _layers(
+    channels: int, num_classes: int, width: int, dropout: float
+) -> tuple[nn.Sequential, nn.Dropout2d, nn.Conv2d]:
+    return (
+        conv_bn_relu(channels, width, 3),
+        nn.Dropout2d(dropout),
+        nn.Conv2d(width, num_classes, 1),
+    )

@@ -11,10 +11,22 @@ from msaf_bench.components.blocks.attention import position_code
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.interfaces import Motion
 from msaf_bench.errors import UsageError, one_of
 
 
-class Still(nn.Module):
+def _average(x: Tensor, rate: int) -> Tensor:
+    return functional.avg_pool2d(x, rate, ceil_mode=True, count_include_pad=False)
+
+
+def _maximum(x: Tensor, rate: int) -> Tensor:
+    return functional.max_pool2d(x, rate, ceil_mode=True)
+
+
+POOLS = {"average": _average, "max": _maximum}
+
+
+class Still(Motion):
     """No motion: reads the newest frame alone."""
 
     idle = True
@@ -24,7 +36,7 @@ class Still(nn.Module):
         return frames
 
 
-class Concatenation(nn.Module):
+class Concatenation(Motion):
     """The simplest use of the past: features of all frames side by side through a 1x1 convolution.
 
     (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: its gain needs neither
@@ -63,7 +75,7 @@ def frame_code(time: str, frames: int, width: int) -> nn.Module:
     )
 
 
-class VanillaTransformer(nn.Module):
+class VanillaTransformer(Motion):
     """Joint space-time attention among all T h w tokens: (B, T, d, h, w) -> the same ("Baseline +
     TR", Eq. 1).
 
@@ -95,7 +107,7 @@ class VanillaTransformer(nn.Module):
         return self.blocks(tokens).view(b, t, h, w, d).permute(0, 1, 4, 2, 3)
 
 
-class DecoupledTransformer(nn.Module):
+class DecoupledTransformer(Motion):
     """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
 
     PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller
@@ -176,14 +188,3 @@ def _mean_weight(blocks: Iterable[Any], tokens: Tensor, past: int) -> float:
             )
             tokens = block(tokens)
     return sum(weights) / max(1, len(weights))
-
-
-def _average(x: Tensor, rate: int) -> Tensor:
-    return functional.avg_pool2d(x, rate, ceil_mode=True, count_include_pad=False)
-
-
-def _maximum(x: Tensor, rate: int) -> Tensor:
-    return functional.max_pool2d(x, rate, ceil_mode=True)
-
-
-POOLS = {"average": _average, "max": _maximum}

@@ -5,10 +5,11 @@ An architecture asks `active` before it calls a teacher, trains it beside the st
 cross-entropy of its logits, detaches what it distils, and names its slot in `training_only`.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from msaf_bench.components.backbones.resnet import resnet10, resnet18, resnet50, resnet101
 from msaf_bench.components.heads import PSPHead
+from msaf_bench.components.interfaces import Teacher
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
@@ -20,13 +21,13 @@ BACKBONES = {
 }
 
 
-class NoTeacher(nn.Module):
+class NoTeacher(Teacher):
     """No distillation."""
 
     active = False
 
 
-class PSPTeacher(nn.Module):
+class PSPTeacher(Teacher):
     """PSPNet with the deep stem, PSPNet-101 by default: image (N, 3, H, W) -> pyramid (N, 2C, h, w)
     and logits (N, K, h, w).
 

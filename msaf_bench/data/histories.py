@@ -1,4 +1,4 @@
-"""The past frames of clips, and what happens where one does not exist."""
+"""The past frames of clips, and the rules for those that do not exist."""
 
 from collections.abc import Callable
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -9,13 +9,11 @@ F = TypeVar("F")
 
 
 class Histories(NamedTuple, Generic[F]):
-    """The clips of labelled frames that are left: their frames, oldest first, and the numbers of
-    the labelled frames.
-    """
+    """The clips of labelled frames."""
 
-    clips: tuple[tuple[F, ...], ...]
-    kept: tuple[int, ...]
-    repeated: int  #: frames that stand in for one that does not exist
+    clips: tuple[tuple[F, ...], ...]  #: frames of each clip, oldest first
+    kept: tuple[int, ...]  #: labelled frame of each clip
+    repeated: int  #: frames that stand in for a frame that does not exist
     skipped: int  #: labelled frames without a clip
 
 
@@ -26,29 +24,35 @@ def histories(
     rule: Literal["repeat", "skip", "error"],
     missing: Callable[[int, int], str],
 ) -> Histories[F]:
-    """Clips of `length` frames that end at labelled frames 0 to `newest` - 1.
+    """Return the clips that end at labelled frames 0 to `newest` - 1.
 
-    `past(i, k)` is the frame k places before labelled frame i, or None where there is none; k = 0
-    is the frame itself. Under `repeat` the oldest frame found stands in for all before it, under
-    `skip` the clip is left out, under `error` the first gap is a `DataError` that says `missing(i,
-    k)`. It is one too when every clip would be left out.
+    Args:
+        newest: number of labelled frames.
+        past: returns the frame k places before labelled frame i, or None if it does not exist;
+            k = 0 is the labelled frame itself.
+        length: frames per clip.
+        rule: for a frame that does not exist: "repeat" the oldest existing frame, "skip" the clip,
+            or raise an "error".
+        missing: returns the text of that error for labelled frame i and k places.
+
+    Raises:
+        DataError: under "error" for the first missing frame, under "skip" if no clip is left.
     """
     clips: list[tuple[F, ...]] = []
     kept: list[int] = []
     repeated = 0
     for i in range(newest):
-        found: list[F] = []
-        while len(found) < length and (frame := past(i, len(found))) is not None:
-            found.append(frame)
-        gap = length - len(found)
+        frames = _existing(i, past, length)
+        gap = length - len(frames)
         if gap and rule == "error":
             raise DataError(
-                f"{missing(i, len(found))}; add that frame, or use --history repeat or skip"
+                f"{missing(i, len(frames))}; add that frame, or use --history repeat or skip"
             )
         if gap and rule == "skip":
             continue
         repeated += gap
-        clips.append(tuple(reversed(found + found[-1:] * gap)))
+        oldest = frames[-1:] * gap
+        clips.append(tuple(reversed([*frames, *oldest])))
         kept.append(i)
     if newest and not kept:
         raise DataError(
@@ -56,3 +60,11 @@ def histories(
             " frames"
         )
     return Histories(tuple(clips), tuple(kept), repeated, newest - len(kept))
+
+
+def _existing(i: int, past: Callable[[int, int], F | None], length: int) -> list[F]:
+    """Return the frames of a clip up to the first missing one, newest first."""
+    frames: list[F] = []
+    while len(frames) < length and (frame := past(i, len(frames))) is not None:
+        frames.append(frame)
+    return frames

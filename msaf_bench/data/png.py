@@ -1,4 +1,4 @@
-"""PNG files, read whole or not at all."""
+"""Decoding of PNG files; a truncated file is an error."""
 
 import struct
 from io import BytesIO
@@ -11,16 +11,15 @@ from msaf_bench.errors import DataError
 
 LARGEST = 1 << 26  #: pixels of a picture, at most: 32 times those of a Cityscapes frame
 
-#: what Pillow raises for a damaged file
+#: errors that Pillow raises for a damaged file
 DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 
 
 def decode_png(data: bytes, where: object, modes: tuple[str, ...]) -> NDArray[np.uint8]:
-    """The pixels of a PNG of one of `modes` (Pillow's names): (H, W) or (H, W, 3). Palettes give
-    their indices, grey of few bits 0, 1, ...
+    """Return the pixels of a PNG of one of `modes` (Pillow's names): (H, W) or (H, W, 3).
 
-    Raises `DataError` naming `where` for a file that is cut or none, another mode or depth, or more
-    pixels than `LARGEST`.
+    Palettes give their indices, grey of few bits 0, 1, ... Raises `DataError` naming `where` for a
+    truncated file, another format, mode or depth, or more pixels than `LARGEST`.
     """
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
     if data[:4] == b"\x89PNG" and width * height > LARGEST:

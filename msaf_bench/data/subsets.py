@@ -1,4 +1,4 @@
-"""Views of a split: some of its clips, or the same clips with another past."""
+"""Subsets of a split: some of its clips, or all of them with other past frames."""
 
 from typing import Literal
 
@@ -11,8 +11,8 @@ from msaf_bench.data.flow import Flow
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.errors import DataError, UsageError
 
-TUNE = 4  #: one clip in so many of the training split is held out for tuning
-KEPT = 2**30  #: bytes of clips with another past that stay in memory
+TUNE = 4  #: one in this many clips of the training split is held out for tuning
+KEPT = 2**30  #: bytes of clips with replaced past frames that stay in memory
 
 
 class Subset:
@@ -37,24 +37,26 @@ class Subset:
         return self._clips[self._at(index)]
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """The newest frame of a clip, (H, W, 3), at the size of its label map."""
+        """Return the newest frame of a clip, (H, W, 3), at the size of its label map."""
         return self._clips.picture(self._at(index))
 
     def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
-        """The true motion of a pair, where it is known."""
+        """Return the true motion of a pair; None if unknown."""
         return self._clips.exact_flow((self._at(pair[0]), self._at(pair[1])))
 
     def exact_past(self, index: int) -> tuple[Flow, ...] | None:
-        """The true motion from a clip's newest frame to each past one, where it is known."""
+        """Return the true motion from the newest frame of a clip to each past frame; None if
+        unknown.
+        """
         return self._clips.exact_past(self._at(index))
 
 
 def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> Subset:
-    """The training split without its last quarter ("train"), or that quarter alone ("score"): what
-    hyper-parameters are chosen on.
+    """Return the training split without its last quarter ("train"), or that quarter alone
+    ("score"), to choose hyper-parameters on.
 
-    The cut falls between two videos where it can; inside a video `frames` - 1 clips are left out,
-    so that no frame is on both sides. Raises `DataError` for a split that is too small.
+    The cut falls between two videos if possible; inside a video `frames` - 1 clips are left out, so
+    that no frame is on both sides. Raises `DataError` for a split that is too small.
     """
     count = len(clips)
     neighbours, wanted = set(clips.pairs), count - count // TUNE
@@ -72,9 +74,9 @@ def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> 
 class WithPast(Subset):
     """All clips of a split with their past frames replaced.
 
-    "still" repeats the newest frame; "strangers" takes the past of the clip half a split away, on
-    most data sets of another video; "aligned" warps the past frames over the newest one by `flow`.
-    Raises `UsageError` for flow that the data set does not have.
+    Kind "still" repeats the newest frame; "strangers" takes the past of the clip half a split away,
+    on most data sets from another video; "aligned" warps the past frames over the newest one by
+    `flow`. Raises `UsageError` for flow that the data set does not have.
     """
 
     def __init__(self, clips: Clips, kind: str, flow: str) -> None:
@@ -113,17 +115,13 @@ class WithPast(Subset):
                 raise UsageError("flow exact: this data set does not know its motion; use flow dis")
         else:
             flows = [estimate(self._flow, newest, frame) for frame in past]
-        return np.stack(
-            [
-                *(aligned(frame, newest, flow) for frame, flow in zip(past, flows, strict=True)),
-                newest,
-            ]
-        )
+        warped = [aligned(frame, newest, flow) for frame, flow in zip(past, flows, strict=True)]
+        return np.stack([*warped, newest])
 
 
 def aligned(past: NDArray[np.uint8], newest: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
-    """The past frame (H, W, 3) brought over the newest one by the flow from the newest to it; where
-    that hides the point, the newest.
+    """Return the past frame (H, W, 3) warped over the newest one by the flow from the newest to the
+    past frame; hidden points show the newest frame.
     """
     height, width = newest.shape[:2]
     column = np.arange(width, dtype=np.float32) + flow.forward[..., 0]

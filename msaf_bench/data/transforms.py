@@ -1,5 +1,5 @@
-"""Clips to training batches: one draw of scale, place and flip for all frames of a clip and its
-label.
+"""Transforms of clips to training batches: one draw of scale, place and flip for all frames of a
+clip and its label.
 
 Shapes: B batch, T frames, H W image.
 """
@@ -16,16 +16,16 @@ from torch import Tensor
 from msaf_bench.data.clips import Clip
 from msaf_bench.spec import VOID, Conditions
 
-MEAN = (0.485, 0.456, 0.406)  #: of ImageNet, which the backbones' published weights expect
+MEAN = (0.485, 0.456, 0.406)  #: of ImageNet's colours, as the backbones' published weights expect
 STD = (0.229, 0.224, 0.225)
 
 
 def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
-    """The clip resized within `conditions.scale`, cropped or padded to `conditions.crop`, and
-    mirrored half of the time if `flip`.
+    """Return the clip resized within `conditions.scale`, cropped or padded to `conditions.crop`,
+    and mirrored half of the time if `conditions.flip`.
 
-    Without a crop it keeps `conditions.size`. Padding is void in the label and the mean colour in
-    the frames. Four numbers are drawn whatever the conditions are.
+    Without a crop the clip keeps `conditions.size`. Padding is void in the label and the mean
+    colour in the frames. Four numbers are drawn under any conditions.
     """
     zoom, down, across, mirror = rng.random(4)
     low, high = conditions.scale
@@ -55,7 +55,7 @@ def _window(
     size: tuple[int, int],
     place: tuple[float, float],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The part of `size` at `place`, 0 to 1 of the room there is; what is smaller is put into a
+    """Return the part of `size` at `place`, 0 to 1 of the room; a smaller image is put into a
     padded frame at that place.
     """
     have = label.shape
@@ -77,8 +77,8 @@ def _window(
 
 
 def normalise(frames: NDArray[np.uint8]) -> Tensor:
-    """Frames (..., H, W, 3) uint8 -> (..., 3, H, W) float32, normalised with ImageNet's mean and
-    deviation.
+    """Return frames (..., H, W, 3) uint8 as (..., 3, H, W) float32, normalised with ImageNet's mean
+    and deviation.
     """
     scale = 1 / (255 * torch.tensor(STD)).view(3, 1, 1)
     offset = (torch.tensor(MEAN) / torch.tensor(STD)).view(3, 1, 1)
@@ -92,7 +92,7 @@ def normalise(frames: NDArray[np.uint8]) -> Tensor:
 
 
 def denormalise(frames: Tensor) -> Tensor:
-    """Normalised frames (..., 3, H, W) -> their intensities, 0 to 1, in float32 at least."""
+    """Return the intensities 0 to 1 of normalised frames (..., 3, H, W), in float32 at least."""
     wide = torch.promote_types(frames.dtype, torch.float32)
     mean, deviation = (
         torch.tensor(v, dtype=wide, device=frames.device).view(3, 1, 1) for v in (MEAN, STD)
@@ -101,7 +101,7 @@ def denormalise(frames: Tensor) -> Tensor:
 
 
 def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
-    """Frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
+    """Return frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
     return (
         normalise(np.stack([clip.frames for clip in clips])),
         torch.from_numpy(np.stack([clip.label for clip in clips])).long(),

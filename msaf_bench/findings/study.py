@@ -5,7 +5,7 @@ frame.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from msaf_bench.findings.runs import summarise_run
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.spec import Axis, Option

@@ -9,9 +9,9 @@ from pathlib import Path
 from msaf_bench.documents import json_text
 from msaf_bench.files import write_atomic
 from msaf_bench.findings.recorded import as_recorded
-from msaf_bench.findings.runs import summarise_records
+from msaf_bench.findings.run import summarise_results
+from msaf_bench.findings.trials import read_results
 from msaf_bench.inputs import file_name
-from msaf_bench.records import read_records
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.document import to_json
 from msaf_bench.report.figures.canvas import FORMATS, Drawn, drawn, figure_files
@@ -40,9 +40,9 @@ def render_run(
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
-    records = read_records(workspace.records)
-    recorded = as_recorded(plan, records.values())
-    summary = summarise_records(workspace, recorded, records, allow_mixed=allow_mixed)
+    results = read_results(workspace.records)
+    recorded = as_recorded(plan, (result.record for result in results.values()))
+    summary = summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
     strip = None
     if pictures and (root or plan.conditions.data == "street"):
         strip, unshown = read_strip(workspace, recorded, root)

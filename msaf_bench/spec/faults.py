@@ -12,10 +12,12 @@ LABELLED = ("rows", "controls")  #: fields whose entries have labels
 
 
 def first_fault(kind: type[Spec], error: ValidationError, content: Mapping[str, object]) -> str:
-    """Return pydantic's first complaint as one line: where, what, and for an unknown key the
+    """Return one of pydantic's complaints as one line: where, what, and for an unknown key the
     nearest keys of the model that it was given to.
     """
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # a misspelt key is told before the one that is missing for it
+    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     path = fault["loc"]
     where = _place(path, content)
     if fault["type"] == "extra_forbidden":

@@ -4,11 +4,11 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from msaf_bench.architectures import build
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import family_of
 from msaf_bench.host import check_device, limited_threads
 from msaf_bench.spec import System
@@ -106,11 +106,11 @@ def _step_costs(plan: Plan, setting: Setting) -> dict[str, StepCost]:
     return rows
 
 
-def _built(system: System, plan: Plan, setting: Setting) -> Any:
+def _built(system: System, plan: Plan, setting: Setting) -> VideoNetwork:
     return build(system, CLASSES, plugins=plan.plugins).to(setting.device).train()
 
 
-def _step_seconds(net: Any, plan: Plan, setting: Setting) -> float:
+def _step_seconds(net: VideoNetwork, plan: Plan, setting: Setting) -> float:
     """Return the time of the fastest of three steps after one to warm up; of one step alone where
     a step takes more than two seconds.
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,13 @@ from msaf_bench.analyzers.consistency.measure import consistency
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips, sample_indices
 from msaf_bench.errors import GateError
+from msaf_bench.liveness import Supply
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.features import Features, cached_reader
-from msaf_bench.vitals import Supply
 
 
 class Scored(NamedTuple):
@@ -36,7 +37,7 @@ class Scored(NamedTuple):
 
 
 def measure(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
     device: str,

@@ -23,6 +23,7 @@ from typing import Any
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
 from msaf_bench.files import lives
 from msaf_bench.host import Host
+from msaf_bench.inherited import environment
 from msaf_bench.records import Record, read_record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
@@ -30,8 +31,8 @@ from msaf_bench.sweep.executors import Cluster
 from msaf_bench.sweep.trial import run_trial
 from msaf_bench.sweep.workspace import Setting
 
-# Read by Ray when it is imported: no usage report, no logger files, and Ctrl-C stays ours.
-os.environ |= {
+#: no usage report, no logger files, and Ctrl-C stays ours
+VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -39,11 +40,18 @@ os.environ |= {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+#: a cluster of our own asks for a token, and its workers are as nice as this process
+OWN = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
+    "RAY_worker_niceness": "0",
+}
 
-import ray
-from ray import tune
-from ray._private import ray_constants
-from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
+with environment(VARIABLES):  # Ray reads some when it is imported
+    import ray
+    from ray import tune
+    from ray._private import ray_constants
+    from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
@@ -67,7 +75,8 @@ def run_on(trials: Sequence[Trial], setting: Setting, events: Events, cluster: C
     Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster
     that is not there.
     """
-    with _scratch() as scratch:
+    variables = VARIABLES if cluster.address else VARIABLES | OWN
+    with environment(variables), _scratch() as scratch:
         try:
             _join(cluster, setting, scratch)
             _check_resources(cluster, setting)
@@ -147,9 +156,6 @@ def _join(cluster: Cluster, setting: Setting, scratch: Path) -> None:
 
 def _start(cluster: Cluster, setting: Setting, options: dict[str, Any], scratch: Path) -> None:
     """Starts a cluster of our own, for this machine's own ears."""
-    # workers are as nice as this process
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     Config.initialize("")  # Ray has read its environment before
     ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
     cpus = cluster.workers * setting.threads if cluster.workers else None

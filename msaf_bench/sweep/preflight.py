@@ -1,12 +1,13 @@
 """Checks before the first trial: what would stop every trial stops the sweep at once."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import UsageError, one_of, text_of
@@ -16,7 +17,7 @@ from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
 
 
-def check_systems(plan: Plan) -> dict[str, Any]:
+def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     """Builds every row, so that a wrong component, option, value or file of weights stops the sweep
     before its first trial.
 
@@ -27,7 +28,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
     registry, conditions = builtin().extend(plan.plugins), plan.conditions
     for name, _ in conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
-    nets: dict[str, Any] = {}
+    nets: dict[str, VideoNetwork] = {}
     for label, (system, _) in plan.subjects().items():
         try:
             net = _built(registry, system)
@@ -51,7 +52,7 @@ def check_systems(plan: Plan) -> dict[str, Any]:
     return nets
 
 
-def _built(registry: Registry, system: System) -> Any:
+def _built(registry: Registry, system: System) -> VideoNetwork:
     """Return the system's network on the meta device."""
     registry.check(system)
     with torch.device("meta"):
@@ -60,11 +61,10 @@ def _built(registry: Registry, system: System) -> Any:
     if isinstance(frames, bool) or not isinstance(frames, int):
         raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
     _read_starts(registry, system)
-    net.named_parameters()  # a network that is no module fails here
     return net
 
 
-def _check_rates(plan: Plan, nets: Iterable[Any]) -> None:
+def _check_rates(plan: Plan, nets: Iterable[VideoNetwork]) -> None:
     """Raises `UsageError` for a learning rate of a part that no row has, and for a backbone that
     would stay random.
     """
@@ -103,7 +103,7 @@ def _read_starts(registry: Registry, system: System) -> None:
         registry.build(system, 2)
 
 
-def check_batch_of_one(label: str, net: Any, size: tuple[int, int]) -> None:
+def check_batch_of_one(label: str, net: VideoNetwork, size: tuple[int, int]) -> None:
     """Tries a network on the meta device with one clip of frames of `size` (H, W), as in training.
 
     Raises `UsageError` where batch norm would see a single value a channel, as behind a 1x1

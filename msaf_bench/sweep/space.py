@@ -5,8 +5,8 @@ the first trial.
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.flow.estimators import ESTIMATORS
 from msaf_bench.errors import HostError
@@ -18,7 +18,7 @@ from msaf_bench.train.features import MOST, clip_bytes, frozen
 def check_space(
     workspace: Workspace,
     trials: Sequence[Trial],
-    nets: Mapping[str, Any],
+    nets: Mapping[str, VideoNetwork],
     learn: Clips,
     test: Clips,
 ) -> None:
@@ -44,20 +44,22 @@ def check_space(
         )
 
 
-def _weights(net: Any, trial: Trial) -> int:
+def _weights(net: VideoNetwork, trial: Trial) -> int:
     """The checkpoint that stays, and the one before it where there is one."""
     one = sum(tensor.nbytes for tensor in net.state_dict().values())
     return one * (2 if 0 < trial.conditions.checkpoint_every < trial.conditions.steps else 1)
 
 
-def _features(trials: Sequence[Trial], nets: Mapping[str, Any], learn: Clips, test: Clips) -> int:
+def _features(
+    trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], learn: Clips, test: Clips
+) -> int:
     found: dict[object, int] = {}
     for trial in trials:
         net, conditions = nets.get(trial.system.key), trial.conditions
         if net is not None and frozen(net, conditions):
             one = clip_bytes(net, conditions)
             sizes = [one * conditions.draws * len(learn), one * len(test)]
-            found[net.frames, getattr(net, "input_scale", 1), conditions.past] = sum(
+            found[net.frames, net.input_scale, conditions.past] = sum(
                 size for size in sizes if size <= MOST
             )
     return sum(found.values())

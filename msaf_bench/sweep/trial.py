@@ -13,6 +13,7 @@ import torch
 
 from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
@@ -122,7 +123,7 @@ class _Begun(NamedTuple):
     host: Host
     train: Clips
     score: Clips
-    net: Any
+    net: VideoNetwork
     start: str
     seconds: dict[str, float]
 
@@ -151,7 +152,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
             " the file"
         )
     torch.manual_seed(trial.seed)
-    net: Any = build(trial.system, len(learn.classes), plugins=setting.plugins)
+    net = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
     return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
 
@@ -223,7 +224,7 @@ def _run(
     )
 
 
-def _load_start(net: Any, trial: Trial, setting: Setting) -> str:
+def _load_start(net: VideoNetwork, trial: Trial, setting: Setting) -> str:
     """Loads the pre-trained backbone, where there is one; gives the identity of what the network
     starts from for the record.
     """

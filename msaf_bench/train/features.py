@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open  # pyright: ignore[reportUnkn
 from safetensors.torch import save
 from torch import Tensor
 
+from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.transforms import augment, normalise, to_tensors
 from msaf_bench.files import write_atomic
@@ -41,27 +42,30 @@ class Features(NamedTuple):
     labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
     clips: int  #: N
 
-    def of(self, net: Any, indices: Sequence[int], device: str) -> Any:
-        """The extract of some clips, as the network takes it."""
-        return net.extract_type(*(field[list(indices)].to(device) for field in self.fields))
+    def of(self, indices: Sequence[int], device: str) -> tuple[Tensor, ...]:
+        """Return the extract of some clips."""
+        return tuple(field[list(indices)].to(device) for field in self.fields)
 
 
-def cached_reader(net: Any, features: Features, size: tuple[int, int], device: str) -> Reader:
-    """What reads the clips of a scored split from their features."""
+def cached_reader(
+    net: VideoNetwork, features: Features, size: tuple[int, int], device: str
+) -> Reader:
+    """Return a reader of the clips of a scored split that starts from their features."""
+    assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
 
     def read(indices: Sequence[int], still: bool) -> Tensor:
-        found = features.of(net, indices, device)
+        found = features.of(indices, device)
         return net.from_features(net.still(found) if still else found, like).logits
 
     return read
 
 
-def frozen(net: Any, conditions: Conditions) -> bool:
-    """Whether the backbone's features of a clip are the same in every step and the network can
-    start from them.
+def frozen(net: VideoNetwork, conditions: Conditions) -> TypeGuard[ExtractingNetwork]:
+    """Return whether the backbone's features of a clip are the same in every step and the network
+    can start from them.
     """
-    return conditions.backbone_rate == 0 and hasattr(net, "extract")
+    return conditions.backbone_rate == 0 and isinstance(net, ExtractingNetwork)
 
 
 def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
@@ -70,7 +74,7 @@ def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
 
 
 def features_of(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
     split: Literal["train", "score"],
@@ -138,27 +142,31 @@ def _locked(path: Path):
         yield
 
 
-def clip_bytes(net: Any, conditions: Conditions) -> int:
+def clip_bytes(net: ExtractingNetwork, conditions: Conditions) -> int:
     """The size of one clip's features."""
     frames = torch.zeros(1, net.frames, 3, *conditions.size, device=next(net.parameters()).device)
     with torch.inference_mode():
         return sum(field.nbytes for field in net.eval().extract(frames))
 
 
-def _key(net: Any, clips: Clips, conditions: Conditions, split: str) -> str:
+def _key(net: ExtractingNetwork, clips: Clips, conditions: Conditions, split: str) -> str:
     digest = hashlib.sha256()
     for name, tensor in net.backbone.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     held = {name: getattr(conditions, name) for name in READ}
     return content_hash(
-        f"{digest.hexdigest()} {net.frames} {getattr(net, 'input_scale', 1)} {held} {split}"
-        f" {clips.fingerprint}"
+        f"{digest.hexdigest()} {net.frames} {net.input_scale} {held} {split} {clips.fingerprint}"
     )
 
 
 @torch.inference_mode()
 def _computed(
-    net: Any, clips: Clips, conditions: Conditions, split: str, draws: int, device: str
+    net: ExtractingNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    split: str,
+    draws: int,
+    device: str,
 ) -> dict[str, Tensor]:
     net.eval()
     places = [(i, draw) for draw in range(draws) for i in range(len(clips))]

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
+from msaf_bench.liveness import Supply
 from msaf_bench.spec import Conditions, System, Trial
 from msaf_bench.train.checkpoint import (
     Sidecar,
@@ -26,7 +28,7 @@ from msaf_bench.train.checkpoint import (
 )
 from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
-from msaf_bench.vitals import Monitor, Supply
+from msaf_bench.vitals import Monitor
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
 #: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since
@@ -35,6 +37,7 @@ CLOCK_S = 60.0
 CLOCK_SHARE = 0.05  #: of the wall time, at most, for being kept so
 
 Loss = list[tuple[int, float]]
+Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
 LATE = 0.9  #: the pulse's gradient is taken over the steps after this part of the training
 
 
@@ -50,7 +53,7 @@ class NonFiniteLossError(BenchError):
 
 
 def train(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
     seed: int,
@@ -126,7 +129,7 @@ def train(
     return Trained(curve, monitor.supply())
 
 
-def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
+def _optimizer(net: VideoNetwork, conditions: Conditions) -> torch.optim.Optimizer:
     """AdamW with one group for each rate; a frozen backbone is in none."""
     own = {id(p) for p in net.backbone.parameters()}
     if conditions.backbone_rate == 0:
@@ -145,9 +148,9 @@ def _optimizer(net: Any, conditions: Conditions) -> torch.optim.Optimizer:
 
 
 def _step(
-    net: Any,
+    net: VideoNetwork,
     optimizer: torch.optim.Optimizer,
-    inputs: Any,
+    inputs: Inputs,
     labels: Tensor,
     step: int,
     conditions: Conditions,
@@ -155,7 +158,11 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = group["rate"] * learning_rate(step, conditions)
     with torch.autocast(labels.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
-        out = net(inputs) if isinstance(inputs, Tensor) else net.from_features(inputs, labels)
+        if isinstance(inputs, Tensor):
+            out = net(inputs)
+        else:
+            assert isinstance(net, ExtractingNetwork)
+            out = net.from_features(inputs, labels)
         loss = net.loss(out, labels)
     optimizer.zero_grad()
     loss.backward()
@@ -175,19 +182,19 @@ def _mean(losses: list[Tensor], step: int) -> float:
 
 
 def _batches(
-    net: Any,
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
     seed: int,
     start: int,
     device: str,
     features: Features | None,
-) -> Iterator[tuple[int, tuple[Any, Tensor]]]:
+) -> Iterator[tuple[int, tuple[Inputs, Tensor]]]:
     """(step, (frames or features, labels)) from `start` on; on a GPU the next batches are made
     while this one is used.
     """
 
-    def make(step: int) -> tuple[Any, Tensor]:
+    def make(step: int) -> tuple[Inputs, Tensor]:
         rng = augmentation_rng(step, seed)
         chosen = batch_indices(step, conditions.batch, len(clips), seed)
         if not conditions.draws:
@@ -200,7 +207,7 @@ def _batches(
             )
             return frames.to(device), labels.to(device)
         places = [draw * features.clips + i for i, draw in zip(chosen, draws, strict=True)]
-        return features.of(net, places, device), features.labels[places].long().to(device)
+        return features.of(places, device), features.labels[places].long().to(device)
 
     steps = range(start, conditions.steps)
     if device == "cpu":

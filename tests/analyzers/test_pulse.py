@@ -6,11 +6,12 @@ from torch.nn import functional
 from msaf_bench.analyzers.pulse import PAST, UNUSED, pulse_clips, pulses
 from msaf_bench.analyzers.scoring import reader
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.components.blocks.warp import warp
 from msaf_bench.data import open_split
+from msaf_bench.liveness import Supply
 from msaf_bench.ports import Output
-from msaf_bench.vitals import Supply
 
 CONDITIONS = read_conditions(
     "smoke", "street", {"data_options": {"score_videos": 4, "video_frames": 6}}
@@ -19,12 +20,12 @@ CLIPS = open_split(CONDITIONS, "score")
 CLASSES = len(CLIPS.classes)
 
 
-class Plugin(nn.Module):
+class Plugin(VideoNetwork):
     """Two frames, no gauge of its own; `free` runs without its module, `unused` not at all, and
     `chooses` decides nothing here.
     """
 
-    frames, recursive, training_only, deciding = 2, False, ("auxiliary",), ("chooses",)
+    frames, training_only, deciding = 2, ("auxiliary",), ("chooses",)
 
     def __init__(self, past=1.0, flow=0.5):
         super().__init__()
@@ -47,6 +48,9 @@ class Plugin(nn.Module):
 
     def loss(self, out, labels):
         return cross_entropy(out.logits, labels)
+
+    def stream(self):
+        raise NotImplementedError
 
 
 def taken(net, supply=None, **options):

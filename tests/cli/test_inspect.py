@@ -5,6 +5,7 @@ import json
 import pytest
 
 from msaf_bench.cli import main
+from msaf_bench.spec import Row
 
 
 @pytest.mark.parametrize(("name", "rows", "daggers"), [("1", 29, 24), ("table2", 18, 4)])
@@ -34,13 +35,17 @@ def test_show_as_json_has_every_rows_system(capsys):
     assert shown["systems"]["STT ResNet18"]["style"]
 
 
-def test_check_says_how_many_can_be_run(capsys):
-    assert main(["check", "1", "2", "3"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+@pytest.mark.slow
+def test_every_table_passes_the_check_under_every_preset(capsys):
+    assert main(["check"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert all(line.endswith(", ok") for line in lines)
+    assert {
         "table1: 29 rows, 79 printed numbers, ok",
         "table2: 18 rows, 38 printed numbers, ok",
         "table3: 9 rows, 9 printed numbers, ok",
-    ]
+    } < set(lines)
 
 
 def test_sentences_are_no_table(capsys):
@@ -53,3 +58,20 @@ def test_sentences_are_no_table(capsys):
         "table3",
         "when_motion_helps",
     ]
+
+
+def test_check_and_ablate_give_the_same_hint(capsys, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'title = "t"\nsource = "s"\nbase = "msaf-r18"\nmetrics = ["miou"]\nreference = "MSAF"\n'
+        "[rows.MSAF]\nreasn = 1\n"
+    )
+    table = str(tmp_path / "mine.toml")
+    said = []
+    for command in (["check", table], ["ablate", "--table", table]):
+        assert main(command) == 2
+        said.append(capsys.readouterr().err)
+    keys = ", ".join(sorted(Row.model_fields))
+    assert (
+        said
+        == [f"msaf-bench: mine.toml: rows.'MSAF'.reasn: unknown key 'reasn'; there is {keys}\n"] * 2
+    )

@@ -12,6 +12,7 @@ from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
 from msaf_bench.data.labels.classes import CAMVID_CLASSES
 from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.trials import results_of
 from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.view import View
@@ -289,7 +290,7 @@ def moving_run(
         table,
         systems_of(table),
         [*trials, *beside],
-        change(records, [*trials, *beside]),
+        results_of(change(records, [*trials, *beside]).values()),
         controls=controls,
     )
 
@@ -343,7 +344,7 @@ def make() -> Make:
             table,
             systems_of(table),
             trials,
-            change(records_of(table, trials), trials),
+            results_of(change(records_of(table, trials), trials).values()),
             allow_mixed=allow_mixed,
         )
 
@@ -550,7 +551,7 @@ def make_systems() -> MakeSystems:
             table,
             systems,
             trials,
-            change(records, trials),
+            results_of(change(records, trials).values()),
             speeds,
             counted,
             allow_mixed=allow_mixed,

@@ -4,7 +4,7 @@ import json
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.findings.recorded import as_recorded, changed_note
-from msaf_bench.findings.runs import summarise_run
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import write_record
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.workspace import Workspace

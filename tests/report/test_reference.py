@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from msaf_bench.findings.runs import summarise_run
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.findings.study import summarise_study
 from msaf_bench.records import read_records
 from msaf_bench.report.kinds import view_of

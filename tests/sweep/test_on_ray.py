@@ -307,3 +307,31 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path, plain):
             with suppress(ProcessLookupError):
                 os.killpg(nodes.pid, signal.SIGKILL)
     assert (tmp_path / "nodes" / "table3.csv").read_text() == (plain / "table3.csv").read_text()
+
+
+def test_the_environment_is_put_back(tmp_path, monkeypatch):
+    seen = []
+    before = dict(os.environ)
+    monkeypatch.setattr(on_ray, "_join", lambda *_: seen.append(dict(os.environ)))
+    monkeypatch.setattr(on_ray, "_check_resources", lambda *_: None)
+    monkeypatch.setattr(on_ray, "_fit", lambda *_: set())
+    for address in (None, "somewhere:1"):
+        on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster(address))
+        assert dict(os.environ) == before
+    own, joined = seen
+    assert joined.items() >= on_ray.VARIABLES.items()
+    assert own.items() >= (on_ray.VARIABLES | on_ray.OWN).items()
+    assert "RAY_AUTH_TOKEN" not in joined.keys() - before.keys()
+
+
+def test_importing_it_sets_no_variable():
+    code = (
+        "import os; before = dict(os.environ); import msaf_bench.sweep.on_ray;"
+        " ours = msaf_bench.sweep.on_ray.VARIABLES.keys() | msaf_bench.sweep.on_ray.OWN.keys();"
+        " print(ours & (os.environ.keys() - before.keys()))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "RAY_"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"

@@ -9,7 +9,7 @@ from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
-from msaf_bench.findings.runs import summarise_run
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.tables.values import to_csv
@@ -74,6 +74,7 @@ def copied(undisturbed, tmp_path):
     return shutil.copytree(undisturbed, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path):
     with pytest.raises(Killed):
         sweep(tmp_path, die_at=4)
@@ -81,6 +82,7 @@ def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path
     assert outcome(tmp_path) == outcome(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_damaged_last_checkpoint_is_made_again_and_an_earlier_one_never_taken_for_it(
     undisturbed, copied, suffix

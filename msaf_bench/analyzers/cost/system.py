@@ -19,8 +19,9 @@ from torch.utils._pytree import tree_leaves
 from msaf_bench.analyzers.cost.counters import torch_counter
 from msaf_bench.analyzers.cost.tally import KINDS, Operator, Tally, without_content
 from msaf_bench.architectures import build
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.errors import BenchError, GateError, UsageError, host_fault, one_of, text_of
-from msaf_bench.ports import Network, Stream
+from msaf_bench.ports import Stream
 from msaf_bench.spec import MODES, System
 
 OUTSIDE = "(rest)"  #: what the network does outside its parts
@@ -95,7 +96,7 @@ def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -
 
 def empty_network(
     system: System | str, num_classes: int, *, plugins: Iterable[str] = ()
-) -> nn.Module:
+) -> VideoNetwork:
     """The network of a system on the meta device, in evaluation mode."""
     with torch.random.fork_rng(devices=()), torch.device("meta"):
         return build(system, num_classes, plugins=plugins).eval()
@@ -120,7 +121,7 @@ class Inference(nn.Module):
         self.stream: Stream | None = None
         self.calls: list[Callable[[Tensor], Any]] = [net]
         if one_of("mode", mode, MODES) == "stream":
-            self.stream = cast("Network", net).stream()
+            self.stream = cast("VideoNetwork", net).stream()
             self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle
             # whole cycles, so that the next frame begins one
             for _ in range(-(-clip.shape[1] // self.stream.cycle) * self.stream.cycle):

@@ -155,9 +155,7 @@ def _ready(task: SpeedTask) -> Ready:
     """Build one system, check its output and run a few frames for its peak memory."""
     conditions, cuda = task.conditions, task.conditions.device != "cpu"
     torch.manual_seed(0)
-    net: Any = (
-        build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
-    )
+    net = build(task.system, task.num_classes, plugins=task.plugins).eval().to(conditions.device)
     weights = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
     reset_peak()
     built = speed_cuda.reset_memory() if cuda else resident_bytes()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from msaf_bench.analyzers.speed.measure import SpeedConditions
 from msaf_bench.analyzers.speed.run import Output
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
 
@@ -37,7 +38,7 @@ class Subject(NamedTuple):
     output: Output
 
 
-def prepare(net: Any, conditions: SpeedConditions) -> Subject:
+def prepare(net: VideoNetwork, conditions: SpeedConditions) -> Subject:
     """Converts the network, runs it on one clip, and compares its logits with those that it gave
     before, as `net(clip)` in fp32.
 
@@ -51,7 +52,7 @@ def prepare(net: Any, conditions: SpeedConditions) -> Subject:
     dtype, device, clip = DTYPES[conditions.precision], conditions.device, conditions.mode == "clip"
     with torch.inference_mode():
         expected = net(normalise(pictures)[None].to(device)).logits
-    net.to(dtype=dtype, memory_format=form)
+    net.to(dtype=dtype).to(memory_format=form)
 
     def upload(chosen: NDArray[np.uint8]) -> Tensor:
         frames = normalise(chosen).to(device, dtype, memory_format=form)

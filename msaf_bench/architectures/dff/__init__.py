@@ -4,25 +4,26 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16).
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.dff.feature_flow import FeatureFlow
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.deeplab import STRIDE, DeepLabFeatures, DeepLabHead
 from msaf_bench.components.blocks.warp import LIMIT, warp
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.interfaces import Backbone
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone",)
+SLOTS = {"backbone": ()}
 
 
-class DFF(nn.Module):
+class DFF(VideoNetwork):
     """The features of a key frame, carried to a later frame along learned flow: clip (B, T, 3, H,
     W) -> logits of the newest frame.
 
@@ -31,8 +32,7 @@ class DFF(nn.Module):
     (Accel's version) it leads from frame to frame, and wider features are carried as they are.
     """
 
-    training_only: tuple[str, ...] = ()
-    recursive = False
+    backbone: DeepLabFeatures  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ def dff(
     and no less than one cell; 0: no limit, as published. `accel_style` makes it the variant that
     Accel compares with: a deformable last stage, and features carried from frame to frame.
     """
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     features = DeepLabFeatures(backbone, groups=1 if accel_style else 0, limit=limit)
     return DFF(
         backbone=features,
@@ -174,3 +174,6 @@ def dff(
         flow_width=flow_width,
         limit=limit,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, dff)

@@ -5,7 +5,7 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid.
 """
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +18,20 @@ from msaf_bench.architectures.efc.flow_loss import (
     photometric,
     smoothness,
 )
-from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary, FrameByFrame
+from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.single_frame import auxiliary_head
+from msaf_bench.architectures.stream import FrameStream
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, warp
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 #: of the losses
 WEIGHTS = {
     "auxiliary": AUXILIARY_WEIGHT,
@@ -89,7 +92,7 @@ class FlowDecoder(nn.Module):
         return estimates
 
 
-class EFC(nn.Module):
+class EFC(VideoNetwork):
     """A network of one frame: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
     In training a decoder reads flow between the newest frame and one of up to `reach` frames before
@@ -98,14 +101,13 @@ class EFC(nn.Module):
     """
 
     frames = 1
-    recursive = False
     training_only: tuple[str, ...] = ("auxiliary", "decoder")
 
     def __init__(
         self,
         *,
         backbone: nn.Module,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
         decoder: nn.Module,
         reach: int,
@@ -123,7 +125,7 @@ class EFC(nn.Module):
         image, past = clip[:, -1], clip[:, -1 - self.reach : -1]
         stages, aux = Stages(*self.backbone(image)), dict[str, Tensor]()
         if self.training:
-            aux["auxiliary"] = self.auxiliary(stages)
+            aux["auxiliary"] = self.auxiliary(stages.f4)
         if self.training and past.shape[1]:
             other = past[:, int(torch.randint(past.shape[1], ()))]
             aux |= self.motion_losses(
@@ -159,9 +161,9 @@ class EFC(nn.Module):
             cross_entropy(out.logits, labels),
         )
 
-    def stream(self) -> FrameByFrame:
+    def stream(self) -> FrameStream:
         """Keeps nothing."""
-        return FrameByFrame(self)
+        return FrameStream(self)
 
 
 def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]:
@@ -198,12 +200,15 @@ def efc(
             f"width = {width}, reach = {reach}; give a width of at least 8 and a reach of at"
             " least 1"
         )
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return EFC(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
         decoder=FlowDecoder(backbone.channels[1], width=width),
         reach=reach,
         corners=corners,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, efc)

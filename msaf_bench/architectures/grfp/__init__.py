@@ -3,26 +3,26 @@
 Shapes: B batch, T frames, K classes, H W image, h w grid.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.grfp.stgru import STGRU
-from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.architectures.single_frame import AUXILIARY_WEIGHT, Auxiliary
+from msaf_bench.architectures.loss import AUXILIARY, supervised
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.single_frame import auxiliary_head
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import resize_flow
+from msaf_bench.components.interfaces import Backbone, Flow, Head
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head", "flow")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 
 
-class GRFP(nn.Module):
+class GRFP(VideoNetwork):
     """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) ->
     logits (B, K, H, W).
 
@@ -38,9 +38,9 @@ class GRFP(nn.Module):
         self,
         *,
         backbone: nn.Module,
-        head: nn.Module,
+        head: Head,
         auxiliary: nn.Module,
-        flow: nn.Module,
+        flow: Flow,
         cell: nn.Module,
         frames: int,
         refined: int,
@@ -67,7 +67,7 @@ class GRFP(nn.Module):
             video.advance(past, scores)
         stages = Stages(*self.backbone(image))
         scores = self.scores(stages, image)
-        aux = {"scores": scores, "auxiliary": self.auxiliary(stages)} if self.training else {}
+        aux = {"scores": scores, "auxiliary": self.auxiliary(stages.f4)} if self.training else {}
         return Output(video.advance(image, scores), aux)
 
     def scores(self, stages: Stages, image: Tensor) -> Tensor:
@@ -87,11 +87,7 @@ class GRFP(nn.Module):
         """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4
         of the auxiliary head's.
         """
-        weights = {"scores": 1.0, "auxiliary": AUXILIARY_WEIGHT}
-        return sum(
-            (weights[name] * cross_entropy(mask, labels) for name, mask in out.aux.items()),
-            cross_entropy(out.logits, labels),
-        )
+        return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> "GRFPStream":
         """The state of one video: the last frame and the scores carried to it."""
@@ -149,14 +145,17 @@ def grfp(
         )
     if kernel < 1 or kernel % 2 == 0:
         raise UsageError(f"kernel = {kernel} has no centre; choose an odd number")
-    backbone: Any = make("backbone")
+    backbone: Backbone = make("backbone")
     return GRFP(
         backbone=backbone,
         head=make("head", channels=backbone.channels, num_classes=num_classes),
-        auxiliary=Auxiliary(backbone.channels, num_classes),
+        auxiliary=auxiliary_head(backbone.channels[1], num_classes),
         flow=make("flow"),
         cell=STGRU(num_classes, kernel=kernel, prior=1 / (19 if literal_prior else num_classes)),
         frames=frames,
         refined=refined,
         corners=corners,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, grfp)

@@ -6,7 +6,6 @@ Shapes: B batch, T past frames, C channels of F5, V of a value, K classes, H W i
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +14,18 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.lma.local_attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share, saturated
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 EPS = 1e-3  #: of the batch norms in a fusion
 
-Memory = tuple[Tensor, Tensor]  #: the key and the value of one past frame
+Remembered = tuple[Tensor, Tensor]  #: the key and the value of one past frame
 
 
 class BottleneckFusion(nn.Module):
@@ -85,7 +86,7 @@ def _report(gate: Tensor, gate_read: Tensor, now: Tensor, read: Tensor) -> None:
     gauge("memory_share", lambda: memory_share(read, now))
 
 
-class LMA(nn.Module):
+class LMA(VideoNetwork):
     """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, fused with what it reads
     nearby in the T frames before it.
 
@@ -93,16 +94,13 @@ class LMA(nn.Module):
     ones learn.
     """
 
-    recursive = False
-    training_only: tuple[str, ...] = ()
-
     def __init__(
         self,
         *,
         backbone: nn.Module,
         key: nn.Module,
         fusion: BottleneckFusion | WideFusion,
-        head: nn.Module,
+        head: Head,
         queue: int,
         window: int,
     ) -> None:
@@ -122,11 +120,11 @@ class LMA(nn.Module):
         memory = [self.remember(x) for x in f5.view(*past.shape[:2], *f5.shape[1:]).unbind(1)]
         return Output(self.decode(Stages(*self.backbone(frame)), memory, frame), {})
 
-    def remember(self, f5: Tensor) -> Memory:
+    def remember(self, f5: Tensor) -> Remembered:
         """F5 of a frame -> what later frames read of it."""
         return self.memory_key(f5), self.fusion.memory_value(f5)
 
-    def decode(self, stages: Stages, memory: Sequence[Memory], frame: Tensor) -> Tensor:
+    def decode(self, stages: Stages, memory: Sequence[Remembered], frame: Tensor) -> Tensor:
         """Stages of the newest frame and the memory, which may be empty -> logits of the frame's
         size.
         """
@@ -158,7 +156,7 @@ class LMAStream:
 
     def __init__(self, net: LMA) -> None:
         self.net = net
-        self.memory: list[Memory] = []
+        self.memory: list[Remembered] = []
 
     def reset(self) -> None:
         """Forgets the video."""
@@ -192,8 +190,8 @@ def lma(
         raise UsageError(
             f"queue = {queue}, window = {window}; give a queue of at least 1 and an odd window"
         )
-    backbone: Any = make("backbone")
-    channels: tuple[int, int, int] = backbone.channels
+    backbone: Backbone = make("backbone")
+    channels = backbone.channels
     fusions = {
         "bottleneck": lambda: BottleneckFusion(channels[2], down=down, share=share_down_conv),
         "wide": lambda: WideFusion(channels[2]),
@@ -206,3 +204,6 @@ def lma(
         queue=queue,
         window=window,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, lma)

@@ -4,7 +4,7 @@ Shapes: B batch, N images, T frames, C channels, d width, K classes, H W image, 
 features are those early in layer3, (N, C, h, w).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,15 @@ from torch.nn import functional
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.lvs.key_frames import SCHEDULES, Fixed, Propagation, Scheduler
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.interfaces import Backbone, Head, ResNetLayers
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 
-SLOTS = ("backbone", "head")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 
 
 class Key(NamedTuple):
@@ -30,7 +32,7 @@ class Key(NamedTuple):
     scheduled: Tensor  #: (B, width, h, w), for the scheduler
 
 
-class LVS(nn.Module):
+class LVS(VideoNetwork):
     """Low features of every frame, high ones of key frames alone: clip (B, T, 3, H, W) -> logits
     (B, K, H, W) of the newest frame.
 
@@ -41,15 +43,13 @@ class LVS(nn.Module):
     the key frame.
     """
 
-    training_only: tuple[str, ...] = ()
-    deciding: tuple[str, ...] = ("scheduler",)
-    recursive = False
+    deciding = ("scheduler",)
 
     def __init__(
         self,
         *,
-        backbone: Any,
-        head: Any,
+        backbone: nn.Module,
+        head: Head,
         propagation: Propagation,
         scheduler: Scheduler | Fixed,
         split: int,
@@ -67,7 +67,7 @@ class LVS(nn.Module):
 
     def low(self, frames: Tensor) -> Tensor:
         """Frames (N, 3, H, W) -> low features."""
-        net = self.backbone
+        net = cast("ResNetLayers", self.backbone)
         x = net.layer2(net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(frames))))))
         for block in list(net.layer3)[: self.split]:
             x = block(x)
@@ -75,10 +75,10 @@ class LVS(nn.Module):
 
     def high(self, low: Tensor) -> Tensor:
         """Low features -> what the classifier reads, (N, d, h, w)."""
-        f4 = low
-        for block in list(self.backbone.layer3)[self.split :]:
+        net, f4 = cast("ResNetLayers", self.backbone), low
+        for block in list(net.layer3)[self.split :]:
             f4 = block(f4)
-        return self.head.features(Stages(low, f4, self.backbone.layer4(f4)))
+        return self.head.features(Stages(low, f4, net.layer4(f4)))
 
     def key(self, low: Tensor) -> Key:
         """What is kept of a key frame with these low features."""
@@ -225,8 +225,8 @@ def lvs(
     Raises `UsageError` for a backbone that has no such stages or blocks, an even kernel, and an
     interval below 2.
     """
-    backbone: Any = make("backbone")
-    if not hasattr(backbone, "layer3"):
+    backbone: Backbone = make("backbone")
+    if not isinstance(backbone, ResNetLayers):
         raise UsageError(
             "lvs splits a ResNet after some blocks of layer3; choose resnet18, resnet50 or"
             " resnet101"
@@ -240,7 +240,7 @@ def lvs(
         raise UsageError(f"kernel = {kernel}; give an odd number")
     if interval < 2:
         raise UsageError(f"interval = {interval}; give at least 2")
-    head: Any = make("head", channels=backbone.channels, num_classes=num_classes)
+    head: Head = make("head", channels=backbone.channels, num_classes=num_classes)
     channels = backbone.channels[1 if split else 0]
     return LVS(
         backbone=backbone,
@@ -251,3 +251,6 @@ def lvs(
         frames=interval,
         threshold=threshold,
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, lvs)

@@ -14,19 +14,21 @@ from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
 from msaf_bench.architectures.loss import cross_entropy
-from msaf_bench.architectures.tdnet.propagation import Memory, Path, group_alone
+from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.architectures.tdnet.propagation import Path, QueryKeyValue, group_alone
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
-from msaf_bench.components.heads import FCNHead
+from msaf_bench.components.heads import FCN
+from msaf_bench.components.interfaces import Backbone, Head, Teacher
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
-from msaf_bench.registry import Make
+from msaf_bench.registry import Architecture, Make
 from msaf_bench.spec import VOID
 
-SLOTS = ("backbone", "head", "teacher")
+SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "teacher": ("num_classes",)}
 
 
-class TDNet(nn.Module):
+class TDNet(VideoNetwork):
     """Sub-network t mod P on frame t: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of
     P frames, which has the last turn.
 
@@ -34,8 +36,8 @@ class TDNet(nn.Module):
     heads those of that turn learn. A teacher, where there is one, sees that frame alone.
     """
 
-    recursive = False
-    training_only: tuple[str, ...] = ("auxiliary", "teacher")
+    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
+    training_only = ("auxiliary", "teacher")
 
     def __init__(
         self,
@@ -43,14 +45,14 @@ class TDNet(nn.Module):
         backbone: nn.ModuleList,
         paths: nn.ModuleList,
         auxiliary: nn.ModuleList,
-        teacher: nn.Module,
+        teacher: Teacher,
         strides: tuple[int, int],
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.paths = paths
         self.auxiliary = auxiliary
-        self.teacher: Any = teacher
+        self.teacher = teacher
         self.frames = len(paths)
         self.strides = strides
 
@@ -97,11 +99,11 @@ class TDNet(nn.Module):
         aux = {
             "grid": logits,
             "alone": path.classify(value),
-            "auxiliary": self.auxiliary[turn](Stages(stages.f4, stages.f4, stages.f4)),
+            "auxiliary": self.auxiliary[turn](stages.f4),
         }
         return Output(resize(logits, clip, corners=True), aux | self.teach(new, turn))
 
-    def remember(self, frame: Tensor, turn: int) -> Memory:
+    def remember(self, frame: Tensor, turn: int) -> QueryKeyValue:
         """What a past frame (B, 3, H, W) leaves for the frames after it."""
         path: Any = self.paths[turn]
         features = path.features(Stages(*self.backbone[turn](frame)))
@@ -166,7 +168,7 @@ class TDNetStream:
 
     def reset(self) -> None:
         """Forgets the video."""
-        self.past: list[Memory] = []
+        self.past: list[QueryKeyValue] = []
         self.turn = 0
 
     def step(self, frame: Tensor) -> Tensor:
@@ -180,7 +182,7 @@ class TDNetStream:
             x[..., :: self.net.stride, :: self.net.stride].contiguous()
             for x in (query, value, features)
         )
-        window = [*self.past, Memory(query, path.encoding.key(features), value)]
+        window = [*self.past, QueryKeyValue(query, path.encoding.key(features), value)]
         self.past = window[-(self.cycle - 1) :]
         self.turn = (self.turn + 1) % self.cycle
         return resize(logits, frame, corners=True)
@@ -234,11 +236,11 @@ def tdnet(
     """
     if paths < 2:
         raise UsageError(f"paths = {paths}; give at least 2, 4 and 2 are published")
-    backbones: list[Any] = [make("backbone") for _ in range(paths)]
-    channels: tuple[int, int, int] = backbones[0].channels
+    backbones: list[Backbone] = [make("backbone") for _ in range(paths)]
+    channels = backbones[0].channels
 
     def path(index: int) -> Path:
-        head: Any = make("head", channels=(width, width, width), num_classes=num_classes)
+        head: Head = make("head", channels=(width, width, width), num_classes=num_classes)
         return Path(
             index,
             paths - 1,
@@ -254,9 +256,11 @@ def tdnet(
         backbone=nn.ModuleList(backbones),
         paths=nn.ModuleList(path(i) for i in range(paths)),
         auxiliary=nn.ModuleList(
-            FCNHead((channels[1], channels[1], channels[1]), num_classes, width=channels[1] // 4)
-            for _ in range(paths)
+            FCN(channels[1], num_classes, width=channels[1] // 4) for _ in range(paths)
         ),
         teacher=make("teacher", num_classes=num_classes),
         strides=(train_kv_stride, kv_stride),
     )
+
+
+ARCHITECTURE = Architecture(SLOTS, tdnet)

@@ -17,7 +17,7 @@ from msaf_bench.ports import Stages
 GROUPS = 2  #: slices of the pyramid, with two sub-networks as with four; they take them in turn
 
 
-class Memory(NamedTuple):
+class QueryKeyValue(NamedTuple):
     """What a past frame leaves: maps on one grid, coarser than the newest frame's."""
 
     query: Tensor  #: (B, k, h, w)
@@ -36,8 +36,8 @@ class Encoding(nn.Module):
         self.key = _projection(channels, key_width)
         self.value = nn.Conv2d(channels, width, 1)
 
-    def forward(self, features: Tensor) -> Memory:
-        return Memory(self.query(features), self.key(features), self.value(features))
+    def forward(self, features: Tensor) -> QueryKeyValue:
+        return QueryKeyValue(self.query(features), self.key(features), self.value(features))
 
 
 class AttentionPropagation(nn.Module):
@@ -108,7 +108,7 @@ class Path(nn.Module):
         """Stages -> this sub-network's slice of the pyramid (B, C, h, w)."""
         return group_of(self.pyramid(stages.f5), self.group, GROUPS)
 
-    def propagate(self, past: Sequence[Memory], query: Tensor) -> Tensor:
+    def propagate(self, past: Sequence[QueryKeyValue], query: Tensor) -> Tensor:
         """What the newest frame, whose query is (B, k, h, w), is handed by the past ones, oldest
         first: (B, d, h, w).
 

@@ -182,13 +182,13 @@ def _flow_source(
 def describe(result: "Consistency", footage: "Footage", names: tuple[str, ...]) -> dict[str, Any]:
     """What `--json` prints of one preset; null where there is no number."""
     from msaf_bench.analyzers.consistency.measure import PRESETS, chains, per_video
-    from msaf_bench.analyzers.miou import iou_per_class
+    from msaf_bench.analyzers.miou import class_iou
 
     preset = PRESETS[result.preset]
     videos = chains(footage.neighbours.pairs)
     own = per_video(result, videos) if result.pairs else [None] * len(videos)
     iou: list[float] = (
-        iou_per_class(result.matrices.sum(0)).tolist() if result.matrices is not None else []
+        class_iou(result.matrices.sum(0)).tolist() if result.matrices is not None else []
     )
     return {
         "preset": result.preset,
@@ -204,8 +204,7 @@ def describe(result: "Consistency", footage: "Footage", names: tuple[str, ...]) 
         "votes": result.votes,
         "controls": dict(result.controls),
         "per_class": {
-            name: None if math.isnan(each) else 100 * each
-            for name, each in zip(names, iou, strict=False)
+            name: None if math.isnan(each) else each for name, each in zip(names, iou, strict=False)
         },
         "per_video": [
             {

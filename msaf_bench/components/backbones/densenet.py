@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.components.backbones.vgg import middle
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Stages
 
 DOWN = (4, 5, 7, 10, 12)  #: layers of a block
@@ -30,7 +31,7 @@ class DenseBlock(nn.Module):
         return torch.cat(made, 1)
 
 
-class FCDenseNet(nn.Module):
+class FCDenseNet(Backbone):
     """Image (N, 3, H, W) -> 16 w / 3 features at the size of the image, as all three of the Stages.
     Odd sizes are rounded up.
     """
@@ -75,7 +76,7 @@ class FCDenseNet(nn.Module):
         return Stages(x, x, x)
 
 
-class LinearHead(nn.Module):
+class LinearHead(Head):
     """F5 -> 1x1 convolution to the classes; the features are F5 itself."""
 
     def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
@@ -88,9 +89,6 @@ class LinearHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def fc_densenet103(*, width: int = 48) -> FCDenseNet:

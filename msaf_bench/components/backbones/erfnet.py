@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Stages
 
 EPS = 1e-3  #: of every batch norm
@@ -51,7 +52,7 @@ class Down(nn.Module):
         )
 
 
-class ERFNet(nn.Module):
+class ERFNet(Backbone):
     """The encoder: image (N, 3, H, W) -> its stages after the last downsampling, after a round of
     dilations, and after two.
 
@@ -80,7 +81,7 @@ class ERFNet(nn.Module):
         return Stages(f3, f4, self.rounds[1](f4))
 
 
-class ERFNetHead(nn.Module):
+class ERFNetHead(Head):
     """The decoder: F5 (N, C, h, w) -> logits (N, K, 8h, 8w), so the features before the classifier
     are at 1/2.
     """
@@ -105,9 +106,6 @@ class ERFNetHead(nn.Module):
     def classify(self, features: Tensor) -> Tensor:
         """(N, width, 4h, 4w) -> logits (N, K, 8h, 8w)."""
         return self.classifier(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def _up(inputs: int, width: int) -> tuple[nn.Module, ...]:

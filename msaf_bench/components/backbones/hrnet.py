@@ -11,15 +11,17 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.components.backbones.resnet import BasicBlock, Bottleneck, load_weights
+from msaf_bench.components.backbones.resnet import BasicBlock, Bottleneck
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.interfaces import Backbone, Head
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 
 MODULES = (1, 4, 3)  #: exchanges with 2, 3 and 4 branches
 
 
-class HRNet(nn.Module):
+class HRNet(Backbone):
     """Image (N, 3, H, W) -> Stages on one grid of 1 / `stride`: branch 2, branch 3 and all four
     branches beside each other.
 
@@ -100,7 +102,7 @@ class Exchange(nn.Module):
         return sum(rest, total)
 
 
-class HRNetHead(nn.Module):
+class HRNetHead(Head):
     """F5 -> 1x1 convolution of the same width, batch norm, ReLU -> 1x1 convolution to the
     classes.
     """
@@ -118,9 +120,6 @@ class HRNetHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def hrnet(

@@ -5,15 +5,16 @@ channels, d width, H W image, h w grid.
 from collections.abc import Callable
 from functools import partial
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from msaf_bench.components.backbones.resnet import DilatedResNet, resnet18, resnet50, resnet101
 from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.heads import PyramidPooling
+from msaf_bench.components.interfaces import Backbone
 from msaf_bench.ports import Stages
 
 
-class PyramidBackbone(nn.Module):
+class PyramidBackbone(Backbone):
     """Image (N, 3, H, W) -> Stages, F5 replaced by what PSPNet's classifier reads: pyramid pooling
     and a 3x3 convolution to d.
 

@@ -4,23 +4,15 @@ Published code disagrees on the stem and on where the dilation stands, so both a
 plain stem parameter names are torchvision's, so its ImageNet weights load.
 """
 
-import hashlib
-import pickle
 from functools import partial
-from io import BytesIO
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, cast
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
+from msaf_bench.components.interfaces import Backbone
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.inputs import regular
 from msaf_bench.ports import Stages
-from msaf_bench.starting import OPTION, start_of
 
 #: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation);
 #: "plain" is one 7x7.
@@ -80,7 +72,7 @@ class Bottleneck(nn.Module):
         return self.relu(y)
 
 
-class DilatedResNet(nn.Module):
+class DilatedResNet(Backbone):
     """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2
     and 4 (section 3.2).
 
@@ -148,111 +140,6 @@ resnet18 = partial(DilatedResNet, BasicBlock, (2, 2, 2, 2))
 resnet34 = partial(DilatedResNet, BasicBlock, (3, 4, 6, 3))
 resnet50 = partial(DilatedResNet, Bottleneck, (3, 4, 6, 3))
 resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
-
-
-#: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
-CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
-#: under which a file may hold the tensors, beside a step, an optimizer and the like
-INSIDE = ("state_dict", "model", "module")
-#: of the names, where a backbone was saved as a part of something
-PREFIXES = ("module.", "backbone.", "encoder.", "model.")
-
-
-def load_weights(net: nn.Module, weights: str) -> None:
-    """Fills the network from a state dict on disk, but for `CLASSIFIERS`.
-
-    A network on the meta device stays as it is, and so does one whose `weights` are known by their
-    content alone (`msaf_bench.starting`). The tensors may lie one level down (`INSIDE`), and their
-    names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read or has other
-    content, and for a tensor that is missing, unknown or of another shape.
-    """
-    start = start_of(OPTION, weights)
-    if start is None:
-        raise UsageError(f"weights {weights!r}: not a file by its name; write ./{weights}")
-    sha256, path = start
-    if next(net.parameters()).is_meta or not path:
-        return
-    tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))
-    try:
-        net.load_state_dict(
-            {name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)}
-        )
-    except RuntimeError as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines())
-        begin = f"its names begin with {seen}; " if seen else ""
-        raise UsageError(
-            f"weights {path}: {begin}{reason:.300}; give a state dict of this network"
-        ) from error
-
-
-def _read(path: str, sha256: str) -> dict[str, Tensor]:
-    """The tensors of a file by name; of that content, where one is given."""
-    try:
-        content = regular(Path(path)).read_bytes()
-        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-            raise UsageError(
-                f"weights {path}: its content has changed since it was first read (sha256"
-                f" {sha256[:12]}); start again"
-            )
-        safe = path.endswith(".safetensors")
-        read: Any = (
-            load(content)
-            if safe
-            else torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-        )
-    except OSError as error:
-        raise UsageError(
-            f"weights {path}: {error.strerror or error}; give the file of a state dict"
-        ) from error
-    except UsageError:
-        raise
-    except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
-        raise UsageError(
-            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened,"
-            " as it could run code. Save the state dict alone, best as .safetensors"
-        ) from error
-    except (
-        EOFError,
-        SafetensorError,
-        AttributeError,
-        RuntimeError,
-        ValueError,
-        LookupError,
-    ) as error:
-        raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
-    held = cast("dict[Any, Any]", read) if isinstance(read, dict) else {}
-    while inside := next((held[key] for key in INSIDE if isinstance(held.get(key), dict)), None):
-        held = cast("dict[Any, Any]", inside)
-    tensors = {
-        name: value
-        for name, value in held.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
-    if not tensors:
-        raise UsageError(
-            f"weights {path}: no tensors by name in it; give a state dict of this network"
-        )
-    return tensors
-
-
-def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
-    """The tensors without a prefix that none of the wanted names has, those with other names left
-    out; and the prefixes seen.
-    """
-    seen = ""
-    while not wanted & tensors.keys():
-        prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in tensors)), None)
-        if prefix is None:
-            break
-        tensors = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        seen += prefix
-    if not seen and tensors and not wanted & tensors.keys():
-        seen = next(iter(tensors)).partition(".")[0] + "."
-    return tensors, seen
 
 
 def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int, int]:

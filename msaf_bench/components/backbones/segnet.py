@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
@@ -25,7 +26,7 @@ LAST = ("convolution", "norm", "relu")
 DROPPED = 3  #: the coarsest stages of both sides end with dropout
 
 
-class SegNet(nn.Module):
+class SegNet(Backbone):
     """Image (N, 3, H, W) -> w features at the size of the image, as all three of the Stages: the
     decoder's last, unpooled.
 
@@ -65,7 +66,7 @@ class SegNet(nn.Module):
         return Stages(x, x, x)
 
 
-class SegNetHead(nn.Module):
+class SegNetHead(Head):
     """The finest stage of the decoder: two 3x3 convolutions with batch norm and ReLU, then what
     `last` says.
 
@@ -90,9 +91,6 @@ class SegNetHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.classifier(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def segnet(*, width: int = 64, decoder: str = "original") -> SegNet:

@@ -9,21 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
 BORDER = 186  #: pixels that the convolutions of the front end eat on each side
-BORDERS = ("mirror", "same")
+PADDINGS = ("mirror", "same")
 #: Of VGG-16: convolutions of a stage in units of the first width, with their dilation; the last two
 #: stages are not pooled.
 FRONT = (((1, 1), 1), ((2, 2), 1), ((4, 4, 4), 1), ((8, 8, 8), 1), ((8, 8, 8), 2))
-POOLS = 3
+POOLED = 3
 #: how many layers of `features` give conv4_3 and conv5_3, in torchvision's count, where a pool
 #: stands between them
 F3, F4 = 23, 30
 
 
-class DilatedVGG(nn.Module):
+class DilatedVGG(Backbone):
     """Image (N, 3, H, W) -> conv4_3, conv5_3 and fc7 at 1/8, after their ReLUs; h = ceil(H / 8).
 
     With the border "mirror" no convolution pads, as published: the image is mirrored by 186 pixels
@@ -33,7 +34,7 @@ class DilatedVGG(nn.Module):
 
     def __init__(self, width: int, *, border: str) -> None:
         super().__init__()
-        self.mirrored = one_of("border of dilation8", border, BORDERS) == "mirror"
+        self.mirrored = one_of("border of dilation8", border, PADDINGS) == "mirror"
         self.features = nn.Sequential(*self._layers(width))
         fc = 64 * width
         self.fc6 = nn.Conv2d(8 * width, fc, 7, dilation=4, padding=self._padding(7, 4))
@@ -62,14 +63,14 @@ class DilatedVGG(nn.Module):
                 )
                 layers += [conv, nn.ReLU()]
                 inputs = units * width
-            layers.append(nn.MaxPool2d(2, ceil_mode=True) if stage < POOLS else nn.Identity())
+            layers.append(nn.MaxPool2d(2, ceil_mode=True) if stage < POOLED else nn.Identity())
         return layers
 
     def _padding(self, kernel: int, dilation: int) -> int:
         return 0 if self.mirrored else dilation * (kernel // 2)
 
 
-class ContextHead(nn.Module):
+class ContextHead(Head):
     """F5 -> class scores by a 1x1 convolution (the features) -> the context module, which begins as
     the identity (the classifier).
 
@@ -99,9 +100,6 @@ class ContextHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         return self.context(features)
-
-    def forward(self, stages: Stages) -> Tensor:
-        return self.classify(self.features(stages))
 
 
 def dilation8(*, width: int = 64, border: str = "mirror") -> DilatedVGG:

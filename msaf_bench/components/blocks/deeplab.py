@@ -4,17 +4,18 @@ stage, no pyramid.
 Shapes: N images, C channels, K classes, H W image in multiples of 16, h w grid (1/16).
 """
 
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from msaf_bench.components.align import deformable_conv2d, inside
-from msaf_bench.components.backbones.resnet import BasicBlock
+from msaf_bench.components.backbones.resnet import BasicBlock, Bottleneck
 from msaf_bench.components.blocks.warp import bounded
 from msaf_bench.components.gauges import gauge
+from msaf_bench.components.interfaces import Backbone, ResNetLayers
 from msaf_bench.errors import UsageError
-from msaf_bench.ports import Backbone, Stages
+from msaf_bench.ports import Stages
 
 STRIDE = 16
 
@@ -31,23 +32,25 @@ class DeepLabFeatures(nn.Module):
     """
 
     def __init__(
-        self, backbone: Any, *, groups: int = 0, reach: int = 1, limit: float = 0.0
+        self, backbone: Backbone, *, groups: int = 0, reach: int = 1, limit: float = 0.0
     ) -> None:
         super().__init__()
-        if getattr(backbone, "stride", None) != STRIDE or not hasattr(backbone, "layer4"):
+        if not isinstance(backbone, ResNetLayers) or backbone.stride != STRIDE:
             raise UsageError(
                 "backbone: this network needs a ResNet at 1/16; write { use = 'resnet101',"
                 " output_stride = 16 }"
             )
         backbone.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        for stage in (backbone.layer2, backbone.layer3):
-            if hasattr(stage[0], "conv3"):
-                stage[0].conv1.stride, stage[0].conv2.stride = stage[0].conv2.stride, (1, 1)
+        for first in (backbone.layer2[0], backbone.layer3[0]):
+            if isinstance(first, Bottleneck):
+                first.conv1.stride, first.conv2.stride = first.conv2.stride, (1, 1)
         if groups:
             for block in backbone.layer4:
-                block.conv2 = Deformable(block.conv2, groups=groups, reach=reach, limit=limit)
-        self.resnet: Backbone = backbone
-        self.width: int = backbone.channels[2]
+                convolution = cast("nn.Conv2d", block.get_submodule("conv2"))
+                deformable = Deformable(convolution, groups=groups, reach=reach, limit=limit)
+                block.register_module("conv2", deformable)
+        self.resnet = backbone
+        self.width = backbone.channels[2]
 
     def forward(self, image: Tensor) -> Tensor:
         return Stages(*self.resnet(image)).f5
@@ -178,8 +181,9 @@ class UpdateFeatures(nn.Module):
                 inputs = width << i
         self.last = nn.Sequential()
         for j in range(depths[3]):
-            block: Any = BasicBlock(inputs, 8 * width, stride=1 if j else 2, dilations=(1, 2))
-            block.conv2 = Deformable(block.conv2, groups=4, reach=2, limit=limit)
+            block = BasicBlock(inputs, 8 * width, stride=1 if j else 2, dilations=(1, 2))
+            deformable = Deformable(block.conv2, groups=4, reach=2, limit=limit)
+            block.register_module("conv2", deformable)
             self.last.append(block)
             inputs = 8 * width
         self.up = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)

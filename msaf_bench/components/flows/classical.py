@@ -4,14 +4,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from msaf_bench.components.interfaces import Flow
 from msaf_bench.data.flow.estimators import DIS_LEAST, dis
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 
 
-class ZeroFlow(nn.Module):
+class ZeroFlow(Flow):
     """No motion: the reference lies where it is."""
 
     idle = True
@@ -20,7 +21,7 @@ class ZeroFlow(nn.Module):
         return image.new_zeros(image.shape[0], 2, *image.shape[-2:])
 
 
-class DISFlow(nn.Module):
+class DISFlow(Flow):
     """DIS (Kroeger et al. 2016) by OpenCV, on the CPU, without a gradient; at the frames'
     own size.
     """

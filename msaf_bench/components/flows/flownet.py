@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msaf_bench.components.backbones.resnet import load_weights
+from msaf_bench.components.interfaces import Flow
+from msaf_bench.components.weight_files import load_weights
 from msaf_bench.data.transforms import STD
 
 UNIT = 20.0  #: pixels that the networks' output 1 means
@@ -91,7 +92,7 @@ class FlowNetC(nn.ModuleDict):
         )
 
 
-class PairFlow(nn.Module):
+class PairFlow(Flow):
     """A network of pairs as the slot `flow` wants it: normalised frames -> flow (B, 2, H, W) in
     pixels of the frames, at any H, W.
 

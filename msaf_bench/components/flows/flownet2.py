@@ -10,7 +10,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.components.backbones.resnet import load_weights
 from msaf_bench.components.blocks.warp import warp
 from msaf_bench.components.flows.flownet import (
     DEEP,
@@ -27,6 +26,7 @@ from msaf_bench.components.flows.flownet import (
     run,
     start,
 )
+from msaf_bench.components.weight_files import load_weights
 
 FINE: Layers = {
     "conv0": (1, 3, 1),

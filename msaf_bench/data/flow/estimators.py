@@ -3,7 +3,6 @@
 import hashlib
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -129,7 +128,7 @@ def _raft(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> _Ways:
     try:
         import torch
 
-        models: Any = import_module("torchvision.models.optical_flow")
+        models = import_module("torchvision.models.optical_flow")
         net = models.raft_large(weights=models.Raft_Large_Weights.C_T_SKHT_V2).eval()
     except Exception as error:
         # a broken torchvision raises RuntimeError; without a network, the weights a URLError

@@ -1,5 +1,8 @@
 """A procedural street with exact labels, exact flow and exact occlusion: a data set that needs no
 download.
+
+`scene` places the `objects` and drives the camera, `geometry` finds what each pixel shows and where
+it moves, `image` paints clear frames, `disturbance` makes them hard, `files` writes videos to disk.
 """
 
 import hashlib
@@ -29,9 +32,9 @@ KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items
 #: How many videos a split has, and how long they are.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
-OWN = "own_videos"  #: whether every seed trains on videos of its own
+OWN = "own_videos"  #: option: whether every seed trains on its own videos
 
-STRONGEST = 1e4  #: of any option; the scene is long gone before
+STRONGEST = 1e4  #: value of any option; the scene is invisible long before
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
 
@@ -68,11 +71,11 @@ def _strengths(knobs: Mapping[str, Option]) -> dict[str, float]:
 def make_video(
     seed: int, frames: int = 8, size: tuple[int, int] = (64, 128), **knobs: float
 ) -> Video:
-    """The video of `seed`, at 15 frames a second. It depends on the arguments alone, and a longer
-    one begins with the shorter one.
+    """Make the video of `seed`, at 15 frames per second.
 
-    `knobs` are those of `KNOBS`; all but `speed` change the images only. Raises `UsageError` for an
-    unknown or negative one.
+    The video depends on the arguments alone, and a longer video begins with the shorter one.
+    `knobs` are those of `KNOBS`; all except `speed` change the images only. Raises `UsageError` for
+    an unknown or negative knob.
     """
     strengths = _strengths(knobs)
     if seed < 0 or frames < 1 or min(size) < SMALLEST or max(size) > LARGEST:
@@ -82,9 +85,8 @@ def make_video(
     seen = view(scene, size)
     images, inverse_depth = paint(scene, seen)
     disturb(images, seed, strengths)
-    labels = np.append(scene.panels["label"], (ROAD, SIDEWALK, SKY)).astype(np.uint8)[
-        seen.front[1:-1]
-    ]
+    label_of = np.append(scene.panels["label"], (ROAD, SIDEWALK, SKY)).astype(np.uint8)
+    labels = label_of[seen.front[1:-1]]
     forward, backward = (motion(scene, seen, inverse_depth, step) for step in (1, -1))
     return Video(images, labels, forward.flow, backward.flow, forward.occluded, backward.occluded)
 
@@ -99,10 +101,8 @@ class _Videos(NamedTuple):
 def _videos(
     seeds: range, frames: int, size: tuple[int, int], knobs: tuple[tuple[str, float], ...]
 ) -> _Videos:
-    images, labels = (
-        np.empty((len(seeds), frames, *size, 3), np.uint8),
-        np.empty((len(seeds), frames, *size), np.uint8),
-    )
+    images = np.empty((len(seeds), frames, *size, 3), np.uint8)
+    labels = np.empty((len(seeds), frames, *size), np.uint8)
     for i, seed in enumerate(seeds):
         images[i], labels[i], *_ = make_video(seed, frames, size, **dict(knobs))
     images.flags.writeable = labels.flags.writeable = False
@@ -112,11 +112,11 @@ def _videos(
 
 
 def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
-    """The video for its motion alone, without what disturbs its images; of small frames many are
-    kept, of others the last one.
+    """Return the video for its motion alone, with undisturbed images; many small videos are cached,
+    of large ones the last.
     """
-    kept = _many if frames * size[0] * size[1] <= SMALL else _last
-    return kept(seed, frames, size, speed)
+    cached = _many if frames * size[0] * size[1] <= SMALL else _last
+    return cached(seed, frames, size, speed)
 
 
 def _undisturbed(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
@@ -127,15 +127,15 @@ _many, _last = lru_cache(maxsize=256)(_undisturbed), lru_cache(maxsize=1)(_undis
 
 
 class Street:
-    """A split of procedural videos, as `Clips`: made once a process, then kept in memory; motion is
-    made again when it is asked for.
+    """A split of procedural videos, as `Clips`: made once per process, then kept in memory; motion
+    is computed again on request.
 
-    Training videos have even seeds (0, 2, ...), scored ones odd seeds (1, 3, ...), so that no
-    number of videos makes them meet. Every frame whose whole history exists is the end of a clip;
-    where no frame has it, all are, and `conditions.history` says what then.
-    `conditions.data_options` may set those of `COUNTS` and `KNOBS`; with `own_videos` = true every
-    `seed` trains on videos of its own, and seed 0 on those that all share else. Raises `UsageError`
-    for an option that is unknown or out of range, `DataError` as the history tells.
+    Training videos have even seeds (0, 2, ...), scored videos odd seeds (1, 3, ...), so that they
+    differ for any number of videos. Every frame with a whole history is the end of a clip; if no
+    frame has one, all frames are, and `conditions.history` decides. `conditions.data_options` may
+    set those of `COUNTS` and `KNOBS`; with `own_videos` = true every `seed` trains on its own
+    videos, seed 0 on those that all seeds share otherwise. Raises `UsageError` for an option that
+    is unknown or out of range, `DataError` as `histories` does.
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
@@ -167,11 +167,11 @@ class Street:
                 " before it"
             )
 
-        found = histories(len(newest), past, conditions.frames, conditions.history, missing)
+        whole = histories(len(newest), past, conditions.frames, conditions.history, missing)
         self._clips = [
-            (newest[i][0], frames) for i, frames in zip(found.kept, found.clips, strict=True)
+            (newest[i][0], frames) for i, frames in zip(whole.kept, whole.clips, strict=True)
         ]
-        self.repeated, self.skipped = found.repeated, found.skipped
+        self.repeated, self.skipped = whole.repeated, whole.skipped
         self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
         self.fingerprint = self._videos.fingerprint
 
@@ -188,13 +188,13 @@ class Street:
         )
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """The newest frame of a clip, (H, W, 3)."""
+        """Return the newest frame of a clip, (H, W, 3)."""
         video, frames = self._clips[index]
         return self._videos.images[video, frames[-1]]
 
     def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
-        """The true motion of a pair, with what is hidden or out of the frame afterwards; None for
-        two clips that are no neighbours.
+        """Return the true motion of a pair, with the points that are hidden or out of the frame
+        afterwards; None for two clips that are not neighbours.
         """
         if not self._neighbours(*pair):
             return None
@@ -212,9 +212,9 @@ class Street:
         )
 
     def exact_past(self, index: int) -> tuple[Flow, ...] | None:
-        """The true motion from a clip's newest frame to each of its past ones, oldest first.
+        """Return the true motion from the newest frame of a clip to each past frame, oldest first.
 
-        Over more than one frame the steps are followed one by one; a point that any of them hides
+        Over more than one frame the steps are followed one by one; a point that any step hides
         counts as hidden.
         """
         video, frames = self._clips[index]
@@ -232,8 +232,8 @@ class Street:
 
 
 def _followed(motion: Video, newest: int, past: int) -> Flow:
-    """The motion from one frame of a video back to an earlier one, composed of the steps between
-    them.
+    """Return the motion from one frame of a video back to an earlier one, composed of the steps
+    between them.
     """
     height, width = motion.labels.shape[1:]
     place = np.stack(
@@ -254,7 +254,7 @@ def _followed(motion: Video, newest: int, past: int) -> Flow:
 
 
 def _ends(length: int, reach: int) -> range:
-    """The frames of a video that end a clip which reaches so far back."""
+    """Return the frames of a video that end a clip which reaches so far back."""
     return range(reach if reach < length else 0, length)
 
 

@@ -1,5 +1,4 @@
-"""What makes single frames of a procedural street hard: knobs that change the images and nothing
-else.
+"""Disturbances that make single frames of a procedural street hard: they change the images only.
 
 Each knob has its own generator and draws in frame order, so no knob moves the dice of another and a
 longer video begins as a shorter one does. Arithmetic is in 8 bits.
@@ -120,9 +119,7 @@ EFFECTS: dict[str, tuple[Effect, float]] = {
 
 
 def disturb(images: Image, seed: int, strengths: dict[str, float]) -> None:
-    """Changes clean frames (T, H, W, 3) in place; an effect of strength 0 leaves them as
-    they are.
-    """
+    """Disturb clean frames (T, H, W, 3) in place; an effect of strength 0 changes nothing."""
     for number, (name, (effect, _)) in enumerate(EFFECTS.items()):
         if strengths[name] > 0:
             effect(images, np.random.default_rng([seed, 2, number]), strengths[name])

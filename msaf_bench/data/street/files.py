@@ -11,25 +11,24 @@ from msaf_bench.data.flow.files import write_flow
 from msaf_bench.data.street import Video
 from msaf_bench.files import write_atomic
 
-_WAYS = ("forward", "backward")
+#: folders of a video, and the suffix of their files
 FOLDERS = {
     "frames": "png",
     "labels": "png",
-    **{
-        f"{what}_{way}": end
-        for what, end in (("flow", "flo"), ("occluded", "png"))
-        for way in _WAYS
-    },
+    "flow_forward": "flo",
+    "flow_backward": "flo",
+    "occluded_forward": "png",
+    "occluded_backward": "png",
 }
 
 
 def file_names(frames: int) -> list[str]:
-    """The names of the files that `write_video` writes for so many frames."""
+    """Return the names of the files that `write_video` writes for so many frames."""
     return [f"{folder}/{t:06d}.{end}" for folder, end in FOLDERS.items() for t in range(frames)]
 
 
 def write_video(folder: Path, video: Video) -> None:
-    """Writes `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and
+    """Write `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and
     `occluded_forward/`, `occluded_backward/` (0 or 255).
     """
     for t in range(len(video.images)):

@@ -1,5 +1,5 @@
-"""Which surface every pixel of a procedural street shows, where its point goes, and whether it is
-still seen there.
+"""Geometry of a procedural street: the surface that each pixel shows, the motion of its point, and
+whether the point is still seen afterwards.
 
 Every surface is a plane, so one 3 x 3 matrix S a frame and surface holds all geometry: S (u, v, 1)
 = q (x, y, 1), where (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the
@@ -8,7 +8,7 @@ panel is [-1, 1] x [-1, 1], then road, sidewalk (x, z in metres) and sky (a dire
 T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from msaf_bench.data.street.objects import SKYLINE
 from msaf_bench.data.street.scene import FAR, Scene
 
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float32 | np.float64]
+Ints = NDArray[np.int32 | np.int64]
 
-#: what is nearer to the camera than this is not drawn (it is out of the frame, or about to be run
-#: over)
+#: nearer surfaces are not drawn (they are out of the frame, or about to be run over)
 NEAR = 1.2
 
 
@@ -35,14 +34,14 @@ class View(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """Where the points of T frames are one frame later or earlier."""
+    """Motion of the points of T frames to one frame later or earlier."""
 
     flow: NDArray[np.float32]  #: (T, H, W, 2): (dx, dy) in pixels
     occluded: NDArray[np.bool_]  #: (T, H, W): hidden or out of the frame there
 
 
 def view(scene: Scene, size: tuple[int, int]) -> View:
-    """Looks at the scene at frames -1 to T."""
+    """Return the scene as the camera sees it at frames -1 to T."""
     matrices, away, start = _matrices(scene, size)
     panels = scene.panels
     near_end = away[..., 2] - np.where(panels["side"], panels["half"][:, 0], 0)
@@ -162,8 +161,9 @@ def _spans(
 
 
 def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: int) -> Motion:
-    """Moves every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1). `inverse_depth` (T, H,
-    W) is q of the surface seen.
+    """Return the motion of every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1).
+
+    `inverse_depth` (T, H, W) is q of the surface seen.
     """
     frames, height, width = inverse_depth.shape
     here, there = slice(1, frames + 1), slice(1 + step, frames + 1 + step)
@@ -197,11 +197,11 @@ def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: i
 def _occluded(
     seen: View, own: NDArray[np.int32], x: Floats, y: Floats, there: slice
 ) -> NDArray[np.bool_]:
-    """Is another surface in front of `own` at (x, y) of frames `there`, or is that out of the
-    frame?
+    """Return whether another surface is in front of `own` at (x, y) of frames `there`, or (x, y) is
+    out of the frame.
 
-    Only the surfaces that the four pixels around (x, y) see can be: what is too thin for any pixel
-    to see hides nothing.
+    Only the surfaces of the four pixels around (x, y) count: a surface too thin for any pixel hides
+    nothing.
     """
     height, width = own.shape[1:]
     hidden = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
@@ -226,7 +226,7 @@ def _occluded(
 
 
 def _covers(seen: View, place: Ints, u: Floats, v: Floats) -> NDArray[np.bool_]:
-    """Does the panel at `place` (frame * S + panel) cover the point (u, v)?"""
+    """Return whether the panel at `place` (frame * S + panel) covers the point (u, v)."""
     m = seen.matrices.reshape(-1, 3, 3)[place]
     q = m[:, 2, 0] * u + m[:, 2, 2]
     x = (m[:, 0, 0] * u + m[:, 0, 2]) / q

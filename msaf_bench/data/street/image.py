@@ -1,6 +1,6 @@
-"""What a procedural street looks like on a clear day: textured surfaces in haze.
+"""Images of a procedural street on a clear day: textured surfaces in haze.
 
-Shapes: T frames, H W image, S surfaces (panels, road, sidewalk, sky; see `street_geometry`).
+Shapes: T frames, H W image, S surfaces (panels, road, sidewalk, sky; see `geometry`).
 """
 
 from functools import lru_cache
@@ -56,8 +56,8 @@ def _textures() -> Single:
 
 
 def paint(scene: Scene, seen: View) -> tuple[NDArray[np.uint8], Single]:
-    """Frames 0 to T - 1 without any disturbance (T, H, W, 3), and the inverse depth q of each pixel
-    (T, H, W).
+    """Paint frames 0 to T - 1 without any disturbance (T, H, W, 3); return them and the inverse
+    depth q of each pixel (T, H, W).
     """
     front, panels = seen.front[1:-1], scene.panels
     texel = np.append(panels["texel"], [size for _, size, _ in _GROUND_TEXTURES])

@@ -1,11 +1,10 @@
-"""What stands in a procedural street, as upright rectangles and ellipses: cars, people, riders,
-trees, poles.
+"""The objects of a procedural street, made of upright rectangles and ellipses: cars, people,
+riders, trees, poles.
 
 Units: metres and frames (1/15 s). World: x right, y up, z along the street.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -34,43 +33,59 @@ PANEL = np.dtype([
     ("colour", "f8", 3),
     ("relief", "f8", 3),  #: what the texture adds to the colour
 ])  # fmt: skip
-Row = tuple[Any, ...]  #: of `PANEL`
+Row = tuple[object, ...]  #: of `PANEL`
 Colour = NDArray[np.float64]
 
 # Parts of figures: ellipse, offset to the right, bottom, top, width, which of the figure's colours.
 _PERSON = ((0, 0, 0, 0.85, 0.36, 1), (0, 0, 0.75, 1.5, 0.52, 0), (1, 0, 1.45, 1.75, 0.26, 2))
 _RIDER_ALONG = (
-    (1, 0, 0, 0.7, 0.16, 3), (0, 0, 0.55, 0.95, 0.4, 1), (0, 0, 0.9, 1.5, 0.55, 0), (0, 0, 1.0,
-    1.07, 0.75, 3), (1, 0, 1.48, 1.8, 0.3, 2),
-)  # fmt: skip
+    (1, 0, 0, 0.7, 0.16, 3),
+    (0, 0, 0.55, 0.95, 0.4, 1),
+    (0, 0, 0.9, 1.5, 0.55, 0),
+    (0, 0, 1.0, 1.07, 0.75, 3),
+    (1, 0, 1.48, 1.8, 0.3, 2),
+)
 _RIDER_ACROSS = (
-    (1, -0.5, 0, 0.7, 0.7, 3), (1, 0.5, 0, 0.7, 0.7, 3), (1, -0.5, 0.12, 0.58, 0.46, 4), (1, 0.5,
-    0.12, 0.58, 0.46, 4),
-    (0, 0, 0.45, 0.55, 1.0, 3), (0, -0.1, 0.5, 1.0, 0.3, 1), (0, 0, 0.9, 1.45, 0.5, 0), (1, 0.1,
-    1.42, 1.74, 0.3, 2),
-)  # fmt: skip
+    (1, -0.5, 0, 0.7, 0.7, 3),
+    (1, 0.5, 0, 0.7, 0.7, 3),
+    (1, -0.5, 0.12, 0.58, 0.46, 4),
+    (1, 0.5, 0.12, 0.58, 0.46, 4),
+    (0, 0, 0.45, 0.55, 1.0, 3),
+    (0, -0.1, 0.5, 1.0, 0.3, 1),
+    (0, 0, 0.9, 1.45, 0.5, 0),
+    (1, 0.1, 1.42, 1.74, 0.3, 2),
+)
 _CAR_CABIN = ((0, 0, 0.3, 1.5, 1.45, 0), (0, 0, 1.0, 1.4, 1.25, 2))
 _CAR_END = (
-    (0, -0.65, 0, 0.4, 0.25, 1), (0, 0.65, 0, 0.4, 0.25, 1), (0, 0, 0.28, 0.95, 1.8, 0),
-    (1, -0.7, 0.6, 0.85, 0.3, 3), (1, 0.7, 0.6, 0.85, 0.3, 3), (0, 0, 0.4, 0.55, 0.5, 4),
-)  # fmt: skip
+    (0, -0.65, 0, 0.4, 0.25, 1),
+    (0, 0.65, 0, 0.4, 0.25, 1),
+    (0, 0, 0.28, 0.95, 1.8, 0),
+    (1, -0.7, 0.6, 0.85, 0.3, 3),
+    (1, 0.7, 0.6, 0.85, 0.3, 3),
+    (0, 0, 0.4, 0.55, 0.5, 4),
+)
 _CAR_FLANK = ((0, 0, 0.28, 0.95, 4.2, 0), (1, -1.3, 0, 0.66, 0.66, 1), (1, 1.3, 0, 0.66, 0.66, 1))
 _CAR_WINDOWS = ((0, 0, 0.3, 1.5, 2.6, 0), (0, 0, 1.0, 1.4, 2.3, 2))
 
 _COLOURS: dict[int, tuple[tuple[int, int, int], ...]] = {
     SKY: ((120, 165, 220), (190, 205, 222), (225, 228, 230), (205, 190, 180), (150, 160, 175)),
-    BUILDING: ((150, 85, 65), (190, 165, 130), (140, 140, 140), (215, 210, 195), (120, 95, 80),
-    (165, 150, 160)),
+    BUILDING: (
+        (150, 85, 65), (190, 165, 130), (140, 140, 140), (215, 210, 195), (120, 95, 80),
+        (165, 150, 160),
+    ),
     POLE: ((95, 95, 95), (60, 65, 65), (140, 140, 135)),
     ROAD: ((95, 95, 98), (120, 118, 115), (75, 76, 80)),
     SIDEWALK: ((150, 145, 140), (125, 122, 120), (165, 150, 135)),
     TREE: ((70, 105, 50), (50, 80, 45), (115, 120, 60), (110, 95, 75)),
     SIGN: ((190, 40, 40), (40, 70, 170), (225, 200, 50), (225, 225, 225), (40, 120, 70)),
     FENCE: ((85, 80, 75), (60, 80, 65), (125, 100, 75), (170, 170, 165)),
-    CAR: ((170, 30, 30), (40, 60, 140), (200, 200, 205), (35, 35, 40), (120, 125, 130), (40, 110,
-    80), (210, 180, 60)),
-    PEDESTRIAN: ((150, 50, 50), (50, 60, 110), (60, 60, 60), (190, 180, 160), (90, 110, 70), (120,
-    70, 120)),
+    CAR: (
+        (170, 30, 30), (40, 60, 140), (200, 200, 205), (35, 35, 40), (120, 125, 130), (40, 110, 80),
+        (210, 180, 60),
+    ),
+    PEDESTRIAN: (
+        (150, 50, 50), (50, 60, 110), (60, 60, 60), (190, 180, 160), (90, 110, 70), (120, 70, 120),
+    ),
     BICYCLIST: ((200, 210, 60), (210, 90, 40), (60, 100, 170), (80, 80, 80), (180, 40, 70)),
 }  # fmt: skip
 _DARK, _GLASS, _WHITE, _RED = (
@@ -79,87 +94,76 @@ _DARK, _GLASS, _WHITE, _RED = (
 
 
 def between(rng: Generator, low: float, high: float) -> float:
-    """A number from an even distribution."""
+    """Draw a number from an even distribution."""
     return low + (high - low) * rng.random()
 
 
 def typical_colour(rng: Generator, label: int, spread: float = 14.0) -> Colour:
-    """A colour that the class is known by, lighter or darker and a little off in hue."""
-    known = _COLOURS[label]
-    return (
-        np.array(known[int(rng.random() * len(known))]) * between(rng, 0.65, 1.25)
-        + (rng.random(3) - 0.5) * 2 * spread
-    )
+    """Draw a colour typical of the class, lighter or darker and a little off in hue."""
+    colours = _COLOURS[label]
+    colour = np.array(colours[int(rng.random() * len(colours))]) * between(rng, 0.65, 1.25)
+    return colour + (rng.random(3) - 0.5) * 2 * spread
 
 
 def panel(
-    label: int, layer: int, at: tuple[float, float, float], half: tuple[float, float],
-    colour: Colour, *, side: bool = False,
-    ellipse: bool = False, speed: tuple[float, float] = (0.0, 0.0), texture: int = PLAIN,
-    texel: float = 0.1, relief: float = 0.08,
-) -> Row:  # fmt: skip
-    """A row of dtype `PANEL`; `relief` is how much of the colour the texture takes or adds."""
-    return (
-        side,
-        ellipse,
-        label,
-        layer,
-        texture,
-        at,
-        half,
-        speed,
-        texel,
-        colour,
-        relief * (colour + 30),
-    )
+    label: int,
+    layer: int,
+    at: tuple[float, float, float],
+    half: tuple[float, float],
+    colour: Colour,
+    *,
+    side: bool = False,
+    ellipse: bool = False,
+    speed: tuple[float, float] = (0.0, 0.0),
+    texture: int = PLAIN,
+    texel: float = 0.1,
+    relief: float = 0.08,
+) -> Row:
+    """Return a row of dtype `PANEL`; `relief` is the share of the colour that the texture takes or
+    adds.
+    """
+    strength = relief * (colour + 30)
+    return (side, ellipse, label, layer, texture, at, half, speed, texel, colour, strength)
 
 
 def _figure(
-    parts: tuple[tuple[float, ...], ...], label: int, x: float, z: float, colours: tuple[Colour,
-    ...], *,
-    scale: float = 1.0, side: bool = False, speed: tuple[float, float] = (0.0, 0.0),
-) -> Iterator[Row]:  # fmt: skip
+    parts: tuple[tuple[float, ...], ...],
+    label: int,
+    x: float,
+    z: float,
+    colours: tuple[Colour, ...],
+    *,
+    scale: float = 1.0,
+    side: bool = False,
+    speed: tuple[float, float] = (0.0, 0.0),
+) -> Iterator[Row]:
     for ellipse, offset, bottom, top, width, colour in parts:
         along = offset * scale
         at = (x + (0 if side else along), (bottom + top) / 2 * scale, z + (along if side else 0))
         half = (width / 2 * scale, (top - bottom) / 2 * scale)
-        yield panel(
-            label,
-            STREET,
-            at,
-            half,
-            colours[int(colour)],
-            side=side,
-            ellipse=bool(ellipse),
-            speed=speed,
-        )
+        place = (label, STREET, at, half, colours[int(colour)])
+        yield panel(*place, side=side, ellipse=bool(ellipse), speed=speed)
 
 
 def car(
     rng: Generator, x: float, z: float, eye: float, speed: float, *, towards: bool
 ) -> Iterator[Row]:
-    """The end that the camera sees and the side that it sees, from a camera at x = `eye`."""
+    """Draw a car: the end and the side that a camera at x = `eye` sees."""
     paint, scale = typical_colour(rng, CAR, 25), between(rng, 0.9, 1.2)
     colours = (paint, _DARK, _GLASS, _WHITE if towards else _RED, _WHITE)
     out = scale * (1 if x < eye else -1)
     shaded = (paint * 0.8, _DARK, _GLASS * 0.9)
     for parts, reach in ((_CAR_WINDOWS, 0.725), (_CAR_FLANK, 0.9)):
+        beside, middle = x + reach * out, z + 2.1 * scale
         yield from _figure(
-            parts,
-            CAR,
-            x + reach * out,
-            z + 2.1 * scale,
-            shaded,
-            scale=scale,
-            side=True,
-            speed=(0, speed),
+            parts, CAR, beside, middle, shaded, scale=scale, side=True, speed=(0, speed)
         )
     yield from _figure(_CAR_CABIN, CAR, x, z + 0.8 * scale, colours, scale=scale, speed=(0, speed))
     yield from _figure(_CAR_END, CAR, x, z, colours, scale=scale, speed=(0, speed))
 
 
 def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
-    """Someone on foot."""
+    """Draw a person on foot."""
     skin = np.array((200, 160, 135)) * between(rng, 0.4, 1.1)
     colours = (typical_colour(rng, PEDESTRIAN, 25), typical_colour(rng, PEDESTRIAN) * 0.5, skin)
     yield from _figure(
@@ -168,19 +172,17 @@ def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> It
 
 
 def rider(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
-    """Someone on a bicycle, seen from the side where they cross the street."""
-    jacket, trousers, helmet = (
-        typical_colour(rng, BICYCLIST, 25),
-        typical_colour(rng, PEDESTRIAN) * 0.5,
-        typical_colour(rng, SIGN) * 0.8,
-    )
+    """Draw a person on a bicycle, seen from the side if they cross the street."""
+    jacket = typical_colour(rng, BICYCLIST, 25)
+    trousers = typical_colour(rng, PEDESTRIAN) * 0.5
+    helmet = typical_colour(rng, SIGN) * 0.8
     colours = (jacket, trousers, helmet, _DARK, np.full(3, 110.0))
     parts = _RIDER_ACROSS if speed[0] else _RIDER_ALONG
     yield from _figure(parts, BICYCLIST, x, z, colours, scale=between(rng, 1.0, 1.2), speed=speed)
 
 
 def tree(rng: Generator, x: float, z: float, layer: int, reach: float) -> Iterator[Row]:
-    """A trunk and four heaps of leaves, at most `reach` wide to each side."""
+    """Draw a trunk and four heaps of leaves, at most `reach` wide to each side."""
     leaf, trunk = typical_colour(rng, TREE), np.array((75, 62, 50)) * between(rng, 0.7, 1.3)
     top = between(rng, 1.9, 2.8)
     yield panel(TREE, layer, (x, top / 2, z), (0.2, top / 2 + 0.2), trunk, relief=0.2)
@@ -194,7 +196,7 @@ def tree(rng: Generator, x: float, z: float, layer: int, reach: float) -> Iterat
 
 
 def pole(rng: Generator, x: float, z: float) -> Iterator[Row]:
-    """A lamp post with its arm over the road, or a shorter post with a sign."""
+    """Draw a lamp post with its arm over the road, or a shorter post with a sign."""
     grey, width = typical_colour(rng, POLE), between(rng, 0.08, 0.15)
     if rng.random() < 0.5:
         top = between(rng, 5, 7.5)
@@ -205,20 +207,7 @@ def pole(rng: Generator, x: float, z: float) -> Iterator[Row]:
     yield panel(POLE, STREET, (x, top / 2, z), (width, top / 2), grey)
     plate = typical_colour(rng, SIGN)
     wide = half * between(rng, 1.0, 1.8)
-    yield panel(
-        SIGN,
-        STREET,
-        (x, top + half * 0.8, z),
-        (wide, half),
-        plate,
-        ellipse=rng.random() < 0.4,
-        relief=0.05,
-    )
-    yield panel(
-        SIGN,
-        STREET,
-        (x, top + half * 0.8, z),
-        (wide * 0.6, half * 0.35),
-        255 - plate * 0.8,
-        relief=0.05,
-    )
+    at, ellipse = (x, top + half * 0.8, z), rng.random() < 0.4
+    yield panel(SIGN, STREET, at, (wide, half), plate, ellipse=ellipse, relief=0.05)
+    text = (wide * 0.6, half * 0.35)
+    yield panel(SIGN, STREET, at, text, 255 - plate * 0.8, relief=0.05)

@@ -1,4 +1,4 @@
-"""Where everything stands in a procedural street, and how the camera drives through it.
+"""The scene of a procedural street: the place of every object, and the drive of the camera.
 
 Units: metres and frames (1/15 s). World: x right, y up, z along the street; the camera looks along
 z, turned by its yaw.
@@ -40,10 +40,10 @@ from msaf_bench.data.street.objects import (
     typical_colour,
 )
 
-FAR = 125.0  #: nothing but the skyline is seen beyond
+FAR = 125.0  #: only the skyline is seen beyond
 #: length of street that is drawn from one generator, so that a longer video has the same beginning
 BLOCK = 40.0
-FASTEST = 1.0  #: what comes towards the camera, at most
+FASTEST = 1.0  #: speed of oncoming objects, at most
 
 
 class Drive(NamedTuple):
@@ -59,7 +59,7 @@ class Drive(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Panels (K,) of dtype `PANEL`, the drive, and what the ground and the air look like."""
+    """Panels (K,) of dtype `PANEL`, the drive, and the look of the ground and the air."""
 
     panels: NDArray[np.void]
     drive: Drive
@@ -70,55 +70,43 @@ class Scene(NamedTuple):
 
 
 def _lot(rng: Generator, edge: float, z: float, length: float, light: float) -> Iterator[Row]:
-    """One property along the sidewalk, its border at x = `edge`: a house, a fence with trees
+    """Draw one property along the sidewalk, its border at x = `edge`: a house, a fence with trees
     behind, or a hedge.
     """
-    out, kind, middle = np.sign(edge), rng.random(), z + length / 2
+    kind = rng.random()
     if kind < 0.6:
-        height, depth, colour = (
-            between(rng, 4, 13),
-            between(rng, 6, 14),
-            typical_colour(rng, BUILDING),
-        )
-        wall = partial(
-            panel,
-            BUILDING,
-            texture=FACADE,
-            texel=between(rng, 0.2, 0.32),
-            relief=between(rng, 0.25, 0.6),
-        )
-        yield wall(
-            BEHIND,
-            (edge + out * depth / 2, height / 2, z),
-            (depth / 2, height / 2),
-            colour * (1.5 - light / 2),
-        )
-        yield wall(
-            WALL, (edge, height / 2, middle), (length / 2, height / 2), colour * light, side=True
-        )
-        return
+        yield from _house(rng, edge, z, length, light)
+    else:
+        yield from _garden(rng, edge, z, length, light, fenced=kind < 0.85)
+
+
+def _house(rng: Generator, edge: float, z: float, length: float, light: float) -> Iterator[Row]:
+    height, depth = between(rng, 4, 13), between(rng, 6, 14)
+    colour = typical_colour(rng, BUILDING)
+    texel, relief = between(rng, 0.2, 0.32), between(rng, 0.25, 0.6)
+    wall = partial(panel, BUILDING, texture=FACADE, texel=texel, relief=relief)
+    at, half = (edge + np.sign(edge) * depth / 2, height / 2, z), (depth / 2, height / 2)
+    yield wall(BEHIND, at, half, colour * (1.5 - light / 2))
+    at, half = (edge, height / 2, z + length / 2), (length / 2, height / 2)
+    yield wall(WALL, at, half, colour * light, side=True)
+
+
+def _garden(
+    rng: Generator, edge: float, z: float, length: float, light: float, *, fenced: bool
+) -> Iterator[Row]:
     for at in np.arange(z + 1.5, z + length, between(rng, 3, 6)):
-        yield from tree(rng, edge + out * between(rng, 2.5, 6), at, BEHIND, 2.3)
-    fenced = kind < 0.85
+        yield from tree(rng, edge + np.sign(edge) * between(rng, 2.5, 6), at, BEHIND, 2.3)
     height = between(rng, 1.0, 2.2) * (1.0 if fenced else 1.4)
     label, texture = (FENCE, BARS) if fenced else (TREE, LEAVES)
     colour = typical_colour(rng, label) * light
-    yield panel(
-        label,
-        WALL,
-        (edge, height / 2, middle),
-        (length / 2, height / 2),
-        colour,
-        side=True,
-        texture=texture,
-        relief=0.35,
-    )
+    middle, half = (edge, height / 2, z + length / 2), (length / 2, height / 2)
+    yield panel(label, WALL, middle, half, colour, side=True, texture=texture, relief=0.35)
 
 
 def _block(
     rng: Generator, start: float, road: float, walk: float, light: tuple[float, float]
 ) -> Iterator[Row]:
-    """40 m of street, both sides."""
+    """Draw 40 m of street, both sides."""
     eye = -road / 2
     for out, shine in zip((-1, 1), light, strict=True):
         z = start
@@ -129,89 +117,54 @@ def _block(
         for at in np.arange(start + between(rng, 0, 8), start + BLOCK, between(rng, 10, 18)):
             yield from pole(rng, out * (road + between(rng, 0.3, 0.6)), at)
         for _ in range(int(rng.random() * 3)):
-            yield from tree(
-                rng, out * (road + 0.8), start + rng.random() * BLOCK, STREET, walk - 0.7
-            )
+            z = start + rng.random() * BLOCK
+            yield from tree(rng, out * (road + 0.8), z, STREET, walk - 0.7)
         for _ in range(int(rng.random() * 4)):
             x, speed = out * (road + between(rng, 0.5, walk - 0.5)), (0.0, between(rng, -0.1, 0.1))
             yield from person(rng, x, start + rng.random() * BLOCK, speed)
         for _ in range(int(rng.random() * 2.4)):
-            yield from car(
-                rng,
-                out * (road - 0.1),
-                start + rng.random() * BLOCK,
-                eye,
-                0,
-                towards=rng.random() < 0.5,
-            )
+            z, towards = start + rng.random() * BLOCK, rng.random() < 0.5
+            yield from car(rng, out * (road - 0.1), z, eye, 0, towards=towards)
         for _ in range(int(rng.random() * 2)):
-            yield from rider(
-                rng,
-                out * (road - 1.6),
-                start + rng.random() * BLOCK,
-                (0, -out * between(rng, 0.2, 0.45)),
-            )
+            z, speed = start + rng.random() * BLOCK, (0, -out * between(rng, 0.2, 0.45))
+            yield from rider(rng, out * (road - 1.6), z, speed)
     for _ in range(int(rng.random() * 2)):
-        yield from car(
-            rng, road / 2, start + rng.random() * BLOCK, eye, -between(rng, 0.4, 0.9), towards=True
-        )
+        z, pace = start + rng.random() * BLOCK, -between(rng, 0.4, 0.9)
+        yield from car(rng, road / 2, z, eye, pace, towards=True)
 
 
 def _actors(rng: Generator, road: float, pace: float) -> Iterator[Row]:
-    """Who is near from the first frame on: a car ahead at the camera's own pace, people and riders
-    that cross.
+    """Draw the objects that are near from the first frame on: a car ahead at the camera's own pace,
+    people and riders that cross.
     """
     eye = -road / 2
     if rng.random() < 0.45:
-        yield from car(
-            rng,
-            eye + between(rng, -0.4, 0.6),
-            between(rng, 9, 30),
-            eye,
-            pace * between(rng, 0.95, 1.1),
-            towards=False,
-        )
-    for figure, most in ((person, 3), (rider, 2)):
+        x, z = eye + between(rng, -0.4, 0.6), between(rng, 9, 30)
+        yield from car(rng, x, z, eye, pace * between(rng, 0.95, 1.1), towards=False)
+    for figure, most, faster in ((person, 3, 1), (rider, 2, 2)):
         for _ in range(int(rng.random() * most)):
-            across = (
-                between(rng, 0.05, 0.14)
-                * (2 if figure is rider else 1)
-                * (1 if rng.random() < 0.5 else -1)
-            )
-            yield from figure(
-                rng, between(rng, -road, road), between(rng, 8, 24) + 6 * pace, (across, 0)
-            )
+            across = between(rng, 0.05, 0.14) * faster * (1 if rng.random() < 0.5 else -1)
+            x, z = between(rng, -road, road), between(rng, 8, 24) + 6 * pace
+            yield from figure(rng, x, z, (across, 0))
 
 
 def _skyline(rng: Generator, pace: float) -> Iterator[Row]:
-    """Far houses and trees. They keep their distance, as what is far away seems to."""
+    """Draw far houses and trees. They keep their distance, as distant things seem to."""
+    far = partial(panel, speed=(0, pace), texture=LEAVES, texel=0.5, relief=0.1)
     for x in np.arange(-110, 110, 11.0):
         house = rng.random() < 0.4
-        half = (
-            (between(rng, 6, 12), between(rng, 2, 8))
-            if house
-            else (between(rng, 9, 18), between(rng, 3, 7))
-        )
-        label = BUILDING if house else TREE
+        if house:
+            label, half = BUILDING, (between(rng, 6, 12), between(rng, 2, 8))
+        else:
+            label, half = TREE, (between(rng, 9, 18), between(rng, 3, 7))
         at = (x, half[1] if house else 0.0, FAR + 10 + 10 * rng.random())
         colour = typical_colour(rng, label)
-        yield panel(
-            label,
-            SKYLINE,
-            at,
-            half,
-            colour,
-            ellipse=not house,
-            speed=(0, pace),
-            texture=LEAVES,
-            texel=0.5,
-            relief=0.1,
-        )
+        yield far(label, SKYLINE, at, half, colour, ellipse=not house)
 
 
 def populate(seed: int, frames: int, speed: float) -> Scene:
-    """The street of `seed` as it is needed for frames -1 to `frames`; more frames only add street
-    at the far end.
+    """Draw the street of `seed` as far as frames -1 to `frames` need it; more frames only add
+    street at the far end.
     """
     rng = np.random.default_rng([seed, 0])
     road, walk = between(rng, 3.6, 5.0), between(rng, 2.2, 3.8)
@@ -219,11 +172,8 @@ def populate(seed: int, frames: int, speed: float) -> Scene:
     t = np.arange(-1.0, frames + 1)
 
     def swing(most: float) -> NDArray[np.float64]:
-        return (
-            between(rng, 0.2, 1)
-            * most
-            * np.sin(between(rng, 0.08, 0.3) * t + between(rng, 0, 2 * pi))
-        )
+        size = between(rng, 0.2, 1) * most
+        return size * np.sin(between(rng, 0.08, 0.3) * t + between(rng, 0, 2 * pi))
 
     horizon = between(rng, 0.36, 0.48)
     drive = Drive(
@@ -235,13 +185,8 @@ def populate(seed: int, frames: int, speed: float) -> Scene:
         between(rng, 0.7, 0.95),
     )
     light = (between(rng, 0.6, 1.15), between(rng, 0.6, 1.15))
-    ground = np.stack(
-        [
-            typical_colour(rng, ROAD, 8),
-            typical_colour(rng, SIDEWALK, 10),
-            typical_colour(rng, SKY, 10),
-        ]
-    )
+    spreads = ((ROAD, 8), (SIDEWALK, 10), (SKY, 10))
+    ground = np.stack([typical_colour(rng, label, spread) for label, spread in spreads])
     haze, visibility = 0.5 * ground[2] + 95, between(rng, 60, 250)
     rows = [*_skyline(rng, pace), *_actors(rng, road, pace)]
     for block in range(ceil((FAR + (pace + FASTEST) * (frames + 1)) / BLOCK) + 1):

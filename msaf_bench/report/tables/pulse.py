@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from msaf_bench.findings.digits import NONE, number
 from msaf_bench.findings.subjects import NOT_LIVE, Part, Subject
 from msaf_bench.findings.summary import Summary
+from msaf_bench.liveness import CHANGED_LEAST, GAUGES, GRADIENT_LEAST, SILENT_MOST
 from msaf_bench.records import PAST
 
 TITLE = "Pulse of the parts"
@@ -79,23 +80,16 @@ def _changed(percent: float | None) -> str:
 
 def _told(name: str, value: float) -> bool:
     """Whether a reading is shown: that the output varies at all only where it does not."""
-    from msaf_bench.components.gauges import GAUGES  # with torch: only for records that have pulses
-
     return name != "varying" or not GAUGES[name].holds(value)
 
 
 def _reading(name: str, value: float) -> str:
     """A reading as its gauge writes it."""
-    from msaf_bench.components.gauges import GAUGES
-
     form = _VALUE.search(GAUGES[name].text) if name in GAUGES else None
     return format(value, form[1] if form else ".3g")
 
 
 def _legend(gauges: tuple[str, ...], *, past: bool) -> Iterator[str]:
-    from msaf_bench.components.gauges import GAUGES
-    from msaf_bench.vitals import CHANGED_LEAST, GRADIENT_LEAST, SILENT_MOST
-
     yield (
         "A part is live if gradient reaches it, the result changes when it is silenced, and its"
         f" gauges are in range, in every finished seed. {NOT_LIVE} marks a row or control with a"
@@ -122,8 +116,6 @@ def _legend(gauges: tuple[str, ...], *, past: bool) -> Iterator[str]:
 
 def _limit(name: str) -> str:
     """A gauge's range in words."""
-    from msaf_bench.components.gauges import GAUGES
-
     gauge = GAUGES[name]
     low, high = gauge.low > float("-inf"), gauge.high < float("inf")
 

@@ -172,6 +172,9 @@ def test_opening_decodes_nothing(cityscapes, conditions):
          "{root}/leftImg8bit/val and ")),
         (LABEL, lambda p: shutil.copy(p, p.parents[2] / "train/aachen"),
         "{root}/" + LABEL + " is in train too; copy"),
+        (LABEL, lambda p: shutil.copytree(p.parent, p.parents[1] / "other"),
+        "{root}/gtFine/val/other/" + LABEL.rpartition("/")[2] + " and {root}/" + LABEL
+        + " are the same frame; remove one"),
     ],
 )  # fmt: skip
 def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, spoil, message):

@@ -69,6 +69,21 @@ def test_names_follow_from_the_label_maps_and_bytes_are_exact(cityscapes, pack_c
     )
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_names_are_those_on_disk(cityscapes, pack_cityscapes, zipped):
+    """Suffixes in upper case, which rsync and unzip tell from those in lower case."""
+    for path in cityscapes.rglob("*frankfurt*.png"):
+        path.rename(path.with_suffix(".PNG"))
+    if zipped:
+        pack_cityscapes(cityscapes)
+    stills, labels, _ = find_needs("cityscapes", "miou", ("val",), 3, 1, cityscapes)
+    frame = "val/frankfurt/frankfurt_000000_000294"
+    assert stills.names == (f"leftImg8bit/{frame}_leftImg8bit.PNG",)
+    assert labels.names == (f"gtFine/{frame}_gtFine_labelIds.PNG",)
+    assert stills.exact
+    assert labels.exact
+
+
 def test_camvid_as_published_and_as_it_is(camvid_root):
     stills, labels = find_needs("camvid", "miou", ("train", "val"), 3, 30, None)
     assert (stills.files, stills.size, labels.size) == (

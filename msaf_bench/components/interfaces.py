@@ -1,0 +1,115 @@
+"""The interface of each slot. Shapes: B batch, N images, T frames, C channels, d width, K classes,
+H W image, h w grid.
+
+A component of a plug-in need not be a subclass: it is only called as these are.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from msaf_bench.ports import Output, Stages
+
+
+class Backbone(nn.Module):
+    """Image (N, 3, H, W) -> its last three stages on one grid of 1 / `stride`; `channels` are those
+    of f3, f4, f5.
+    """
+
+    channels: tuple[int, int, int]
+    stride: int
+
+    __call__: Callable[[Tensor], Stages]
+
+
+@runtime_checkable
+class ResNetLayers(Protocol):
+    """A backbone with the layers of a ResNet, under torchvision's names."""
+
+    conv1: nn.Module
+    bn1: nn.Module
+    relu: nn.Module
+    maxpool: nn.Module
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
+
+class Head(nn.Module):
+    """Stages -> logits (N, K, h, w), in two steps: `classify(features(stages))`; `width` is the
+    number of channels between them.
+    """
+
+    width: int
+
+    __call__: Callable[[Stages], Tensor]
+
+    def features(self, stages: Stages) -> Tensor:
+        """Stages -> (N, width, h, w), the input of the classifier."""
+        raise NotImplementedError
+
+    def classify(self, features: Tensor) -> Tensor:
+        """(N, width, h, w) -> logits (N, K, h, w)."""
+        raise NotImplementedError
+
+    def forward(self, stages: Stages) -> Tensor:
+        return self.classify(self.features(stages))
+
+
+class Flow(nn.Module):
+    """Two normalised frames (B, 3, H, W) -> flow (B, 2, h, w) as (dx, dy), in pixels of its own
+    grid.
+
+    What is at p in `image` is at p + F(p) in `reference`: warped by it, the reference comes to lie
+    over the image.
+    """
+
+    __call__: Callable[[Tensor, Tensor], Tensor]
+
+
+class Motion(nn.Module):
+    """Features of all frames (B, T, d, h, w), oldest first -> (B, T' >= 1, d, h, w) with time mixed
+    in; the newest frame is last. `frames` is T.
+    """
+
+    frames: int
+
+    __call__: Callable[[Tensor], Tensor]
+
+
+class Align(nn.Module):
+    """Features of a past and of the newest frame, each (B, d, h, w) -> those of the past frame,
+    moved towards the newest one.
+    """
+
+    __call__: Callable[[Tensor, Tensor], Tensor]
+
+
+class State(nn.Module):
+    """Stages of the newest frame and its dynamic features (B, d, h, w) -> static features (B, d, h,
+    w).
+    """
+
+    __call__: Callable[[Stages, Tensor], Tensor]
+
+
+class Assign(nn.Module):
+    """Dynamic and static features (B, d, h, w) -> logits and auxiliary logits, all (B, K, h, w)."""
+
+    __call__: Callable[[Tensor, Tensor], Output]
+
+
+class Teacher(nn.Module):
+    """A larger network that a student learns from: image (N, 3, H, W) -> pyramid (N, 2C, h, w) and
+    logits (N, K, h, w). Without `active` there is nothing to learn and it is not called.
+    """
+
+    active: bool
+
+    __call__: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+    def classify(self, pyramid: Tensor) -> Tensor:
+        """Pyramid (N, 2C, h, w) -> logits (N, K, h, w)."""
+        raise NotImplementedError

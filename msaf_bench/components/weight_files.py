@@ -1,0 +1,125 @@
+"""Weights from a file: any state dict of the network, or of a classifier that begins with it."""
+
+import hashlib
+import pickle
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from msaf_bench.errors import UsageError
+from msaf_bench.inputs import regular
+from msaf_bench.starting import OPTION, start_of
+
+#: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
+CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
+#: under which a file may hold the tensors, beside a step, an optimizer and the like
+INSIDE = ("state_dict", "model", "module")
+#: of the names, where a backbone was saved as a part of something
+PREFIXES = ("module.", "backbone.", "encoder.", "model.")
+
+
+def load_weights(net: nn.Module, weights: str) -> None:
+    """Fills the network from a state dict on disk, but for `CLASSIFIERS`.
+
+    A network on the meta device stays as it is, and so does one whose `weights` are known by their
+    content alone (`msaf_bench.starting`). The tensors may lie one level down (`INSIDE`), and their
+    names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read or has other
+    content, and for a tensor that is missing, unknown or of another shape.
+    """
+    start = start_of(OPTION, weights)
+    if start is None:
+        raise UsageError(f"weights {weights!r}: not a file by its name; write ./{weights}")
+    sha256, path = start
+    if next(net.parameters()).is_meta or not path:
+        return
+    tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))
+    try:
+        net.load_state_dict(
+            {name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)}
+        )
+    except RuntimeError as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines())
+        begin = f"its names begin with {seen}; " if seen else ""
+        raise UsageError(
+            f"weights {path}: {begin}{reason:.300}; give a state dict of this network"
+        ) from error
+
+
+def _read(path: str, sha256: str) -> dict[str, Tensor]:
+    """Return the tensors of a file by name; of the content `sha256`, if given."""
+    held = _mapping(_unpacked(path, sha256))
+    while inside := next((held[key] for key in INSIDE if isinstance(held.get(key), dict)), None):
+        held = _mapping(inside)
+    tensors = {
+        name: value
+        for name, value in held.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise UsageError(
+            f"weights {path}: no tensors by name in it; give a state dict of this network"
+        )
+    return tensors
+
+
+def _mapping(value: object) -> dict[object, object]:
+    return cast("dict[object, object]", value) if isinstance(value, dict) else {}
+
+
+def _unpacked(path: str, sha256: str) -> object:
+    """Return the object in a file of weights. Raises `UsageError`."""
+    try:
+        content = regular(Path(path)).read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise UsageError(
+                f"weights {path}: its content has changed since it was first read (sha256"
+                f" {sha256[:12]}); start again"
+            )
+        if path.endswith(".safetensors"):
+            return load(content)
+        return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UsageError(
+            f"weights {path}: {error.strerror or error}; give the file of a state dict"
+        ) from error
+    except UsageError:
+        raise
+    except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
+        raise UsageError(
+            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened,"
+            " as it could run code. Save the state dict alone, best as .safetensors"
+        ) from error
+    except (
+        EOFError,
+        SafetensorError,
+        AttributeError,
+        RuntimeError,
+        ValueError,
+        LookupError,
+    ) as error:
+        raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
+
+
+def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
+    """The tensors without a prefix that none of the wanted names has, those with other names left
+    out; and the prefixes seen.
+    """
+    seen = ""
+    while not wanted & tensors.keys():
+        prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in tensors)), None)
+        if prefix is None:
+            break
+        tensors = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        seen += prefix
+    if not seen and tensors and not wanted & tensors.keys():
+        seen = next(iter(tensors)).partition(".")[0] + "."
+    return tensors, seen

@@ -1,0 +1,37 @@
+"""Names in prose: every dotted name of this package in a docstring, comment or document exists."""
+
+import importlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOTTED = re.compile(r"\bmsaf_bench(?:\.\w+)+")
+TEXTS = sorted(
+    path
+    for pattern in ("msaf_bench/**/*.py", "tests/**/*.py", "docs/*.md", "*.md")
+    for path in ROOT.glob(pattern)
+)
+
+
+def missing(name):
+    """The part of a dotted name that leads nowhere, or nothing."""
+    parts = name.split(".")
+    found = importlib.import_module(parts[0])
+    for i, part in enumerate(parts[1:], 2):
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(".".join(parts[:i]))
+            except ImportError:
+                return ".".join(parts[:i])
+        found = getattr(found, part)
+    return ""
+
+
+def test_every_dotted_name_exists():
+    named = {
+        name: path.relative_to(ROOT)
+        for path in TEXTS
+        for name in DOTTED.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert {f"{path}: {missing(name)}" for name, path in named.items() if missing(name)} == set()

@@ -1,0 +1,55 @@
+"""The package is typed for those who use it, not only inside."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import msaf_bench as mb
+
+API = Path(__file__).parent / "typing" / "api.py"
+
+
+def pyright():
+    """The command of this environment, else of the machine."""
+    return shutil.which("pyright", path=Path(sys.executable).parent) or shutil.which("pyright")
+
+
+def test_the_api_passes_a_strict_type_checker(tmp_path):
+    command = pyright()
+    if command is None:
+        pytest.skip("pyright is not installed")
+    shutil.copy(API, tmp_path)
+    settings = {
+        "typeCheckingMode": "strict",
+        "include": [API.name],
+        "extraPaths": [str(Path(mb.__file__).parents[1])],
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    done = subprocess.run(
+        [command, "--pythonpath", sys.executable, "--project", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_name_that_does_not_exist_is_an_error():
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        mb.biuld  # noqa: B018
+
+
+def test_the_lazy_names_are_there():
+    assert set(mb.__all__) <= {
+        *vars(mb),
+        "VideoNetwork",
+        "build",
+        "builtin",
+        "__version__",
+    }
+    for name in mb.__all__:
+        assert getattr(mb, name) is not None

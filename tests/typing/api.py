@@ -1,0 +1,28 @@
+"""The Python API as a user writes it; `test_typing.py` has pyright check it in strict mode."""
+
+from typing import assert_type
+
+import torch
+from torch import Tensor
+
+import msaf_bench as mb
+
+version: str = mb.__version__
+net = mb.build("msaf-r18", num_classes=11)
+assert_type(net, mb.VideoNetwork)
+clip = torch.rand(1, net.frames, 3, 64, 96)
+frame = clip[:, -1]
+
+out = net(clip)
+assert_type(out.logits, Tensor)
+assert_type(out.aux, dict[str, Tensor])
+assert_type(net.loss(out, torch.zeros(1, 64, 96, dtype=torch.long)), Tensor)
+
+video = net.stream()
+assert_type(video.step(frame), Tensor)
+assert_type(video.cycle, int)
+video.reset()
+net.to("cpu").eval().train()
+
+system = mb.read_system("msaf-r18")
+assert_type(mb.build(system, 11, plugins=["my_package"]), mb.VideoNetwork)
