@@ -5,7 +5,7 @@ A record is the JSON of one trial, kept under the trial's id.
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -118,7 +118,7 @@ class Pulse(Spec):
     changed: float | None = None  #: percent of the pixels whose class changes when it is silenced
     #: mIoU lost when it is silenced, in points, on the clips of the pulse
     miou: float | None = None
-    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.components.gauges`)
+    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.liveness`)
 
 
 class Record(Spec):
@@ -186,12 +186,16 @@ def rename_consistency(conditions: dict[str, Any]) -> None:
     conditions["consistency"] = [RENAMED.get(name, name) for name in conditions["consistency"]]
 
 
-def read_records(folder: Path) -> dict[str, Record]:
-    """All records of a folder, by trial id."""
+def each_record(folder: Path) -> Iterator[Record]:
+    """Read the records of a folder one by one, by the name of their files. None for no folder."""
     names = list_folder(folder, (".json",), deep=False).names if folder.is_dir() else ()
-    return {
-        record.trial.id: record for record in (read_record(folder / name) for name in sorted(names))
-    }
+    for name in sorted(names):
+        yield read_record(folder / name)
+
+
+def read_records(folder: Path) -> dict[str, Record]:
+    """Read all records of a folder, whole, by trial id."""
+    return {record.trial.id: record for record in each_record(folder)}
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:

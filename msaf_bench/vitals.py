@@ -8,31 +8,18 @@ label map.
 
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.components.gauges import GAUGES, Listener, Reading, listening
-
-#: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly
-#: 0
-GRADIENT_LEAST = 1e-5
-#: share of a part's weights without any gradient; half of the units of a live ReLU may rest
-SILENT_MOST = 0.9
-CHANGED_LEAST = 0.1  #: percent of the pixels whose class changes when a part is silenced
+from msaf_bench.components.gauges import Listener, Reading, listening
+from msaf_bench.liveness import GAUGES, Supply, complaint
 
 Parts = Mapping[str, Sequence[nn.Module]]
 Gauges = dict[str, dict[str, float]]  # part -> gauge -> value
-
-
-class Supply(NamedTuple):
-    """The gradient that reaches a part."""
-
-    relative: float  #: rms of its weights' gradient over that of all trained weights
-    silent: float  #: share of its weights in units (filters, rows) without any gradient
 
 
 def parts_of(net: VideoNetwork) -> dict[str, list[nn.Module]]:
@@ -230,24 +217,6 @@ def _flattened(leaf: object) -> object:
         return leaf
     axes = (0, -2, -1) if leaf.ndim >= 3 else (0,)
     return leaf.mean(axes, keepdim=True).expand_as(leaf).contiguous()
-
-
-def complaint(
-    gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None
-) -> str:
-    """Why a part is not live, or nothing if it is: the first of its gauges, its gradient and its
-    effect that is out of range.
-    """
-    for name, value in gauges.items():
-        if name in GAUGES and not GAUGES[name].holds(value):
-            return GAUGES[name].text.format(value=value)
-    if supply and supply.silent > SILENT_MOST:
-        return f"{supply.silent:.0%} of its weights get no gradient"
-    if supply and supply.relative < GRADIENT_LEAST:
-        return f"its gradient is {supply.relative:.1e} of the network's"
-    if changed is not None and changed < CHANGED_LEAST:
-        return f"{changed:.2f} % of the pixels change when it is silenced"
-    return ""
 
 
 class Monitor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from forked import ENDING, heed_signals
+from forked import ENDING, blank_figures, heed_signals
 from torch import nn
 
 # Ray and its workers must not look for a network; one thread keeps equal seeds equal on every
@@ -54,11 +54,10 @@ def default_signals():
         signal.signal(number, handler)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def undrawn():
     """Figures are written without content, in this process too."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("matplotlib.figure.Figure.draw", lambda self, renderer: None)
+    with blank_figures():
         yield
 
 

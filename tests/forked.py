@@ -5,15 +5,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from unittest.mock import patch
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "msaf_bench.cli.ablate",
-        "msaf_bench.report.run",
+        "msaf_bench.report.render",
         "msaf_bench.sweep.on_ray",
         "msaf_bench.ablation",
         "torch._dynamo",  # torch imports it late, with the first network
@@ -31,14 +33,12 @@ def heed_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def blank_figures() -> None:
-    """Has this process write its figures without content.
+def blank_figures() -> AbstractContextManager[object]:
+    """Has figures written without content.
 
     Drawing takes half of the time of a small run and is tested in tests/report.
     """
-    from matplotlib.figure import Figure
-
-    Figure.draw = lambda self, renderer: None
+    return patch("matplotlib.figure.Figure.draw", lambda self, renderer: None)
 
 
 def start(
@@ -65,13 +65,13 @@ def _run(
 ) -> None:
     os.setsid()
     heed_signals()
-    blank_figures()
     for descriptor, path in enumerate(said, 1):
         with path.open("ab") as file:
             os.dup2(file.fileno(), descriptor)
     os.chdir(cwd)
     os.environ |= environment
-    sys.exit(call())
+    with blank_figures():
+        sys.exit(call())
 
 
 def signalled(arguments: Sequence[str], number: int, after: int) -> int:

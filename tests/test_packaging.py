@@ -32,11 +32,12 @@ def built(tmp_path_factory):
     return next(out.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_package_and_every_spec(built):
     names = zipfile.ZipFile(built).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"msaf_bench"}
     assert "msaf_bench/py.typed" in names
-    assert "msaf_bench/report/page.html.j2" in names
+    assert "msaf_bench/report/page/page.html.j2" in names
     folders = {
         "models": list_systems(),
         "ablations": list_tables(),
@@ -47,6 +48,7 @@ def test_the_wheel_holds_the_package_and_every_spec(built):
         assert {f"msaf_bench/_specs/{folder}/{spec}.toml" for spec in specs} <= set(names)
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_finds_its_specs_from_anywhere(built, tmp_path):
     target = tmp_path / "site"
     run(

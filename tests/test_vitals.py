@@ -35,11 +35,10 @@ from msaf_bench.components.blocks.warp import bounded, warp
 from msaf_bench.components.gauges import gauge, listening
 from msaf_bench.components.motion import DecoupledTransformer
 from msaf_bench.data import open_split
+from msaf_bench.liveness import CHANGED_LEAST, complaint
 from msaf_bench.ports import Output
 from msaf_bench.train.loop import train
 from msaf_bench.vitals import (
-    CHANGED_LEAST,
-    complaint,
     gauges_of,
     gradients,
     parts_of,

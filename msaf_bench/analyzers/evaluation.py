@@ -19,7 +19,7 @@ from torch import nn
 from msaf_bench.analyzers.clip_network import Segment, as_network
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
-from msaf_bench.analyzers.miou import best_constant, iou_per_class, miou
+from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
 from msaf_bench.analyzers.scoring import score
 from msaf_bench.architectures.network import VideoNetwork
@@ -64,9 +64,9 @@ class SplitScores:
     @property
     def per_class(self) -> dict[str, float | None]:
         """IoU by class; None for a class that does not occur."""
-        values = iou_per_class(self.confusion.sum(0)).tolist()
+        values = class_iou(self.confusion.sum(0)).tolist()
         return {
-            name: None if math.isnan(iou) else 100 * iou
+            name: None if math.isnan(iou) else iou
             for name, iou in zip(self.classes, values, strict=True)
         }
 

@@ -19,11 +19,10 @@ Absent = Literal["skip", "zero"]  #: a class without a score: left out of the me
 
 
 class ClassScores(NamedTuple):
-    """What counts say under two rules, all in percent; NaN where there is nothing to divide by."""
+    """Scores of counts under two rules, all in percent; NaN where there is nothing to divide by."""
 
     iou: NDArray[np.float64]  #: (K,)
-    #: (K,), of the pixels that are the class in the truth those that are found
-    recall: NDArray[np.float64]
+    recall: NDArray[np.float64]  #: (K,), share of the pixels of a class that are predicted as it
     miou: float
     class_accuracy: float  #: mean recall
     pixel_accuracy: float  #: of the pixels that are a class in the truth
@@ -66,8 +65,10 @@ def confusion_matrix(
     return counts[:num_classes, :num_classes].astype(np.int64)
 
 
-def class_scores(counts: NDArray[np.int64], *, void: Void, absent: Absent) -> ClassScores:
-    """Counts with void (K+1, K+1) -> the scores under two rules.
+def class_scores(
+    counts: NDArray[np.int64], *, void: Void = "ignore", absent: Absent = "skip"
+) -> ClassScores:
+    """Return the scores of counts with void (K+1, K+1) under two rules.
 
     A prediction of void where the truth is a class is a miss of that class and a false positive of
     none, under every rule. A class is without IoU where nothing counts for it in truth and
@@ -76,18 +77,18 @@ def class_scores(counts: NDArray[np.int64], *, void: Void, absent: Absent) -> Cl
     hit = np.diagonal(counts)[:-1]
     truth = counts[:-1].sum(1)
     predicted = counts[:-1, :-1].sum(0) if void == "ignore" else counts[:, :-1].sum(0)
-    iou, recall = _percent(hit, truth + predicted - hit), _percent(hit, truth)
+    iou, recall = _share(hit, truth + predicted - hit), _share(hit, truth)
     return ClassScores(
-        iou,
-        recall,
-        _mean(iou, absent),
-        _mean(recall, absent),
-        float(_percent(hit.sum(), truth.sum())),
+        100 * iou,
+        100 * recall,
+        100 * _mean(iou, absent),
+        100 * _mean(recall, absent),
+        100 * float(_share(hit.sum(), truth.sum())),
     )
 
 
 def constant_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The counts (K+1, K+1) that the best constant prediction has on the same truth: its most
+    """Return the counts (K+1, K+1) of the best constant prediction on the same truth: its most
     frequent class everywhere.
     """
     truth = counts.sum(1)
@@ -96,38 +97,38 @@ def constant_counts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return constant
 
 
-def iou_per_class(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """K x K counts -> the IoU of each class in 0..1, NaN for a class in neither truth nor
-    prediction.
+def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the IoU of each class of K x K counts in percent (K,), NaN for a class in neither
+    truth nor prediction.
     """
-    hit = np.diagonal(confusion).astype(np.float64)
-    union = confusion.sum(0) + confusion.sum(1) - hit
-    return np.divide(hit, union, out=np.full(len(hit), np.nan), where=union > 0)
+    return class_scores(_with_void(confusion)).iou
 
 
 def miou(confusion: NDArray[np.int64]) -> float:
-    """K x K counts -> mIoU in percent over the classes that occur; NaN where none does."""
-    return 100 * _mean(iou_per_class(confusion), "skip")
+    """Return the mIoU of K x K counts in percent over the classes that occur; NaN where none
+    does.
+    """
+    return class_scores(_with_void(confusion)).miou
 
 
 def best_constant(confusion: NDArray[np.int64]) -> float:
-    """K x K counts -> the mIoU of the best prediction that gives one class to every pixel of the
-    same split, in percent.
+    """Return the mIoU in percent of the best prediction that gives one class to every pixel, on the
+    truth of K x K counts.
 
     Every class of the truth counts: the others have IoU 0.
     """
-    truth = confusion.sum(1)
-    return (
-        float(100 * truth.max() / truth.sum() / (truth > 0).sum()) if truth.any() else float("nan")
-    )
+    return class_scores(constant_counts(_with_void(confusion))).miou
 
 
-def _percent(
+def _with_void(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The counts with an empty row and column of void: (K, K) -> (K+1, K+1)."""
+    return np.pad(confusion, (0, 1))
+
+
+def _share(
     part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64
 ) -> NDArray[np.float64]:
-    return np.divide(
-        100.0 * part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0
-    )
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
 
 
 def _mean(values: NDArray[np.float64], absent: Absent) -> float:

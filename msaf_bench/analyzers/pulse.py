@@ -13,9 +13,10 @@ from msaf_bench.analyzers.miou import confusion_matrix, miou
 from msaf_bench.analyzers.scoring import predictions
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
+from msaf_bench.liveness import Supply, complaint
 from msaf_bench.ports import Reader
 from msaf_bench.records import PAST, Pulse
-from msaf_bench.vitals import Supply, complaint, gauges_of, parts_of, reading, silenced
+from msaf_bench.vitals import gauges_of, parts_of, reading, silenced
 
 CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
 UNUSED = "nothing of it runs and no gradient reaches it"

@@ -143,7 +143,7 @@ def _print_attention(
     if reports is None:
         print_document(study.document(), attention_lines(study), as_json=as_json)
         return
-    from msaf_bench.report.cost_figure import write
+    from msaf_bench.report.figures.cost import write
 
     paths, undrawn = written(lambda: write(study.sizes, reports))
     files = [str(path) for path in paths]

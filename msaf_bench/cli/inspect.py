@@ -1,5 +1,6 @@
 """`msaf-bench list`, `show`, `check`, `doctor`: named specs, resolved and checked; the machine."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def show(
 ) -> None:
     """Print one system, table or preset, resolved."""
     if name in list_presets():
-        shown: dict[str, object] = {
+        shown: Mapping[str, object] = {
             data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
         }
     elif name in list_systems():
@@ -115,7 +116,7 @@ def doctor(as_json: Json = False) -> None:
     """Print what this machine has for the job: packages, devices, memory."""
     import importlib
 
-    from msaf_bench.host import Host
+    from msaf_bench.host import Host, device_name, devices
     from msaf_bench.inherited import ANYWHERE, CUDA, RAY, inherited
 
     packages: dict[str, str] = {}
@@ -128,18 +129,15 @@ def doctor(as_json: Json = False) -> None:
             packages[name] = f"broken: {str(error).splitlines()[0]}"
     import torch
 
-    devices = [
-        "cpu",
-        *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())),
-    ]
-    host = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
+    found = [f"{device} {device_name(device)}".strip() for device in devices()]
+    host: dict[str, object] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     environment = inherited({**RAY, **CUDA, **ANYWHERE})
     if as_json:
         print_json(
-            {"host": host, "devices": devices, "packages": packages, "environment": environment}
+            {"host": host, "devices": found, "packages": packages, "environment": environment}
         )
         return
-    for key, value in {**host, "devices": ", ".join(devices)}.items():
+    for key, value in {**host, "devices": ", ".join(found)}.items():
         typer.echo(f"{key:<12}{value}")
     for name, state in packages.items():
         typer.echo(f"{name:<12}{state}{_advice(name, state)}")

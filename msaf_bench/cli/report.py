@@ -49,7 +49,7 @@ def compare(old: Run, new: Run, as_json: Json = False) -> None:
     fails now.
     """
     from msaf_bench.findings.compare import compare as compare_runs
-    from msaf_bench.report.run import summarise_run
+    from msaf_bench.findings.run import summarise_run
     from msaf_bench.sweep.workspace import Workspace
 
     before, after = (Workspace(_folder(run)) for run in (old, new))

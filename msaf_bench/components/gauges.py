@@ -3,46 +3,10 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A reading's meaning and the range in which its part is live."""
-
-    text: str  #: completes "NAME is not live: ..."; `{value}` is the reading
-    low: float = float("-inf")
-    high: float = float("inf")
-
-    def holds(self, value: float) -> bool:
-        """Return whether the reading is in range; NaN never is."""
-        return self.low <= value <= self.high
-
-
-#: Every built-in reading. A plug-in adds its own here from `register`.
-GAUGES: dict[str, Gauge] = {
-    "inside": Gauge("{value:.1%} of its taps lie inside the map", low=0.5),
-    "at_bound": Gauge(
-        "{value:.1%} of its offsets are at their bound, where they learn no more", high=0.9
-    ),
-    "offset_rms": Gauge("its offsets have an rms of {value:.1f} cells"),
-    "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
-    "flow_rms": Gauge("its flow has an rms of {value:.1f} cells"),
-    "past_weight": Gauge(
-        "its attention gives {value:.2%} of its weight to the past frames", low=0.001
-    ),
-    "memory_share": Gauge("{value:.3%} of what it adds up comes from the past frames", low=0.0001),
-    "key_rate": Gauge(
-        "{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99
-    ),
-    "saturated": Gauge("{value:.1%} of its gates are saturated", high=0.99),
-    "off_centre": Gauge("{value:.1%} of its kernels' weight lies off the centre"),
-    "varying": Gauge("{value:.1%} of its output channels vary over the image", low=0.05),
-}
 
 
 class Reading(NamedTuple):

@@ -8,8 +8,7 @@ from msaf_bench.errors import UsageError
 from msaf_bench.findings.measures import measures_of
 from msaf_bench.findings.parts import parts_of
 from msaf_bench.findings.subjects import ControlSummary
-from msaf_bench.findings.trials import Found, find
-from msaf_bench.records import Record
+from msaf_bench.findings.trials import Trials
 from msaf_bench.spec import Conditions, System, Table, Trial
 from msaf_bench.stats import PERCENT, mean_interval, paired_difference
 
@@ -21,15 +20,15 @@ def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
     several, or where a control's differ in more than the past.
     """
     beside = {(system.key, conditions) for system, conditions in controls.values()}
-    found = dict.fromkeys(
+    shared = dict.fromkeys(
         trial.conditions for trial in trials if (trial.system.key, trial.conditions) not in beside
     )
-    if len(found) != 1:
+    if len(shared) != 1:
         raise UsageError(
-            f"a report needs trials under one set of conditions, got {len(found)}; report each set"
+            f"a report needs trials under one set of conditions, got {len(shared)}; report each set"
             " by itself"
         )
-    (rows,) = found
+    (rows,) = shared
     for label, (_, conditions) in controls.items():
         if conditions.model_copy(update={"past": rows.past}) != rows:
             raise UsageError(
@@ -40,7 +39,7 @@ def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
 
 
 def single_frame(
-    table: Table, systems: Mapping[str, System], found: Mapping[str, Found], controls: Controls
+    table: Table, systems: Mapping[str, System], trials: Mapping[str, Trials], controls: Controls
 ) -> str:
     """The label of the row whose network reads one frame with nothing in its slots but a backbone,
     else of the control in that role.
@@ -53,8 +52,8 @@ def single_frame(
         if (
             table.base
             and bare
-            and found[label].records
-            and not any(record.still for record in found[label].records)
+            and trials[label].results
+            and not any(result.still is not None for result in trials[label].results)
         ):
             return label
     return next(
@@ -68,21 +67,14 @@ def single_frame(
 
 
 def controls_of(
-    table: Table,
-    controls: Controls,
-    trials: Sequence[Trial],
-    records: Mapping[str, Record],
-    rows: Mapping[str, Found],
-    single: str,
+    table: Table, controls: Controls, trials: Mapping[str, Trials], single: str
 ) -> tuple[ControlSummary, ...]:
     """A summary of each control, compared with `single`; another reading of the paper is compared
-    with the reference row.
+    with the reference row. `trials` are those of rows and controls.
     """
-    found = {label: find(*of, trials, records) for label, of in controls.items()}
-    everyone = {**rows, **found}
     summaries: list[ControlSummary] = []
     for label, (system, conditions) in controls.items():
-        spec, own = dict(table.controls)[label], found[label]
+        spec, own = dict(table.controls)[label], trials[label]
         other = table.reference if spec.role == "reading" else single
         values = list(own.scores.values())
         summaries.append(
@@ -90,17 +82,17 @@ def controls_of(
                 label=label,
                 system=system,
                 note=spec.note,
-                runs=own.runs,
+                runs=own.outcomes,
                 interval=mean_interval(values, within=PERCENT) if values else None,
-                params=own.records[0].params if own.records else None,
+                params=own.results[0].record.params if own.results else None,
                 # never compared with the reference row by images
-                measures=measures_of(own.records, own.records),
-                parts=parts_of(own.records),
+                measures=measures_of(own.results, own.results),
+                parts=parts_of([result.record for result in own.results]),
                 role=spec.role,
                 past_frames=conditions.past,
                 compared="" if other == label else other,
                 gain=(
-                    paired_difference(own.scores, everyone[other].scores)
+                    paired_difference(own.scores, trials[other].scores)
                     if other not in ("", label)
                     else None
                 ),

@@ -7,88 +7,83 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.findings.subjects import Measures, RowConsistency
-from msaf_bench.records import Consistency, Record, SystemCost
+from msaf_bench.findings.trials import Result
+from msaf_bench.records import Consistency, SystemCost
 from msaf_bench.stats import PERCENT, POINTS, Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
 
 
 def measures_of(
-    records: Sequence[Record],
-    reference: Sequence[Record],
+    results: Sequence[Result],
+    reference: Sequence[Result],
     speeds: Sequence[Speed] = (),
     published_cost: SystemCost | None = None,
 ) -> Measures:
-    """All of it for one row; `reference` are the records of the row that all are compared with."""
-    if not records:
+    """All of it for one row; `reference` are the results of the row that all are compared with."""
+    if not results:
         return Measures(speeds=tuple(speeds), published_cost=published_cost)
     return Measures(
-        images=images_of(records),
-        image_difference=image_difference_of(records, reference),
-        past=past_of(records),
-        consistency=consistency_of(records),
-        cost=next((r.cost for r in records if r.cost), None),
+        images=images_of(results),
+        image_difference=image_difference_of(results, reference),
+        past=past_of(results),
+        consistency=consistency_of(results),
+        cost=next((result.record.cost for result in results if result.record.cost), None),
         speeds=tuple(speeds),
         published_cost=published_cost,
     )
 
 
-def images_of(records: Sequence[Record]) -> Interval | None:
+def images_of(results: Sequence[Result]) -> Interval | None:
     """The mIoU's interval for other images and other seeds."""
-    areas = _areas(records)
+    areas = _areas(results)
     return image_interval(list(areas.values())) if areas else None
 
 
 def image_difference_of(
-    records: Sequence[Record], reference: Sequence[Record]
+    results: Sequence[Result], reference: Sequence[Result]
 ) -> ImageDifference | None:
     """Row minus reference row with other images and other seeds; None for the reference itself."""
-    return None if records is reference else image_difference(_areas(records), _areas(reference))
+    return None if results is reference else image_difference(_areas(results), _areas(reference))
 
 
-def _areas(records: Sequence[Record]) -> dict[int, Areas]:
-    found: dict[int, Areas] = {}
-    for record in records:
-        if record.confusion:
-            matrices = record.confusion.unpack()
-            hit = np.diagonal(matrices, axis1=1, axis2=2)
-            found[record.trial.seed] = Areas(hit, matrices.sum(1) + matrices.sum(2) - hit)
-    return found
+def _areas(results: Sequence[Result]) -> dict[int, Areas]:
+    """Seed -> areas."""
+    return {each.record.trial.seed: each.areas for each in results if each.areas}
 
 
-def past_of(records: Sequence[Record]) -> Interval | None:
+def past_of(results: Sequence[Result]) -> Interval | None:
     """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated;
     None where no record has both.
     """
-    gaps = [
-        miou(r.confusion.unpack().sum(0)) - miou(r.still.unpack().sum(0))
-        for r in records
-        if r.confusion and r.still
-    ]
+    gaps = [result.past for result in results if result.past is not None]
     return mean_interval(gaps, within=POINTS) if gaps else None
 
 
-def consistency_of(records: Sequence[Record]) -> tuple[RowConsistency, ...]:
+def consistency_of(results: Sequence[Result]) -> tuple[RowConsistency, ...]:
     """A row's consistency under each preset."""
     by_preset: dict[str, list[Consistency]] = {}
-    for record in records:
-        for found in record.consistency:
-            by_preset.setdefault(found.preset, []).append(found)
-    return tuple(_over_seeds(found) for found in by_preset.values())
+    for result in results:
+        for measured in result.record.consistency:
+            by_preset.setdefault(measured.preset, []).append(measured)
+    return tuple(_over_seeds(of_preset) for of_preset in by_preset.values())
 
 
-def _over_seeds(found: Sequence[Consistency]) -> RowConsistency:
-    values = [c.value for c in found if c.value is not None]
-    controls = {
-        name: [v for c in found if (v := dict(c.controls).get(name)) is not None]
-        for name, _ in found[0].controls
-    }
+def _over_seeds(measured: Sequence[Consistency]) -> RowConsistency:
+    first = measured[0]
+    values = [c.value for c in measured if c.value is not None]
+    controls: dict[str, list[float]] = {name: [] for name, _ in first.controls}
+    for c in measured:
+        for name, value in c.controls:
+            if name in controls and value is not None:
+                controls[name].append(value)
     return RowConsistency(
-        preset=found[0].preset,
-        flow=found[0].flow,
+        preset=first.preset,
+        flow=first.flow,
         interval=mean_interval(values, within=PERCENT) if values else None,
-        reason=found[0].reason,
-        controls=tuple((name, float(np.mean(of)) if of else None) for name, of in controls.items()),
+        reason=first.reason,
+        controls=tuple(
+            (name, float(np.mean(known)) if known else None) for name, known in controls.items()
+        ),
     )

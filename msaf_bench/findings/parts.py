@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from msaf_bench.findings.subjects import Part
+from msaf_bench.liveness import GAUGES, Supply, complaint
 from msaf_bench.records import PAST, Pulse, Record
-from msaf_bench.vitals import Supply, complaint
 
 #: parts that see past frames alone: where these hold nothing, they have nothing to change
 THROUGH_PAST = ("align",)
@@ -22,7 +22,7 @@ def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
     for record in records:
         for pulse in record.pulses:
             by_name.setdefault(pulse.part, []).append(pulse)
-    return tuple(_over_seeds(name, found) for name, found in by_name.items())
+    return tuple(_over_seeds(name, pulses) for name, pulses in by_name.items())
 
 
 def excused(parts: Sequence[Part]) -> tuple[Part, ...]:
@@ -39,8 +39,8 @@ def _only_quiet(part: Part) -> bool:
     return part.name in THROUGH_PAST and part.dead == part.quiet
 
 
-def _over_seeds(name: str, found: Sequence[Pulse]) -> Part:
-    dead = [pulse for pulse in found if not pulse.live]
+def _over_seeds(name: str, pulses: Sequence[Pulse]) -> Part:
+    dead = [pulse for pulse in pulses if not pulse.live]
     worst = min(
         dead,
         key=lambda pulse: float("inf") if pulse.changed is None else pulse.changed,
@@ -48,14 +48,14 @@ def _over_seeds(name: str, found: Sequence[Pulse]) -> Part:
     )
     return Part(
         name=name,
-        seeds=len(found),
+        seeds=len(pulses),
         dead=len(dead),
         quiet=sum(not _sick(pulse) for pulse in dead),
         why=(worst.reason or "no reason given") if worst else "",
-        gradient=_mean([pulse.gradient for pulse in found]),
-        changed=_mean([pulse.changed for pulse in found]),
-        miou=_mean([pulse.miou for pulse in found]),
-        gauges=_worst(found),
+        gradient=_mean([pulse.gradient for pulse in pulses]),
+        changed=_mean([pulse.changed for pulse in pulses]),
+        miou=_mean([pulse.miou for pulse in pulses]),
+        gauges=_worst(pulses),
     )
 
 
@@ -70,17 +70,16 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(known) if known else None
 
 
-def _worst(found: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
+def _worst(pulses: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
     """The reading of each gauge that is nearest to its limit, or farthest beyond: the lowest where
     it has a low limit, else the highest.
     """
     readings: dict[str, list[float]] = {}
-    for pulse in found:
+    for pulse in pulses:
         for name, value in pulse.gauges:
             readings.setdefault(name, []).append(value)
     if not readings:
         return ()
-    from msaf_bench.components.gauges import GAUGES  # with torch: only for records that have pulses
 
     low = {name for name, gauge in GAUGES.items() if gauge.low > float("-inf")}
     return tuple(

@@ -34,19 +34,19 @@ class RecordedPlan(Plan):
 
 def as_recorded(plan: Plan, records: Iterable[Record]) -> RecordedPlan:
     """The plan of a run, each row and control with the system that its records hold."""
-    there: dict[Conditions, dict[str, System]] = {}
+    ran: dict[Conditions, dict[str, System]] = {}  # by key
     for record in records:
-        there.setdefault(record.trial.conditions, {})[record.trial.system.key] = record.trial.system
+        ran.setdefault(record.trial.conditions, {})[record.trial.system.key] = record.trial.system
     present = plan.subjects()
-    found: dict[str, System] = {}
+    systems: dict[str, System] = {}
     for conditions in dict.fromkeys(conditions for _, conditions in present.values()):
         wanted = {label: system for label, (system, own) in present.items() if own == conditions}
-        found |= _match(wanted, there.get(conditions, {}).values())
+        systems |= _match(wanted, ran.get(conditions, {}).values())
     recorded = tuple(
-        (label, found[label], conditions) for label, (_, conditions) in present.items()
+        (label, systems[label], conditions) for label, (_, conditions) in present.items()
     )
     changed = tuple(
-        label for label, (system, _) in present.items() if system.key != found[label].key
+        label for label, (system, _) in present.items() if system.key != systems[label].key
     )
     return RecordedPlan(**dict(plan), recorded=recorded, changed=changed)
 
@@ -56,14 +56,14 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
     costs = dict(read_costs(plan, workspace))
     if not set(plan.rows) & set(plan.changed):
         return costs
-    kept = [read_cost(path) for path in sorted(workspace.cost.glob("[!.]*.json"))]
-    by_key = {cost.system.key: cost for cost in kept}
+    all_costs = [read_cost(path) for path in sorted(workspace.cost.glob("[!.]*.json"))]
+    by_key = {cost.system.key: cost for cost in all_costs}
     published = {
         label: system for label, system in systems_of(plan.table).items() if label in plan.rows
     }
-    found = _match(published, [cost.system for cost in kept])
+    systems = _match(published, [cost.system for cost in all_costs])
     return {
-        label: by_key[system.key] for label, system in found.items() if system.key in by_key
+        label: by_key[system.key] for label, system in systems.items() if system.key in by_key
     } | costs
 
 
@@ -79,9 +79,9 @@ def changed_note(plan: RecordedPlan) -> tuple[str, ...]:
     )
 
 
-def _match(wanted: Mapping[str, System], there: Iterable[System]) -> dict[str, System]:
+def _match(wanted: Mapping[str, System], ran: Iterable[System]) -> dict[str, System]:
     """Label -> the recorded system, or the present one where none or several fit."""
-    recorded = {system.key: system for system in there}
+    recorded = {system.key: system for system in ran}
     taken = {system.key for system in wanted.values()}
     left = [system for key, system in recorded.items() if key not in taken]
     nearest = {

@@ -8,15 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from msaf_bench.analyzers.miou import iou_per_class
 from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.catalog import family_of
 from msaf_bench.findings.measures import measures_of
 from msaf_bench.findings.parts import parts_of
 from msaf_bench.findings.subjects import Measures, RowSummary
 from msaf_bench.findings.summary import Constant
-from msaf_bench.findings.trials import Found, confusion_of
-from msaf_bench.records import Record, SystemCost
+from msaf_bench.findings.trials import Result, Trials
+from msaf_bench.records import SystemCost
 from msaf_bench.spec import System, Table
 from msaf_bench.stats import PERCENT, Difference, mean_interval, paired_difference
 
@@ -24,18 +23,18 @@ from msaf_bench.stats import PERCENT, Difference, mean_interval, paired_differen
 def rows_of(
     table: Table,
     systems: Mapping[str, System],
-    found: Mapping[str, Found],
+    trials: Mapping[str, Trials],
     constant: Constant | None,
     speeds: Mapping[str, Sequence[Speed]],
     costs: Mapping[str, SystemCost],
 ) -> tuple[RowSummary, ...]:
     """Every row of the table, compared with the reference row."""
-    reference, compared = found[table.reference].records, _compared(table, found)
-    rows = [_row(table, label, systems, found[label], constant) for label, _ in table.rows]
+    reference, compared = trials[table.reference].results, _compared(table, trials)
+    rows = [_row(table, label, systems, trials[label], constant) for label, _ in table.rows]
     finished: list[RowSummary] = []
     for row in rows:
         measures = measures_of(
-            found[row.label].records, reference, speeds.get(row.label, ()), costs.get(row.label)
+            trials[row.label].results, reference, speeds.get(row.label, ()), costs.get(row.label)
         )
         finished.append(replace(row, difference=compared.get(row.label), measures=measures))
     return tuple(finished)
@@ -56,27 +55,32 @@ def with_grounds(rows: Sequence[RowSummary], reference: str) -> tuple[RowSummary
 
 
 def _row(
-    table: Table, label: str, systems: Mapping[str, System], found: Found, constant: Constant | None
+    table: Table,
+    label: str,
+    systems: Mapping[str, System],
+    trials: Trials,
+    constant: Constant | None,
 ) -> RowSummary:
     """The row by itself."""
-    row, system, values = dict(table.rows)[label], systems.get(label), list(found.scores.values())
+    row, system, values = dict(table.rows)[label], systems.get(label), list(trials.scores.values())
+    results = trials.results
     interval = mean_interval(values, within=PERCENT) if values else None
-    per_class, per_class_sd = _per_class(found.records)
+    per_class, per_class_sd = _per_class(results)
     return RowSummary(
         label=label,
         system=system,
         note=row.note,
         ticks=_ticks(table, system, systems[table.reference]),
         published=dict(row.paper).get("miou"),
-        runs=found.runs,
+        runs=trials.outcomes,
         interval=interval,
         per_class=per_class,
         per_class_sd=per_class_sd,
-        params=found.records[0].params if found.records else None,
-        loss=_loss(found.records),
+        params=results[0].record.params if results else None,
+        loss=_loss(results),
         difference=None,
         measures=Measures(),
-        parts=parts_of(found.records),
+        parts=parts_of([result.record for result in results]),
         clears_constant=(
             interval.low > constant.miou
             if interval and interval.low is not None and constant
@@ -93,24 +97,24 @@ def _ticks(table: Table, system: System | None, base: System) -> tuple[bool, ...
     )
 
 
-def _compared(table: Table, found: Mapping[str, Found]) -> dict[str, Difference]:
+def _compared(table: Table, trials: Mapping[str, Trials]) -> dict[str, Difference]:
     """Difference to the reference row by label. The family is what was planned: a crash never makes
     another difference significant.
     """
-    family, reference = family_of(table), found[table.reference].scores
+    family, reference = family_of(table), trials[table.reference].scores
     gaps = {
         label: paired_difference(row.scores, reference, family=family)
-        for label, row in found.items()
+        for label, row in trials.items()
         if label != table.reference
     }
     return {label: gap for label, gap in gaps.items() if gap}
 
 
-def _per_class(records: Sequence[Record]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _per_class(results: Sequence[Result]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """IoU of each class: its mean over the seeds that have one, and their standard deviation."""
-    if not records:
+    if not results:
         return (), ()
-    scores = 100 * np.array([iou_per_class(confusion_of(record)) for record in records])  # (S, K)
+    scores = np.array([result.iou for result in results])  # (S, K)
     known = np.isfinite(scores)
     count = known.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -121,9 +125,9 @@ def _per_class(records: Sequence[Record]) -> tuple[tuple[float, ...], tuple[floa
     return tuple(mean.tolist()), tuple(spread.tolist())
 
 
-def _loss(records: Sequence[Record]) -> tuple[tuple[int, float], ...]:
+def _loss(results: Sequence[Result]) -> tuple[tuple[int, float], ...]:
     steps: dict[int, list[float]] = {}
-    for record in records:
-        for step, loss in record.loss:
+    for result in results:
+        for step, loss in result.record.loss:
             steps.setdefault(step, []).append(loss)
     return tuple((step, float(np.mean(losses))) for step, losses in sorted(steps.items()))

@@ -18,7 +18,7 @@ NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is no
 
 
 @dataclass(frozen=True)
-class Run:
+class TrialOutcome:
     """The outcome of one trial."""
 
     seed: int
@@ -90,11 +90,10 @@ class Part:
     @property
     def reason(self) -> str:
         """In how many seeds it is not live, and why; empty for a live part."""
-        return (
-            ""
-            if self.live
-            else f"not live in {self.dead} of {self.seeds} seed{'s' * (self.seeds > 1)}: {self.why}"
-        )
+        if self.live:
+            return ""
+        seeds = "seeds" if self.seeds > 1 else "seed"
+        return f"not live in {self.dead} of {self.seeds} {seeds}: {self.why}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,7 @@ class Subject:
     label: str
     system: System | None  #: None where the row is only printed
     note: str
-    runs: tuple[Run, ...]
+    runs: tuple[TrialOutcome, ...]
     interval: Interval | None  #: of the mIoU over seeds
     params: int | None
     measures: Measures

@@ -11,10 +11,10 @@ from msaf_bench.findings.controls import Controls, controls_of, row_conditions, 
 from msaf_bench.findings.orders import agreement_of, by_seed, verdicts_of
 from msaf_bench.findings.parts import excused
 from msaf_bench.findings.rows import rows_of, with_grounds
-from msaf_bench.findings.subjects import ControlSummary, RowSummary
+from msaf_bench.findings.subjects import ControlSummary, RowSummary, Subject
 from msaf_bench.findings.summary import Constant, Summary
-from msaf_bench.findings.trials import confusion_of, find
-from msaf_bench.records import Record, SystemCost, hosts_of
+from msaf_bench.findings.trials import Result, Trials, by_subject
+from msaf_bench.records import Host, Record, SystemCost, hosts_of
 from msaf_bench.spec import Conditions, System, Table, Trial
 from msaf_bench.stats import effects, friedman, shapley
 
@@ -25,7 +25,7 @@ def summarise(
     table: Table,
     systems: Mapping[str, System],
     trials: Sequence[Trial],
-    records: Mapping[str, Record],
+    results: Mapping[str, Result],
     speeds: Mapping[str, Sequence[Speed]] = MappingProxyType({}),
     costs: Mapping[str, SystemCost] = MappingProxyType({}),
     controls: Controls = MappingProxyType({}),
@@ -38,7 +38,7 @@ def summarise(
         table: the rows, with their printed numbers
         systems: of every row that can be run, by label
         trials: those that were asked for, of rows and controls; one without a record is missing
-        records: by trial id
+        results: the records, reduced, by trial id
         speeds: by row label
         costs: of the systems as published, by row label
         controls: system and conditions by label
@@ -49,27 +49,32 @@ def summarise(
     differ; `DataError` for mixed data.
     """
     conditions = row_conditions(trials, controls)
-    found = {
-        label: find(systems.get(label), conditions, trials, records) for label, _ in table.rows
-    }
-    kept = [record for row in found.values() for record in row.records]
-    class_names = _only_class_names(kept)
+    asked = {trial.id: trial for trial in trials}
+    subjects = {label: (system, conditions) for label, system in systems.items()}
+    trials_of = {label: NO_TRIALS for label, _ in table.rows} | by_subject(
+        subjects | dict(controls), asked, results
+    )
+    row_trials = {label: trials_of[label] for label, _ in table.rows}
+    scored = [result for row in row_trials.values() for result in row.results]
+    class_names = _only_class_names([result.record for result in scored])
     finished = [
-        record for trial in trials if (record := records.get(trial.id)) and record.state == "done"
+        results[name].record
+        for name in asked
+        if name in results and results[name].record.state == "done"
     ]
     if not allow_mixed:
         _one_data(finished)
-    constant = _constant(kept[0], class_names) if kept else None
-    rows = rows_of(table, systems, found, constant, speeds, costs)
-    single = single_frame(table, systems, found, controls)
-    beside = controls_of(table, controls, trials, records, found, single)
+    constant = _constant(scored[0], class_names) if scored else None
+    rows = rows_of(table, systems, row_trials, constant, speeds, costs)
+    single = single_frame(table, systems, trials_of, controls)
+    beside = controls_of(table, controls, trials_of, single)
     empty = _nothing_to_find(beside)
     if empty:
         rows = tuple(replace(row, parts=excused(row.parts)) for row in rows)
         beside = tuple(replace(control, parts=excused(control.parts)) for control in beside)
     rows = with_grounds(rows, table.reference)
     ill = {row.label: row.ill for row in rows if row.dead}
-    scores = {label: row.scores for label, row in found.items()}
+    scores = {label: row.scores for label, row in row_trials.items()}
     sound = {label: of for label, of in scores.items() if label not in ill}
     design = (
         [column for column, _ in table.ticks],
@@ -86,21 +91,14 @@ def summarise(
         shares=shapley(*design),
         constant=constant,
         conditions=conditions,
-        hosts=hosts_of(
-            [
-                record
-                for subject in (*rows, *beside)
-                for run in subject.runs
-                if (record := records.get(run.trial))
-            ]
-        ),
+        hosts=_hosts((*rows, *beside), results),
         seeds=tuple(sorted({trial.seed for trial in trials})),
-        data=tuple(dict.fromkeys(record.data for record in kept)),
-        starts=tuple(dict.fromkeys(record.start for record in kept)),
+        data=tuple(dict.fromkeys(result.record.data for result in scored)),
+        starts=tuple(dict.fromkeys(result.record.start for result in scored)),
         class_names=class_names,
         notes=(
-            *_mixed(finished, _origins(finished, records)),
-            *_partial(conditions, trials, finished),
+            *_mixed(finished, _origins(finished, results)),
+            *_partial(conditions, len(asked), len(finished)),
             *_no_pulse(rows),
             *([NOTHING] if empty else []),
         ),
@@ -109,6 +107,7 @@ def summarise(
     )
 
 
+NO_TRIALS = Trials((), ())
 NOTHING = (
     "The positive control finds nothing in past frames here: a network that ignores them, or an"
     " aligner of them, counts as live."
@@ -119,36 +118,39 @@ def _nothing_to_find(controls: Sequence[ControlSummary]) -> bool:
     """Whether there are positive controls with an interval and none of them is separated
     from zero.
     """
-    found = [
-        past
-        for control in controls
-        if control.role == "positive" and (past := control.measures.past) and past.low is not None
-    ]
-    return bool(found) and all(past.low is not None and past.low <= 0 for past in found)
+    pasts = [control.measures.past for control in controls if control.role == "positive"]
+    lows = [past.low for past in pasts if past and past.low is not None]
+    return bool(lows) and all(low <= 0 for low in lows)
 
 
 def _only_class_names(records: Sequence[Record]) -> tuple[str, ...]:
-    found = {record.class_names: record.trial.id for record in records}
-    if len(found) > 1:
-        raise UsageError(
-            f"records {' and '.join(found.values())} score different classes and cannot share a"
-            " table"
-        )
-    return next(iter(found), ())
+    by_classes = {record.class_names: record.trial for record in records}
+    if len(by_classes) > 1:
+        ids = " and ".join(trial.id for trial in by_classes.values())
+        raise UsageError(f"records {ids} score different classes and cannot share a table")
+    return next(iter(by_classes), ())
 
 
-def _constant(record: Record, class_names: Sequence[str]) -> Constant:
-    confusion = confusion_of(record)
-    most = int(confusion.sum(1).argmax())
-    return Constant(class_names[most] if class_names else f"class {most}", best_constant(confusion))
+def _constant(result: Result, class_names: Sequence[str]) -> Constant:
+    assert result.confusion is not None  # it has a score
+    most = int(result.confusion.sum(1).argmax())
+    name = class_names[most] if class_names else f"class {most}"
+    return Constant(name, best_constant(result.confusion))
 
 
-def _origins(kept: Sequence[Record], records: Mapping[str, Record]) -> list[Record]:
+def _hosts(subjects: Sequence[Subject], results: Mapping[str, Result]) -> tuple[Host, ...]:
+    """The hosts of all records, in the order of the rows and controls."""
+    outcomes = [outcome for subject in subjects for outcome in subject.runs]
+    return hosts_of([results[each.trial].record for each in outcomes if each.trial in results])
+
+
+def _origins(finished: Sequence[Record], results: Mapping[str, Result]) -> list[Record]:
     """The records of the pre-trainings that the backbones started from."""
+    starts = {record.start for record in finished}
     return [
-        record
-        for i, record in records.items()
-        if any(f"pre-training {i}," in start for start in {r.start for r in kept})
+        result.record
+        for name, result in results.items()
+        if any(f"pre-training {name}," in start for start in starts)
     ]
 
 
@@ -167,27 +169,25 @@ def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, .
 
 
 def _one_data(records: Sequence[Record]) -> None:
-    found = {record.data: record.trial.id for record in records}
-    if len(found) > 1:
-        (one, first), (other, second), *_ = found.items()
+    by_data = {record.data: record.trial for record in records}
+    if len(by_data) > 1:
+        (one, first), (other, second), *_ = by_data.items()
         raise DataError(
-            f"records {first} and {second} read different data ({one} and {other}) and share no"
-            " table; move those of one kind away and run their trials again, or see all with"
+            f"records {first.id} and {second.id} read different data ({one} and {other}) and share"
+            " no table; move those of one kind away and run their trials again, or see all with"
             " `msaf-bench report --allow-mixed`"
         )
 
 
-def _partial(
-    conditions: Conditions, trials: Sequence[Trial], finished: Sequence[Record]
-) -> tuple[str, ...]:
+def _partial(conditions: Conditions, trials: int, finished: int) -> tuple[str, ...]:
     notes = list[str]()
     if dict(conditions.data_options).get("allow_partial"):
         notes.append(
             "The data set is partial (allow_partial): its numbers are not those of the official"
             " splits."
         )
-    if missing := len(trials) - len(finished):
-        notes.append(f"The run is partial: {missing} of {len(trials)} trials are not finished.")
+    if missing := trials - finished:
+        notes.append(f"The run is partial: {missing} of {trials} trials are not finished.")
     return tuple(notes)
 
 

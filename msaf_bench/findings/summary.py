@@ -4,12 +4,13 @@ mIoU, IoU and their differences are in percent (0..100) everywhere.
 """
 
 from dataclasses import dataclass
+from html import escape
 
-from msaf_bench.findings.subjects import ControlSummary, RowSummary, Run, Subject
+from msaf_bench.findings.subjects import ControlSummary, RowSummary, Subject, TrialOutcome
 from msaf_bench.findings.wording import Word
 from msaf_bench.host import Host
 from msaf_bench.spec import Conditions, Table
-from msaf_bench.stats import Agreement, Decision, Difference, Effect, Omnibus
+from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,10 @@ class Verdict:
         """Whether our interval holds the printed difference; None where there is no interval or
         nothing is printed.
         """
-        i = self.difference.interval if self.difference else None
-        return (
-            None
-            if i is None or i.low is None or i.high is None or self.points is None
-            else i.low <= self.points <= i.high
-        )
+        if self.difference is None or self.points is None:
+            return None
+        low, high = self.difference.interval.low, self.difference.interval.high
+        return None if low is None or high is None else low <= self.points <= high
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,23 @@ class Summary:
     single: str = ""
     undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
+    def _repr_html_(self) -> str:
+        """Return a plain table of rows and controls; notebooks show it."""
+        lines = [
+            (each.shown, each.state, _span(each.interval, ".2f"), _span(each.measures.past, "+.2f"))
+            for each in self.subjects
+        ]
+        heads = ("row", "state", "mIoU in percent", "contribution of past frames in points")
+        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in line) for line in lines)
+        head = "".join(f"<th>{cell}</th>" for cell in heads)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        caption = escape(f"{self.table.name}: mean and 95 % interval over seeds")
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return (
+            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>{notes}"
+        )
+
     @property
     def subjects(self) -> tuple[Subject, ...]:
         """The rows, then the controls."""
@@ -82,7 +98,7 @@ class Summary:
         return tuple(subject for subject in self.subjects if subject.dead)
 
     @property
-    def failed(self) -> tuple[tuple[str, Run], ...]:
+    def failed(self) -> tuple[tuple[str, TrialOutcome], ...]:
         """Every failed trial with the label of its row or control."""
         return tuple(
             (subject.label, run)
@@ -95,3 +111,12 @@ class Summary:
     def measured(self) -> tuple[RowSummary, ...]:
         """The rows with at least one finished seed."""
         return tuple(row for row in self.rows if row.measured)
+
+
+def _span(interval: Interval | None, form: str) -> str:
+    """The mean with its interval; a dash for none."""
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{interval.mean:{form}}"
+    return f"{interval.mean:{form}} ({interval.low:{form}} to {interval.high:{form}})"

@@ -1,62 +1,154 @@
-"""The trials of one row or control, and what their records hold. Shapes: K classes."""
+"""Records reduced to the needs of findings, and sorted by the row or control that they are of.
 
-from collections.abc import Mapping, Sequence
+A record's confusion matrices per image are most of it. Tables need their sum, intervals for other
+images the areas of each class; so a record is reduced when it is read, and a run of any length
+needs little memory. Shapes: N images, K classes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.miou import miou
-from msaf_bench.findings.subjects import Run
-from msaf_bench.records import Record
-from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.analyzers.miou import class_iou, miou
+from msaf_bench.findings.subjects import TrialOutcome
+from msaf_bench.records import Record, each_record
+from msaf_bench.spec import Conditions, Spec, System, Trial
+from msaf_bench.stats.bootstrap import Areas
+
+Counts = NDArray[np.int64]  #: (K, K): rows truth, columns prediction
 
 
-class Found(NamedTuple):
-    """The runs of a row or control, and the records of those that finished with a score."""
+@dataclass(frozen=True)
+class Result:
+    """A trial's record with its matrices reduced."""
 
-    runs: tuple[Run, ...]
-    records: tuple[Record, ...]
+    record: Record  #: without matrices
+    confusion: Counts | None  #: of the whole scored split
+    still: Counts | None  #: the same with the newest frame in place of its history
+    areas: Areas | None  #: of the scored split, by image and class
+
+    @cached_property
+    def miou(self) -> float:
+        """The mIoU in percent; NaN where nothing was scored."""
+        return float("nan") if self.confusion is None else miou(self.confusion)
+
+    @cached_property
+    def iou(self) -> NDArray[np.float64]:
+        """IoU of each class in percent (K,), NaN for a class in neither truth nor prediction; empty
+        where nothing was scored.
+        """
+        return np.empty(0) if self.confusion is None else class_iou(self.confusion)
+
+    @cached_property
+    def past(self) -> float | None:
+        """Contribution of past frames in points: mIoU minus the mIoU with the newest frame
+        repeated; None where it was not measured.
+        """
+        if self.confusion is None or self.still is None:
+            return None
+        return self.miou - miou(self.still)
+
+
+def reduced(record: Record) -> Result:
+    """Return the record without its matrices, and what is made of them."""
+    areas = confusion = still = None
+    if record.confusion:
+        matrices = record.confusion.unpack()
+        areas, confusion = _areas(matrices), matrices.sum(0)
+    if record.still:
+        still = record.still.unpack().sum(0)
+    consistency = tuple(c.model_copy(update={"matrices": None}) for c in record.consistency)
+    bare = {"confusion": None, "still": None, "consistency": consistency}
+    return Result(record.model_copy(update=bare), confusion, still, areas)
+
+
+def results_of(records: Iterable[Record]) -> dict[str, Result]:
+    """Return the records by trial id, each reduced as it comes; equal systems, conditions and hosts
+    are kept once.
+    """
+    kept: dict[str, Spec] = {}
+    return {record.trial.id: reduced(_shared(record, kept)) for record in records}
+
+
+def read_results(folder: Path) -> dict[str, Result]:
+    """Read the records of a folder by trial id; one whole record is in memory at a time.
+
+    Raises `HostError` for a file that is not a record.
+    """
+    return results_of(each_record(folder))
+
+
+class Trials(NamedTuple):
+    """The trials of a row or control by seed, and the results of those that have a score."""
+
+    outcomes: tuple[TrialOutcome, ...]
+    results: tuple[Result, ...]
 
     @property
     def scores(self) -> dict[int, float]:
         """Seed -> mIoU."""
-        return {run.seed: run.miou for run in self.runs if run.miou is not None}
+        return {each.seed: each.miou for each in self.outcomes if each.miou is not None}
 
 
-def find(
-    system: System | None,
-    conditions: Conditions,
-    trials: Sequence[Trial],
-    records: Mapping[str, Record],
-) -> Found:
-    """The trials of this system under these conditions, by seed."""
-    if system is None:
-        return Found((), ())
-    mine = {
-        trial.id: trial
-        for trial in trials
-        if trial.system.key == system.key and trial.conditions == conditions
+def by_subject(
+    subjects: Mapping[str, tuple[System, Conditions]],
+    trials: Mapping[str, Trial],
+    results: Mapping[str, Result],
+) -> dict[str, Trials]:
+    """Return the trials of each row and control by its label; `trials` and `results` are by trial
+    id.
+    """
+    ids: dict[tuple[str, Conditions], list[str]] = {}
+    for name, trial in trials.items():
+        ids.setdefault((trial.system.key, trial.conditions), []).append(name)
+    return {
+        label: _sorted(ids.get((system.key, conditions), ()), trials, results)
+        for label, (system, conditions) in subjects.items()
     }
-    runs = [
-        _run(trial, records.get(name))
-        for name, trial in sorted(mine.items(), key=lambda pair: pair[1].seed)
-    ]
-    return Found(tuple(runs), tuple(records[run.trial] for run in runs if run.miou is not None))
 
 
-def _run(trial: Trial, record: Record | None) -> Run:
-    if record is None:
-        return Run(trial.seed, trial.id, "missing")
-    if record.state == "failed":
-        return Run(trial.seed, trial.id, "failed", record.reason)
-    score = miou(confusion_of(record)) if record.confusion else float("nan")
-    if not np.isfinite(score):
-        return Run(trial.seed, trial.id, "failed", "it finished without a score")
-    return Run(trial.seed, trial.id, "done", miou=score)
+def _sorted(
+    ids: Iterable[str], trials: Mapping[str, Trial], results: Mapping[str, Result]
+) -> Trials:
+    outcomes = tuple(
+        _outcome(trials[name].seed, name, results.get(name))
+        for name in sorted(ids, key=lambda name: trials[name].seed)
+    )
+    scored = (each.trial for each in outcomes if each.miou is not None)
+    return Trials(outcomes, tuple(results[name] for name in scored))
 
 
-def confusion_of(record: Record) -> NDArray[np.int64]:
-    """(K, K) counts of the whole split: rows truth, columns prediction."""
-    assert record.confusion is not None
-    return record.confusion.unpack().sum(0)
+def _outcome(seed: int, trial: str, result: Result | None) -> TrialOutcome:
+    if result is None:
+        return TrialOutcome(seed, trial, "missing")
+    if result.record.state == "failed":
+        return TrialOutcome(seed, trial, "failed", result.record.reason)
+    if not np.isfinite(result.miou):
+        return TrialOutcome(seed, trial, "failed", "it finished without a score")
+    return TrialOutcome(seed, trial, "done", miou=result.miou)
+
+
+def _shared(record: Record, kept: dict[str, Spec]) -> Record:
+    """The record with the systems, conditions and host of earlier records in place of its own,
+    where they are equal.
+    """
+    trial, host = record.trial, record.host
+    # By text: to a hash 1, 1.0 and True are the same option.
+    system, conditions, host = (
+        kept.setdefault(spec.canonical(), spec) for spec in (trial.system, trial.conditions, host)
+    )
+    trial = trial.model_copy(update={"system": system, "conditions": conditions})
+    return record.model_copy(update={"trial": trial, "host": host})
+
+
+def _areas(matrices: NDArray[np.int64]) -> Areas:
+    """(N, K, K) -> the areas of each image, in the smallest type that holds them."""
+    hit = np.diagonal(matrices, axis1=1, axis2=2)
+    union = matrices.sum(1) + matrices.sum(2) - hit
+    kind = np.min_scalar_type(int(union.max(initial=0)))
+    return Areas(hit.astype(kind), union.astype(kind))

@@ -10,7 +10,7 @@ import numpy as np
 from msaf_bench.analyzers.consistency.tc_score import TcScore
 from msaf_bench.documents import json_text
 from msaf_bench.outputs import write_outputs
-from msaf_bench.report.cells import csv_document
+from msaf_bench.report.tables.spreadsheet import csv_document
 
 FILES = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write` writes
 

@@ -1,5 +1,17 @@
-"""What a handful of seeds can say: intervals, verdicts, agreement of orders, effects, power; and
-other images.
+"""Statistics of a handful of seeds: intervals, verdicts, agreement of orders, effects, power; and
+of other images.
+
+Distributions and Friedman's test are SciPy's. Written here is only what SciPy lacks or changes:
+
+- Paired t: Student's quantiles and tails are `scipy.special`'s. `scipy.stats.ttest_rel` knows no
+  family of simultaneous intervals, and makes a t of rounding noise where all differences are equal.
+- tau-b: for many orders in one call; a test holds it to `scipy.stats.kendalltau`.
+- Permutation test of two orders: its draws are fixed and serve the interval too;
+  `scipy.stats.permutation_test` would change every printed p.
+- Bootstrap of mIoU: a ratio of sums over images, crossed with Student's t over seeds, with one draw
+  for all networks. `scipy.stats.bootstrap` draws each statistic anew and takes no second factor.
+- Quantiles by order statistics: `scipy.stats.quantile_test` gives one-sided or two-sided tests, not
+  the two ranks that a sample size allows before it is drawn.
 """
 
 from msaf_bench.stats.agreement import Agreement, agreement, tau_b

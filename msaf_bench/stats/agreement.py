@@ -61,7 +61,7 @@ def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.
             paired_difference(by_seed[i], by_seed[j], level, family=len(first))
             for i, j in zip(first, second, strict=True)
         ]
-        sy = np.array([signs.get(judge(gap and gap.interval), 0.0) for gap in gaps])
+        sy = np.array([signs.get(judge(gap.interval), 0.0) if gap else 0.0 for gap in gaps])
         scale = float(np.sqrt(np.abs(sx).sum() * len(sx)))
         settled, open_pairs = float((sx * sy).sum()), float(np.abs(sx[sy == 0]).sum())
         low, high = (settled - open_pairs) / scale, (settled + open_pairs) / scale

@@ -9,7 +9,7 @@ B resamples, V = networks × seeds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from msaf_bench.stats.intervals import PERCENT, POINTS, Interval, mean_interval
 
 Floats = NDArray[np.float64]
 CHUNK = 1000  #: resamples at a time, so that memory does not grow with their number
+BATCH = 16  #: networks × seeds at a time, for the same reason
 
 
 class Areas(NamedTuple):
@@ -25,8 +26,8 @@ class Areas(NamedTuple):
     where either has it.
     """
 
-    intersections: NDArray[np.int64]
-    unions: NDArray[np.int64]
+    intersections: NDArray[np.integer[Any]]
+    unions: NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -112,19 +113,29 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
     flat = [areas for seeds in networks for areas in seeds]
     if len({areas.intersections.shape for areas in flat}) != 1:
         raise ValueError("a paired bootstrap needs the same images and classes everywhere")
-    hit, union = (
-        np.stack([np.asarray(part, np.float64) for part in parts])
-        for parts in zip(*flat, strict=True)
-    )
-    count, images = len(networks[0]), hit.shape[1]
+    shape, images = (len(networks), len(networks[0])), len(flat[0].intersections)
     rng = np.random.default_rng(0)
     chunks: list[Floats] = []
     for begin in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - begin)
-        drawn = weighted_miou(hit, union, image_weights(images, size, rng))
-        chunks.append(drawn.reshape(size, len(networks), count).mean(-1))
-    observed = weighted_miou(hit, union, np.ones((1, images))).reshape(len(networks), count)
-    return observed, np.concatenate(chunks)
+        weights = image_weights(images, min(CHUNK, resamples - begin), rng)
+        chunks.append(_miou(flat, weights).reshape(-1, *shape).mean(-1))
+    return _miou(flat, np.ones((1, images))).reshape(shape), np.concatenate(chunks)
+
+
+def _miou(flat: Sequence[Areas], weights: Floats) -> Floats:
+    """`weighted_miou` of any number of areas, a batch at a time: weights (B, N) -> (B, V)."""
+    batches = [flat[begin : begin + BATCH] for begin in range(0, len(flat), BATCH)]
+    return np.concatenate(
+        [
+            weighted_miou(
+                np.stack([areas.intersections for areas in batch]).astype(np.float64),
+                np.stack([areas.unions for areas in batch]).astype(np.float64),
+                weights,
+            )
+            for batch in batches
+        ],
+        axis=1,
+    )
 
 
 def _interval(

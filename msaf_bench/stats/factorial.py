@@ -69,7 +69,7 @@ def shapley(
     if table is None:
         return ()
     at = {row: table[i] for i, row in enumerate(ticks)}
-    found: list[Effect] = []
+    shares: list[Effect] = []
     for i, factor in enumerate(factors):
         value = np.zeros(table.shape[1])
         for row in ticks:
@@ -77,8 +77,8 @@ def shapley(
                 size = sum(row)
                 weight = factorial(size) * factorial(k - size - 1) / factorial(k)
                 value += weight * (at[*row[:i], True, *row[i + 1 :]] - at[row])
-        found.append(Effect((factor,), _over_seeds(value, level_of_each(k, level))))
-    return tuple(found)
+        shares.append(Effect((factor,), _over_seeds(value, level_of_each(k, level))))
+    return tuple(shares)
 
 
 def _complete(

@@ -42,5 +42,5 @@ def friedman(values: NDArray[np.float64]) -> Omnibus:
         )
     if (complete == complete[0]).all():
         return Omnibus(None, None, rows, seeds, "all rows tie in every seed")
-    found: Any = friedmanchisquare(*complete)
-    return Omnibus(float(found.statistic), float(found.pvalue), rows, seeds)
+    test: Any = friedmanchisquare(*complete)
+    return Omnibus(float(test.statistic), float(test.pvalue), rows, seeds)

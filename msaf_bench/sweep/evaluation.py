@@ -18,10 +18,10 @@ from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips, sample_indices
 from msaf_bench.errors import GateError
+from msaf_bench.liveness import Supply
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.features import Features, cached_reader
-from msaf_bench.vitals import Supply
 
 
 class Scored(NamedTuple):

@@ -5,7 +5,6 @@ for.
 from collections.abc import Mapping
 from pathlib import Path
 
-from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.catalog import systems_of
 from msaf_bench.errors import GateError
 from msaf_bench.files import read_kept, write_kept
@@ -37,6 +36,8 @@ def cost_as_published(
     system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()
 ) -> SystemCost:
     """The cost of a system, or the reason why it cannot be counted."""
+    from msaf_bench.analyzers.cost.system import system_cost  # with torch; reports only read
+
     try:
         clip, stream = (
             system_cost(system, num_classes, size, mode=mode, plugins=plugins)

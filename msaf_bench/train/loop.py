@@ -15,6 +15,7 @@ from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
+from msaf_bench.liveness import Supply
 from msaf_bench.spec import Conditions, System, Trial
 from msaf_bench.train.checkpoint import (
     Sidecar,
@@ -27,7 +28,7 @@ from msaf_bench.train.checkpoint import (
 )
 from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
-from msaf_bench.vitals import Monitor, Supply
+from msaf_bench.vitals import Monitor
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
 #: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since

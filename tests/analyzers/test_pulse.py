@@ -10,8 +10,8 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.components.blocks.warp import warp
 from msaf_bench.data import open_split
+from msaf_bench.liveness import Supply
 from msaf_bench.ports import Output
-from msaf_bench.vitals import Supply
 
 CONDITIONS = read_conditions(
     "smoke", "street", {"data_options": {"score_videos": 4, "video_frames": 6}}

@@ -14,6 +14,7 @@ def small(update):
     return build(read_system("accel-r18").swap((("backbone", choice),), options), 5).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "update", "parameters", "between"),
     [

@@ -56,6 +56,7 @@ def labels(size=SIZE):
     return torch.randint(CLASSES, (2, *size))
 
 
+@pytest.mark.slow
 def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
     frames, truth = clip(max(5, net.frames)), labels()
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
@@ -114,6 +115,7 @@ def test_inference_uses_every_part_but_those_for_training(net):
         assert torch.equal(net(frames).logits, before)
 
 
+@pytest.mark.slow
 def test_it_runs_in_half_precision(net):
     """As `fps --precision bf16` has it: weights and frames are bfloat16."""
     stream, frames = net.eval().to(torch.bfloat16).stream(), clip(net.frames).to(torch.bfloat16)
@@ -122,6 +124,7 @@ def test_it_runs_in_half_precision(net):
         assert all(stream.step(frame).isfinite().all() for frame in frames.unbind(1))
 
 
+@pytest.mark.slow
 def test_a_batch_of_one_trains_or_is_refused_before_training(net):
     with torch.device("meta"):
         copy = deepcopy(net).to("meta")
@@ -146,6 +149,7 @@ def test_too_short_a_clip_is_named(net):
             net(clip(net.frames - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_systems())
 def test_every_system_builds_at_full_width_for_any_size(name):
     with torch.device("meta"), torch.inference_mode():

@@ -22,6 +22,7 @@ def gflops(cost):
     return [2 * macs / 1e9 for macs in cost.phases]
 
 
+@pytest.mark.slow
 def test_size_and_cost_of_accels_variant_are_those_of_its_release():
     """There, 122.3 of a frame between key frames include 3.3 of a scale map that nothing reads."""
     cost = system_cost(
@@ -32,6 +33,7 @@ def test_size_and_cost_of_accels_variant_are_those_of_its_release():
     assert gflops(cost) == pytest.approx([855.3, *[122.3 - unread] * 4], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_original_carries_half_the_channels_and_scales_them():
     """Without the offsets of the last stage, and with fc6 on key frames alone."""
     cost = system_cost("dff-r101", 19, (1024, 2048), mode="stream")

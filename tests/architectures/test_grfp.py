@@ -26,6 +26,7 @@ def clip(frames=5, size=(33, 41)):
     return torch.randn(2, frames, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "classes", "size", "parameters", "giga"),
     [

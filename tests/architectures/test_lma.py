@@ -39,6 +39,7 @@ def test_published_parameters():
     assert parameters(ERF, 20) == 2_692_128
 
 
+@pytest.mark.slow
 def test_published_cost_on_pspnet(monkeypatch):
     """Convolutions alone: 4686.6; and what the tiles multiply, whose size does not matter
     to them.
@@ -53,6 +54,7 @@ def test_published_cost_on_pspnet(monkeypatch):
     assert 2e-9 * 3 * 21**2 * CELLS["psp101"] * (128 + 2048) == pytest.approx(190.9, abs=0.06)
 
 
+@pytest.mark.slow
 def test_published_cost_on_erfnet():
     """The windows cost 2.3 by the formula; what is counted is what is multiplied, a little more."""
     cost = system_cost(ERF, 20, (512, 1024), mode="stream")

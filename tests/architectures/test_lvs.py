@@ -136,6 +136,7 @@ def test_training_draws_the_key_frame_from_all_past_frames():
     assert seen == set(clip[:, -5:-1, 0, 0, 0].flatten().tolist())
 
 
+@pytest.mark.slow
 def test_a_key_frame_costs_more_than_three_others():
     cost = system_cost("lvs-r101", 19, (1024, 2048), mode="stream")
     key, *others = cost.phases

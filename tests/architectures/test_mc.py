@@ -152,6 +152,7 @@ def test_dropout_stays_off_outside_of_a_pass():
     assert not any(m.training for m in net.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["rta", "mc"])
 def test_the_variance_falls_with_the_number_of_passes(mode):
     def spread(passes):

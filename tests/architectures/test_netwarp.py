@@ -26,6 +26,7 @@ def clip(frames=2, size=(33, 41)):
     )
 
 
+@pytest.mark.slow
 def test_it_costs_what_the_deploy_file_says():
     cost = system_cost("netwarp-psp101", 19, (713, 713), mode="stream")
     # The deploy file writes the blend as two 1x1 convolutions, whose 2 x 512 biases are 0 and

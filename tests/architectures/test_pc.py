@@ -119,6 +119,7 @@ def test_one_frame_is_trained_without_the_term():
     assert small().eval()(clip()).aux == {}
 
 
+@pytest.mark.slow
 def test_hrnet_w18_has_the_published_size():
     cost = system_cost("pc-hrnet18", 19, (1024, 2048))
     assert cost.total_params == 9_641_119

@@ -135,6 +135,7 @@ def test_inference_uses_no_part_of_the_prediction_of_frames(net, clip):
     assert len(stream.past) == 4
 
 
+@pytest.mark.slow
 def test_two_encoders_cost_twice():
     cost = system_cost(system(), 19, (256, 512), mode="stream")
     with torch.device("meta"):

@@ -31,6 +31,7 @@ TDNETS = {
 }
 
 
+@pytest.mark.slow
 def test_pspnet18_is_etcs_network(golden):
     net = golden.fill(build("pspnet18", 19))
     golden.check("etc_pspnet18_97x129", net(golden.frame(0, 97, 129)[None]).logits)
@@ -39,11 +40,13 @@ def test_pspnet18_is_etcs_network(golden):
     golden.check("etc_pspnet18_aux_stride8", net.auxiliary(stages))
 
 
+@pytest.mark.slow
 def test_pspnet50_is_semsegs_network(golden):
     net = golden.fill(build("pspnet50", 19))
     golden.check("semseg_pspnet50", net(golden.frame(0, 97, 129)[None]).logits)
 
 
+@pytest.mark.slow
 def test_pspnet50_can_be_tdnets_network(golden):
     net = golden.fill(build(TDNETS["resnet50"], 19))
     golden.check("tdnet_pspnet_resnet50", net(golden.frame(0, 65, 129)[None]).logits)

@@ -115,6 +115,7 @@ def test_the_auxiliary_head_is_for_training_alone():
     assert net.eval()(clip).aux == {}
 
 
+@pytest.mark.slow
 def test_half_of_the_queries_cost_half():
     """At 1024x2048: queries, windows, output and MLP of 16,384 places a frame; keys and values of
     the newest frame's 32,768.

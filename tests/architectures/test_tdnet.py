@@ -32,6 +32,7 @@ def small(teacher="none", **options):
 TEACHER = {"use": "pspnet", "backbone": "resnet10", "width": 8, "head": 8}
 
 
+@pytest.mark.slow
 def test_td2_is_the_official_network(golden):
     system = read_system("tdnet-td2-psp50").swap((("teacher", "none"),), (("norm_size", (9, 17)),))
     video = golden.fill(build(system, 19)).stream()
@@ -40,6 +41,7 @@ def test_td2_is_the_official_network(golden):
             golden.check(f"tdnet_td2_psp50_frame{i}", video.step(golden.frame(i, 65, 129)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "params", "unused", "first", "steady"),
     [

@@ -16,6 +16,7 @@ SMALL = CITYSCAPES.swap(
 )
 
 
+@pytest.mark.slow
 def test_it_is_the_official_network(golden):
     net = golden.fill(build(CITYSCAPES, 19))
     clip = torch.stack([golden.frame(i, 97, 129) for i in (1, 2, 0)], 1)
@@ -34,6 +35,7 @@ def test_published_parameters(system, classes, params, auxiliary):
     assert sum(p.numel() for p in net.parameters()) == params + auxiliary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "classes", "size", "mode", "gflops"),
     [

@@ -215,6 +215,7 @@ def test_half_of_camvid_is_not_camvid(capsys, tmp_path):
     assert "367" in said(capsys)[1]
 
 
+@pytest.mark.slow
 def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path, undrawn):
     root, run = look_alike(tmp_path / "camvid"), tmp_path / "run"
     assert main(camvid(root, "--rows", "Baseline", "--reports", str(run), "--json")) == 0
@@ -227,6 +228,7 @@ def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path, undrawn
     assert (run / "figures" / "table3_miou.svg").exists()
 
 
+@pytest.mark.slow
 def test_train_evaluate_predict(capsys, tmp_path):
     assert (
         main(["train", "msaf-r18", "--preset", "smoke", "--reports", str(tmp_path / "t"), "--json"])
@@ -303,6 +305,7 @@ def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_p
     assert not (tmp_path / "run" / "records").exists()
 
 
+@pytest.mark.slow
 def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path, undrawn):
     command = ["ablate", "--table", "3", "--preset", "smoke", "--on", "local", "--speed", "0"]
     command += ["--rows", "Baseline", "--no-controls", "--no-pictures", "--set", "flow=none"]
@@ -318,6 +321,7 @@ def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path, undrawn):
     assert "steps 4 and 1" in said(capsys)[1]
 
 
+@pytest.mark.slow
 def test_a_plug_in_may_lie_in_the_current_folder(tmp_path):
     """As the README shows it, through the installed command."""
     (tmp_path / "my_part.py").write_text(
@@ -373,6 +377,7 @@ paper = { miou = 70.0 }
 """
 
 
+@pytest.mark.slow
 def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys, tmp_path, undrawn):
     (tmp_path / "mine.toml").write_text(SYSTEMS)
     table = ["ablate", "--table", str(tmp_path / "mine.toml")]
@@ -421,6 +426,7 @@ def test_a_dry_run_runs_nothing(capsys, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_failed_row_ends_with_code_1_and_is_in_the_table(capsys, tmp_path, monkeypatch, undrawn):
     from msaf_bench.architectures.msaf import MSAF
 

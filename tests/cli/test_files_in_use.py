@@ -303,6 +303,7 @@ def test_a_frame_that_lies_on_its_side_is_of_another_size(tmp_path):
         check_sizes([tmp_path / "1.jpg", tmp_path / "2.jpg"])
 
 
+@pytest.mark.slow
 def test_reports_do_not_replace_files_of_others(pairs, capsys):
     out = pairs / "out"
     out.mkdir()

@@ -142,6 +142,7 @@ def test_one_size_writes_nothing_unless_asked(
     assert document["files"] == ["out/cost.csv"]
 
 
+@pytest.mark.slow
 def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     document = json.loads(run("--n", "64x64,97x97,128x256", "--json").stdout)
@@ -176,6 +177,7 @@ def test_several_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_equal_sizes_have_no_exponent(tmp_path: Path) -> None:
     result = run("--n", "4x8,8x4", "--reports", str(tmp_path), "--json")
     assert json.loads(result.stdout)["exponents"]["exact"] == {
@@ -189,6 +191,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert isinstance(run("--n", "8x8", "--reports", str(tmp_path / "file")).exception, HostError)
 
 
+@pytest.mark.slow
 def test_measured(tmp_path: Path) -> None:
     words = ("--n", "8x8,12x12", "--width", "16", "--measure", "--reports", str(tmp_path))
     result = run(*words, "--json")

@@ -51,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["flops", "--system", "msaf-r18", "--size", "32x48", "--classes", "7", "--json"]) == 0

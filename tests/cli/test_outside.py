@@ -20,7 +20,7 @@ from msaf_bench.cli.explain import explain
 from msaf_bench.errors import ForeignError, Interrupted
 from msaf_bench.foreign import guarded
 from msaf_bench.inputs import DEEPEST, LARGEST, LONGEST, file_name, parse_toml, read_toml, regular
-from msaf_bench.report.cells import csv_document
+from msaf_bench.report.tables.spreadsheet import csv_document
 from msaf_bench.spec import Conditions, System
 from msaf_bench.sweep import trial as trials
 
@@ -141,6 +141,7 @@ def test_the_systems_errors_are_no_fault_of_ours(error):
     assert "fault of msaf-bench" in explain(RuntimeError("x"))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("close", ["> /dev/full", ">&-"])
 def test_output_that_cannot_be_written_is_said(close, tmp_path):
     command = f"'{sys.executable}' -m msaf_bench list {close}"
@@ -158,6 +159,7 @@ def test_output_that_cannot_be_written_is_said(close, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_is_no_error(tmp_path):
     read, write = os.pipe()
     os.close(read)
@@ -176,6 +178,7 @@ def test_a_folder_that_is_not_there_is_said(command, capsys, monkeypatch, tmp_pa
 # the environment
 
 
+@pytest.mark.slow
 def test_a_child_takes_python_s_own_modules_and_our_package(tmp_path):
     for name in ("random", "types", "queue", "msaf_bench"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
@@ -185,6 +188,7 @@ def test_a_child_takes_python_s_own_modules_and_our_package(tmp_path):
     assert json.loads(done.stdout)["seconds"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "rc"),
     [("module://no_such_thing.backend", ""), ("agg", "text.usetex: True\naxes.grid: True\n")],
@@ -205,7 +209,7 @@ def test_figures_do_not_depend_on_the_environment(backend, rc, tmp_path):
 
 def test_tables_are_written_where_figures_fail(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("msaf_bench.report.cost_figure._figure", lambda documents: 1 / 0)
+    monkeypatch.setattr("msaf_bench.report.figures.cost._figure", lambda documents: 1 / 0)
     assert main(["flops", "--n", "8x8,16x16", "--reports", "r", "--json"]) == 5
     out, err = capsys.readouterr()
     assert [Path(path).name for path in json.loads(out)["files"]] == ["cost.csv"]
@@ -411,6 +415,7 @@ def test_hidden_devices_are_named_where_one_is_missed(monkeypatch, capsys):
     assert "CUDA_VISIBLE_DEVICES= is inherited" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
     """A whole run, with files whose names would lead out of `reports/`, in a working folder of its
     own.

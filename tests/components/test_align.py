@@ -7,7 +7,7 @@ from torch import nn
 from msaf_bench.components.align import DeformableAlign, deformable_conv2d, inside
 from msaf_bench.components.gauges import listening
 from msaf_bench.errors import UsageError
-from msaf_bench.vitals import complaint
+from msaf_bench.liveness import complaint
 
 
 def direct_sum(x, offset, weight, border="zeros"):

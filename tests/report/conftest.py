@@ -10,9 +10,13 @@ import pytest
 
 from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions
 from msaf_bench.data.labels.classes import CAMVID_CLASSES
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.trials import results_of
 from msaf_bench.host import Host
 from msaf_bench.records import Consistency, Matrices, Pulse, Record, SystemCost
-from msaf_bench.report import Summary, summarise
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions, Control, Ordering, Row, System, Table, Trial
 
 BASE = System.model_validate(
@@ -287,7 +291,7 @@ def moving_run(
         table,
         systems_of(table),
         [*trials, *beside],
-        change(records, [*trials, *beside]),
+        results_of(change(records, [*trials, *beside]).values()),
         controls=controls,
     )
 
@@ -341,7 +345,7 @@ def make() -> Make:
             table,
             systems_of(table),
             trials,
-            change(records_of(table, trials), trials),
+            results_of(change(records_of(table, trials), trials).values()),
             allow_mixed=allow_mixed,
         )
 
@@ -548,7 +552,7 @@ def make_systems() -> MakeSystems:
             table,
             systems,
             trials,
-            change(records, trials),
+            results_of(change(records, trials).values()),
             speeds,
             counted,
             allow_mixed=allow_mixed,
@@ -561,3 +565,9 @@ def make_systems() -> MakeSystems:
 def whole(make_systems: MakeSystems) -> Summary:
     """One seed of every made-up system."""
     return make_systems()
+
+
+@pytest.fixture(scope="session")
+def whole_view(whole: Summary) -> View:
+    """Its view."""
+    return view_of(whole)

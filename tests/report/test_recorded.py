@@ -4,8 +4,8 @@ import json
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.findings.recorded import as_recorded, changed_note
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import write_record
-from msaf_bench.report.run import summarise_run
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.workspace import Workspace
 

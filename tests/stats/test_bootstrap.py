@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
-from msaf_bench.stats import Areas, Interval, image_difference, image_interval
+from msaf_bench.stats import Areas, Interval, bootstrap, image_difference, image_interval
 from msaf_bench.stats.bootstrap import image_weights, weighted_miou
 
 
@@ -62,6 +62,14 @@ def test_a_class_that_a_resample_lacks_is_left_out_of_its_mean():
     assert weighted_miou(hit, union, np.array([[2.0, 0], [0, 2], [0, 0]]))[:, 0] == pytest.approx(
         [90, 65, np.nan], nan_ok=True
     )
+
+
+def test_networks_in_batches_give_the_same_bits(monkeypatch):
+    rng = np.random.default_rng(4)
+    a, b = ({seed: areas(rng, 9) for seed in range(5)} for _ in range(2))
+    whole = image_interval(list(a.values())), image_difference(a, b)
+    monkeypatch.setattr(bootstrap, "BATCH", 2)
+    assert (image_interval(list(a.values())), image_difference(a, b)) == whole
 
 
 def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from msaf_bench.components.align import DeformableAlign
 from msaf_bench.data.street import KNOBS
 from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
+from msaf_bench.spec import Row
 from msaf_bench.stats import mean_interval, paired_difference
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
@@ -50,14 +51,6 @@ def run(folder, plan):
     return found, heard.notes
 
 
-def controls(folder, options):
-    table = read_table("3")
-    kept = tuple(pair for pair in table.controls if pair[1].role != "bound")
-    changed = table.model_copy(update={"controls": kept, "reference": "Baseline"})
-    plan = make_plan(changed, conditions(options), ["Baseline"], SEEDS, controls=True)
-    return run(folder, plan)[0]
-
-
 def scores(records):
     return {seed: miou(record.confusion.unpack().sum(0)) for seed, record in records.items()}
 
@@ -73,14 +66,24 @@ def past(records):
 
 @pytest.fixture(scope="module")
 def disturbed(tmp_path_factory):
-    return controls(tmp_path_factory.mktemp("disturbed"), {"occluders": 2.0})
+    table = read_table("3").model_copy(update={"reference": "Baseline"})
+    plan = make_plan(table, conditions({"occluders": 2.0}), ["Baseline"], SEEDS)
+    plan = plan.model_copy(update={"controls": ("Concatenation", "Strangers")})
+    return run(tmp_path_factory.mktemp("disturbed"), plan)[0]
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    return controls(tmp_path_factory.mktemp("clean"), CLEAN)
+    """The positive control alone, as a row."""
+    table = read_table("3")
+    row = Row(swap=dict(table.controls)["Concatenation"].swap)
+    changed = {"rows": (("Concatenation", row),), "reference": "Concatenation"}
+    changed |= {"controls": (), "orderings": ()}
+    plan = make_plan(table.model_copy(update=changed), conditions(CLEAN), seeds=SEEDS)
+    return run(tmp_path_factory.mktemp("clean"), plan)[0]
 
 
+@pytest.mark.slow
 def test_on_the_disturbed_street_the_positive_control_is_separated_from_zero(disturbed):
     gain = paired_difference(
         scores(disturbed["Concatenation"]), scores(disturbed["Baseline"])
@@ -89,12 +92,14 @@ def test_on_the_disturbed_street_the_positive_control_is_separated_from_zero(dis
     assert past(disturbed["Concatenation"]).low > 0
 
 
+@pytest.mark.slow
 def test_on_the_clean_street_there_is_nothing_to_gain(clean, disturbed):
     still = past(clean["Concatenation"])
     assert still.low <= 0.1
     assert still.mean < 0.3 * past(disturbed["Concatenation"]).mean
 
 
+@pytest.mark.slow
 def test_strangers_do_not_help(disturbed):
     gain = paired_difference(scores(disturbed["Strangers"]), scores(disturbed["Baseline"])).interval
     real = paired_difference(
@@ -104,6 +109,7 @@ def test_strangers_do_not_help(disturbed):
     assert real.low > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
 def test_motion_is_live_at_every_presets_learning_rate(tmp_path, rate):
     plan = make_plan(
@@ -126,6 +132,7 @@ def test_motion_is_live_at_every_presets_learning_rate(tmp_path, rate):
     assert gauges["inside"] > 0.7
 
 
+@pytest.mark.slow
 def test_a_dcn_forced_off_the_map_is_said_at_once_and_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(
         DeformableAlign,
@@ -173,6 +180,7 @@ def test_the_true_flow_of_real_video_is_refused(tmp_path, camvid_root):
         )
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_numbers_from_kept_features(tmp_path):
     torch.set_num_threads(1)
     plan = make_plan(

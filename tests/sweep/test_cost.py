@@ -22,6 +22,7 @@ def plan():
     return make_plan(TABLE, read_conditions("smoke", "street", systems=True), ["DFF ResNet101"], 1)
 
 
+@pytest.mark.slow
 def test_rows_are_counted_as_published_and_once(setting, monkeypatch):
     count_rows(plan(), setting, Heard())
     costs = read_costs(plan(), setting.workspace)
@@ -33,16 +34,20 @@ def test_rows_are_counted_as_published_and_once(setting, monkeypatch):
     count_rows(plan(), setting, Heard())
 
 
-def test_what_cannot_be_counted_has_a_reason(setting, monkeypatch):
+@pytest.fixture
+def uncounted(monkeypatch):
     def refuse(*_, **__):
         raise GateError("no shape")
 
     monkeypatch.setattr(cost_module, "system_cost", refuse)
+
+
+def test_what_cannot_be_counted_has_a_reason(setting, uncounted):
     count_rows(plan(), setting, Heard())
     assert {cost.reason for cost in read_costs(plan(), setting.workspace).values()} == {"no shape"}
 
 
-def test_a_damaged_file_is_named(setting):
+def test_a_damaged_file_is_named(setting, uncounted):
     count_rows(plan(), setting, Heard())
     path = next(setting.workspace.cost.iterdir())
     path.write_text("{")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from forked import start
+from forked import blank_figures, start
 
 from msaf_bench.cli import main
 from msaf_bench.errors import HostError, UsageError
@@ -112,10 +112,11 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory, undrawn):
+def plain(tmp_path_factory):
     """A run of two seeds by the plain loop."""
     folder = tmp_path_factory.mktemp("plain")
-    assert main([*SMALL, "--seeds", "2", "--on", "local", "--reports", str(folder)]) == 0
+    with blank_figures():
+        assert main([*SMALL, "--seeds", "2", "--on", "local", "--reports", str(folder)]) == 0
     return folder
 
 

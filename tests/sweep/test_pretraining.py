@@ -9,9 +9,10 @@ from heard import Heard
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
+from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
-from msaf_bench.report.run import summarise_run
-from msaf_bench.report.tables import to_csv
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.values import to_csv
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.trial import run_trial
@@ -58,7 +59,7 @@ def outcome(folder):
     records = {
         i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
     }
-    return records, to_csv(summarise_run(Workspace(folder), PLAN))
+    return records, to_csv(view_of(summarise_run(Workspace(folder), PLAN)))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,7 @@ def copied(undisturbed, tmp_path):
     return shutil.copytree(undisturbed, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path):
     with pytest.raises(Killed):
         sweep(tmp_path, die_at=4)
@@ -80,6 +82,7 @@ def test_a_killed_pre_training_goes_on_from_its_checkpoint(undisturbed, tmp_path
     assert outcome(tmp_path) == outcome(undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_damaged_last_checkpoint_is_made_again_and_an_earlier_one_never_taken_for_it(
     undisturbed, copied, suffix

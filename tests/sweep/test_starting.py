@@ -93,6 +93,7 @@ def test_the_identity_is_the_content(place):
     assert identity("copy.pt") != first
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_weights(place, capsys):
     assert ablate(place) == 0
     (place / "start.pth").unlink()
@@ -124,9 +125,10 @@ def test_words_are_no_files():
     assert read_system("msaf-r18").trained() == read_system("msaf-r18")
 
 
-@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)])
-def test_a_run_keeps_the_content_and_a_changed_file_stops_its_resume(place, capsys, executor):
-    assert ablate(place, "--on", executor) == 0
+@pytest.mark.slow
+@pytest.mark.parametrize("on", [("local",), ("ray", "--workers", "1")], ids=lambda on: on[0])
+def test_a_run_keeps_the_content_and_a_changed_file_stops_its_resume(place, capsys, on):
+    assert ablate(place, "--on", *on) == 0
     digest = system_of(place).starts()[0].sha256
     records = {
         record.trial.system.name: record
@@ -146,6 +148,7 @@ def test_a_run_keeps_the_content_and_a_changed_file_stops_its_resume(place, caps
     assert texts(place / "run" / "records") == before
 
 
+@pytest.mark.slow
 def test_a_table_that_swaps_the_weights_in_is_stopped_too(place, capsys):
     swap = 'swap = { backbone = { use = "resnet10", width = 8, weights = "start.pth" } }'
     table = TABLE.replace('system = "SYSTEM"', swap).replace('system = "pspnet18"', "")
@@ -160,6 +163,7 @@ def test_a_table_that_swaps_the_weights_in_is_stopped_too(place, capsys):
     assert ablate(place, "--resume") == 0
 
 
+@pytest.mark.slow
 def test_a_checkpoint_loads_without_the_file_that_it_started_from(place, capsys):
     assert (
         main(
@@ -228,6 +232,7 @@ def test_what_is_no_file_of_weights_is_said_in_one_line(place, capsys, weights, 
     assert "fault of msaf-bench" not in err
 
 
+@pytest.mark.slow
 def test_two_rows_that_differ_in_their_weights_are_told_apart_without_them(place, capsys):
     write_weights(place / "other.pth", 8)
     (place / "pair.toml").write_text(SYSTEM.replace("WEIGHTS", "other.pth"))

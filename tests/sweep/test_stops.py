@@ -78,6 +78,7 @@ def undisturbed(tmp_path_factory):
     return folder, disk.written
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_at_any_write_stops_the_sweep_and_loses_nothing(
     tmp_path, undisturbed, begun, monkeypatch
 ):
@@ -140,6 +141,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun
     assert not begun
 
 
+@pytest.mark.slow
 def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     tmp_path, undisturbed, monkeypatch
 ):
@@ -156,6 +158,7 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     assert 0.4 * written < estimated <= written
 
 
+@pytest.mark.slow
 def test_a_users_folders_stay_where_a_run_is_put_beside_them(tmp_path, undrawn):
     """A run of Table 3 with a frozen backbone and estimated flow, which keeps features and flow
     while it runs.

@@ -8,13 +8,15 @@ import json
 from pathlib import Path
 
 import pytest
+from forked import blank_figures
 from typer.testing import CliRunner
 
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import app
 from msaf_bench.errors import LockedError, UsageError
+from msaf_bench.findings.study import summarise_study
 from msaf_bench.records import read_records
-from msaf_bench.report.study import HEADS, study_csv, summarise_study
+from msaf_bench.report.tables.curves import HEADS, study_csv
 from msaf_bench.spec import Table
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.points import points_of, run_study
@@ -68,14 +70,16 @@ def table(axis: str) -> Table:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, undrawn) -> Path:
+def study(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
-    found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
+    with blank_figures():
+        found = ablate("--table", written(folder, ROWS + AXIS), *SMALL, "--reports", folder / "run")
     assert found.exit_code == 0, found.output
     return folder / "run"
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
     for value in (0.0, 1.0):
         by_hand = tmp_path / str(value)
@@ -101,6 +105,7 @@ def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_a_killed_study_runs_what_is_missing(study: Path):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("records/*.json")}
     lost = next(iter(before))

@@ -1,8 +1,8 @@
 import json
 import os
+import shutil
 import signal
 from functools import partial
-from pathlib import Path
 
 import pytest
 from forked import signalled, start
@@ -43,10 +43,21 @@ def scores(folder):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def whole(tmp_path_factory):
+    """The folder of a whole run, and what was heard of it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    sweep(folder)
-    return scores(folder)
+    return folder, sweep(folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(whole):
+    return scores(whole[0])
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    """A copy of the whole run."""
+    return shutil.copytree(whole[0], tmp_path / "run")
 
 
 def test_a_plan_has_every_row_and_seed_and_the_reference():
@@ -56,16 +67,17 @@ def test_a_plan_has_every_row_and_seed_and_the_reference():
     assert [t.seed for t in trials] == [0, 0, 0, 1, 1, 1]
 
 
-def test_records_checkpoints_and_predictions_are_left(tmp_path, undisturbed):
-    heard = sweep(tmp_path)
-    assert scores(tmp_path) == undisturbed
+@pytest.mark.slow
+def test_records_checkpoints_and_predictions_are_left(whole, undisturbed):
+    folder, heard = whole
+    assert len(undisturbed) == 6
     assert len(heard.records) == 7
     assert {i for i, _ in heard.steps} >= set(undisturbed)
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(folder)
     for trial in plan().trials():
         assert workspace.predictions(trial).exists()
         assert list(workspace.checkpoints(trial).glob("step-0000004.safetensors"))
-    records = read_records(tmp_path / "records")
+    records = read_records(folder / "records")
     first = pretraining_of(plan().trials()[0].system, CONDITIONS)
     assert records[first.id].start == "random"
     assert records[first.id].loss[-1][0] == 3
@@ -74,32 +86,33 @@ def test_records_checkpoints_and_predictions_are_left(tmp_path, undisturbed):
     assert first.id in starts.pop()
 
 
-def test_resume_runs_what_is_missing_and_nothing_else(tmp_path, undisturbed):
-    sweep(tmp_path)
-    gone = tmp_path / "records" / f"{plan().trials()[2].id}.json"
+@pytest.mark.slow
+def test_resume_runs_what_is_missing_and_nothing_else(run, undisturbed):
+    gone = run / "records" / f"{plan().trials()[2].id}.json"
     gone.unlink()
     with pytest.raises(UsageError, match="--resume"):
-        sweep(tmp_path)
-    heard = sweep(tmp_path, resume=True)
+        sweep(run)
+    heard = sweep(run, resume=True)
     assert [r.trial.id for r in heard.records] == [gone.stem]
-    assert scores(tmp_path) == undisturbed
-    assert sweep(tmp_path, resume=True).records == []
+    assert scores(run) == undisturbed
+    assert sweep(run, resume=True).records == []
 
 
+@pytest.mark.slow
 def test_more_seeds_add_to_a_run(tmp_path, undisturbed):
     sweep(tmp_path, plan(seeds=1))
     assert len(sweep(tmp_path, resume=True).records) == 3
     assert scores(tmp_path) == undisturbed
 
 
-def test_another_run_is_never_overwritten(tmp_path):
-    sweep(tmp_path, plan(seeds=1))
-    before = scores(tmp_path)
+@pytest.mark.slow
+def test_another_run_is_never_overwritten(run, undisturbed):
     with pytest.raises(UsageError, match=r"steps = 4, not 5.*--reports"):
-        sweep(tmp_path, plan(CONDITIONS.model_copy(update={"steps": 5})), resume=True)
-    assert scores(tmp_path) == before
+        sweep(run, plan(CONDITIONS.model_copy(update={"steps": 5})), resume=True)
+    assert scores(run) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_failing_trial_is_recorded_and_the_others_go_on(tmp_path, monkeypatch):
     plain = trial_module.train
 
@@ -109,15 +122,16 @@ def test_a_failing_trial_is_recorded_and_the_others_go_on(tmp_path, monkeypatch)
         return plain(net, *args, **options)
 
     monkeypatch.setattr(trial_module, "train", failing)
-    heard = sweep(tmp_path)
+    heard = sweep(tmp_path, plan(seeds=1))
     failed = [r for r in heard.records if r.state == "failed"]
-    assert len(heard.records) == 7
-    assert len(failed) == 2
+    assert len(heard.records) == 4
+    assert len(failed) == 1
     assert "out of luck" in failed[0].reason
     monkeypatch.undo()
-    assert len(sweep(tmp_path, resume=True).records) == 2
+    assert len(sweep(tmp_path, plan(seeds=1), resume=True).records) == 1
 
 
+@pytest.mark.slow
 def test_weights_that_diverged_fail_their_trial_alone(tmp_path, monkeypatch):
     plain = trial_module.train
 
@@ -132,19 +146,19 @@ def test_weights_that_diverged_fail_their_trial_alone(tmp_path, monkeypatch):
     assert sorted(states) == ["done", "done", "done", "failed"]
 
 
-def test_a_smaller_call_takes_nothing_from_a_run(tmp_path):
-    sweep(tmp_path, plan(seeds=2))
-    sweep(tmp_path, plan(seeds=1, rows=["w/o DCN"]), resume=True)
-    assert Workspace(tmp_path).plan() == plan(seeds=2)
+@pytest.mark.slow
+def test_a_smaller_call_takes_nothing_from_a_run(run):
+    sweep(run, plan(seeds=1, rows=["w/o DCN"]), resume=True)
+    assert Workspace(run).plan() == plan(seeds=2)
 
 
-def test_trials_on_other_data_are_not_mixed(tmp_path):
-    sweep(tmp_path, plan(seeds=1))
-    for path in (tmp_path / "records").glob("*.json"):
+@pytest.mark.slow
+def test_trials_on_other_data_are_not_mixed(run):
+    for path in (run / "records").glob("*.json"):
         record = read_record(path)
-        write_record(tmp_path / "records", record.model_copy(update={"data": "other/data"}))
+        write_record(run / "records", record.model_copy(update={"data": "other/data"}))
     with pytest.raises(DataError, match="other content"):
-        sweep(tmp_path, plan(seeds=2), resume=True)
+        sweep(run, plan(seeds=3), resume=True)
 
 
 @pytest.mark.parametrize(
@@ -265,11 +279,11 @@ def test_a_signal_stops_the_sweep_and_keeps_what_is_finished(tmp_path, number, c
     assert 2 <= len(read_records(tmp_path / "run" / "records")) < 7
 
 
-def test_the_plan_is_readable_json(tmp_path):
-    sweep(tmp_path, plan(seeds=1))
-    assert json.loads(Path(tmp_path / "plan.json").read_text())["rows"] == [
+@pytest.mark.slow
+def test_the_plan_is_readable_json(whole):
+    assert json.loads((whole[0] / "plan.json").read_text())["rows"] == [
         "Baseline",
         "w/o DCN",
         "MSAF",
     ]
-    assert Workspace(tmp_path).plan() == plan(seeds=1)
+    assert Workspace(whole[0]).plan() == plan()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.warping import CORNERS, Floats, Mask, Warp
-from msaf_bench.analyzers.miou import confusion_matrix, iou_per_class
+from msaf_bench.analyzers.miou import class_iou, confusion_matrix
 from msaf_bench.spec import VOID
 
 Labels = NDArray[np.uint8]
@@ -150,7 +150,7 @@ def mean_of_all(matrix: Matrix) -> float:
     """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of
     `etc2020`.
     """
-    return float(100 * np.nan_to_num(iou_per_class(matrix)).mean())
+    return float(np.nan_to_num(class_iou(matrix)).mean())
 
 
 def mean_of_reference(matrix: Matrix) -> float:
@@ -158,7 +158,7 @@ def mean_of_reference(matrix: Matrix) -> float:
     in the copy that CFFM uses.
     """
     held = matrix.sum(1) > 0
-    return float(100 * iou_per_class(matrix)[held].mean()) if held.any() else float("nan")
+    return float(class_iou(matrix)[held].mean()) if held.any() else float("nan")
 
 
 def agreement(matrix: Matrix) -> float | None:

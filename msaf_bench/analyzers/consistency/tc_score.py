@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msaf_bench.analyzers.consistency.folders import PredictedFrames
 from msaf_bench.analyzers.consistency.presets import PRESETS, Preset
 from msaf_bench.analyzers.consistency.scores import PresetScore, chains, per_video
-from msaf_bench.analyzers.miou import iou_per_class
+from msaf_bench.analyzers.miou import class_iou
 
 
 class VideoScore(NamedTuple):
@@ -189,13 +189,10 @@ def result_of(score: PresetScore, frames: PredictedFrames) -> TcResult:
     own = per_video(score, videos) if score.pairs else [None] * len(videos)
     iou: list[float] = []
     if score.matrices is not None:
-        iou = iou_per_class(score.matrices.sum(0)).tolist()
+        iou = class_iou(score.matrices.sum(0)).tolist()
     return TcResult(
         score,
-        {
-            name: None if math.isnan(each) else 100 * each
-            for name, each in zip(names, iou, strict=False)
-        },
+        {name: None if math.isnan(each) else each for name, each in zip(names, iou, strict=False)},
         tuple(
             VideoScore(frames.keys[video[0]], frames.keys[video[-1]], len(video), value)
             for video, value in zip(videos, own, strict=True)

@@ -107,7 +107,7 @@ def score_miou(
         check_folder(reports)
     pairs = pair_label_maps(pred, truth, known)
     if reports:
-        from msaf_bench.report.confusion_figure import FILES
+        from msaf_bench.report.figures.confusion import FILES
 
         inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
         check_outputs(reports, FILES, inputs, listed=(pred, truth), overwrite=overwrite)
@@ -139,7 +139,7 @@ def _print(score: "MiouScore", reports: Path | None, *, as_json: bool) -> None:
     if reports is None:
         print_document(score.document(), miou_lines(score), as_json=as_json)
         return
-    from msaf_bench.report.confusion_figure import write
+    from msaf_bench.report.figures.confusion import write
 
     paths, undrawn = written(lambda: write(score, reports))
     files = [str(path) for path in paths]

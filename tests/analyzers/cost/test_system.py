@@ -23,6 +23,7 @@ from msaf_bench.errors import GateError, UsageError
 from msaf_bench.spec import Choice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_systems())
 def test_parameters_are_those_of_the_built_network(name):
     cost = system_cost(name, 11, (64, 64))
@@ -66,11 +67,13 @@ def counted_in_a_stream(name, **options):
     return counted["fvcore"]
 
 
+@pytest.mark.slow
 def test_a_counter_that_traces_sees_what_a_stream_keeps_for_later():
     fvcore = counted_in_a_stream("stt-r18")
     assert fvcore.macs == fvcore.analytic
 
 
+@pytest.mark.slow
 def test_what_depends_on_the_video_is_not_traced():
     assert "cannot be traced" in counted_in_a_stream("lvs-r101").reason
     fixed = counted_in_a_stream("lvs-r101", schedule="fixed")

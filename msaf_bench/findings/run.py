@@ -1,0 +1,160 @@
+"""A finished run, read from its folder: its records, a tidy table of them, and its summary.
+
+run = load_run("reports/reference/table3-street-quick")
+run.frame().groupby(["row", "metric"])["value"].mean()
+run.summary().rows[0].interval
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msaf_bench.errors import UsageError
+from msaf_bench.findings.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.trials import Result, read_results
+from msaf_bench.records import Record, read_record
+from msaf_bench.spec import Conditions, Table
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.row_speeds import read_speeds
+from msaf_bench.sweep.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Records(Mapping[str, Record]):
+    """The records of a folder by trial id, each read whole when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __getitem__(self, trial: str) -> Record:
+        path = self._folder / f"{trial}.json"
+        if not path.exists():
+            raise KeyError(trial)
+        return read_record(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in sorted(self._folder.glob("[!.]*.json")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in its folder. Its plan is read at once, its records when they are needed."""
+
+    folder: Path
+    plan: Plan
+
+    @property
+    def table(self) -> Table:
+        """The table: its rows, with their printed numbers and claims."""
+        return self.plan.table
+
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions of all rows: data, size, schedule, …."""
+        return self.plan.conditions
+
+    @property
+    def records(self) -> Mapping[str, Record]:
+        """The records by trial id, confusion matrices per image included; read one by one."""
+        return Records(self.folder / "records")
+
+    @cached_property
+    def _results(self) -> dict[str, Result]:
+        return read_results(self.folder / "records")
+
+    def frame(self) -> "DataFrame":
+        """Return one tidy line per row × seed × metric. Raises `HostError` for a damaged record.
+
+            run.frame().query("metric == 'miou'").pivot(index="seed", columns="row", values="value")
+
+        The columns are described in `msaf_bench.findings.frame`.
+        """
+        from msaf_bench.findings.frame import frame_of
+
+        return frame_of(as_recorded(self.plan, _records(self._results)), self._results)
+
+    def summary(self, *, allow_mixed: bool = False) -> Summary:
+        """Return the rows, intervals and verdicts of a report; a notebook shows it as a table.
+
+        `allow_mixed` lets records that read different data share the table. Raises `DataError`
+        where they do without it, `HostError` for a damaged record.
+        """
+        workspace = Workspace(self.folder)
+        recorded = as_recorded(self.plan, _records(self._results))
+        return summarise_results(workspace, recorded, self._results, allow_mixed=allow_mixed)
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a finished run from the folder that `msaf-bench ablate` wrote.
+
+        run = load_run("reports/reference/table3-street-quick")
+
+    Raises `UsageError` for a folder that holds no run, or one of a table over an axis, whose points
+    are runs of their own; `HostError` for a damaged plan.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(
+            f"{path}: no such folder, so no run; give a folder that `msaf-bench ablate` wrote"
+        )
+    plan = Workspace(path).plan()
+    if plan.table.axis:
+        points = sorted(str(point) for point in path.glob("points/*") if point.is_dir())
+        raise UsageError(
+            f"{path} holds a table over an axis; load one of its points:"
+            f" {', '.join(points) or 'there are none yet'}"
+        )
+    return Run(path, plan)
+
+
+def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
+    """Read the records of a run and return its summary. Raises `DataError` where they read
+    different data, unless that is allowed.
+    """
+    results = read_results(workspace.records)
+    recorded = as_recorded(plan, _records(results))
+    return summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
+
+
+def summarise_results(
+    workspace: Workspace,
+    plan: RecordedPlan,
+    results: Mapping[str, Result],
+    *,
+    allow_mixed: bool = False,
+) -> Summary:
+    """Return the summary of the rows that were planned and of those that are only printed."""
+    built = plan.table.built
+    table = plan.table.model_copy(
+        update={
+            "rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built),
+            "orderings": tuple(
+                o for o in plan.table.orderings if o.better in plan.rows and o.worse in plan.rows
+            ),
+        }
+    )
+    subjects = plan.subjects()
+    summary = summarise(
+        table,
+        plan.systems(),
+        plan.trials(),
+        results,
+        read_speeds(plan, workspace),
+        recorded_costs(plan, workspace),
+        {label: subjects[label] for label in plan.controls},
+        allow_mixed=allow_mixed,
+    )
+    return replace(summary, notes=(*summary.notes, *changed_note(plan)))
+
+
+def _records(results: Mapping[str, Result]) -> Iterator[Record]:
+    return (result.record for result in results.values())
