@@ -7,11 +7,12 @@ from pathlib import Path
 
 from msaf_bench.catalog import changed, read_conditions, read_table
 from msaf_bench.data import needed_root
-from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.study import Study
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
-from msaf_bench.report.run import render_run
-from msaf_bench.report.study import Study, render_study
+from msaf_bench.report.render import render_run
+from msaf_bench.report.study import render_study
+from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.estimate import Estimate, estimate
@@ -42,7 +43,7 @@ class Ablation:
 class Outcome:
     """A run that has ended, and its report."""
 
-    result: Summary | Study  #: a study where the table has an axis
+    result: View | Study  #: a study where the table has an axis
     paths: list[Path]  #: the report's files
     left: tuple[Path, ...] = ()  #: folders of points that another process runs
 

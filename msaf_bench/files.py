@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -92,13 +92,8 @@ def write_kept(path: Path, kept: Spec) -> None:
     that is not finite: JSON has none.
     """
     content = kept.model_dump(mode="json")
-    write_atomic(
-        path,
-        json.dumps(
-            {**content, CHECKSUM: _checksum(content)}, indent=1, sort_keys=True, allow_nan=False
-        )
-        + "\n",
-    )
+    document = {**content, CHECKSUM: _checksum(content)}
+    write_atomic(path, json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_kept(
@@ -106,7 +101,7 @@ def read_kept(
     path: Path,
     what: str,
     again: str,
-    upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    upgrade: Callable[[dict[str, object]], dict[str, object]] = dict,
     name: Callable[[S], str] | None = None,
 ) -> S:
     """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade`
@@ -121,7 +116,7 @@ def read_kept(
         found: object = json.loads(path.read_bytes().decode())
         if not isinstance(found, dict):
             raise ValueError("no JSON object")
-        content = cast("dict[str, Any]", found)
+        content = cast("dict[str, object]", found)
         given = content.pop(CHECKSUM, None)
         if given is None:
             content = upgrade(content)
@@ -137,18 +132,16 @@ def read_kept(
         ) from error
 
 
-def _checksum(content: dict[str, Any]) -> str:
+def _checksum(content: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return ": ".join(
-            filter(
-                None, (".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, "))
-            )
-        )
+        place = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        return f"{place}: {said}" if place else said
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -243,7 +243,7 @@ def _register_of(module: str) -> Callable[["Registry"], None]:
     return import_module(module).register
 
 
-def _check_options(what: str, factory: Factory, options: Mapping[str, Any]) -> None:
+def _check_options(what: str, factory: Factory, options: Mapping[str, object]) -> None:
     """Raises `UsageError` for an option that the factory has not, and for a value that is not of
     the parameter's annotated type.
     """

@@ -15,7 +15,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "msaf_bench.cli.ablate",
-        "msaf_bench.report.run",
+        "msaf_bench.report.render",
         "msaf_bench.sweep.on_ray",
         "msaf_bench.ablation",
         "torch._dynamo",  # torch imports it late, with the first network

@@ -24,7 +24,8 @@ from heard import Heard
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
-from msaf_bench.report.tables import to_csv
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.values import to_csv
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.workspace import Setting, Workspace
@@ -68,7 +69,7 @@ def outcome(folder):
     workspace = Workspace(folder)
     return (
         numbers,
-        to_csv(summarise_run(workspace, workspace.plan())),
+        to_csv(view_of(summarise_run(workspace, workspace.plan()))),
         [str(path.relative_to(folder)) for path in paths],
         bytes_,
     )

@@ -14,6 +14,8 @@ from msaf_bench.cli import SIGNALS, main
 from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PLUGIN = """
 def register(registry):
     pass

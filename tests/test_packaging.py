@@ -37,7 +37,7 @@ def test_the_wheel_holds_the_package_and_every_spec(built):
     names = zipfile.ZipFile(built).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"msaf_bench"}
     assert "msaf_bench/py.typed" in names
-    assert "msaf_bench/report/page.html.j2" in names
+    assert "msaf_bench/report/page/page.html.j2" in names
     folders = {
         "models": list_systems(),
         "ablations": list_tables(),

@@ -18,6 +18,7 @@ def pyright():
     return shutil.which("pyright", path=Path(sys.executable).parent) or shutil.which("pyright")
 
 
+@pytest.mark.slow
 def test_the_api_passes_a_strict_type_checker(tmp_path):
     command = pyright()
     if command is None:

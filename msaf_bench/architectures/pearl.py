@@ -4,7 +4,6 @@ Shapes: B batch, T frames, C channels, d width of the head, K classes, H W image
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +35,7 @@ class PEARL(VideoNetwork):
     frame itself through a generator that a discriminator judges.
     """
 
-    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
+    backbone: nn.ModuleList
     frames = PAST_FRAMES + 1
     training_only: tuple[str, ...] = ("generator", "discriminator")
 
@@ -51,7 +50,7 @@ class PEARL(VideoNetwork):
         discriminator: nn.Module,
     ) -> None:
         super().__init__()
-        self.backbone = nn.ModuleList((parser, encoder))
+        self.backbone = nn.ModuleList((parser, encoder))  # pyright: ignore[reportIncompatibleVariableOverride]
         self.head = head
         self.transform = transform
         self.steer = conv_bn_relu(2 * head.width, head.width, 3)
@@ -150,11 +149,13 @@ def gradient_difference(one: Tensor, other: Tensor) -> Tensor:
     )
 
 
-def widened(backbone: Any, frames: int) -> Any:
+def widened(backbone: Backbone, frames: int) -> Backbone:
     """The backbone, to read so many frames stacked as 3 x frames channels; its first weights see
     their mean.
     """
-    first: Any = backbone.conv1[0] if isinstance(backbone.conv1, nn.Sequential) else backbone.conv1
+    stem = backbone.get_submodule("conv1")
+    first = stem[0] if isinstance(stem, nn.Sequential) else stem
+    assert isinstance(first, nn.Conv2d)
     first.weight = nn.Parameter(first.weight.detach().repeat(1, frames, 1, 1) / frames)
     first.in_channels *= frames
     return backbone

@@ -5,45 +5,13 @@ Each kind is a spec, its fields as they stand in `ablations/claims/paper.toml`, 
 computes what holds.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
 
+from msaf_bench.claims.paper import COLUMN, Finding, Place, Tables, column_of, printed
 from msaf_bench.spec import METRICS, Numbers, Spec, Table
 from msaf_bench.stats.growth import exponent
-
-#: as the paper heads them
-COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}
-
-Tables = Mapping[str, Table]
-Place = tuple[str, str, str]  # table, row, metric
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Whether the paper agrees with itself: its words, what its numbers say, and the cells that
-    this rests on.
-    """
-
-    consistent: bool
-    says: str
-    found: str
-    cells: tuple[Place, ...] = ()
-
-
-def column_of(table: Table, metric: str) -> dict[str, float]:
-    """Row label -> printed number, of the rows that have one."""
-    return {
-        label: value
-        for label, row in table.rows
-        if (value := dict(row.paper).get(metric)) is not None
-    }
-
-
-def printed(metric: str, value: float) -> str:
-    """A number as the paper prints it: one decimal, FPS as many as it has."""
-    return f"{value:g}" if metric == "fps" else f"{value:.1f}"
 
 
 class Said(Spec):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from msaf_bench.catalog import read_spec, read_table
 from msaf_bench.claims import checks
-from msaf_bench.claims.checks import COLUMN, Finding, Tables, column_of
+from msaf_bench.claims.paper import COLUMN, Finding, Tables, column_of
 from msaf_bench.spec import Ordering, Spec, Table
 
 PAPER = ("table1", "table2", "table3")  #: the tables of the paper; all others are ours

@@ -31,8 +31,8 @@ from msaf_bench.spec import MOST_SEEDS
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation, Outcome
     from msaf_bench.cli.progress import SweepProgress
-    from msaf_bench.findings.summary import Summary
-    from msaf_bench.report.study import Study
+    from msaf_bench.findings.study import Study
+    from msaf_bench.report.view import View
     from msaf_bench.sweep.estimate import Estimate
     from msaf_bench.sweep.plan import Plan
     from msaf_bench.sweep.workspace import Workspace
@@ -268,13 +268,13 @@ def print_outcome(outcome: "Outcome", as_json: bool) -> None:
     """Print the answer of a run, and where its files are. Raises `HostError` where figures could
     not be drawn.
     """
-    from msaf_bench.report.study import Study
+    from msaf_bench.findings.study import Study
 
     result = outcome.result
     if isinstance(result, Study):
         _print_study(result, outcome.paths, as_json)
     else:
-        _print_summary(result, outcome.paths, as_json)
+        _print_view(result, outcome.paths, as_json)
     if result.undrawn:
         raise HostError(
             f"the tables are written, but {result.undrawn}; `msaf-bench report` draws them from"
@@ -283,7 +283,7 @@ def print_outcome(outcome: "Outcome", as_json: bool) -> None:
 
 
 def _print_study(study: "Study", paths: list[Path], as_json: bool) -> None:
-    from msaf_bench.report.study import sentences, study_document
+    from msaf_bench.report.tables.curves import sentences, study_document
 
     if as_json:
         print_json(study_document(study) | {"files": [str(path) for path in paths]})
@@ -294,16 +294,16 @@ def _print_study(study: "Study", paths: list[Path], as_json: bool) -> None:
         typer.echo(f"wrote {path}")
 
 
-def _print_summary(summary: "Summary", paths: list[Path], as_json: bool) -> None:
+def _print_view(view: "View", paths: list[Path], as_json: bool) -> None:
     from msaf_bench.report.console import print_summary
     from msaf_bench.report.document import to_json
 
     if as_json:
-        print_json(to_json(summary) | {"files": [str(path) for path in paths]})
+        print_json(to_json(view) | {"files": [str(path) for path in paths]})
         return
-    print_summary(summary)
+    print_summary(view)
     for path in paths:
         if path.suffix in (".csv", ".md", ".tex", ".html"):
             typer.echo(f"wrote {path}")
-    if not summary.undrawn:
+    if not view.undrawn:
         typer.echo(f"figures in {paths[0].parent / 'figures'}")

@@ -138,7 +138,7 @@ def attention_documents(
     if len(documents) == 1 and not reports:
         return documents, documents[0] | {"claims": checked}, None
     from msaf_bench.report.backend import UndrawnError
-    from msaf_bench.report.cost_figure import exponents, write
+    from msaf_bench.report.figures.cost import exponents, write
 
     undrawn = None
     try:

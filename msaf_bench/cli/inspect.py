@@ -2,7 +2,8 @@
 together.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
@@ -17,7 +18,7 @@ from msaf_bench.catalog import (
 )
 from msaf_bench.cli.printing import Json, print_json
 from msaf_bench.errors import one_of
-from msaf_bench.spec import DATA_SETS
+from msaf_bench.spec import DATA_SETS, Table
 
 Plugins = Annotated[
     list[str] | None,
@@ -41,7 +42,7 @@ def show(
 ) -> None:
     """One system, table or preset, resolved."""
     if name in list_presets():
-        shown: Any = {
+        shown: Mapping[str, object] = {
             data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
         }
     elif name in list_systems():
@@ -60,7 +61,7 @@ def show(
     print_json(shown)
 
 
-def _print_table(table: Any) -> None:
+def _print_table(table: Table) -> None:
     typer.echo(f"{table.source}: {table.title}")
     systems, claims = systems_of(table), table.claims()
     printed = {
@@ -118,7 +119,7 @@ def doctor(as_json: Json = False) -> None:
     """What this machine has for the job: packages, devices, memory."""
     import importlib
 
-    from msaf_bench.host import Host
+    from msaf_bench.host import Host, device_name, devices
     from msaf_bench.inherited import ANYWHERE, CUDA, RAY, inherited
 
     packages: dict[str, str] = {}
@@ -131,18 +132,15 @@ def doctor(as_json: Json = False) -> None:
             packages[name] = f"broken: {str(error).splitlines()[0]}"
     import torch
 
-    devices = [
-        "cpu",
-        *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())),
-    ]
-    host: dict[str, Any] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
+    found = [f"{device} {device_name(device)}".strip() for device in devices()]
+    host: dict[str, object] = Host.here(threads=torch.get_num_threads()).model_dump(mode="json")
     environment = inherited({**RAY, **CUDA, **ANYWHERE})
     if as_json:
         print_json(
-            {"host": host, "devices": devices, "packages": packages, "environment": environment}
+            {"host": host, "devices": found, "packages": packages, "environment": environment}
         )
         return
-    for key, value in {**host, "devices": ", ".join(devices)}.items():
+    for key, value in {**host, "devices": ", ".join(found)}.items():
         typer.echo(f"{key:<12}{value}")
     for name, state in packages.items():
         typer.echo(f"{name:<12}{state}{_advice(name, state)}")

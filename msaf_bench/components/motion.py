@@ -1,7 +1,6 @@
 """Mixing features over time. Shapes: B batch, T frames (oldest first), d width, h w grid."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -174,17 +173,14 @@ class DecoupledTransformer(Motion):
         return self.temporal(tokens).view(b, h, w, t, d).permute(0, 3, 4, 1, 2)
 
 
-def _mean_weight(blocks: Iterable[Any], tokens: Tensor, past: int) -> float:
+def _mean_weight(blocks: Iterable[nn.Module], tokens: Tensor, past: int) -> float:
     """The weight of attention on the first `past` tokens, mean over the blocks; NaN for a block
     that does not tell.
     """
     weights: list[float] = []
     with torch.no_grad():
         for block in blocks:
-            weights.append(
-                float(block.weight_on(tokens, past))
-                if hasattr(block, "weight_on")
-                else float("nan")
-            )
+            weight_on = getattr(block, "weight_on", None)
+            weights.append(float(weight_on(tokens, past)) if weight_on else float("nan"))
             tokens = block(tokens)
     return sum(weights) / max(1, len(weights))

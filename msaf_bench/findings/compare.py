@@ -56,23 +56,25 @@ def compare(old: Summary, new: Summary) -> list[Change]:
 def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: int) -> Change:
     if old is None or new is None:
         return Change(label, "not comparable", reason="only in one run")
-    if (old.system and old.system.key) != (new.system and new.system.key):
+    before, after = (row.system.key if row.system else None for row in (old, new))
+    if before != after:
         return Change(label, "not comparable", reason="the row is another system now")
     if not old.measured or not new.measured:
-        state: State = (
-            "new failure" if old.measured else "fixed" if new.measured else "not comparable"
-        )
-        return Change(label, state, reason=new.state)
-    if ill := "; ".join(
-        f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead
-    ):
-        return Change(label, "not comparable", reason=ill)
+        return Change(label, _failure(old, new), reason=new.state)
+    faults = [f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead]
+    if faults:
+        return Change(label, "not comparable", reason="; ".join(faults))
     difference = paired_difference(new.measured, old.measured, family=family)
     if difference is None:
         return Change(label, "not comparable", reason="no seed in common")
-    if all(
-        new.measured[seed] == old.measured[seed]
-        for seed in new.measured.keys() & old.measured.keys()
-    ):
+    shared = new.measured.keys() & old.measured.keys()
+    if all(new.measured[seed] == old.measured[seed] for seed in shared):
         return Change(label, "same", difference)
     return Change(label, _STATES[judge(difference.interval)], difference)
+
+
+def _failure(old: RowSummary, new: RowSummary) -> State:
+    """What became of a row that one of the runs, or both, did not finish."""
+    if old.measured:
+        return "new failure"
+    return "fixed" if new.measured else "not comparable"

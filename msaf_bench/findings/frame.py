@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msaf_bench.findings.recorded import RecordedPlan
-from msaf_bench.findings.subjects import Outcome
+from msaf_bench.findings.subjects import TrialOutcome
 from msaf_bench.findings.trials import Result, by_subject
 from msaf_bench.records import Record
 
@@ -73,7 +73,7 @@ def _lines(plan: RecordedPlan, results: Mapping[str, Result]) -> Iterator[Line]:
                 yield Line(label, kind, *about, *measured)
 
 
-def _measured(outcome: Outcome, results: Mapping[str, Result]) -> Iterator[Measured]:
+def _measured(outcome: TrialOutcome, results: Mapping[str, Result]) -> Iterator[Measured]:
     """The numbers of a trial; NaN for the mIoU alone where it has no score."""
     if outcome.miou is None:
         yield Measured("miou", "", NAN, "percent")

@@ -21,11 +21,8 @@ def verdicts_of(
 
     `ill` says of a row with a part that is not live why nothing follows from it.
     """
-    printed, family, here = (
-        printed_miou(table),
-        family_of(table),
-        bool(other_conditions(conditions, table)),
-    )
+    printed, family = printed_miou(table), family_of(table)
+    here = bool(other_conditions(conditions, table))
     found: list[Verdict] = []
     for ordering in orderings_of(table):
         points, ends = ordering.points, (ordering.better, ordering.worse)
@@ -35,7 +32,7 @@ def verdicts_of(
             scores[ordering.better], scores[ordering.worse], family=family
         )
         against = "; ".join(ill[end] for end in ends if end in ill)
-        decision = judge(difference and difference.interval, table.margin)
+        decision = judge(difference.interval if difference else None, table.margin)
         word = "not comparable" if against else word_of(decision, here=here)
         found.append(
             Verdict(

@@ -18,7 +18,7 @@ NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is no
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """The outcome of one trial."""
 
     seed: int
@@ -103,7 +103,7 @@ class Subject:
     label: str
     system: System | None  #: None where the row is only printed
     note: str
-    runs: tuple[Outcome, ...]
+    runs: tuple[TrialOutcome, ...]
     interval: Interval | None  #: of the mIoU over seeds
     params: int | None
     measures: Measures

@@ -6,7 +6,7 @@ mIoU, IoU and their differences are in percent (0..100) everywhere.
 from dataclasses import dataclass
 from html import escape
 
-from msaf_bench.findings.subjects import ControlSummary, Outcome, RowSummary, Subject
+from msaf_bench.findings.subjects import ControlSummary, RowSummary, Subject, TrialOutcome
 from msaf_bench.findings.wording import Word
 from msaf_bench.host import Host
 from msaf_bench.spec import Conditions, Table
@@ -98,7 +98,7 @@ class Summary:
         return tuple(subject for subject in self.subjects if subject.dead)
 
     @property
-    def failed(self) -> tuple[tuple[str, Outcome], ...]:
+    def failed(self) -> tuple[tuple[str, TrialOutcome], ...]:
         """Every failed trial with the label of its row or control."""
         return tuple(
             (subject.label, run)

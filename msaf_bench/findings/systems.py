@@ -3,7 +3,7 @@ it costs as published.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
@@ -13,6 +13,7 @@ from msaf_bench.analyzers.speed.measure import Speed
 from msaf_bench.findings.subjects import RowSummary
 from msaf_bench.findings.summary import Summary
 from msaf_bench.records import SystemCost
+from msaf_bench.spec import Table
 from msaf_bench.stats import Interval
 
 
@@ -37,7 +38,7 @@ class Entry:
     @property
     def miou(self) -> float | None:
         """Measured, mean over seeds."""
-        return self.found.interval and self.found.interval.mean
+        return self.found.interval.mean if self.found.interval else None
 
     def tc(self, preset: str) -> Interval | None:
         """Temporal consistency under the preset, over seeds."""
@@ -47,7 +48,8 @@ class Entry:
 
     def tc_mean(self, preset: str) -> float | None:
         """Its mean."""
-        return (interval := self.tc(preset)) and interval.mean
+        interval = self.tc(preset)
+        return interval.mean if interval else None
 
     def speed(self, mode: str) -> Speed | None:
         """Where it could be timed."""
@@ -55,28 +57,31 @@ class Entry:
 
     def fps(self, mode: str) -> float | None:
         """1000 / mean latency; in a cycle of frames the mean is over whole cycles."""
-        return (speed := self.speed(mode)) and speed.fps
+        speed = self.speed(mode)
+        return speed.fps if speed else None
 
     @property
     def ranked(self) -> bool:
         """Whether nothing speaks against giving its time in stream mode a place among others."""
-        return bool(speed := self.speed("stream")) and not {*UNRANKED} & {
-            word for word, _ in speed.flags
-        }
+        speed = self.speed("stream")
+        return speed is not None and not {*UNRANKED} & {word for word, _ in speed.flags}
 
     @property
     def phases(self) -> tuple[float, float] | None:
         """Milliseconds of the first frame of the stream's cycle and the mean of the others; None
         where it has one frame.
         """
-        ms = speed.phases_ms if (speed := self.speed("stream")) else ()
+        speed = self.speed("stream")
+        ms = speed.phases_ms if speed else ()
         return (ms[0], fmean(ms[1:])) if len(ms) > 1 else None
 
     @property
     def peak_mib(self) -> float | None:
         """Peak memory in stream mode."""
-        memory = speed.memory if (speed := self.speed("stream")) else None
-        return memory.peak_bytes / 2**20 if memory and memory.peak_bytes is not None else None
+        speed = self.speed("stream")
+        if speed is None or speed.memory is None or speed.memory.peak_bytes is None:
+            return None
+        return speed.memory.peak_bytes / 2**20
 
     @property
     def cost(self) -> SystemCost | None:
@@ -91,6 +96,11 @@ class Entry:
         if self.cost is None or (mode == "stream" and not self.cost.stream):
             return None
         return self.cost.clip if mode == "clip" else fmean(self.cost.stream)
+
+
+def compares_systems(table: Table) -> bool:
+    """Return whether the rows are whole systems; else they are variants of one, the base."""
+    return not table.base
 
 
 def entries(summary: Summary) -> tuple[Entry, ...]:
@@ -115,23 +125,20 @@ def entries(summary: Summary) -> tuple[Entry, ...]:
     return tuple(entry(found) for found in summary.rows)
 
 
-def blocks(found: tuple[Entry, ...]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+def blocks(found: Iterable[Entry]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
     """The entries by the block of the printed table they stand in."""
     return ((name, tuple(group)) for name, group in groupby(found, key=lambda entry: entry.block))
 
 
-def presets(summary: Summary) -> tuple[str, ...]:
-    """The presets of temporal consistency that have a number."""
-    return tuple(
-        dict.fromkeys(
-            c.preset for row in summary.rows for c in row.measures.consistency if c.interval
-        )
-    )
+def presets(found: Iterable[Entry]) -> tuple[str, ...]:
+    """Return the presets of temporal consistency that have a number."""
+    measured = (c for entry in found for c in entry.found.measures.consistency)
+    return tuple(dict.fromkeys(c.preset for c in measured if c.interval))
 
 
-def timed_alike(summary: Summary) -> bool:
-    """Whether all times in stream mode come from one machine under the same conditions: only then
-    they can be ranked.
+def timed_alike(found: Iterable[Entry]) -> bool:
+    """Return whether all times in stream mode come from one machine under the same conditions: only
+    then they can be ranked.
     """
-    timed = [speed for row in summary.rows if (speed := row.measures.speed("stream"))]
+    timed = [speed for entry in found if (speed := entry.speed("stream"))]
     return len({(speed.conditions, speed.host.cpu, speed.host.device) for speed in timed}) == 1

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from msaf_bench.findings.summary import Summary
-from msaf_bench.findings.systems import Entry, entries, presets, timed_alike
+from msaf_bench.findings.systems import Entry, presets, timed_alike
 from msaf_bench.stats.pareto import pareto_front
 
 SPLITS = {"miou": "val", "miou_test": "test"}  #: what each printed mIoU is of
@@ -44,20 +43,15 @@ class Tradeoff:
         return tuple(point for point in self.measured if point.front)
 
 
-def tradeoffs(summary: Summary) -> tuple[Tradeoff, ...]:
-    """Speed and consistency, where at least two systems have both numbers."""
-    everyone = entries(summary)
-    found = (
-        [_tradeoff("speed", "FPS stream", everyone, partial(Entry.fps, mode="stream"), "fps")]
-        if timed_alike(summary)
-        else []
-    )
-    found += [
-        _tradeoff(
-            "consistency", f"TC {preset}", everyone, partial(Entry.tc_mean, preset=preset), "tc"
-        )
-        for preset in presets(summary)[:1]
-    ]
+def tradeoffs(everyone: Sequence[Entry]) -> tuple[Tradeoff, ...]:
+    """Return speed and consistency, where at least two systems have both numbers."""
+    found: list[Tradeoff] = []
+    if timed_alike(everyone):
+        read = partial(Entry.fps, mode="stream")
+        found.append(_tradeoff("speed", "FPS stream", everyone, read, "fps"))
+    for preset in presets(everyone)[:1]:
+        read = partial(Entry.tc_mean, preset=preset)
+        found.append(_tradeoff("consistency", f"TC {preset}", everyone, read, "tc"))
     return tuple(tradeoff for tradeoff in found if len(tradeoff.measured) > 1)
 
 

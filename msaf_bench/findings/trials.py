@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import class_iou, miou
-from msaf_bench.findings.subjects import Outcome
+from msaf_bench.findings.subjects import TrialOutcome
 from msaf_bench.records import Record, each_record
 from msaf_bench.spec import Conditions, Spec, System, Trial
 from msaf_bench.stats.bootstrap import Areas
@@ -86,7 +86,7 @@ def read_results(folder: Path) -> dict[str, Result]:
 class Trials(NamedTuple):
     """The trials of a row or control by seed, and the results of those that have a score."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TrialOutcome, ...]
     results: tuple[Result, ...]
 
     @property
@@ -123,14 +123,14 @@ def _sorted(
     return Trials(outcomes, tuple(results[name] for name in scored))
 
 
-def _outcome(seed: int, trial: str, result: Result | None) -> Outcome:
+def _outcome(seed: int, trial: str, result: Result | None) -> TrialOutcome:
     if result is None:
-        return Outcome(seed, trial, "missing")
+        return TrialOutcome(seed, trial, "missing")
     if result.record.state == "failed":
-        return Outcome(seed, trial, "failed", result.record.reason)
+        return TrialOutcome(seed, trial, "failed", result.record.reason)
     if not np.isfinite(result.miou):
-        return Outcome(seed, trial, "failed", "it finished without a score")
-    return Outcome(seed, trial, "done", miou=result.miou)
+        return TrialOutcome(seed, trial, "failed", "it finished without a score")
+    return TrialOutcome(seed, trial, "done", miou=result.miou)
 
 
 def _shared(record: Record, kept: dict[str, Spec]) -> Record:

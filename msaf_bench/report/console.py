@@ -7,39 +7,32 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from msaf_bench.claims.verdicts import WORDS, counted
+from msaf_bench.findings.digits import mean, mean_span, number, span
 from msaf_bench.findings.subjects import NOT_LIVE, RowSummary, Subject
 from msaf_bench.findings.summary import Summary, Verdict
-from msaf_bench.findings.systems import entries
-from msaf_bench.report.cells import made_how, mean_span, number, span
-from msaf_bench.report.claims import WORDS, claims_of, counted
-from msaf_bench.report.claims_text import TITLES
-from msaf_bench.report.motion import motion_of
-from msaf_bench.report.power import power_line
-from msaf_bench.report.rankings import rankings
-from msaf_bench.report.second_table import Column, columns, legend
-from msaf_bench.report.systems_columns import groups
-from msaf_bench.report.systems_legend import systems_legend
-from msaf_bench.report.systems_table import ranking_texts
+from msaf_bench.report.tables.claims import TITLES
+from msaf_bench.report.tables.columns import Column, legend
+from msaf_bench.report.tables.rankings import ranking_texts
+from msaf_bench.report.tables.variants import gap_text, power_line
+from msaf_bench.report.view import View
 
 _BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
 WORD = 21  #: width of a verdict
 
 
-def print_summary(summary: Summary) -> None:
-    """The answer about motion, the tables, then what follows from them, on stdout."""
-    console = Console(highlight=False)
-    _say(console, made_how(summary))
+def print_summary(view: View) -> None:
+    """Print the answer about motion, the tables, then what follows from them, on stdout."""
+    console, summary = Console(highlight=False), view.summary
+    _say(console, view.made_how)
     for note in summary.notes:
         _say(console, f"note: {note}", 2)
-    _say(console, motion_of(summary).sentence)
+    _say(console, view.motion.sentence)
     console.print()
-    if summary.table.base:
-        _print_variants(console, summary)
-    else:
-        _print_systems(console, summary)
-    claims = claims_of(summary)
-    for scope in WORDS if claims else ():
-        _say(console, f"{TITLES[scope].lower()}: {counted(claims, scope)}")
+    view.kind.console(view, console)
+    if view.claims:
+        for scope in WORDS:
+            _say(console, f"{TITLES[scope].lower()}: {counted(view.claims, scope)}")
 
 
 def _say(console: Console, text: str, indent: int = 0) -> None:
@@ -61,9 +54,10 @@ def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]
     console.print(table, markup=False)
 
 
-def _print_systems(console: Console, summary: Summary) -> None:
-    """The printed numbers and the rest are in the files."""
-    group = next((group for group in groups(summary) if group.kind == "measured"), None)
+def print_systems(view: View, console: Console) -> None:
+    """Print what was measured of whole systems; the rest is in the files."""
+    summary = view.summary
+    group = next((group for group in view.groups if group.kind == "measured"), None)
     shown = (
         [column for column in group.columns if not column.head.startswith("ms ")] if group else []
     )
@@ -73,16 +67,16 @@ def _print_systems(console: Console, summary: Summary) -> None:
             *(_BOUNDS.sub("", column.text(entry)) for column in shown),
             *(number(entry.printed.get(metric), 1) for metric in ("miou", "miou_test")),
         )
-        for entry in entries(summary)
+        for entry in view.entries
         if entry.found.system
     ]
     _show(console, ("System", *(column.head for column in shown), "printed val", "test"), lines)
     _print_controls(console, summary)
-    for line in systems_legend(summary):
+    for line in view.legend:
         _say(console, line, 2)
     _print_not_live(console, summary)
     console.print()
-    for ranking in rankings(summary):
+    for ranking in view.rankings:
         ours, paper, rows, count, tau, bounds, p, verdict = ranking_texts(ranking)
         _say(
             console,
@@ -92,7 +86,11 @@ def _print_systems(console: Console, summary: Summary) -> None:
         )
 
 
-def _print_variants(console: Console, summary: Summary) -> None:
+def print_variants(view: View, console: Console) -> None:
+    """Print the rows with their differences, then what was measured beside the mIoU, and the
+    verdicts.
+    """
+    summary = view.summary
     # narrow: the intervals matter more
     ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []
     _show(
@@ -107,7 +105,7 @@ def _print_variants(console: Console, summary: Summary) -> None:
         2,
     )
     _print_controls(console, summary)
-    _print_second(console, summary)
+    _print_second(console, view)
     _print_not_live(console, summary)
     for verdict in summary.verdicts:
         _say(console, _verdict(verdict), WORD)
@@ -117,20 +115,20 @@ def _print_variants(console: Console, summary: Summary) -> None:
             f"effect of {' x '.join(effect.factors)}: {mean_span(effect.interval, signed=True)}",
             WORD,
         )
-    if line := power_line(summary):
-        _say(console, line, 2)
+    if view.power:
+        _say(console, power_line(view.power), 2)
 
 
 def _variant(row: RowSummary, ticks: int) -> list[str]:
     gap, own = row.difference.interval if row.difference else None, row.interval
-    measured = (number(own and own.mean), span(own)) if own else (row.state, "")
+    measured = (mean(own), span(own)) if own else (row.state, "")
     marks = ["x" if tick else "" for tick in row.ticks[:ticks]]
     return [
         row.shown,
         *marks,
         number(row.published, 1),
         *measured,
-        number(gap and gap.mean, signed=True) + f" {NOT_LIVE}" * bool(row.against),
+        gap_text(row),
         span(gap, signed=True),
     ]
 
@@ -138,11 +136,7 @@ def _variant(row: RowSummary, ticks: int) -> list[str]:
 def _verdict(verdict: Verdict) -> str:
     gap = verdict.difference.interval if verdict.difference else None
     said = f" by {verdict.points:g}" if verdict.points is not None else ""
-    ours = (
-        f": measured {number(gap and gap.mean, signed=True)} ({span(gap, signed=True)})"
-        if gap
-        else ""
-    )
+    ours = f": measured {mean(gap, signed=True)} ({span(gap, signed=True)})" if gap else ""
     return f"{verdict.word:<{WORD}}{verdict.better} beats {verdict.worse}{said}{ours}"
 
 
@@ -153,12 +147,12 @@ def _print_controls(console: Console, summary: Summary) -> None:
     lines: list[Sequence[str]] = []
     for control in summary.controls:
         own, gain = control.interval, control.gain.interval if control.gain else None
-        measured = (number(own and own.mean), span(own)) if own else (control.state, "")
+        measured = (mean(own), span(own)) if own else (control.state, "")
         lines.append(
             (
                 f"{control.shown} ({control.role})",
                 *measured,
-                number(gain and gain.mean, signed=True),
+                mean(gain, signed=True),
                 span(gain, signed=True),
             )
         )
@@ -175,12 +169,10 @@ def _print_controls(console: Console, summary: Summary) -> None:
         )
 
 
-def _print_second(console: Console, summary: Summary) -> None:
+def _print_second(console: Console, view: View) -> None:
     """Means alone: the rest is in the files."""
     second = [
-        column
-        for column in columns(summary)
-        if not column.head.startswith(("mIoU", "FPS", "no warp"))
+        column for column in view.columns if not column.head.startswith(("mIoU", "FPS", "no warp"))
     ]
     if not second:
         return
@@ -188,9 +180,9 @@ def _print_second(console: Console, summary: Summary) -> None:
     _show(
         console,
         ("Row", *(column.head for column in second)),
-        [_means(subject, second) for subject in summary.subjects],
+        [_means(subject, second) for subject in view.summary.subjects],
     )
-    for line in legend(summary, second):
+    for line in legend(view.summary, second):
         _say(console, line, 2)
     console.print()
 

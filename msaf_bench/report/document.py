@@ -1,78 +1,71 @@
 """The JSON of a report: the same document in `TABLE.json` and behind `--json`."""
 
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
+from msaf_bench.claims.judge import because
 from msaf_bench.documents import finite
 from msaf_bench.findings.subjects import ControlSummary, Part, Subject
-from msaf_bench.findings.summary import Summary, Verdict
-from msaf_bench.report import systems_table, tables
-from msaf_bench.report.claims import claims_of
-from msaf_bench.report.claims_run import because
-from msaf_bench.report.motion import motion_of
-from msaf_bench.report.power import power_of
-from msaf_bench.report.rankings import rankings
+from msaf_bench.findings.summary import Verdict
+from msaf_bench.report.view import View
 from msaf_bench.stats import Effect, Interval
 
+Document = dict[str, object]
 
-def to_json(summary: Summary) -> dict[str, Any]:
-    """Everything that a report says, as plain data: null for a number that is not known,
+
+def to_json(view: View) -> Document:
+    """Return everything that a report says, as plain data: null for a number that is not known,
     never NaN.
     """
-    values = tables.row_values if summary.table.base else systems_table.row_values
-    power = power_of(summary)
-    document = {
+    summary = view.summary
+    document: Document = {
         "table": summary.table.name,
-        "motion": asdict(motion_of(summary)),
-        "rows": [{**values(summary, row), **_subject(row)} for row in summary.rows],
+        "motion": asdict(view.motion),
+        "rows": [{**view.kind.row_values(view, row), **_subject(row)} for row in summary.rows],
         "controls": [_control(control) for control in summary.controls],
         "comparisons": [_comparison(verdict) for verdict in summary.verdicts],
-        "detectable": power and power.detectable,
+        "detectable": view.power.detectable if view.power else None,
         "conditions": summary.conditions.model_dump(mode="json"),
         "hosts": [host.model_dump(mode="json") for host in summary.hosts],
         "seeds": list(summary.seeds),
         "notes": list(summary.notes),
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
-        "claims": [asdict(claim) for claim in claims_of(summary)],
-        **(
-            {}
-            if summary.table.base
-            else {"rank_agreement": [asdict(ranking) for ranking in rankings(summary)]}
-        ),
+        "claims": [asdict(claim) for claim in view.claims],
+        **view.kind.document(view),
         "effects": [_effect(effect) for effect in summary.effects],
         "shapley": [_effect(share) for share in summary.shares],
         "kendall_tau_b": summary.agreement.tau,
         "friedman_p": summary.omnibus.p,
         "best_constant": summary.constant.miou if summary.constant else None,
     }
-    return cast("dict[str, Any]", finite(document))
+    return cast("Document", finite(document))
 
 
-def _subject(subject: Subject) -> dict[str, Any]:
+def _subject(subject: Subject) -> Document:
     """What a row and a control have in common."""
     own = subject.interval
     return {
         "label": subject.label,
-        "miou": own and {**_bounds(own), "n": own.n},
-        "past": subject.measures.past and _bounds(subject.measures.past),
+        "miou": {**_bounds(own), "n": own.n} if own else None,
+        "past": _known_bounds(subject.measures.past),
         "live": subject.live,
         "parts": [_part(part) for part in subject.parts],
     }
 
 
-def _control(control: ControlSummary) -> dict[str, Any]:
-    gain = control.gain and control.gain.interval
+def _control(control: ControlSummary) -> Document:
+    gain = control.gain.interval if control.gain else None
     about = {
         "role": control.role,
         "past_frames": control.past_frames,
         "compared": control.compared,
-        "gain": gain and _bounds(gain),
+        "gain": _known_bounds(gain),
         "state": control.state,
     }
     return {**_subject(control), **about, "note": control.note}
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part) -> Document:
     return {
         "part": part.name,
         "live": part.live,
@@ -84,33 +77,37 @@ def _part(part: Part) -> dict[str, Any]:
     }
 
 
-def _comparison(verdict: Verdict) -> dict[str, Any]:
+def _comparison(verdict: Verdict) -> Document:
     found = verdict.difference
     return {
         "better": verdict.better,
         "worse": verdict.worse,
         "word": verdict.word,
         "reason": because(verdict),
-        "difference": found and _bounds(found.interval),
-        "p": found and found.p,
+        "difference": _known_bounds(found.interval if found else None),
+        "p": found.p if found else None,
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    found = verdict.difference and verdict.difference.interval
+def _verdict(verdict: Verdict) -> Document:
+    found = verdict.difference.interval if verdict.difference else None
     return {
         "better": verdict.better,
         "worse": verdict.worse,
         "source": verdict.source,
         "published_points": verdict.points,
-        "measured_points": found and found.mean,
-        "interval": found and [found.low, found.high],
+        "measured_points": found.mean if found else None,
+        "interval": [found.low, found.high] if found else None,
         "verdict": verdict.word,
     }
 
 
-def _effect(effect: Effect) -> dict[str, Any]:
+def _effect(effect: Effect) -> Document:
     return {"parts": list(effect.factors), **_bounds(effect.interval), "n": effect.interval.n}
+
+
+def _known_bounds(interval: Interval | None) -> dict[str, float | None] | None:
+    return None if interval is None else _bounds(interval)
 
 
 def _bounds(interval: Interval) -> dict[str, float | None]:

@@ -1,86 +1,108 @@
-"""Write a summary to disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as SVG and
-PNG.
+"""From a run to its report on disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as
+SVG and PNG.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from msaf_bench.documents import json_text
 from msaf_bench.files import write_atomic
-from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.recorded import as_recorded
+from msaf_bench.findings.run import summarise_results
+from msaf_bench.findings.trials import read_results
 from msaf_bench.inputs import file_name
-from msaf_bench.report import latex, systems_table, tables
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
-from msaf_bench.report.canvas import Chart, to_bytes
-from msaf_bench.report.claims import claims_of
-from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
 from msaf_bench.report.document import to_json
-from msaf_bench.report.figures import charts
-from msaf_bench.report.page import to_html
-from msaf_bench.report.second_figure import beside
-from msaf_bench.report.strip import Strip, draw
-from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.report.figures.canvas import FORMATS, Drawn, drawn, figure_files
+from msaf_bench.report.figures.strip import Strip, draw
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
+from msaf_bench.report.pictures import read_strip
+from msaf_bench.report.tables.claims import claims_to_csv, claims_to_markdown
+from msaf_bench.report.tables.values import to_csv, to_per_class_csv
+from msaf_bench.report.view import View
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
 
 
-class Drawn(NamedTuple):
-    """A chart in both formats."""
+def render_run(
+    workspace: Workspace,
+    plan: Plan,
+    root: Path | None,
+    *,
+    pictures: bool = True,
+    allow_mixed: bool = False,
+) -> tuple[View, list[Path]]:
+    """Render a run into its folder; return its view and the paths written. `pictures` adds a strip
+    of frames, which for a data set other than street shows its pictures. Figures that cannot be
+    drawn leave the rest, and `undrawn` in the summary.
 
-    chart: Chart
-    svg: bytes
-    png: bytes
+    `root` is the data set's folder; without one (and for any set but street) there is no strip.
+    """
+    results = read_results(workspace.records)
+    recorded = as_recorded(plan, (result.record for result in results.values()))
+    summary = summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
+    strip = None
+    if pictures and (root or plan.conditions.data == "street"):
+        strip, unshown = read_strip(workspace, recorded, root)
+        summary = replace(summary, notes=(*summary.notes, *unshown))
+    view = view_of(summary)
+    try:
+        return view, render(view, workspace.folder, strip=strip)
+    except UndrawnError as error:
+        undrawn = replace(view.summary, undrawn=str(error))
+        return replace(view, summary=undrawn), error.paths
 
 
-def render(summary: Summary, folder: Path, *, strip: Strip | None = None) -> list[Path]:
-    """The paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`,
+def render(view: View, folder: Path, *, strip: Strip | None = None) -> list[Path]:
+    """Return the paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`,
     `<table>_per_class.csv`, `<table>_claims.csv|md`, `figures/<table>_*.svg|png`; of whole systems
     also `<table>_agreement.csv`.
 
-    Each file is replaced as a whole, and equal summaries give equal bytes. Raises `HostError` where
-    the folder cannot be written, `UndrawnError` where everything but the figures is.
+    Each file is replaced as a whole, and equal views give equal bytes. Raises `HostError` where the
+    folder cannot be written, `UndrawnError` where everything but the figures is.
     """
-    name = file_name(summary.table.name)
-    systems = not summary.table.base
-    made = systems_table if systems else tables
-    to_latex = systems_table.to_latex if systems else latex.to_latex
-    drawn, undrawn = drawn_or_why(lambda: _drawn(summary, strip), [])
+    name = file_name(view.summary.table.name)
+    figures, undrawn = drawn_or_why(lambda: _drawn(view, strip), [])
     if undrawn:
-        summary = replace(summary, notes=(*summary.notes, f"There are no figures: {undrawn}."))
-    figures = {one.chart.name: one.svg for one in drawn}
-    claims = claims_of(summary)
-    files: dict[str, str | bytes] = {
-        f"{name}.csv": made.to_csv(summary),
-        f"{name}.json": json_text(to_json(summary)),
-        f"{name}_per_class.csv": made.to_per_class_csv(summary),
-        f"{name}.md": made.to_markdown(summary),
-        f"{name}.tex": to_latex(summary),
-        **({f"{name}_agreement.csv": systems_table.to_rankings_csv(summary)} if systems else {}),
-        f"{name}.html": to_html(summary, [one.chart for one in drawn], figures, claims),
-        **({f"{name}_claims.csv": claims_to_csv(summary, claims)} if claims else {}),
-        **({f"{name}_claims.md": claims_to_markdown(summary, claims)} if claims else {}),
-        **{f"figures/{name}_{chart}.svg": svg for chart, svg in figures.items()},
-        **{f"figures/{name}_{one.chart.name}.png": one.png for one in drawn},
-    }
+        view = view.noted(f"There are no figures: {undrawn}.")
+    files = _files(name, view, figures)
     for path, content in files.items():
         write_atomic(folder / path, content)
-    # a figure that is no longer made, such as pictures that were turned off
-    for kind in ("svg", "png"):
-        for old in (folder / "figures").glob(f"{name}_*.{kind}"):
-            if f"figures/{old.name}" not in files:
-                old.unlink()
+    _remove_old_figures(name, folder, files)
     paths = [folder / path for path in files]
     if undrawn:
         raise UndrawnError(undrawn, paths)
     return paths
 
 
-def _drawn(summary: Summary, strip: Strip | None) -> list[Drawn]:
-    made = [
-        *(tradeoff_charts(summary) if not summary.table.base else []),
-        *charts(summary),
-        *filter(None, [beside(summary)]),
-    ]
-    made += [draw(strip, summary)] if strip else []
-    return [
-        Drawn(chart, to_bytes(chart.figure, "svg"), to_bytes(chart.figure, "png")) for chart in made
-    ]
+def _drawn(view: View, strip: Strip | None) -> list[Drawn]:
+    charts = view.kind.charts(view)
+    return drawn([*charts, draw(strip, view)] if strip else charts)
+
+
+def _files(name: str, view: View, figures: list[Drawn]) -> dict[str, str | bytes]:
+    """Content by path, in the order in which the paths are told."""
+    files: dict[str, str | bytes] = {
+        f"{name}.csv": to_csv(view),
+        f"{name}.json": json_text(to_json(view)),
+        f"{name}_per_class.csv": to_per_class_csv(view),
+        f"{name}.md": view.kind.markdown(view),
+        f"{name}.tex": view.kind.latex(view),
+    }
+    for ending, content in view.kind.csv_files(view).items():
+        files[f"{name}_{ending}.csv"] = content
+    files[f"{name}.html"] = to_html(view, figures)
+    if view.claims:
+        files[f"{name}_claims.csv"] = claims_to_csv(view)
+        files[f"{name}_claims.md"] = claims_to_markdown(view)
+    return files | figure_files(name, figures)
+
+
+def _remove_old_figures(name: str, folder: Path, files: Mapping[str, object]) -> None:
+    """Delete a figure that is no longer made, such as pictures that were turned off."""
+    for kind in FORMATS:
+        for old in (folder / "figures").glob(f"{name}_*.{kind}"):
+            if f"figures/{old.name}" not in files:
+                old.unlink()

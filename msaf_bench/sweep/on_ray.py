@@ -53,6 +53,8 @@ with environment(VARIABLES):  # Ray reads some when it is imported
     from ray._private import ray_constants
     from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 
+#: options of a connection: Ray's own errors are told by us, in one line
+QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 RETRIES = 2  #: of a trial whose worker died
 REACH_S = 5  #: to reach a cluster's address
 FOLDER = "msaf-bench-ray-"  #: of what Ray writes; the process's number and a random word follow
@@ -141,30 +143,28 @@ def _scratch() -> Generator[Path]:
 
 
 def _join(cluster: Cluster, setting: Setting, scratch: Path) -> None:
-    # Ray's own errors are told by us, in one line.
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     ours = signal.getsignal(signal.SIGTERM)
     try:
         if cluster.address is None:
-            _start(cluster, setting, options, scratch)
+            _start(cluster, setting, scratch)
         else:
-            _connect(cluster.address, options)
+            _connect(cluster.address)
     finally:
         # Ray's own handler prints a stack and ends with another exit code
         signal.signal(signal.SIGTERM, ours)
 
 
-def _start(cluster: Cluster, setting: Setting, options: dict[str, Any], scratch: Path) -> None:
+def _start(cluster: Cluster, setting: Setting, scratch: Path) -> None:
     """Starts a cluster of our own, for this machine's own ears."""
     Config.initialize("")  # Ray has read its environment before
     ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
     cpus = cluster.workers * setting.threads if cluster.workers else None
     ray.init(
-        address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **options
+        address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **QUIET
     )
 
 
-def _connect(address: str, options: dict[str, Any]) -> None:
+def _connect(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         try:
@@ -172,7 +172,7 @@ def _connect(address: str, options: dict[str, Any]) -> None:
         except OSError as error:
             raise HostError(f"no Ray cluster at {address} ({error}); {START}") from error
     try:
-        ray.init(address=address, **options)
+        ray.init(address=address, **QUIET)
     except (ConnectionError, ValueError) as error:
         raise HostError(
             f"no Ray cluster at {address} ({str(error).splitlines()[0]}); {START}"
@@ -229,7 +229,7 @@ def _fit(
     return listener.finished
 
 
-def _work(config: dict[str, Any], trials: list[Trial], setting: Setting) -> None:
+def _work(config: dict[str, int], trials: list[Trial], setting: Setting) -> None:
     """Runs in a worker."""
     trial = trials[config["index"]]
     if not setting.workspace.folder.is_dir():
@@ -264,13 +264,13 @@ class _Listener(tune.Callback):
         self.fatal: BenchError | None = None
         self.finished: set[str] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # Ray pickles callbacks into its own record of the run, which nobody reads; a progress
         # display cannot be pickled.
         return {}
 
     def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: object
     ) -> None:
         ours = self.trials[trial.config["index"]]
         if "fatal" in result:

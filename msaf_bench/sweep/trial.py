@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec
+from typing import NamedTuple, ParamSpec, TypedDict
 
 import torch
 
@@ -118,6 +118,14 @@ def _callers(callback: Callable[P, None]) -> Callable[P, None]:
     return call
 
 
+class _Common(TypedDict):
+    trial: Trial
+    host: Host
+    data: str
+    start: str
+    plugins: tuple[str, ...]
+
+
 class _Begun(NamedTuple):
     trial: Trial
     host: Host
@@ -127,7 +135,7 @@ class _Begun(NamedTuple):
     start: str
     seconds: dict[str, float]
 
-    def common(self, setting: Setting) -> dict[str, Any]:
+    def common(self, setting: Setting) -> _Common:
         data = content_of(self.trial.conditions, self.train, self.score)
         return {
             "trial": self.trial,

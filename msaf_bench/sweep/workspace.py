@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from msaf_bench.errors import DataError, HostError, LockedError, UsageError
 from msaf_bench.files import read_kept, remove_parts, write_kept
@@ -233,9 +233,9 @@ def _content(plan: Plan) -> tuple[str, str]:
     return plan.table.canonical(), plan.conditions.canonical()
 
 
-def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """A plan of an earlier version, whose records have format 1."""
-    rename_consistency(content["conditions"])
+def _upgraded(content: dict[str, object]) -> dict[str, object]:
+    """Return a plan of an earlier version, whose records have format 1, in the present form."""
+    rename_consistency(cast("dict[str, object]", content["conditions"]))
     return content
 
 

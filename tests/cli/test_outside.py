@@ -20,7 +20,7 @@ from msaf_bench.cli.explain import explain
 from msaf_bench.errors import ForeignError, Interrupted
 from msaf_bench.foreign import guarded
 from msaf_bench.inputs import DEEPEST, LARGEST, LONGEST, file_name, parse_toml, read_toml, regular
-from msaf_bench.report.cells import csv_document
+from msaf_bench.report.tables.spreadsheet import csv_document
 from msaf_bench.spec import Conditions, System
 from msaf_bench.sweep import trial as trials
 
@@ -209,7 +209,7 @@ def test_figures_do_not_depend_on_the_environment(backend, rc, tmp_path):
 
 def test_tables_are_written_where_figures_fail(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("msaf_bench.report.cost_figure._figure", lambda documents: 1 / 0)
+    monkeypatch.setattr("msaf_bench.report.figures.cost._figure", lambda documents: 1 / 0)
     assert main(["flops", "--n", "8x8,16x16", "--reports", "r", "--json"]) == 5
     out, err = capsys.readouterr()
     assert [Path(path).name for path in json.loads(out)["files"]] == ["cost.csv"]

@@ -10,9 +10,12 @@ import pytest
 
 from msaf_bench.analyzers.speed.measure import Speed, SpeedConditions
 from msaf_bench.data.labels.classes import CAMVID_CLASSES
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.trials import results_of
 from msaf_bench.records import Consistency, Host, Matrices, Pulse, Record, SystemCost
-from msaf_bench.report import Summary, summarise
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions, Control, Ordering, Row, System, Table, Trial
 
 BASE = System.model_validate(
@@ -561,3 +564,9 @@ def make_systems() -> MakeSystems:
 def whole(make_systems: MakeSystems) -> Summary:
     """One seed of every made-up system."""
     return make_systems()
+
+
+@pytest.fixture(scope="session")
+def whole_view(whole: Summary) -> View:
+    """Its view."""
+    return view_of(whole)

@@ -5,8 +5,9 @@ sentences that ship.
 import pytest
 
 from msaf_bench.claims import checks
+from msaf_bench.claims.paper import Finding
 from msaf_bench.claims.sentences import check_ordering, daggers, read_sentences, read_tables
-from msaf_bench.report.claims import paper_claims
+from msaf_bench.claims.verdicts import paper_claims
 from msaf_bench.spec import Ordering, Row, Table
 
 
@@ -270,6 +271,6 @@ def test_daggers_are_named_once():
         ("table1", "PSPNet18", "tc"),
         ("table1", "MSAF ResNet50", "miou"),
     )
-    assert [*daggers(checks.Finding(True, "", "", cells), shipped)] == [
+    assert [*daggers(Finding(True, "", "", cells), shipped)] == [
         "† PSPNet18 TC: 68.50 in ETC's README, of its own PSPNet18 with mIoU 69.79"
     ]

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from msaf_bench.catalog import read_conditions, read_table
-from msaf_bench.report import Summary
-from msaf_bench.report.claims import WORDS, ClaimVerdict, claims_of, counted
-from msaf_bench.report.claims_text import claims_to_csv, claims_to_markdown
+from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, claims_of, counted
+from msaf_bench.findings.summary import Summary
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.claims import claims_to_csv, claims_to_markdown
 from msaf_bench.spec import Conditions, Row, Table
 from msaf_bench.stats import mean_interval, prediction_interval
 
@@ -324,7 +325,8 @@ def test_csv_has_a_line_a_claim(summary: Summary):
         summary, conditions=summary.conditions.model_copy(update={"watermark": "SMOKE"})
     )
     claims = claims_of(as_shipped(summary))
-    lines = list(csv.DictReader(io.StringIO(claims_to_csv(marked, claims))))
+    view = replace(view_of(marked), claims=claims)
+    lines = list(csv.DictReader(io.StringIO(claims_to_csv(view))))
     assert [line["id"] for line in lines] == [claim.id for claim in claims]
     assert {line["verdict"] for line in lines} == {claim.verdict for claim in claims}
     assert {line["watermark"] for line in lines} == {"SMOKE"}
@@ -336,8 +338,8 @@ def test_csv_has_a_line_a_claim(summary: Summary):
 
 def test_markdown_shows_both_scopes(summary: Summary):
     shipped = as_shipped(summary)
-    claims = claims_of(shipped)
-    text = claims_to_markdown(shipped, claims)
+    view = view_of(shipped)
+    claims, text = view.claims, claims_to_markdown(view)
     assert text.index("## What this run says of the paper") < text.index(
         "## The paper against itself"
     )
@@ -351,4 +353,4 @@ def test_markdown_shows_both_scopes(summary: Summary):
     assert len(rows) == len(claims)
     assert len({line.count(" | ") for line in rows}) == 2  # six columns and seven
     hostile = replace(claims[0], text="<b>a|b</b>\n[x](http://e.x)")
-    assert "<b>" not in claims_to_markdown(shipped, [hostile])
+    assert "<b>" not in claims_to_markdown(replace(view, claims=(hostile,)))

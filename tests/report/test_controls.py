@@ -12,18 +12,20 @@ import pytest
 
 from msaf_bench.documents import json_text
 from msaf_bench.errors import UsageError
-from msaf_bench.report import render, summarise
-from msaf_bench.report.canvas import CONTROL
+from msaf_bench.findings.motion import motion_of
+from msaf_bench.findings.power import power_of
+from msaf_bench.findings.summarise import summarise
 from msaf_bench.report.console import print_summary
-from msaf_bench.report.control_table import control_heads, control_legend, control_texts
 from msaf_bench.report.document import to_json
-from msaf_bench.report.figures import classes, differences, order
-from msaf_bench.report.latex import to_latex
-from msaf_bench.report.motion import motion_of
-from msaf_bench.report.page import to_html
-from msaf_bench.report.past_figure import past_frames
-from msaf_bench.report.power import power_of
-from msaf_bench.report.tables import to_csv, to_markdown
+from msaf_bench.report.figures.accuracy import classes, differences, order
+from msaf_bench.report.figures.canvas import CONTROL
+from msaf_bench.report.figures.past import past_frames
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
+from msaf_bench.report.render import render
+from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
+from msaf_bench.report.tables.values import to_csv
+from msaf_bench.report.tables.variants import to_latex, to_markdown
 from msaf_bench.spec import Trial
 from msaf_bench.stats import mean_interval, paired_difference, paired_power
 
@@ -129,8 +131,8 @@ def test_a_failed_control_is_listed_and_fails_no_report(make_moving):
 
     summary = make_moving(change=change)
     assert {label for label, _ in summary.failed} == {"Oracle alignment"}
-    assert "failed: no flow" in to_markdown(summary)
-    assert "no flow" in to_html(summary, [], {}, [])
+    assert "failed: no flow" in to_markdown(view_of(summary))
+    assert "no flow" in to_html(view_of(summary), [])
 
 
 def test_the_table_of_controls(moved):
@@ -152,19 +154,19 @@ def test_the_table_of_controls(moved):
     assert "Concatenation: features side by side." in said
 
 
-@pytest.mark.parametrize("make_text", [to_markdown, to_latex, lambda s: to_html(s, [], {}, [])])
+@pytest.mark.parametrize("make_text", [to_markdown, to_latex, lambda view: to_html(view, [])])
 def test_every_format_has_them_in_a_block_of_their_own_below_the_rows(moved, summary, make_text):
-    text = make_text(moved)
+    text = make_text(view_of(moved))
     first = [text.index(name) for name in NAMES]
     text = text[text.index("80.4") :]  # the last row of the first table
     assert all(name in text for name in NAMES), first
     assert "past frames" in text
-    assert motion_of(moved).sentence.partition(" (")[0] in make_text(moved)
-    assert "Concatenation" not in make_text(summary)
+    assert motion_of(moved).sentence.partition(" (")[0] in make_text(view_of(moved))
+    assert "Concatenation" not in make_text(view_of(summary))
 
 
 def test_csv_ends_with_the_controls(moved):
-    lines = list(csv.DictReader(io.StringIO(to_csv(moved))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(view_of(moved)))))
     assert [line["row"] for line in lines[-3:]] == NAMES
     assert [line["kind"] for line in lines] == ["row"] * 9 + ["positive", "bound", "negative"]
     assert all(
@@ -184,7 +186,7 @@ def labels(axes):
 
 @pytest.mark.parametrize("draw", [order, past_frames])
 def test_figures_draw_them_apart_below_a_line(moved, draw):
-    chart = draw(moved)
+    chart = draw(view_of(moved))
     assert labels(chart.figure.axes[0])[-3:] == [
         "Concatenation (positive)",
         "Oracle alignment (bound)",
@@ -206,7 +208,9 @@ def test_figures_draw_them_apart_below_a_line(moved, draw):
 
 def test_other_figures_have_the_rows_alone(moved):
     assert not set(NAMES) & {
-        line[0] for chart in (differences(moved), classes(moved)) for line in chart.lines
+        line[0]
+        for chart in (differences(view_of(moved)), classes(view_of(moved)))
+        for line in chart.lines
     }
 
 
@@ -214,7 +218,7 @@ def test_other_figures_have_the_rows_alone(moved):
 def rendered(moved, tmp_path_factory):
     """The folder of the report."""
     folder = tmp_path_factory.mktemp("moved")
-    render(moved, folder)
+    render(view_of(moved), folder)
     return folder
 
 
@@ -224,12 +228,12 @@ def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(
     page = (rendered / "table3.html").read_text()
     assert re.findall(r'<title id="figure-(\w+)-title">', page)[0] == "past"
     assert page.index('id="figure-past-title"') < page.index('id="table"')
-    assert past_frames(summary) is None
+    assert past_frames(view_of(summary)) is None
 
 
 def test_the_document(moved, make_moving, rendered):
     document = json.loads((rendered / "table3.json").read_text(), parse_constant=pytest.fail)
-    assert document == json.loads(json_text(to_json(moved)))
+    assert document == json.loads(json_text(to_json(view_of(moved))))
     rows = {row["label"]: row for row in document["rows"]}
     msaf, own = rows["MSAF"], moved.rows[-1]
     assert msaf["miou"] == {
@@ -274,7 +278,7 @@ def test_the_document(moved, make_moving, rendered):
 
 def test_the_document_has_null_and_never_nan(make_moving):
     one = make_moving(seeds=[0], change=lambda records, _: dict(list(records.items())[3:]))
-    text = json_text(to_json(one))
+    text = json_text(to_json(view_of(one)))
     assert "NaN" not in text
     document = json.loads(text, parse_constant=pytest.fail)
     assert (
@@ -284,7 +288,7 @@ def test_the_document_has_null_and_never_nan(make_moving):
     ) == (None, None, False)
     assert document["rows"][-1]["miou"]["low"] is None
     broken = replace(one, agreement=replace(one.agreement, tau=float("nan")))
-    assert to_json(broken)["kendall_tau_b"] is None
+    assert to_json(view_of(broken))["kendall_tau_b"] is None
 
 
 def test_detectable_is_seen_four_times_in_five(moved):
@@ -299,10 +303,10 @@ def test_detectable_is_seen_four_times_in_five(moved):
 def test_the_terminal_fits_80_columns(moved, whole, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for summary in (moved, whole):
-        print_summary(summary)
+        print_summary(view_of(summary))
         lines = capsys.readouterr().out.splitlines()
         assert max(map(len, lines)) <= 80
-    print_summary(moved)
+    print_summary(view_of(moved))
     said = " ".join(capsys.readouterr().out.split())
     assert motion_of(moved).sentence in said
     assert "Concatenation (positive)" in said

@@ -4,16 +4,16 @@ import csv
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Record
-from msaf_bench.report import Summary
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.render import render
 from msaf_bench.spec import Table, Trial
 
-rendering = import_module("msaf_bench.report.render")  # the package has a function of its name
 FORMULAS = (
     "=1+1",
     "+1+1",
@@ -102,8 +102,8 @@ def report(request: pytest.FixtureRequest, table: Table) -> Summary:
 def test_no_cell_of_a_report_is_a_formula(
     report: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(rendering, "_drawn", lambda summary, strip: [])
-    rendering.render(report, tmp_path)
+    monkeypatch.setattr("msaf_bench.report.render._drawn", lambda view, strip: [])
+    render(view_of(report), tmp_path)
     files = list(tmp_path.rglob("*.csv"))
     assert len(files) >= 2 + (report.table.name == "whole")
     seen = ""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from msaf_bench.report.motion import motion_of
+from msaf_bench.findings.motion import motion_of
 from msaf_bench.stats import Difference, Interval, mean_interval
 
 CANNOT = "this run cannot answer questions about motion."

@@ -4,18 +4,19 @@ import csv
 import html
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Record
-from msaf_bench.report import Summary
-from msaf_bench.report.cells import latex_text, markdown_text
 from msaf_bench.report.console import print_summary
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.render import render
+from msaf_bench.report.tables.latex import latex_text
+from msaf_bench.report.tables.markdown import markdown_text
 from msaf_bench.spec import Trial
 
-rendering = import_module("msaf_bench.report.render")  # the package has a function of its name
 AS_WRITTEN: dict[str, Callable[[str], str]] = {
     ".md": markdown_text,
     ".tex": latex_text,
@@ -48,9 +49,7 @@ def test_every_note_stands_in_every_form(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    for charts in ("charts", "tradeoff_charts"):
-        monkeypatch.setattr(rendering, charts, lambda summary: [])
-    monkeypatch.setattr(rendering, "beside", lambda summary: None)
+    monkeypatch.setattr("msaf_bench.report.render._drawn", lambda view, strip: [])
     expected = (
         "different content",
         "different machines",
@@ -60,7 +59,7 @@ def test_every_note_stands_in_every_form(
     )
     assert len(noted.notes) == len(expected)
     assert all(any(words in note for note in noted.notes) for words in expected)
-    texts = rendering.render(noted, tmp_path)
+    texts = render(view_of(noted), tmp_path)
     assert {path.suffix for path in texts} == {".csv", *AS_WRITTEN}
     for path in texts:
         for note in noted.notes:
@@ -72,6 +71,6 @@ def test_every_note_stands_in_every_form(
                 written = " ".join(path.read_text().split())
                 assert AS_WRITTEN[path.suffix](note) in written, path.name
     capsys.readouterr()
-    print_summary(noted)
+    print_summary(view_of(noted))
     said = " ".join(capsys.readouterr().out.split())
     assert all(f"note: {note}" in said for note in noted.notes)

@@ -8,16 +8,18 @@ from dataclasses import replace
 
 import pytest
 
+from msaf_bench.claims.verdicts import claims_of
 from msaf_bench.findings.parts import parts_of
 from msaf_bench.records import Pulse
-from msaf_bench.report.canvas import LOOK, to_bytes
-from msaf_bench.report.claims import claims_of
-from msaf_bench.report.figures import charts, classes, differences
-from msaf_bench.report.latex import to_latex
-from msaf_bench.report.page import to_html
-from msaf_bench.report.past_figure import past_frames
-from msaf_bench.report.pulse_table import pulse_table
-from msaf_bench.report.tables import to_csv, to_markdown
+from msaf_bench.report.figures.accuracy import classes, differences
+from msaf_bench.report.figures.canvas import LOOK, to_bytes
+from msaf_bench.report.figures.charts import variant_charts
+from msaf_bench.report.figures.past import past_frames
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
+from msaf_bench.report.tables.pulse import pulse_table
+from msaf_bench.report.tables.values import to_csv
+from msaf_bench.report.tables.variants import to_latex, to_markdown
 
 DEAD = "w/o Semantics"
 WHY = "align of w/o Semantics is not live in 2 of 5 seeds: 2.0% of its taps lie inside the map"
@@ -121,7 +123,7 @@ def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
         ),
     )
     assert pulse_table(summary) is None
-    page = to_html(summary, [], {}, [])
+    page = to_html(view_of(summary), [])
     assert page.count("No pulse was taken") == 1
     assert "‡" not in page
 
@@ -163,9 +165,9 @@ def test_the_table_has_a_cell_per_part_and_a_legend_with_the_limits(moved):
 
 def test_every_format_marks_it_with_its_reason(moved):
     for text in (
-        to_markdown(moved),
-        to_latex(moved).replace(r"\%", "%").replace(r"\ddag{}", "‡"),
-        to_html(moved, [], {}, claims_of(moved)),
+        to_markdown(view_of(moved)),
+        to_latex(view_of(moved)).replace(r"\%", "%").replace(r"\ddag{}", "‡"),
+        to_html(view_of(moved), []),
     ):
         assert f"{DEAD} ‡" in text
         assert (
@@ -173,7 +175,7 @@ def test_every_format_marks_it_with_its_reason(moved):
             in text.replace("align of w/o Semantics is not", "align not")
         )
         assert "Pulse of the parts".lower() in text.lower()
-    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(moved)))}
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(view_of(moved))))}
     assert (lines[DEAD]["live"], lines[DEAD]["dead_parts"], lines[DEAD]["kind"]) == (
         "0",
         "align",
@@ -183,16 +185,18 @@ def test_every_format_marks_it_with_its_reason(moved):
 
 
 def test_every_figure_marks_it_with_its_reason(moved, summary):
-    for chart in charts(moved):
+    for chart in variant_charts(view_of(moved)):
         said = " ".join(text.get_text() for text in chart.figure.texts)
         assert WHY in " ".join(said.split()), chart.name
     assert not any(
-        "not live" in text.get_text() for chart in charts(summary) for text in chart.figure.texts
+        "not live" in text.get_text()
+        for chart in variant_charts(view_of(summary))
+        for text in chart.figure.texts
     )
 
 
 def test_the_difference_is_drawn_apart(moved):
-    chart = differences(moved)
+    chart = differences(view_of(moved))
     assert chart is not None
     (axes,) = chart.figure.axes
     markers = [
@@ -205,7 +209,7 @@ def test_the_difference_is_drawn_apart(moved):
 
 
 def test_its_contribution_is_hollow(moved):
-    chart = past_frames(moved)
+    chart = past_frames(view_of(moved))
     assert chart is not None
     points = [line for line in chart.figure.axes[0].lines if line.get_marker() == "o"]
     assert [line.get_markerfacecolor() != line.get_color() for line in points] == [
@@ -220,7 +224,7 @@ def test_its_contribution_is_hollow(moved):
 
 def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
     summary = make_moving({("w/o DCN", 0): moved_pulse(0, "motion")})  # the largest mIoU
-    page = to_html(summary, [], {}, claims_of(summary))
+    page = to_html(view_of(summary), [])
     assert page.index("motion of w/o DCN is not live in 1 of 5 seeds: seed 0") < page.index(
         'id="table"'
     )
@@ -240,9 +244,11 @@ def test_figures_have_room_for_many_reasons(make_moving, moved):
         ("Oracle alignment", 0): moved_pulse(0, "motion"),
     }
     summary = make_moving(many)
-    for chart, other in zip(charts(summary), charts(make_moving()), strict=True):
+    for chart, other in zip(
+        variant_charts(view_of(summary)), variant_charts(view_of(make_moving())), strict=True
+    ):
         assert chart.figure.get_figheight() > other.figure.get_figheight()
         assert to_bytes(chart.figure, "svg")
     few = replace(summary, rows=summary.rows * 3)
-    said = " ".join(text.get_text() for text in classes(few).figure.texts)
+    said = " ".join(text.get_text() for text in classes(view_of(few)).figure.texts)
     assert "more parts, which the page lists" in " ".join(said.split())

@@ -7,18 +7,18 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import kendalltau
 
+from msaf_bench.findings.rankings import rankings
+from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import entries
-from msaf_bench.findings.tradeoffs import tradeoffs
-from msaf_bench.report import Summary
-from msaf_bench.report.page import to_html
-from msaf_bench.report.rankings import rankings
-from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.report.figures.charts import system_charts
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
 
 MakeSystems = Callable[..., Summary]
 
 
 def by_kind(summary: Summary) -> dict[tuple[str, str, str], object]:
-    return {(r.ours, r.paper, r.rows): r for r in rankings(summary)}
+    return {(r.ours, r.paper, r.rows): r for r in rankings(entries(summary))}
 
 
 def test_comparable_rows_have_no_dagger_and_are_the_systems_themselves(whole: Summary):
@@ -62,6 +62,6 @@ def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(
     flags = {label: (("unstable", ""),) for label, *_ in make_systems().table.rows}
     summary = make_systems(flags=flags)
     assert ("FPS stream", "printed FPS", "comparable") not in by_kind(summary)
-    assert tradeoffs(summary)[0].front == ()
-    assert "none, as no time may be ranked" in tradeoff_charts(summary)[0].description
-    assert "in mIoU and FPS stream together" not in to_html(summary, [], {}, [])
+    assert view_of(summary).tradeoffs[0].front == ()
+    assert "none, as no time may be ranked" in system_charts(view_of(summary))[0].description
+    assert "in mIoU and FPS stream together" not in to_html(view_of(summary), [])

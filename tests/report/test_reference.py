@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from msaf_bench.findings.run import summarise_run
+from msaf_bench.findings.study import summarise_study
 from msaf_bench.records import read_records
-from msaf_bench.report import systems_table, tables
-from msaf_bench.report.study import study_csv, summarise_study
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.curves import study_csv
+from msaf_bench.report.tables.rankings import to_rankings_csv
+from msaf_bench.report.tables.values import to_csv, to_per_class_csv
 from msaf_bench.sweep.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -52,14 +55,12 @@ def test_the_curves_follow_from_the_records_of_their_points(study):
 def test_the_tables_follow_from_the_records(folder, summary):
     plan = Workspace(folder).plan()
     name = plan.table.name
-    made = tables if plan.table.base else systems_table
-    assert made.to_csv(summary) == (folder / f"{name}.csv").read_text()
-    assert made.to_per_class_csv(summary) == (folder / f"{name}_per_class.csv").read_text()
-    assert made.to_markdown(summary) == (folder / f"{name}.md").read_text()
+    view = view_of(summary)
+    assert to_csv(view) == (folder / f"{name}.csv").read_text()
+    assert to_per_class_csv(view) == (folder / f"{name}_per_class.csv").read_text()
+    assert view.kind.markdown(view) == (folder / f"{name}.md").read_text()
     if not plan.table.base:
-        assert (
-            systems_table.to_rankings_csv(summary) == (folder / f"{name}_agreement.csv").read_text()
-        )
+        assert to_rankings_csv(view) == (folder / f"{name}_agreement.csv").read_text()
         assert len(summary.measured) == len(plan.table.rows)
     assert {row.state for row in summary.rows} == {"done"}
 

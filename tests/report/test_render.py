@@ -13,11 +13,14 @@ import pytest
 from markup import Page
 
 from msaf_bench.errors import HostError
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Record
-from msaf_bench.report import Strip, Summary, render
-from msaf_bench.report.latex import to_latex
-from msaf_bench.report.page import to_html
-from msaf_bench.report.tables import to_csv, to_markdown, to_per_class_csv
+from msaf_bench.report.figures.strip import Strip
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
+from msaf_bench.report.render import render
+from msaf_bench.report.tables.values import to_csv, to_per_class_csv
+from msaf_bench.report.tables.variants import to_latex, to_markdown
 from msaf_bench.spec import Conditions, Table, Trial
 
 Make = Callable[..., Summary]
@@ -40,7 +43,7 @@ def strip() -> Strip:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, summary: Summary, strip: Strip) -> Path:
     folder = tmp_path_factory.mktemp("a report ü")
-    render(summary, folder, strip=strip)
+    render(view_of(summary), folder, strip=strip)
     return folder
 
 
@@ -102,7 +105,7 @@ def test_files(folder: Path):
 
 
 def test_csv_keeps_published_and_measured_apart(summary: Summary):
-    lines = list(csv.DictReader(io.StringIO(to_csv(summary))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(view_of(summary)))))
     msaf = lines[-1]
     assert [line["row"] for line in lines] == [row.label for row in summary.rows]
     assert (
@@ -129,13 +132,13 @@ def test_csv_keeps_published_and_measured_apart(summary: Summary):
     assert set(wanted) < set(msaf)
     assert summary.rows[-1].interval is not None
     assert float(msaf["measured_miou"]) == pytest.approx(summary.rows[-1].interval.mean, abs=1e-3)
-    classes = list(csv.DictReader(io.StringIO(to_per_class_csv(summary))))
+    classes = list(csv.DictReader(io.StringIO(to_per_class_csv(view_of(summary)))))
     assert (len(classes), classes[0]["pedestrian"]) == (9, "")
     assert float(classes[0]["road"]) == pytest.approx(summary.rows[0].per_class[3], abs=1e-3)
 
 
 def test_markdown_starts_with_the_conditions(summary: Summary):
-    lines = to_markdown(summary).splitlines()
+    lines = to_markdown(view_of(summary)).splitlines()
     assert all(
         word in lines[0] for word in ("data street", "preset quick", "seeds 0 to 4", "Example CPU")
     )
@@ -146,7 +149,7 @@ def test_markdown_starts_with_the_conditions(summary: Summary):
 
 
 def test_latex_is_a_table_environment(summary: Summary):
-    text = to_latex(summary)
+    text = to_latex(view_of(summary))
     body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
     lines = [
         line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line
@@ -211,20 +214,20 @@ def test_page_says_it_all(page: Page, summary: Summary):
 
 
 def test_nothing_escapes_from_a_cell(hostile: Summary, tmp_path: Path):
-    render(hostile, tmp_path)
+    render(view_of(hostile), tmp_path)
     page = Page((tmp_path / "table3.html").read_text())
     assert not page.of("script")
     assert HOSTILE[0] in page.text
     assert all("script" not in tag for tag, _ in page.tags)
-    rows = list(csv.reader(io.StringIO(to_csv(hostile))))
+    rows = list(csv.reader(io.StringIO(to_csv(view_of(hostile)))))
     assert [row[0] for row in rows[1:6]] == [HOSTILE[0], "'=1+1", *HOSTILE[2:]]
     assert not any(
         cell.startswith("=")
-        for table in (rows, csv.reader(io.StringIO(to_per_class_csv(hostile))))
+        for table in (rows, csv.reader(io.StringIO(to_per_class_csv(view_of(hostile)))))
         for row in table
         for cell in row
     )
-    markdown = to_markdown(hostile)
+    markdown = to_markdown(view_of(hostile))
     assert "<script" not in markdown
     assert "[x](" not in markdown
     tables = [part.splitlines() for part in markdown.split("\n\n") if part.startswith("|")]
@@ -232,7 +235,7 @@ def test_nothing_escapes_from_a_cell(hostile: Summary, tmp_path: Path):
         1,
         1,
     ]
-    latex = to_latex(hostile)
+    latex = to_latex(view_of(hostile))
     assert r"50\_\%\&\#\$\textbackslash{}\textasciitilde{}\textasciicircum{}\{\}\$" in latex
     assert r"\textless{}script\textgreater{}" in latex
     assert "\n[" not in latex
@@ -242,11 +245,11 @@ def test_a_tables_name_stays_in_the_folder(make: Make, table: Table, tmp_path: P
     summary = make(
         table.model_copy(update={"name": "../../x y"}), change=lambda records, trials: {}
     )
-    assert {path.parent for path in render(summary, tmp_path / "in")} == {tmp_path / "in"}
+    assert {path.parent for path in render(view_of(summary), tmp_path / "in")} == {tmp_path / "in"}
 
 
 def test_bytes_are_the_same_each_time(make: Make, folder: Path, tmp_path: Path, strip: Strip):
-    render(make(), tmp_path, strip=strip)
+    render(view_of(make()), tmp_path, strip=strip)
     for path in folder.rglob("*.*"):
         assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
 
@@ -258,14 +261,14 @@ def test_svg_carries_no_date(folder: Path):
 
 def test_before_the_first_record(make: Make, tmp_path: Path):
     summary = make(change=lambda records, trials: {})
-    paths = render(summary, tmp_path)
+    paths = render(view_of(summary), tmp_path)
     assert not any("figures" in str(path) for path in paths)
     page = Page((tmp_path / "table3.html").read_text())
     assert "No trial has finished yet" in page.text
     assert (
-        to_csv(summary).count("missing")
-        == to_markdown(summary).count("missing")
-        == to_latex(summary).count("missing")
+        to_csv(view_of(summary)).count("missing")
+        == to_markdown(view_of(summary)).count("missing")
+        == to_latex(view_of(summary)).count("missing")
         == 9
     )
 
@@ -282,7 +285,7 @@ def test_half_a_run(make: Make, tmp_path: Path):
             )
         }
 
-    render(make(change=change), tmp_path)
+    render(view_of(make(change=change)), tmp_path)
     page = Page((tmp_path / "table3.html").read_text())
     assert "partial 4/5 seeds" in page.text
     assert "killed x3" in page.text
@@ -295,7 +298,7 @@ def test_one_seed_and_its_watermark(make: Make, conditions: Conditions, tmp_path
     summary = make(
         seeds=[0], conditions=conditions.model_copy(update={"watermark": "SMOKE RUN: not a result"})
     )
-    render(summary, tmp_path)
+    render(view_of(summary), tmp_path)
     for path in ("table3.csv", "table3_per_class.csv", "table3.md", "table3.tex", "table3.html"):
         assert "SMOKE RUN: not a result" in (tmp_path / path).read_text(), path
     page = Page((tmp_path / "table3.html").read_text())
@@ -303,7 +306,7 @@ def test_one_seed_and_its_watermark(make: Make, conditions: Conditions, tmp_path
 
 
 def test_effects_of_a_complete_design(make: Make, factorial: Table):
-    text = Page(to_html(make(factorial), [], {}, [])).text
+    text = Page(to_html(view_of(make(factorial)), [])).text
     assert "MonA × StaA × SemA" in text
     assert "raises mIoU" in text
 
@@ -311,4 +314,4 @@ def test_effects_of_a_complete_design(make: Make, factorial: Table):
 def test_a_folder_that_cannot_be_written(make: Make, tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HostError, match="cannot write"):
-        render(make(change=lambda records, trials: {}), tmp_path / "file")
+        render(view_of(make(change=lambda records, trials: {})), tmp_path / "file")

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from msaf_bench.analyzers.miou import miou
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Consistency, Cost, Matrices, Record
-from msaf_bench.report import Summary
-from msaf_bench.report.latex import to_latex
-from msaf_bench.report.second_figure import beside
-from msaf_bench.report.second_table import columns, legend
-from msaf_bench.report.tables import row_values, to_csv, to_markdown
+from msaf_bench.report.figures.charts import variant_charts
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.columns import columns, legend
+from msaf_bench.report.tables.values import to_csv
+from msaf_bench.report.tables.variants import row_values, to_latex, to_markdown
 from msaf_bench.stats import mean_interval
 
 Make = Callable[..., Summary]
@@ -56,7 +57,7 @@ def full(make: Make) -> Summary:
 
 def test_without_such_records_there_is_no_second_table_but_other_frames(summary: Summary):
     assert [column.head for column in columns(summary)] == ["mIoU, other frames", "ahead of MSAF"]
-    assert beside(summary) is None
+    assert "beside" not in [chart.name for chart in variant_charts(view_of(summary))]
 
 
 def test_past_frames_contribute_the_miou_that_is_lost_without_them(make: Make, full: Summary):
@@ -101,7 +102,7 @@ def test_other_frames_hold_the_mean_and_say_who_is_ahead(full: Summary):
 
 def test_macs_are_summed_over_the_parts(full: Summary):
     assert tuple(full.rows[0].measures.macs(mode) for mode in ("clip", "stream")) == (3_500, 1_500)
-    values = row_values(full, full.rows[0])
+    values = row_values(view_of(full), full.rows[0])
     assert (values["macs_clip"], values["macs_stream"], values["tc_clean"], values["tc_vc8"]) == (
         3_500,
         1_500,
@@ -124,18 +125,17 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
         "GMAC clip",
         "GMAC stream",
     ]
-    markdown, latex = to_markdown(full), to_latex(full)
+    markdown, latex = to_markdown(view_of(full)), to_latex(view_of(full))
     assert all(head in markdown and head in latex for head in heads)
     assert "67.00 (65.04 to 68.96)" in markdown
-    assert "tc_clean,tc_clean_low,tc_clean_high" in to_csv(full)
+    assert "tc_clean,tc_clean_low,tc_clean_high" in to_csv(view_of(full))
     said = " ".join(legend(full, columns(full)))
     assert "Controls: ground truth 100.00, constant prediction 100.00" in said
     assert "needs more than 8 frames" in said
 
 
 def test_the_figure_has_a_panel_for_each_kind(full: Summary):
-    chart = beside(full)
-    assert chart is not None
+    (chart,) = (c for c in variant_charts(view_of(full)) if c.name == "beside")
     assert [axes.get_title(loc="left") for axes in chart.figure.axes] == [
         "TC clean",
         "MACs of a result",

@@ -9,10 +9,13 @@ import pytest
 
 from msaf_bench.catalog import family_of
 from msaf_bench.errors import DataError, UsageError
+from msaf_bench.findings.summarise import summarise
+from msaf_bench.findings.summary import Summary
 from msaf_bench.records import Matrices, Record
-from msaf_bench.report import Summary, summarise
 from msaf_bench.report.document import to_json
-from msaf_bench.report.tables import to_csv, to_markdown
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.values import to_csv
+from msaf_bench.report.tables.variants import to_markdown
 from msaf_bench.spec import Conditions, Row, System, Table, Trial
 from msaf_bench.stats import mean_interval, paired_difference
 
@@ -205,10 +208,10 @@ def test_a_complete_design_has_effects(
 
 def test_effects_and_shapley_values_are_in_every_form(make: Make, factorial: Table):
     summary = make(factorial)
-    document = to_json(summary)
+    document = to_json(view_of(summary))
     assert [e["parts"] for e in document["effects"]] == [list(e.factors) for e in summary.effects]
     assert [e["mean"] for e in document["shapley"]] == [e.interval.mean for e in summary.shares]
-    assert "| MonA x StaA | " in to_markdown(summary)
+    assert "| MonA x StaA | " in to_markdown(view_of(summary))
     full, none = summary.rows[-1].interval, summary.rows[0].interval
     assert full is not None
     assert none is not None
@@ -284,8 +287,8 @@ def test_words_p_and_intervals_agree_in_random_runs(make: Make, table: Table, se
 
     margin = float(np.random.default_rng(seed).uniform(0.1, 4))
     summary = make(table.model_copy(update={"margin": margin}), change=shuffled)
-    document = to_json(summary)
-    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(summary)))}
+    document = to_json(view_of(summary))
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(view_of(summary))))}
     for verdict, told in zip(summary.verdicts, document["comparisons"], strict=True):
         i = verdict.difference and verdict.difference.interval
         if i is None or i.low is None or i.high is None:

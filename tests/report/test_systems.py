@@ -12,29 +12,32 @@ import numpy as np
 import pytest
 from markup import Page
 
+from msaf_bench.claims.verdicts import claims_of
+from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import entries
 from msaf_bench.records import Record
-from msaf_bench.report import Strip, Summary, render
-from msaf_bench.report.claims import claims_of
 from msaf_bench.report.console import print_summary
 from msaf_bench.report.document import to_json
-from msaf_bench.report.figures import differences
-from msaf_bench.report.page import to_html
-from msaf_bench.report.systems_columns import beside, groups
-from msaf_bench.report.systems_legend import systems_legend
-from msaf_bench.report.systems_table import to_csv, to_latex, to_markdown, to_per_class_csv
+from msaf_bench.report.figures.accuracy import differences
+from msaf_bench.report.figures.strip import Strip
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.page.page import to_html
+from msaf_bench.report.render import render
+from msaf_bench.report.tables.systems import to_latex, to_markdown
+from msaf_bench.report.tables.values import to_csv, to_per_class_csv
+from msaf_bench.report.view import View
 from msaf_bench.spec import Trial
 
 MakeSystems = Callable[..., Summary]
 STYLED = "STT ResNet18"
 
 
-def heads(summary: Summary) -> dict[str, list[str]]:
-    return {group.kind: [column.head for column in group.columns] for group in groups(summary)}
+def heads(view: View) -> dict[str, list[str]]:
+    return {group.kind: [column.head for column in group.columns] for group in view.groups}
 
 
-def test_three_groups_never_share_a_column(whole: Summary):
-    assert heads(whole) == {
+def test_three_groups_never_share_a_column(whole: Summary, whole_view: View):
+    assert heads(whole_view) == {
         "measured": [
             "mIoU",
             "TC clean",
@@ -47,9 +50,10 @@ def test_three_groups_never_share_a_column(whole: Summary):
         "counted": ["GMAC clip", "GMAC stream", "params (M)", "live MiB"],
         "published": ["mIoU val", "mIoU test", "TC", "FPS"],
     }
+    view = whole_view
     texts = {
-        e.found.label: [column.text(e) for group in groups(whole) for column in group.columns]
-        for e in entries(whole)
+        e.found.label: [column.text(e) for group in view.groups for column in group.columns]
+        for e in view.entries
     }
     assert texts["Accel ResNet18"][1:] == [
         "61.00", "2.3", "4.5", "400.0", "100.0", "50", "30.0", "7.5", "12.346", "0", "–", "72.1†",
@@ -60,7 +64,7 @@ def test_three_groups_never_share_a_column(whole: Summary):
 
 
 def test_without_costs_there_is_no_group_of_them(make_systems: MakeSystems):
-    assert list(heads(make_systems(costs=False))) == ["measured", "published"]
+    assert list(heads(view_of(make_systems(costs=False)))) == ["measured", "published"]
 
 
 def test_a_name_tells_rows_apart(whole: Summary):
@@ -74,8 +78,8 @@ def test_a_name_tells_rows_apart(whole: Summary):
     assert names[STYLED] == "≈ STT"
 
 
-def test_csv_has_what_the_table_has(whole: Summary):
-    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(whole)))}
+def test_csv_has_what_the_table_has(whole: Summary, whole_view: View):
+    lines = {line["row"]: line for line in csv.DictReader(io.StringIO(to_csv(whole_view)))}
     accel = lines["Accel ResNet18"]
     known = (
         "measured_miou",
@@ -101,8 +105,8 @@ def test_csv_has_what_the_table_has(whole: Summary):
 
 
 @pytest.mark.parametrize("make", [to_markdown, to_latex])
-def test_every_text_says_what_is_what(whole: Summary, make):
-    text = make(whole)
+def test_every_text_says_what_is_what(whole: Summary, whole_view: View, make):
+    text = make(whole_view)
     for words in (
         "networks that are shrunk" if whole.conditions.shrink else "at their published widths",
         "Counted as published",
@@ -116,9 +120,9 @@ def test_every_text_says_what_is_what(whole: Summary, make):
         assert words.lower() in text.lower(), words
 
 
-def test_markdown_and_latex_are_whole_tables(whole: Summary):
+def test_markdown_and_latex_are_whole_tables(whole: Summary, whole_view: View):
     tables = [
-        part.splitlines() for part in to_markdown(whole).split("\n\n") if part.startswith("|")
+        part.splitlines() for part in to_markdown(whole_view).split("\n\n") if part.startswith("|")
     ]
     assert [len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) for lines in tables] == [
         1,
@@ -126,7 +130,7 @@ def test_markdown_and_latex_are_whole_tables(whole: Summary):
         1,
     ]
     assert len(tables[0]) == 2 + 2 + len(whole.rows)  # two blocks
-    latex = to_latex(whole)
+    latex = to_latex(whole_view)
     assert latex.count(r"\begin{") == latex.count(r"\end{") == 6
     assert latex.count("{") == latex.count("}")
     body = latex[latex.index(r"\toprule") : latex.index(r"\bottomrule")]
@@ -138,22 +142,22 @@ def test_markdown_and_latex_are_whole_tables(whole: Summary):
 
 
 @pytest.fixture(scope="module")
-def folder(whole: Summary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(whole: Summary, whole_view: View, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("systems")
-    render(whole, folder)
+    render(whole_view, folder)
     return folder
 
 
-def page_of(summary: Summary) -> str:
-    return to_html(summary, [], {}, claims_of(summary))
+def page_of(view: View) -> str:
+    return to_html(view, [])
 
 
-def test_in_the_style_of_is_said_in_every_table(whole: Summary):
-    page = page_of(whole)
+def test_in_the_style_of_is_said_in_every_table(whole: Summary, whole_view: View):
+    page = page_of(whole_view)
     heads = re.findall(r'<th scope="row"[^>]*>([^<]*STT[^<]*)</th>', page)
     assert len(heads) > 6
     assert all("≈" in head for head in heads if ":" not in head)
-    assert "no sizes are given" in to_per_class_csv(whole)
+    assert "no sizes are given" in to_per_class_csv(whole_view)
     said = {claim.id: claim for claim in claims_of(whole) if claim.scope == "run"}
     assert (
         "only in the style of the source: ≈ STT ResNet18" in said[f"whole: {STYLED}: miou"].reason
@@ -196,13 +200,14 @@ def test_page(folder: Path):
     assert sum(tag == "table" for tag, _ in tags) == sum(tag == "caption" for tag, _ in tags)
 
 
-def test_more_seeds_have_intervals_and_verdicts(make_systems: MakeSystems):
+def test_more_seeds_have_intervals_and_verdicts(make_systems: MakeSystems, whole_view: View):
     three = make_systems(seeds=3)
-    assert re.search(r"\d \(\d+\.\d\d to ", to_markdown(three))
-    assert "mIoU, other frames" in [column.head for column in beside(three)]
-    assert "mIoU, other frames" not in [column.head for column in beside(make_systems())]
-    assert differences(three) is not None
-    assert 'id="verdicts"' in page_of(three)
+    view = view_of(three)
+    assert re.search(r"\d \(\d+\.\d\d to ", to_markdown(view))
+    assert "mIoU, other frames" in [column.head for column in view.second]
+    assert "mIoU, other frames" not in [column.head for column in whole_view.second]
+    assert differences(view) is not None
+    assert 'id="verdicts"' in page_of(view)
 
 
 def test_rows_without_numbers_say_why(make_systems: MakeSystems):
@@ -216,30 +221,31 @@ def test_rows_without_numbers_say_why(make_systems: MakeSystems):
         }
 
     summary = make_systems(change=change)
-    said = systems_legend(summary)
+    view = view_of(summary)
+    said = view.legend
     assert "Accel ResNet18: failed: killed x3." in said
     assert "≈ STT ResNet18: missing." in said
-    assert "killed x3" in page_of(summary)
+    assert "killed x3" in page_of(view)
 
 
 def test_before_the_first_record(make_systems: MakeSystems, tmp_path: Path):
-    paths = render(make_systems(change=lambda records, trials: {}), tmp_path)
+    paths = render(view_of(make_systems(change=lambda records, trials: {})), tmp_path)
     assert not any("figures" in str(path) for path in paths)
     assert "No trial has finished yet" in (tmp_path / "whole.html").read_text()
 
 
-def test_console_and_json(whole: Summary, capsys: pytest.CaptureFixture[str]):
-    print_summary(whole)
+def test_console_and_json(whole: Summary, whole_view: View, capsys: pytest.CaptureFixture[str]):
+    print_summary(whole_view)
     said = capsys.readouterr().out
     assert "≈ STT ResNet18" in said
     assert "agrees" in said
-    document = to_json(whole)
+    document = to_json(whole_view)
     assert {"ours", "paper", "rows", "found", "verdict"} == set(document["rank_agreement"][0])
     assert document["rows"][1]["ms_key"] == 400.0
 
 
-def test_many_rows_show_one_sample_in_a_grid(whole: Summary):
-    from msaf_bench.report.strip import draw
+def test_many_rows_show_one_sample_in_a_grid(whole: Summary, whole_view: View):
+    from msaf_bench.report.figures.strip import draw
 
     picture = np.zeros((4, 8), np.uint8)
     strip = Strip(
@@ -249,6 +255,6 @@ def test_many_rows_show_one_sample_in_a_grid(whole: Summary):
         ((0, 0, 0),),
         ("a",),
     )
-    chart = draw(strip, whole)
+    chart = draw(strip, whole_view)
     assert len([axes for axes in chart.figure.axes if axes.images]) == 31
     assert chart.figure.get_figheight() < 12

@@ -8,17 +8,24 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import entries
 from msaf_bench.findings.tradeoffs import tradeoffs
-from msaf_bench.report import Summary
-from msaf_bench.report.canvas import to_bytes
-from msaf_bench.report.labels import place
-from msaf_bench.report.tradeoff_figure import tradeoff_charts
+from msaf_bench.report.figures.canvas import Chart, styled, to_bytes
+from msaf_bench.report.figures.placement import place
+from msaf_bench.report.figures.tradeoff import tradeoff_chart
+from msaf_bench.report.view import View
 
 MakeSystems = Callable[..., Summary]
 
 
+def charts_of(view: View) -> list[Chart]:
+    with styled():
+        return [tradeoff_chart(view, tradeoff) for tradeoff in view.tradeoffs]
+
+
 def test_nothing_beats_the_front(whole: Summary):
-    speed, consistency = tradeoffs(whole)
+    speed, consistency = tradeoffs(entries(whole))
     assert (speed.name, consistency.name) == ("speed", "consistency")
     for tradeoff in (speed, consistency):
         for point in tradeoff.measured:
@@ -30,14 +37,16 @@ def test_nothing_beats_the_front(whole: Summary):
 
 
 def test_an_unranked_time_is_shown_and_not_on_the_front(make_systems: MakeSystems):
-    fastest = max(tradeoffs(make_systems())[0].front, key=lambda point: point.x).entry.found.label
-    speed = tradeoffs(make_systems(flags={fastest: (("other output", ""),)}))[0]
+    fastest = max(
+        tradeoffs(entries(make_systems()))[0].front, key=lambda point: point.x
+    ).entry.found.label
+    speed = tradeoffs(entries(make_systems(flags={fastest: (("other output", ""),)})))[0]
     assert fastest in [point.entry.found.label for point in speed.measured]
     assert fastest not in [point.entry.found.label for point in speed.front]
 
 
-def test_measured_and_printed_points_have_axes_of_their_own(whole: Summary):
-    for chart in tradeoff_charts(whole):
+def test_measured_and_printed_points_have_axes_of_their_own(whole_view: View):
+    for chart in charts_of(whole_view):
         measured, printed = chart.figure.axes
         assert "measured here" in measured.get_title(loc="left")
         assert "Published" in printed.get_title(loc="left")
@@ -46,8 +55,8 @@ def test_measured_and_printed_points_have_axes_of_their_own(whole: Summary):
         assert len(chart.lines) == len({line[0] for line in chart.lines})
 
 
-def test_no_label_covers_another_in_the_figure(whole: Summary):
-    for chart in tradeoff_charts(whole):
+def test_no_label_covers_another_in_the_figure(whole_view: View):
+    for chart in charts_of(whole_view):
         to_bytes(chart.figure, "png")
         for axes in chart.figure.axes:
             # without the line to its point

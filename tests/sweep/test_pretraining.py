@@ -11,7 +11,8 @@ from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import HostError
 from msaf_bench.findings.run import summarise_run
 from msaf_bench.records import read_records
-from msaf_bench.report.tables import to_csv
+from msaf_bench.report.kinds import view_of
+from msaf_bench.report.tables.values import to_csv
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.trial import run_trial
@@ -58,7 +59,7 @@ def outcome(folder):
     records = {
         i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
     }
-    return records, to_csv(summarise_run(Workspace(folder), PLAN))
+    return records, to_csv(view_of(summarise_run(Workspace(folder), PLAN)))
 
 
 @pytest.fixture(scope="module")

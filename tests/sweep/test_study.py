@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli import app
 from msaf_bench.errors import LockedError, UsageError
+from msaf_bench.findings.study import summarise_study
 from msaf_bench.records import read_records
-from msaf_bench.report.study import HEADS, study_csv, summarise_study
+from msaf_bench.report.tables.curves import HEADS, study_csv
 from msaf_bench.spec import Table
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.points import points_of, run_study

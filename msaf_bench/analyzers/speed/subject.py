@@ -52,7 +52,7 @@ def prepare(net: VideoNetwork, conditions: SpeedConditions) -> Subject:
     dtype, device, clip = DTYPES[conditions.precision], conditions.device, conditions.mode == "clip"
     with torch.inference_mode():
         expected = net(normalise(pictures)[None].to(device)).logits
-    net.to(dtype=dtype).to(memory_format=form)
+    net.to(dtype=dtype, memory_format=form)  # pyright: ignore[reportCallIssue]
 
     def upload(chosen: NDArray[np.uint8]) -> Tensor:
         frames = normalise(chosen).to(device, dtype, memory_format=form)

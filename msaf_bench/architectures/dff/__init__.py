@@ -32,7 +32,7 @@ class DFF(VideoNetwork):
     (Accel's version) it leads from frame to frame, and wider features are carried as they are.
     """
 
-    backbone: DeepLabFeatures  # pyright: ignore[reportIncompatibleVariableOverride]
+    backbone: DeepLabFeatures
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class DFF(VideoNetwork):
             )
         self.frames = interval
         self.chained = chained
-        self.backbone = backbone
+        self.backbone = backbone  # pyright: ignore[reportIncompatibleVariableOverride]
         self.head = DeepLabHead(backbone.width, num_classes)
         self.flow = FeatureFlow(self.head.width, width=flow_width, limit=limit)
         if chained:

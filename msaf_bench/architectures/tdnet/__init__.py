@@ -6,7 +6,7 @@ h w grid (1/8).
 """
 
 import math
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class TDNet(VideoNetwork):
     heads those of that turn learn. A teacher, where there is one, sees that frame alone.
     """
 
-    backbone: nn.ModuleList  # pyright: ignore[reportIncompatibleVariableOverride]
+    backbone: nn.ModuleList
     training_only = ("auxiliary", "teacher")
 
     def __init__(
@@ -49,7 +49,7 @@ class TDNet(VideoNetwork):
         strides: tuple[int, int],
     ) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.backbone = backbone  # pyright: ignore[reportIncompatibleVariableOverride]
         self.paths = paths
         self.auxiliary = auxiliary
         self.teacher = teacher
@@ -60,7 +60,7 @@ class TDNet(VideoNetwork):
         """The sub-networks' modules by their task: in one step the attention, norms and heads of
         all turns but one rest.
         """
-        paths: list[Any] = list(self.paths)
+        paths = [self.path(turn) for turn in range(self.frames)]
         return {
             "backbone": list(self.backbone),
             "encoding": [module for path in paths for module in (path.pyramid, path.encoding)],
@@ -69,6 +69,10 @@ class TDNet(VideoNetwork):
             # teaches, a few places alone.
             "head": [path.head for path in paths],
         }
+
+    def path(self, turn: int) -> Path:
+        """Return the layers of a turn behind its backbone."""
+        return cast("Path", self.paths[turn])
 
     @property
     def stride(self) -> int:
@@ -83,7 +87,7 @@ class TDNet(VideoNetwork):
             int(torch.randint(self.frames, (), device="cpu")) if self.training else self.frames - 1
         )
         past = [self.remember(frame, (turn + 1 + i) % self.frames) for i, frame in enumerate(old)]
-        path: Any = self.paths[turn]
+        path = self.path(turn)
         stages = Stages(*self.backbone[turn](new))
         features = path.features(stages)
         value = path.encoding.value(features)
@@ -105,7 +109,7 @@ class TDNet(VideoNetwork):
 
     def remember(self, frame: Tensor, turn: int) -> QueryKeyValue:
         """What a past frame (B, 3, H, W) leaves for the frames after it."""
-        path: Any = self.paths[turn]
+        path = self.path(turn)
         features = path.features(Stages(*self.backbone[turn](frame)))
         return path.encoding(features[..., :: self.stride, :: self.stride])
 
@@ -173,7 +177,7 @@ class TDNetStream:
 
     def step(self, frame: Tensor) -> Tensor:
         """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
-        path: Any = self.net.paths[self.turn]
+        path = self.net.path(self.turn)
         features = path.features(Stages(*self.net.backbone[self.turn](frame)))
         query, value = path.encoding.query(features), path.encoding.value(features)
         full = len(self.past) == self.cycle - 1

@@ -103,7 +103,7 @@ def score_miou(
         check_folder(reports)
     pairs = pair_label_maps(pred, truth, known)
     if reports:
-        from msaf_bench.report.confusion_figure import FILES
+        from msaf_bench.report.figures.confusion import FILES
 
         inputs = (path for pair in pairs.both for path in (pair.prediction, pair.truth))
         check_outputs(reports, FILES, inputs, listed=(pred, truth), overwrite=overwrite)
@@ -118,7 +118,7 @@ def score_miou(
     undrawn: HostError | None = None
     if reports:
         from msaf_bench.report.backend import UndrawnError
-        from msaf_bench.report.confusion_figure import write
+        from msaf_bench.report.figures.confusion import write
 
         try:
             paths = write(document, counts.matrices, reports)

@@ -25,7 +25,7 @@ from msaf_bench.documents import json_text
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Ignored, list_by_key
 from msaf_bench.outputs import write_outputs
-from msaf_bench.report.cells import csv_document
+from msaf_bench.report.tables.spreadsheet import csv_document
 from msaf_bench.spec import VOID
 
 REPORTS = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write_reports` writes

@@ -1,0 +1,159 @@
+"""One chart beside the mIoU: consistency, MACs and latency of every row, a panel each."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from msaf_bench.findings.digits import NONE, number
+from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.report.figures.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    Chart,
+    blank,
+    by_rows,
+    log_x,
+    sign,
+)
+from msaf_bench.report.view import View
+from msaf_bench.spec import MODES, Mode
+from msaf_bench.stats import Interval
+
+Draw = Callable[[Axes, Sequence[RowSummary]], None]
+
+
+class Look(NamedTuple):
+    """How the points of a mode look."""
+
+    colour: str
+    marker: str
+    fill: str
+    meaning: str
+
+
+MODE_LOOKS: dict[Mode, Look] = {
+    "stream": Look(BLUE, "o", BLUE, "one more frame"),
+    "clip": Look(ORANGE, "s", PAPER, "all frames again"),
+}
+
+
+def beside(view: View, *, log: bool) -> Chart | None:
+    """Return a panel for each kind that the records have, rows in the table's order; None where
+    they have none.
+
+    `log` gives MACs and latency a logarithmic axis, for rows that lie far apart.
+    """
+    rows = view.summary.measured
+    panels = _panels(rows, log=log)
+    if not panels:
+        return None
+    figure, axes = blank(2.0 + by_rows(len(rows)), len(panels), sharey=True)
+    for panel, (title, unit, draw) in zip(axes, panels, strict=True):
+        draw(panel, rows)
+        panel.set_title(title, fontsize=10.5)
+        panel.set_xlabel(unit, fontsize=9.5)
+        panel.grid(axis="x", lw=0.7)
+        panel.tick_params(axis="y", length=0)
+        panel.tick_params(axis="x", labelsize=9)
+        panel.margins(x=0.12)
+    axes[0].set_yticks(range(len(rows)), [row.shown for row in rows])
+    axes[0].set_ylim(len(rows) - 0.4, -0.6)
+    interval = Line2D([], [], color=INK, lw=2, label="95 % interval")
+    sign(figure, view.signature, [interval, *map(_handle, MODE_LOOKS)])
+    heads = ("Row", *(column.head for column in view.columns))
+    lines = tuple((row.shown, *(column.text(row) for column in view.columns)) for row in rows)
+    text = (
+        "Panels with a point for every row, on axes of their own; the first ones with 95 %"
+        " intervals over seeds."
+    )
+    return Chart("beside", "Consistency, cost and speed", text, figure, heads, lines)
+
+
+def _handle(mode: Mode) -> Line2D:
+    look = MODE_LOOKS[mode]
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        mfc=look.fill,
+        lw=0,
+        ms=7,
+        label=f"{mode}: {look.meaning}",
+    )
+
+
+def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Draw]]:
+    found: list[tuple[str, str, Draw]] = []
+    if consistent := next(
+        (row.measures.consistency for row in rows if row.measures.consistency), ()
+    ):
+        preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
+        unit = "%, higher is steadier"
+        if truth is not None:
+            unit += f"\ndashed: the truth's, {number(truth, 1)}"
+        found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
+    if any(row.measures.cost for row in rows):
+        found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac, log=log)))
+    if any(row.measures.speeds for row in rows):
+        found.append(("Latency, median", "ms", partial(_modes, value=_ms, log=log)))
+    return found
+
+
+def _gmac(row: RowSummary, mode: str) -> float | None:
+    macs = row.measures.macs(mode)
+    return None if macs is None else macs / 1e9
+
+
+def _ms(row: RowSummary, mode: str) -> float | None:
+    speed = row.measures.speed(mode)
+    return speed.latency.p50.value if speed and speed.latency else None
+
+
+def _consistency(axes: Axes, rows: Sequence[RowSummary], preset: str, truth: float | None) -> None:
+    if truth is not None:
+        axes.axvline(truth, color=INK, ls=(0, (4, 3)), lw=1.2)
+    _intervals(
+        axes,
+        [
+            next((c.interval for c in row.measures.consistency if c.preset == preset), None)
+            for row in rows
+        ],
+    )
+
+
+def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
+    axes.locator_params(axis="x", nbins=4)
+    for y, interval in enumerate(intervals):
+        if interval is None:
+            axes.text(0.04, y, NONE, transform=axes.get_yaxis_transform(), color=GREY, va="center")
+            continue
+        if interval.low is not None and interval.high is not None:
+            axes.plot([interval.low, interval.high], [y, y], color=INK, lw=2, solid_capstyle="butt")
+        axes.plot(interval.mean, y, "o", color=INK, ms=6)
+
+
+def _modes(
+    axes: Axes,
+    rows: Sequence[RowSummary],
+    value: Callable[[RowSummary, str], float | None],
+    *,
+    log: bool,
+) -> None:
+    """A point for each mode; from 0, or where whole systems lie far apart on a logarithmic axis."""
+    for y, row in enumerate(rows):
+        for mode in MODES:
+            found, look = value(row, mode), MODE_LOOKS[mode]
+            if found is not None:
+                axes.plot(found, y, look.marker, color=look.colour, mfc=look.fill, mew=1.5, ms=7)
+    if log:
+        log_x(axes, 1, 3)
+    else:
+        axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=4)

@@ -1,0 +1,48 @@
+"""The charts of each kind of table, in the order of the page."""
+
+from msaf_bench.report.figures.accuracy import classes, differences, order
+from msaf_bench.report.figures.beside import beside
+from msaf_bench.report.figures.canvas import Chart, styled
+from msaf_bench.report.figures.loss import losses
+from msaf_bench.report.figures.past import past_frames
+from msaf_bench.report.figures.tradeoff import tradeoff_chart
+from msaf_bench.report.view import View
+
+
+def variant_charts(view: View) -> list[Chart]:
+    """Return every chart of variants that the records can fill; none before the first finished
+    trial.
+    """
+    if not view.summary.measured:
+        return []
+    with styled():
+        return _filled(
+            past_frames(view),
+            order(view),
+            differences(view),
+            classes(view),
+            losses(view, comparable=True),
+            beside(view, log=False),
+        )
+
+
+def system_charts(view: View) -> list[Chart]:
+    """Return every chart of whole systems that the records can fill; none before the first finished
+    trial. Differences of one seed have no intervals and are left out.
+    """
+    if not view.summary.measured:
+        return []
+    with styled():
+        return _filled(
+            *(tradeoff_chart(view, tradeoff) for tradeoff in view.tradeoffs),
+            past_frames(view),
+            order(view),
+            differences(view) if len(view.summary.seeds) > 1 else None,
+            classes(view),
+            losses(view, comparable=False),
+            beside(view, log=True),
+        )
+
+
+def _filled(*charts: Chart | None) -> list[Chart]:
+    return [chart for chart in charts if chart]

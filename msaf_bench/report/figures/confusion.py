@@ -1,0 +1,187 @@
+"""The confusion of one scored pair of folders: a figure, CSV files and the matrix of each image.
+
+Counts are (K+1) x (K+1), rows truth, columns prediction, void last. N images, K classes.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from numpy.typing import NDArray
+
+from msaf_bench.findings.digits import number
+from msaf_bench.outputs import write_outputs
+from msaf_bench.report.backend import UndrawnError, drawn_or_why
+from msaf_bench.report.figures.canvas import (
+    MARK,
+    MUTED,
+    PAPER,
+    WIDTH,
+    Chart,
+    blank,
+    both_formats,
+    styled,
+)
+from msaf_bench.report.tables.spreadsheet import csv_document
+
+SHOWN = 0.5  #: percent; a smaller share is an empty cell
+CELL = 0.37  #: inches of a cell with a number in it
+WHITE_FROM = 71  #: percent from which on white reads better than black
+NUMBERED = 64  #: classes from which on the cells have no room for numbers
+
+
+def draw(
+    counts: NDArray[np.int64], names: Sequence[str], caption: str, *, partial: bool = False
+) -> Chart:
+    """Each row of the counts as shares of the row's sum, in percent, with the number in the cell;
+    rows without a pixel have dashes.
+
+    The row and the column of void are drawn where they hold a pixel.
+    """
+    labels = [*names, "void"]
+    rows, columns = (
+        list(range(len(names) + bool(void.any()))) for void in (counts[-1], counts[:, -1])
+    )
+    total = counts.sum(1, keepdims=True)
+    share = np.divide(100.0 * counts, total, out=np.full(counts.shape, np.nan), where=total > 0)[
+        np.ix_(rows, columns)
+    ]
+    side = CELL * min(len(labels), NUMBERED)
+    with styled():
+        figure, (axes,) = blank(2.2 + side)
+        figure.set_figwidth(max(WIDTH, 3.2 + side))
+        mesh = axes.pcolormesh(
+            share,
+            cmap="Blues",
+            norm=Normalize(0, 100),
+            edgecolors=PAPER,
+            lw=1 if len(labels) <= NUMBERED else 0,
+        )
+        if len(labels) <= NUMBERED:
+            _write_numbers(axes, share)
+        axes.set_title(
+            "Confusion: of the pixels of each true class, the share that gets each predicted"
+            " class (%)"
+        )
+        axes.set_xticks(
+            np.arange(len(columns)) + 0.5,
+            [labels[i] for i in columns],
+            rotation=45,
+            ha="right",
+            rotation_mode="anchor",
+        )
+        axes.set_yticks(np.arange(len(rows)) + 0.5, [labels[i] for i in rows])
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        axes.invert_yaxis()
+        axes.tick_params(length=0, labelsize=10 if len(labels) < 16 else 8.5)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=40)
+        bar.set_label("share of the true class (%)")
+        bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+        text = f"Empty cell: below {SHOWN:g} %. {caption}"
+        figure.supxlabel(text, x=0.008, ha="left", fontsize=8.5, color=MUTED)
+        if partial:
+            figure.suptitle(
+                "PARTIAL SCORE", x=0.008, ha="left", color=MARK, fontsize=13, weight="bold"
+            )
+    lines = tuple(
+        (labels[y], *(number(float(v), 1) for v in line))
+        for y, line in zip(rows, share, strict=True)
+    )
+    description = (
+        "A heat map with one row a true class and one column a predicted class; every cell of at"
+        " least half a percent carries its number."
+    )
+    return Chart(
+        "confusion",
+        "Confusion by class",
+        description,
+        figure,
+        ("True class", *(labels[x] for x in columns)),
+        lines,
+    )
+
+
+def _write_numbers(axes: Axes, share: NDArray[np.float64]) -> None:
+    size = 10 if len(share) < 16 else 8
+    for (y, x), value in np.ndenumerate(share):
+        if np.isnan(value) or value >= SHOWN:
+            colour = MUTED if np.isnan(value) else "#ffffff" if value > WHITE_FROM else "#000000"
+            axes.text(
+                x + 0.5,
+                y + 0.5,
+                number(float(value), 0),
+                ha="center",
+                va="center",
+                color=colour,
+                fontsize=size,
+            )
+
+
+#: that `write` writes
+FILES = ("miou.csv", "confusion.csv", "confusion.svg", "confusion.png", "matrices.npz")
+
+
+def write(
+    document: Mapping[str, Any], matrices: Mapping[str, NDArray[np.int64]], folder: Path
+) -> list[Path]:
+    """Writes what `msaf-bench score miou --json` gives as files; gives their paths. Raises
+    `HostError` where it cannot, `UndrawnError` where only the figure is missing.
+
+    `miou.csv` has a line a class, `confusion.csv` the counts; `confusion.svg` and `.png` are the
+    figure; `matrices.npz` holds `names` (N,), `matrices` (N, K+1, K+1) and `labels` (K+1,), for a
+    bootstrap over images.
+    """
+    labels, counts = document["confusion_labels"], np.array(document["confusion"], np.int64)
+    rules = f"void {document['void']}, absent {document['absent']}"
+    caption = (
+        f"{document['images']} images, classes {document['classes']}; mIoU"
+        f" {number(document['miou'])} % ({rules})."
+    )
+    if document["partial"]:
+        caption += f" Partial: {len(document['bad'])} pairs left out."
+    figure, undrawn = drawn_or_why(
+        lambda: both_formats(
+            draw(counts, labels[:-1], caption, partial=document["partial"]).figure
+        ),
+        {},
+    )
+    packed = io.BytesIO()
+    np.savez_compressed(
+        packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels
+    )
+    files: dict[str, str | bytes] = {
+        "miou.csv": _class_csv(document),
+        "confusion.csv": _csv(
+            [
+                ("truth", *labels),
+                *((label, *row) for label, row in zip(labels, counts.tolist(), strict=True)),
+            ]
+        ),
+        **{f"confusion.{kind}": content for kind, content in figure.items()},
+        "matrices.npz": packed.getvalue(),
+    }
+    paths = write_outputs(folder, files)
+    if undrawn:
+        raise UndrawnError(undrawn, paths)
+    return paths
+
+
+def _class_csv(document: Mapping[str, Any]) -> str:
+    d = document
+    about = (d["void"], d["absent"], d["images"], "partial" if d["partial"] else "")
+    head = ("class", "iou_percent", "accuracy_percent", "void", "absent", "images", "partial")
+    lines = [
+        (name, iou, d["per_class_accuracy"][name], *about) for name, iou in d["per_class"].items()
+    ]
+    return _csv([head, *lines, ("mean", d["miou"], d["class_accuracy"], *about)])
+
+
+def _csv(lines: Sequence[Sequence[Any]]) -> str:
+    """None becomes "-"."""
+    return csv_document(["-" if cell is None else cell for cell in line] for line in lines)

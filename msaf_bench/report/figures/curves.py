@@ -1,0 +1,139 @@
+"""The curves of a table over an axis: a chart for each axis."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from msaf_bench.findings.digits import mean, p_value, span
+from msaf_bench.findings.study import AxisCurves, Curve, Reading, Study
+from msaf_bench.report.figures.canvas import CONTROL, INK, MUTED, PAPER, Chart, blank, sign, styled
+from msaf_bench.report.provenance import Signature, made_how
+from msaf_bench.report.tables.curves import legend
+from msaf_bench.stats import Interval, judge
+
+# Okabe and Ito's colours with a marker each; controls share one colour and are dashed.
+LOOKS = (
+    ("#0072b2", "o"),
+    ("#d55e00", "s"),
+    ("#009e73", "^"),
+    ("#cc79a7", "v"),
+    ("#56b4e9", "P"),
+    ("#e69f00", "X"),
+)
+CONTROL_MARKERS = ("D", "d", "*", "h")
+WIDE = 0.34  #: of the step between two values, over which curves stand side by side
+
+
+def study_charts(study: Study) -> list[Chart]:
+    """A chart for each axis, with a panel for the contribution of past frames and one for the gain
+    over one frame.
+    """
+    if not any(summary.measured for summary in study.summaries):
+        return []
+    with styled():
+        return [_chart(study, along, i) for i, along in enumerate(study.axes)]
+
+
+def _looks(curves: Sequence[Curve]) -> dict[str, tuple[str, str, str]]:
+    """Colour, marker and line of each curve."""
+    rows = [curve.label for curve in curves if not curve.control]
+    controls = [curve.label for curve in curves if curve.control]
+    looks = {label: (*LOOKS[i % len(LOOKS)], "-") for i, label in enumerate(rows)}
+    return looks | {
+        label: (CONTROL, CONTROL_MARKERS[i % len(CONTROL_MARKERS)], "--")
+        for i, label in enumerate(controls)
+    }
+
+
+def _chart(study: Study, along: AxisCurves, index: int) -> Chart:
+    figure, (left, right) = blank(4.3, 2)
+    looks, measured = _looks(along.curves), next(s for s in study.summaries if s.measured)
+    for axes, title in (
+        (left, "Contribution of past frames"),
+        (right, f"Gain over {study.single}"),
+    ):
+        axes.set_title(title)
+        axes.axhline(0, color=INK, lw=1.1)
+        axes.set_xticks(
+            range(len(along.axis.values)),
+            [f"{v:g}" if isinstance(v, float) else str(v) for v in along.axis.values],
+        )
+        axes.set_xlabel(along.axis.shown, fontsize=10)
+        axes.set_ylabel("points of mIoU", fontsize=10, color=MUTED)
+        axes.grid(axis="y", lw=0.7)
+    for i, curve in enumerate(along.curves):
+        shift = WIDE * ((i + 0.5) / len(along.curves) - 0.5)
+        _draw(left, curve, [r.past for r in curve.readings], looks[curve.label], shift)
+        _draw(
+            right,
+            curve,
+            [r.gain.interval if r.gain else None for r in curve.readings],
+            looks[curve.label],
+            shift,
+        )
+    handles = [
+        Line2D([], [], color=c, marker=m, ls=ls, ms=7, lw=1.8, label=label)
+        for label, (c, m, ls) in looks.items()
+    ]
+    sign(figure, Signature(made_how(measured), measured.conditions.watermark), handles, 4)
+    heads = (
+        "Row",
+        along.axis.shown,
+        "past frames",
+        "95 % interval",
+        f"gain over {study.single}",
+        "95 % interval",
+        "p",
+        "",
+    )
+    lines = tuple(_line(curve, reading) for curve in along.curves for reading in curve.readings)
+    text = f"Curves over {along.axis.shown}. {' '.join(legend(study))}"
+    return Chart(f"axis{index + 1}", f"Over the {along.axis.shown}", text, figure, heads, lines)
+
+
+def _draw(
+    axes: Axes,
+    curve: Curve,
+    intervals: Sequence[Interval | None],
+    look: tuple[str, str, str],
+    shift: float,
+) -> None:
+    colour, marker, line = look
+    known = [
+        (x + shift, r, i)
+        for x, (r, i) in enumerate(zip(curve.readings, intervals, strict=True))
+        if i
+    ]
+    axes.plot(
+        [x for x, _, _ in known],
+        [i.mean for _, _, i in known],
+        line,
+        color=colour,
+        lw=1.4,
+        alpha=0.8,
+    )
+    for x, reading, i in known:
+        if i.low is not None and i.high is not None:
+            axes.plot([x, x], [i.low, i.high], color=colour, lw=1.6, solid_capstyle="butt")
+        apart = judge(i) in ("above", "below")
+        if reading.subject.dead:
+            axes.plot(x, i.mean, "x", color=colour, ms=8, mew=1.8)
+        else:
+            axes.plot(
+                x, i.mean, marker, color=colour, mfc=colour if apart else PAPER, mew=1.5, ms=7
+            )
+
+
+def _line(curve: Curve, reading: Reading) -> tuple[str, ...]:
+    gain, past = reading.gain.interval if reading.gain else None, reading.past
+    return (
+        curve.label,
+        str(reading.value),
+        mean(past, signed=True),
+        span(past, signed=True),
+        mean(gain, signed=True),
+        span(gain, signed=True),
+        p_value(reading.gain.p if reading.gain else None),
+        reading.subject.ill,
+    )

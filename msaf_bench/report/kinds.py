@@ -1,0 +1,79 @@
+"""The two kinds of table, variants of one system and whole systems, and the view of a summary."""
+
+from dataclasses import replace
+
+from msaf_bench.claims.verdicts import claims_of
+from msaf_bench.findings.motion import motion_of
+from msaf_bench.findings.power import power_of
+from msaf_bench.findings.rankings import rankings
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import compares_systems, entries
+from msaf_bench.findings.tradeoffs import tradeoffs
+from msaf_bench.report import console
+from msaf_bench.report.figures import charts
+from msaf_bench.report.page import page
+from msaf_bench.report.provenance import made_how
+from msaf_bench.report.tables import systems, variants
+from msaf_bench.report.tables.columns import columns, legend
+from msaf_bench.report.tables.groups import groups, second_columns
+from msaf_bench.report.tables.legend import systems_legend
+from msaf_bench.report.tables.pulse import pulse_table
+from msaf_bench.report.view import Kind, View
+
+VARIANTS = Kind(
+    row_names=variants.row_names,
+    row_values=variants.row_values,
+    csv_files=lambda view: {},
+    markdown=variants.to_markdown,
+    latex=variants.to_latex,
+    document=lambda view: {},
+    charts=charts.variant_charts,
+    console=console.print_variants,
+    template="page.html.j2",
+    page=lambda view: {},
+)
+SYSTEMS = Kind(
+    row_names=systems.row_names,
+    row_values=systems.row_values,
+    csv_files=systems.csv_files,
+    markdown=systems.to_markdown,
+    latex=systems.to_latex,
+    document=systems.document,
+    charts=charts.system_charts,
+    console=console.print_systems,
+    template="systems.html.j2",
+    page=page.systems_page,
+)
+
+
+def view_of(summary: Summary) -> View:
+    """Return the view of a summary: whatever a report needs is derived here, once."""
+    found = tuple(columns(summary))
+    view = View(
+        summary=summary,
+        kind=VARIANTS,
+        made_how=made_how(summary),
+        motion=motion_of(summary),
+        power=power_of(summary),
+        claims=claims_of(summary),
+        pulse=pulse_table(summary),
+        columns=found,
+        second=found,
+        legend=tuple(legend(summary, found)),
+    )
+    return _of_systems(view) if compares_systems(summary.table) else view
+
+
+def _of_systems(view: View) -> View:
+    summary, everyone = view.summary, entries(view.summary)
+    second = second_columns(summary, view.columns)
+    return replace(
+        view,
+        kind=SYSTEMS,
+        second=second,
+        legend=systems_legend(summary, everyone, second),
+        entries=everyone,
+        groups=groups(summary, everyone),
+        rankings=rankings(everyone),
+        tradeoffs=tradeoffs(everyone),
+    )

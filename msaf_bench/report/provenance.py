@@ -1,0 +1,79 @@
+"""How the numbers of a report were made, in words: watermark, data, networks, seeds, host."""
+
+from dataclasses import dataclass
+
+from msaf_bench.catalog import family_of
+from msaf_bench.findings.digits import counted, seed_list
+from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.systems import compares_systems
+
+
+@dataclass(frozen=True)
+class Signature:
+    """All that stands below a figure."""
+
+    made_how: str
+    watermark: str
+    faults: tuple[str, ...] = ()  #: why rows and controls are not live
+
+
+def made_how(summary: Summary) -> str:
+    """Return one line that says how the numbers were made: watermark, data, preset, seeds, host."""
+    c = summary.conditions
+    parts = (
+        c.watermark,
+        f"data {c.data}",
+        f"preset {c.preset}",
+        _networks(summary),
+        f"{seed_list(summary.seeds)} ({_spread(summary)})",
+        _host(summary),
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def made_and_noted(made: str, summary: Summary) -> str:
+    """Return how the numbers were made, as a sentence, and then every note on the run."""
+    return " ".join((f"{made}.", *summary.notes))
+
+
+def simultaneous(summary: Summary) -> str:
+    """Return how intervals and p values of the comparisons of a table are to be read."""
+    family = family_of(summary.table)
+    together = (
+        f"95 % intervals that hold together for all {family} comparisons"
+        if family > 1
+        else "a 95 % interval"
+    )
+    return f"{together}, p of the same paired t test (below 0.05 where the interval excludes zero)"
+
+
+def _networks(summary: Summary) -> str:
+    c = summary.conditions
+    if not (c.shrink or c.shrink_options):
+        return ""
+    if compares_systems(summary.table):  # a stand-in for every part by name: too many for a line
+        return "networks shrunk part by part"
+    changed = [f"{slot} {choice}" for slot, choice in c.shrink]
+    changed += [f"{name} {value}" for name, value in c.shrink_options]
+    return f"network shrunk to {', '.join(changed)}"
+
+
+def _spread(summary: Summary) -> str:
+    """What differs between two seeds of a row, and so what the intervals over seeds hold for."""
+    own = dict(summary.conditions.data_options).get("own_videos")
+    videos = (
+        "each seed draws its own training videos" if own else "all seeds train on the same data"
+    )
+    backbone = ", from one pre-trained backbone" if summary.conditions.pretrain_steps else ""
+    return f"{videos}{backbone}"
+
+
+def _host(summary: Summary) -> str:
+    match summary.hosts:
+        case ():
+            return "no record yet"
+        case (only,):
+            name = only.cpu if only.device == "cpu" else only.device
+            return f"host {name}, {counted(only.threads, 'thread')}, torch {only.torch}"
+        case several:
+            return f"{len(several)} hosts or versions"

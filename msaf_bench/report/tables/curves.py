@@ -1,0 +1,122 @@
+"""The curves of a table over an axis as text, CSV and JSON."""
+
+from collections.abc import Iterator
+
+from msaf_bench.documents import finite
+from msaf_bench.findings.digits import NONE, mean, span
+from msaf_bench.findings.study import Reading, Study
+from msaf_bench.findings.subjects import ControlSummary
+from msaf_bench.report.tables.columns import Value
+from msaf_bench.report.tables.values import csv_lines
+from msaf_bench.stats import Interval
+from msaf_bench.sweep.points import value_text
+
+
+def sentences(study: Study) -> Iterator[str]:
+    """Notes, then the answer, one line for each curve with a past."""
+    yield from filter(
+        None, (study.plan.conditions.watermark, *(f"note: {note}" for note in study.notes))
+    )
+    if study.missing:
+        yield f"Not run yet: {', '.join(study.missing)}."
+    for along in study.axes:
+        values = ", ".join(value_text(value) for value in along.axis.values)
+        yield f"Contribution of past frames in mIoU points, by {along.axis.shown} ({values}):"
+        for curve in along.curves:
+            if any(reading.past for reading in curve.readings):
+                yield f"  {curve.label}: {', '.join(map(amount, curve.readings))}"
+
+
+def amount(reading: Reading) -> str:
+    """The contribution of past frames with its interval, as text."""
+    if reading.subject.dead:
+        return "not live"
+    past = reading.past
+    return f"{mean(past, 1, signed=True)} ({span(past, 1)})" if past else NONE
+
+
+HEADS = (
+    "axis", "value", "row", "kind", "state", "live", "seeds", "miou", "miou_low", "miou_high",
+    "past", "past_low", "past_high",
+    "gain", "gain_low", "gain_high", "p", "decision", "conditions", "watermark", "notes",
+)  # fmt: skip
+
+
+def study_lines(study: Study) -> Iterator[tuple[Value, ...]]:
+    """Yield plain numbers under `HEADS`: one line for each row and control at each value."""
+    for along in study.axes:
+        for curve in along.curves:
+            for reading in curve.readings:
+                yield _line(study, along.axis.of, reading)
+
+
+def _line(study: Study, axis: str, reading: Reading) -> tuple[Value, ...]:
+    subject, gain = reading.subject, reading.gain
+    conditions = next(s.conditions for s in study.summaries if subject in s.subjects)
+    return (
+        axis,
+        value_text(reading.value),
+        subject.label,
+        subject.role if isinstance(subject, ControlSummary) else "row",
+        subject.state,
+        subject.live,
+        len(subject.measured),
+        *_three(subject.interval),
+        *_three(reading.past),
+        *_three(gain.interval if gain else None),
+        gain.p if gain else None,
+        reading.decision,
+        conditions.key,
+        study.plan.conditions.watermark,
+        " ".join(study.notes),
+    )
+
+
+def _three(interval: Interval | None) -> tuple[float | None, float | None, float | None]:
+    return (interval.mean, interval.low, interval.high) if interval else (None, None, None)
+
+
+def study_document(study: Study) -> dict[str, object]:
+    """Everything as plain data."""
+    return {
+        "study": study.plan.table.name,
+        "single": study.single,
+        "comparisons": study.family,
+        "missing": list(study.missing),
+        "notes": list(study.notes),
+        "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
+        "conditions": study.plan.conditions.model_dump(mode="json"),
+        "seeds": study.plan.seeds,
+        "hosts": [
+            host.model_dump(mode="json")
+            for host in dict.fromkeys(host for s in study.summaries for host in s.hosts)
+        ],
+    }
+
+
+def study_csv(study: Study) -> str:
+    """The lines as CSV; an empty cell where nothing is known."""
+    return csv_lines(HEADS, study_lines(study))
+
+
+def legend(study: Study) -> tuple[str, ...]:
+    """How the curves were made."""
+    return (
+        (
+            "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of"
+            " the same network."
+        ),
+        (
+            f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed:"
+            " parameters and training count too."
+        ),
+        (
+            "Bars: 95 % intervals over seeds. Filled: the interval excludes zero, each by itself,"
+            " so about one in twenty misses the truth."
+        ),
+        (
+            f"The p of a gain, and the decision in the CSV, hold together for all {study.family}"
+            " comparisons of the study."
+        ),
+        "Cross: a part is not live, nothing follows.",
+    )

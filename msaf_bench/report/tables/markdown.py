@@ -1,0 +1,105 @@
+"""What every report has as Markdown of GitHub: the head, the controls, the effects, the pulse."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from msaf_bench.findings.digits import mean_span
+from msaf_bench.findings.subjects import Subject
+from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
+from msaf_bench.report.tables.pulse import TITLE
+from msaf_bench.report.view import View
+
+
+def pipes(cells: Iterable[str]) -> str:
+    """Return a line of a table."""
+    return "| " + " | ".join(map(markdown_text, cells)) + " |"
+
+
+def markdown_text(text: str) -> str:
+    """Return text that stays text, on one line and in one cell of a table."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", flat)
+
+
+def bullets(lines: Iterable[str]) -> list[str]:
+    """Return an empty line, then a list."""
+    return ["", *(f"- {markdown_text(line)}" for line in lines)]
+
+
+def markdown_head(view: View) -> list[str]:
+    """Return title, conditions, watermark, notes, and the sentence about motion."""
+    summary = view.summary
+    lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(view.made_how)}", ""]
+    if summary.conditions.watermark:
+        lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
+    for note in summary.notes:
+        lines += [f"> {markdown_text(note)}", ""]
+    return [*lines, markdown_text(view.motion.sentence), ""]
+
+
+def markdown_second(view: View, subjects: Sequence[Subject]) -> list[str]:
+    """Return the second table; nothing where it has no column."""
+    if not view.second:
+        return []
+    return [
+        "",
+        pipes(["Row", *(column.head for column in view.second)]),
+        "|---|" + "--:|" * len(view.second),
+        *(
+            pipes([subject.shown, *(column.text(subject) for column in view.second)])
+            for subject in subjects
+        ),
+    ]
+
+
+def markdown_controls(view: View) -> list[str]:
+    """Return the controls in a table of their own, with its legend."""
+    summary = view.summary
+    if not summary.controls:
+        return []
+    heads = control_heads(summary)
+    return [
+        "",
+        "**Controls**",
+        "",
+        pipes(heads),
+        "|---|---|---|" + "--:|" * (len(heads) - 4) + "---|",
+        *(pipes(control_texts(summary, control)) for control in summary.controls),
+        *bullets(control_legend(summary)),
+    ]
+
+
+def markdown_effects(view: View) -> list[str]:
+    """Return effects and Shapley values of a complete factorial design."""
+    summary = view.summary
+    if not summary.effects:
+        return []
+    shares = {share.factors: mean_span(share.interval, signed=True) for share in summary.shares}
+    rows = [
+        (" x ".join(e.factors), mean_span(e.interval, signed=True), shares.get(e.factors, ""))
+        for e in summary.effects
+    ]
+    return [
+        "",
+        "**Effects of the parts**, in points of mIoU; their intervals hold together",
+        "",
+        pipes(("Part", "effect", "Shapley value")),
+        "|---|--:|--:|",
+        *map(pipes, rows),
+    ]
+
+
+def markdown_pulse(view: View) -> list[str]:
+    """Return the pulse of the parts, with its legend."""
+    table = view.pulse
+    if table is None:
+        return []
+    return [
+        "",
+        f"**{TITLE}**",
+        "",
+        pipes(("Row", *table.parts)),
+        "|---|" + "---|" * len(table.parts),
+        *map(pipes, table.texts()),
+        *bullets(table.legend),
+    ]

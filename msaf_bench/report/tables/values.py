@@ -1,0 +1,105 @@
+"""The CSV files: plain numbers, empty cells for unknown ones, the conditions on every line."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from msaf_bench.findings.subjects import ControlSummary, Subject
+from msaf_bench.findings.summary import Summary
+from msaf_bench.report.tables.columns import Column, Value, bounds
+from msaf_bench.report.tables.spreadsheet import csv_document
+from msaf_bench.report.view import View
+
+
+def to_csv(view: View) -> str:
+    """Return one line per row, then per control under the same heads; mIoU in percent."""
+    lines = [view.kind.row_values(view, row) for row in view.summary.rows]
+    heads = list(lines[0])
+    lines += [
+        control_values(view.summary, control, view.columns) for control in view.summary.controls
+    ]
+    return csv_lines(heads, [[line.get(head) for head in heads] for line in lines])
+
+
+def to_per_class_csv(view: View) -> str:
+    """Return the IoU in percent, one line per row: mean over seeds of each class, then its standard
+    deviation; empty for a class that never occurs.
+    """
+    names = view.summary.class_names
+    nothing = [None] * len(names)
+    said = said_values(view.summary)
+    lines: list[Sequence[Value]] = []
+    for row in view.summary.rows:
+        scores = (*(row.per_class or nothing), *(row.per_class_sd or nothing))
+        lines.append((*view.kind.row_names(row).values(), *scores, *said.values()))
+    first = view.kind.row_names(view.summary.rows[0])
+    return csv_lines((*first, *names, *(f"{name}_sd" for name in names), *said), lines)
+
+
+def measured_values(subject: Subject) -> dict[str, Value]:
+    """Return the mIoU in percent over seeds."""
+    own = subject.interval
+    return {
+        "measured_miou": own.mean if own else None,
+        "sd": own.sd if own else None,
+        **bounds(own, "ci_low", "ci_high"),
+        "seeds": len(subject.measured),
+    }
+
+
+def made_values(summary: Summary, subject: Subject) -> dict[str, Value]:
+    """Return the network, its health, the outcome of its trials, and the conditions of the run."""
+    past = {"past": subject.past_frames} if isinstance(subject, ControlSummary) else {}
+    conditions = summary.conditions.model_copy(update=past)
+    return {
+        "params": subject.params,
+        "live": None if subject.live is None else int(subject.live),
+        "dead_parts": " ".join(part.name for part in subject.dead),
+        "kind": subject.role if isinstance(subject, ControlSummary) else "row",
+        "state": subject.state,
+        "data": conditions.data,
+        "preset": conditions.preset,
+        "conditions": conditions.key,
+        **said_values(summary),
+    }
+
+
+def said_values(summary: Summary) -> dict[str, Value]:
+    """Return the last columns of every CSV: the watermark, and what a reader must know of the
+    run.
+    """
+    return {"watermark": summary.conditions.watermark, "notes": " ".join(summary.notes)}
+
+
+def column_values(columns: Iterable[Column[Subject]], subject: Subject) -> dict[str, Value]:
+    """Return the plain values of all columns for one row or control."""
+    values: dict[str, Value] = {}
+    for column in columns:
+        values |= column.values(subject)
+    return values
+
+
+def control_values(
+    summary: Summary, control: ControlSummary, columns: Iterable[Column[Subject]]
+) -> Mapping[str, Value]:
+    """Return one control's line: only columns that a control has, those beside the mIoU among
+    them.
+    """
+    return {
+        "row": control.label,
+        **measured_values(control),
+        **column_values(columns, control),
+        **made_values(summary, control),
+    }
+
+
+def csv_lines(heads: Iterable[str], lines: Iterable[Iterable[Value]]) -> str:
+    """Return heads and lines of plain values as CSV: an empty cell for None and NaN."""
+    return csv_document([heads, *(map(_cell, line) for line in lines)])
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return str(value)
