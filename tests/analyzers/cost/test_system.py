@@ -33,6 +33,7 @@ def test_parameters_are_those_of_the_built_network(name):
     assert not cost.blind_spots
 
 
+@pytest.mark.slow
 def test_a_cycle_is_counted_frame_by_frame():
     system = shrunk(read_system("dff-r101"), read_conditions("smoke", "street", systems=True))
     clip, stream = (system_cost(system, 5, (64, 96), mode=mode) for mode in ("clip", "stream"))
@@ -188,6 +189,7 @@ def test_shared_parameters_count_once():
     assert module_cost(nn.Sequential(a, a), (2, 3)).total_macs == 2 * 2 * 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["clip", "stream"])
 def test_every_counter_agrees(mode):
     system = read_system("msaf-r18")
