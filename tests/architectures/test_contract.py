@@ -37,7 +37,10 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(params=NETWORKS)
+# The fast tests try the systems; rows of the tables are swaps of their parts.
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow if ":" in name else ()) for name in NETWORKS]
+)
 def net(request):
     torch.manual_seed(0)
     return build(NETWORKS[request.param], CLASSES)

@@ -102,6 +102,7 @@ def arrive(scene: Scene, t: int, there: int, hit: Hit, size=SIZE) -> tuple[float
     ] - focal * y / forward
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 4])
 def test_every_pixel_is_what_a_slow_ray_finds(seed):
     frames = 3

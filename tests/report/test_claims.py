@@ -36,6 +36,7 @@ def printing(table: Table, label: str, paper: dict[str, float], **more) -> Table
     return table.model_copy(update={"data": "cityscapes", "rows": tuple(rows)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("times", "verdict", "reason"),
     [

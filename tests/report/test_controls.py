@@ -222,6 +222,7 @@ def rendered(moved, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(
     moved, summary, rendered
 ):
@@ -231,6 +232,7 @@ def test_the_past_is_the_first_figure_of_the_page_and_no_figure_without_it(
     assert past_frames(view_of(summary)) is None
 
 
+@pytest.mark.slow
 def test_the_document(moved, make_moving, rendered):
     document = json.loads((rendered / "table3.json").read_text(), parse_constant=pytest.fail)
     assert document == json.loads(json_text(to_json(view_of(moved))))

@@ -35,6 +35,7 @@ def test_the_p_of_more_rows_is_near_the_exact_one():
     )
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_a_slow_bootstrap_over_rows():
     rng = np.random.default_rng(3)
     x = rng.normal(size=14)

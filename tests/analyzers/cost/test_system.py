@@ -41,6 +41,7 @@ def counting(system, num_classes, size):
     return make, clip_shape(make(), size)
 
 
+@pytest.mark.slow
 def test_a_cycle_is_counted_frame_by_frame():
     system = shrunk(read_system("dff-r101"), read_conditions("smoke", "street", systems=True))
     clip, stream = (system_cost(system, 5, (64, 96), mode=mode) for mode in ("clip", "stream"))
@@ -194,6 +195,7 @@ def test_shared_parameters_count_once():
     assert module_cost(nn.Sequential(a, a), (2, 3)).total_macs == 2 * 2 * 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["clip", "stream"])
 def test_every_counter_agrees(mode):
     system = read_system("msaf-r18")

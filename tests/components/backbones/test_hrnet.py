@@ -21,6 +21,7 @@ def test_hrnet_w18_is_the_official_one(golden):
     golden.check("hrnet_w18_seg", logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_sizes_and_costs_are_the_published_ones(name):
     with torch.device("meta"):

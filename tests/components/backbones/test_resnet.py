@@ -30,6 +30,7 @@ def test_all_stages_are_at_one_eighth(factory, channels, parameters):
         assert sum(p.numel() for p in net.parameters()) == parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "options", "parameters", "gflops"),
     [

@@ -10,6 +10,7 @@ def network(num_classes, decoder, last):
     return torch.nn.Sequential(backbone, SegNetHead(backbone.channels, num_classes, last=last))
 
 
+@pytest.mark.slow
 def test_the_narrow_one_with_a_last_relu_is_the_official_mc_network(golden):
     net = golden.fill(network(12, "narrow", "relu"))
     golden.check("mc_bayesian_segnet_12cls_dropout_off", net(golden.frame(0, 96, 128)))

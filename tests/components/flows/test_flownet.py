@@ -191,6 +191,7 @@ def street(seeds):
     return (torch.cat(parts) for parts in zip(*pairs, strict=True))
 
 
+@pytest.mark.slow
 def test_flownet_s_learns_the_motion_of_the_street():
     torch.manual_seed(0)
     images, references, truth = street(range(0, 16, 2))

@@ -385,6 +385,7 @@ def test_a_wrong_option_is_named(root, options, message):
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 def test_the_official_split(camvid_root):
     full = conditions(size=(45, 60), data_options={}, score_spacing=30)
     train, score = (open_split(full, part, camvid_root) for part in ("train", "score"))
