@@ -17,32 +17,55 @@ from msaf_bench.catalog import (
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import ablate
+    from msaf_bench.analyzers.attention.study import attention_cost
+    from msaf_bench.analyzers.consistency.scoring import score_tc
+    from msaf_bench.analyzers.cost.counted import cost
+    from msaf_bench.analyzers.evaluation import evaluate
+    from msaf_bench.analyzers.miou_scoring import score_miou
+    from msaf_bench.analyzers.speed.frame_latency import latency
     from msaf_bench.architectures import build, builtin
     from msaf_bench.architectures.network import VideoNetwork
+    from msaf_bench.findings.run import Run, load_run
 
     __version__: str
 
 __all__ = [
+    "Run",
     "VideoNetwork",
     "__version__",
     "ablate",
+    "attention_cost",
     "build",
     "builtin",
+    "cost",
+    "evaluate",
+    "latency",
     "list_presets",
     "list_systems",
     "list_tables",
+    "load_run",
     "read_conditions",
     "read_system",
     "read_table",
+    "score_miou",
+    "score_tc",
 ]
 
 
-#: where the names lie that need torch, which takes a second to import
+#: modules of the names that need heavy packages, which take a second to import
 _LAZY = {
+    "Run": "msaf_bench.findings.run",
     "VideoNetwork": "msaf_bench.architectures.network",
     "ablate": "msaf_bench.ablation",
+    "attention_cost": "msaf_bench.analyzers.attention.study",
     "build": "msaf_bench.architectures",
     "builtin": "msaf_bench.architectures",
+    "cost": "msaf_bench.analyzers.cost.counted",
+    "evaluate": "msaf_bench.analyzers.evaluation",
+    "latency": "msaf_bench.analyzers.speed.frame_latency",
+    "load_run": "msaf_bench.findings.run",
+    "score_miou": "msaf_bench.analyzers.miou_scoring",
+    "score_tc": "msaf_bench.analyzers.consistency.scoring",
 }
 
 if not TYPE_CHECKING:  # a type checker sees the names above, and that there are no others
@@ -53,3 +76,6 @@ if not TYPE_CHECKING:  # a type checker sees the names above, and that there are
         if name == "__version__":
             return version("msaf-bench")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msaf_bench.catalog import changed, read_conditions, read_table
 from msaf_bench.data import needed_root
+from msaf_bench.findings.run import Run, load_run
 from msaf_bench.findings.study import Study
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
@@ -71,13 +72,14 @@ def ablate(
     pictures: bool = True,
     overwrite: bool = False,
     events: Events | None = None,
-) -> Path:
+) -> Run:
     """Train and score every row of a table with several seeds, render the report, and return the
-    folder of the run.
+    run.
 
         import msaf_bench as mb
 
-        folder = mb.ablate("table3", data="street", preset="smoke", seeds=1)
+        run = mb.ablate("table3", data="street", preset="smoke", seeds=1)
+        run.folder, run.frame(), run.summary()
 
     Nothing is printed: progress goes to `events`. A trial that fails is recorded with its reason
     and ends nothing. With Ray, and to time rows, processes are started: a script keeps the call
@@ -135,7 +137,7 @@ def ablate(
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
     heard = events or Silent()
     run(ablation, lambda plan, workspace: nullcontext(heard))
-    return ablation.setting.workspace.folder
+    return load_run(ablation.setting.workspace.folder)
 
 
 def prepare(

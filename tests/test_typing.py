@@ -44,13 +44,7 @@ def test_a_name_that_does_not_exist_is_an_error():
         mb.biuld  # noqa: B018
 
 
-def test_the_lazy_names_are_there():
-    assert set(mb.__all__) <= {
-        *vars(mb),
-        "VideoNetwork",
-        "build",
-        "builtin",
-        "__version__",
-    }
+def test_every_public_name_is_there_and_shown():
     for name in mb.__all__:
         assert getattr(mb, name) is not None
+    assert dir(mb) == sorted(mb.__all__)

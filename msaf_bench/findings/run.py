@@ -67,8 +67,19 @@ class Run:
         """The records by trial id, confusion matrices per image included; read one by one."""
         return Records(self.folder / "records")
 
+    @property
+    def points(self) -> "tuple[Run, ...]":
+        """The runs of a table over an axis, a run for each value; empty for other tables."""
+        return tuple(load_run(point) for point in self._points)
+
+    @property
+    def _points(self) -> list[Path]:
+        return sorted(point for point in self.folder.glob("points/*") if point.is_dir())
+
     @cached_property
     def _results(self) -> dict[str, Result]:
+        if self.table.axis:
+            raise UsageError(f"{self.folder} holds a table over an axis; take one of its `points`")
         return read_results(self.folder / "records")
 
     def frame(self) -> "DataFrame":
@@ -98,22 +109,15 @@ def load_run(folder: str | Path) -> Run:
 
         run = load_run("reports/reference/table3-street-quick")
 
-    Raises `UsageError` for a folder that holds no run, or one of a table over an axis, whose points
-    are runs of their own; `HostError` for a damaged plan.
+    The run of a table over an axis has `points`, each a run of its own. Raises `UsageError` for a
+    folder that holds no run; `HostError` for a damaged plan.
     """
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(
             f"{path}: no such folder, so no run; give a folder that `msaf-bench ablate` wrote"
         )
-    plan = Workspace(path).plan()
-    if plan.table.axis:
-        points = sorted(str(point) for point in path.glob("points/*") if point.is_dir())
-        raise UsageError(
-            f"{path} holds a table over an axis; load one of its points:"
-            f" {', '.join(points) or 'there are none yet'}"
-        )
-    return Run(path, plan)
+    return Run(path, Workspace(path).plan())
 
 
 def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:

@@ -83,6 +83,7 @@ def test_a_component_that_ends_the_program_is_an_error_and_ctrl_c_is_not(ending,
         raise Interrupted
 
 
+@pytest.mark.usefixtures("default_signals")
 def test_without_our_handler_ctrl_c_is_the_users():
     with pytest.raises(KeyboardInterrupt), guarded("motion"):
         raise KeyboardInterrupt

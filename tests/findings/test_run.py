@@ -106,11 +106,14 @@ def test_a_folder_without_a_run_is_one_clear_line(tmp_path, name):
     assert "\n" not in str(error.value)
 
 
-def test_a_study_names_its_points():
-    with pytest.raises(UsageError, match=r"points/") as error:
-        load_run(REFERENCE / "when-motion-helps-street-quick")
-    point = str(error.value).split(": ")[-1].split(", ")[0]
-    assert load_run(point).plan.rows
+def test_the_points_of_a_study_are_runs():
+    study = load_run(REFERENCE / "when-motion-helps-street-quick")
+    assert study.table.axis
+    assert len(study.points) > 2
+    assert all(point.plan.rows and not point.points for point in study.points)
+    for read in (study.frame, study.summary):
+        with pytest.raises(UsageError, match="over an axis; take one of its `points`"):
+            read()
 
 
 def test_a_damaged_record_is_named(tmp_path):

@@ -1,9 +1,9 @@
 import pytest
 from heard import Heard
 
+from msaf_bench.analyzers.cost import system
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.errors import GateError, HostError
-from msaf_bench.sweep import row_costs as cost_module
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.row_costs import count_rows, read_costs
 from msaf_bench.sweep.workspace import Setting, Workspace
@@ -30,7 +30,7 @@ def test_rows_are_counted_as_published_and_once(setting, monkeypatch):
     assert costs["DFF ResNet101"].params > 80_000_000  # not of the small network that is trained
     assert len(costs["DFF ResNet101"].stream) == 5
     assert costs["PSPNet18"].stream == (costs["PSPNet18"].clip,)
-    monkeypatch.setattr(cost_module, "system_cost", None)
+    monkeypatch.setattr(system, "system_cost", None)
     count_rows(plan(), setting, Heard())
 
 
@@ -39,7 +39,7 @@ def uncounted(monkeypatch):
     def refuse(*_, **__):
         raise GateError("no shape")
 
-    monkeypatch.setattr(cost_module, "system_cost", refuse)
+    monkeypatch.setattr(system, "system_cost", refuse)
 
 
 def test_what_cannot_be_counted_has_a_reason(setting, uncounted):

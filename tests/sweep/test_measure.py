@@ -24,6 +24,7 @@ class Oracle:
     """
 
     training_only = ()
+    deciding = ()
 
     def __init__(self, clips, frames=3):
         self.frames = frames

@@ -1,5 +1,6 @@
 """The Python API as a user writes it; `test_typing.py` has pyright check it in strict mode."""
 
+from fractions import Fraction
 from typing import assert_type
 
 import torch
@@ -26,3 +27,14 @@ net.to("cpu").eval().train()
 
 system = mb.read_system("msaf-r18")
 assert_type(mb.build(system, 11, plugins=["my_package"]), mb.VideoNetwork)
+
+run = mb.load_run("reports/reference/table3-street-quick")
+assert_type(run, mb.Run)
+columns: list[str] = list(run.frame().columns)
+means: list[float] = [row.interval.mean for row in run.summary().rows if row.interval]
+trained: mb.Run = mb.ablate("table3", data="street", preset="smoke", seeds=1, on="local")
+ratio: Fraction = mb.attention_cost("97x97").sizes[0].analytic.paper.ratio
+gmacs: float = mb.cost(net, (64, 96)).gmacs
+iou: float | None = mb.score_miou("predictions", "labels", classes="cityscapes19").miou
+tc: float | None = mb.score_tc("predictions", "frames", preset="clean").tc
+scored: float = mb.evaluate(net, "street", preset="smoke").miou
