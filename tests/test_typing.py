@@ -18,15 +18,28 @@ def pyright():
     return shutil.which("pyright", path=Path(sys.executable).parent) or shutil.which("pyright")
 
 
+def readme_example():
+    """The README's example of the API."""
+    blocks = (API.parents[2] / "README.md").read_text().split("```python\n")
+    return next(block for block in blocks if "import msaf_bench as mb" in block).split("```")[0]
+
+
+def test_the_readmes_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(API.parents[2])
+    exec(compile(readme_example(), "README.md", "exec"), {})  # noqa: S102
+    assert "w/o DCN Interval(" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_the_api_passes_a_strict_type_checker(tmp_path):
     command = pyright()
     if command is None:
         pytest.skip("pyright is not installed")
     shutil.copy(API, tmp_path)
+    (tmp_path / "readme.py").write_text(readme_example())
     settings = {
         "typeCheckingMode": "strict",
-        "include": [API.name],
+        "include": [API.name, "readme.py"],
         "extraPaths": [str(Path(mb.__file__).parents[1])],
     }
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))

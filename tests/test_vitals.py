@@ -15,7 +15,7 @@ from msaf_bench.analyzers.pulse import PAST, pulses
 from msaf_bench.analyzers.scoring import reader
 from msaf_bench.architectures.grfp.stgru import STGRU
 from msaf_bench.architectures.lma import BottleneckFusion
-from msaf_bench.architectures.lma.local_attention import local_attention
+from msaf_bench.architectures.lma.attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.lvs.key_frames import Propagation
 from msaf_bench.architectures.network import VideoNetwork

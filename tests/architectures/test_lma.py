@@ -3,7 +3,7 @@ import torch
 
 from msaf_bench import build
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.architectures.lma import BottleneckFusion, local_attention
+from msaf_bench.architectures.lma import BottleneckFusion, attention
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import UsageError
 
@@ -44,7 +44,7 @@ def test_published_cost_on_pspnet(monkeypatch):
     """Convolutions alone: 4686.6; and what the tiles multiply, whose size does not matter
     to them.
     """
-    monkeypatch.setattr(local_attention, "TILE", 32)
+    monkeypatch.setattr(attention, "TILE", 32)
     cost = system_cost(PSP101, 19, (1025, 2049), mode="stream")
     convolutions = 2e-9 * cost.by_operator["convolution"]
     assert convolutions == pytest.approx(4686.6, abs=0.06)

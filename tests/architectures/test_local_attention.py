@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from msaf_bench.architectures.lma.local_attention import local_attention
+from msaf_bench.architectures.lma.attention import local_attention
 
 
 def by_pixel(query, keys, values, window):

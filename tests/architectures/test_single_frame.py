@@ -37,7 +37,7 @@ def test_pspnet18_is_etcs_network(golden):
     golden.check("etc_pspnet18_97x129", net(golden.frame(0, 97, 129)[None]).logits)
     stages = net.backbone(golden.frame(0, 97, 129))
     golden.check("etc_pspnet18_logits_stride8", net.head(stages))
-    golden.check("etc_pspnet18_aux_stride8", net.auxiliary(stages))
+    golden.check("etc_pspnet18_aux_stride8", net.auxiliary(stages.f4))
 
 
 @pytest.mark.slow

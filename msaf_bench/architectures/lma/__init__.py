@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msaf_bench.architectures.clip import newest
-from msaf_bench.architectures.lma.local_attention import local_attention
+from msaf_bench.architectures.lma.attention import local_attention
 from msaf_bench.architectures.loss import cross_entropy
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
