@@ -33,11 +33,19 @@ class TcValue(Protocol):
     """Temporal consistency under one preset, or the reason why there is none."""
 
     @property
-    def preset(self) -> str: ...
+    def preset(self) -> str:
+        """The preset's name."""
+        ...
+
     @property
-    def value(self) -> float | None: ...
+    def value(self) -> float | None:
+        """Percent; None for the reason given."""
+        ...
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Why there is no value; empty where there is one."""
+        ...
 
 
 @dataclass(frozen=True)

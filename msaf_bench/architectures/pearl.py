@@ -50,7 +50,7 @@ class PEARL(VideoNetwork):
         discriminator: nn.Module,
     ) -> None:
         super().__init__()
-        self.backbone = nn.ModuleList((parser, encoder))  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.backbone = nn.ModuleList((parser, encoder))  # pyright: ignore
         self.head = head
         self.transform = transform
         self.steer = conv_bn_relu(2 * head.width, head.width, 3)

@@ -61,9 +61,11 @@ class _Convolutional(Head):
         return stages.f5
 
     def features(self, stages: Stages) -> Tensor:
+        """Return the features (N, d, h, w) before the ReLU."""
         return self.mix(self.context(stages))
 
     def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) of features before the ReLU."""
         return self.classifier(self.dropout(features))
 
 
@@ -96,6 +98,7 @@ class PSPHead(_Convolutional):
         self.pyramid = PyramidPooling(channels[2])
 
     def context(self, stages: Stages) -> Tensor:
+        """Return the maps (N, C, h, w) that the head mixes."""
         return self.pyramid(stages.f5)
 
 
@@ -105,10 +108,12 @@ class LatePSPHead(PSPHead):
     """
 
     def features(self, stages: Stages) -> Tensor:
+        """Return the features (N, d, h, w) before the ReLU."""
         before: nn.Module = self.mix[:2]  # pyright: ignore[reportUnknownVariableType]
         return before(self.pyramid(stages.f5))
 
     def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) of features before the ReLU."""
         return super().classify(functional.relu(features))
 
 

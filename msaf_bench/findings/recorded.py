@@ -26,9 +26,11 @@ class RecordedPlan(Plan):
     changed: tuple[str, ...]  #: labels whose present system is another
 
     def systems(self) -> dict[str, System]:
+        """Return the systems as the records hold them, by label."""
         return {label: system for label, system, _ in self.recorded if label in self.rows}
 
     def subjects(self) -> dict[str, tuple[System, Conditions]]:
+        """Return the systems and conditions of rows and controls, as the records hold them."""
         return {label: (system, conditions) for label, system, conditions in self.recorded}
 
 

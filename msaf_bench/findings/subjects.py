@@ -85,6 +85,7 @@ class Part:
 
     @property
     def live(self) -> bool:
+        """Return whether no seed has it dead."""
         return not self.dead
 
     @property

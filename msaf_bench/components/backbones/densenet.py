@@ -85,9 +85,11 @@ class LinearHead(Head):
         self.classifier = nn.Conv2d(self.width, num_classes, 1)
 
     def features(self, stages: Stages) -> Tensor:
+        """Return the features (N, d, h, w) that the classifier reads."""
         return stages.f5
 
     def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) of features (N, d, h, w)."""
         return self.classifier(features)
 
 

@@ -87,9 +87,11 @@ class SegNetHead(Head):
         )
 
     def features(self, stages: Stages) -> Tensor:
+        """Return the features (N, d, h, w) that the classifier reads."""
         return self.mix(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) of features (N, d, h, w)."""
         return self.classifier(features)
 
 

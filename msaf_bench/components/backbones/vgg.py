@@ -96,9 +96,11 @@ class ContextHead(Head):
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
 
     def features(self, stages: Stages) -> Tensor:
+        """Return the features (N, d, h, w) that the classifier reads."""
         return self.scores(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) of features (N, d, h, w)."""
         return self.context(features)
 
 

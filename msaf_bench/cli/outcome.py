@@ -1,0 +1,59 @@
+"""The end of a run, as `ablate` and `report` print it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from msaf_bench.cli.printing import print_json
+from msaf_bench.errors import HostError
+
+if TYPE_CHECKING:
+    from msaf_bench.ablation import Outcome
+    from msaf_bench.findings.study import Study
+    from msaf_bench.report.view import View
+
+
+def print_outcome(outcome: "Outcome", as_json: bool) -> None:
+    """Print the answer of a run, and where its files are. Raises `HostError` where figures could
+    not be drawn.
+    """
+    from msaf_bench.findings.study import Study
+
+    result = outcome.result
+    if isinstance(result, Study):
+        _print_study(result, outcome.paths, as_json)
+    else:
+        _print_view(result, outcome.paths, as_json)
+    if result.undrawn:
+        raise HostError(
+            f"the tables are written, but {result.undrawn}; `msaf-bench report` draws them from"
+            " the records"
+        )
+
+
+def _print_study(study: "Study", paths: list[Path], as_json: bool) -> None:
+    from msaf_bench.report.tables.curves import sentences, study_document
+
+    if as_json:
+        print_json(study_document(study) | {"files": [str(path) for path in paths]})
+        return
+    for sentence in sentences(study):
+        typer.echo(sentence)
+    for path in paths:
+        typer.echo(f"wrote {path}")
+
+
+def _print_view(view: "View", paths: list[Path], as_json: bool) -> None:
+    from msaf_bench.report.console import print_summary
+    from msaf_bench.report.document import to_json
+
+    if as_json:
+        print_json(to_json(view) | {"files": [str(path) for path in paths]})
+        return
+    print_summary(view)
+    for path in paths:
+        if path.suffix in (".csv", ".md", ".tex", ".html"):
+            typer.echo(f"wrote {path}")
+    if not view.undrawn:
+        typer.echo(f"figures in {paths[0].parent / 'figures'}")
