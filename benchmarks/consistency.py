@@ -17,7 +17,7 @@ from msaf_bench.analyzers.consistency.flows import across_edges
 from msaf_bench.analyzers.consistency.matrices import pulled_back
 from msaf_bench.analyzers.consistency.scores import PRESETS, consistency
 from msaf_bench.analyzers.consistency.warping import Warp
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.data.street import make_video
 
@@ -25,7 +25,7 @@ CLASSES, REPEATS = 19, 7
 VIDEOS, FRAMES = range(1, 12, 2), 10
 
 
-def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, Flow]:
+def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, FlowField]:
     """Two maps with regions of all sizes, and smooth flow with occlusion."""
     rng = np.random.default_rng(0)
     maps = []
@@ -39,7 +39,7 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, Flow]:
         rng.normal(0, 8, (height // 128 + 2, width // 128 + 2, 2)).astype(np.float32),
         (width, height),
     )
-    return maps[0], maps[1], Flow(flow, -flow)
+    return maps[0], maps[1], FlowField(flow, -flow)
 
 
 def one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
@@ -117,16 +117,20 @@ def perfect(size: tuple[int, int]) -> None:
     )
     pairs = [(i, i + 1) for i in range(len(labels)) if (i + 1) % FRAMES]
 
-    def exact(pair: tuple[int, int]) -> Flow:
+    def exact(pair: tuple[int, int]) -> FlowField:
         video, t = videos[pair[0] // FRAMES], pair[0] % FRAMES
-        flow = Flow(video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t])
+        flow = FlowField(
+            video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t]
+        )
         return flow._replace(
             occluded=flow.occluded | across_edges(video.labels[t], video.labels[t + 1], Warp(flow))
         )
 
-    def unmasked(pair: tuple[int, int]) -> Flow:
+    def unmasked(pair: tuple[int, int]) -> FlowField:
         video, t = videos[pair[0] // FRAMES], pair[0] % FRAMES
-        return Flow(video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t])
+        return FlowField(
+            video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t]
+        )
 
     flows = {
         "exact": exact,

@@ -1,7 +1,9 @@
 """Names in prose: every dotted name of this package in a docstring, comment or document exists."""
 
+import ast
 import importlib
 import re
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -35,3 +37,12 @@ def test_every_dotted_name_exists():
     }
     assert len(named) > 100
     assert {f"{path}: {missing(name)}" for name, path in named.items() if missing(name)} == set()
+
+
+def test_a_class_name_has_one_meaning():
+    places = defaultdict(list)
+    for path in (ROOT / "msaf_bench").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -20,7 +20,7 @@ from msaf_bench.cli.explain import explain
 from msaf_bench.cli.flops import flops
 from msaf_bench.cli.fps import fps
 from msaf_bench.cli.inspect import check, doctor, list_specs, show
-from msaf_bench.cli.output import Output, watched_output
+from msaf_bench.cli.output import TerminalOutput, watched_output
 from msaf_bench.cli.predict import predict
 from msaf_bench.cli.report import compare, report
 from msaf_bench.cli.score import score_app
@@ -108,7 +108,7 @@ def _search_path() -> Generator[None]:
         sys.path[:] = found
 
 
-def _run(arguments: list[str], output: Output, *, debug: bool) -> int:
+def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
     try:
         # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
         with typer.main.get_command(app).make_context("msaf-bench", arguments) as context:

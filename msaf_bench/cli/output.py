@@ -9,7 +9,7 @@ from typing import TextIO, TypeVar, cast
 T = TypeVar("T")
 
 
-class Output:
+class TerminalOutput:
     """A stream that remembers the first error of writing to it: later writes may pass and be lost
     all the same.
     """
@@ -49,7 +49,7 @@ class Output:
 
 
 @contextmanager
-def watched_output() -> Generator[Output]:
+def watched_output() -> Generator[TerminalOutput]:
     """Watch standard output. Where the caller closed it, descriptor 1 is taken: a file opened later
     would get what is printed.
     """
@@ -57,6 +57,6 @@ def watched_output() -> Generator[Output]:
     if stream is None:
         # Open as long as the process is.
         stream = open(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # noqa: SIM115
-    output = Output(stream)
+    output = TerminalOutput(stream)
     with redirect_stdout(cast("TextIO", output)):
         yield output

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 
 SAMPLES = 4  #: clips of a split that figures show
 
@@ -43,11 +43,11 @@ class Clips(Protocol):
         """Return the newest frame of a clip, (H, W, 3), at the size of its label map."""
         ...
 
-    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+    def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
         """Return the true motion of a pair at the size of its label maps; None if unknown."""
         ...
 
-    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+    def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
         """Return the true motion from the newest frame of a clip to each past frame, oldest first;
         None if unknown.
         """

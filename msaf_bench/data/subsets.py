@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Clip, Clips
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.errors import DataError, UsageError
 
@@ -40,11 +40,11 @@ class Subset:
         """Return the newest frame of a clip, (H, W, 3), at the size of its label map."""
         return self._clips.picture(self._at(index))
 
-    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+    def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
         """Return the true motion of a pair; None if unknown."""
         return self._clips.exact_flow((self._at(pair[0]), self._at(pair[1])))
 
-    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+    def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
         """Return the true motion from the newest frame of a clip to each past frame; None if
         unknown.
         """
@@ -119,7 +119,9 @@ class WithPast(Subset):
         return np.stack([*warped, newest])
 
 
-def aligned(past: NDArray[np.uint8], newest: NDArray[np.uint8], flow: Flow) -> NDArray[np.uint8]:
+def aligned(
+    past: NDArray[np.uint8], newest: NDArray[np.uint8], flow: FlowField
+) -> NDArray[np.uint8]:
     """Return the past frame (H, W, 3) warped over the newest one by the flow from the newest to the
     past frame; hidden points show the newest frame.
     """

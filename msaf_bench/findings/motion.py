@@ -15,30 +15,30 @@ CANNOT = "this run cannot answer questions about motion"
 
 
 @dataclass(frozen=True)
-class Motion:
+class MotionAnswer:
     """Whether a run can answer questions about motion, and its answer in words."""
 
     answerable: bool
     sentence: str
 
 
-def motion_of(summary: Summary) -> Motion:
+def motion_of(summary: Summary) -> MotionAnswer:
     """The answer, from the roles of the controls: the positive one with the largest contribution
     says how much there was to find.
     """
     positive = [control for control in summary.controls if control.role == "positive"]
     if not summary.controls:
-        return Motion(
+        return MotionAnswer(
             False,
             "No control was run: this run does not say how much past frames could contribute.",
         )
     if not positive:
-        answer = Motion(False, f"No positive control was run: {CANNOT}.")
+        answer = MotionAnswer(False, f"No positive control was run: {CANNOT}.")
     else:
         best = max(positive, key=lambda control: (not _fault(control), _contribution(control)))
         fault = _fault(best)
-        answer = Motion(not fault, fault or _found(best, summary))
-    return Motion(answer.answerable, " ".join([answer.sentence, *_suspicious(summary)]))
+        answer = MotionAnswer(not fault, fault or _found(best, summary))
+    return MotionAnswer(answer.answerable, " ".join([answer.sentence, *_suspicious(summary)]))
 
 
 def _fault(control: ControlSummary) -> str:

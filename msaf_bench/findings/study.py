@@ -16,7 +16,7 @@ from msaf_bench.sweep.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Reading:
+class PointReading:
     """One row or control at one value of an axis."""
 
     value: Option
@@ -33,7 +33,7 @@ class Curve:
 
     label: str
     control: bool
-    readings: tuple[Reading, ...]
+    readings: tuple[PointReading, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def summarise_study(workspace: Workspace, plan: Plan) -> Study:
 
 
 def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, family: int) -> Curve:
-    readings: list[Reading] = []
+    readings: list[PointReading] = []
     for point, summary in found:
         subject = next(s for s in summary.subjects if s.label == label)
         other = next((s for s in summary.subjects if s.label == single), None)
@@ -96,7 +96,7 @@ def _curve(label: str, found: Sequence[tuple[Point, Summary]], single: str, fami
         gain = replace(alone, p=together.p) if alone and together else None
         decision = judge(together.interval if together else None, summary.table.margin)
         readings.append(
-            Reading(
+            PointReading(
                 point.value,
                 subject,
                 subject.measures.past,

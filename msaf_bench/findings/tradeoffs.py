@@ -13,7 +13,7 @@ SPLITS = {"miou": "val", "miou_test": "test"}  #: what each printed mIoU is of
 
 
 @dataclass(frozen=True)
-class Point:
+class TradeoffPoint:
     """One system."""
 
     entry: Entry
@@ -32,13 +32,15 @@ class Tradeoff:
 
     name: str
     axis: str
-    measured: tuple[Point, ...]
+    measured: tuple[TradeoffPoint, ...]
     metric: str  #: printed, that stands against the printed mIoU
     split: str  #: the metric that this mIoU is: of val or of test, whichever more rows have
-    printed: tuple[Point, ...]  #: without a front: the paper's numbers were made in different ways
+    printed: tuple[
+        TradeoffPoint, ...
+    ]  #: without a front: the paper's numbers were made in different ways
 
     @property
-    def front(self) -> tuple[Point, ...]:
+    def front(self) -> tuple[TradeoffPoint, ...]:
         """Of the measured points."""
         return tuple(point for point in self.measured if point.front)
 
@@ -63,7 +65,7 @@ def _tradeoff(
     metric: str,
 ) -> Tradeoff:
     points = [
-        Point(
+        TradeoffPoint(
             entry, x, entry.miou, ranked=not entry.found.dead and (name != "speed" or entry.ranked)
         )
         for entry in everyone
@@ -87,7 +89,7 @@ def _tradeoff(
         metric=metric,
         split=split,
         printed=tuple(
-            Point(entry, entry.printed[metric], entry.printed[split], ranked=False)
+            TradeoffPoint(entry, entry.printed[metric], entry.printed[split], ranked=False)
             for entry in both[split]
         ),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from msaf_bench.claims.verdicts import ClaimVerdict
-from msaf_bench.findings.motion import Motion
+from msaf_bench.findings.motion import MotionAnswer
 from msaf_bench.findings.power import Power
 from msaf_bench.findings.rankings import Ranking
 from msaf_bench.findings.subjects import RowSummary, Subject
@@ -46,7 +46,7 @@ class View:
     summary: Summary
     kind: Kind
     made_how: str  #: one line: watermark, data, preset, seeds, host
-    motion: Motion
+    motion: MotionAnswer
     power: Power | None  #: None below two paired seeds
     claims: tuple[ClaimVerdict, ...]  #: empty for a table that prints nothing
     pulse: PulseTable | None  #: None where no pulse was taken

@@ -6,7 +6,7 @@ import pytest
 
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.subsets import Subset, aligned, tuning_part
 from msaf_bench.errors import DataError, UsageError
 
@@ -131,7 +131,7 @@ def test_a_hidden_point_shows_the_newest_frame():
     occluded[1, 2] = True
     still = np.zeros((4, 6, 2), np.float32)
     still[0, 5] = (3, 0)  # out of the frame
-    found = aligned(past, newest, Flow(still, None, occluded))
+    found = aligned(past, newest, FlowField(still, None, occluded))
     assert found[1, 2, 0] == found[0, 5, 0] == 9
     assert found.sum() == 2 * 3 * 9
 

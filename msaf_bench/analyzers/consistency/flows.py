@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.warping import Mask, Warp
 from msaf_bench.data.clips import Clips
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import ESTIMATORS, estimate
 from msaf_bench.errors import UsageError, one_of
 
 Pair = tuple[int, int]
-Flows = Callable[[Pair], Flow]
+Flows = Callable[[Pair], FlowField]
 
 
 def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
@@ -27,7 +27,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
     """
     one_of("flow", kind, ("exact", *ESTIMATORS))
 
-    def exact(pair: Pair) -> Flow:
+    def exact(pair: Pair) -> FlowField:
         flow = clips.exact_flow(pair)
         if flow is None:
             raise UsageError("flow exact: this data set does not know its motion; use flow dis")
@@ -37,7 +37,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
 
     picture = lru_cache(maxsize=2)(clips.picture)  # neighbouring pairs share one
 
-    def estimated(pair: Pair) -> Flow:
+    def estimated(pair: Pair) -> FlowField:
         return estimate(kind, picture(pair[0]), picture(pair[1]), cache)
 
     return exact if kind == "exact" else estimated

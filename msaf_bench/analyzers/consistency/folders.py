@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.flows import Pair
 from msaf_bench.analyzers.consistency.scores import Maps
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import SUFFIXES, frame_size, read_frame
 from msaf_bench.data.frames.neighbours import Neighbours, neighbours
 from msaf_bench.data.labels.classes import ClassSet, class_set
@@ -51,7 +51,7 @@ class PredictedFrames:
     turned: Sequence[Path] = ()  #: frames that are turned as their EXIF orientation says
     maps: Sequence[str] = ()  #: as given by `--map`
 
-    def check_sizes(self, pair: Pair, flow: Flow | None = None) -> None:
+    def check_sizes(self, pair: Pair, flow: FlowField | None = None) -> None:
         """Raise `DataError` unless all that belongs to a pair has one size."""
         first, size = self.keys[pair[0]], self.predictions[pair[0]].shape
         read: dict[str, NDArray[np.generic] | None] = {}

@@ -19,7 +19,7 @@ from msaf_bench.analyzers.consistency.matrices import agreement
 from msaf_bench.analyzers.consistency.presets import PRESETS, Preset
 from msaf_bench.analyzers.consistency.vc import window_shares
 from msaf_bench.analyzers.consistency.warping import Warp
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.errors import DataError, one_of
 
 __all__ = ["PRESETS", "Preset", "PresetScore", "chains", "consistency", "flows_of", "per_video"]
@@ -135,7 +135,7 @@ def _pairwise(
         pixels += motion.unknown.size
         zero = np.zeros_like(motion.flow.forward)
         cases = [(subject, of, motion) for subject, of in maps.items()] + [
-            ("no_warp", maps["prediction"], Warp(Flow(zero, zero)))
+            ("no_warp", maps["prediction"], Warp(FlowField(zero, zero)))
         ]
         for name, preset in presets.items():
             for subject, (earlier, later), warp in cases:

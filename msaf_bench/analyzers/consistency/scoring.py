@@ -13,7 +13,7 @@ from msaf_bench.analyzers.consistency.presets import PRESETS
 from msaf_bench.analyzers.consistency.scores import consistency
 from msaf_bench.analyzers.consistency.tc_score import TcConditions, TcScore, result_of
 from msaf_bench.analyzers.label_arrays import Array, label_arrays
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import ESTIMATORS, estimate, flat
 from msaf_bench.data.flow.files import read_flow
 from msaf_bench.data.frames.neighbours import neighbours
@@ -95,7 +95,7 @@ class FrameFlows:
     #: frames without texture; fills while flow is estimated
     flat: set[int] = field(default_factory=set[int])
 
-    def __call__(self, pair: Pair) -> Flow:
+    def __call__(self, pair: Pair) -> FlowField:
         """Return a pair's flow. Raises `DataError` where maps, pictures and flow differ in size."""
         self.on_pair()
         if self.protocol.kind == "flo":
@@ -111,10 +111,10 @@ class FrameFlows:
             self.flat.update(index for index, picture in seen if flat(picture))
         return estimate(self.protocol.kind, earlier, later, self.cache)
 
-    def _read(self, pair: Pair) -> Flow:
+    def _read(self, pair: Pair) -> FlowField:
         forward, back = (self.frames.keys[index] for index in pair)
         backward = self.protocol.backward
-        return Flow(
+        return FlowField(
             read_flow(_flo(self.protocol.folder, forward)),
             read_flow(_flo(backward, back)) if backward else None,
         )

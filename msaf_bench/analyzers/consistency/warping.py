@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -43,7 +43,7 @@ class Warp:
     for.
     """
 
-    flow: Flow
+    flow: FlowField
 
     @cached_property
     def unknown(self) -> Mask:

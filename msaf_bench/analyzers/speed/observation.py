@@ -25,7 +25,7 @@ from msaf_bench.analyzers.speed.sampling import (
     rounds,
     settled,
 )
-from msaf_bench.analyzers.speed.subject import Stage, Subject
+from msaf_bench.analyzers.speed.subject import Stage, PreparedSystem
 from msaf_bench.analyzers.speed.tasks import SpeedConditions
 from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory, ProcessSummary, SystemRun
 from msaf_bench.errors import BenchError
@@ -40,7 +40,7 @@ PEAK_CYCLES = 2  #: run to see a system's peak memory
 class Ready(NamedTuple):
     """One system, built and checked."""
 
-    subject: Subject
+    subject: PreparedSystem
     taker: Taker
     memory: PeakMemory
 

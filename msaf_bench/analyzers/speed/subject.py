@@ -27,7 +27,7 @@ TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}
 Stage = Callable[[Any], Any]
 
 
-class Subject(NamedTuple):
+class PreparedSystem(NamedTuple):
     """A network ready to be timed."""
 
     stages: dict[str, Stage]  #: of the region, in order; each takes what the one before gave
@@ -38,7 +38,7 @@ class Subject(NamedTuple):
     output: OutputCheck
 
 
-def prepare(net: VideoNetwork, conditions: SpeedConditions) -> Subject:
+def prepare(net: VideoNetwork, conditions: SpeedConditions) -> PreparedSystem:
     """Convert the network, run it on one clip, and compare its logits with those that it gave
     before, as `net(clip)` in fp32.
 
@@ -77,7 +77,9 @@ def prepare(net: VideoNetwork, conditions: SpeedConditions) -> Subject:
         for frame in islice(cycle(ready), -len(ready) % period):
             forward(frame)
     feed: Iterator[object] = cycle(chunks if conditions.region == "e2e" else ready)
-    return Subject(_region(conditions.region, forward, upload), feed, period, first_ms, output)
+    return PreparedSystem(
+        _region(conditions.region, forward, upload), feed, period, first_ms, output
+    )
 
 
 def _region(name: str, forward: Stage, upload: Stage) -> dict[str, Stage]:

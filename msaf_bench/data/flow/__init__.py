@@ -1,6 +1,6 @@
 """Optical flow between two frames.
 
-This module has the type `Flow`; `files` reads and writes Middlebury's .flo files; `estimators`
+This module has the type `FlowField`; `files` reads and writes Middlebury's .flo files; `estimators`
 computes flow from two pictures and caches it. Flow is float32, (dx, dy) in pixels.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Flow(NamedTuple):
+class FlowField(NamedTuple):
     """Motion between two frames of one video, (H, W, 2) as (dx, dy) in pixels."""
 
     #: pixel p of the earlier frame is at p + (dx, dy) in the later one

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.errors import DataError, HostError, one_of
 from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
@@ -31,7 +31,7 @@ ESTIMATORS = {
 
 def estimate(
     kind: str, earlier: NDArray[np.uint8], later: NDArray[np.uint8], cache: Path | None = None
-) -> Flow:
+) -> FlowField:
     """Estimate the flow between two pictures (H, W, 3), forward and backward.
 
     Args:
@@ -54,9 +54,9 @@ def estimate(
         )
     if kind == "zero":
         still = np.zeros((*earlier.shape[:2], 2), np.float32)
-        return Flow(still, still)
+        return FlowField(still, still)
     if cache is None:
-        return Flow(*_estimated(kind, earlier, later))
+        return FlowField(*_estimated(kind, earlier, later))
     digest = hashlib.sha256(f"{ESTIMATORS[kind]} {earlier.shape}".encode())
     digest.update(np.ascontiguousarray(earlier).data)
     digest.update(np.ascontiguousarray(later).data)
@@ -67,7 +67,7 @@ def estimate(
         body = np.stack(known).astype("<f4").tobytes()
         # a copy under another name is noticed
         write_atomic(path, hashlib.sha256(digest.digest() + body).digest() + body)
-    return Flow(*known)
+    return FlowField(*known)
 
 
 def flat(picture: NDArray[np.uint8]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Clip
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
 from msaf_bench.data.histories import Histories, histories
 from msaf_bench.data.labels.classes import ClassSet
@@ -119,11 +119,11 @@ class LabelledVideos:
         picture = _picture(file, file.read())
         return resized(picture, self._size) if self._train else picture
 
-    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+    def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
         """Return None: the motion of real video is unknown."""
         return None
 
-    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+    def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
         """Return None: the motion of real video is unknown."""
         return None
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Clip
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.histories import histories
 from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS
 from msaf_bench.data.street.disturbance import EFFECTS, disturb
@@ -192,7 +192,7 @@ class Street:
         video, frames = self._clips[index]
         return self._videos.images[video, frames[-1]]
 
-    def exact_flow(self, pair: tuple[int, int]) -> Flow | None:
+    def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
         """Return the true motion of a pair, with the points that are hidden or out of the frame
         afterwards; None for two clips that are not neighbours.
         """
@@ -205,13 +205,13 @@ class Street:
             self._videos.images.shape[2:4],
             self._speed,
         )
-        return Flow(
+        return FlowField(
             motion.flow_forward[earlier],
             motion.flow_backward[later],
             motion.occluded_forward[earlier],
         )
 
-    def exact_past(self, index: int) -> tuple[Flow, ...] | None:
+    def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
         """Return the true motion from the newest frame of a clip to each past frame, oldest first.
 
         Over more than one frame the steps are followed one by one; a point that any step hides
@@ -231,7 +231,7 @@ class Street:
         return video == other and frames[-1] + 1 == others[-1]
 
 
-def _followed(motion: Video, newest: int, past: int) -> Flow:
+def _followed(motion: Video, newest: int, past: int) -> FlowField:
     """Return the motion from one frame of a video back to an earlier one, composed of the steps
     between them.
     """
@@ -250,7 +250,7 @@ def _followed(motion: Video, newest: int, past: int) -> Flow:
             covered, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1
         )
         place, hidden = place + np.asarray(step, np.float32), hidden | np.asarray(lost, bool)
-    return Flow(place - start, None, hidden)
+    return FlowField(place - start, None, hidden)
 
 
 def _ends(length: int, reach: int) -> range:

@@ -23,7 +23,7 @@ Ints = NDArray[np.int32 | np.int64]
 NEAR = 1.2
 
 
-class View(NamedTuple):
+class Viewpoint(NamedTuple):
     """A scene as the camera sees it."""
 
     matrices: NDArray[np.float64]  #: S: (F, S, 3, 3)
@@ -33,14 +33,14 @@ class View(NamedTuple):
     front: NDArray[np.int32]  #: (F, H, W): the front-most surface
 
 
-class Motion(NamedTuple):
+class Movement(NamedTuple):
     """Motion of the points of T frames to one frame later or earlier."""
 
     flow: NDArray[np.float32]  #: (T, H, W, 2): (dx, dy) in pixels
     occluded: NDArray[np.bool_]  #: (T, H, W): hidden or out of the frame there
 
 
-def view(scene: Scene, size: tuple[int, int]) -> View:
+def view(scene: Scene, size: tuple[int, int]) -> Viewpoint:
     """Return the scene as the camera sees it at frames -1 to T."""
     matrices, away, start = _matrices(scene, size)
     panels = scene.panels
@@ -59,7 +59,7 @@ def view(scene: Scene, size: tuple[int, int]) -> View:
     )
     # Painted from far to near: of equal places, the last one assigned stays.
     front.reshape(-1)[(frame[owner] * size[0] + rows) * size[1] + columns] = panel[owner]
-    return View(matrices, rank, np.append(panels["ellipse"], [False] * 3), front)
+    return Viewpoint(matrices, rank, np.append(panels["ellipse"], [False] * 3), front)
 
 
 def _rays(scene: Scene, size: tuple[int, int]) -> NDArray[np.float64]:
@@ -160,7 +160,9 @@ def _spans(
     return top[column] + step, u[column], panel[column]
 
 
-def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: int) -> Motion:
+def motion(
+    scene: Scene, seen: Viewpoint, inverse_depth: NDArray[np.float32], step: int
+) -> Movement:
     """Return the motion of every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1).
 
     `inverse_depth` (T, H, W) is q of the surface seen.
@@ -191,11 +193,11 @@ def motion(scene: Scene, seen: View, inverse_depth: NDArray[np.float32], step: i
     flow = np.empty((frames, height, width, 2), np.float32)
     np.subtract(x, u, out=flow[..., 0])
     np.subtract(y, v, out=flow[..., 1])
-    return Motion(flow, _occluded(seen, own, x, y, there))
+    return Movement(flow, _occluded(seen, own, x, y, there))
 
 
 def _occluded(
-    seen: View, own: NDArray[np.int32], x: Floats, y: Floats, there: slice
+    seen: Viewpoint, own: NDArray[np.int32], x: Floats, y: Floats, there: slice
 ) -> NDArray[np.bool_]:
     """Return whether another surface is in front of `own` at (x, y) of frames `there`, or (x, y) is
     out of the frame.
@@ -225,7 +227,7 @@ def _occluded(
     return hidden
 
 
-def _covers(seen: View, place: Ints, u: Floats, v: Floats) -> NDArray[np.bool_]:
+def _covers(seen: Viewpoint, place: Ints, u: Floats, v: Floats) -> NDArray[np.bool_]:
     """Return whether the panel at `place` (frame * S + panel) covers the point (u, v)."""
     m = seen.matrices.reshape(-1, 3, 3)[place]
     q = m[:, 2, 0] * u + m[:, 2, 2]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.data.street.geometry import View
+from msaf_bench.data.street.geometry import Viewpoint
 from msaf_bench.data.street.objects import BARS, CLOUDS, FACADE, LEAVES, PAVING, PLAIN
 from msaf_bench.data.street.scene import Scene
 
@@ -55,7 +55,7 @@ def _textures() -> Single:
     return np.concatenate(copies).astype(np.float32)
 
 
-def paint(scene: Scene, seen: View) -> tuple[NDArray[np.uint8], Single]:
+def paint(scene: Scene, seen: Viewpoint) -> tuple[NDArray[np.uint8], Single]:
     """Paint frames 0 to T - 1 without any disturbance (T, H, W, 3); return them and the inverse
     depth q of each pixel (T, H, W).
     """
@@ -85,7 +85,7 @@ def paint(scene: Scene, seen: View) -> tuple[NDArray[np.uint8], Single]:
 
 
 def _coordinates(
-    scene: Scene, seen: View, texel: NDArray[np.float64]
+    scene: Scene, seen: Viewpoint, texel: NDArray[np.float64]
 ) -> tuple[Single, Single, Single]:
     """The point that each pixel shows, in elements of its surface's texture, and its inverse depth:
     three of (T, H, W).

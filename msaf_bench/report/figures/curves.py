@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from msaf_bench.findings.digits import mean, p_value, span
-from msaf_bench.findings.study import AxisCurves, Curve, Reading, Study
+from msaf_bench.findings.study import AxisCurves, Curve, PointReading, Study
 from msaf_bench.report.figures.canvas import CONTROL, INK, MUTED, PAPER, Chart, blank, sign, styled
 from msaf_bench.report.provenance import Signature, made_how
 from msaf_bench.report.tables.curves import legend
@@ -125,7 +125,7 @@ def _draw(
             )
 
 
-def _line(curve: Curve, reading: Reading) -> tuple[str, ...]:
+def _line(curve: Curve, reading: PointReading) -> tuple[str, ...]:
     gain, past = reading.gain.interval if reading.gain else None, reading.past
     return (
         curve.label,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from msaf_bench.claims.paper import printed
 from msaf_bench.findings.digits import NONE, number
 from msaf_bench.findings.subjects import IN_STYLE
-from msaf_bench.findings.tradeoffs import SPLITS, Point, Tradeoff
+from msaf_bench.findings.tradeoffs import SPLITS, Tradeoff, TradeoffPoint
 from msaf_bench.report.figures.canvas import (
     BLUE,
     GREY,
@@ -109,7 +109,9 @@ def _printed(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]
     axes.yaxis.label.set_color(MUTED)
 
 
-def _points(axes: Axes, points: Sequence[Point], looks: Mapping[str, tuple[str, str]]) -> None:
+def _points(
+    axes: Axes, points: Sequence[TradeoffPoint], looks: Mapping[str, tuple[str, str]]
+) -> None:
     for point in points:
         colour, marker = looks[point.entry.block]
         interval = point.entry.found.interval if point.ranked else None
@@ -143,7 +145,7 @@ def _scale(axes: Axes, *, log: bool) -> None:
     axes.autoscale_view()
 
 
-def _label(figure: Figure, axes: Axes, points: Sequence[Point], tradeoff: Tradeoff) -> None:
+def _label(figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -> None:
     """Names the points, those on the front in ink; a thin line leads to a label that had to move
     away.
     """
@@ -189,7 +191,7 @@ def _along(corners: NDArray[np.float64], every: float = 9.0) -> NDArray[np.float
     return np.vstack(parts)
 
 
-def _name(point: Point, tradeoff: Tradeoff) -> str:
+def _name(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
     """Its label, with what speaks against its numbers: a dagger at a printed one, a star at a time
     that takes no rank.
     """
@@ -224,7 +226,7 @@ def _handles(tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> list[L
     return [*handles, Line2D([], [], color=INK, lw=1.2, label="Pareto front")]
 
 
-def _noted(axis: str, points: Sequence[Point], tradeoff: Tradeoff) -> str:
+def _noted(axis: str, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -> str:
     """An axis label with what the mark at labels means."""
     ends = {_name(point, tradeoff)[-1] for point in points}
     notes = {
@@ -270,13 +272,13 @@ def _numbers(tradeoff: Tradeoff) -> tuple[tuple[str, ...], tuple[tuple[str, ...]
     return heads, tuple(lines)
 
 
-def _measured_cells(point: Point | None) -> tuple[str, str, str]:
+def _measured_cells(point: TradeoffPoint | None) -> tuple[str, str, str]:
     if point is None:
         return NONE, NONE, ""
     return number(point.miou), number(point.x, 1), "yes" if point.front else ""
 
 
-def _printed_cells(point: Point | None, tradeoff: Tradeoff) -> tuple[str, str]:
+def _printed_cells(point: TradeoffPoint | None, tradeoff: Tradeoff) -> tuple[str, str]:
     if point is None:
         return NONE, NONE
     return printed("miou", point.miou), printed(tradeoff.metric, point.x)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msaf_bench.documents import finite
 from msaf_bench.findings.digits import NONE, mean, span
-from msaf_bench.findings.study import Reading, Study
+from msaf_bench.findings.study import PointReading, Study
 from msaf_bench.findings.subjects import ControlSummary
 from msaf_bench.report.tables.columns import Value
 from msaf_bench.report.tables.values import csv_lines
@@ -27,7 +27,7 @@ def sentences(study: Study) -> Iterator[str]:
                 yield f"  {curve.label}: {', '.join(map(amount, curve.readings))}"
 
 
-def amount(reading: Reading) -> str:
+def amount(reading: PointReading) -> str:
     """The contribution of past frames with its interval, as text."""
     if reading.subject.dead:
         return "not live"
@@ -50,7 +50,7 @@ def study_lines(study: Study) -> Iterator[tuple[Value, ...]]:
                 yield _line(study, along.axis.of, reading)
 
 
-def _line(study: Study, axis: str, reading: Reading) -> tuple[Value, ...]:
+def _line(study: Study, axis: str, reading: PointReading) -> tuple[Value, ...]:
     subject, gain = reading.subject, reading.gain
     conditions = next(s.conditions for s in study.summaries if subject in s.subjects)
     return (

@@ -8,7 +8,7 @@ from PIL import Image
 
 from msaf_bench.analyzers.consistency.ewarp import label_error, picture_error
 from msaf_bench.analyzers.consistency.warping import Warp
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.data.flow.files import read_flow
 from msaf_bench.spec import VOID
@@ -44,7 +44,7 @@ def slow_error(earlier, later, motion):
 def motion_of(seed):
     rng = np.random.default_rng(seed)
     forward = (rng.normal(0, 2, 2) + rng.normal(0, 0.03, (*SIZE, 2))).astype(np.float32)
-    return Warp(Flow(forward, -forward + rng.normal(0, 0.3, forward.shape).astype(np.float32)))
+    return Warp(FlowField(forward, -forward + rng.normal(0, 0.3, forward.shape).astype(np.float32)))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -70,7 +70,7 @@ def test_a_flip_counts_two_of_k_and_a_constant_nothing():
 def test_void_is_left_out():
     earlier, later = np.zeros((2, *SIZE), np.uint8)
     later[3], earlier[8] = VOID, VOID
-    zero = Warp(Flow(np.zeros((*SIZE, 2), np.float32)))
+    zero = Warp(FlowField(np.zeros((*SIZE, 2), np.float32)))
     assert label_error(earlier, later, zero, K) == 0
     later[5] = 1
     assert label_error(earlier, later, zero, K) == pytest.approx(2 / K / (SIZE[0] - 2))
@@ -78,16 +78,18 @@ def test_void_is_left_out():
 
 def test_a_pair_without_a_pixel_to_compare_has_no_number():
     none, some = np.full(SIZE, VOID, np.uint8), np.zeros(SIZE, np.uint8)
-    zero = Warp(Flow(np.zeros((*SIZE, 2), np.float32)))
+    zero = Warp(FlowField(np.zeros((*SIZE, 2), np.float32)))
     assert np.isnan(label_error(none, some, zero, K))
     assert np.isnan(label_error(some, none, zero, K))
-    assert np.isnan(label_error(some, some, Warp(Flow(np.full((*SIZE, 2), np.nan, np.float32))), K))
+    assert np.isnan(
+        label_error(some, some, Warp(FlowField(np.full((*SIZE, 2), np.nan, np.float32))), K)
+    )
 
 
 def test_a_pair_that_is_all_masked_has_no_error():
     rng = np.random.default_rng(0)
     wild = Warp(
-        Flow(
+        FlowField(
             rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
             rng.normal(0, 9, (*SIZE, 2)).astype(np.float32),
         )
@@ -110,7 +112,7 @@ def test_true_flow_explains_real_frames_best(data_folder, name):
         np.asarray(Image.open(folder / f"frame{i}.png").convert("RGB")) for i in (10, 11)
     )
     dis, none = (estimate(kind, earlier, later) for kind in ("dis", "zero"))
-    true = Flow(read_flow(folder / "flow10.flo"), dis.backward)
+    true = FlowField(read_flow(folder / "flow10.flo"), dis.backward)
     mask = Warp(true).doubtful | Warp(true).outside
     errors = []
     for flow in (true, dis, none):

@@ -23,7 +23,7 @@ from msaf_bench.analyzers.consistency.matrices import (
 )
 from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.analyzers.miou import miou
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.spec import VOID
 
 K = 19
@@ -40,14 +40,14 @@ def blobs(seed, size=(24, 32), block=4, classes=K):
 def motion_of(seed, size=(24, 32), scale=2.0):
     rng = np.random.default_rng(seed)
     return Warp(
-        Flow(rng.normal(0, scale, (*size, 2)).astype(np.float32), None, rng.random(size) < 0.2)
+        FlowField(rng.normal(0, scale, (*size, 2)).astype(np.float32), None, rng.random(size) < 0.2)
     )
 
 
 def shift(dx, dy, size=(24, 32)):
     flow = np.empty((*size, 2), np.float32)
     flow[:] = dx, dy
-    return Warp(Flow(flow, -flow))
+    return Warp(FlowField(flow, -flow))
 
 
 def corners(motion, i, j):
@@ -179,7 +179,7 @@ def test_a_hand_made_example():
     earlier = np.array([[0, 1, 1, 1], [0, 1, 1, 1], [2, 2, 3, 3], [2, 2, 2, 3]], np.uint8)
     flow = np.zeros((4, 4, 2), np.float32)
     flow[:2, :, 0], flow[2:, :, 0] = 1.5, 0.25
-    motion = Warp(Flow(flow, None, np.zeros((4, 4), bool)))
+    motion = Warp(FlowField(flow, None, np.zeros((4, 4), bool)))
     # Upper rows: column 0 is read half from 0 and half from 1: the first in reading order, 0;
     # column 1 from 1; the rest is outside. Lower rows: columns 0 to 2 are read mostly from
     # themselves; column 3 is outside.
@@ -264,7 +264,7 @@ def test_etc2020_truncates_constant_regions(kernel, label, low, high):
     """
     flow = np.random.default_rng(0).uniform(-9, 9, (512, 512, 2)).astype(np.float32)
     region = np.full((512, 512), label, np.uint8)
-    counts = kernel(region, region, Warp(Flow(flow)), K)
+    counts = kernel(region, region, Warp(FlowField(flow)), K)
     assert low <= 100 * counts[label, label - 1] / counts.sum() <= high
     assert counts[label, label] + counts[label, label - 1] == counts.sum()
 
@@ -289,13 +289,13 @@ def test_a_static_scene_can_run_backwards(kernel):
 
 def test_hidden_outside_and_unknown_pixels_have_no_vote():
     flow = np.zeros((24, 32, 2), np.float32)
-    hidden = Flow(flow, None, np.ones((24, 32), bool))
+    hidden = FlowField(flow, None, np.ones((24, 32), bool))
     assert clean(blobs(0), blobs(0), Warp(hidden), K).sum() == 0
     assert clean(blobs(0), blobs(0), shift(99, 0), K).sum() == 0
     unknown = flow.copy()
     unknown[:12] = np.nan
     for kernel in KERNELS:
-        assert kernel(blobs(0), blobs(0), Warp(Flow(unknown)), K).sum() == 12 * 32
+        assert kernel(blobs(0), blobs(0), Warp(FlowField(unknown)), K).sum() == 12 * 32
     assert agreement(np.zeros((K, K), int)) is None
 
 

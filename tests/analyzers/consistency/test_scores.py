@@ -16,7 +16,7 @@ from msaf_bench.analyzers.consistency.scores import (
 from msaf_bench.analyzers.consistency.warping import Warp
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.data.clips import Clip
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 from msaf_bench.data.labels.classes import CLASS_SETS
 from msaf_bench.data.labels.files import read_label_map
 from msaf_bench.data.street import make_video
@@ -48,7 +48,9 @@ class Streets:
 
     def exact_flow(self, pair):
         video, t = self.videos[pair[0] // self.length], pair[0] % self.length
-        return Flow(video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t])
+        return FlowField(
+            video.flow_forward[t], video.flow_backward[t + 1], video.occluded_forward[t]
+        )
 
 
 def score(predictions, clips, presets=("clean",), kind="exact", truths=True, **more):
@@ -214,7 +216,7 @@ def test_what_cannot_be_had_is_said():
     ] * 2
     (vc,) = score(clips.labels, clips, ["vc8"], truths=False)
     assert (vc.value, vc.reason) == (None, "needs the true label map of every frame")
-    hidden = Flow(np.zeros((*SIZE, 2), np.float32), None, np.ones(SIZE, bool))
+    hidden = FlowField(np.zeros((*SIZE, 2), np.float32), None, np.ones(SIZE, bool))
     (blind,) = consistency(clips.labels, None, clips.pairs, lambda pair: hidden, ["clean"], K)
     assert (blind.value, blind.reason, blind.pairs, blind.votes) == (
         None,
@@ -274,5 +276,5 @@ def test_flow_carries_real_labels(camvid_root):
 
 
 def test_a_motion_is_worked_out_once():
-    motion = Warp(Flow(np.zeros((4, 4, 2), np.float32)))
+    motion = Warp(FlowField(np.zeros((4, 4, 2), np.float32)))
     assert motion.doubtful is motion.doubtful

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msaf_bench.analyzers.consistency.warping import Warp, bilinear
-from msaf_bench.data.flow import Flow
+from msaf_bench.data.flow import FlowField
 
 
 def random_flow(seed, size=(19, 23), scale=3.0):
@@ -58,7 +58,7 @@ def slow_doubtful(forward, backward):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 9))
 @settings(max_examples=15, deadline=None)
 def test_bilinear_is_the_slow_one(seed, height, width):
-    motion = Warp(Flow(random_flow(seed, (height, width), 4)))
+    motion = Warp(FlowField(random_flow(seed, (height, width), 4)))
     plane = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
     np.testing.assert_allclose(
         bilinear(plane, motion.x, motion.y), slow_bilinear(plane, motion.x, motion.y), atol=1e-5
@@ -71,7 +71,7 @@ def test_bilinear_is_the_slow_one(seed, height, width):
 def test_whole_shifts_are_exact():
     plane = np.random.default_rng(0).normal(size=(9, 11)).astype(np.float32)
     flow = np.broadcast_to(np.float32([2, -1]), (9, 11, 2))
-    motion = Warp(Flow(flow))
+    motion = Warp(FlowField(flow))
     np.testing.assert_array_equal(bilinear(plane, motion.x, motion.y)[1:, :-2], plane[:-1, 2:])
     outside = np.ones((9, 11), bool)
     outside[1:, :-2] = False
@@ -89,7 +89,7 @@ def test_doubtful_is_the_slow_one(seed, both):
     )
     forward += random_flow(seed + 1, forward.shape[:2], 0.02)
     backward = -forward + random_flow(seed + 2, forward.shape[:2], 0.4) if both else None
-    found = Warp(Flow(forward, backward)).doubtful
+    found = Warp(FlowField(forward, backward)).doubtful
     assert 0.05 < found.mean() < 0.95
     assert (found != slow_doubtful(forward, backward)).mean() < 0.002  # float32 on a threshold
 
@@ -100,29 +100,29 @@ def test_what_a_boundary_and_an_occlusion_are():
     """
     forward, backward = np.zeros((20, 40, 2), np.float32), np.zeros((20, 40, 2), np.float32)
     forward[5:15, 5:15, 0], backward[5:15, 11:21, 0] = 6, -6
-    found = Warp(Flow(forward, backward)).doubtful
+    found = Warp(FlowField(forward, backward)).doubtful
     assert found[5:15, 15:21].all()  # ground that the square will cover
     assert not found[6:14, 6:14].any()
     assert not found[:, 25:].any()
     assert found[5:15, 14].all()  # the square's last column, against the next one
     # without backward flow, only boundaries
-    assert not Warp(Flow(forward)).doubtful[6:14, 16:21].any()
+    assert not Warp(FlowField(forward)).doubtful[6:14, 16:21].any()
 
 
 def test_what_is_unknown_is_doubtful_and_stays_finite():
     forward = np.full((6, 7, 2), np.nan, np.float32)
     forward[:, 3:], forward[0, 0] = 0, np.inf
-    motion = Warp(Flow(forward, np.zeros_like(forward)))
+    motion = Warp(FlowField(forward, np.zeros_like(forward)))
     assert motion.unknown[:, :3].all()
     assert motion.doubtful[:, :3].all()
     assert np.isfinite(motion.x).all()
     unknown_back = np.zeros((6, 7, 2), np.float32)
     unknown_back[2], unknown_back[3] = np.nan, np.inf
-    assert Warp(Flow(np.zeros((6, 7, 2), np.float32), unknown_back)).doubtful[2:4].all()
+    assert Warp(FlowField(np.zeros((6, 7, 2), np.float32), unknown_back)).doubtful[2:4].all()
 
 
 def test_exact_occlusion_replaces_the_rules():
     known = np.random.default_rng(0).random((6, 7)) < 0.5
-    flow = Flow(random_flow(0, (6, 7)), random_flow(1, (6, 7)), known)
+    flow = FlowField(random_flow(0, (6, 7)), random_flow(1, (6, 7)), known)
     np.testing.assert_array_equal(Warp(flow).hidden, known)
     np.testing.assert_array_equal(Warp(flow._replace(occluded=None)).hidden, Warp(flow).doubtful)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from msaf_bench.analyzers.speed import worker as speed_worker
-from msaf_bench.analyzers.speed.subject import Subject, prepare
+from msaf_bench.analyzers.speed.subject import PreparedSystem, prepare
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker import main, time_batch, wall_lap
 from msaf_bench.analyzers.speed.worker_report import SystemRun
@@ -51,7 +51,7 @@ class Net(nn.Module):
         return SimpleNamespace(step=step, cycle=3)
 
 
-def ready(net: Net, **changes: Any) -> Subject:
+def ready(net: Net, **changes: Any) -> PreparedSystem:
     torch.manual_seed(0)
     given = {"size": (6, 8), "mode": "stream", "threads": 1} | changes
     return prepare(net, SpeedConditions.model_validate(given))
