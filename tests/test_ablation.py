@@ -22,6 +22,7 @@ def register(registry):
 """
 
 
+@pytest.mark.slow
 def test_a_table_is_run_from_python_and_prints_nothing(tmp_path, capfd):
     heard = Heard()
     small = {"preset": "smoke", "changes": {"steps": 2}, "seeds": 1, "rows": ["w/o DCN"]}
@@ -70,6 +71,7 @@ def process():
     return handlers, list(sys.path), dict(os.environ), threads
 
 
+@pytest.mark.slow
 def test_commands_leave_the_process_as_it_was(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])

@@ -105,6 +105,7 @@ def outcome(read, path):
 KINDS = [a_record, a_plan, a_cost, a_speed, a_sidecar]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_is_refused_by_name_or_changes_nothing(tmp_path, kind):
     path, read = kind(tmp_path)
@@ -193,6 +194,7 @@ def test_the_umask_decides_who_may_read(tmp_path, umask):
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o777 & ~umask
 
 
+@pytest.mark.slow
 def test_a_damaged_picture_of_predictions_is_named_or_changes_nothing(tmp_path):
     path = tmp_path / "x.png"
     maps = [np.arange(24, dtype=np.uint8).reshape(4, 6)] * 2

@@ -61,6 +61,7 @@ def plug_in(monkeypatch, name, **content):
     monkeypatch.setitem(sys.modules, name, module)
 
 
+@pytest.mark.slow
 def test_a_plugged_in_component_is_used_with_its_options(monkeypatch):
     plug_in(monkeypatch, "my_parts", register=lambda registry: registry.align.add("shift", Shift))
     net = build(swapped(align={"use": "shift", "by": 2}), 5, plugins=["my_parts"])

@@ -248,6 +248,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
 def test_a_healthy_part_is_quiet_and_a_killed_one_says_why(kind):
@@ -355,6 +356,7 @@ def test_a_gauge_is_free_while_nobody_listens_and_detached_while_somebody_does()
     assert listener.readings == [("here", "inside", 2.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", TEMPORAL)
 def test_temporal_systems(architecture, tmp_path):
     """Trained a little: every part has an effect or decides, the past reaches the logits, and
@@ -387,6 +389,7 @@ def test_temporal_systems(architecture, tmp_path):
     assert all("pixels change when it is silenced" in reason for reason in dead.values()), dead
 
 
+@pytest.mark.slow
 def test_listening_in_training_changes_no_gradient():
     net = build(shrunk(read_system("lma-psp101"), CONDITIONS), CLASSES)
     found = []
@@ -402,6 +405,7 @@ def test_listening_in_training_changes_no_gradient():
 # --- The monitor. ---
 
 
+@pytest.mark.slow
 def test_the_monitor_says_that_dcn_is_dead_within_one_interval(tmp_path):
     conditions = read_conditions("smoke", "street", {"steps": 12})
     system = systems_of(read_table("3"), conditions)["MSAF"]

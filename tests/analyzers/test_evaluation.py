@@ -24,6 +24,7 @@ class Constant(nn.Module):
         return self.bias[None, :, None, None].expand(len(clip), -1, 4, 4)
 
 
+@pytest.mark.slow
 def test_a_module_of_the_users():
     net = Constant().train()
     found = evaluate(net, "street", conditions=SMOKE)

@@ -175,6 +175,7 @@ def test_the_rules_are_the_dictionary_count(seed, rules):
     assert scores.pixel_accuracy == pytest.approx(right, nan_ok=True)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
 def test_renaming_classes_renames_every_score(seed, rules):
     void, absent = rules
@@ -191,6 +192,7 @@ def test_renaming_classes_renames_every_score(seed, rules):
     assert renamed.miou == pytest.approx(plain.miou, nan_ok=True)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(0, 9))
 def test_halves_add_up_to_the_whole(seed, row):
     truth, prediction = rough_maps(seed)
@@ -226,6 +228,7 @@ def test_the_shorter_way_is_the_same():
     assert scores.miou == miou(confusion)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
 def test_no_constant_is_better_than_the_best(seed, rules):
     void, absent = rules

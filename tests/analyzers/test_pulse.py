@@ -70,6 +70,7 @@ def test_the_clips_of_the_pulse_are_spread_over_the_split():
     assert len(chosen) == len(set(chosen)) <= 32
 
 
+@pytest.mark.slow
 def test_every_part_of_a_plugin_has_a_pulse():
     found = taken(Plugin(), SUPPLY)
     assert set(found) == {"backbone", "memory", "free", "head", "chooses", "unused", "warp", PAST}
@@ -84,14 +85,17 @@ def test_every_part_of_a_plugin_has_a_pulse():
     assert dict(found["warp"].gauges)["flow_rms"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_without_a_supply_a_part_that_cannot_be_silenced_is_not_judged():
     assert taken(Plugin())["unused"].live
 
 
+@pytest.mark.slow
 def test_extracted_features_have_no_pulse_of_the_backbone():
     assert "backbone" not in taken(Plugin(), extracted=True)
 
 
+@pytest.mark.slow
 def test_a_past_multiplied_by_0_is_said():
     found = taken(Plugin(past=0.0), SUPPLY)
     for name in ("memory", PAST):
@@ -101,18 +105,21 @@ def test_a_past_multiplied_by_0_is_said():
     assert found["head"].live
 
 
+@pytest.mark.slow
 def test_flow_off_the_frame_is_said_under_the_name_of_warp():
     found = taken(Plugin(flow=1000.0), SUPPLY)
     assert found["warp"].reason.startswith("0.0% of the pixels find their source")
     assert not found[PAST].live
 
 
+@pytest.mark.slow
 def test_a_part_without_gradient_is_said():
     found = taken(Plugin(), SUPPLY | {"memory": Supply(0.0, 1.0), "backbone": Supply(1e-9, 0.0)})
     assert found["memory"].reason == "100% of its weights get no gradient"
     assert found["backbone"].reason == "its gradient is 1.0e-09 of the network's"
 
 
+@pytest.mark.slow
 def test_taking_pulses_leaves_the_network_as_it_was():
     net = Plugin().eval()
     frames = torch.randn(2, 2, 3, 16, 24)

@@ -60,6 +60,7 @@ def test_accel_101_mixes_features_and_starts_as_the_frames_own():
         torch.testing.assert_close(net(clip).logits, net.reference.decode(net.fusion.mix(both)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", [18, 101])
 def test_a_key_frame_of_a_stream_is_the_references_alone(update):
     net, video = small(update), torch.randn(1, 6, 3, 33, 50)

@@ -22,6 +22,8 @@ from msaf_bench.catalog import (
 from msaf_bench.errors import UsageError
 from msaf_bench.sweep.preflight import check_batch_of_one
 
+pytestmark = pytest.mark.slow
+
 SIZE, CLASSES = (32, 48), 5
 SMALL = {whole: read_conditions("smoke", "street", systems=whole) for whole in (False, True)}
 NETWORKS = {name: shrunk(read_system(name), SMALL[True]) for name in list_systems()} | {
@@ -59,7 +61,6 @@ def labels(size=SIZE):
     return torch.randint(CLASSES, (2, *size))
 
 
-@pytest.mark.slow
 def test_a_clip_gives_full_size_logits_and_a_falling_loss(net):
     frames, truth = clip(max(5, net.frames)), labels()
     optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
@@ -118,7 +119,6 @@ def test_inference_uses_every_part_but_those_for_training(net):
         assert torch.equal(net(frames).logits, before)
 
 
-@pytest.mark.slow
 def test_it_runs_in_half_precision(net):
     """As `fps --precision bf16` has it: weights and frames are bfloat16."""
     stream, frames = net.eval().to(torch.bfloat16).stream(), clip(net.frames).to(torch.bfloat16)
@@ -127,7 +127,6 @@ def test_it_runs_in_half_precision(net):
         assert all(stream.step(frame).isfinite().all() for frame in frames.unbind(1))
 
 
-@pytest.mark.slow
 def test_a_batch_of_one_trains_or_is_refused_before_training(net):
     with torch.device("meta"):
         copy = deepcopy(net).to("meta")
@@ -152,7 +151,6 @@ def test_too_short_a_clip_is_named(net):
             net(clip(net.frames - 1))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list_systems())
 def test_every_system_builds_at_full_width_for_any_size(name):
     with torch.device("meta"), torch.inference_mode():

@@ -20,6 +20,7 @@ def clip(frames=5, size=(32, 48)):
     return torch.rand(2, frames, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_it_costs_what_its_network_of_one_frame_costs():
     cost, alone = (system_cost(name, 11, (720, 960)) for name in ("efc-dilation8", "dilation8"))
     assert cost.total_params == alone.total_params == 134_313_443
@@ -37,6 +38,7 @@ def test_without_training_it_is_its_network_of_one_frame():
     assert not net(clip()).aux
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_weighted_sum_of_its_terms():
     net, labels = network().train(), torch.randint(5, (2, 32, 48))
     out = net(clip())
@@ -56,6 +58,7 @@ def test_the_past_is_left_out_where_there_is_none():
     assert set(network().train()(clip(frames=1)).aux) == {"auxiliary"}
 
 
+@pytest.mark.slow
 def test_the_other_frame_is_within_reach():
     net, read = network(reach=2).train(), []
     net.backbone.register_forward_pre_hook(lambda module, x: read.append(x[0]))

@@ -117,6 +117,7 @@ def test_the_memory_is_a_convolutional_lstm():
     torch.testing.assert_close(memory(sequence), torch.cat((hidden, cell), 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("teacher", "frames", "terms"),
     [
@@ -153,6 +154,7 @@ def test_the_loss_is_the_sum_of_its_terms():
     torch.testing.assert_close(net.loss(out, nothing), out.aux["motion"] + out.aux["distillation"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "name"), [({"motion": 0.2}, "motion"), ({"distillation": 0.2}, "distillation")]
 )

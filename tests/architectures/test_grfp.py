@@ -55,6 +55,7 @@ def test_the_first_state_is_the_oldest_frames_own_scores():
     torch.testing.assert_close(net.stream().step(frames[:, 0]), alone[0])
 
 
+@pytest.mark.slow
 def test_a_stream_goes_on_from_its_state():
     net, frames = network(frames=3), clip(5)
     video, whole = net.stream(), network(frames=5)

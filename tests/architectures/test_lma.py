@@ -16,6 +16,7 @@ DEAD = 524_544  #: the second convolution down, which the official code has and 
 CELLS = {"psp101": 129 * 257, "erf": 64 * 128}  #: of the grid at 1025x2049 and at 512x1024
 
 
+@pytest.mark.slow
 def test_on_erfnet_it_is_the_official_network(golden):
     """Of 20 classes there, void among them. Frame 0 reads no memory, frame 1 one frame, frame 5 the
     four before it.
@@ -33,6 +34,7 @@ def parameters(system, classes):
         return sum(p.numel() for p in build(system, classes).parameters())
 
 
+@pytest.mark.slow
 def test_published_parameters():
     assert parameters(PSP101, 19) + DEAD == 72_532_691
     assert parameters(PSP101.swap(options=(("share_down_conv", False),)), 19) == 72_532_691

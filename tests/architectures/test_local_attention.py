@@ -27,6 +27,7 @@ def by_pixel(query, keys, values, window):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("b", "frames", "size", "window"),
     [

@@ -71,6 +71,7 @@ def test_a_stream_computes_high_features_of_key_frames_alone(schedule):
         assert calls == [2]
 
 
+@pytest.mark.slow
 def test_an_alert_scheduler_makes_key_frames_of_its_own_in_each_video():
     net, calls = small().eval(), []
     with torch.inference_mode():
@@ -122,6 +123,7 @@ def test_the_scheduler_learns_how_much_the_labels_change_and_teaches_nobody_else
     assert set(small(schedule="fixed").train()(frames()).aux) == {"direct"}
 
 
+@pytest.mark.slow
 def test_training_draws_the_key_frame_from_all_past_frames():
     net, clip, seen = small().train(), frames(), set()
     low = net.low
@@ -157,6 +159,7 @@ def test_a_key_frame_costs_more_than_three_others():
     assert 2e-9 * places * adapt == pytest.approx(232, rel=0.01)
 
 
+@pytest.mark.slow
 def test_bad_options_are_named():
     with pytest.raises(UsageError, match="odd"):
         small(kernel=4)

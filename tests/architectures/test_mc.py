@@ -124,6 +124,7 @@ def test_the_running_means_pixel_by_pixel(mode, literal):
         )
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_and_another_does_not():
     net, other, frames = small(), small(seed=1), clip()
     with torch.inference_mode():
@@ -135,6 +136,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not():
         assert not torch.allclose(other(frames).logits, first)
 
 
+@pytest.mark.slow
 def test_a_stream_draws_as_the_clip_does_and_again_after_a_reset():
     net = small()
     stream = net.stream()
@@ -182,6 +184,7 @@ def test_training_is_that_of_one_frame():
     net.loss(out, torch.zeros(2, 40, 56).long()).backward()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="did you mean rta"):
         small(mode="rtb")

@@ -75,6 +75,7 @@ def parameters(system):
         return sum(p.numel() for p in build(system, 19).parameters())
 
 
+@pytest.mark.slow
 def test_the_vanilla_transformer_has_more_parameters_than_msaf_and_no_layer_to_spare():
     """Section 4.3, which sets the default depth."""
     systems = systems_of(read_table("3"))

@@ -47,6 +47,7 @@ def test_half_the_frame_is_the_mean_of_two_by_two_pixels():
     torch.testing.assert_close(inputs[0], functional.avg_pool2d(clip.flatten(0, 1), 2))
 
 
+@pytest.mark.slow
 def test_half_the_frame_costs_what_a_network_of_half_frames_does():
     half = read_system("msaf-r18").swap(options={"input_scale": 0.5})
     assert (
@@ -77,6 +78,7 @@ def test_a_psp_backbone_is_a_resnet_with_pspnets_features_as_f5():
     assert net.stride == 8
 
 
+@pytest.mark.slow
 def test_psp18_is_etcs_pspnet_without_its_classifier():
     with torch.device("meta"):
         net = psp18()
@@ -109,6 +111,7 @@ class Alone(torch.nn.Module):
         return self.backbone(image).f5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "channels"),
     [("psp18", (128, 256, 256)), ("psp101", (512, 1024, 256)), ("hrnet48", (96, 192, 720))],

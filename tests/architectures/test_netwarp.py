@@ -65,6 +65,7 @@ class ConstantFlow(torch.nn.Module):
         return self.motion.expand(len(image), 2, *image.shape[-2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("literal", "cells"), [(False, 1), (True, 8)])
 def test_flow_at_the_grid_is_in_its_pixels(literal, cells):
     net = network(literal_flow_scale=literal)

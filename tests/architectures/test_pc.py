@@ -101,6 +101,7 @@ def test_the_loss_adds_what_is_missing_to_consistency():
     torch.testing.assert_close(net.loss(out, labels), alone + out.aux["consistency"])
 
 
+@pytest.mark.slow
 def test_descending_on_the_term_makes_two_frames_agree():
     net = small(consistency=1.0, auxiliary=0)
     optimizer = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 3e-3)

@@ -72,6 +72,7 @@ def test_as_many_parameters_as_the_official_code(system, inference, training):
     assert training in (None, sum(p.numel() for p in net.parameters()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "size", "gflops"),
     [

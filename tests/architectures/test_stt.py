@@ -55,6 +55,7 @@ def one_place(net, token, memory, row, column, h, w):
     return token + net.mlp(net.norm2(token))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [4096, 7])
 def test_sparse_attention_changes_the_most_changed_half_by_the_windows(
     attention, monkeypatch, most

@@ -71,6 +71,7 @@ def test_size_and_cost_of_every_turn_are_the_official_ones(name, params, unused,
         )
 
 
+@pytest.mark.slow
 def test_td4_hands_values_on_from_frame_to_frame():
     """Against the official chain, written out, with the attention modules named by the sub-networks
     of the newest and the read frame.
@@ -105,6 +106,7 @@ def test_td4_hands_values_on_from_frame_to_frame():
             torch.testing.assert_close(video.step(frame), expected)
 
 
+@pytest.mark.slow
 def test_all_turns_are_trained_one_a_step():
     net, clip, labels = small(TEACHER), torch.randn(2, 5, 3, 32, 64), torch.zeros(2, 32, 64).long()
     torch.manual_seed(0)

@@ -21,6 +21,7 @@ def said(capsys):
     return captured.out, captured.err
 
 
+@pytest.mark.slow
 def test_light_commands_import_nothing_heavy():
     """One process runs them one after the other."""
     heavy = {"torch", "ray", "matplotlib", "scipy", "pandas", "cv2", "fvcore", "ptflops"}
@@ -84,6 +85,7 @@ def camvid(root, *more):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "parts"),
     [
@@ -189,6 +191,7 @@ def empty(root):
         path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
@@ -298,6 +301,7 @@ def test_train_evaluate_predict(capsys, tmp_path):
     assert "000002.png" in said(capsys)[1]
 
 
+@pytest.mark.slow
 def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_path):
     root = look_alike(tmp_path / "camvid")
     assert main([*camvid(root, "--set", 'flow="exact"'), "--reports", str(tmp_path / "run")]) == 2
@@ -405,6 +409,7 @@ def test_rows_that_are_only_printed_stand_in_the_table_of_those_that_run(capsys,
     assert "only printed" in said(capsys)[1]
 
 
+@pytest.mark.slow
 def test_a_dry_run_runs_nothing(capsys, tmp_path):
     assert (
         main(
@@ -465,6 +470,7 @@ def test_debug_shows_where(arguments, capsys):
     assert "Traceback" in said(capsys)[1]
 
 
+@pytest.mark.slow
 def test_every_command_in_the_workflow_and_the_readme_exists():
     words = set()
     for name in ("README.md", ".github/workflows/ci.yml", "Makefile"):

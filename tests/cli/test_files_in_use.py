@@ -133,6 +133,7 @@ FRAMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", FRAMES.values(), ids=FRAMES)
 def test_consistency_has_every_pair_and_says_how_frames_are_numbered(tmp_path, capsys, names):
     wide = RNG.integers(4, size=(12, 80))

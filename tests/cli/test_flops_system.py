@@ -79,6 +79,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["activations"]["bytes"] > document["activations"]["live_bytes"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["clip", "stream"])
 def test_text_fits_80_columns_at_full_size(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flops", "--system", "msaf-r101", "--size", "1024x2048", "--mode", mode]) == 0
@@ -89,11 +90,13 @@ def test_text_fits_80_columns_at_full_size(mode: str, capsys: pytest.CaptureFixt
     assert "738,918,924,288" in out  # the motion branch, as `--n 128x256` has it
 
 
+@pytest.mark.slow
 def test_a_file_in_place_of_a_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flops", "--system", "none.toml", "--size", "33x47", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["system"] == "none"
 
 
+@pytest.mark.slow
 def test_an_unknown_operator_is_a_gate_unless_allowed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +114,7 @@ def test_an_unknown_operator_is_a_gate_unless_allowed(
     assert json.loads(capsys.readouterr().out)["uncounted"][0]["operator"] == "aten._fft_r2c"
 
 
+@pytest.mark.slow
 def test_a_component_that_reads_values_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +154,7 @@ def test_bad_input_is_one_line_and_2(
     assert part in err
 
 
+@pytest.mark.slow
 def test_a_counter_that_breaks_is_reported_as_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

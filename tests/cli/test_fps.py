@@ -140,6 +140,7 @@ def test_options_are_conditions(tasks: list[SpeedTask]):
     }
 
 
+@pytest.mark.slow
 def test_both_modes_sizes_and_systems(tasks: list[SpeedTask]):
     document = json.loads(
         invoke("msaf-r18", "msaf-r50", "--size", "10x100,20x100", "--json").stdout
@@ -169,6 +170,7 @@ def test_both_modes_sizes_and_systems(tasks: list[SpeedTask]):
     assert document["scaling"]["paper"]["exponent"] == pytest.approx(0.74, abs=0.005)
 
 
+@pytest.mark.slow
 def test_a_system_named_twice_is_its_own_control(tasks: list[SpeedTask]):
     document = json.loads(
         invoke("msaf-r18", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json").stdout
@@ -178,6 +180,7 @@ def test_a_system_named_twice_is_its_own_control(tasks: list[SpeedTask]):
     assert len(tasks) == 6
 
 
+@pytest.mark.slow
 def test_a_system_that_fails_is_a_failed_row(tasks: list[SpeedTask]):
     result = invoke("msaf-r101", "msaf-r18", "--size", "10x100", "--mode", "clip", "--json")
     assert result.exit_code == 1
@@ -195,6 +198,7 @@ def test_a_system_that_fails_is_a_failed_row(tasks: list[SpeedTask]):
     assert "not timed: MemoryError: too large" in text.stdout
 
 
+@pytest.mark.slow
 def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedTask]):
     result = invoke(
         "msaf-r18", "msaf-r50", "--size", "512x1024,768x1536,1024x2048", "--threads", "4"

@@ -248,6 +248,7 @@ def test_numbers_stay_numbers_in_a_csv(cell):
 # bounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "part"),
     [
@@ -395,6 +396,7 @@ def test_an_unknown_prefix_is_named(tmp_path):
         resnet10(width=8, weights=str(tmp_path / "w.pth"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [("RAY_ADDRESS", "10.0.0.1:6379"), ("CUDA_VISIBLE_DEVICES", ""), ("HTTPS_PROXY", "http://p:1")],
@@ -410,6 +412,7 @@ def test_doctor_says_what_is_inherited_and_matters(name, value, monkeypatch, cap
     assert f"{name}={value} is inherited (" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_hidden_devices_are_named_where_one_is_missed(monkeypatch, capsys):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert main([*SMOKE[:-1], "--device", "cuda:7", "--reports", "/nowhere"]) == 2
@@ -451,6 +454,7 @@ def test_the_names_of_a_table_and_a_preset_lead_nowhere(tmp_path, monkeypatch):
     assert len(list((place / "reports").iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [ImportError("no module"), RuntimeError("broken\nin two lines"), OSError("no shared object")],
@@ -524,6 +528,7 @@ swap = { motion = "odd", align = "none" }
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", ["raise self", "return 5", "return 'one line, ' + 500 * 'and more\\n'"]
 )
@@ -597,6 +602,7 @@ def test_values_of_a_table_that_are_none_are_refused_in_one_line(base, row, caps
     assert "fault of msaf-bench" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "option", ["noise=10000000000000000000000000000000", "occluders=1e31", "blur=-1"]
 )

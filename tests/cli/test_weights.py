@@ -65,6 +65,7 @@ def checkpoint(tmp_path_factory):
     return next(folder.glob("checkpoints/*/*.safetensors"))
 
 
+@pytest.mark.slow
 def test_a_network_whose_weights_are_not_finite_predicts_nothing(checkpoint, tmp_path, capsys):
     found = read_checkpoint(checkpoint)
     net = build(found.sidecar.system, found.sidecar.num_classes)
@@ -107,6 +108,7 @@ class Void:
         return clip._replace(label=np.full_like(clip.label, 255))
 
 
+@pytest.mark.slow
 def test_what_a_run_keeps_of_a_split_that_is_all_void_is_json(tmp_path, monkeypatch):
     def opened(conditions, split, *more):
         clips = open_split(conditions, split, *more)

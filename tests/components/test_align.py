@@ -73,6 +73,7 @@ def test_a_whole_offset_is_a_shift():
     assert moved[..., -1, :].abs().max() == 0
 
 
+@pytest.mark.slow
 def test_gradients_reach_input_offset_and_weight():
     torch.manual_seed(0)
     x, offset, weight = (

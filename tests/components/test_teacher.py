@@ -11,6 +11,7 @@ def small():
     return PSPTeacher(5, backbone="resnet10", width=8, head=16).double().eval()
 
 
+@pytest.mark.slow
 def test_the_default_is_pspnet_101():
     with torch.device("meta"):
         net, teacher = build("pspnet101", 19), PSPTeacher(19).eval()

@@ -28,6 +28,7 @@ def spelled_out(numbers, length):
         yield (frames[0],) * gap + tuple(frames), gap
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True).map(sorted),
     st.integers(1, 4),

@@ -221,6 +221,7 @@ def test_knobs_do_not_move_each_others_dice():
     np.testing.assert_array_equal(alone.images, with_flicker.images)
 
 
+@pytest.mark.slow
 def test_noise_and_flicker_are_as_strong_as_documented():
     clean = make_video(3, 4, SIZE, **CLEAR).images.astype(int)
     noisy = make_video(3, 4, SIZE, **(CLEAR | {"noise": 1.0})).images.astype(int)
@@ -236,6 +237,7 @@ def test_speed_moves_the_ground():
     assert np.abs(still.flow_forward[0, -8:]).max() < 4
 
 
+@pytest.mark.slow
 def test_every_class_appears_in_ten_videos():
     labels = np.stack([make_video(seed, 2, SIZE).labels for seed in range(10)])
     share = np.bincount(labels.ravel(), minlength=len(CAMVID_CLASSES)) / labels.size
@@ -244,6 +246,7 @@ def test_every_class_appears_in_ten_videos():
     assert share.max() < 0.5
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**40), st.integers(1, 3), st.integers(16, 50), st.integers(16, 70))
 def test_any_size_and_seed(seed, frames, height, width):
@@ -305,6 +308,7 @@ def test_spacing_zero_repeats_the_newest_frame():
     assert (clips[4].frames == clips[4].frames[-1]).all()
 
 
+@pytest.mark.slow
 def test_pairs_are_consecutive_ends_of_one_video():
     clips = Street(conditions(frames=3), "score")  # 2 videos, frames 2 to 5 end a clip
     names = [clips[i].name for i in range(len(clips))]
@@ -319,6 +323,7 @@ def test_pairs_are_consecutive_ends_of_one_video():
     assert Street(conditions(data_options={"video_frames": 1}), "score").pairs == ()
 
 
+@pytest.mark.slow
 def test_a_pair_knows_its_exact_motion():
     clips = Street(
         conditions(data_options={"score_videos": 2, "video_frames": 6, "noise": 0.5, "speed": 2.0}),
@@ -359,6 +364,7 @@ def test_missing_history_by_rule():
     assert (whole.repeated, whole.skipped) == (0, 0)
 
 
+@pytest.mark.slow
 def test_train_and_score_share_no_video():
     many = conditions(data_options={"train_videos": 5, "score_videos": 9, "video_frames": 1})
     names = [
@@ -412,6 +418,7 @@ def test_an_unknown_data_set_is_named():
         open_split(conditions(data="camvid"), "train")
 
 
+@pytest.mark.slow
 def test_every_seed_may_train_on_videos_of_its_own():
     def opened(own: bool, split: str, seed: int):
         return open_split(

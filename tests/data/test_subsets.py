@@ -24,6 +24,7 @@ def videos(clips):
     return {clips[i].name.split("/")[0] for i in range(len(clips))}
 
 
+@pytest.mark.slow
 def test_the_tuning_split_is_cut_from_train_between_videos():
     whole, scored = (open_split(conditions(), split) for split in ("train", "score"))
     learn, test = (open_split(conditions(scored="tune"), split) for split in ("train", "score"))

@@ -24,6 +24,7 @@ def coded(height, width, frames=3):
     return Clip(np.repeat(np.repeat(label[None, ..., None] * 20, 3, -1), frames, 0), label, "x/1")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(8, 40), st.integers(8, 40), st.integers(8, 40), st.integers(8, 40),

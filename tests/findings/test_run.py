@@ -69,6 +69,7 @@ def test_the_frame_has_the_numbers_of_the_report(frame):
         assert value == pytest.approx(float(per_class[row][name]), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_summary_is_that_of_the_report(run):
     workspace = Workspace(FOLDER)
     summary = run.summary()
@@ -76,6 +77,7 @@ def test_the_summary_is_that_of_the_report(run):
     assert [row.label for row in summary.measured] == list(run.plan.rows)
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_a_table_without_live_markup(run):
     summary = run.summary()
     html = replace(summary, notes=("<script>alert(1)</script>",))._repr_html_()
@@ -84,6 +86,7 @@ def test_a_notebook_shows_a_table_without_live_markup(run):
     assert "&lt;script&gt;" in html
 
 
+@pytest.mark.slow
 def test_a_missing_and_a_failed_trial_have_one_line_each(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "run")
     gone, failed = sorted((tmp_path / "run" / "records").glob("*.json"))[:2]
@@ -116,6 +119,7 @@ def test_the_points_of_a_study_are_runs():
             read()
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_named(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "run")
     path = next((tmp_path / "run" / "records").glob("*.json"))

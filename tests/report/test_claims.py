@@ -70,6 +70,7 @@ def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("conditions", "reasons"),
     [
@@ -91,6 +92,7 @@ def test_other_conditions_are_not_comparable_and_named(
     assert found.measured
 
 
+@pytest.mark.slow
 def test_what_has_no_part_in_the_miou_does_not_matter(make: Make, table: Table):
     conditions = PAPER.model_copy(
         update={"flow": "dis", "consistency": ("vspw2021",), "checkpoint_every": 7}
@@ -101,6 +103,7 @@ def test_what_has_no_part_in_the_miou_does_not_matter(make: Make, table: Table):
     assert found.verdict == "contradicted"
 
 
+@pytest.mark.slow
 def test_columns_and_cells_that_can_never_be_compared(make: Make, table: Table):
     printed = printing(
         table,
@@ -136,6 +139,7 @@ def test_orderings_have_the_reports_verdicts(summary: Summary):
     assert found["table3: MSAF > w/o Motion"].printed == "+3.1"
 
 
+@pytest.mark.slow
 def test_undecided_says_what_the_seeds_could_have_seen(make: Make):
     two = as_shipped(make(seeds=[0, 1]))
     undecided = [

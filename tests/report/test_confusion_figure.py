@@ -71,6 +71,7 @@ def test_it_reads_in_grey_and_its_numbers_stand_out():
     assert contrast.min() > 4.4  # as WCAG asks of text, up to rounding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 11, 19, 40, 90])
 def test_cells_with_numbers_have_room(classes):
     names = class_set(str(classes)).names
@@ -86,6 +87,7 @@ def test_cells_with_numbers_have_room(classes):
         assert min(text.get_fontsize() for text in axes.texts) >= 8
 
 
+@pytest.mark.slow
 def test_the_same_bytes_each_time():
     first, second = (to_bytes(draw(COUNTS, NAMES, "x").figure, "svg") for _ in range(2))
     assert first == second

@@ -42,6 +42,7 @@ def test_one_system_under_three_pasts_is_three_controls(moved):
     assert all(c.interval == mean_interval(list(c.measured.values())) for c in moved.controls)
 
 
+@pytest.mark.slow
 def test_they_are_compared_with_the_row_that_reads_one_frame(moved, make_moving):
     assert moved.single == "Baseline"  # not "State only" or "w/o Motion", which read one frame too
     baseline = moved.rows[0].measured
@@ -61,6 +62,7 @@ def test_they_are_compared_with_the_row_that_reads_one_frame(moved, make_moving)
     assert "difference" not in " ".join(control_heads(other))
 
 
+@pytest.mark.slow
 def test_another_reading_is_compared_with_the_reference_row_and_a_single_control_stands_in(
     table, moved, make_moving
 ):
@@ -91,6 +93,7 @@ def test_another_reading_is_compared_with_the_reference_row_and_a_single_control
     )
 
 
+@pytest.mark.slow
 def test_controls_change_nothing_in_the_comparison_of_the_rows(make, moved, make_moving):
     with_them, without = make_moving(), make()
     assert [row.difference for row in with_them.rows] == [row.difference for row in without.rows]
@@ -117,6 +120,7 @@ def test_a_control_may_differ_in_its_past_alone(table, systems, conditions):
     assert [run.trial for run in found.rows[-1].runs] == [trials[0].id]
 
 
+@pytest.mark.slow
 def test_a_failed_control_is_listed_and_fails_no_report(make_moving):
     def change(records, trials):
         gone = [t.id for t in trials if t.conditions.past == "aligned"]
@@ -154,6 +158,7 @@ def test_the_table_of_controls(moved):
     assert "Concatenation: features side by side." in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make_text", [to_markdown, to_latex, lambda view: to_html(view, [])])
 def test_every_format_has_them_in_a_block_of_their_own_below_the_rows(moved, summary, make_text):
     text = make_text(view_of(moved))
@@ -165,6 +170,7 @@ def test_every_format_has_them_in_a_block_of_their_own_below_the_rows(moved, sum
     assert "Concatenation" not in make_text(view_of(summary))
 
 
+@pytest.mark.slow
 def test_csv_ends_with_the_controls(moved):
     lines = list(csv.DictReader(io.StringIO(to_csv(view_of(moved)))))
     assert [line["row"] for line in lines[-3:]] == NAMES
@@ -184,6 +190,7 @@ def labels(axes):
     return [tick.get_text() for tick in axes.get_yticklabels()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [order, past_frames])
 def test_figures_draw_them_apart_below_a_line(moved, draw):
     chart = draw(view_of(moved))
@@ -206,6 +213,7 @@ def test_figures_draw_them_apart_below_a_line(moved, draw):
     assert len(chart.lines) == 12
 
 
+@pytest.mark.slow
 def test_other_figures_have_the_rows_alone(moved):
     assert not set(NAMES) & {
         line[0]
@@ -278,6 +286,7 @@ def test_the_document(moved, make_moving, rendered):
     assert earlier <= set(document)
 
 
+@pytest.mark.slow
 def test_the_document_has_null_and_never_nan(make_moving):
     one = make_moving(seeds=[0], change=lambda records, _: dict(list(records.items())[3:]))
     text = json_text(to_json(view_of(one)))
@@ -293,6 +302,7 @@ def test_the_document_has_null_and_never_nan(make_moving):
     assert to_json(view_of(broken))["kendall_tau_b"] is None
 
 
+@pytest.mark.slow
 def test_detectable_is_seen_four_times_in_five(moved):
     power = power_of(moved)
     level = 1 - 0.05 / power.family
@@ -302,6 +312,7 @@ def test_detectable_is_seen_four_times_in_five(moved):
     assert power_of(replace(moved, rows=moved.rows[-1:])) is None
 
 
+@pytest.mark.slow
 def test_the_terminal_fits_80_columns(moved, whole, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     for summary in (moved, whole):

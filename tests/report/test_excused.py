@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from msaf_bench.findings.parts import excused, parts_of
 from msaf_bench.findings.subjects import Part
 from msaf_bench.findings.summarise import _nothing_to_find
@@ -61,6 +63,7 @@ def test_nothing_is_to_be_found_only_where_every_positive_control_includes_zero(
     assert not _nothing_to_find([])
 
 
+@pytest.mark.slow
 def test_an_excused_reference_row_leaves_every_difference_standing(make_moving):
     dead = {("MSAF", 0): Pulse(part="past", live=False, reason="no pixel changes", changed=0.0)}
     assert all(row.against for row in make_moving(dead).rows if row.difference)

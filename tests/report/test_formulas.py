@@ -99,6 +99,7 @@ def report(request: pytest.FixtureRequest, table: Table) -> Summary:
     )
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_report_is_a_formula(
     report: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -80,12 +80,14 @@ def test_a_positive_control_that_is_not_separated_from_zero_ends_it(moved, past)
     assert "Motion only" not in motion.sentence
 
 
+@pytest.mark.slow
 def test_one_seed_gives_no_interval(make_moving):
     motion = motion_of(make_moving(seeds=[0]))
     assert not motion.answerable
     assert "one seed gives no interval: " + CANNOT in motion.sentence
 
 
+@pytest.mark.slow
 def test_a_positive_control_without_a_result_says_why(make_moving, moved):
     def fail(records, trials):
         gone = [
@@ -142,6 +144,7 @@ def test_roles_count_and_not_names(moved):
     assert "upper bound" not in motion.sentence
 
 
+@pytest.mark.slow
 def test_a_negative_control_that_gains_is_said(moved, make_moving):
     gain = Difference(mean_interval([1.0, 1.1, 0.9, 1.0, 1.05]), 0.06)
     motion = motion_of(control_with(moved, "Strangers", gain=gain))
@@ -156,6 +159,7 @@ def test_a_negative_control_that_gains_is_said(moved, make_moving):
     assert "Strangers" not in motion_of(control_with(moved, "Strangers", gain=lost)).sentence
 
 
+@pytest.mark.slow
 def test_a_past_that_tells_nothing_and_yet_contributes_is_said(make_moving):
     said = motion_of(make_moving(shares={"Strangers": 0.02})).sentence
     assert "Strangers, the negative control, contributes +" in said

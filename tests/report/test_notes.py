@@ -43,6 +43,7 @@ def noted(request: pytest.FixtureRequest) -> Summary:
     return request.getfixturevalue(request.param)(change=mixed, allow_mixed=True)
 
 
+@pytest.mark.slow
 def test_every_note_stands_in_every_form(
     noted: Summary,
     tmp_path: Path,

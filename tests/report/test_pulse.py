@@ -43,6 +43,7 @@ def test_a_part_is_live_only_in_every_seed(moved):
     assert [part.name for part in rows["Motion only"].parts] == ["entry", "align", "motion", "past"]
 
 
+@pytest.mark.slow
 def test_failed_and_missing_seeds_count_nowhere(make_moving, moved):
     def change(records, trials):
         dead = [
@@ -73,6 +74,7 @@ def moved_pulse(seed, part="align"):
     return Pulse(part=part, live=False, reason=f"seed {seed}", changed=0.0)
 
 
+@pytest.mark.slow
 def test_a_negative_control_may_ignore_its_past_and_no_other(moved, make_moving):
     strangers = next(c for c in moved.controls if c.role == "negative")
     assert strangers.live
@@ -92,6 +94,7 @@ def test_nothing_is_concluded_from_a_row_that_is_not_live(moved):
     assert moved.agreement.rows == moved.omnibus.rows == 8
 
 
+@pytest.mark.slow
 def test_a_dead_reference_row_leaves_nothing_to_compare(make_moving):
     summary = make_moving({("MSAF", 0): moved_pulse(0)})
     assert {v.word for v in summary.verdicts if "MSAF" in (v.better, v.worse)} == {"not comparable"}
@@ -101,6 +104,7 @@ def test_a_dead_reference_row_leaves_nothing_to_compare(make_moving):
     assert all(row.against for row in summary.rows if row.label != "MSAF")
 
 
+@pytest.mark.slow
 def test_claims_are_not_comparable_and_counted_apart(moved, make_moving):
     found = {claim.id: claim for claim in claims_of(moved) if claim.scope == "run"}
     ordering, cell = found[f"table3: MSAF > {DEAD}"], found[f"table3: {DEAD}: miou"]
@@ -113,6 +117,7 @@ def test_claims_are_not_comparable_and_counted_apart(moved, make_moving):
     assert dead["undecided here"] == live["undecided here"] - 1
 
 
+@pytest.mark.slow
 def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
     assert {row.live for row in summary.rows} == {None}
     assert "not comparable" not in {v.word for v in summary.verdicts}
@@ -128,6 +133,7 @@ def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
     assert "‡" not in page
 
 
+@pytest.mark.slow
 def test_one_row_without_pulses_is_named(make_moving):
     def change(records, trials):
         old = {t.id for t in trials if t.system["motion"].use == "transformer"}
@@ -163,6 +169,7 @@ def test_the_table_has_a_cell_per_part_and_a_legend_with_the_limits(moved):
         assert words in said, words
 
 
+@pytest.mark.slow
 def test_every_format_marks_it_with_its_reason(moved):
     for text in (
         to_markdown(view_of(moved)),
@@ -184,6 +191,7 @@ def test_every_format_marks_it_with_its_reason(moved):
     assert (lines["MSAF"]["live"], lines["MSAF"]["dead_parts"]) == ("1", "")
 
 
+@pytest.mark.slow
 def test_every_figure_marks_it_with_its_reason(moved, summary):
     for chart in variant_charts(view_of(moved)):
         said = " ".join(text.get_text() for text in chart.figure.texts)
@@ -195,6 +203,7 @@ def test_every_figure_marks_it_with_its_reason(moved, summary):
     )
 
 
+@pytest.mark.slow
 def test_the_difference_is_drawn_apart(moved):
     chart = differences(view_of(moved))
     assert chart is not None
@@ -208,6 +217,7 @@ def test_the_difference_is_drawn_apart(moved):
     assert "not comparable" in [text.get_text() for text in chart.figure.legends[0].get_texts()]
 
 
+@pytest.mark.slow
 def test_its_contribution_is_hollow(moved):
     chart = past_frames(view_of(moved))
     assert chart is not None
@@ -222,6 +232,7 @@ def test_its_contribution_is_hollow(moved):
     ]
 
 
+@pytest.mark.slow
 def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
     summary = make_moving({("w/o DCN", 0): moved_pulse(0, "motion")})  # the largest mIoU
     page = to_html(view_of(summary), [])
@@ -232,6 +243,7 @@ def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
     assert re.search(r"<b>\d</b> not comparable", page)
 
 
+@pytest.mark.slow
 def test_figures_have_room_for_many_reasons(make_moving, moved):
     many = {
         (row.label, seed): moved_pulse(seed, row.parts[0].name)

@@ -48,6 +48,7 @@ def test_cost_explains_speed_where_fewer_macs_are_faster(whole: Summary):
     assert (found.found.tau, found.verdict) == (1.0, "agrees")
 
 
+@pytest.mark.slow
 def test_a_time_that_is_not_ranked_has_no_part(make_systems: MakeSystems):
     one = make_systems(
         flags={"Other 2": (("unstable", "wide"),), "Other 3": (("not converged", ""),)}
@@ -56,6 +57,7 @@ def test_a_time_that_is_not_ranked_has_no_part(make_systems: MakeSystems):
     assert (found.found.rows, found.verdict) == (7, "undecided")  # seven rows are too few
 
 
+@pytest.mark.slow
 def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(
     make_systems: MakeSystems,
 ):

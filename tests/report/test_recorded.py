@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.findings.recorded import as_recorded, changed_note
 from msaf_bench.findings.run import summarise_run
@@ -19,6 +21,7 @@ def older(trial):
     return trial.model_copy(update={"system": trial.system.swap(tuple(slots.items()))})
 
 
+@pytest.mark.slow
 def test_a_changed_system_keeps_its_records(tmp_path, make):
     record = None
 

@@ -23,6 +23,8 @@ from msaf_bench.report.tables.values import to_csv, to_per_class_csv
 from msaf_bench.report.tables.variants import to_latex, to_markdown
 from msaf_bench.spec import Conditions, Table, Trial
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Summary]
 HOSTILE = ("<script>alert(1)</script>", "=1+1", "a|b", r"50_%&#$\~^{}$", "[x](http://e.x)")
 

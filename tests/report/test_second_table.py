@@ -55,11 +55,13 @@ def full(make: Make) -> Summary:
     )
 
 
+@pytest.mark.slow
 def test_without_such_records_there_is_no_second_table_but_other_frames(summary: Summary):
     assert [column.head for column in columns(summary)] == ["mIoU, other frames", "ahead of MSAF"]
     assert "beside" not in [chart.name for chart in variant_charts(view_of(summary))]
 
 
+@pytest.mark.slow
 def test_past_frames_contribute_the_miou_that_is_lost_without_them(make: Make, full: Summary):
     kept: dict[str, Record] = {}
     make(change=lambda records, _: kept.update(records) or records)
@@ -100,6 +102,7 @@ def test_other_frames_hold_the_mean_and_say_who_is_ahead(full: Summary):
     assert rows["MSAF"].measures.image_difference is None
 
 
+@pytest.mark.slow
 def test_macs_are_summed_over_the_parts(full: Summary):
     assert tuple(full.rows[0].measures.macs(mode) for mode in ("clip", "stream")) == (3_500, 1_500)
     values = row_values(view_of(full), full.rows[0])
@@ -112,6 +115,7 @@ def test_macs_are_summed_over_the_parts(full: Summary):
     assert (values["tc_clean_no_warp"], values["tc_vc8_no_warp"]) == (50.0, None)
 
 
+@pytest.mark.slow
 def test_every_format_has_the_columns_and_what_they_are(full: Summary):
     heads = [column.head for column in columns(full)]
     assert heads == [
@@ -134,6 +138,7 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
     assert "needs more than 8 frames" in said
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_panel_for_each_kind(full: Summary):
     (chart,) = (c for c in variant_charts(view_of(full)) if c.name == "beside")
     assert [axes.get_title(loc="left") for axes in chart.figure.axes] == [

@@ -78,6 +78,7 @@ def test_one_pair_has_one_interval_on_the_whole_page(summary: Summary):
             )
 
 
+@pytest.mark.slow
 def test_the_margin_makes_rows_the_same(make: Make, table: Table):
     wide = make(table.model_copy(update={"margin": 50.0}))
     assert {v.word for v in wide.verdicts if v.decision == "same"} == {"no difference here"}
@@ -95,6 +96,7 @@ def test_orderings_are_the_sentences_then_the_printed_numbers(summary: Summary):
     assert decisions["MSAF", "w/o DCN"] == "undecided"
 
 
+@pytest.mark.slow
 def test_a_contradiction_is_called_one(make: Make, table: Table):
     swapped = {"Baseline": 80.4, "MSAF": 74.5}
     rows = [
@@ -123,6 +125,7 @@ def test_the_constant_is_the_best_one(summary: Summary):
     assert all(row.clears_constant for row in summary.rows)
 
 
+@pytest.mark.slow
 def test_a_constant_network_does_not_clear_the_constant(make: Make):
     def constant(records: Change, trials: list[Trial]) -> Change:
         for trial in trials[:5]:
@@ -138,6 +141,7 @@ def test_a_constant_network_does_not_clear_the_constant(make: Make):
     assert [row.clears_constant for row in make(change=constant).rows] == [False] + [True] * 8
 
 
+@pytest.mark.slow
 def test_states(make: Make):
     def change(records: Change, trials: list[Trial]) -> Change:
         records = drop_row(records, trials, 0)
@@ -190,6 +194,7 @@ def test_no_record_at_all(make: Make):
     )
 
 
+@pytest.mark.slow
 def test_a_complete_design_has_effects(
     make: Make, table: Table, factorial: Table, summary: Summary
 ):
@@ -206,6 +211,7 @@ def test_a_complete_design_has_effects(
     ]
 
 
+@pytest.mark.slow
 def test_effects_and_shapley_values_are_in_every_form(make: Make, factorial: Table):
     summary = make(factorial)
     document = to_json(view_of(summary))
@@ -222,6 +228,7 @@ def test_loss_is_the_mean_over_seeds(summary: Summary):
     assert [step for step, _ in summary.rows[0].loss] == list(range(20, 301, 20))
 
 
+@pytest.mark.slow
 def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Summary):
     def change(field: str, value: object) -> Callable[[Change, list[Trial]], Change]:
         return lambda records, trials: {
@@ -251,6 +258,7 @@ def test_one_set_of_conditions_only(
         summarise(table, systems, [], {})
 
 
+@pytest.mark.slow
 def test_rows_not_asked_for_are_missing_and_outside_the_family(
     table: Table, systems: dict[str, System], summary: Summary, make: Make
 ):
@@ -264,6 +272,7 @@ def test_rows_not_asked_for_are_missing_and_outside_the_family(
     assert isinstance(rows[0][1], Row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_words_p_and_intervals_agree_in_random_runs(make: Make, table: Table, seed: int):
     """On the rows, in the verdicts, in the JSON and in the CSV: one pair, one interval, one p, and

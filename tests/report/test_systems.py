@@ -28,6 +28,8 @@ from msaf_bench.report.tables.values import to_csv, to_per_class_csv
 from msaf_bench.report.view import View
 from msaf_bench.spec import Trial
 
+pytestmark = pytest.mark.slow
+
 MakeSystems = Callable[..., Summary]
 STYLED = "STT ResNet18"
 

@@ -36,6 +36,7 @@ def test_nothing_beats_the_front(whole: Summary):
             assert point.front != beaten, point.entry.found.label
 
 
+@pytest.mark.slow
 def test_an_unranked_time_is_shown_and_not_on_the_front(make_systems: MakeSystems):
     fastest = max(
         tradeoffs(entries(make_systems()))[0].front, key=lambda point: point.x
@@ -45,6 +46,7 @@ def test_an_unranked_time_is_shown_and_not_on_the_front(make_systems: MakeSystem
     assert fastest not in [point.entry.found.label for point in speed.front]
 
 
+@pytest.mark.slow
 def test_measured_and_printed_points_have_axes_of_their_own(whole_view: View):
     for chart in charts_of(whole_view):
         measured, printed = chart.figure.axes
@@ -55,6 +57,7 @@ def test_measured_and_printed_points_have_axes_of_their_own(whole_view: View):
         assert len(chart.lines) == len({line[0] for line in chart.lines})
 
 
+@pytest.mark.slow
 def test_no_label_covers_another_in_the_figure(whole_view: View):
     for chart in charts_of(whole_view):
         to_bytes(chart.figure, "png")

@@ -13,6 +13,7 @@ from msaf_bench.stats import agreement, tau_b
 PRINTED = [74.5, 77.5, 79.1, 76.5, 77.3, 79.7, 79.8, 79.8, 80.4]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=9))
 @settings(max_examples=100, deadline=None)
 def test_tau_b_is_scipys(pairs: list[tuple[int, int]]):

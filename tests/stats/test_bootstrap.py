@@ -87,6 +87,7 @@ def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_difference_is_the_slow_one_over_seeds_and_images():
     rng = np.random.default_rng(5)
     a, b = [areas(rng, quality=0.75) for _ in range(3)], [areas(rng, quality=0.7) for _ in range(3)]
@@ -114,6 +115,7 @@ def test_difference_is_the_slow_one_over_seeds_and_images():
     assert (found.images, found.seeds) == (12, 3)
 
 
+@pytest.mark.slow
 def test_of_one_seed_only_images_are_drawn_and_scipy_agrees():
     a = areas(np.random.default_rng(2), 40)
     found = image_interval([a])

@@ -9,6 +9,7 @@ from scipy.stats import kendalltau
 from msaf_bench.stats.concordance import LEAST, Concordance, concordance
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=6))
 @settings(max_examples=50, deadline=None)
 def test_tau_is_scipys(pairs: list[tuple[int, int]]):

@@ -82,6 +82,7 @@ def test_no_t_is_made_of_rounding():
     assert same.p == 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=12),
     st.integers(1, 40),

@@ -153,6 +153,7 @@ def test_a_dcn_forced_off_the_map_is_said_at_once_and_recorded(tmp_path, monkeyp
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -168,6 +169,7 @@ def test_what_a_run_cannot_give_stops_it_before_any_training(tmp_path, changes, 
     assert not list(tmp_path.glob("records/*"))
 
 
+@pytest.mark.slow
 def test_the_true_flow_of_real_video_is_refused(tmp_path, camvid_root):
     changed = read_conditions(
         "smoke", "camvid", {"flow": "exact", "data_options": {"allow_partial": True}}

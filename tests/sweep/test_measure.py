@@ -89,6 +89,7 @@ def test_without_flow_there_is_no_consistency(clips, tmp_path):
     assert measure(Oracle(clips), clips, silent, "cpu", tmp_path).consistency == ()
 
 
+@pytest.mark.slow
 def test_the_cost_is_that_of_the_network_at_the_size_of_the_conditions():
     systems = systems_of(read_table("3"), CONDITIONS)
     cost = cost_of(systems["MSAF"], 11, CONDITIONS, ())

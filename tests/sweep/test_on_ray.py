@@ -120,6 +120,7 @@ def plain(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_an_error_at_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(on_ray.ray, "init", None)  # it would try for minutes
     over = ["--on", "ray", "--address", "127.0.0.1:9"]
@@ -325,6 +326,7 @@ def test_the_environment_is_put_back(tmp_path, monkeypatch):
     assert "RAY_AUTH_TOKEN" not in joined.keys() - before.keys()
 
 
+@pytest.mark.slow
 def test_importing_it_sets_no_variable():
     code = (
         "import os; before = dict(os.environ); import msaf_bench.sweep.on_ray;"

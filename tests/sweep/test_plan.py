@@ -128,6 +128,7 @@ def test_no_record_is_made_again_whatever_became_of_the_plan(run, damage, resume
     assert held(run) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_the_message_says_leads_out(run, damage, capsys):
     path, before = run.folder / "plan.json", held(run)
@@ -159,12 +160,14 @@ def test_without_a_plan_a_report_says_how_to_get_one(run, tmp_path, capsys):
     assert "no such folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_smaller_command_without_a_plan_loses_no_row_and_no_seed(run):
     (run.folder / "plan.json").unlink()
     run_sweep(make_plan(TABLE, CONDITIONS, ["Baseline"], 1), Setting(run), Untrained(), resume=True)
     assert run.plan() == PLAN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize(
     ("other", "message"),

@@ -52,6 +52,7 @@ def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
@@ -69,6 +70,7 @@ def test_what_is_missing_or_was_timed_otherwise_is_timed_again(asked, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)

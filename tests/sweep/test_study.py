@@ -191,6 +191,7 @@ def test_a_wrong_axis_is_named(tmp_path: Path, axis: str, message: str):
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
@@ -218,6 +219,7 @@ def test_a_wrong_axis_stops_before_any_training(tmp_path: Path, axis: str, messa
     assert not list(tmp_path.rglob("records"))
 
 
+@pytest.mark.slow
 def test_one_seed_is_said_to_decide_nothing(tmp_path: Path):
     found = ablate(
         "--table",

@@ -27,6 +27,7 @@ def made(label, seed=0):
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["MSAF", "Baseline", "Motion only"])
 def test_kept_features_give_the_weights_that_frames_give(tmp_path, label):
     plain, kept = made(label), made(label)
@@ -46,6 +47,7 @@ def test_kept_features_give_the_weights_that_frames_give(tmp_path, label):
     )
 
 
+@pytest.mark.slow
 def test_scores_from_features_are_those_from_frames(tmp_path):
     net = made("MSAF").eval()
     features = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
@@ -64,6 +66,7 @@ def test_a_split_is_computed_once(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_other_weights_and_another_past_are_other_features(tmp_path):
     features_of(made("MSAF"), TEST, CONDITIONS, "score", tmp_path, "cpu")
     features_of(made("MSAF", seed=1), TEST, CONDITIONS, "score", tmp_path, "cpu")
@@ -87,6 +90,7 @@ def test_features_that_are_too_large_are_not_kept(tmp_path, monkeypatch):
     assert features_of(made("MSAF"), LEARN, CONDITIONS, "train", tmp_path, "cpu") is None
 
 
+@pytest.mark.slow
 def test_damaged_features_are_made_again(tmp_path):
     net = made("MSAF")
     whole = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")

@@ -40,6 +40,7 @@ def equal(a, b):
     return all(torch.equal(a[k], b[k]) for k in a)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_weights(tmp_path):
     first, second, other = (
         run(tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
@@ -50,6 +51,7 @@ def test_equal_seeds_give_equal_weights(tmp_path):
     assert first[1][-1][0] == 24
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     whole = run(tmp_path / "whole")
     with pytest.raises(Killed):
@@ -60,6 +62,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
     assert whole[1] == resumed[1]
 
 
+@pytest.mark.slow
 def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_nothing(
     tmp_path, monkeypatch
 ):
@@ -82,6 +85,7 @@ def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_noth
     assert newest_checkpoint(tmp_path / "unkept")[0] is None
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_alike_after_an_interruption(tmp_path):
     system = System(
         architecture="single-frame",
@@ -94,11 +98,13 @@ def test_dropout_is_drawn_alike_after_an_interruption(tmp_path):
     assert equal(whole[0], run(tmp_path / "cut", system=system)[0])
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again(tmp_path):
     whole = run(tmp_path)
     assert equal(whole[0], run(tmp_path, die_at=10)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [0.0, 0.5, 0.999])
 def test_a_damaged_checkpoint_is_said_and_the_older_one_used(tmp_path, cut):
     whole = run(tmp_path / "whole")
@@ -115,6 +121,7 @@ def test_a_damaged_checkpoint_is_said_and_the_older_one_used(tmp_path, cut):
     assert equal(whole[0], resumed[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["not UTF-8", "gone", "empty", "a folder"])
 def test_a_damaged_sidecar_is_said_and_the_older_checkpoint_used(tmp_path, damage):
     whole = run(tmp_path / "whole")
@@ -139,6 +146,7 @@ def test_a_damaged_sidecar_is_said_and_the_older_checkpoint_used(tmp_path, damag
     assert equal(whole[0], resumed[0])
 
 
+@pytest.mark.slow
 def test_a_kill_between_sidecar_and_weights_leaves_nothing_behind(tmp_path, monkeypatch):
     plain = checkpoint.write_atomic
 
@@ -162,6 +170,7 @@ def test_a_kill_between_sidecar_and_weights_leaves_nothing_behind(tmp_path, monk
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_found(tmp_path):
     run(tmp_path)
     path = newest_checkpoint(tmp_path)[0].path
@@ -172,6 +181,7 @@ def test_a_flipped_byte_is_found(tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.slow
 def test_weights_of_another_system_are_refused(tmp_path):
     run(tmp_path)
     other = build(systems_of(read_table("3"), CONDITIONS)["Baseline"], len(CLIPS.classes))
@@ -179,6 +189,7 @@ def test_weights_of_another_system_are_refused(tmp_path):
         restore(newest_checkpoint(tmp_path)[0], other)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(tmp_path, monkeypatch):
     from msaf_bench.architectures.msaf import MSAF
 
@@ -193,6 +204,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(tmp_path, monkeypa
         run(tmp_path)
 
 
+@pytest.mark.slow
 def test_weights_after_a_bad_loss_are_never_kept(tmp_path, monkeypatch):
     from msaf_bench.architectures.msaf import MSAF
 
@@ -211,6 +223,7 @@ def test_weights_after_a_bad_loss_are_never_kept(tmp_path, monkeypatch):
     assert equal(run(tmp_path / "bad", conditions)[0], run(tmp_path / "good", conditions)[0])
 
 
+@pytest.mark.slow
 def test_a_curve_goes_on_as_if_nothing_had_happened(tmp_path):
     conditions = CONDITIONS.model_copy(update={"checkpoint_every": 7})
     with pytest.raises(Killed):
@@ -218,6 +231,7 @@ def test_a_curve_goes_on_as_if_nothing_had_happened(tmp_path):
     assert run(tmp_path / "cut", conditions)[1] == run(tmp_path / "whole", conditions)[1]
 
 
+@pytest.mark.slow
 def test_only_the_newest_checkpoints_stay(tmp_path):
     run(tmp_path, CONDITIONS.model_copy(update={"checkpoint_every": 4}))
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == [
@@ -236,6 +250,7 @@ def weights_moved(state, system, conditions):
     }
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_stays_as_it_is_with_its_statistics(tmp_path):
     state, _ = run(tmp_path, CONDITIONS.model_copy(update={"backbone_rate": 0.0}))
     moved = weights_moved(state, SYSTEM, CONDITIONS)
@@ -243,6 +258,7 @@ def test_a_frozen_backbone_stays_as_it_is_with_its_statistics(tmp_path):
     assert max(value for name, value in moved.items() if name.startswith("motion.")) > 0
 
 
+@pytest.mark.slow
 def test_a_rate_slows_the_weights_that_it_names_and_no_others(tmp_path):
     """AdamW's first step moves every weight by about its rate, whatever the gradient."""
     conditions = CONDITIONS.model_copy(update={"steps": 1, "weight_decay": 0.0, "warmup": 0})
@@ -260,6 +276,7 @@ def test_a_rate_slows_the_weights_that_it_names_and_no_others(tmp_path):
     assert slow["motion.align.0.weight"] == plain["motion.align.0.weight"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_trial_or_step_is_not_taken(tmp_path):
     with pytest.raises(Killed):
         run(tmp_path / "other", seed=1, die_at=20)
@@ -276,6 +293,7 @@ def test_a_checkpoint_of_another_trial_or_step_is_not_taken(tmp_path):
     assert "it is of step 10, not the one that its name says" in notes[0]
 
 
+@pytest.mark.slow
 def test_what_lies_beside_the_checkpoints_stays(tmp_path):
     (tmp_path / "own" / "step-backup").mkdir(parents=True)
     (tmp_path / "own" / "step-best.safetensors").write_text("mine")
@@ -284,6 +302,7 @@ def test_what_lies_beside_the_checkpoints_stays(tmp_path):
     assert (tmp_path / "own" / "step-best.safetensors").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_weights_that_the_last_step_breaks_are_said(tmp_path, monkeypatch):
     plain = loop._step
 

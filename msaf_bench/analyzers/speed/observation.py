@@ -25,7 +25,7 @@ from msaf_bench.analyzers.speed.sampling import (
     rounds,
     settled,
 )
-from msaf_bench.analyzers.speed.subject import Stage, PreparedSystem
+from msaf_bench.analyzers.speed.subject import PreparedSystem, Stage
 from msaf_bench.analyzers.speed.tasks import SpeedConditions
 from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory, ProcessSummary, SystemRun
 from msaf_bench.errors import BenchError

@@ -11,6 +11,7 @@ from msaf_bench.analyzers.attention.complexity import TRANSFORMERS, Grid, cost_a
 from msaf_bench.analyzers.attention.transformers import build, count_all
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("grid", "width"), [(Grid(1, 1), 8), (Grid(7, 5), 64), (Grid(16, 12), 32)])
 def test_every_counter_agrees_to_the_unit(grid: Grid, width: int) -> None:
     before = dict(flop_registry)
@@ -21,6 +22,7 @@ def test_every_counter_agrees_to_the_unit(grid: Grid, width: int) -> None:
     assert flop_registry == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("grid", "width"), [(Grid(97, 97), 512), (Grid(128, 256), 256)])
 def test_torch_agrees_at_full_size_without_memory(grid: Grid, width: int) -> None:
     counts = count_all(*grid, width)
@@ -34,6 +36,7 @@ def test_a_size_beyond_64_bits_is_refused_with_a_reason() -> None:
     assert all(count.macs is None and count.reason for count in counts.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["fvcore", "ptflops"])
 def test_a_counter_that_cannot_be_imported_leaves_the_others(
     package: str, monkeypatch: pytest.MonkeyPatch
@@ -53,6 +56,7 @@ def test_a_transformer_gives_the_shape_that_it_takes(name: str) -> None:
         assert build(name, 16)(clip).shape == clip.shape
 
 
+@pytest.mark.slow
 def test_a_forward_is_timed_in_its_own_process() -> None:
     forward = time_forward("d_transformer", 24, 24, 64, 1)
     assert not forward.reason
@@ -66,6 +70,7 @@ def test_a_forward_is_timed_in_its_own_process() -> None:
         assert 0 < forward.peak_bytes < estimated_bytes("d_transformer", 24, 24, 64)
 
 
+@pytest.mark.slow
 def test_what_is_out_of_reach_says_so() -> None:
     assert "MAC" in time_forward("transformer", 97, 97, 256, MOST_MACS + 1).reason
     assert "GiB" in time_forward("transformer", 2**20, 2**20, 256, 1).reason

@@ -47,6 +47,7 @@ def motion_of(seed):
     return Warp(FlowField(forward, -forward + rng.normal(0, 0.3, forward.shape).astype(np.float32)))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=15, deadline=None)
 def test_errors_are_the_slow_ones(seed):
@@ -99,6 +100,7 @@ def test_a_pair_that_is_all_masked_has_no_error():
     assert label_error(*labels, wild, K) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Grove2", "RubberWhale"])
 def test_true_flow_explains_real_frames_best(data_folder, name):
     """Over the pixels that are seen in both frames: true flow, then DIS, then none.

@@ -142,6 +142,7 @@ def library_vspw(earlier, later, motion, classes):
     ).reshape(classes, classes)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
 def test_each_kernel_is_the_slow_one(seed):

@@ -65,6 +65,7 @@ def score(predictions, clips, presets=("clean",), kind="exact", truths=True, **m
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 64), (64, 128), (96, 160)])
 def test_a_perfect_predictor_scores_100_under_clean_with_exact_flow(size):
     clips = Streets(seeds=range(1, 12, 2), size=size)
@@ -86,6 +87,7 @@ def test_conditions_know_every_preset():
     assert tuple(PRESETS) == CONSISTENCY
 
 
+@pytest.mark.slow
 def test_what_the_edges_of_the_truth_do():
     """Without leaving out what is read across the edge of a true class, the protocol charges a
     perfect predictor for its rounding.
@@ -110,6 +112,7 @@ def test_a_flickering_predictor_is_seen_away_from_the_edges():
     assert found.controls["truth"] == 100
 
 
+@pytest.mark.slow
 def test_what_each_protocol_scores_for_a_perfect_predictor():
     clips = Streets(seeds=range(1, 12, 2))
     by_preset = {found.preset: found for found in score(clips.labels, clips, PRESETS)}
@@ -125,12 +128,14 @@ def test_what_each_protocol_scores_for_a_perfect_predictor():
     )
 
 
+@pytest.mark.slow
 def test_estimated_flow_costs_a_perfect_predictor_something_and_the_control_says_so():
     clips = Streets(seeds=(1, 3), size=(96, 160))
     (found,) = score(clips.labels, clips, kind="dis")
     assert found.controls["no_warp"] + 5 < found.value == found.controls["truth"] < 100
 
 
+@pytest.mark.slow
 def test_zero_flow_is_the_control_without_warp():
     clips = Streets()
     names = ("clean", "etc2020", "ewarp")
@@ -159,6 +164,7 @@ def test_frames_are_a_control_of_ewarp():
     assert 0 < found.controls["frames"] < 0.1
 
 
+@pytest.mark.slow
 def test_ewarp_is_the_mean_of_videos_of_unequal_length():
     clips = Streets(seeds=(1, 3))
     pairs = ((0, 1), (1, 2), (2, 3), (4, 5))
@@ -246,6 +252,7 @@ def test_wrong_input_is_named():
         score(clips.labels, clips)
 
 
+@pytest.mark.slow
 def test_maps_may_come_from_a_mapping_and_flow_from_a_cache(tmp_path):
     clips = Streets()
     flows = flows_of(clips, "dis", tmp_path)
@@ -257,6 +264,7 @@ def test_maps_may_come_from_a_mapping_and_flow_from_a_cache(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_flow_carries_real_labels(camvid_root):
     """CamVid's validation labels at 15 Hz: DIS explains far more of their change than no motion
     does.

@@ -28,6 +28,7 @@ def flickering(seed, frames, size=(3, 4), rate=0.15):
     return np.array(maps, np.uint8)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(2, 5))
 def test_it_is_the_slow_one(seed, frames, n):
     predictions, truths = flickering(seed, frames), flickering(seed + 1, frames)

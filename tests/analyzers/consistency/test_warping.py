@@ -55,6 +55,7 @@ def slow_doubtful(forward, backward):
     return found
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 9))
 @settings(max_examples=15, deadline=None)
 def test_bilinear_is_the_slow_one(seed, height, width):

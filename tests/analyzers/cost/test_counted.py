@@ -8,6 +8,7 @@ from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.errors import UsageError
 
 
+@pytest.mark.slow
 def test_a_system_costs_what_the_formulas_say():
     found = cost("msaf-r18", (32, 48), num_classes=5, counters=False)
     assert found.cost == system_cost("msaf-r18", 5, (32, 48))

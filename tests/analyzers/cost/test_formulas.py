@@ -95,6 +95,7 @@ MACS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MACS)
 def test_macs_are_the_hand_count_on_every_device_path(case):
     net, shape, macs = MACS[case]

@@ -97,12 +97,14 @@ class Painter(nn.Module):
         return self
 
 
+@pytest.mark.slow
 def test_frames_of_a_cycle_do_not_live_at_once():
     costs = [module_cost(Painter(cycle), (1, 1, 3, 4, 8), mode="stream") for cycle in (1, 5)]
     assert [len(cost.phases) for cost in costs] == [1, 5]
     assert {cost.live_bytes for cost in costs} == {100 * 3 * 4 * 8 * 4}
 
 
+@pytest.mark.slow
 def test_what_no_counter_sees_is_named():
     systems = {
         name: shrunk(read_system(name), read_conditions("smoke", "street", systems=True))
@@ -117,6 +119,7 @@ def test_what_no_counter_sees_is_named():
 # GFLOPs (2 MAC) of one 1024x2048 frame as others count them for the same dilated network, ours with
 # a stem of one 7x7 convolution: a stem of three 3x3 (64, 64, 128) costs 113.3 more, one of (32, 32,
 # 64) 20.0.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "params", "gflops"),
     [
@@ -133,6 +136,7 @@ def test_backbones_cost_what_is_published(make, params, gflops):
     assert 2 * cost.total_macs / 1e9 == pytest.approx(gflops, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(96, 128), (97, 101), (1024, 2048)])
 def test_the_motion_branch_costs_its_closed_form(size):
     # down-sampled however small that leaves the map
@@ -146,6 +150,7 @@ def test_the_motion_branch_costs_its_closed_form(size):
     assert motion["convolution"] == terms["dcn_offset"]
 
 
+@pytest.mark.slow
 def test_a_stream_costs_one_backbone_pass_a_step():
     clip, stream = (system_cost("msaf-r18", 19, (64, 96), mode=mode) for mode in ("clip", "stream"))
     for part in ("backbone", "entry"):
@@ -155,6 +160,7 @@ def test_a_stream_costs_one_backbone_pass_a_step():
     assert clip.params == stream.params
 
 
+@pytest.mark.slow
 def test_one_result_each_time_and_nothing_else_changes():
     net = build("msaf-r18", 5)
     modes, hooks = (
@@ -210,6 +216,7 @@ def test_every_counter_agrees(mode):
     check_counts(*counting(system, 7, (40, 56)), mode, counted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "macs"), [("torch", 1), ("fvcore", 10**9)])
 def test_a_counter_in_disagreement_is_a_gate(name, macs):
     system = read_system("msaf-r18")
@@ -228,6 +235,7 @@ def test_a_counter_in_disagreement_is_a_gate(name, macs):
     )
 
 
+@pytest.mark.slow
 def test_the_first_operator_that_differs_is_named(monkeypatch):
     from msaf_bench.analyzers.cost import formulas as op_formulas
     from msaf_bench.analyzers.cost import tally
@@ -285,6 +293,7 @@ def test_unknown_mode():
         system_cost("msaf-r18", 19, (16, 16), mode="strem")
 
 
+@pytest.mark.slow
 def test_a_stream_is_counted_in_its_steady_state():
     net = build("msaf-r18", 5).eval()
     clip = torch.randn(1, 3, 3, 16, 16)

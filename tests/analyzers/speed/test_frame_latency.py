@@ -8,6 +8,7 @@ from msaf_bench.analyzers.speed.frame_latency import latency
 from msaf_bench.errors import UsageError
 
 
+@pytest.mark.slow
 def test_a_module_is_timed_here_and_stays_as_it_is():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Dropout()).train()
     found = latency(net, (8, 8), seconds=0.02, timeout=0.1)

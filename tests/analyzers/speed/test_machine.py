@@ -178,6 +178,7 @@ def test_this_machine():
     assert (now.sm_mhz, now.power_w, now.slowed) == (None, None, ())
 
 
+@pytest.mark.slow
 def test_the_peak_can_be_forgotten():
     if resident_bytes() is None or peak_bytes() is None:
         pytest.skip("this system does not tell a process's memory")

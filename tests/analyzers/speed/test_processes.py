@@ -323,6 +323,7 @@ def compared(monkeypatch: pytest.MonkeyPatch, a: list[float], b: list[float]):
     return compare(found["a"], found["b"])
 
 
+@pytest.mark.slow
 def test_faster_and_slower_need_the_whole_interval(monkeypatch: pytest.MonkeyPatch):
     a, b = [10.0, 10.3, 9.9], [12.0, 12.4, 11.8]
     found = compared(monkeypatch, a, b)
@@ -339,6 +340,7 @@ def test_faster_and_slower_need_the_whole_interval(monkeypatch: pytest.MonkeyPat
     assert other.ratio == pytest.approx(1 / found.ratio)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b", "why"),
     [
@@ -382,6 +384,7 @@ def test_scaling_of_one_size_is_not_there():
     assert scaling([((4, 8), 2.0), ((8, 16), 8.0)]).exponent == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_real_process():
     """Two modes in one process: both are timed, in rounds, and their parts add up."""
     conditions = CONDITIONS.model_copy(
@@ -412,6 +415,7 @@ def test_a_real_process():
         assert Speed.model_validate_json(found.model_dump_json()) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "said"),
     [
@@ -441,6 +445,7 @@ def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program
     assert said in found
 
 
+@pytest.mark.slow
 def test_no_torch_to_read_a_result():
     program = (
         "import sys, msaf_bench.analyzers.speed.processes, msaf_bench.analyzers.speed.comparison;"

@@ -254,6 +254,7 @@ def test_sampling_of_a_slow_system_stops_after_its_seconds():
     assert 10 <= seconds < 10.6
 
 
+@pytest.mark.slow
 def test_sampling_goes_on_until_the_median_is_known():
     turns, _ = alone(noisy(2.0, 0.25))
     assert converged(turns)

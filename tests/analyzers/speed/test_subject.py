@@ -206,6 +206,7 @@ class Fragile(Net):
         return super().forward(clip)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [0, 3, 8], ids=["built", "peak", "rounds"])
 @pytest.mark.usefixtures("threads")
 def test_a_system_that_raises_is_a_reason_among_the_others(
@@ -224,6 +225,7 @@ def test_a_system_that_raises_is_a_reason_among_the_others(
     assert len(a.wall_ms) == a.process.samples
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_a_system_that_cannot_be_built_is_a_reason_among_the_others():
     a, b = BATCH.tasks[:2]
@@ -239,6 +241,7 @@ def test_a_system_that_cannot_be_built_is_a_reason_among_the_others():
     assert isinstance(found[1], SystemRun)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("threads")
 def test_no_more_systems_are_taken_in_than_memory_holds(monkeypatch: pytest.MonkeyPatch):
     held = iter([0, 10, 30])

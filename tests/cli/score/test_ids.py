@@ -170,6 +170,7 @@ def test_one_id_mapped_twice_is_2(score):
     assert "mapped to something else too" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [None, "2"])
 def test_consistency_of_masks_of_255_is_asked_too(score, classes):
     code, out, err = score(MASK * 255, MASK * 255, classes, "--flow", "zero", command="tc")

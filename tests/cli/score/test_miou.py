@@ -115,6 +115,7 @@ def test_text_says_every_rule_and_fits(score):
     assert max(map(len, out.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_files(score, folders):
     code, out, _ = score("--reports", str(folders / "out"), "--json")
     assert code == 0
@@ -169,6 +170,7 @@ def test_a_bad_file_is_one_line_and_3(score, folders):
     )
 
 
+@pytest.mark.slow
 def test_a_partial_score_says_so_everywhere_and_is_1(score, folders):
     (folders / "pred" / "a.png").write_bytes(b"")
     write(folders / "pred", "c", TRUTH)
@@ -190,6 +192,7 @@ def test_skip_bad_without_anything_bad_is_whole(score):
     assert (code, json.loads(out)["partial"]) == (0, False)
 
 
+@pytest.mark.slow
 def test_all_void_has_null_and_a_reason(score, folders):
     for name in "ab":
         write(folders / "truth", name, np.full((2, 4), 255, np.uint8))

@@ -98,6 +98,7 @@ def test_one_preset_is_one_document(footage, capsys):
     assert "OpenCV" in d["flow_made_by"]
 
 
+@pytest.mark.slow
 def test_several_presets_are_never_mixed(footage, capsys):
     names = ["clean", "etc2020", "vspw2021", "ewarp", "vc8"]
     d = document(
@@ -137,6 +138,7 @@ def test_the_text_says_what_the_number_is(footage, capsys):
     assert max(map(len, out.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_flow_files_with_and_without_the_way_back(footage, capsys):
     flow = f"flo:{footage / 'forward'}"
     one = document(capsys, *command(footage, flow=flow, frames=False))
@@ -164,6 +166,7 @@ def test_a_gap_is_no_pair_and_is_said(footage, capsys):
     )
 
 
+@pytest.mark.slow
 def test_a_frame_without_prediction_is_an_error_unless_it_is_left_out_and_listed(footage, capsys):
     (footage / "labels" / "street_3" / "000003.png").unlink()
     code, out, err = run(capsys, *command(footage))
@@ -382,6 +385,7 @@ def test_estimated_flow_needs_frames(footage, capsys):
     assert "--flow dis is estimated from the frames; give --frames DIR" in err
 
 
+@pytest.mark.slow
 def test_classes_may_be_left_out_where_their_number_does_not_count(footage, capsys):
     command_without = [word for word in command(footage) if word not in ("--classes", "camvid11")]
     found, named = document(capsys, *command_without), document(capsys, *command(footage))

@@ -20,6 +20,7 @@ def test_it_has_103_convolutions():
     assert len(convolutions) + 1 == 103  # the head has one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(24, 32), (33, 47), (1, 2)])
 def test_any_size_comes_back(size):
     net = fc_densenet103(width=3).eval()

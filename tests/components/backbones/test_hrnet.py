@@ -15,6 +15,7 @@ PUBLISHED = {
 SMALL = {"width": 4, "stem": 4, "blocks": 1}
 
 
+@pytest.mark.slow
 def test_hrnet_w18_is_the_official_one(golden):
     net = golden.fill(build("hrnet-w18", 19))
     logits = net.head(net.backbone(golden.frame(0, 64, 128)))
@@ -36,6 +37,7 @@ def test_the_sizes_and_costs_are_the_published_ones(name):
         )
 
 
+@pytest.mark.slow
 def test_the_names_are_those_of_the_official_weights(tmp_path):
     torch.manual_seed(0)
     net = hrnet(**SMALL)
@@ -54,6 +56,7 @@ def test_the_names_are_those_of_the_official_weights(tmp_path):
     torch.testing.assert_close(loaded(image).f5, net.eval()(image).f5, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [4, 8])
 @pytest.mark.parametrize("size", [(64, 96), (97, 129), (24, 32)])
 def test_all_stages_lie_on_one_grid(stride, size):
@@ -64,6 +67,7 @@ def test_all_stages_lie_on_one_grid(stride, size):
     assert net.channels == (8, 16, 60)
 
 
+@pytest.mark.slow
 def test_the_grids_differ_only_in_how_the_branches_are_read():
     torch.manual_seed(0)
     fine = hrnet(**SMALL, stride=4).eval()

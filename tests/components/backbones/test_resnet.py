@@ -9,6 +9,7 @@ from msaf_bench.components.backbones.resnet import resnet10, resnet18, resnet34,
 from msaf_bench.errors import UsageError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "channels", "parameters"),
     [
@@ -106,6 +107,7 @@ def dilations(net):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "options", "expected"),
     [
@@ -159,6 +161,7 @@ def test_weights_are_read_without_the_classifier(tmp_path, suffix):
         assert resnet10(width=8, weights=str(path)).conv1.weight.is_meta
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     state, path = resnet10(width=4).state_dict(), tmp_path / "net.pth"
     torch.save({name: t for name, t in state.items() if name != "layer2.0.conv1.weight"}, path)

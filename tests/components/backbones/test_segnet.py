@@ -16,6 +16,7 @@ def test_the_narrow_one_with_a_last_relu_is_the_official_mc_network(golden):
     golden.check("mc_bayesian_segnet_12cls_dropout_off", net(golden.frame(0, 96, 128)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("decoder", "last", "num_classes", "parameters", "gflops"),
     [

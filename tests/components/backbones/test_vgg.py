@@ -18,6 +18,7 @@ def sizes(name, num_classes):
     return net, sum(p.numel() for part in (net.backbone, net.head) for p in part.parameters())
 
 
+@pytest.mark.slow
 def test_the_sizes_and_costs_are_those_of_the_deploy_files():
     camvid, parameters = sizes("dilation8", 11)
     assert parameters == 134_313_443
@@ -76,6 +77,7 @@ def test_the_convolutions_stand_where_torchvision_has_them():
     ]
 
 
+@pytest.mark.slow
 def test_far_from_the_edge_the_border_does_not_matter():
     torch.manual_seed(0)
     one, other = (

@@ -21,6 +21,7 @@ def count(*nets):
     return sum(p.numel() for net in nets for p in net.parameters())
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_releases():
     """Published are whole systems: beside the key network a flow network of 38,876,194 and a fusion
     of 741.
@@ -87,6 +88,7 @@ def test_the_fixed_deconvolution_interpolates_bilinearly_inside():
     assert y.shape == (2, 3, 64, 80)
 
 
+@pytest.mark.slow
 def test_the_grid_is_a_sixteenth_whatever_the_network():
     x = torch.randn(2, 3, 48, 80)
     assert DeepLabFeatures(resnet50(width=4, output_stride=16), groups=2)(x).shape == (2, 128, 3, 5)

@@ -18,6 +18,7 @@ from msaf_bench.data.transforms import MEAN, STD
 FACTORIES = {"s": flownet_s, "c": flownet_c, "2": flownet2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "parameters", "gflops"),
     [("s", 38_676_506, 336.8), ("c", 39_175_298, 477.5), ("2", 162_518_834, 2114.6)],
@@ -37,6 +38,7 @@ def test_feature_flow_has_the_size_of_the_release():
         assert sum(p.numel() for p in FeatureFlow(1024).parameters()) == 38_876_194
 
 
+@pytest.mark.slow
 def test_correlation_is_the_mean_product_at_each_displacement():
     torch.manual_seed(0)
     x, y = torch.randn(2, 2, 3, 5, 6).double()
@@ -55,6 +57,7 @@ def test_correlation_is_the_mean_product_at_each_displacement():
                     torch.testing.assert_close(found[:, i, j, row, column], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FACTORIES)
 def test_flow_has_the_frames_size_and_a_gradient_for_every_weight(name):
     torch.manual_seed(0)
@@ -65,6 +68,7 @@ def test_flow_has_the_frames_size_and_a_gradient_for_every_weight(name):
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("s", FlowNetS), ("c", FlowNetC), ("2", FlowNet2)])
 def test_weights_come_from_a_file(name, kind, tmp_path):
     torch.manual_seed(0)

@@ -226,6 +226,7 @@ def checksum(file):
     return zlib.crc32(file.read())
 
 
+@pytest.mark.slow
 def test_threads_and_other_processes_read_at_the_same_time(tmp_path):
     with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         for i in range(8):

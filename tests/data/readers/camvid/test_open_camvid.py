@@ -404,6 +404,7 @@ def test_the_official_split(camvid_root):
     np.testing.assert_array_equal(score[20].frames[1], score[5].frames[2])
 
 
+@pytest.mark.slow
 def test_pairs_of_the_real_splits(camvid_root):
     full = conditions(size=(45, 60), data_options={}, score_spacing=30)
     train, score = open_split(full, "train", camvid_root), open_split(full, "score", camvid_root)
