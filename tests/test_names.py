@@ -6,6 +6,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 DOTTED = re.compile(r"\bmsaf_bench(?:\.\w+)+")
 TEXTS = sorted(
@@ -29,6 +31,7 @@ def missing(name):
     return ""
 
 
+@pytest.mark.slow
 def test_every_dotted_name_exists():
     named = {
         name: path.relative_to(ROOT)

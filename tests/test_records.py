@@ -27,6 +27,7 @@ def record(**changes):
     return Record(**(fields | changes))
 
 
+@pytest.mark.slow
 def test_a_record_comes_back_as_it_went(tmp_path):
     path = write_record(tmp_path, record())
     assert path.stem == TRIAL.id

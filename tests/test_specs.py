@@ -36,6 +36,7 @@ paper = { miou = 80.4 }
 """
 
 
+@pytest.mark.slow
 def test_every_shipped_spec_reads():
     for name in list_systems():
         assert read_system(name).name == name
@@ -134,6 +135,7 @@ def test_rows_without_a_system_are_printed_only():
     assert list(systems_of(Table.model_validate(bare))) == ["a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", list_presets())
 def test_every_row_of_a_table_of_systems_is_another_system_when_shrunk(preset):
     conditions = read_conditions(preset, "street", systems=True)

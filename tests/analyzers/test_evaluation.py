@@ -38,6 +38,7 @@ def test_a_module_of_the_users():
     assert "<table>" in found._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_plain_callable_that_reads_one_frame_has_no_past():
     def segment(clip):
         assert clip.shape[1] == 1

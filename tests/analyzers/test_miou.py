@@ -42,6 +42,7 @@ def maps(seed, classes=5, shape=(9, 11), void=0.2):
     return truth, prediction
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_it_is_the_dictionary_count(seed):
     truth, prediction = maps(seed)
@@ -159,6 +160,7 @@ def rough_maps(seed, classes=6):
 RULES = [(void, absent) for void in ("ignore", "penalise") for absent in ("skip", "zero")]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.sampled_from(RULES))
 def test_the_rules_are_the_dictionary_count(seed, rules):
     void, absent = rules

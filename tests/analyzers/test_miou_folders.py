@@ -152,6 +152,7 @@ def test_nothing_left_is_an_error_even_so(tmp_path, content):
         count(tmp_path, CITYSCAPES, skip_bad=True)
 
 
+@pytest.mark.slow
 def test_after_an_error_the_rest_is_not_read(tmp_path, monkeypatch):
     truths, predictions = label_maps(5, images=40)
     write(tmp_path / "t", truths)

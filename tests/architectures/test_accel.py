@@ -39,6 +39,7 @@ def test_size_and_cost_are_those_of_the_release(name, update, parameters, betwee
         assert counter.get_total_flops() / 1e9 == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_score_maps_are_mixed_at_full_size_and_start_as_their_mean():
     net, clip = small(18), torch.randn(2, 5, 3, 32, 48)
     with torch.no_grad():
@@ -50,6 +51,7 @@ def test_score_maps_are_mixed_at_full_size_and_start_as_their_mean():
         torch.testing.assert_close(net(clip).logits, expected)
 
 
+@pytest.mark.slow
 def test_accel_101_mixes_features_and_starts_as_the_frames_own():
     net, clip = small(101), torch.randn(2, 5, 3, 32, 48)
     with torch.no_grad():

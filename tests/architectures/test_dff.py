@@ -58,6 +58,7 @@ def test_flow_leads_straight_to_the_key_frame():
         torch.testing.assert_close(net(between).logits, expected)
 
 
+@pytest.mark.slow
 def test_in_accels_variant_flow_leads_from_frame_to_frame():
     net, clip = small(*ACCEL_STYLE), torch.randn(1, 5, 3, 32, 48)
     with torch.no_grad():
@@ -67,6 +68,7 @@ def test_in_accels_variant_flow_leads_from_frame_to_frame():
         torch.testing.assert_close(net(clip).logits, net.head(features))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ACCEL_STYLE])
 def test_a_stream_sees_key_frames_alone_and_carries_them_on(options):
     net, video = small(*options), torch.randn(2, 11, 3, 33, 50)

@@ -28,6 +28,7 @@ def test_it_costs_what_its_network_of_one_frame_costs():
     assert 2 * cost.total_macs == pytest.approx(3592.4e9, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_without_training_it_is_its_network_of_one_frame():
     net = network().eval()
     single = build(System(architecture="single-frame", slots=SLOTS), 5).eval()
@@ -54,6 +55,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms():
     torch.testing.assert_close(net.loss(out, torch.full_like(labels, VOID)), motion)
 
 
+@pytest.mark.slow
 def test_the_past_is_left_out_where_there_is_none():
     assert set(network().train()(clip(frames=1)).aux) == {"auxiliary"}
 

@@ -48,6 +48,7 @@ def test_the_distilled_losses_are_those_of_the_official_code(golden, four):
     assert float(found) == pytest.approx(golden.cases["etc_logit_kd"]["value"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_pairwise_loss_compares_all_cosines(four):
     there, soft_there, here, soft_here = (x.flatten(2) for x in four)
     found = 0
@@ -137,6 +138,7 @@ def test_a_clip_gives_the_terms_that_its_frames_allow(teacher, frames, terms):
     assert net.eval()(clip(frames)).aux == {}
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_sum_of_its_terms():
     net = small(TEACHER)
     out, labels = net(clip()), torch.randint(5, (2, 32, 48))
@@ -166,6 +168,7 @@ def test_the_weights_are_options(options, name):
     torch.testing.assert_close(2 * found[0], found[1])
 
 
+@pytest.mark.slow
 def test_the_teacher_learns_from_the_labels_alone_and_the_student_from_the_teacher():
     net = small(TEACHER)
     out = net(clip())

@@ -42,6 +42,7 @@ def test_a_step_of_the_cell_costs_what_the_official_one_does(name, classes, size
     assert 2 * sum(cost.macs["cell"].values()) == pytest.approx(giga * 1e9, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_the_first_state_is_the_oldest_frames_own_scores():
     net, frames = network(frames=3), clip(3)
     alone = [net.scores(net.backbone(frames[:, i]), frames[:, i]) for i in range(3)]

@@ -88,6 +88,7 @@ def test_the_keys_of_the_query_and_of_the_memory_start_equal_and_are_two():
     assert torch.equal(net.key.bias, net.memory_key.bias)
 
 
+@pytest.mark.slow
 def test_the_backbone_learns_from_the_newest_frame_alone():
     torch.manual_seed(0)
     net = build(SMALL, 5)

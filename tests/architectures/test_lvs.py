@@ -49,6 +49,7 @@ def alert(net):
     net.threshold = float(deviations.quantile(0.6))
 
 
+@pytest.mark.slow
 def test_low_and_high_parts_are_the_backbone_and_the_head():
     net, image = small().eval(), frames()[:, 0]
     stages = net.backbone(image)
@@ -57,6 +58,7 @@ def test_low_and_high_parts_are_the_backbone_and_the_head():
     assert torch.equal(small(split=0).eval().low(image), stages.f3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["adaptive", "fixed"])
 def test_a_stream_computes_high_features_of_key_frames_alone(schedule):
     net, calls = small(schedule=schedule).eval(), []
@@ -106,6 +108,7 @@ def test_a_frame_that_becomes_a_key_frame_is_segmented_directly():
         torch.testing.assert_close([stream.step(frames()[:, t]) for t in range(5)][4], direct)
 
 
+@pytest.mark.slow
 def test_the_scheduler_learns_how_much_the_labels_change_and_teaches_nobody_else():
     net = small().train()
     out = net(frames())

@@ -148,6 +148,7 @@ def test_a_stream_draws_as_the_clip_does_and_again_after_a_reset():
             stream.reset()
 
 
+@pytest.mark.slow
 def test_dropout_stays_off_outside_of_a_pass():
     net = small()
     net(clip())
@@ -171,6 +172,7 @@ def test_the_variance_falls_with_the_number_of_passes(mode):
     assert many < 0.75 * some if mode == "mc" else many < some
 
 
+@pytest.mark.slow
 def test_mc_reads_one_frame_and_needs_no_flow():
     net = small(mode="mc", samples=2)
     assert (net.frames, net.recursive, net.flow) == (1, False, None)

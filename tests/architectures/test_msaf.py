@@ -37,6 +37,7 @@ def test_only_rows_with_motion_read_the_past(net):
     assert same is (net.frames == 1)
 
 
+@pytest.mark.slow
 def test_void_pixels_do_not_count():
     net = build(ROWS["table3: MSAF"], 5).eval()
     out = net(clip())
@@ -52,6 +53,7 @@ def test_void_pixels_do_not_count():
     assert net.loss(out, torch.full_like(labels, VOID)) == 0
 
 
+@pytest.mark.slow
 def test_three_losses_are_summed():
     net = build(ROWS["table3: MSAF"], 5)
     out = net(clip())

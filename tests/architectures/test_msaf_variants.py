@@ -87,6 +87,7 @@ def test_psp18_is_etcs_pspnet_without_its_classifier():
     assert 2e-9 * cost.total_macs == pytest.approx(925.0, rel=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "published"), [(psp50, 46_715_347), (psp101, 65_707_475)])
 def test_the_deeper_ones_are_semsegs_pspnets_but_for_the_width_of_the_last_convolution(
     backbone, published

@@ -46,6 +46,7 @@ def test_two_frames_are_blended_half_and_half_at_the_start():
     torch.testing.assert_close(net(frames).logits, expected)
 
 
+@pytest.mark.slow
 def test_older_frames_are_not_read():
     """The official script feeds back the features before the blend."""
     net, frames = network(), clip(frames=4)

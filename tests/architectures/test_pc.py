@@ -39,6 +39,7 @@ def test_the_measure_is_the_official_one(golden, official):
     assert float(overall) == pytest.approx(golden.cases["pc_spc_mapA"]["overall"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_measure_pixel_by_pixel(official):
     a, b, shares, other = (x[0] for x in official)
     for found, (one, two, own, their) in zip(

@@ -75,6 +75,7 @@ def test_the_discriminator_is_of_four_layers_and_sees_patches():
     assert judge(torch.randn(1, 3, 64, 96)).shape == (1, 1, 7, 11)
 
 
+@pytest.mark.slow
 def test_the_encoder_starts_from_the_mean_of_its_frames():
     torch.manual_seed(0)
     plain = resnet18(width=8).eval()
@@ -125,6 +126,7 @@ def test_the_loss_is_the_sum_of_its_parts(net, clip):
     assert net.loss(net.eval()(clip), void) == 0
 
 
+@pytest.mark.slow
 def test_inference_uses_no_part_of_the_prediction_of_frames(net, clip):
     del net.generator, net.discriminator
     net.eval()

@@ -52,6 +52,7 @@ def test_pspnet50_can_be_tdnets_network(golden):
     golden.check("tdnet_pspnet_resnet50", net(golden.frame(0, 65, 129)[None]).logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "inference", "training"),
     [

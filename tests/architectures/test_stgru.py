@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from msaf_bench.architectures.grfp.stgru import STGRU
@@ -48,6 +49,7 @@ def slow_cell(cell, scores, image, past, reference, flow):
     )
 
 
+@pytest.mark.slow
 def test_the_cell_is_its_equations():
     torch.manual_seed(0)
     cell = STGRU(4, kernel=3, prior=1 / 19).double()

@@ -129,6 +129,7 @@ def test_all_turns_are_trained_one_a_step():
     assert not missing
 
 
+@pytest.mark.slow
 def test_the_loss_adds_up():
     net, labels = small(TEACHER), torch.randint(5, (2, 32, 64))
     out = net(torch.randn(2, 4, 3, 32, 64))
@@ -150,6 +151,7 @@ def test_the_loss_adds_up():
     assert not aux["group"].requires_grad
 
 
+@pytest.mark.slow
 def test_what_is_learnt_from_leaves_no_trace_in_the_teacher():
     net, frame = small(TEACHER), torch.randn(2, 3, 32, 64)
     before = {name: value.clone() for name, value in net.teacher.state_dict().items()}

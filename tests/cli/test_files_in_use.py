@@ -158,6 +158,7 @@ def frames(tmp_path):
     return tmp_path / "frames"
 
 
+@pytest.mark.slow
 def test_predict_never_replaces_its_frames(frames, capsys, tmp_path):
     before = {path: path.read_bytes() for path in frames.iterdir()}
     (tmp_path / "link").symlink_to(frames)

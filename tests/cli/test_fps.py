@@ -81,6 +81,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
     return asked
 
 
+@pytest.mark.slow
 def test_json_of_one_run(tasks: list[SpeedTask]):
     result = invoke(
         "msaf-r18",

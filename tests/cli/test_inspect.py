@@ -60,6 +60,7 @@ def test_sentences_are_no_table(capsys):
     ]
 
 
+@pytest.mark.slow
 def test_check_and_ablate_give_the_same_hint(capsys, tmp_path):
     (tmp_path / "mine.toml").write_text(
         'title = "t"\nsource = "s"\nbase = "msaf-r18"\nmetrics = ["miou"]\nreference = "MSAF"\n'

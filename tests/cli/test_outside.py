@@ -53,6 +53,7 @@ def plugins(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -208,6 +209,7 @@ def test_figures_do_not_depend_on_the_environment(backend, rc, tmp_path):
     assert made[0] == made[1]
 
 
+@pytest.mark.slow
 def test_tables_are_written_where_figures_fail(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("msaf_bench.report.figures.cost._figure", lambda documents: 1 / 0)
@@ -282,6 +284,7 @@ def test_absurd_numbers_are_refused_at_once(more, part, capsys):
     assert "fault" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "part"),
     [
@@ -317,6 +320,7 @@ NESTED = "a=" + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1)
 LONG = ["x" * (LONGEST + 1), "#\n" * LARGEST, "a = 1" + "0" * 4500]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a=" + "[" * 4000, "a." * 1500 + "b=1", NESTED, *LONG])
 def test_toml_beyond_all_reason_is_refused(text, tmp_path):
     with pytest.raises(ValueError, match=r"deep|line|Exceeds|Invalid"):
@@ -371,6 +375,7 @@ def test_a_pickle_is_refused_in_our_own_words(capsys, tmp_path):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [None, "model", "state_dict", "module"])
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "encoder.", "module.backbone."])
 def test_weights_are_found_where_others_put_them(inside, prefix, tmp_path):

@@ -42,6 +42,7 @@ def direct_sum(x, offset, weight, border="zeros"):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", ["zeros", "nearest"])
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_deformable_convolution_is_the_direct_sum(kernel, border):

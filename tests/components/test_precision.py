@@ -4,6 +4,7 @@ import torch
 from msaf_bench.components.align import DeformableAlign
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", [(97, 97), (128, 256)])
 def test_half_precision_does_not_move_the_places_that_a_dcn_reads(grid):
     """With zero offsets it is a convolution, also under autocast and on maps too large for bfloat16

@@ -187,6 +187,7 @@ def test_forward_and_backward_flow_undo_each_other(seed):
         assert alone.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_same_arguments_same_bytes_and_longer_videos_begin_alike():
     first, again, longer = make_video(7, 4, SIZE), make_video(7, 4, SIZE), make_video(7, 9, SIZE)
     for a, b, c in zip(first, again, longer, strict=True):
@@ -279,6 +280,7 @@ def test_a_wrong_argument_is_named(arguments, message):
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 def test_a_clip_ends_at_its_label():
     clips = Street(conditions(frames=3), "train")
     assert len(clips) == 3 * 2  # frames 4 and 5 of six have all of their history
@@ -292,6 +294,7 @@ def test_a_clip_ends_at_its_label():
         clips[len(clips)]
 
 
+@pytest.mark.slow
 def test_a_video_that_is_too_short_repeats_the_oldest_frame_found():
     clips = Street(conditions(frames=3, score_spacing=4), "score")
     assert len(clips) == 2 * 6
@@ -376,6 +379,7 @@ def test_train_and_score_share_no_video():
     assert {int(name[:5]) % 2 for name in names[1]} == {1}
 
 
+@pytest.mark.slow
 def test_videos_are_made_once_and_cannot_be_written_to():
     one, two = Street(conditions(), "train"), Street(conditions(frames=2, train_spacing=1), "train")
     assert one.fingerprint == two.fingerprint

@@ -83,6 +83,7 @@ def test_strangers_are_of_another_video_and_change_the_past_alone():
     assert strange.fingerprint == real.fingerprint
 
 
+@pytest.mark.slow
 def test_the_true_flow_brings_the_past_over_the_newest_frame():
     """Positive control of the oracle: on a clean street the aligned past looks like the newest
     frame, the raw past does not.

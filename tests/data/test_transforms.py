@@ -49,6 +49,7 @@ def test_all_frames_and_the_label_move_together(
     assert (inner <= 2).mean() > 0.3 if min(height, width) * low >= 8 and inner.size > 64 else True
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None)
 def test_without_resizing_a_crop_is_a_part_of_the_clip(seed):
@@ -66,6 +67,7 @@ def test_nothing_to_do_gives_the_clip_itself():
     np.testing.assert_array_equal(out.label, clip.label)
 
 
+@pytest.mark.slow
 def test_half_of_the_clips_are_mirrored_as_a_whole():
     clip = coded(32, 64)
     rng = np.random.default_rng(0)

@@ -243,6 +243,7 @@ def table2(
 ACCEL = [(f"MSAF ResNet{n}", f"Accel ResNet{n}") for n in (18, 50, 101)]
 
 
+@pytest.mark.slow
 def test_ratios_only_between_rows_timed_here(summary: Summary):
     labels = [label for pair in ACCEL for label in pair]
     scores = dict.fromkeys(labels, 70.0)
@@ -265,6 +266,7 @@ def test_ratios_only_between_rows_timed_here(summary: Summary):
     assert "Accel ResNet18 is not in this run" in absent.reason
 
 
+@pytest.mark.slow
 def test_best_needs_every_row_and_every_difference(summary: Summary):
     table = read_table("2")
     scores = {
@@ -290,6 +292,7 @@ def test_best_needs_every_row_and_every_difference(summary: Summary):
     assert by_id(table2(summary, scores, {}))["efficiency-camvid: fps"].verdict == "not comparable"
 
 
+@pytest.mark.slow
 def test_the_models_rows_on_smaller_frames_are_not_needed(summary: Summary):
     table = read_table("1")
     scores = {
@@ -324,6 +327,7 @@ def test_a_table_that_prints_nothing_has_no_claims(summary: Summary):
     assert claims_of(replace(summary, table=read_table("readings"))) == ()
 
 
+@pytest.mark.slow
 def test_csv_has_a_line_a_claim(summary: Summary):
     marked = replace(
         summary, conditions=summary.conditions.model_copy(update={"watermark": "SMOKE"})
@@ -340,6 +344,7 @@ def test_csv_has_a_line_a_claim(summary: Summary):
     assert all(isfinite(float(cell)) for cell in signed)  # a number is no formula
 
 
+@pytest.mark.slow
 def test_markdown_shows_both_scopes(summary: Summary):
     shipped = as_shipped(summary)
     view = view_of(shipped)

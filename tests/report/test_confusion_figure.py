@@ -36,6 +36,7 @@ def test_cells_are_shares_of_the_true_class():
     assert chart.lines[1] == ("tree", "0.2", "99.5", "0.0", "0.2")
 
 
+@pytest.mark.slow
 def test_void_is_drawn_where_there_is_some():
     def labels(counts):
         axes = draw(counts, NAMES, "").figure.axes[0]
@@ -49,6 +50,7 @@ def test_void_is_drawn_where_there_is_some():
     assert labels(none) == [list(NAMES)] * 2
 
 
+@pytest.mark.slow
 def test_title_unit_axes_and_partial():
     figure = draw(COUNTS, NAMES, "3 images", partial=True).figure
     axes, bar = figure.axes

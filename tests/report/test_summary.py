@@ -173,6 +173,7 @@ def test_states(make: Make):
     assert summary.rows[4].difference == alone
 
 
+@pytest.mark.slow
 def test_one_seed_decides_nothing(make: Make):
     summary = make(seeds=[3])
     assert {v.decision for v in summary.verdicts} == {"undecided"}

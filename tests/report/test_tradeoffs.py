@@ -68,6 +68,7 @@ def test_no_label_covers_another_in_the_figure(whole_view: View):
             assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_labels_of_a_crowd_cover_no_label_and_no_point(seed: int):
     rng = np.random.default_rng(seed)

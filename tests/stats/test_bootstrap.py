@@ -155,6 +155,7 @@ def test_more_seeds_do_not_hide_the_error_of_the_images():
     assert ten.sd == pytest.approx(one.sd, rel=0.03)
 
 
+@pytest.mark.slow
 def test_coverage_of_a_known_truth():
     """Images are drawn from a large made-up world; about 95 % of the intervals hold its mIoU."""
     rng = np.random.default_rng(11)
@@ -190,6 +191,7 @@ def test_what_cannot_have_an_interval_has_none():
     assert image_interval([nothing]).low is None
 
 
+@pytest.mark.slow
 def test_ten_thousand_resamples_of_500_images_and_19_classes_take_a_moment():
     rng = np.random.default_rng(8)
     a, b = areas(rng, 500, 19), areas(rng, 500, 19)

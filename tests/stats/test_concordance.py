@@ -50,6 +50,7 @@ def test_the_interval_is_that_of_a_slow_bootstrap_over_rows():
     assert concordance(x.tolist(), y.tolist(), resamples=4000) == found
 
 
+@pytest.mark.slow
 def test_decisions():
     order = list(range(LEAST))
     assert concordance(order, order).decision == "agrees"

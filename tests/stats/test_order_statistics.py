@@ -34,6 +34,7 @@ def test_ranks_are_those_of_the_binomial_law(q: Fraction, level: Fraction):
         assert interval_ranks(n, float(q), float(level)) == slow_ranks(n, q, level)
 
 
+@pytest.mark.slow
 def test_ranks_near_the_top_of_a_large_sample():
     assert interval_ranks(662, 0.99) == slow_ranks(662, Fraction(99, 100), Fraction(19, 20))
 
@@ -44,6 +45,7 @@ def test_ranks_of_the_median_are_those_of_the_sign_test():
         assert interval_ranks(n, 0.5) == (low, high)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_quantile_as_often_as_they_say():
     rng = np.random.default_rng(0)
     for q, n in ((0.5, 40), (0.9, 80)):

@@ -9,6 +9,7 @@ from msaf_bench.stats.pareto import pareto_front
 POINT = st.tuples(st.integers(0, 4), st.integers(0, 4))
 
 
+@pytest.mark.slow
 @given(st.lists(POINT, max_size=12))
 def test_nothing_beats_the_front_and_the_front_beats_the_rest(points: list[tuple[int, int]]):
     def beats(a: tuple[int, int], b: tuple[int, int]) -> bool:

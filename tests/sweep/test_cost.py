@@ -42,11 +42,13 @@ def uncounted(monkeypatch):
     monkeypatch.setattr(system, "system_cost", refuse)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_counted_has_a_reason(setting, uncounted):
     count_rows(plan(), setting, Heard())
     assert {cost.reason for cost in read_costs(plan(), setting.workspace).values()} == {"no shape"}
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_named(setting, uncounted):
     count_rows(plan(), setting, Heard())
     path = next(setting.workspace.cost.iterdir())

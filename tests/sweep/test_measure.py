@@ -60,6 +60,7 @@ def clips():
     return open_split(CONDITIONS, "score")
 
 
+@pytest.mark.slow
 def test_the_truth_is_perfectly_consistent_and_the_past_is_worth_what_it_gives(clips, tmp_path):
     found = measure(Oracle(clips), clips, CONDITIONS, "cpu", tmp_path)
     assert miou(found.confusion.sum(0)) == 100

@@ -115,6 +115,7 @@ def absurd_seeds(path):
 DAMAGES = [absurd_seeds, cut, empty, not_utf8, a_folder, unknown_row, unknown_control]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [missing, *DAMAGES])
 @pytest.mark.parametrize("resume", [False, True])
 def test_no_record_is_made_again_whatever_became_of_the_plan(run, damage, resume):
@@ -198,6 +199,7 @@ def test_a_record_of_an_absurd_seed_is_refused_and_not_counted_up_to(run):
         run.finished(PLAN, resume=True)
 
 
+@pytest.mark.slow
 def test_a_study_without_its_plan_is_refused_like_one_with(tmp_path):
     study = Workspace(tmp_path)
     point = Workspace(tmp_path / "points" / "occluders-0")

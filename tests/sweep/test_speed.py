@@ -37,6 +37,7 @@ def asked(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_every_row_is_timed_in_both_modes_and_once_only(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
@@ -86,6 +87,7 @@ def test_a_row_that_could_not_be_timed_or_was_on_another_machine_is_timed_again(
     assert asked == [[("Baseline", "stream"), ("MSAF", "clip")]]
 
 
+@pytest.mark.slow
 def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=2)
@@ -100,6 +102,7 @@ def test_a_time_of_a_process_of_its_own_is_not_one_of_rounds(asked, tmp_path):
     assert asked == [[("MSAF", "clip")]]
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_named(asked, tmp_path):
     workspace = Workspace(tmp_path)
     measure_rows(PLAN, Setting(workspace), Heard(), num_classes=11, processes=1)

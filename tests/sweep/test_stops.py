@@ -111,6 +111,7 @@ def test_an_error_of_the_host_is_known_behind_any_other(number):
     assert host_fault(FileNotFoundError(errno.ENOENT, "the trial's own")) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [OSError, DataError, RuntimeError])
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE, errno.EIO])
 def test_what_cannot_be_read_stops_the_sweep_too(tmp_path, begun, monkeypatch, kind, number):
@@ -127,6 +128,7 @@ def test_what_cannot_be_read_stops_the_sweep_too(tmp_path, begun, monkeypatch, k
     assert not list(tmp_path.glob("records/*"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 5, 5))

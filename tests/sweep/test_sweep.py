@@ -161,6 +161,7 @@ def test_trials_on_other_data_are_not_mixed(run):
         sweep(run, plan(seeds=3), resume=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("swap", "message"),
     [
@@ -183,6 +184,7 @@ def test_a_wrong_value_stops_the_sweep_before_its_first_trial(tmp_path, swap, me
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_more_frames_than_any_row_reads_are_refused(tmp_path):
     for frames, message in ((5, "no row reads more than 3"), (2, "reads 3 frames, a clip has 2")):
         with pytest.raises(UsageError, match=message):
@@ -202,11 +204,13 @@ def test_rows_of_unequal_backbones_have_no_common_pre_training():
         make_plan(mixed, read_conditions("quick", "street", {"shrink": {}})).pretraining()
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_share_a_folder(tmp_path):
     with Workspace(tmp_path).lock(), pytest.raises(LockedError, match=f"process {os.getpid()}"):
         sweep(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_would_stop_every_trial_stops_the_sweep(tmp_path):
     with pytest.raises(UsageError, match="there is cpu"):
         check_device("cuda:7")

@@ -57,6 +57,7 @@ def test_scores_from_features_are_those_from_frames(tmp_path):
         assert (one != other).mean() < 0.02  # logits that tie up to rounding
 
 
+@pytest.mark.slow
 def test_a_split_is_computed_once(tmp_path, monkeypatch):
     net = made("MSAF")
     first = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")

@@ -99,6 +99,7 @@ def test_what_the_edges_of_the_truth_do():
     assert masked.votes < plain.votes < masked.votes + 15
 
 
+@pytest.mark.slow
 def test_a_flickering_predictor_is_seen_away_from_the_edges():
     clips = Streets(seeds=(1, 3))
     rng = np.random.default_rng(0)
@@ -147,6 +148,7 @@ def test_zero_flow_is_the_control_without_warp():
         assert still.value == still.controls["no_warp"] == moving.controls["no_warp"]
 
 
+@pytest.mark.slow
 def test_still_predictions_score_100_without_motion():
     clips = Streets()
     still = [clips.labels[0]] * len(clips)
@@ -156,6 +158,7 @@ def test_still_predictions_score_100_without_motion():
     assert ewarp.value == 0
 
 
+@pytest.mark.slow
 def test_frames_are_a_control_of_ewarp():
     clips = Streets()
     (found,) = score(
@@ -176,6 +179,7 @@ def test_ewarp_is_the_mean_of_videos_of_unequal_length():
     )
 
 
+@pytest.mark.slow
 def test_matrices_are_pooled_and_split_by_video():
     clips = Streets(seeds=(1, 3), frames=3)
     (found,) = score(clips.labels, clips, kind="dis")

@@ -80,6 +80,7 @@ def test_whole_shifts_are_exact():
     assert motion.everywhere.weight[0].min() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("both", [True, False])
 def test_doubtful_is_the_slow_one(seed, both):

@@ -111,6 +111,7 @@ def test_macs_are_the_hand_count_on_every_device_path(case):
     assert flop_registry == before
 
 
+@pytest.mark.slow
 def test_all_counters_agree_on_a_network_of_everything():
     net, x = Layers().eval(), torch.zeros(1, 3, 8, 8)
     tokens = 16

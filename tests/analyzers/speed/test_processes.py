@@ -94,6 +94,7 @@ def measured(
     return dict(zip(answers, measure_speed(tasks), strict=True)), asked
 
 
+@pytest.mark.slow
 def test_all_systems_share_each_process(monkeypatch: pytest.MonkeyPatch):
     found, asked = measured(monkeypatch, {"a": [run([1.0])] * 3, "b": [run([2.0])] * 3})
     assert asked == [["a", "b"]] * 3
@@ -107,6 +108,7 @@ def test_alone_each_has_its_own_process_in_turn(monkeypatch: pytest.MonkeyPatch)
     assert asked == [["a"], ["b"], ["a"], ["b"]]
 
 
+@pytest.mark.slow
 def test_a_system_that_fails_costs_itself_and_no_other(monkeypatch: pytest.MonkeyPatch):
     """It is tried once more alone, since others may have taken its memory, and not in later
     processes.
@@ -171,6 +173,7 @@ def test_what_memory_does_not_hold_follows_in_further_processes(monkeypatch: pyt
     assert [isinstance(one, SystemRun) for one in found] == [True] * 6
 
 
+@pytest.mark.slow
 def test_a_system_that_kills_its_process_is_found_by_halves(monkeypatch: pytest.MonkeyPatch):
     found, asked = together(monkeypatch, kills="e")
     assert asked == ["abcdef", "abc", "def", "d", "ef", "e", "f"]
@@ -193,6 +196,7 @@ def test_fps_is_1000_over_the_mean_latency(monkeypatch: pytest.MonkeyPatch):
     assert found["a"].fps == pytest.approx(20)
 
 
+@pytest.mark.slow
 def test_samples_of_all_processes_together(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(0)
     series = [rng.lognormal(0, 0.1, 300) for _ in range(3)]
@@ -286,6 +290,7 @@ def test_a_file_of_an_earlier_version_is_read(monkeypatch: pytest.MonkeyPatch):
     assert read.conditions.key != CONDITIONS.model_copy(update={"processes": 2}).key
 
 
+@pytest.mark.slow
 def test_what_speaks_against_a_number(monkeypatch: pytest.MonkeyPatch):
     quiet = measured(monkeypatch, {"a": [run([10.0]), run([10.5])]})[0]["a"]
     assert quiet.flags == ()

@@ -62,6 +62,7 @@ MASKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("true", "predicted", "maps"), MASKS.values(), ids=MASKS)
 def test_masks_of_255_are_asked_and_then_counted(score, true, predicted, maps):
     prediction = MASK ^ NOISE
@@ -78,6 +79,7 @@ def test_masks_of_255_are_asked_and_then_counted(score, true, predicted, maps):
     assert out["map"] == maps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [3, 5, 11])
 @pytest.mark.parametrize("side", ["both", "truth", "pred"])
 def test_the_last_class_written_as_255_is_seen(score, classes, side):
@@ -92,6 +94,7 @@ def test_the_last_class_written_as_255_is_seen(score, classes, side):
     assert (code, out["miou"]) == (0, pytest.approx(by_sets(truth, prediction, classes), abs=0.005))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", ["19", "cityscapes19", "21"])
 @pytest.mark.parametrize("used", [11, 12])
 def test_a_list_that_is_too_long_for_the_ids_is_an_error(score, classes, used):
@@ -146,6 +149,7 @@ def test_maps_apply_at_once_and_not_one_after_another(score):
     assert (code, out["miou"]) == (0, pytest.approx(by_sets(truth, prediction, 3), abs=0.005))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[10, 20, 30], [1, 2, 3], [0, 127, 254]])
 def test_any_ids_can_be_mapped(score, values):
     truth, prediction, table = ids(3, values)
@@ -193,6 +197,7 @@ def changed(truth, rate, classes, seed=7):
     return np.where(rng.random(truth.shape) < rate, truth, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.35, 0.4, 0.45, 0.9])
 @pytest.mark.parametrize("side", ["both", "truth", "pred"])
 @pytest.mark.parametrize("stray", [0, 3])
@@ -262,6 +267,7 @@ def test_void_borders_are_scored(score, classes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("void_in_truth", [True, False])
 @pytest.mark.parametrize("shifted", ["both", "prediction"])
 def test_camvid_ids_from_1_are_asked(score, void_in_truth, shifted):
@@ -338,6 +344,7 @@ def test_cityscapes_ids_of_both_kinds_with_255_are_scored(score, top):
     assert (code, out["miou"], out["classes_in_mean"]) == (0, 100, 19)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [[0, 85, 170, 255], [0, 128, 255], [*range(0, 241, 17), 255]])
 def test_consistency_of_grey_levels_is_asked(score, levels):
     maps = np.array(levels)[np.random.default_rng(3).integers(len(levels), size=MASK.shape)]

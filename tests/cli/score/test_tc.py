@@ -79,6 +79,7 @@ def document(capsys, *arguments, code=0):
     return json.loads(out)
 
 
+@pytest.mark.slow
 def test_one_preset_is_one_document(footage, capsys):
     d = document(capsys, *command(footage, "--truth", str(footage / "labels")))
     assert d.keys() >= KEYS
@@ -118,6 +119,7 @@ def test_several_presets_are_never_mixed(footage, capsys):
     assert "true label map" in by_name["vc8"]["reason"]
 
 
+@pytest.mark.slow
 def test_the_text_says_what_the_number_is(footage, capsys):
     code, out, _ = run(
         capsys,
@@ -179,6 +181,7 @@ def test_a_frame_without_prediction_is_an_error_unless_it_is_left_out_and_listed
     assert "PARTIAL" in run(capsys, *command(footage), "--skip-bad")[1]
 
 
+@pytest.mark.slow
 def test_degenerate_predictions_are_flagged(footage, capsys):
     for path in (footage / "labels").rglob("*.png"):
         png(path, np.full((48, 64), 3, np.uint8))
@@ -207,6 +210,7 @@ def test_one_frame_is_no_number_and_exit_code_3(footage, capsys):
     assert "clean: needs 2 frames" in err
 
 
+@pytest.mark.slow
 def test_reports_hold_each_pair(footage, capsys):
     out = footage / "reports"
     d = document(
@@ -249,6 +253,7 @@ def test_windows_have_their_ends_in_the_report(tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_the_cache_gives_the_same_numbers(footage, capsys):
     cache = footage / "cache"
     first, again = (
@@ -258,6 +263,7 @@ def test_the_cache_gives_the_same_numbers(footage, capsys):
     assert len(list(cache.iterdir())) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "more", "flow", "code", "parts"),
     [
@@ -328,6 +334,7 @@ def test_presets_without_a_warp_need_no_flow(footage, capsys):
     assert (code, "unknown flow 'diss'" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_what_has_no_pixel_to_compare_has_no_number(footage, capsys):
     for path in (footage / "labels").rglob("*.png"):
         png(path, np.full((48, 64), 255, np.uint8))
@@ -350,6 +357,7 @@ def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(foot
         assert f"--reports {footage / out}: {footage / 'file'} is not a folder" in err
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text_are_written_all_the_same(footage, capsys):
     for folder in ("frames", "labels"):
         (footage / folder / "street_1").rename(footage / folder / os.fsdecode(b"street_\xff"))

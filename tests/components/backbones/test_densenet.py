@@ -4,6 +4,7 @@ import torch
 from msaf_bench.components.backbones.densenet import DenseBlock, LinearHead, fc_densenet103
 
 
+@pytest.mark.slow
 def test_the_size_is_that_of_the_official_mc_network():
     with torch.device("meta"):
         net = fc_densenet103()

@@ -5,6 +5,7 @@ from torch.nn import functional
 from msaf_bench.components.backbones.erfnet import ERFNet, ERFNetHead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(24, 32), (25, 41)])
 def test_any_size_is_filled_up_to_whole_cells(size):
     torch.manual_seed(0)

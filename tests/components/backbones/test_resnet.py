@@ -135,6 +135,7 @@ def test_dilation_is_where_the_convention_puts_it(factory, options, expected):
     assert net.stride == options.get("output_stride", 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "widths"), [("plain", [64]), ("deep", [64, 64, 128]), ("v1c", [32, 32, 64])]
 )

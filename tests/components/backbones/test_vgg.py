@@ -47,6 +47,7 @@ def test_the_far_border_fills_whole_cells(n, whole):
     torch.testing.assert_close(out[..., 186 : 186 + n, 186:210], image, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", ["mirror", "same"])
 @pytest.mark.parametrize("size", [(24, 32), (41, 59)])
 def test_all_stages_lie_on_one_grid(border, size):

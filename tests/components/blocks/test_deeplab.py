@@ -56,6 +56,7 @@ def slow_deformable(x, offset, weight, *, groups, dilation):
     return y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("groups", "reach"), [(1, 1), (2, 2)])
 def test_deformable_convolution_has_dilation_and_groups(groups, reach):
     torch.manual_seed(0)

@@ -33,6 +33,7 @@ def test_size_and_cost_are_those_of_the_release(name, parameters, gflops):
     assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_feature_flow_has_the_size_of_the_release():
     with torch.device("meta"):
         assert sum(p.numel() for p in FeatureFlow(1024).parameters()) == 38_876_194
@@ -114,6 +115,7 @@ def moved(x, dx, dy):
     return x[..., rows, :][..., columns]
 
 
+@pytest.mark.slow
 def test_flownet2_hands_on_flow_warped_frames_and_errors_in_the_releases_units():
     """C, S and S give twentieths of 20 pixels, SD gives twentieths of a pixel; the fusion reads
     pixels.

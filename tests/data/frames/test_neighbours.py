@@ -111,6 +111,7 @@ EVEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", EVEN.values(), ids=EVEN)
 def test_an_even_video_has_all_its_pairs(names):
     order = list(range(len(names)))
@@ -179,6 +180,7 @@ AMBIGUOUS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_what_is_not_clear_stops_and_shows_two_names(names):
     with pytest.raises(DataError, match="--frame-pattern") as error:
@@ -226,6 +228,7 @@ SEVERAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("videos", SEVERAL.values(), ids=SEVERAL)
 def test_several_videos_in_a_folder_have_all_their_pairs_and_no_other(videos):
     names = [name for video in videos for name in video]
@@ -299,6 +302,7 @@ def test_a_name_that_does_not_match_is_named():
         neighbours(["a_1", "b_2"], "a_{frame}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in EVEN if kind != "no number"])
 def test_the_inferred_pattern_can_be_given(kind):
     found = neighbours(EVEN[kind])
