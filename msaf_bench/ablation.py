@@ -8,12 +8,9 @@ from pathlib import Path
 from msaf_bench.catalog import changed, read_conditions, read_table
 from msaf_bench.data import needed_root
 from msaf_bench.findings.run import Run, load_run
-from msaf_bench.findings.study import Study
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
-from msaf_bench.report.render import render_run
-from msaf_bench.report.study import render_study
-from msaf_bench.report.view import View
+from msaf_bench.report.outcome import Outcome, render
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.estimate import Estimate, estimate
@@ -38,15 +35,6 @@ class Ablation:
     resume: bool = False  #: keep what is finished
     speed_processes: int = 0  #: that time the rows after the trials
     pictures: bool = True  #: show frames of the data set in the report
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A run that has ended, and its report."""
-
-    result: View | Study  #: a study where the table has an axis
-    paths: list[Path]  #: the report's files
-    left: tuple[Path, ...] = ()  #: folders of points that another process runs
 
 
 def ablate(
@@ -198,22 +186,6 @@ def run(ablation: Ablation, follow: Follow) -> Outcome:
             speed_processes=ablation.speed_processes,
         )
     return render(workspace, ablation.setting.root, pictures=ablation.pictures)
-
-
-def render(
-    workspace: Workspace, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
-) -> Outcome:
-    """Render the report of a run from its records, with the rows and seeds of all calls that made
-    it.
-
-    `root` is the data set's folder, for the pictures. Raises `DataError` where records read
-    different data, unless that is allowed.
-    """
-    plan = workspace.plan()
-    if plan.table.axis:
-        return Outcome(*render_study(workspace, plan))
-    shown = root if pictures else None
-    return Outcome(*render_run(workspace, plan, shown, pictures=pictures, allow_mixed=allow_mixed))
 
 
 def _run_study(ablation: Ablation, follow: Follow) -> Outcome:

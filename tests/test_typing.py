@@ -24,6 +24,7 @@ def readme_example():
     return next(block for block in blocks if "import msaf_bench as mb" in block).split("```")[0]
 
 
+@pytest.mark.slow
 def test_the_readmes_example_runs(monkeypatch, capsys):
     monkeypatch.chdir(API.parents[2])
     exec(compile(readme_example(), "README.md", "exec"), {})  # noqa: S102

@@ -9,8 +9,8 @@ from msaf_bench.cli.printing import print_json
 from msaf_bench.errors import HostError
 
 if TYPE_CHECKING:
-    from msaf_bench.ablation import Outcome
     from msaf_bench.findings.study import Study
+    from msaf_bench.report.outcome import Outcome
     from msaf_bench.report.view import View
 
 

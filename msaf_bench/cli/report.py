@@ -34,8 +34,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
-    from msaf_bench.ablation import render
     from msaf_bench.cli.outcome import print_outcome
+    from msaf_bench.report.outcome import render
     from msaf_bench.sweep.workspace import Workspace
 
     outcome = render(
