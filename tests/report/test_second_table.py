@@ -1,6 +1,7 @@
 """What stands beside the mIoU, from records with known contents."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,3 +147,15 @@ def test_the_figure_has_a_panel_for_each_kind(full: Summary):
         "MACs of a result",
     ]
     assert len(chart.lines) == len(full.rows)
+
+
+def test_a_part_with_the_name_of_another_column_hides_no_number(full):
+    names = ("row", "state", "p")
+    slots = (slot for _, slot in full.table.ticks)
+    ticks = tuple(zip(names, slots, strict=True))
+    plain = view_of(full)
+    renamed = view_of(replace(full, table=full.table.model_copy(update={"ticks": ticks})))
+    for row in full.rows:
+        values, before = (view.kind.row_values(view, row) for view in (renamed, plain))
+        assert {name: values[name] for name in names} == {name: before[name] for name in names}
+        assert [values[f"{name} (part)"] for name in names] == [int(tick) for tick in row.ticks]

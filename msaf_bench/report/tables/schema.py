@@ -112,7 +112,12 @@ FRONTS = (
 SCHEMA: dict[str, tuple[CsvColumn, ...]] = {
     "TABLE.csv, variants of one system": (
         ROW,
-        CsvColumn("{part}", "", "1: the row has the part, 0: it has not"),
+        CsvColumn(
+            "{part}",
+            "",
+            "1: the row has the part, 0: it has not; one that has the name of another"
+            " column is called `{part} (part)`",
+        ),
         PRINTED[0],
         *MIOU,
         *DIFFERENCE,

@@ -47,13 +47,11 @@ def row_names(row: RowSummary) -> dict[str, Value]:
 
 def row_values(view: View, row: RowSummary) -> dict[str, Value]:
     """Return one line of the CSV, by column: mIoU, IoU and differences in percent, None for what is
-    not known.
+    not known. A ticked part that has the name of another column is called "NAME (part)".
     """
     gap = row.difference.interval if row.difference else None
-    ticks = zip(view.summary.table.ticks, row.ticks, strict=True)
-    return {
-        **row_names(row),
-        **{column: int(tick) for (column, _), tick in ticks},
+    names = row_names(row)
+    values: dict[str, Value] = {
         "published_miou": row.published,
         **measured_values(row),
         "difference": gap.mean if gap else None,
@@ -62,6 +60,12 @@ def row_values(view: View, row: RowSummary) -> dict[str, Value]:
         **column_values(view.columns, row),
         **made_values(view.summary, row),
     }
+    taken = {*names, *values}
+    ticks: dict[str, Value] = {
+        f"{column} (part)" if column in taken else column: int(tick)
+        for (column, _), tick in zip(view.summary.table.ticks, row.ticks, strict=True)
+    }
+    return {**names, **ticks, **values}
 
 
 def texts(row: RowSummary) -> list[str]:
