@@ -65,22 +65,24 @@ class Run:
     @property
     def records(self) -> Mapping[str, Record]:
         """The records by trial id, confusion matrices per image included; read one by one."""
-        return Records(self.folder / "records")
+        return Records(Workspace(self.folder).records)
 
     @property
     def points(self) -> "tuple[Run, ...]":
         """The runs of a table over an axis, a run for each value; empty for other tables."""
-        return tuple(load_run(point) for point in self._points)
+        folders = sorted(point for point in self.folder.glob("points/*") if point.is_dir())
+        return tuple(load_run(folder) for folder in folders)
 
-    @property
-    def _points(self) -> list[Path]:
-        return sorted(point for point in self.folder.glob("points/*") if point.is_dir())
+    @cached_property
+    def recorded(self) -> RecordedPlan:
+        """The plan with the systems as the records hold them."""
+        return as_recorded(self.plan, (result.record for result in self._results.values()))
 
     @cached_property
     def _results(self) -> dict[str, Result]:
         if self.table.axis:
             raise UsageError(f"{self.folder} holds a table over an axis; take one of its `points`")
-        return read_results(self.folder / "records")
+        return read_results(Workspace(self.folder).records)
 
     def frame(self) -> "DataFrame":
         """Return one tidy line per row × seed × metric. Raises `HostError` for a damaged record.
@@ -91,7 +93,7 @@ class Run:
         """
         from msaf_bench.findings.frame import frame_of
 
-        return frame_of(as_recorded(self.plan, _records(self._results)), self._results)
+        return frame_of(self.recorded, self._results)
 
     def summary(self, *, allow_mixed: bool = False) -> Summary:
         """Return the rows, intervals and verdicts of a report; a notebook shows it as a table.
@@ -100,8 +102,7 @@ class Run:
         where they do without it, `HostError` for a damaged record.
         """
         workspace = Workspace(self.folder)
-        recorded = as_recorded(self.plan, _records(self._results))
-        return summarise_results(workspace, recorded, self._results, allow_mixed=allow_mixed)
+        return _summarise(workspace, self.recorded, self._results, allow_mixed=allow_mixed)
 
 
 def load_run(folder: str | Path) -> Run:
@@ -124,12 +125,10 @@ def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False
     """Read the records of a run and return its summary. Raises `DataError` where they read
     different data, unless that is allowed.
     """
-    results = read_results(workspace.records)
-    recorded = as_recorded(plan, _records(results))
-    return summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
+    return Run(workspace.folder, plan).summary(allow_mixed=allow_mixed)
 
 
-def summarise_results(
+def _summarise(
     workspace: Workspace,
     plan: RecordedPlan,
     results: Mapping[str, Result],
@@ -158,7 +157,3 @@ def summarise_results(
         allow_mixed=allow_mixed,
     )
     return replace(summary, notes=(*summary.notes, *changed_note(plan)))
-
-
-def _records(results: Mapping[str, Result]) -> Iterator[Record]:
-    return (result.record for result in results.values())

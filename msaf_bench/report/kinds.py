@@ -59,9 +59,10 @@ def view_of(summary: Summary) -> View:
         pulse=pulse_table(summary),
         columns=found,
         second=found,
-        legend=tuple(legend(summary, found)),
     )
-    return _of_systems(view) if compares_systems(summary.table) else view
+    if compares_systems(summary.table):
+        return _of_systems(view)
+    return replace(view, legend=tuple(legend(summary, found)))
 
 
 def _of_systems(view: View) -> View:

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from msaf_bench.documents import json_text
 from msaf_bench.files import write_atomic
-from msaf_bench.findings.recorded import as_recorded
-from msaf_bench.findings.run import summarise_results
-from msaf_bench.findings.trials import read_results
+from msaf_bench.findings.run import Run
 from msaf_bench.inputs import file_name
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.document import to_json
@@ -40,12 +38,11 @@ def render_run(
 
     `root` is the data set's folder; without one (and for any set but street) there is no strip.
     """
-    results = read_results(workspace.records)
-    recorded = as_recorded(plan, (result.record for result in results.values()))
-    summary = summarise_results(workspace, recorded, results, allow_mixed=allow_mixed)
+    run = Run(workspace.folder, plan)
+    summary = run.summary(allow_mixed=allow_mixed)
     strip = None
     if pictures and (root or plan.conditions.data == "street"):
-        strip, unshown = read_strip(workspace, recorded, root)
+        strip, unshown = read_strip(workspace, run.recorded, root)
         summary = replace(summary, notes=(*summary.notes, *unshown))
     view = view_of(summary)
     try:

@@ -52,7 +52,7 @@ class View:
     pulse: PulseTable | None  #: None where no pulse was taken
     columns: tuple[Column[Subject], ...]  #: beside the mIoU, all that the records can fill
     second: tuple[Column[Subject], ...]  #: of these the ones in the second table
-    legend: tuple[str, ...]  #: what the columns are, in sentences
+    legend: tuple[str, ...] = ()  #: meaning of the columns, in sentences
     # of whole systems; empty for variants of one
     entries: tuple[Entry, ...] = ()
     groups: tuple[Group, ...] = ()
