@@ -104,19 +104,19 @@ def cost_of(
     """Parameters and MACs by part at the size of the conditions; None, and a note, for a network
     that cannot be counted.
     """
+    # The seeds of a row share its cost; a plug-in may be loaded anew, with other code.
+    count = _count if plugins else _counted_once
     try:
-        # A frozen model is hashable, which its type does not say.
-        return _counted(system, num_classes, conditions.size, plugins)  # pyright: ignore
+        return count(system, num_classes, conditions.size, plugins)  # pyright: ignore
     except GateError as error:
         on_note(f"cost is not counted: {error}")
         return None
 
 
-@cache
-def _counted(
+def _count(
     system: System, num_classes: int, size: tuple[int, int], plugins: tuple[str, ...]
 ) -> Cost:
-    """Count once what all seeds of a row share. Raises `GateError` for what cannot be counted."""
+    """Count one system. Raises `GateError` for what cannot be counted."""
     clip, stream = (
         system_cost(system, num_classes, size, mode=mode, plugins=plugins)
         for mode in ("clip", "stream")
@@ -131,3 +131,6 @@ def _counted(
         for cost in (clip, stream)
     ]
     return Cost(params=tuple(clip.params.items()), clip=macs[0], stream=macs[1])
+
+
+_counted_once = cache(_count)
