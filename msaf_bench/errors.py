@@ -7,6 +7,8 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMES = 10  #: listed in an error
+LISTED = ("system", "table", "preset")  #: kinds of names that `msaf-bench list` has
 LONGEST_TEXT = 400  #: characters of what an error of other code says
 
 
@@ -102,17 +104,31 @@ class Interrupted(KeyboardInterrupt):
 
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or
-    all of them.
+    """Return `name` if it is among `known`. Raises `UsageError` with the nearest names, or all of
+    them; with the three nearest where there are more than `MOST_NAMES`.
     """
     names = sorted(known)
     if name in names:
         return name
     near = get_close_matches(name, names, 3, 0.6)
-    raise UsageError(
-        f"unknown {what} {name!r}; "
-        + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}")
-    )
+    if near:
+        raise UsageError(f"unknown {what} {name!r}; did you mean {', '.join(near)}?")
+    if len(names) <= MOST_NAMES:
+        raise UsageError(f"unknown {what} {name!r}; choose one of: {', '.join(names)}")
+    nearest = ", ".join(get_close_matches(name, names, 3, 0))
+    listed = f"; `msaf-bench list {what}s` has all" if what in LISTED else ""
+    raise UsageError(f"unknown {what} {name!r}; the nearest of {len(names)} are: {nearest}{listed}")
+
+
+def in_any_case(name: str, known: Iterable[str]) -> str:
+    """Return the one name among `known` that equals `name` except for upper and lower case; `name`
+    as it is where none does, or several do.
+    """
+    names = tuple(known)
+    if name in names:
+        return name
+    alike = [each for each in names if each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else name
 
 
 def and_more(others: int, whole: int) -> str:

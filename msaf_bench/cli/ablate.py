@@ -2,32 +2,44 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from msaf_bench.catalog import read_table
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.outcome import print_outcome
-from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import (
-    PROCESSES,
-    THREADS,
+from msaf_bench.cli.ablate_options import (
+    Address,
+    Controls,
+    DryRun,
+    Gpus,
+    On,
+    Reports,
+    Resume,
+    Rows,
+    Seeds,
+    SpeedProcesses,
+    TableArgument,
+    TableOption,
+    Threads,
+    Workers,
+)
+from msaf_bench.cli.options import (
     Changes,
     Data,
     Device,
     History,
+    Json,
+    Overwrite,
+    Pictures,
+    Plugins,
     Preset,
     Root,
-    at_most,
     at_most_cores,
-    check_data,
-    conditions_from,
-    use_plugins,
+    missing,
+    split_list,
+    tables,
 )
-from msaf_bench.errors import HostError
-from msaf_bench.spec import MOST_SEEDS
+from msaf_bench.cli.printing import print_json
+from msaf_bench.errors import HostError, UsageError, in_any_case
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
@@ -36,68 +48,12 @@ if TYPE_CHECKING:
     from msaf_bench.sweep.plan import Plan
     from msaf_bench.sweep.workspace import Workspace
 
-TableName = Annotated[
-    str, typer.Option(help="A table of ablations/ (3, table3, factorial) or a .toml file.")
-]
-Seeds = Annotated[
-    int,
-    typer.Option(
-        callback=at_most(MOST_SEEDS, "intervals hardly narrow beyond"),
-        help="Seeds of each row: 0, 1, ... From two on there are intervals.",
-    ),
-]
-Rows = Annotated[
-    list[str] | None,
-    typer.Option(help="Only these rows, and the one all are compared with; may be repeated."),
-]
-Controls = Annotated[
-    bool, typer.Option(help="Train the table's control rows too: what the run could have seen.")
-]
-On = Annotated[str | None, typer.Option(help="ray or local (default: ray where it is installed).")]
-Address = Annotated[
-    str | None,
-    typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see."),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        callback=at_most(4096, "one driver follows no more"),
-        help="Trials at a time on Ray (default: as many as fit).",
-    ),
-]
-Gpus = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        callback=at_most(64, "no node has more"),
-        help="GPUs of each trial on Ray; a fraction shares one.",
-    ),
-]
-SpeedProcesses = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        callback=PROCESSES,
-        help="Processes that time all rows in both modes after the trials; 0: no timing.",
-    ),
-]
-Reports = Annotated[
-    Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Keep finished trials and run what is missing or failed.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the plan with an estimate, run nothing.")
-]
-Pictures = Annotated[
-    bool, typer.Option(help="Show frames and labels of the data set in the report.")
-]
+SEE = "See `msaf-bench ablate --help`."
 
 
 def ablate(
-    table: TableName,
+    name: TableArgument = None,
+    table: TableOption = None,
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
@@ -110,7 +66,7 @@ def ablate(
     workers: Workers = None,
     gpus_per_trial: Gpus = 0.0,
     speed: SpeedProcesses = 2,
-    threads: Annotated[int, typer.Option(min=1, help=THREADS)] = 1,
+    threads: Threads = 1,
     device: Device = "cpu",
     reports: Reports = None,
     resume: Resume = False,
@@ -121,13 +77,16 @@ def ablate(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures
-    and a page.
+    """Train and score every row of a table with several seeds. Tables (CSV, Markdown, LaTeX),
+    figures and a page are written.
 
-    A table with an axis, such as when_motion_helps, is run once for every value and gives curves;
-    started twice, the two share the work.
+    A table with an axis, such as when_motion_helps, is run once for every value and gives curves.
+    The same command started twice shares the work.
     """
-    read = read_table(table)
+    from msaf_bench.catalog import read_table
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+
+    read = read_table(_table_name(name, table))
     conditions = conditions_from(preset, data, changes, history, systems=not read.base)
     data_root = check_data(data, root)
     if address is None:
@@ -141,7 +100,7 @@ def ablate(
         conditions,
         root=data_root,
         seeds=seeds,
-        rows=rows or (),
+        rows=split_list(rows, [label for label, _ in read.rows]),
         controls=controls,
         cluster=cluster_of(on, address, workers, gpus_per_trial),
         speed_processes=speed,
@@ -159,8 +118,19 @@ def ablate(
     _run(ablation, as_json)
 
 
+def _table_name(name: str | None, option: str | None) -> str:
+    """Return the table that was named, in any case, as an argument or an option."""
+    named = name or option
+    if named is None:
+        raise UsageError(f"ablate needs a table: {missing('table')}. {SEE}")
+    if name and option:
+        raise UsageError(f"two tables, {name} and --table {option}; name one. {SEE}")
+    return in_any_case(named, tables())
+
+
 def _run(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.ablation import run
+    from msaf_bench.cli.outcome import print_outcome
 
     followed: list[SweepProgress] = []
 

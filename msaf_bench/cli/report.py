@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from msaf_bench.cli.printing import Json, print_json
-from msaf_bench.cli.settings import Root, read_root
+from msaf_bench.cli.options import OUTPUT, Json, Pictures, Root
 from msaf_bench.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.findings.compare import Change
 
-Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it.")
+]
+Old = Annotated[Path, typer.Argument(metavar="OLD", help="Folder of the earlier run.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", help="Folder of the later run.")]
 
 AllowMixed = Annotated[
     bool,
     typer.Option(
         "--allow-mixed",
+        rich_help_panel=OUTPUT,
         help="Let records that read different data share the table; a note says so.",
     ),
 ]
@@ -26,15 +30,15 @@ AllowMixed = Annotated[
 def report(
     run: Run,
     root: Root = None,
-    pictures: Annotated[
-        bool,
-        typer.Option(help="Show frames and labels of the data set; turn off for what you publish."),
-    ] = True,
+    pictures: Pictures = True,
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
-    """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
+    """Render a run again from its records. Tables (CSV, Markdown, LaTeX), figures and the page are
+    written; nothing is trained or scored.
+    """
     from msaf_bench.cli.outcome import print_outcome
+    from msaf_bench.cli.settings import read_root
     from msaf_bench.report.outcome import render
     from msaf_bench.sweep.workspace import Workspace
 
@@ -44,10 +48,11 @@ def report(
     print_outcome(outcome, as_json)
 
 
-def compare(old: Run, new: Run, as_json: Json = False) -> None:
-    """Compare two runs of one table, paired by seed. Ends with exit code 4 if a row got worse or
-    fails now.
+def compare(old: Old, new: New, as_json: Json = False) -> None:
+    """Compare two runs of one table, paired by seed. The exit code is 4 if a row got worse or fails
+    now.
     """
+    from msaf_bench.cli.printing import print_json
     from msaf_bench.findings.compare import compare as compare_runs
     from msaf_bench.findings.run import summarise_run
     from msaf_bench.sweep.workspace import Workspace
