@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import UsageError, in_any_case, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
@@ -267,7 +267,7 @@ def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
     """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in
     an error. Raises `UsageError`.
     """
-    place, content = _load(folder, what, name)
+    place, content = _load(folder, what, in_any_case(name, _names(folder)))
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
 
 

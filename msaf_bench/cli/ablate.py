@@ -36,10 +36,9 @@ from msaf_bench.cli.options import (
     at_most_cores,
     missing,
     split_list,
-    tables,
 )
 from msaf_bench.cli.printing import print_json
-from msaf_bench.errors import HostError, UsageError, in_any_case
+from msaf_bench.errors import HostError, UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
@@ -125,7 +124,7 @@ def _table_name(name: str | None, option: str | None) -> str:
         raise UsageError(f"ablate needs a table: {missing('table')}. {SEE}")
     if name and option:
         raise UsageError(f"two tables, {name} and --table {option}; name one. {SEE}")
-    return in_any_case(named, tables())
+    return named
 
 
 def _run(ablation: "Ablation", as_json: bool) -> None:

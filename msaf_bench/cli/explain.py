@@ -65,8 +65,8 @@ def _of_parser(error: BaseException) -> str:
     text = str(said())
     context, param = getattr(error, "ctx", None), getattr(error, "param", None)
     if param is not None and text.startswith("Missing") and (hint := missing(param.name)):
-        text = f"{text.removesuffix('.')}; {hint}."
-    return f"{text} See `{context.command_path if context else 'msaf-bench'} --help`."
+        text = f"{text.removesuffix('.')}; {hint}"
+    return f"{text.removesuffix('.')}. See `{context.command_path if context else 'msaf-bench'} --help`."
 
 
 def _of_system(error: OSError) -> str:

@@ -17,7 +17,7 @@ from msaf_bench.cli.options import (
     choices,
     systems,
 )
-from msaf_bench.errors import UsageError, in_any_case
+from msaf_bench.errors import UsageError
 
 DEFAULT = Path("reports/flops")
 ATTENTION, SYSTEM = "Attention over three frames", "A whole system"  #: groups of options
@@ -165,16 +165,13 @@ def flops(
     from msaf_bench.cli.settings import use_plugins
     from msaf_bench.sizes import parse_size
 
-    faults: list[str] = []
-    if size is None:
-        faults.append("--system needs --size HxW, e.g. --size 512x1024")
+    needed = "--system needs --size HxW, e.g. --size 512x1024"
     try:
-        read = read_system(in_any_case(system, systems()))
+        read = read_system(system)
     except UsageError as error:
-        faults.append(str(error))
-        raise UsageError("; ".join(faults)) from error
+        raise UsageError(f"{error}; {needed}" if size is None else str(error)) from error
     if size is None:
-        raise UsageError(f"{faults[0]}. {SEE}")
+        raise UsageError(f"{needed}. {SEE}")
     grid = parse_size(size)
     from msaf_bench.analyzers.cost.counted import cost
 

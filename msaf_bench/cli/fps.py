@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SAMPLING = "Sampling"  #: group of options
 REGIONS = ("forward", "forward+argmax", "e2e")
+MOST_PROCESSES, WITHIN_S = 3, 30  #: processes by default, as far as they end in that time
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -109,15 +111,16 @@ def fps(
         ),
     ] = None,
     processes: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=1,
             metavar="N",
             callback=PROCESSES,
             rich_help_panel=SAMPLING,
+            show_default=f"{MOST_PROCESSES}, or those that end within {WITHIN_S} s",
             help="Number of fresh processes; each times all systems, modes and sizes in turn.",
         ),
-    ] = 3,
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(
@@ -129,14 +132,14 @@ def fps(
                 " earlier after 662 samples. Warm-up takes at most as long."
             ),
         ),
-    ] = 10,
+    ] = 2,
     timeout: Annotated[
         float | None,
         typer.Option(
             metavar="S",
             callback=at_most(604_800, "that is a week"),
             rich_help_panel=SAMPLING,
-            show_default="six times --seconds",
+            show_default="twice --seconds",
             help="Seconds after which sampling ends even if the median is not yet known to 1 %.",
         ),
     ] = None,
@@ -160,6 +163,7 @@ def fps(
     """
     from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.analyzers.speed.study import time_systems
+    from msaf_bench.cli.fps_progress import estimates
     from msaf_bench.cli.fps_text import latency_lines
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.settings import use_plugins
@@ -172,9 +176,9 @@ def fps(
         "channels_last": channels_last,
         "compiled": compiled,
         "threads": threads or usable_cores(),
-        "processes": processes,
+        "processes": processes or MOST_PROCESSES,
         "seconds": seconds,
-        "timeout": 6 * seconds if timeout is None else timeout,
+        "timeout": 2 * seconds if timeout is None else timeout,
         # torch.compile stops specialising after a few networks in one process
         "schedule": "alone" if compiled else "rounds",
     }
@@ -183,7 +187,16 @@ def fps(
     check_device(device)
     modules = use_plugins(plugins)
     named = _named(split_list(systems, all_systems()), modules)
-    study = time_systems(named, asked, classes, modules, on_note=partial(typer.echo, err=True))
+    with estimates() as show:
+        study = time_systems(
+            named,
+            asked,
+            classes,
+            modules,
+            within_s=inf if processes else WITHIN_S,
+            on_note=partial(typer.echo, err=True),
+            on_progress=show,
+        )
     print_document(study.document(), latency_lines(study), as_json=as_json)
     if any(run.speed.reason for run in study.runs):
         raise typer.Exit(1)

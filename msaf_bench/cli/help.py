@@ -95,9 +95,10 @@ class Lazy(TyperGroup):
         if first in names or first.startswith("-"):
             return super().resolve_command(ctx, [first, *args[1:]])
         try:
-            one_of(f"command {self.prefix}".strip(), first, names)
+            one_of(f"command of {self.prefix}" if self.prefix else "command", first, names)
         except UsageError as error:
-            raise UsageError(f"{error} See `{ctx.command_path} --help`.") from None
+            stop = "" if str(error).endswith("?") else "."
+            raise UsageError(f"{error}{stop} See `{ctx.command_path} --help`.") from None
         raise AssertionError
 
     def format_options(self, ctx: typer.Context, formatter: Formatter) -> None:  # pyright: ignore

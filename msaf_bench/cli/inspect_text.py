@@ -67,11 +67,10 @@ def _tables(names: Sequence[str]) -> Iterator[str]:
 
 
 def _presets(names: Sequence[str]) -> Iterator[str]:
-    yield f"{'Preset':<20}{'frames':>10}{'steps':>8}{'batch':>7}  conditions on street"
+    yield f"{'Preset':<20}{'frames':>10}{'steps':>8}{'batch':>7}  (on street)"
     for name in names:
         found = read_conditions(name, "street")
-        note = found.watermark or f"shown by `msaf-bench show {name}`"
-        yield f"{name:<20}{_size(found.size):>10}{found.steps:>8,}{found.batch:>7}  {note}"
+        yield f"{name:<20}{_size(found.size):>10}{found.steps:>8,}{found.batch:>7}"
 
 
 def system_lines(system: System) -> Iterator[str]:

@@ -74,7 +74,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
             facts=(("governor", "unknown"),),
         )
 
-    def together(batch: Batch) -> WorkerReport:
+    def together(batch: Batch, tell: object = None) -> WorkerReport:
         return WorkerReport(results=tuple(answer(task, batch.number) for task in batch.tasks))
 
     monkeypatch.setattr(speed, "run_process", together)

@@ -130,7 +130,8 @@ def score_tc(
     """Score predicted label maps for temporal consistency. Controls to judge the score by are
     printed beside it.
 
-    --json has the list `results`, one entry per preset, and beside it that of the first preset. The exit code is 3 where no preset has a number, as for a video of one frame.
+    --json has the list `results`, one entry per preset, and beside it that of the first preset.
+    The exit code is 3 where no preset has a number, as for a video of one frame.
     """
     from msaf_bench.analyzers.consistency.folders import open_predictions
     from msaf_bench.analyzers.consistency.scoring import score_frames, tc_protocol

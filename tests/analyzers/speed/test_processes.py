@@ -78,7 +78,7 @@ def measured(
     """
     asked: list[list[str]] = []
 
-    def answer(batch: Batch) -> WorkerReport | str:
+    def answer(batch: Batch, tell: object = None) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append(names)
         return WorkerReport(results=tuple(answers[name].pop(0) for name in names))
@@ -145,7 +145,7 @@ def together(
     """Six systems in processes that hold so many, and die of one of them."""
     asked: list[str] = []
 
-    def answer(batch: Batch) -> WorkerReport | str:
+    def answer(batch: Batch, tell: object = None) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append("".join(names))
         return (
