@@ -14,7 +14,7 @@ from msaf_bench.findings.digits import NONE, millions, number, p_value, seed_lis
 from msaf_bench.findings.subjects import NOT_LIVE
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import blocks
-from msaf_bench.findings.wording import RUN_WORDS, TONES, Tone
+from msaf_bench.findings.wording import RUN_WORDS, SIGNS, TONES
 from msaf_bench.report.figures.canvas import GRID, INK, MUTED, PAPER, Chart, Drawn
 from msaf_bench.report.figures.past import NAME as PAST_FIGURE
 from msaf_bench.report.provenance import simultaneous
@@ -25,8 +25,6 @@ from msaf_bench.report.tables.rankings import RANKING, ranking_legend, ranking_t
 from msaf_bench.report.view import View
 from msaf_bench.stats import Decision, Effect, judge
 
-_SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
-SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
 _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
