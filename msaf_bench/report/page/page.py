@@ -1,12 +1,10 @@
 """One HTML file that needs nothing else: no network, no script, no other file."""
 
-import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
@@ -15,8 +13,9 @@ from msaf_bench.findings.subjects import NOT_LIVE
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import blocks
 from msaf_bench.findings.wording import RUN_WORDS, TONES, Tone
-from msaf_bench.report.figures.canvas import GRID, INK, MUTED, PAPER, Chart, Drawn
+from msaf_bench.report.figures.canvas import Drawn
 from msaf_bench.report.figures.past import NAME as PAST_FIGURE
+from msaf_bench.report.page.inline import inline_figures
 from msaf_bench.report.provenance import simultaneous
 from msaf_bench.report.tables.claims import TITLES, by_verdict
 from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
@@ -27,7 +26,6 @@ from msaf_bench.stats import Decision, Effect, judge
 
 _SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
 SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
-_THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
 def environment() -> Environment:
@@ -152,39 +150,3 @@ def seen(effect: Effect, summary: Summary) -> str:
         "undecided": "? undecided",
     }
     return texts[judge(effect.interval, summary.table.margin)]
-
-
-def inline_figures(figures: Sequence[Drawn]) -> list[tuple[Chart, Markup]]:
-    """Return every chart with its picture for a page."""
-    return [(chart, inline_svg(formats["svg"], chart)) for chart, formats in figures]
-
-
-def inline_svg(svg: bytes, chart: Chart) -> Markup:
-    """An SVG of matplotlib as a named picture inside a page: ids of its own, neutral colours from
-    the page's theme, no outside name.
-    """
-    prefix = f"figure-{chart.name}"
-    text = svg.decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    head, body = text.split(">", 1)
-    box = re.search(r'viewBox="[^"]*"', head)
-    used = {clip or name for clip, name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', body)}
-    body = re.sub(
-        r' id="([^"]*)"',
-        lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",
-        body,
-    )
-    body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
-    body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
-    for colour, name in _THEMED.items():
-        body = body.replace(colour, f"var({name})")
-    opening = (
-        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc"'
-        f" {box.group() if box else ''}>"
-    )
-    naming = (
-        f'<title id="{prefix}-title">{escape(chart.title)}</title><desc'
-        f' id="{prefix}-desc">{escape(chart.description)}</desc>'
-    )
-    return Markup(opening + naming + body)
