@@ -29,7 +29,7 @@ VARIANTS = Kind(
     document=lambda view: {},
     charts=charts.variant_charts,
     console=console.print_variants,
-    template="page.html.j2",
+    template="variants.html.j2",
     page=lambda view: {},
 )
 SYSTEMS = Kind(
