@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST_NAMES = 10  #: listed in an error
-LISTED = ("system", "table", "preset")  #: kinds of names that `msaf-bench list` has
+#: commands that print all names of a kind
+LISTED = {
+    "system": "list systems",
+    "table": "list tables",
+    "preset": "list presets",
+    "name": "list",
+    "condition": "show quick",
+}
 LONGEST_TEXT = 400  #: characters of what an error of other code says
 
 
@@ -105,19 +112,20 @@ class Interrupted(KeyboardInterrupt):
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is among `known`. Raises `UsageError` with the nearest names, or all of
-    them; with the three nearest where there are more than `MOST_NAMES`.
+    them; of more than `MOST_NAMES` that a command lists, with three and that command.
     """
     names = sorted(known)
     if name in names:
         return name
     near = get_close_matches(name, names, 3, 0.6)
     if near:
-        raise UsageError(f"unknown {what} {name!r}; did you mean {', '.join(near)}?")
-    if len(names) <= MOST_NAMES:
-        raise UsageError(f"unknown {what} {name!r}; choose one of: {', '.join(names)}")
-    nearest = ", ".join(get_close_matches(name, names, 3, 0))
-    listed = f"; `msaf-bench list {what}s` has all" if what in LISTED else ""
-    raise UsageError(f"unknown {what} {name!r}; the nearest of {len(names)} are: {nearest}{listed}")
+        hint = f"did you mean {', '.join(near)}?"
+    elif len(names) > MOST_NAMES and what in LISTED:
+        nearest = ", ".join(get_close_matches(name, names, 3, 0))
+        hint = f"the nearest of {len(names)} are {nearest}; `msaf-bench {LISTED[what]}` prints all"
+    else:
+        hint = f"choose one of: {', '.join(names)}"
+    raise UsageError(f"unknown {what} {name!r}; {hint}")
 
 
 def in_any_case(name: str, known: Iterable[str]) -> str:

@@ -91,7 +91,7 @@ COMMANDS: dict[str, Command] = {
         "Score predicted label maps by the ground truth: data-set mIoU.",
         (
             "--pred DIR --truth DIR --classes camvid11",
-            "--pred DIR --truth DIR --classes 19 --void penalise --json",
+            "--pred DIR --truth DIR --classes 19 --void penalise",
         ),
     ),
     "score tc": Command(
@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
         "Score predicted label maps for temporal consistency.",
         (
             "--pred DIR --frames DIR --classes camvid11",
-            "--pred DIR --frames DIR --preset clean,etc2020 --classes camvid11",
+            "--pred DIR --frames DIR -p clean,etc2020 -c camvid11",
         ),
     ),
     "data check": Command(

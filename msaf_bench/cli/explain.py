@@ -66,7 +66,8 @@ def _of_parser(error: BaseException) -> str:
     context, param = getattr(error, "ctx", None), getattr(error, "param", None)
     if param is not None and text.startswith("Missing") and (hint := missing(param.name)):
         text = f"{text.removesuffix('.')}; {hint}"
-    return f"{text.removesuffix('.')}. See `{context.command_path if context else 'msaf-bench'} --help`."
+    command = context.command_path if context else "msaf-bench"
+    return f"{text.removesuffix('.')}. See `{command} --help`."
 
 
 def _of_system(error: OSError) -> str:

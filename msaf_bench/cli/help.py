@@ -81,9 +81,9 @@ class Lazy(TyperGroup):
         if cmd_name not in self.commands:
             name = f"{self.prefix} {cmd_name}".strip()
             if name in COMMANDS:
-                self.add_command(_imported(name))
+                self.commands[cmd_name] = _imported(name)  # pyright: ignore
             elif name in NESTED:
-                self.add_command(_nested(name))
+                self.commands[cmd_name] = _nested(name)  # pyright: ignore
         return self.commands.get(cmd_name)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> object:  # pyright: ignore

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from msaf_bench.catalog import (
     LISTED_CLASSES,
@@ -23,10 +24,8 @@ def list_lines(names: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Lines of names with what they are, by kind; kinds without a name are left out."""
     writers = {"systems": _systems, "tables": _tables, "presets": _presets}
     written = [list(writers[kind](found)) for kind, found in names.items() if found]
-    for index, lines in enumerate(written):
-        yield from ("",) * min(index, 1)
-        yield from lines
-    yield ""
+    for lines in written:
+        yield from (*lines, "")
     yield "`msaf-bench show NAME` prints one of them."
 
 
@@ -102,9 +101,9 @@ def system_lines(system: System) -> Iterator[str]:
 
 def preset_lines(name: str, conditions: Mapping[str, Conditions]) -> Iterator[str]:
     """Lines of one preset: each condition on each data set, in one line where they are the same."""
-    yield f"Preset {name}, for the variants of one system; a data set each:"
+    yield f"Preset {name}, for the variants of one system, a column per data set"
     width = (WIDTH - 18) // len(conditions)
-    yield f"{'Condition':<18}" + "".join(f"{data:<{width}}" for data in conditions)
+    yield f"{'Condition':<18}" + "".join(f"{data:<{width}}" for data in conditions).rstrip()
     for field in Conditions.model_fields:
         if field in ("preset", "data"):
             continue
@@ -162,16 +161,19 @@ def _value(value: object) -> str:
         return _choice(value)
     if not isinstance(value, tuple):
         return f"{value:g}" if isinstance(value, float) else str(value)
-    items: list[str] = []
-    for item in value:  # pyright: ignore[reportUnknownVariableType]
-        match item:
-            case (str() as name, part):
-                items.append(f"{name} {_value(part)}")
-            case _:
-                items.append(_value(item))  # pyright: ignore[reportUnknownArgumentType]
-    if len(items) == 2 and all(isinstance(item, int) for item in value):  # pyright: ignore
-        return "x".join(items)
-    return ", ".join(items)
+    items = cast("tuple[object, ...]", value)
+    if len(items) == 2 and all(isinstance(item, int) for item in items):
+        return "x".join(map(str, items))
+    return ", ".join(_named(item) for item in items)
+
+
+def _named(item: object) -> str:
+    """Return an item of a list; `name value` for an option."""
+    if isinstance(item, tuple):
+        pair = cast("tuple[object, ...]", item)
+        if len(pair) == 2 and isinstance(pair[0], str):
+            return f"{pair[0]} {_value(pair[1])}"
+    return _value(item)
 
 
 def _size(size: tuple[int, int]) -> str:

@@ -19,7 +19,7 @@ from msaf_bench.analyzers.speed.aggregate import summary
 from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker_report import (
     ESTIMATE,
-    Estimate,
+    RunningMeans,
     SystemRun,
     WorkerReport,
 )
@@ -128,7 +128,7 @@ class _Clock:
             self.first_s = self.passed_s() / (number - 1)
         self.number = number
 
-    def tell(self, estimate: Estimate) -> None:
+    def tell(self, estimate: RunningMeans) -> None:
         for task, mean in estimate.means_ms:
             self.means.setdefault(task, {})[self.number] = mean
         left = max(self.processes * self.first_s - self.passed_s(), 0)
@@ -157,7 +157,7 @@ def _named(tasks: Sequence[SpeedTask]) -> str:
 def run_together(
     tasks: Sequence[SpeedTask],
     number: int,
-    tell: Callable[[Estimate], None] = lambda estimate: None,
+    tell: Callable[[RunningMeans], None] = lambda estimate: None,
 ) -> list[SystemRun | str]:
     """Return the results of one fresh process; of further ones for tasks that it could not hold,
     that failed in it or died with it.
@@ -178,7 +178,7 @@ def run_together(
 
 
 def run_process(
-    batch: Batch, tell: Callable[[Estimate], None] = lambda estimate: None
+    batch: Batch, tell: Callable[[RunningMeans], None] = lambda estimate: None
 ) -> WorkerReport | str:
     """Return the report of one fresh process, or in one line why there is none; `tell` is called
     with its estimates before that.
@@ -221,7 +221,9 @@ def run_process(
         return f"its process gave no valid report ({error.errors(include_url=False)[0]['msg']})"
 
 
-def _listen(child: "subprocess.Popen[str]", batch: str, tell: Callable[[Estimate], None]) -> str:
+def _listen(
+    child: "subprocess.Popen[str]", batch: str, tell: Callable[[RunningMeans], None]
+) -> str:
     """Hand the batch to a process; return what it says beside estimates, when it has ended."""
     assert child.stdin is not None
     assert child.stdout is not None
@@ -231,7 +233,7 @@ def _listen(child: "subprocess.Popen[str]", batch: str, tell: Callable[[Estimate
     said: list[str] = []
     for line in child.stdout:
         if line.startswith(ESTIMATE):
-            tell(Estimate.model_validate_json(line.removeprefix(ESTIMATE)))
+            tell(RunningMeans.model_validate_json(line.removeprefix(ESTIMATE)))
         else:
             said.append(line)
     child.wait()

@@ -43,8 +43,8 @@ from msaf_bench.analyzers.speed.subject import prepare
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker_report import (
     ESTIMATE,
-    Estimate,
     PeakMemory,
+    RunningMeans,
     SystemRun,
     WorkerReport,
 )
@@ -62,7 +62,7 @@ TELL_S = 0.5  #: between two estimates
 
 
 def time_batch(
-    batch: Batch, on_estimate: Callable[[Estimate], None] = lambda estimate: None
+    batch: Batch, on_estimate: Callable[[RunningMeans], None] = lambda estimate: None
 ) -> WorkerReport:
     """Build as many systems as memory holds, with random weights, and time them in rounds;
     `on_estimate` is called with the means so far.
@@ -78,7 +78,9 @@ def time_batch(
 
     def estimate(turns: Mapping[int, Sequence[Turn]]) -> None:
         on_estimate(
-            Estimate(means_ms=tuple((ids[i], mean_ms(each)) for i, each in turns.items() if each))
+            RunningMeans(
+                means_ms=tuple((ids[i], mean_ms(each)) for i, each in turns.items() if each)
+            )
         )
 
     with torch.inference_mode():
@@ -207,7 +209,7 @@ class _Teller:
     def __init__(self, output: TextIO) -> None:
         self.output, self.told = output, -inf
 
-    def tell(self, estimate: Estimate) -> None:
+    def tell(self, estimate: RunningMeans) -> None:
         if perf_counter() - self.told >= TELL_S:
             print(ESTIMATE + estimate.model_dump_json(), file=self.output, flush=True)
             self.told = perf_counter()

@@ -12,7 +12,7 @@ from msaf_bench.spec import Options, Spec
 
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 Milliseconds = tuple[Finite, ...]
-ESTIMATE = "estimate "  #: begins a line of a process's output that is an `Estimate`
+ESTIMATE = "estimate "  #: begins a line of a process's output that is an `RunningMeans`
 
 
 class ProcessSummary(Spec):
@@ -81,7 +81,7 @@ class SystemRun(Spec):
     facts: Options = ()  #: flags and versions of what computes
 
 
-class Estimate(Spec):
+class RunningMeans(Spec):
     """Mean latencies of a process so far, in ms, by the id of the task: of the sampling, or of the
     warm-up before it.
     """
