@@ -1,7 +1,6 @@
 """`msaf-bench fps`: how long a frame takes on this machine."""
 
 from collections.abc import Sequence
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,8 +138,8 @@ def fps(
             metavar="S",
             callback=at_most(604_800, "that is a week"),
             rich_help_panel=SAMPLING,
-            show_default="twice --seconds",
-            help="Seconds after which sampling ends even if the median is not yet known to 1 %.",
+            show_default="that of --seconds",
+            help="Seconds until which sampling goes on for a median that is not known to 1 %.",
         ),
     ] = None,
     classes: Annotated[
@@ -163,7 +162,7 @@ def fps(
     """
     from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.analyzers.speed.study import time_systems
-    from msaf_bench.cli.fps_progress import estimates
+    from msaf_bench.cli.fps_progress import estimates, note
     from msaf_bench.cli.fps_text import latency_lines
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.settings import use_plugins
@@ -178,7 +177,7 @@ def fps(
         "threads": threads or usable_cores(),
         "processes": processes or MOST_PROCESSES,
         "seconds": seconds,
-        "timeout": 2 * seconds if timeout is None else timeout,
+        "timeout": seconds if timeout is None else timeout,
         # torch.compile stops specialising after a few networks in one process
         "schedule": "alone" if compiled else "rounds",
     }
@@ -194,7 +193,7 @@ def fps(
             classes,
             modules,
             within_s=inf if processes else WITHIN_S,
-            on_note=partial(typer.echo, err=True),
+            on_note=note,
             on_progress=show,
         )
     print_document(study.document(), latency_lines(study), as_json=as_json)

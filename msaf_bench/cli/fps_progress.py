@@ -17,6 +17,12 @@ SHOWN = 2  #: runs that a line has room for
 CLEAR = "\r\x1b[K"  #: takes back the line of a terminal
 
 
+def note(text: str) -> None:
+    """Print a line, in place of the one that shows the means."""
+    with suppress(OSError):
+        print(f"{CLEAR if sys.stderr.isatty() else ''}{text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def estimates() -> Generator[Callable[[Mapping[str, float], "Progress"], None]]:
     """Give the function that shows the means so far, in ms by run."""

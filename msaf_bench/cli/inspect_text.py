@@ -169,11 +169,10 @@ def _value(value: object) -> str:
 
 def _named(item: object) -> str:
     """Return an item of a list; `name value` for an option."""
-    if isinstance(item, tuple):
-        pair = cast("tuple[object, ...]", item)
-        if len(pair) == 2 and isinstance(pair[0], str):
-            return f"{pair[0]} {_value(pair[1])}"
-    return _value(item)
+    pair = cast("tuple[object, ...]", item) if isinstance(item, tuple) else ()
+    if len(pair) == 2 and isinstance(pair[0], str):
+        return f"{pair[0]} {_value(pair[1])}"
+    return _value(cast("object", item))
 
 
 def _size(size: tuple[int, int]) -> str:

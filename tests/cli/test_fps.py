@@ -277,7 +277,7 @@ def test_processes_that_do_not_end_in_time_are_not_begun(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """Unless they were asked for."""
-    seconds = iter(range(0, 10_000, 20))
+    seconds = iter(range(0, 10_000, 16))
     monkeypatch.setattr(speed, "perf_counter", lambda: next(seconds))
     found = invoke("msaf-r18", "--size", "10x100", "--mode", "clip", "--json", *words)
     document = json.loads(found.stdout)

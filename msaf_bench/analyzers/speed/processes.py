@@ -27,7 +27,7 @@ from msaf_bench.children import command
 from msaf_bench.host import Host
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
-FIRST_S = 6  #: expected of a process beside warm-up and sampling, until one has ended
+ROUNDS = 1.25  #: warm-up and sampling to the seconds of sampling, about
 NAMED = 4  #: systems above which a note gives their number
 
 
@@ -68,9 +68,9 @@ def measure_speed(
     conditions = tasks[0].conditions
     runs: list[list[SystemRun]] = [[] for _ in tasks]
     reasons: dict[int, str] = {}
-    clock = _Clock(conditions, len(tasks), on_progress)
+    clock = _Clock(conditions, len(tasks), within_s, on_progress)
     for number in range(1, conditions.processes + 1):
-        if number > 1 and clock.passed_s() * number / (number - 1) > within_s:
+        if not clock.fits(number):
             on_note(
                 f"{number - 1} of {conditions.processes} processes in {clock.passed_s():.0f} s; one"
                 f" more would not end within {within_s:.0f} s"
@@ -113,26 +113,39 @@ class _Clock:
     """Tells the progress of a measurement: means over the processes, and the time left."""
 
     def __init__(
-        self, conditions: SpeedConditions, tasks: int, on_progress: Callable[[Progress], None]
+        self,
+        conditions: SpeedConditions,
+        tasks: int,
+        within_s: float,
+        on_progress: Callable[[Progress], None],
     ) -> None:
         self.begun, self.on_progress = perf_counter(), on_progress
-        self.processes, self.number = conditions.processes, 1
-        self.first_s = FIRST_S + 1.5 * tasks * conditions.seconds  #: of a process, before one ended
+        self.processes, self.number, self.within_s = conditions.processes, 1, within_s
+        self.rounds_s = ROUNDS * tasks * conditions.seconds  #: expected of warm-up and sampling
+        self.each_s: float | None = None  #: expected of a process
         self.means: dict[str, dict[int, float]] = {}
 
     def passed_s(self) -> float:
         return perf_counter() - self.begun
 
-    def begin(self, number: int) -> None:
-        if number > 1:
-            self.first_s = self.passed_s() / (number - 1)
-        self.number = number
+    def fits(self, number: int) -> bool:
+        """Return whether one more process would end in time, if it took as long as the others."""
+        return number == 1 or self.passed_s() * number / (number - 1) <= self.within_s
 
-    def tell(self, estimate: RunningMeans) -> None:
-        for task, mean in estimate.means_ms:
+    def begin(self, number: int) -> None:
+        self.number = number
+        if number > 1:
+            self.each_s = self.passed_s() / (number - 1)
+
+    def tell(self, found: RunningMeans) -> None:
+        passed = self.passed_s()
+        if self.each_s is None:
+            self.each_s = passed + self.rounds_s
+        for task, mean in found.means_ms:
             self.means.setdefault(task, {})[self.number] = mean
-        left = max(self.processes * self.first_s - self.passed_s(), 0)
-        means = {task: fmean(found.values()) for task, found in self.means.items()}
+        fitting = max(self.number, int(min(self.within_s / self.each_s, self.processes)))
+        means = {task: fmean(values.values()) for task, values in self.means.items()}
+        left = max(fitting * self.each_s - passed, 0)
         self.on_progress(Progress(means, self.number, self.processes, left))
 
 
