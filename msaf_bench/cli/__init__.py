@@ -26,6 +26,7 @@ EXIT_CODES = (
 Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
+COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
 COMPLETION = "_MSAF_BENCH_COMPLETE"  #: set by a shell that asks for completions
 app = typer.Typer(
     cls=Lazy,
@@ -112,6 +113,8 @@ def _search_path() -> Generator[None]:
 
 
 def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
+    if arguments and arguments[0] in COMPLETION_OPTIONS:
+        return _complete(arguments)
     try:
         # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
         with typer.main.get_command(app).make_context(PROGRAM, arguments) as context:
@@ -133,6 +136,15 @@ def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
     return 0
 
 
+def _complete(arguments: list[str]) -> int:
+    """Install or print the completion of a shell, or answer one that asks; return the exit code."""
+    try:
+        app(args=arguments, prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
 def _say(text: str) -> None:
     with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or full, too
         sys.stderr.write(text)
@@ -142,5 +154,5 @@ def _say(text: str) -> None:
 def run() -> NoReturn:
     """The installed command."""
     if COMPLETION in os.environ:
-        app(prog_name=PROGRAM)  # answers the shell and exits
+        sys.exit(_complete(sys.argv[1:]))
     sys.exit(main())

@@ -228,3 +228,10 @@ def test_completion_of_names():
         check=False,
     )
     assert done.stdout.split() == ["msaf-r101", "msaf-r18"]
+
+
+def test_the_script_of_a_shell_is_printed(capsys):
+    assert main(["--show-completion", "bash"]) == 0
+    out, err = capsys.readouterr()
+    assert "complete -o default" in out
+    assert not err

@@ -221,7 +221,7 @@ def main() -> int:
     """
     batch = Batch.model_validate_json(sys.stdin.read())
     # a copy: while foreign code runs, what it prints on standard output goes to stderr
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
+    with os.fdopen(os.dup(1), "w") as output:
         try:
             with guarded("a component"):
                 report = time_batch(batch, _Teller(output).tell)
