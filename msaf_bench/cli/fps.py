@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SAMPLING = "Sampling"  #: group of options
 REGIONS = ("forward", "forward+argmax", "e2e")
 MOST_PROCESSES, WITHIN_S = 3, 30  #: processes by default, as far as they end in that time
+IMPORTS_S = 3  #: before the first process begins, about
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -192,7 +193,7 @@ def fps(
             asked,
             classes,
             modules,
-            within_s=inf if processes else WITHIN_S,
+            within_s=inf if processes else WITHIN_S - IMPORTS_S,
             on_note=note,
             on_progress=show,
         )

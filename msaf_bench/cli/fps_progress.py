@@ -50,7 +50,7 @@ def estimates() -> Generator[Callable[[Mapping[str, float], "Progress"], None]]:
 def progress_line(means_ms: Mapping[str, float], progress: "Progress") -> str:
     """Return the mean latency and FPS of the runs so far, then process and time left."""
     shown = [
-        f"{label} {ms:.3g} ms ({1000 / ms:.3g} FPS)" for label, ms in means_ms.items() if ms > 0
+        f"{label} {ms:.4g} ms ({1000 / ms:.3g} FPS)" for label, ms in means_ms.items() if ms > 0
     ]
     more = f", and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
     return (

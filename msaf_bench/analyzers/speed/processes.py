@@ -27,7 +27,9 @@ from msaf_bench.children import command
 from msaf_bench.host import Host
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
-ROUNDS = 1.25  #: warm-up and sampling to the seconds of sampling, about
+#: of the time left: warm-up and sampling in seconds of sampling, and frames that each system has
+#: at least, in its preparation too
+ROUNDS, LEAST_FRAMES = 1.25, 16
 NAMED = 4  #: systems above which a note gives their number
 
 
@@ -73,7 +75,7 @@ def measure_speed(
         if not clock.fits(number):
             on_note(
                 f"{number - 1} of {conditions.processes} processes in {clock.passed_s():.0f} s; one"
-                f" more would not end within {within_s:.0f} s"
+                " more would take too long"
             )
             conditions = conditions.model_copy(update={"processes": number - 1})
             break
@@ -121,8 +123,9 @@ class _Clock:
     ) -> None:
         self.begun, self.on_progress = perf_counter(), on_progress
         self.processes, self.number, self.within_s = conditions.processes, 1, within_s
-        self.rounds_s = ROUNDS * tasks * conditions.seconds  #: expected of warm-up and sampling
-        self.each_s: float | None = None  #: expected of a process
+        self.tasks, self.seconds = tasks, conditions.seconds
+        self.start_s: float | None = None  #: of the first process, until its first estimate
+        self.each_s = 0.0  #: expected of a process
         self.means: dict[str, dict[int, float]] = {}
 
     def passed_s(self) -> float:
@@ -139,11 +142,15 @@ class _Clock:
 
     def tell(self, found: RunningMeans) -> None:
         passed = self.passed_s()
-        if self.each_s is None:
-            self.each_s = passed + self.rounds_s
+        if self.start_s is None:
+            self.start_s = passed
         for task, mean in found.means_ms:
             self.means.setdefault(task, {})[self.number] = mean
-        fitting = max(self.number, int(min(self.within_s / self.each_s, self.processes)))
+        if self.number == 1:
+            frame_s = fmean(mean for _, mean in found.means_ms) / 1000
+            rounds_s = max(ROUNDS * self.seconds, LEAST_FRAMES * frame_s)
+            self.each_s = self.start_s + self.tasks * rounds_s
+        fitting = max(self.number, int(min(self.within_s / max(self.each_s, 1e-9), self.processes)))
         means = {task: fmean(values.values()) for task, values in self.means.items()}
         left = max(fitting * self.each_s - passed, 0)
         self.on_progress(Progress(means, self.number, self.processes, left))

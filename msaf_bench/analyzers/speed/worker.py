@@ -70,7 +70,7 @@ def time_batch(
     conditions = batch.tasks[0].conditions
     torch.set_num_threads(conditions.threads)
     place = _place(conditions)
-    taken = _take_in(batch.tasks)
+    taken = _take_in(batch.tasks, on_estimate)
     ready = {index: one for index, one in enumerate(taken) if isinstance(one, Ready)}
     gc.collect()
     gc.freeze()  # a collection during a frame would look through all networks
@@ -125,18 +125,29 @@ def _place(conditions: SpeedConditions) -> Place:
     return Place(conditions, gpu, host, _facts() | speed_cuda.facts(gpu))
 
 
-def _take_in(tasks: Sequence[SpeedTask]) -> list[Ready | str]:
+def _take_in(
+    tasks: Sequence[SpeedTask],
+    on_estimate: Callable[[RunningMeans], None] = lambda estimate: None,
+) -> list[Ready | str]:
     """Prepare the tasks in their order until the networks fill their share of the memory; at least
-    the first.
+    the first. The first frame of each is a first estimate.
     """
+    first_ms: dict[str, float] = {}
+
+    def ready(task: SpeedTask) -> Ready:
+        one = _ready(task)
+        first_ms[task.id] = one.subject.first_ms
+        on_estimate(RunningMeans(means_ms=tuple(first_ms.items())))
+        return one
+
     device = tasks[0].conditions.device
     with contextlib.suppress(Exception):
-        _ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
+        ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
     room, begin = HELD * _free(device), _held(device)
     taken: list[Ready | str] = []
     for task in tasks:
         try:
-            taken.append(_ready(task))
+            taken.append(ready(task))
         except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
             taken.append(one_line(error))
         if _held(device) - begin > room:

@@ -82,8 +82,8 @@ class SystemRun(Spec):
 
 
 class RunningMeans(Spec):
-    """Mean latencies of a process so far, in ms, by the id of the task: of the sampling, or of the
-    warm-up before it.
+    """Mean latencies of a process so far, in ms, by the id of the task: of the sampling, before it
+    those of the warm-up, and first that of one frame.
     """
 
     means_ms: tuple[tuple[str, Finite], ...]
