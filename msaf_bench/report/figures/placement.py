@@ -13,34 +13,45 @@ Floats = NDArray[np.float64]
 
 DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)  #: between a point's marker and its label
 DIRECTIONS = 24
-SWEEPS = 4
+SWEEPS = 6
+ON_A_LINE = 12  #: points looked at on the line from a marker to its label
 
 
-def place(points: Floats, sizes: Floats, frame: Sequence[float], radius: float = 5.0) -> Floats:
-    """The centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2) are its
-    width and height.
+def place(
+    points: Floats,
+    sizes: Floats,
+    frame: Sequence[float],
+    obstacles: Floats | None = None,
+    radius: float = 5.0,
+) -> Floats:
+    """Return the centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2)
+    are its width and height, obstacles (M, 4) boxes that no label should cover.
 
     Greedy, the most crowded first; then every label moves to the best of its candidate places given
     the others, a few times.
     """
     count = len(sizes)
     markers = np.hstack([points - radius, points + radius])
+    if obstacles is not None:
+        markers = np.vstack([markers, obstacles])
     candidates = [_around(points[i], sizes[i], radius) for i in range(count)]
     fixed = [_fixed_cost(candidates[i], sizes[i], points[i], markers, frame) for i in range(count)]
     crowd = [float((np.abs(points - points[i]) < (60, 20)).all(1).sum()) for i in range(count)]
     placed: dict[int, Floats] = {}
     for _ in range(SWEEPS):
         for i in sorted(range(count), key=lambda i: (-crowd[i], i)):
-            boxes = np.array(
-                [_boxes(centre, sizes[j]) for j, centre in placed.items() if j != i]
-            ).reshape(-1, 4)
-            lines = np.array(
-                [[*points[j], *centre] for j, centre in placed.items() if j != i]
-            ).reshape(-1, 4)
+            others = [j for j in placed if j != i]
+            boxes = np.array([_boxes(placed[j], sizes[j]) for j in others]).reshape(-1, 4)
+            lines = np.array([[*points[j], *placed[j]] for j in others]).reshape(-1, 4)
+            own = np.hstack([np.broadcast_to(points[i], candidates[i].shape), candidates[i]])
+            around = _boxes(candidates[i], sizes[i])
             cost = (
                 fixed[i]
-                + 4 * _overlap(_boxes(candidates[i], sizes[i]), boxes)
+                + 4 * _overlap(around, boxes)
                 + 40 * _crossings(points[i], candidates[i], lines)
+                + 12 * _inside(own, boxes).sum(1)
+                + 12 * _inside(own, np.delete(markers, i, 0)).sum(1)
+                + 12 * _inside(lines, around).sum(0)
             )
             placed[i] = candidates[i][int(cost.argmin())]
     return np.array([placed[i] for i in range(count)]).reshape(-1, 2)
@@ -101,3 +112,12 @@ def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
         side(start, end, point) != side(start, end, there)
     )
     return across.sum(1).astype(np.float64)
+
+
+def _inside(lines: Floats, boxes: Floats) -> Floats:
+    """How many of a few points on each line (L, 4) lie in each box (B, 4): (L, B)."""
+    at = np.linspace(0, 1, ON_A_LINE)[:, None]
+    on = lines[:, None, :2] * (1 - at) + lines[:, None, 2:] * at  # (L, ON_A_LINE, 2)
+    above = (on[:, :, None] > boxes[:, :2]).all(-1)
+    below = (on[:, :, None] < boxes[:, 2:]).all(-1)
+    return (above & below).sum(1).astype(np.float64)
