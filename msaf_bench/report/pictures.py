@@ -50,13 +50,13 @@ def read_strip(
         predictions=predictions,
         colours=clips.colours,
         class_names=clips.classes,
-        names=[_shown(clip.name) for clip in shown],
+        names=[words_of(clip.name) for clip in shown],
         seed=SEED,
     )
     return strip, tuple(notes)
 
 
-def _shown(name: str) -> str:
+def words_of(name: str) -> str:
     """Return the name of a clip as words: "video 1, frame 2" of "00001/002"."""
     video, _, frame = name.rpartition("/")
     parts = (("video", video), ("frame", frame))

@@ -14,7 +14,6 @@ Floats = NDArray[np.float64]
 DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)  #: between a point's marker and its label
 DIRECTIONS = 24
 SWEEPS = 6
-ON_A_LINE = 12  #: points looked at on the line from a marker to its label
 
 
 def place(
@@ -35,7 +34,12 @@ def place(
     if obstacles is not None:
         markers = np.vstack([markers, obstacles])
     candidates = [_around(points[i], sizes[i], radius) for i in range(count)]
-    fixed = [_fixed_cost(candidates[i], sizes[i], points[i], markers, frame) for i in range(count)]
+    leads = [np.hstack([np.broadcast_to(points[i], c.shape), c]) for i, c in enumerate(candidates)]
+    fixed = [
+        _fixed_cost(candidates[i], sizes[i], points[i], markers, frame)
+        + 60 * _through(leads[i], np.delete(markers, i, 0)).sum(1)
+        for i in range(count)
+    ]
     crowd = [float((np.abs(points - points[i]) < (60, 20)).all(1).sum()) for i in range(count)]
     placed: dict[int, Floats] = {}
     for _ in range(SWEEPS):
@@ -43,15 +47,13 @@ def place(
             others = [j for j in placed if j != i]
             boxes = np.array([_boxes(placed[j], sizes[j]) for j in others]).reshape(-1, 4)
             lines = np.array([[*points[j], *placed[j]] for j in others]).reshape(-1, 4)
-            own = np.hstack([np.broadcast_to(points[i], candidates[i].shape), candidates[i]])
             around = _boxes(candidates[i], sizes[i])
             cost = (
                 fixed[i]
                 + 4 * _overlap(around, boxes)
                 + 40 * _crossings(points[i], candidates[i], lines)
-                + 12 * _inside(own, boxes).sum(1)
-                + 12 * _inside(own, np.delete(markers, i, 0)).sum(1)
-                + 12 * _inside(lines, around).sum(0)
+                + 60 * _through(leads[i], boxes).sum(1)
+                + 60 * _through(lines, around).sum(0)
             )
             placed[i] = candidates[i][int(cost.argmin())]
     return np.array([placed[i] for i in range(count)]).reshape(-1, 2)
@@ -114,10 +116,12 @@ def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
     return across.sum(1).astype(np.float64)
 
 
-def _inside(lines: Floats, boxes: Floats) -> Floats:
-    """How many of a few points on each line (L, 4) lie in each box (B, 4): (L, B)."""
-    at = np.linspace(0, 1, ON_A_LINE)[:, None]
-    on = lines[:, None, :2] * (1 - at) + lines[:, None, 2:] * at  # (L, ON_A_LINE, 2)
-    above = (on[:, :, None] > boxes[:, :2]).all(-1)
-    below = (on[:, :, None] < boxes[:, 2:]).all(-1)
-    return (above & below).sum(1).astype(np.float64)
+def _through(lines: Floats, boxes: Floats) -> Floats:
+    """1 where a line (L, 4) runs through a box (B, 4), else 0: (L, B)."""
+    start, way = lines[:, None, :2], (lines[:, 2:] - lines[:, :2])[:, None]
+    way = np.where(way == 0, 1e-9, way)
+    # Shares of the line at which it passes the sides of the box, along x and along y.
+    passes = np.stack([(boxes[:, :2] - start) / way, (boxes[:, 2:] - start) / way])
+    enters = np.maximum(passes.min(0).max(-1), 0)
+    leaves = np.minimum(passes.max(0).min(-1), 1)
+    return (enters < leaves).astype(np.float64)

@@ -87,7 +87,7 @@ def instead(axes: Axes, x: float, y: float, text: str, subject: Subject) -> None
         va="center",
         fontsize=9.5,
     )
-    mark(words, subject.label)
+    mark(words, subject.label, f"{subject.shown}: {text}")
 
 
 def point_handles(

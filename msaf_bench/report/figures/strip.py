@@ -72,7 +72,8 @@ def draw(strip: Strip, view: View) -> Chart:
                 name = panel.text(
                     -0.05, 0.5, picture.name, transform=panel.transAxes, ha="right", va="center"
                 )
-                mark(name, picture.row)
+                if picture.row:
+                    mark(name, picture.row)
         figure.suptitle(_title(strip, grid=grid), x=0.008, ha="left", fontsize=11.5)
         note = "Above a prediction: its mIoU (%) over the classes of that frame."
         sign(figure, view.signature, _patches(strip), 6, notes=[note])
@@ -82,6 +83,14 @@ def draw(strip: Strip, view: View) -> Chart:
         f" {', '.join(strip.predictions)}. {note}"
     )
     return Chart("strip", TITLE, text, figure)
+
+
+def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None:
+    """Return the mean IoU in percent over the classes in one frame's truth or prediction, both
+    (H, W); void counts nowhere. None for a frame of void alone.
+    """
+    matrix = confusion_matrix(truth, prediction, classes)
+    return float(miou(matrix)) if matrix.sum() else None
 
 
 class _Cell(NamedTuple):
@@ -106,7 +115,7 @@ def _lines(strip: Strip, shown: Mapping[str, str]) -> list[list[_Cell]]:
     for label, predictions in strip.predictions.items():
         line: list[_Cell] = []
         for truth, prediction in zip(strip.truths, predictions, strict=True):
-            score = number(miou(confusion_matrix(truth, prediction, classes)), 0)
+            score = number(frame_iou(truth, prediction, classes), 0)
             picture = colourise(prediction, strip.colours)
             line.append(_Cell(label, shown.get(label, label), picture, score))
         lines.append(line)

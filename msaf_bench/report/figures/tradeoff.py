@@ -187,7 +187,7 @@ def _label(
             TextPath((0, 0), text, size=SIZE, prop=FontProperties(weight=weight)).get_extents().size
             for text, weight in zip(texts, weights, strict=True)
         ]
-    ) + np.array([1.0, 2.5])
+    ) + np.array([5.0, 2.5])
     frame = [edge * scale for edge in (box.x0, box.y0, box.x1, box.y1)]
     centres = place(at, sizes, frame, _obstacles(axes, points, tradeoff) * scale)
     for point, text, weight, here, centre in zip(points, texts, weights, at, centres, strict=True):
