@@ -231,8 +231,8 @@ def test_differences_are_told_apart_in_grey(moved: Summary):
     chart = differences(view_of(moved))
     assert chart is not None
     handles = [line for each in chart.figure.legends for line in each.get_lines()]
-    looks = {(line.get_marker(), line.get_markerfacecolor()) for line in handles}
-    assert len({marker for marker, _ in looks}) == len(handles) > 2
+    markers = {str(line.get_marker()) for line in handles}
+    assert len(markers) == len(handles) > 2
     assert shaded(chart).min() < 60
 
 
@@ -313,7 +313,7 @@ def test_no_label_of_the_reference_covers_a_label_or_a_point(name: str):
             assert not any(box.contains(*place) for box in boxes for place in at)
             frame = axes.get_window_extent()
             assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
-        subject = [text for text in chart.figure.axes[-1].texts if text.get_weight() == "bold"]
+        subject = [text for text in chart.figure.axes[-1].texts if text.get_fontweight() == "bold"]
         assert subject
         assert all("MSAF" in text.get_text() for text in subject)
         said = legend_of(chart)

@@ -51,8 +51,8 @@ def order(view: View) -> Chart:
     rows, controls = by_miou(summary.rows), by_miou(summary.controls)
     subjects: list[Subject] = [*rows, *controls]
     printed = any(row.published is not None for row in rows)
-    how = {"sharey": True, "width_ratios": RATIOS} if printed else {}
-    figure, panels = blank(height_of(len(subjects)), 2 if printed else 1, **how)
+    how: dict[str, object] = {"sharey": True, "width_ratios": RATIOS} if printed else {}
+    figure, panels = blank(height_of(len(subjects)), 2 if printed else 1, 1, **how)
     right = panels[-1]
     for y, subject in zip(places(len(rows), len(controls)), subjects, strict=True):
         _measured(right, y, subject)

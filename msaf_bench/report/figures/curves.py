@@ -120,11 +120,11 @@ def _draw(
         if i.low is not None and i.high is not None:
             (bar,) = axes.plot([x, x], [i.low, i.high], color=colour, lw=1.6, solid_capstyle="butt")
             mark(bar, curve.label, title)
-        look: dict[str, object] = {"marker": "x", "ms": 8, "mew": 1.8}
+        dot_look: dict[str, object] = {"marker": "x", "ms": 8, "mew": 1.8}
         if not reading.subject.dead:
             apart = judge(i) in ("above", "below")
-            look = {"marker": marker, "mfc": colour if apart else PAPER, "mew": 1.5, "ms": 7}
-        (dot,) = axes.plot(x, i.mean, color=colour, **look)  # pyright: ignore[reportArgumentType]
+            dot_look = {"marker": marker, "mfc": colour if apart else PAPER, "mew": 1.5, "ms": 7}
+        (dot,) = axes.plot(x, i.mean, color=colour, **dot_look)  # pyright: ignore[reportArgumentType]
         mark(dot, curve.label, title)
 
 

@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from msaf_bench.analyzers.miou import confusion_matrix, miou
+from msaf_bench.analyzers.miou import class_scores, count_ids
 from msaf_bench.findings.digits import number
 from msaf_bench.report.figures.canvas import MANY, MUTED, WIDTH, Chart, blank, sign, styled
 from msaf_bench.report.figures.marks import mark
 from msaf_bench.report.view import View
+from msaf_bench.spec import VOID
 
 Picture = NDArray[np.uint8]
 TITLE = "Frames, truth and predictions"
@@ -53,7 +54,7 @@ def draw(strip: Strip, view: View) -> Chart:
     with styled():
         if grid:
             columns, cells = ACROSS, [line[0] for line in lines]
-            cell = (WIDTH - 0.2) / ACROSS * h / w + 0.25
+            cell = (WIDTH - 0.2) / ACROSS * h / w + 0.22
             height = math.ceil(len(cells) / ACROSS)
         else:
             cells = [cell for line in lines for cell in line]
@@ -87,10 +88,12 @@ def draw(strip: Strip, view: View) -> Chart:
 
 def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None:
     """Return the mean IoU in percent over the classes in one frame's truth or prediction, both
-    (H, W); void counts nowhere. None for a frame of void alone.
+    (H, W). Void in the truth counts nowhere; predicted, it is a miss. None for a frame of void
+    alone.
     """
-    matrix = confusion_matrix(truth, prediction, classes)
-    return float(miou(matrix)) if matrix.sum() else None
+    kept = [*range(classes), VOID]
+    counts = count_ids(truth, prediction)[np.ix_(kept, kept)]
+    return class_scores(counts).miou if counts[:-1].sum() else None
 
 
 class _Cell(NamedTuple):

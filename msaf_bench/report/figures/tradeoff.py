@@ -40,7 +40,6 @@ from msaf_bench.report.figures.tradeoff_texts import (
     with_notes,
 )
 from msaf_bench.report.view import View
-from msaf_bench.stats import Interval
 
 MARKERS = ("o", "s", "^", "D", "v")  #: of the blocks of the printed table
 SIZE = 7.5  #: of a label, in points
@@ -136,9 +135,9 @@ def _points(axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, loo
         label, title = point.entry.found.label, point_title(point, tradeoff)
         own = label in look.own
         colour = BLUE if own else GREY
-        if interval := _spread(point):
+        if bounds := _spread(point):
             (bar,) = axes.plot(
-                [point.x, point.x], [interval.low, interval.high], color=colour, lw=0.8, alpha=0.45,
+                [point.x, point.x], bounds, color=colour, lw=0.8, alpha=0.45,
                 zorder=2,
             )  # fmt: skip
             mark(bar, label, title)
@@ -155,10 +154,12 @@ def _points(axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, loo
         mark(dot, label, title)
 
 
-def _spread(point: TradeoffPoint) -> Interval | None:
-    """The interval of its mIoU, if one is drawn."""
+def _spread(point: TradeoffPoint) -> tuple[float, float] | None:
+    """The bounds of its mIoU, if they are drawn."""
     interval = point.entry.found.interval if point.ranked else None
-    return interval if interval and interval.low is not None else None
+    if interval is None or interval.low is None or interval.high is None:
+        return None
+    return interval.low, interval.high
 
 
 def _scale(axes: Axes, *, log: bool) -> None:
@@ -213,13 +214,13 @@ def _obstacles(
 ) -> NDArray[np.float64]:
     """Boxes around intervals and, where it is drawn, the front: (M, 4) in pixels."""
     lines = [
-        ((point.x, spread.low), (point.x, spread.high))
+        ((point.x, bounds[0]), (point.x, bounds[1]))
         for point in points
-        if (spread := _spread(point))
+        if (bounds := _spread(point))
     ]
     if points is tradeoff.measured and tradeoff.front:
         lines += pairwise(zip(*_steps(axes, tradeoff), strict=True))
-    ends = axes.transData.transform(np.reshape(lines, (-1, 2))).reshape(-1, 2, 2)
+    ends = axes.transData.transform(np.array(lines, np.float64).reshape(-1, 2)).reshape(-1, 2, 2)
     return np.hstack([ends.min(1) - 3, ends.max(1) + 3])
 
 
