@@ -208,12 +208,11 @@ def _miou(row: RowSummary) -> float:
 
 def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
     """Health of the parts, seeds and power, the best constant prediction, failed trials."""
-    parts = [part for subject in summary.subjects for part in subject.parts]
-    dead = sum(not part.live for part in parts)
+    dead, parts = health(summary)
     if dead:
-        yield f"{dead} of {len(parts)} parts are not live: no conclusion rests on their rows."
+        yield f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
     elif parts:
-        yield f"All {len(parts)} parts of all rows and controls are live."
+        yield f"All {parts} parts of all rows and controls are live."
     if summary.measured:
         yield _seeds(summary, power)
     below = [row.label for row in summary.rows if row.clears_constant is False]
@@ -229,6 +228,15 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
         )
     if summary.failed:
         yield f"{counted(len(summary.failed), 'trial')} failed and count nowhere."
+
+
+def health(summary: Summary) -> tuple[int, int]:
+    """Return how many parts of all rows and controls are not live, and how many there are; the past
+    frames that a negative control does well to ignore are none of either.
+    """
+    dead = sum(len(subject.dead) for subject in summary.subjects)
+    live = sum(part.live for subject in summary.subjects for part in subject.parts)
+    return dead, dead + live
 
 
 def _seeds(summary: Summary, power: Power | None) -> str:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +16,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
 from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
+from msaf_bench.findings.answers import health
 from msaf_bench.findings.digits import (
     NONE,
     mean_span,
@@ -69,7 +71,7 @@ def environment() -> Environment:
     }
     script = (HERE / "page.js").read_text("utf-8")
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    made.globals |= {
+    always: dict[str, object] = {
         "style": Markup((HERE / "page.css").read_text("utf-8")),
         "script": Markup(script),
         "script_hash": f"sha256-{digest}",
@@ -77,6 +79,7 @@ def environment() -> Environment:
         "signs": SIGNS,
         "tones": TONES,
     }
+    cast("dict[str, object]", made.globals).update(always)
     return made
 
 
@@ -199,7 +202,7 @@ def _folds(view: View) -> dict[str, object]:
         "power": view.power,
         "pulse": view.pulse,
         "pulse_title": PULSE_TITLE,
-        "pulse_count": _health(summary.subjects),
+        "pulse_count": _health(summary),
         "share_lines": [_effect(share, summary) for share in summary.shares],
         "class_lines": [
             (row.shown, *(number(value, 1) for value in row.per_class)) for row in summary.measured
@@ -217,10 +220,9 @@ def _folds(view: View) -> dict[str, object]:
     }
 
 
-def _health(subjects: Sequence[Subject]) -> str:
-    parts = [part for subject in subjects for part in subject.parts]
-    dead = sum(not part.live for part in parts)
-    return f"{dead} of {len(parts)} parts are not live" if dead else f"all {len(parts)} parts live"
+def _health(summary: Summary) -> str:
+    dead, parts = health(summary)
+    return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
 
 
 def _effect(share: Effect, summary: Summary) -> tuple[str, str, str]:
