@@ -76,12 +76,12 @@ class SweepProgress:
         """Announce a phase that begins, and say how far it is."""
         if self.stage is None or self.stage.name != name:
             self._end_stage()
-            self.stage = Stage(name, total)
+            self.stage = Stage(name, total, time.monotonic())
         self.stage.done, self.stage.now = done, now
         if self._live:
             self._draw()
         elif now or not done:
-            self._say(self._head(), now)
+            self._say(self._head(), now, self._left())
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
         """Move the trial's bar, or print a line now and then."""

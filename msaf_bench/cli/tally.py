@@ -43,9 +43,9 @@ class Stage:
 
     name: Phase
     total: int  #: parts
+    begun: float  #: when, on the monotonic clock
     done: int = 0
     now: str = ""  #: the part under way
-    begun: float = field(default_factory=time.monotonic)
     first: tuple[float, int] | None = None  #: when, and how much was done by then
 
     def seconds_left(self) -> float | None:
@@ -136,18 +136,17 @@ class Tally:
         if not self._first or not self.missing or (len(known) < 2 and not rows <= known.keys()):
             return None
         slowest = max(known.values())
-
         training = self._trained / self._taken if self._taken else 1.0
 
-        def work(trial: str, share: float) -> float:
-            whole = known.get(self.labels[trial], slowest)
-            return whole * share * (training if trial in self.missing else 1.0)
+        def seconds(trial: str, share: float = 1.0) -> float:
+            return known.get(self.labels[trial], slowest) * share
 
+        steps = {i: training * share for i, share in self.shares.items() if i in self.missing}
+        under_way = sum(seconds(trial, share) for trial, share in steps.items())
+        done = sum(seconds(trial) for trial in self.shares if trial not in self.missing)
         first = self._first
-        done = sum(work(trial, share) for trial, share in self.shares.items())
-        rest = sum(known.get(self.labels[trial], slowest) for trial in self.missing)
-        rest -= sum(work(trial, self.shares.get(trial, 0.0)) for trial in self.missing)
-        gained = done - work(first.trial, first.share)
+        gained = done + under_way - seconds(first.trial, training * first.share)
+        rest = sum(seconds(trial) for trial in self.missing) - under_way
         elapsed = time.monotonic() - first.at
         return elapsed * rest / gained if elapsed >= FIRST_S and gained > 0 and rest > 0 else None
 
