@@ -12,25 +12,46 @@ def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str
     """Return `value` with `digits` decimals and a true minus sign; an en dash for None and NaN."""
     if value is None or math.isnan(value):
         return NONE
-    return f"{value:{'+' if signed else ''},.{digits}f}".replace("-", MINUS)
+    text = f"{value:,.{digits}f}"
+    if not float(text.replace(",", "")):
+        return text.removeprefix("-")  # a zero has no sign
+    return f"{'+' if signed and value > 0 else ''}{text}".replace("-", MINUS)
 
 
-def mean(interval: Interval | None, digits: int = 2, *, signed: bool = False) -> str:
-    """Return the mean of an interval; an en dash for none."""
-    return NONE if interval is None else number(interval.mean, digits, signed=signed)
+def digits_of(interval: Interval) -> int:
+    """Return the decimals that the width of an interval leaves a meaning: two below ±0.1, and where
+    a bound that is not zero would read as zero; else one.
+    """
+    if interval.low is None or interval.high is None:
+        return 1
+    excludes_zero = interval.low > 0 or interval.high < 0
+    reads_as_zero = 0 in (round(interval.low, 1), round(interval.high, 1))
+    narrow = interval.high - interval.low < 0.2
+    return 2 if narrow or (excludes_zero and reads_as_zero) else 1
 
 
-def span(interval: Interval | None, digits: int = 2, *, signed: bool = False) -> str:
+def mean(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
+    """Return the mean of an interval, with decimals by its width where none are asked for; an en
+    dash for none.
+    """
+    if interval is None:
+        return NONE
+    shown = digits_of(interval) if digits is None else digits
+    return number(interval.mean, shown, signed=signed)
+
+
+def span(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
     """Return the bounds of an interval, "low to high"; an en dash where there are none."""
     if interval is None or interval.low is None:
         return NONE
+    shown = digits_of(interval) if digits is None else digits
     return (
-        f"{number(interval.low, digits, signed=signed)} to"
-        f" {number(interval.high, digits, signed=signed)}"
+        f"{number(interval.low, shown, signed=signed)} to"
+        f" {number(interval.high, shown, signed=signed)}"
     )
 
 
-def mean_span(interval: Interval | None, digits: int = 2, *, signed: bool = False) -> str:
+def mean_span(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
     """Return the mean with the bounds in brackets, "mean (low to high)"; an en dash for none."""
     centre = mean(interval, digits, signed=signed)
     if interval is None or interval.low is None:

@@ -36,7 +36,15 @@ def verdicts_of(
         word = "not comparable" if against else word_of(decision, here=here)
         found.append(
             Verdict(
-                *ends, ordering.source, points, difference, decision, word, against, table.margin
+                *ends,
+                ordering.source,
+                points,
+                difference,
+                decision,
+                word,
+                against,
+                table.margin,
+                ordering.part,
             )
         )
     return tuple(found)

@@ -9,9 +9,9 @@ started from; of several the one whose components' options differ least.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from msaf_bench.catalog import systems_of
+from msaf_bench.catalog import list_tables, read_table, systems_of
 from msaf_bench.records import Record, SystemCost
-from msaf_bench.spec import Conditions, Options, System
+from msaf_bench.spec import Conditions, Options, System, Table
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.row_costs import read_cost, read_costs
 from msaf_bench.sweep.workspace import Workspace
@@ -79,6 +79,25 @@ def changed_note(plan: RecordedPlan) -> tuple[str, ...]:
             f" {', '.join(plan.changed)}."
         ),
     )
+
+
+def with_names(table: Table) -> Table:
+    """Return a table with the question and the names of parts of today's table of that name, where
+    its run was made before they had any.
+    """
+    if table.question or any(each.part for each in table.orderings):
+        return table
+    if table.name not in list_tables():
+        return table
+    today = read_table(table.name)
+    if table.built != today.built:
+        return table
+    parts = {(each.better, each.worse): each.part for each in today.orderings}
+    orderings = tuple(
+        each.model_copy(update={"part": parts.get((each.better, each.worse), "")})
+        for each in table.orderings
+    )
+    return table.model_copy(update={"question": today.question, "orderings": orderings})
 
 
 def _match(wanted: Mapping[str, System], ran: Iterable[System]) -> dict[str, System]:

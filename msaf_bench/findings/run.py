@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msaf_bench.errors import UsageError
-from msaf_bench.findings.recorded import RecordedPlan, as_recorded, changed_note, recorded_costs
+from msaf_bench.findings.recorded import (
+    RecordedPlan,
+    as_recorded,
+    changed_note,
+    recorded_costs,
+    with_names,
+)
 from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.trials import Result, read_results
@@ -136,12 +142,12 @@ def _summarise(
     allow_mixed: bool = False,
 ) -> Summary:
     """Return the summary of the rows that were planned and of those that are only printed."""
-    built = plan.table.built
-    table = plan.table.model_copy(
+    named = with_names(plan.table)
+    table = named.model_copy(
         update={
-            "rows": tuple(r for r in plan.table.rows if r[0] in plan.rows or r[0] not in built),
+            "rows": tuple(r for r in named.rows if r[0] in plan.rows or r[0] not in named.built),
             "orderings": tuple(
-                o for o in plan.table.orderings if o.better in plan.rows and o.worse in plan.rows
+                o for o in named.orderings if o.better in plan.rows and o.worse in plan.rows
             ),
         }
     )

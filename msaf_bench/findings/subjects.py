@@ -26,6 +26,7 @@ class TrialOutcome:
     state: Literal["done", "failed", "missing"]
     reason: str = ""
     miou: float | None = None
+    seconds: float = 0.0  #: computing time, all phases
 
 
 @dataclass(frozen=True)

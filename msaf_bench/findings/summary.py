@@ -26,6 +26,7 @@ class Verdict:
     word: Word
     against: str  #: why it is not comparable: a part that is not live
     margin: float  #: points within which two rows count as the same
+    part: str = ""  #: of the method, that the two rows tell apart
 
     @property
     def covers(self) -> bool | None:

@@ -130,7 +130,8 @@ def _outcome(seed: int, trial: str, result: Result | None) -> TrialOutcome:
         return TrialOutcome(seed, trial, "failed", result.record.reason)
     if not np.isfinite(result.miou):
         return TrialOutcome(seed, trial, "failed", "it finished without a score")
-    return TrialOutcome(seed, trial, "done", miou=result.miou)
+    seconds = sum(spent for _, spent in result.record.seconds)
+    return TrialOutcome(seed, trial, "done", miou=result.miou, seconds=seconds)
 
 
 def _shared(record: Record, kept: dict[str, Spec]) -> Record:

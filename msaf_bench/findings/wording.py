@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, cast, get_args
 
 from msaf_bench.catalog import read_conditions
+from msaf_bench.findings.digits import NONE
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Decision, Interval
 
@@ -35,6 +36,13 @@ _DECISION_TONES: dict[Decision, Tone] = {
     "same": "equal",
     "undecided": "open",
 }
+#: of a row against the reference row, in a table without a paper
+_ROW_WORDS: dict[Decision, str] = {
+    "above": "better",
+    "below": "worse",
+    "same": "no difference",
+    "undecided": "undecided",
+}
 #: How a word looks, on the page and in figures.
 TONES: dict[str, Tone] = {
     **{
@@ -42,10 +50,21 @@ TONES: dict[str, Tone] = {
         for words in (_THERE, _HERE)
         for decision, tone in _DECISION_TONES.items()
     },
+    **dict(zip(_ROW_WORDS.values(), _DECISION_TONES.values(), strict=True)),
     "not comparable": "none",
     "consistent": "for",
     "inconsistent": "against",
+    "agrees": "for",
+    "reversed": "against",
+    "raises mIoU": "for",
+    "lowers mIoU": "against",
+    "more than their sum": "for",
+    "less than their sum": "against",
+    "no effect": "equal",
 }
+_SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
+#: before a word
+SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
 #: conditions without a part in the mIoU
 NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}
 
@@ -55,6 +74,20 @@ def word_of(decision: Decision, *, here: bool) -> Word:
     paper's.
     """
     return (_HERE if here else _THERE)[decision]
+
+
+def row_word(decision: Decision) -> str:
+    """Return the word for a decision on "row minus reference row" that no paper foresees."""
+    return _ROW_WORDS[decision]
+
+
+def effect_word(decision: Decision, factors: int) -> str:
+    """Return the word for the effect of one part, or for the interaction of several `factors`."""
+    if decision == "undecided":
+        return "undecided"
+    alone = {"above": "raises mIoU", "below": "lowers mIoU"}
+    together = {"above": "more than their sum", "below": "less than their sum"}
+    return (alone if factors == 1 else together).get(decision, "no effect")
 
 
 def shrunk(conditions: Conditions) -> bool:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from msaf_bench.claims.verdicts import WORDS, counted
-from msaf_bench.findings.digits import mean, mean_span, number, span
+from msaf_bench.findings.digits import mean, number, span
 from msaf_bench.findings.subjects import NOT_LIVE, RowSummary, Subject
 from msaf_bench.findings.summary import Summary, Verdict
+from msaf_bench.findings.wording import SIGNS
 from msaf_bench.report.tables.claims import TITLES
-from msaf_bench.report.tables.columns import Column, legend
-from msaf_bench.report.tables.rankings import ranking_texts
-from msaf_bench.report.tables.variants import gap_text, power_line
+from msaf_bench.report.tables.columns import Column
+from msaf_bench.report.tables.variants import gap_text
 from msaf_bench.report.view import View
 
 _BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
@@ -27,12 +27,23 @@ def print_summary(view: View) -> None:
     _say(console, view.made_how)
     for note in summary.notes:
         _say(console, f"note: {note}", 2)
-    _say(console, view.motion.sentence)
     console.print()
     view.kind.console(view, console)
     if view.claims:
         for scope in WORDS:
             _say(console, f"{TITLES[scope].lower()}: {counted(view.claims, scope)}")
+    console.print()
+    _print_answers(console, view)
+
+
+def _print_answers(console: Console, view: View) -> None:
+    """Print a sentence for each part with its verdict, then whether they can be trusted."""
+    answers = view.answers
+    _say(console, answers.title)
+    for line in answers.lines:
+        _say(console, f"  {SIGNS[line.word]} {line.sentence}", 4)
+    for sentence in (*answers.standing, answers.motion.sentence, *answers.trust):
+        _say(console, f"  {sentence}", 4)
 
 
 def _say(console: Console, text: str, indent: int = 0) -> None:
@@ -72,18 +83,7 @@ def print_systems(view: View, console: Console) -> None:
     ]
     _show(console, ("System", *(column.head for column in shown), "printed val", "test"), lines)
     _print_controls(console, summary)
-    for line in view.legend:
-        _say(console, line, 2)
     _print_not_live(console, summary)
-    console.print()
-    for ranking in view.rankings:
-        ours, paper, rows, count, tau, bounds, p, verdict = ranking_texts(ranking)
-        _say(
-            console,
-            f"{verdict:<{WORD}}{ours} and {paper}, {rows} rows ({count}): tau-b {tau} ({bounds}),"
-            f" p {p}",
-            WORD,
-        )
 
 
 def print_variants(view: View, console: Console) -> None:
@@ -107,16 +107,10 @@ def print_variants(view: View, console: Console) -> None:
     _print_controls(console, summary)
     _print_second(console, view)
     _print_not_live(console, summary)
+    # those of a part are among the answers
     for verdict in summary.verdicts:
-        _say(console, _verdict(verdict), WORD)
-    for effect in summary.effects:
-        _say(
-            console,
-            f"effect of {' x '.join(effect.factors)}: {mean_span(effect.interval, signed=True)}",
-            WORD,
-        )
-    if view.power:
-        _say(console, power_line(view.power), 2)
+        if not verdict.part:
+            _say(console, _verdict(verdict), WORD)
 
 
 def _variant(row: RowSummary, ticks: int) -> list[str]:
@@ -182,9 +176,7 @@ def _print_second(console: Console, view: View) -> None:
         ("Row", *(column.head for column in second)),
         [_means(subject, second) for subject in view.summary.subjects],
     )
-    for line in legend(view.summary, second):
-        _say(console, line, 2)
-    console.print()
+    _say(console, "these columns are explained in the Markdown and on the page", 2)
 
 
 def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:

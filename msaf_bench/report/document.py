@@ -5,6 +5,7 @@ from typing import cast
 
 from msaf_bench.claims.judge import because
 from msaf_bench.documents import finite
+from msaf_bench.findings.answers import Answer
 from msaf_bench.findings.subjects import ControlSummary, Part, Subject
 from msaf_bench.findings.summary import Verdict
 from msaf_bench.report.view import View
@@ -20,6 +21,11 @@ def to_json(view: View) -> Document:
     summary = view.summary
     document: Document = {
         "table": summary.table.name,
+        "title": view.answers.title,
+        "answers": [_answer(answer) for answer in view.answers.lines],
+        "standing": list(view.answers.standing),
+        "trust": list(view.answers.trust),
+        "cost": view.answers.cost,
         "motion": asdict(view.motion),
         "rows": [{**view.kind.row_values(view, row), **_subject(row)} for row in summary.rows],
         "controls": [_control(control) for control in summary.controls],
@@ -39,6 +45,17 @@ def to_json(view: View) -> Document:
         "best_constant": summary.constant.miou if summary.constant else None,
     }
     return cast("Document", finite(document))
+
+
+def _answer(answer: Answer) -> Document:
+    return {
+        "part": answer.part,
+        "versus": answer.versus,
+        "unit": answer.unit,
+        **(_bounds(answer.interval) if answer.interval else {}),
+        "word": answer.word,
+        "sentence": answer.sentence,
+    }
 
 
 def _subject(subject: Subject) -> Document:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from msaf_bench.claims.verdicts import claims_of
-from msaf_bench.findings.motion import motion_of
+from msaf_bench.findings.answers import answers_of
 from msaf_bench.findings.power import power_of
 from msaf_bench.findings.rankings import rankings
 from msaf_bench.findings.summary import Summary
@@ -29,7 +29,7 @@ VARIANTS = Kind(
     document=lambda view: {},
     charts=charts.variant_charts,
     console=console.print_variants,
-    template="page.html.j2",
+    template="variants.html.j2",
     page=lambda view: {},
 )
 SYSTEMS = Kind(
@@ -48,13 +48,13 @@ SYSTEMS = Kind(
 
 def view_of(summary: Summary) -> View:
     """Return the view of a summary: whatever a report needs is derived here, once."""
-    found = tuple(columns(summary))
+    found, power = tuple(columns(summary)), power_of(summary)
     view = View(
         summary=summary,
         kind=VARIANTS,
         made_how=made_how(summary),
-        motion=motion_of(summary),
-        power=power_of(summary),
+        answers=answers_of(summary, power),
+        power=power,
         claims=claims_of(summary),
         pulse=pulse_table(summary),
         columns=found,
@@ -68,13 +68,15 @@ def view_of(summary: Summary) -> View:
 def _of_systems(view: View) -> View:
     summary, everyone = view.summary, entries(view.summary)
     second = second_columns(summary, view.columns)
+    ranked, traded = rankings(everyone), tradeoffs(everyone)
     return replace(
         view,
         kind=SYSTEMS,
+        answers=answers_of(summary, view.power, ranked, traded),
         second=second,
         legend=systems_legend(summary, everyone, second),
         entries=everyone,
         groups=groups(summary, everyone),
-        rankings=rankings(everyone),
-        tradeoffs=tradeoffs(everyone),
+        rankings=ranked,
+        tradeoffs=traded,
     )

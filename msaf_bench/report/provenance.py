@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from msaf_bench.catalog import family_of
+from msaf_bench.catalog import family_of, list_tables
 from msaf_bench.findings.digits import counted, seed_list
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import compares_systems
@@ -36,15 +36,30 @@ def made_and_noted(made: str, summary: Summary) -> str:
     return " ".join((f"{made}.", *summary.notes))
 
 
+def together(summary: Summary) -> str:
+    """Return the kind of the intervals of a table's comparisons."""
+    family = family_of(summary.table)
+    if family == 1:
+        return "a 95 % interval"
+    return f"95 % intervals that hold together for all {family} comparisons"
+
+
 def simultaneous(summary: Summary) -> str:
     """Return how intervals and p values of the comparisons of a table are to be read."""
-    family = family_of(summary.table)
-    together = (
-        f"95 % intervals that hold together for all {family} comparisons"
-        if family > 1
-        else "a 95 % interval"
+    return (
+        f"{together(summary)}, p of the same paired t test (below 0.05 where the interval excludes"
+        " zero)"
     )
-    return f"{together}, p of the same paired t test (below 0.05 where the interval excludes zero)"
+
+
+def command(summary: Summary) -> str:
+    """Return the command line of a run, changed conditions left out."""
+    c, table = summary.conditions, summary.table
+    shipped = table.name in list_tables()
+    parts = ["msaf-bench ablate --table", table.name if shipped else f"{table.name}.toml"]
+    parts.append(f"--data {c.data}" if c.data == "street" else f"--data {c.data} --root DIR")
+    parts.append(f"--preset {c.preset} --seeds {len(summary.seeds)}")
+    return " ".join(parts)
 
 
 def _networks(summary: Summary) -> str:

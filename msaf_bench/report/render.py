@@ -64,7 +64,7 @@ def render(view: View, folder: Path, *, strip: Strip | None = None) -> list[Path
     figures, undrawn = drawn_or_why(lambda: _drawn(view, strip), [])
     if undrawn:
         view = view.noted(f"There are no figures: {undrawn}.")
-    files = _files(name, view, figures)
+    files = _files(name, view, figures, strip)
     for path, content in files.items():
         write_atomic(folder / path, content)
     _remove_old_figures(name, folder, files)
@@ -79,7 +79,9 @@ def _drawn(view: View, strip: Strip | None) -> list[Drawn]:
     return drawn([*charts, draw(strip, view)] if strip else charts)
 
 
-def _files(name: str, view: View, figures: list[Drawn]) -> dict[str, str | bytes]:
+def _files(
+    name: str, view: View, figures: list[Drawn], strip: Strip | None
+) -> dict[str, str | bytes]:
     """Content by path, in the order in which the paths are told."""
     files: dict[str, str | bytes] = {
         f"{name}.csv": to_csv(view),
@@ -90,7 +92,7 @@ def _files(name: str, view: View, figures: list[Drawn]) -> dict[str, str | bytes
     }
     for ending, content in view.kind.csv_files(view).items():
         files[f"{name}_{ending}.csv"] = content
-    files[f"{name}.html"] = to_html(view, figures)
+    files[f"{name}.html"] = to_html(view, figures, strip)
     if view.claims:
         files[f"{name}_claims.csv"] = claims_to_csv(view)
         files[f"{name}_claims.md"] = claims_to_markdown(view)

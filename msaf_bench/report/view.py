@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 
 from msaf_bench.claims.verdicts import ClaimVerdict
+from msaf_bench.findings.answers import Answers
 from msaf_bench.findings.motion import MotionAnswer
 from msaf_bench.findings.power import Power
 from msaf_bench.findings.rankings import Ranking
@@ -46,7 +47,7 @@ class View:
     summary: Summary
     kind: Kind
     made_how: str  #: one line: watermark, data, preset, seeds, host
-    motion: MotionAnswer
+    answers: Answers
     power: Power | None  #: None below two paired seeds
     claims: tuple[ClaimVerdict, ...]  #: empty for a table that prints nothing
     pulse: PulseTable | None  #: None where no pulse was taken
@@ -58,6 +59,11 @@ class View:
     groups: tuple[Group, ...] = ()
     rankings: tuple[Ranking, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
+
+    @property
+    def motion(self) -> MotionAnswer:
+        """How much past frames contribute."""
+        return self.answers.motion
 
     @property
     def signature(self) -> Signature:

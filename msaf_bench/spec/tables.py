@@ -108,6 +108,7 @@ class Ordering(Spec):
     better: str
     worse: str
     source: str
+    part: str = ""  #: of the method, that the pair tells apart
     #: by how many points, where the text says
     points: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
@@ -129,6 +130,7 @@ class Table(Spec):
     name: str
     title: str
     source: str
+    question: str = ""  #: that its rows answer, for the heading of a report
     provenance: str = ""
     data: str = ""  #: the data set of the printed numbers
     base: str = ""  #: the system that `swap` changes; none where every row names its own
@@ -189,6 +191,11 @@ class Table(Spec):
                 " compared with it"
             )
         return self
+
+    def unnamed(self) -> "Table":
+        """Return the table without the question and the names of parts, which change no trial."""
+        orderings = tuple(each.model_copy(update={"part": ""}) for each in self.orderings)
+        return self.model_copy(update={"question": "", "orderings": orderings})
 
     @property
     def built(self) -> tuple[str, ...]:

@@ -230,7 +230,7 @@ def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:
 
 def _content(plan: Plan) -> tuple[str, str]:
     """Return what makes a plan another run's: rows and seeds may differ."""
-    return plan.table.canonical(), plan.conditions.canonical()
+    return plan.table.unnamed().canonical(), plan.conditions.canonical()
 
 
 def _upgraded(content: dict[str, object]) -> dict[str, object]:
@@ -242,7 +242,7 @@ def _upgraded(content: dict[str, object]) -> dict[str, object]:
 def _difference(held: Plan, plan: Plan) -> str:
     if held.table.name != plan.table.name:
         return f"table {held.table.name!r}, not {plan.table.name!r}"
-    old, new = held.table.canonical(), plan.table.canonical()
+    old, new = held.table.unnamed().canonical(), plan.table.unnamed().canonical()
     if without_content(old) == without_content(new) and old != new:
         return "starting weights of other content"
     if old != new:

@@ -1,39 +1,60 @@
-"""One HTML file that needs nothing else: no network, no script, no other file."""
+"""One HTML file that needs nothing else: no network and no other file. Without scripts it reads
+completely; with them it sorts, searches, copies and compares.
+"""
 
-import re
-from collections.abc import Sequence
-from functools import partial
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
+from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
 
+from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
-from msaf_bench.findings.digits import NONE, millions, number, p_value, seed_list, span
-from msaf_bench.findings.subjects import NOT_LIVE
+from msaf_bench.findings.answers import health
+from msaf_bench.findings.digits import (
+    NONE,
+    mean_span,
+    millions,
+    number,
+    p_value,
+    seed_list,
+    span,
+)
+from msaf_bench.findings.subjects import NOT_LIVE, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import blocks
-from msaf_bench.findings.wording import RUN_WORDS, TONES, Tone
-from msaf_bench.report.figures.canvas import GRID, INK, MUTED, PAPER, Chart, Drawn
-from msaf_bench.report.figures.past import NAME as PAST_FIGURE
-from msaf_bench.report.provenance import simultaneous
+from msaf_bench.findings.wording import RUN_WORDS, SIGNS, TONES, effect_word
+from msaf_bench.inputs import file_name
+from msaf_bench.report.figures.canvas import Drawn
+from msaf_bench.report.figures.strip import Strip
+from msaf_bench.report.page.frames import frames_of
+from msaf_bench.report.page.inline import inline_figures
+from msaf_bench.report.page.marks import SeedStrips, bar, reach_of, side
+from msaf_bench.report.provenance import command, simultaneous, together
 from msaf_bench.report.tables.claims import TITLES, by_verdict
-from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
+from msaf_bench.report.tables.columns import PAST_HEAD, PAST_LEGEND
+from msaf_bench.report.tables.controls import ROLES, control_legend
 from msaf_bench.report.tables.pulse import TITLE as PULSE_TITLE
 from msaf_bench.report.tables.rankings import RANKING, ranking_legend, ranking_texts
 from msaf_bench.report.view import View
-from msaf_bench.stats import Decision, Effect, judge
+from msaf_bench.spec import Conditions
+from msaf_bench.stats import Effect, judge, level_of_each
 
-_SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
-SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
-_THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
+HERE = Path(__file__).parent
+#: figures that the page shows; what the others show stands in its tables
+SHOWN = "tradeoff"
 
 
 def environment() -> Environment:
-    """The templates with their filters."""
+    """Return the templates with their filters, style and script."""
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -42,149 +63,194 @@ def environment() -> Environment:
     made.filters |= {
         "num": number,
         "span": span,
+        "amount": mean_span,
         "p": p_value,
         "millions": millions,
         "seeds": seed_list,
+        "because": because,
     }
+    script = (HERE / "page.js").read_text("utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    always: dict[str, object] = {
+        "style": Markup((HERE / "page.css").read_text("utf-8")),
+        "script": Markup(script),
+        "script_hash": f"sha256-{digest}",
+        "bar": bar,
+        "signs": SIGNS,
+        "tones": TONES,
+    }
+    cast("dict[str, object]", made.globals).update(always)
     return made
 
 
-def to_html(view: View, figures: Sequence[Drawn]) -> str:
-    """Return the whole report as text."""
+def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) -> str:
+    """Return the whole report as text; with a strip it shows predictions beside the truth."""
     template = environment().get_template(view.kind.template)
     return template.render(
-        **_about(view), **_pictures(figures), **_claims(view), **view.kind.page(view)
+        **_about(view),
+        **_table(view.summary),
+        **_claims(view),
+        **_folds(view),
+        **view.kind.page(view),
+        figures=[pair for pair in inline_figures(figures) if pair[0].name.startswith(SHOWN)],
+        files=[chart.name for chart, _ in figures],
+        frames=frames_of(strip) if strip else (),
+        swatches=list(zip(strip.colours, strip.class_names, strict=False)) if strip else [],
     )
 
 
+def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
+    """Return the conditions that say something, as names and values."""
+    settings = conditions.model_dump(mode="json")
+    return [
+        (name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
+        for name, value in settings.items()
+        if value not in ("", None, [])
+    ]
+
+
 def _about(view: View) -> dict[str, object]:
-    """What the pages of both kinds of table show of a run."""
-    summary = view.summary
-    means = [row.interval.mean for row in summary.rows if row.interval and not row.dead]
-    published = [row.published for row in summary.rows if row.published is not None]
+    """The head of the page: what was run, and the answers."""
+    summary, answers = view.summary, view.answers
     return {
         "s": summary,
         "table": summary.table,
         "c": summary.conditions,
+        "name": file_name(summary.table.name),
         "made_how": view.made_how,
-        "signs": SIGNS,
-        "tones": TONES,
-        "seen": partial(seen, summary=summary),
-        "motion": view.motion,
-        "counts": _counts(summary),
-        "simultaneous": simultaneous(summary),
-        "because": because,
-        "shown": {subject.label: subject.shown for subject in summary.subjects},
-        "best": max(means, default=None),
-        "published": bool(published),
-        "best_published": max(published, default=None),
-        "power": view.power,
-        "second": view.second,
-        "legend": view.legend,
-        "control_heads": control_heads(summary),
-        "control_texts": partial(control_texts, summary),
-        "control_legend": control_legend(summary),
-        "pulse": view.pulse,
-        "pulse_title": PULSE_TITLE,
+        "answers": answers,
+        "answers_reach": reach_of(
+            line.interval for line in answers.lines if line.word != "not comparable"
+        ),
+        "command": command(summary),
         "not_live": NOT_LIVE,
-        "settings": summary.conditions.model_dump(mode="json"),
+        "shown": {subject.label: subject.shown for subject in summary.subjects},
     }
 
 
-def _pictures(figures: Sequence[Drawn]) -> dict[str, object]:
-    drawn = inline_figures(figures)
+def _table(summary: Summary) -> dict[str, object]:
+    """The main table: its scales, and the numbers that the script computes with."""
+    gaps = [row.difference.interval for row in summary.rows if row.difference and not row.against]
+    gains = [control.gain.interval for control in summary.controls if control.gain]
+    family = family_of(summary.table)
+    seeds = range(2, len(summary.seeds) + 1)
+    quantile = (1 + level_of_each(family)) / 2
+    data = {
+        "reference": summary.table.reference,
+        #: of Student's t by the number of shared seeds, for intervals that hold together
+        "quantiles": {n: float(stdtrit(n - 1, quantile)) for n in seeds},
+        "rows": {
+            row.label: {
+                "seeds": {str(seed): round(miou, 6) for seed, miou in row.measured.items()},
+                "dead": bool(row.dead),
+            }
+            for row in summary.rows
+            if row.measured
+        },
+    }
     return {
-        "past_figures": [(chart, svg) for chart, svg in drawn if chart.name == PAST_FIGURE],
-        "figures": [(chart, svg) for chart, svg in drawn if chart.name != PAST_FIGURE],
+        "data": Markup(json.dumps(data).replace("<", "\\u003c")),
+        "strip": SeedStrips(summary.subjects),
+        "side": side,
+        "reach": reach_of([*gaps, *gains]),
+        "past_reach": reach_of(subject.measures.past for subject in summary.subjects),
+        "past": any(row.measures.past for row in summary.rows),
+        "past_legend": PAST_LEGEND,
+        "published": any(row.published is not None for row in summary.rows),
+        "together": together(summary),
+        "roles": ROLES,
+        "control_legend": control_legend(summary) if summary.controls else [],
     }
 
 
 def _claims(view: View) -> dict[str, object]:
-    """The claims by scope; the page has a table of its own for what a run says of orderings."""
-    found: dict[Scope, list[ClaimVerdict]] = {}
-    if view.claims:
-        found["run"] = [c for c in by_verdict(view.claims, "run") if c.kind != "ordering"]
-        found["paper"] = by_verdict(view.claims, "paper")
+    """The claims by scope and verdict; the orderings have a table of their own."""
+    found: dict[Scope, list[tuple[str, list[ClaimVerdict]]]] = {}
+    for scope in WORDS if view.claims else ():
+        claims = [
+            claim
+            for claim in by_verdict(view.claims, scope)
+            if (claim.scope, claim.kind) != ("run", "ordering")
+        ]
+        words = dict.fromkeys(claim.verdict for claim in claims)
+        found[scope] = [(word, [c for c in claims if c.verdict == word]) for word in words]
+    verdicts = view.summary.verdicts
+    decided = any(v.difference and v.difference.interval.low is not None for v in verdicts)
     return {
+        # of many systems with one seed each, every ordering is undecided
+        "verdicts": verdicts if decided or not view.entries else (),
         "claims": found,
         "claim_counts": {scope: counted(view.claims, scope) for scope in WORDS},
         "titles": TITLES,
+        "verdict_counts": ", ".join(_counts(view.summary)),
+        "simultaneous": simultaneous(view.summary),
     }
+
+
+def _counts(summary: Summary) -> Iterable[str]:
+    words = [verdict.word for verdict in summary.verdicts]
+    return (f"{words.count(word)} {word}" for word in RUN_WORDS if word in words)
+
+
+def _folds(view: View) -> dict[str, object]:
+    """The sections below the table, most of them folded."""
+    summary = view.summary
+    return {
+        # the contribution of past frames is in the main table
+        "second": [column for column in view.second if column.head != PAST_HEAD],
+        "legend": view.legend,
+        "power": view.power,
+        "pulse": view.pulse,
+        "pulse_title": PULSE_TITLE,
+        "pulse_count": _health(summary),
+        "share_lines": [_effect(share, summary) for share in summary.shares],
+        "class_lines": [
+            (row.shown, *(number(value, 1) for value in row.per_class)) for row in summary.measured
+        ],
+        "failed_lines": [
+            (summary_label, str(run.seed), run.reason, run.trial)
+            for summary_label, run in summary.failed
+        ],
+        "settings": [
+            *conditions_lines(summary.conditions),
+            ("data content", " ".join(summary.data) or NONE),
+            ("backbones start from", "; ".join(summary.starts) or NONE),
+        ],
+        "system_lines": [_system(subject) for subject in summary.subjects],
+    }
+
+
+def _health(summary: Summary) -> str:
+    dead, parts = health(summary)
+    return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
+
+
+def _effect(share: Effect, summary: Summary) -> tuple[str, str, str]:
+    if any(row.dead for row in summary.rows):
+        word = "not comparable"
+    else:
+        word = effect_word(judge(share.interval, summary.table.margin), len(share.factors))
+    return share.factors[0], mean_span(share.interval, signed=True), f"{SIGNS[word]} {word}"
+
+
+def _system(subject: Subject) -> tuple[str, str, str, str]:
+    """A line of the systems: name, key and architecture, choices, note."""
+    system = subject.system
+    if system is None:
+        return subject.shown, "only printed", "", subject.note
+    choices = ", ".join(f"{slot} = {choice}" for slot, choice in system.slots)
+    options = "".join(f"; {name} = {value}" for name, value in system.options)
+    return subject.shown, f"{system.key} {system.architecture}", choices + options, subject.note
 
 
 def systems_page(view: View) -> dict[str, object]:
     """Return what only the page of whole systems shows."""
-    intervals = [v.difference.interval for v in view.summary.verdicts if v.difference]
     return {
         "groups": view.groups,
-        "width": 2 + sum(len(group.columns) for group in view.groups),
         "blocks": list(blocks(view.entries)),
+        "number_of": {row.label: i for i, row in enumerate(view.summary.rows, 1)},
         "rankings": view.rankings,
         "ranking_heads": RANKING,
-        "ranking_texts": ranking_texts,
+        "ranking_lines": [ranking_texts(ranking) for ranking in view.rankings],
         "ranking_legend": ranking_legend(view.rankings),
-        "tradeoffs": view.tradeoffs,
-        "decided": any(interval.low is not None for interval in intervals),
     }
-
-
-def _counts(summary: Summary) -> list[tuple[int, str]]:
-    """How many orderings got each word that occurs."""
-    words = [verdict.word for verdict in summary.verdicts]
-    return [(words.count(word), word) for word in RUN_WORDS if word in words]
-
-
-def seen(effect: Effect, summary: Summary) -> str:
-    """Which way an effect goes, if it can be told from zero; nothing where a row is not live, as
-    every effect rests on all rows.
-    """
-    if any(row.dead for row in summary.rows):
-        return f"{NONE} not comparable"
-    more, less = (
-        ("raises mIoU", "lowers mIoU")
-        if len(effect.factors) == 1
-        else ("more than their sum", "less than their sum")
-    )
-    texts: dict[Decision, str] = {
-        "above": f"▲ {more}",
-        "below": f"▼ {less}",
-        "same": "≈ nothing",
-        "undecided": "? undecided",
-    }
-    return texts[judge(effect.interval, summary.table.margin)]
-
-
-def inline_figures(figures: Sequence[Drawn]) -> list[tuple[Chart, Markup]]:
-    """Return every chart with its picture for a page."""
-    return [(chart, inline_svg(formats["svg"], chart)) for chart, formats in figures]
-
-
-def inline_svg(svg: bytes, chart: Chart) -> Markup:
-    """An SVG of matplotlib as a named picture inside a page: ids of its own, neutral colours from
-    the page's theme, no outside name.
-    """
-    prefix = f"figure-{chart.name}"
-    text = svg.decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    head, body = text.split(">", 1)
-    box = re.search(r'viewBox="[^"]*"', head)
-    used = {clip or name for clip, name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', body)}
-    body = re.sub(
-        r' id="([^"]*)"',
-        lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",
-        body,
-    )
-    body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
-    body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
-    for colour, name in _THEMED.items():
-        body = body.replace(colour, f"var({name})")
-    opening = (
-        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc"'
-        f" {box.group() if box else ''}>"
-    )
-    naming = (
-        f'<title id="{prefix}-title">{escape(chart.title)}</title><desc'
-        f' id="{prefix}-desc">{escape(chart.description)}</desc>'
-    )
-    return Markup(opening + naming + body)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from msaf_bench.findings.study import Study
 from msaf_bench.report.figures.canvas import Drawn
-from msaf_bench.report.page.page import environment, inline_figures
+from msaf_bench.report.page.inline import inline_figures
+from msaf_bench.report.page.page import conditions_lines, environment
 from msaf_bench.report.provenance import made_how
 from msaf_bench.report.tables.curves import amount, legend
 
@@ -23,5 +24,5 @@ def study_html(study: Study, figures: Sequence[Drawn]) -> str:
         legend=legend(study),
         answers=[(along.axis, along.curves) for along in study.axes],
         amount=amount,
-        settings=study.plan.conditions.model_dump(mode="json"),
+        settings=conditions_lines(study.plan.conditions),
     )

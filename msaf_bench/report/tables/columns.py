@@ -13,6 +13,7 @@ from msaf_bench.findings.summary import Summary
 from msaf_bench.spec import MODES
 from msaf_bench.stats import Interval
 
+PAST_HEAD = "past frames"
 PAST_LEGEND = "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."
 #: of temporal consistency, as they are named
 CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}
@@ -58,7 +59,7 @@ def columns(summary: Summary) -> list[Column[Subject]]:
     if any(row.measures.past for row in rows):
         found.append(
             Column(
-                "past frames",
+                PAST_HEAD,
                 lambda r: mean_span(r.measures.past, signed=True),
                 lambda r: _values("past", r.measures.past),
             )
@@ -131,7 +132,7 @@ def _consistency(preset: str) -> list[Column[Subject]]:
         Column(
             f"TC {preset}", lambda r: mean_span(interval(r)), lambda r: _values(name, interval(r))
         ),
-        Column("no warp", lambda r: number(still(r)), lambda r: {f"{name}_no_warp": still(r)}),
+        Column("no warp", lambda r: number(still(r), 1), lambda r: {f"{name}_no_warp": still(r)}),
     ]
 
 

@@ -27,14 +27,15 @@ def bullets(lines: Iterable[str]) -> list[str]:
 
 
 def markdown_head(view: View) -> list[str]:
-    """Return title, conditions, watermark, notes, and the sentence about motion."""
-    summary = view.summary
-    lines = [f"**{markdown_text(summary.table.title)}** · {markdown_text(view.made_how)}", ""]
+    """Return title, conditions, watermark, notes, and the answers in sentences."""
+    summary, answers = view.summary, view.answers
+    lines = [f"**{markdown_text(answers.title)}** · {markdown_text(view.made_how)}", ""]
     if summary.conditions.watermark:
         lines += [f"> **{markdown_text(summary.conditions.watermark)}**", ""]
     for note in summary.notes:
         lines += [f"> {markdown_text(note)}", ""]
-    return [*lines, markdown_text(view.motion.sentence), ""]
+    said = [*answers.sentences, answers.motion.sentence, *answers.trust]
+    return [*lines, *bullets(said)[1:], ""]
 
 
 def markdown_second(view: View, subjects: Sequence[Subject]) -> list[str]:

@@ -1,0 +1,85 @@
+"""Predictions beside the truth for a page, as pictures inside it."""
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.report.figures.strip import Picture, Strip
+
+COLOURS = 64  #: of a label map's palette; it has fewer classes
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction of one row for one frame."""
+
+    label: str
+    source: str  #: the picture as a data URI
+    iou: float | None  #: mean over the classes of the frame, in percent; None without any
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame with its truth and all predictions, the pictures as data URIs."""
+
+    name: str
+    source: str
+    truth: str
+    predictions: tuple[Prediction, ...]
+
+
+def frames_of(strip: Strip) -> tuple[Frame, ...]:
+    """Return the frames of a strip as data URIs, with the IoU of each prediction."""
+    from msaf_bench.data.labels.classes import colourise  # only a strip needs the data layer
+
+    classes = len(strip.class_names)
+    return tuple(
+        Frame(
+            name=name,
+            source=_photo(strip.frames[i]),
+            truth=_map(colourise(strip.truths[i], strip.colours)),
+            predictions=tuple(
+                Prediction(
+                    label,
+                    _map(colourise(labels[i], strip.colours)),
+                    frame_iou(strip.truths[i], labels[i], classes),
+                )
+                for label, labels in strip.predictions.items()
+            ),
+        )
+        for i, name in enumerate(strip.names)
+    )
+
+
+def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None:
+    """Return the mean IoU in percent over the classes in one frame's truth or prediction, both
+    (H, W); void, an id from `classes` on, counts nowhere. None for a frame of void alone.
+    """
+    from msaf_bench.analyzers.miou import confusion_matrix, miou
+
+    matrix = confusion_matrix(truth, prediction, classes)
+    return float(miou(matrix)) if matrix.sum() else None
+
+
+def _photo(picture: Picture) -> str:
+    return _uri(picture, "WEBP")
+
+
+def _map(picture: NDArray[np.uint8]) -> str:
+    return _uri(picture, "PNG")
+
+
+def _uri(picture: NDArray[np.uint8], kind: str) -> str:
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    file = BytesIO()
+    if kind == "PNG":
+        image.quantize(COLOURS).save(file, kind, optimize=True)
+    else:
+        image.save(file, kind, quality=85)
+    content = base64.b64encode(file.getvalue()).decode()
+    return f"data:image/{kind.lower()};base64,{content}"

@@ -1,0 +1,46 @@
+"""Figures inside a page: SVG whose neutral colours follow the page's theme."""
+
+import re
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from msaf_bench.report.figures.canvas import GRID, INK, MUTED, PAPER, Chart, Drawn
+
+_THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
+
+
+def inline_figures(figures: Sequence[Drawn]) -> list[tuple[Chart, Markup]]:
+    """Return every chart with its picture for a page."""
+    return [(chart, inline_svg(formats["svg"], chart)) for chart, formats in figures]
+
+
+def inline_svg(svg: bytes, chart: Chart) -> Markup:
+    """An SVG of matplotlib as a named picture inside a page: ids of its own, neutral colours from
+    the page's theme, no outside name.
+    """
+    prefix = f"figure-{chart.name}"
+    text = svg.decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    head, body = text.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    used = {clip or name for clip, name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', body)}
+    body = re.sub(
+        r' id="([^"]*)"',
+        lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",
+        body,
+    )
+    body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
+    body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
+    for colour, name in _THEMED.items():
+        body = body.replace(colour, f"var({name})")
+    opening = (
+        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc"'
+        f" {box.group() if box else ''}>"
+    )
+    naming = (
+        f'<title id="{prefix}-title">{escape(chart.title)}</title><desc'
+        f' id="{prefix}-desc">{escape(chart.description)}</desc>'
+    )
+    return Markup(opening + naming + body)

@@ -1,0 +1,86 @@
+"""Small pictures inside the cells of a page: a bar around zero, and a dot for each seed."""
+
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from msaf_bench.findings.digits import number
+from msaf_bench.findings.subjects import RowSummary, Subject
+from msaf_bench.stats import Interval
+
+LEAST_REACH = 0.1  #: points that half a bar stands for at the least
+
+
+def reach_of(intervals: Iterable[Interval | None]) -> float:
+    """Return the largest distance from zero, of means and bounds: half the width of a bar."""
+    known = [interval for interval in intervals if interval]
+    ends = [end for i in known for end in (i.mean, i.low, i.high) if end is not None]
+    return max([*map(abs, ends), LEAST_REACH])
+
+
+def bar(interval: Interval | None, reach: float) -> Markup:
+    """Return an interval as a line with its mean as a dot, zero in the middle; nothing for none."""
+    if interval is None:
+        return Markup("")
+
+    def x(value: float) -> str:
+        return f"{50 + 48 * max(-1.0, min(1.0, value / reach)):.1f}"
+
+    span = ""
+    if interval.low is not None and interval.high is not None:
+        span = _line("span", x(interval.low), x(interval.high), "6", "6")
+    zero = _line("zero", "50", "50", "0", "12")
+    dot = f'<circle cx="{x(interval.mean)}" cy="6" r="3"/>'
+    return Markup(
+        f'<svg class="bar" viewBox="0 0 100 12" aria-hidden="true">{zero}{span}{dot}</svg>'
+    )
+
+
+class SeedStrips:
+    """Strips that share one scale: from the lowest to the highest mIoU of all subjects."""
+
+    def __init__(self, subjects: Iterable[Subject]) -> None:
+        values: list[float] = []
+        for subject in subjects:
+            values += subject.measured.values()
+            if subject.interval and subject.interval.low is not None:
+                values.append(subject.interval.low)
+            if subject.interval and subject.interval.high is not None:
+                values.append(subject.interval.high)
+        self.low, self.high = (min(values), max(values)) if values else (0.0, 1.0)
+
+    def __call__(self, subject: Subject) -> Markup:
+        """Return the subject's seeds as dots, with its mean and interval; nothing without them."""
+        interval = subject.interval
+        if interval is None:
+            return Markup("")
+        span = ""
+        if interval.low is not None and interval.high is not None:
+            span = _line("span", self._x(interval.low), self._x(interval.high), "6", "6")
+        dots = "".join(
+            f'<circle cx="{self._x(miou)}" cy="6" r="2"><title>seed {seed}: {number(miou)}</title>'
+            "</circle>"
+            for seed, miou in subject.measured.items()
+        )
+        mean = _line("mean", self._x(interval.mean), self._x(interval.mean), "1", "11")
+        return Markup(
+            f'<svg class="strip" viewBox="0 0 100 12" role="img"'
+            f' aria-label="{len(subject.measured)} seeds">{span}{dots}{mean}</svg>'
+        )
+
+    def _x(self, value: float) -> str:
+        return f"{3 + 94 * (value - self.low) / ((self.high - self.low) or 1):.1f}"
+
+
+def side(row: RowSummary) -> str:
+    """Return whether a row is "better" or "worse" than the reference row, or "open"."""
+    gap = row.difference.interval if row.difference else None
+    if gap is None or gap.low is None or gap.high is None or row.against:
+        return "open"
+    if gap.low > 0:
+        return "better"
+    return "worse" if gap.high < 0 else "open"
+
+
+def _line(name: str, x1: str, x2: str, y1: str, y2: str) -> str:
+    return f'<line class="{name}" x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"/>'
