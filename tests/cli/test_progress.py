@@ -4,8 +4,8 @@ import io
 from contextlib import suppress
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from made_records import done, failed
 from rich.console import Console
 
 from msaf_bench.catalog import read_conditions, read_table
@@ -13,15 +13,12 @@ from msaf_bench.cli.live import picture
 from msaf_bench.cli.progress import PLAIN_S, SweepProgress, phases_of
 from msaf_bench.cli.tally import Stage, tally_of
 from msaf_bench.cli.time_text import about, duration, time_left
-from msaf_bench.host import Host
-from msaf_bench.records import Matrices, Record
 from msaf_bench.sweep.plan import make_plan
 
 CONDITIONS = read_conditions("smoke", "street", {"pretrain_steps": 30, "steps": 100})
 PLAN = make_plan(read_table("3"), CONDITIONS, ["Baseline", "w/o DCN"], 2, controls=False)
 TRIALS = PLAN.trials()
 PHASES = phases_of(PLAN, speed=True)
-HOST = Host.here()
 
 
 @pytest.fixture
@@ -30,27 +27,6 @@ def clock(monkeypatch):
     now = SimpleNamespace(s=1000.0)
     monkeypatch.setattr("time.monotonic", lambda: now.s)
     return now
-
-
-def done(trial, percent=50.0, train=8.0, score=2.0):
-    """The record of a trial whose mIoU is `percent`, on two classes."""
-    # IoU of each class: hits / (hits + 2 misses)
-    hits = round(2000 * percent / (100 - percent))
-    counts = np.array([[[hits, 1000], [1000, hits]]])
-    return Record(
-        trial=trial,
-        state="done",
-        host=HOST,
-        data="d",
-        class_names=("a", "b"),
-        confusion=Matrices.pack(counts),
-        loss=((100, 0.5),),
-        seconds=(("features", 100.0), ("train", train), ("score", score)),
-    )
-
-
-def failed(trial):
-    return Record(trial=trial, state="failed", reason="non-finite loss", host=HOST, data="d")
 
 
 def plain(columns=80):
