@@ -38,14 +38,16 @@ from msaf_bench.cli.options import (
     split_list,
 )
 from msaf_bench.cli.printing import print_json
+from msaf_bench.cli.time_text import about
 from msaf_bench.errors import HostError, UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.sweep.estimate import Estimate
-    from msaf_bench.sweep.plan import Plan
-    from msaf_bench.sweep.workspace import Workspace
+
+#: of an estimate, since a machine may be busy now or later
+TIMED = "by a step of each row, timed just now beside whatever else runs here"
 
 SEE = "See `msaf-bench ablate --help`."
 
@@ -130,16 +132,16 @@ def _table_name(name: str | None, option: str | None) -> str:
 def _run(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.ablation import run
     from msaf_bench.cli.outcome import print_outcome
+    from msaf_bench.cli.plan_text import plan_lines, stop_line
+    from msaf_bench.cli.progress import SweepProgress, phases_of
+    from msaf_bench.foreign import to_stderr
 
-    followed: list[SweepProgress] = []
-
-    @contextmanager
-    def follow(plan: "Plan", workspace: "Workspace") -> "Generator[SweepProgress]":
-        with _progress(plan, workspace, resumed=ablation.resume) as progress:
-            followed.append(progress)
-            yield progress
-
-    outcome = run(ablation, follow)
+    lines = [*plan_lines(ablation, resume=ablation.resume), stop_line(resumed=ablation.resume)]
+    progress = SweepProgress(phases_of(ablation.plan, speed=ablation.speed_processes > 0))
+    for line in lines:
+        progress.note(line)
+    with progress, _resumable(progress, resumed=ablation.resume), to_stderr():
+        outcome = run(ablation, progress)
     for folder in outcome.left:
         typer.echo(
             f"{folder} is in use by another process;"
@@ -147,45 +149,36 @@ def _run(ablation: "Ablation", as_json: bool) -> None:
             err=True,
         )
     print_outcome(outcome, as_json)
-    if any(progress.failed for progress in followed):
+    if progress.failed:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _progress(plan: "Plan", workspace: "Workspace", *, resumed: bool) -> "Generator[SweepProgress]":
-    """Show the progress of a plan's trials on stderr; say how to go on where they are stopped.
-
-    `resumed` says whether the command that was typed has --resume.
+def _resumable(progress: "SweepProgress", *, resumed: bool) -> "Generator[None]":
+    """Say how to go on where the run is stopped; `resumed` says whether the command that was typed
+    has --resume.
     """
-    from msaf_bench.cli.progress import SweepProgress
-    from msaf_bench.foreign import to_stderr
-    from msaf_bench.records import read_records
-
-    trials, labels = plan.trials(), plan.labels()
-    records = read_records(workspace.records)
-    done = {i for i, record in records.items() if record.state == "done" and i in labels}
-    missing = [trial for trial in trials if trial.id not in done]
-    with SweepProgress(labels, missing, len(done)) as progress:
-        try:
-            with to_stderr():
-                yield progress
-        except (KeyboardInterrupt, SystemExit, HostError) as error:
-            if progress.begun or not isinstance(error, HostError):
-                rest = "the same command runs the rest" if resumed else "--resume runs the rest"
-                progress.note(
-                    f"stopped; {progress.before + progress.ended} of {len(trials)} trials are"
-                    f" finished, {rest}"
-                )
-            raise
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, HostError) as error:
+        if progress.trained or not isinstance(error, HostError):
+            tally = progress.tally
+            count = f"{tally.ended} of {tally.total} trials are finished, " if tally.total else ""
+            rest = "the same command runs the rest" if resumed else "--resume runs the rest"
+            progress.note(f"stopped; {count}{rest}")
+        raise
 
 
 def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.ablation import estimates
+    from msaf_bench.cli.plan_text import plan_lines
     from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.plan import ONE_SEED
 
     if ablation.plan.seeds == 1:
         typer.echo(ONE_SEED, err=True)
+    if not as_json:
+        typer.echo("\n".join(plan_lines(ablation, resume=True)))
     with to_stderr():
         found = estimates(ablation)
     if ablation.plan.table.axis:
@@ -193,22 +186,16 @@ def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
     elif as_json:
         print_json(found[0].document())
     else:
-        _print_estimate(found[0], ablation.plan)
+        _print_estimate(found[0])
 
 
-def _print_estimate(found: "Estimate", plan: "Plan") -> None:
+def _print_estimate(found: "Estimate") -> None:
     for label, row in found.rows.items():
         typer.echo(
             f"{label:<30}{row.params:>12,} parameters  {1000 * row.step_seconds:>8.0f} ms a step"
         )
-    typer.echo(
-        f"{found.trials} trials ({found.finished} finished): {len(plan.rows)} rows, {plan.seeds}"
-        f" seeds, {found.steps} steps each, into {found.folder}"
-    )
-    typer.echo(
-        f"about {found.minutes:.0f} min of training on {found.executor}, {found.workers} at a time"
-        " (a step of each row was timed here)"
-    )
+    if found.finished < found.trials:
+        typer.echo(f"{about(60 * found.minutes)} of training, {TIMED}")
     for sentence in found.power:
         typer.echo(sentence)
 
@@ -223,10 +210,7 @@ def _print_points(points: "list[Estimate]", as_json: bool) -> None:
         return
     for point in points:
         typer.echo(
-            f"{point.folder.name:<30}{point.trials:>6} trials ({point.finished} finished)  about"
-            f" {point.minutes:.0f} min"
+            f"{point.folder.name:<30}{point.trials:>6} trials, {point.finished} finished;"
+            f" {about(60 * point.minutes)}"
         )
-    typer.echo(
-        f"{len(points)} points, {trials} trials, about {minutes:.0f} min of training on"
-        f" {points[0].executor}"
-    )
+    typer.echo(f"{about(60 * minutes)} of training, {TIMED}")

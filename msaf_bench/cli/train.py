@@ -72,6 +72,7 @@ def train(
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.cli.tally import Tally
     from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
@@ -93,13 +94,15 @@ def train(
     )
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
-    with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
+    tally = Tally({trial.id: read.name}, [trial], {})
+    with setting.workspace.lock(), SweepProgress((), tally) as progress:
         try:
             setting = pretrained(
                 pretraining_of(small, conditions) if conditions.pretrain_steps else None,
                 setting,
                 progress,
             )
+            progress.phase("trials", 0, 1)
             record = run_trial(
                 trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note
             )
