@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from msaf_bench.cli.tally import RowTally, Stage, Tally
+from msaf_bench.cli.status import RowTally, RunStatus, Stage
 from msaf_bench.cli.time_text import duration, time_left
 from msaf_bench.findings.digits import NONE, number
 from msaf_bench.sweep.events import Phase
@@ -28,7 +28,7 @@ class Clock:
 
 
 def picture(
-    console: Console, tally: Tally, stage: Stage | None, coming: Sequence[Phase], begun: float
+    console: Console, tally: RunStatus, stage: Stage | None, coming: Sequence[Phase], begun: float
 ) -> RenderableType:
     """Return the phase under way with its trials, the phases to come, and the rows so far.
 
@@ -44,7 +44,7 @@ def picture(
     return Group(*lines)
 
 
-def _stage(width: int, tally: Tally, stage: Stage | None, begun: float) -> RenderableType:
+def _stage(width: int, tally: RunStatus, stage: Stage | None, begun: float) -> RenderableType:
     """Return the phase under way: a bar with count, percentage and time, another for each trial."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, overflow="ellipsis")
@@ -77,7 +77,7 @@ def _add(grid: Table, name: str, done: int, total: int, width: int, last: Render
     grid.add_row(Text(name), bar, f"{done}/{total}", f"{100 * done // total} %", last)
 
 
-def _rows(tally: Tally, room: int) -> Table:
+def _rows(tally: RunStatus, room: int) -> Table:
     """Return the mean mIoU of every row; of those that changed last where there is no room."""
     latest = sorted(tally.rows, key=lambda label: -tally.rows[label].changed)[:room]
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -93,7 +93,7 @@ def _rows(tally: Tally, room: int) -> Table:
     return table
 
 
-def _minus(tally: Tally, label: str, row: RowTally) -> tuple[str]:
+def _minus(tally: RunStatus, label: str, row: RowTally) -> tuple[str]:
     if label == tally.reference:
         return (NONE,)
     return (number(row.minus(tally.rows[tally.reference]), 1, signed=True),)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from msaf_bench.ablation import Ablation, sweeps
-from msaf_bench.cli.tally import Tally, tally_of
+from msaf_bench.cli.status import RunStatus, tally_of
 from msaf_bench.cli.time_text import about
 from msaf_bench.findings.digits import counted
 from msaf_bench.spec import Table
@@ -41,7 +41,7 @@ def stop_line(*, resumed: bool) -> str:
     return f"  Ctrl-C stops it; {again}"
 
 
-def _tallies(ablation: Ablation, *, resume: bool) -> list[Tally]:
+def _tallies(ablation: Ablation, *, resume: bool) -> list[RunStatus]:
     """Count the trials of each sweep; the points of a study are resumed whatever was typed."""
     study = bool(ablation.plan.table.axis)
     return [
@@ -76,7 +76,7 @@ def _where(ablation: Ablation) -> str:
     return f"{counted(workers, 'trial')} at a time, on Ray"
 
 
-def _time(ablation: Ablation, tallies: list[Tally]) -> list[str]:
+def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:
     """Return how long the missing trials take if they take as long as the finished ones; nothing
     where a row has none, or the machines are others.
     """

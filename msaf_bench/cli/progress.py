@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from msaf_bench.cli.live import picture
-from msaf_bench.cli.tally import Stage, Tally, tally_of
+from msaf_bench.cli.status import RunStatus, Stage, tally_of
 from msaf_bench.cli.time_text import duration, time_left
 from msaf_bench.records import Record
 from msaf_bench.spec import Trial
@@ -37,11 +37,11 @@ class SweepProgress:
     def __init__(
         self,
         phases: Sequence[Phase],
-        tally: Tally | None = None,
+        tally: RunStatus | None = None,
         console: Console | None = None,
     ) -> None:
         self.console = console or Console(stderr=True)
-        self.tally = tally or Tally({}, [], {})
+        self.tally = tally or RunStatus({}, [], {})
         self.phases = phases
         self.failed = 0  #: trials, of all sweeps
         self.trained = False  #: whether a step was heard

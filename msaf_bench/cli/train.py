@@ -72,7 +72,7 @@ def train(
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
-    from msaf_bench.cli.tally import Tally
+    from msaf_bench.cli.status import RunStatus
     from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
@@ -94,7 +94,7 @@ def train(
     )
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
-    tally = Tally({trial.id: read.name}, [trial], {})
+    tally = RunStatus({trial.id: read.name}, [trial], {})
     with setting.workspace.lock(), SweepProgress((), tally) as progress:
         try:
             setting = pretrained(

@@ -54,7 +54,8 @@ def _fault(control: ControlSummary) -> str:
         )
         return f"{name} has no contribution of past frames{why}; {CANNOT}."
     if control.dead:
-        return f"{control.ill}. It is the positive control: {CANNOT}."
+        parts = ", ".join(part.name for part in control.dead)
+        return f"{name} has parts that are not live ({parts}): {CANNOT}."
     if past.low is None:
         gain = number(past.mean, 1, signed=True)
         return (

@@ -168,6 +168,8 @@ def _print_second(console: Console, view: View) -> None:
     second = [
         column for column in view.columns if not column.head.startswith(("mIoU", "FPS", "no warp"))
     ]
+    if console.width < 100:  # narrow: the stream is what a camera needs
+        second = [c for c in second if not c.head.startswith("ahead") and " clip" not in c.head]
     if not second:
         return
     console.print()
@@ -176,7 +178,7 @@ def _print_second(console: Console, view: View) -> None:
         ("Row", *(column.head for column in second)),
         [_means(subject, second) for subject in view.summary.subjects],
     )
-    _say(console, "these columns are explained in the Markdown and on the page", 2)
+    _say(console, "all columns, and how they were made: in the Markdown and on the page", 2)
 
 
 def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:

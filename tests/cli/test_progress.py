@@ -11,7 +11,7 @@ from rich.console import Console
 from msaf_bench.catalog import read_conditions, read_table
 from msaf_bench.cli.live import picture
 from msaf_bench.cli.progress import PLAIN_S, SweepProgress, phases_of
-from msaf_bench.cli.tally import Stage, tally_of
+from msaf_bench.cli.status import Stage, tally_of
 from msaf_bench.cli.time_text import about, duration, time_left
 from msaf_bench.sweep.plan import make_plan
 

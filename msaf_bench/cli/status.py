@@ -65,7 +65,7 @@ class Work(NamedTuple):
     share: float  #: of its steps
 
 
-class Tally:
+class RunStatus:
     """Counts the trials of a plan while they run, and foresees when they are done.
 
     `labels` has the row of each trial by its id, `done` the records of an earlier call.
@@ -179,6 +179,6 @@ class Tally:
         return row.miou[trial.seed]
 
 
-def tally_of(plan: Plan, done: Mapping[str, Record]) -> Tally:
+def tally_of(plan: Plan, done: Mapping[str, Record]) -> RunStatus:
     """Return the tally of a plan of which these trials were finished before."""
-    return Tally(plan.labels(), plan.trials(), done, plan.table.reference)
+    return RunStatus(plan.labels(), plan.trials(), done, plan.table.reference)
