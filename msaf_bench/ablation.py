@@ -1,6 +1,6 @@
 """An ablation from a table to its report: plan, check, run, render."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from msaf_bench.sweep.events import Events, Silent
 from msaf_bench.sweep.executors import Cluster, Executor, cluster_of
 from msaf_bench.sweep.plan import Plan, make_plan
 from msaf_bench.sweep.points import Point, distinct, points_of, run_study
+from msaf_bench.sweep.starts import INSTEAD, Given, Named, files_of, with_starts
 from msaf_bench.sweep.workspace import Setting, Workspace
 
 # Whatever loads torch is imported where it is needed: a plan is printed at once.
@@ -42,6 +43,7 @@ def ablate(
     root: str | Path | None = None,
     preset: str = "quick",
     changes: Mapping[str, object] | None = None,
+    start: Given | None = None,
     seeds: int = 5,
     rows: Sequence[str] = (),
     controls: bool = True,
@@ -77,6 +79,9 @@ def ablate(
         root: Folder of the data set; street needs none.
         preset: Conditions: smoke, quick, standard or paper.
         changes: Conditions to replace, such as `{"steps": 500, "data_options.noise": 0.8}`.
+        start: File of starting weights for the backbone that all rows have, or files by the name of
+            a backbone or a system: `{"resnet50": "resnet50.pth"}`. It takes the place of the common
+            pre-training of a preset.
         seeds: Number of seeds of each row; from two on there are intervals.
         rows: Only these rows, and the one that all are compared with.
         controls: Train the table's controls too.
@@ -105,7 +110,9 @@ def ablate(
 
     read = table if isinstance(table, Table) else read_table(str(table))
     conditions = read_conditions(preset, data, systems=not read.base)
-    conditions = changed(conditions, changes or {}, "changes")
+    files = files_of(start)
+    changes = {**(INSTEAD if files else {}), **(changes or {})}
+    conditions = changed(conditions, changes, "changes")
     check_memory(conditions)
     ablation = prepare(
         read,
@@ -122,6 +129,7 @@ def ablate(
         reports=reports,
         resume=resume,
         pictures=pictures,
+        start=files,
     )
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
     run(ablation, events or Silent())
@@ -144,12 +152,16 @@ def prepare(
     reports: str | Path | None,
     resume: bool,
     pictures: bool,
+    start: Iterable[Named] = (),
 ) -> Ablation:
-    """Return the ablation of a table under these conditions. Raises `UsageError`."""
+    """Return the ablation of a table under these conditions, backbones starting from files. Raises
+    `UsageError`.
+    """
     data_root = None if root is None else Path(root).resolve()
     if conditions.data != "street":
         data_root = needed_root(conditions.data, data_root)
     plan = make_plan(table, conditions, rows, seeds, plugins, controls=controls)
+    plan = with_starts(plan, start)
     name = f"{table.name}-{conditions.data}-{Path(conditions.preset).stem}"
     folder = Path(reports) if reports else Path("reports") / file_name(name)
     setting = Setting(Workspace(folder.resolve()), data_root, device, threads, plan.plugins)

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from msaf_bench.errors import UsageError, in_any_case, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
-from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
+from msaf_bench.spec import DATA_SETS, Conditions, Ordering, Spec, System, Table
 from msaf_bench.spec.faults import first_fault
+from msaf_bench.spec.stand_ins import shrunk
 from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
@@ -23,7 +24,12 @@ Content = dict[str, object]  #: of a TOML file
 
 LISTED_SIZE, LISTED_CLASSES = (512, 1024), 19  #: of the costs that `read_costs` returns
 #: conditions that nobody changes
-FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
+FIXED = {
+    "preset": "use --preset",
+    "data": "use --data",
+    "start": "use --start",
+    "watermark": "it belongs to the preset",
+}
 #: conditions that are options by name
 WITH_OPTIONS = ("data_options", "shrink", "shrink_options", "rates")
 
@@ -206,36 +212,6 @@ def family_of(table: Table) -> int:
 
 def _pairs_of(orderings: Iterable[Ordering]) -> set[frozenset[str]]:
     return {frozenset((ordering.better, ordering.worse)) for ordering in orderings}
-
-
-def shrunk(system: System, conditions: Conditions) -> System:
-    """The system as the conditions run it.
-
-    A stand-in named like a slot fills it, one named like a component replaces that wherever it is
-    chosen: another component with its options, or the same with the given options beside its own.
-    One named like an architecture adds options to it. Raises `UsageError` for an architecture in
-    the place of another.
-    """
-    stand_ins = dict(conditions.shrink)
-    slots = {
-        slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use))
-        for slot, choice in system.slots
-    }
-    own = stand_ins.get(system.architecture)
-    if own and own.use != system.architecture:
-        raise UsageError(
-            f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name"
-            " that itself, with options"
-        )
-    options = own.options if own else ()
-    return system.swap(tuple(slots.items()), options + conditions.shrink_options)
-
-
-def _stand_in(choice: Choice, other: Choice | None) -> Choice:
-    if other is None or other.use != choice.use:
-        return other or choice
-    options = dict(choice.options) | dict(other.options)
-    return choice.model_copy(update={"options": tuple(sorted(options.items()))})
 
 
 def _root() -> Traversable:

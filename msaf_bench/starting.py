@@ -7,7 +7,7 @@ its workers; what is kept of a run, and what identifies a trial, has `sha256:HEX
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
@@ -46,6 +46,12 @@ def start_of(option: str, value: object) -> Start | None:
     if found := _PINNED.fullmatch(value):
         return Start(found[1], found[2] or "")
     return Start("", value) if "." in value or "/" in value or "\\" in value else None
+
+
+def starts_of(options: Iterable[tuple[str, object]]) -> list[Start]:
+    """Return the files that options name."""
+    starts = (start_of(name, value) for name, value in options)
+    return [start for start in starts if start]
 
 
 def pinned(content: Mapping[str, object], folder: Path) -> dict[str, object]:

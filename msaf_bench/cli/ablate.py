@@ -17,10 +17,12 @@ from msaf_bench.cli.ablate_options import (
     Rows,
     Seeds,
     SpeedProcesses,
+    Start,
     TableArgument,
     TableOption,
     Threads,
     Workers,
+    read_starts,
 )
 from msaf_bench.cli.options import (
     Changes,
@@ -62,6 +64,7 @@ def ablate(
     seeds: Seeds = 5,
     rows: Rows = None,
     controls: Controls = True,
+    start: Start = None,
     on: On = None,
     address: Address = None,
     workers: Workers = None,
@@ -86,8 +89,11 @@ def ablate(
     """
     from msaf_bench.catalog import read_table
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.sweep.starts import INSTEAD
 
     read = read_table(_table_name(name, table))
+    if start:  # before the user's own, which are refused where they undo it
+        changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
     conditions = conditions_from(preset, data, changes, history, systems=not read.base)
     data_root = check_data(data, root)
     if address is None:
@@ -111,6 +117,7 @@ def ablate(
         reports=reports,
         resume=resume,
         pictures=pictures,
+        start=read_starts(start),
     )
     if dry_run:
         _print_estimates(ablation, as_json)
@@ -194,6 +201,9 @@ def _print_estimate(found: "Estimate") -> None:
         typer.echo(
             f"{label:<30}{row.params:>12,} parameters  {1000 * row.step_seconds:>8.0f} ms a step"
         )
+    if len({row.start for row in found.rows.values()}) > 1:
+        for label, row in found.rows.items():
+            typer.echo(f"{label:<30}starts from {row.start}")
     if found.finished < found.trials:
         typer.echo(f"{about(60 * found.minutes)} of training, {TIMED}")
     for sentence in found.power:

@@ -1,5 +1,6 @@
 """Options that `msaf-bench ablate` alone has."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,10 @@ from msaf_bench.cli.options import (
     at_most,
     choice,
     choices,
+    split_list,
     tables,
 )
+from msaf_bench.errors import UsageError
 
 EXECUTORS = ("local", "ray")
 
@@ -25,6 +28,21 @@ def at_most_seeds(value: int) -> float | None:
     from msaf_bench.spec import MOST_SEEDS
 
     return at_most(MOST_SEEDS, "intervals hardly narrow beyond")(value)
+
+
+def read_starts(values: Iterable[str] | None) -> list[tuple[str, Path]]:
+    """Return the name, empty for all rows, and the file of each --start. Raises `UsageError`."""
+    found: list[tuple[str, Path]] = []
+    for text in split_list(values):
+        name, equals, file = text.partition("=")
+        if set(name) & set("./"):  # a file alone, whose path has an equals sign
+            name, equals, file = "", "", text
+        if not equals:
+            name, file = "", text
+        if not file.strip():
+            raise UsageError(f"--start {text}: write FILE or NAME=FILE, e.g. resnet50=resnet50.pth")
+        found.append((name.strip(), Path(file.strip())))
+    return found
 
 
 TableArgument = Annotated[
@@ -71,6 +89,18 @@ Controls = Annotated[
     typer.Option(
         rich_help_panel=RUN,
         help="Train the table's control rows too. They show what the run could have seen.",
+    ),
+]
+Start = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--start",
+        metavar="[NAME=]FILE[,...]",
+        rich_help_panel=RUN,
+        help=(
+            "File of starting weights, in place of a common pre-training: for the backbone of all"
+            " rows, or for a backbone (resnet50=FILE) or system (msaf-r50=FILE) by name."
+        ),
     ),
 ]
 On = Annotated[

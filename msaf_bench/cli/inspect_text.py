@@ -140,6 +140,20 @@ def table_lines(table: Table) -> Iterator[str]:
     for claim in claims:
         if claim.dagger:
             yield f"† {claim.row}, {claim.metric}: {claim.provenance}"
+    yield from _starts_of(systems)
+
+
+def _starts_of(systems: Mapping[str, System]) -> Iterator[str]:
+    """Lines of what the rows start from."""
+    own = {label: system for label, system in systems.items() if system.starts()}
+    for label, system in own.items():
+        yield f"{label} starts from {system.start_text()}"
+    rows = "the other rows start" if own else "every row starts"
+    if len(own) < len(systems):
+        yield (
+            f"{rows} from random weights, from the common pre-training of a preset, or from a file:"
+            " ablate --start"
+        )
 
 
 def _choice(choice: Choice) -> str:

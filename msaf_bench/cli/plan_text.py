@@ -1,5 +1,6 @@
 """The plan of an ablation in a few lines: `ablate` and `ablate --dry-run` begin with it."""
 
+from collections import Counter
 from pathlib import Path
 
 from msaf_bench.ablation import Ablation, sweeps
@@ -28,6 +29,7 @@ def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
         f"{_name(plan.table)} on {conditions.data}, preset {preset}",
         f"{counted(total, 'trial')} = {_factors(plan, len(tallies))}, {ended} finished",
         how,
+        *_starts(plan),
         _where(ablation),
         *_time(ablation, tallies),
         f"writes to {_short(ablation.setting.workspace.folder)}",
@@ -64,6 +66,23 @@ def _factors(plan: Plan, points: int) -> str:
     if plan.table.axis:
         factors.insert(0, counted(points, "point"))
     return " x ".join(factors)
+
+
+def _starts(plan: Plan) -> list[str]:
+    """Return what rows and controls start from, and how many; nothing where a common pre-training
+    was named before.
+    """
+    if plan.conditions.pretrain_steps:
+        return []
+    starts = Counter(plan.starts().values())
+    texts = {start: "random weights" if start == "random" else start for start in starts}
+    if len(starts) == 1:
+        return [f"every row starts from {text}" for text in texts.values()]
+    whole = starts.total()
+    return [
+        f"{count} of {whole} rows and controls start from {texts[start]}"
+        for start, count in starts.most_common()
+    ]
 
 
 def _where(ablation: Ablation) -> str:

@@ -68,7 +68,7 @@ def train(
     from its last checkpoint when the same command is called again.
     """
     from msaf_bench.analyzers.evaluation import SplitScores
-    from msaf_bench.catalog import read_system, shrunk
+    from msaf_bench.catalog import read_system
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
@@ -76,6 +76,7 @@ def train(
     from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
+    from msaf_bench.spec.stand_ins import shrunk
     from msaf_bench.sweep.driver import pretrained
     from msaf_bench.sweep.plan import pretraining_of
     from msaf_bench.sweep.trial import run_trial

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from msaf_bench.errors import UsageError
+from msaf_bench.errors import UsageError, and_more
 from msaf_bench.inputs import regular
 from msaf_bench.starting import OPTION, start_of
 
@@ -38,16 +38,34 @@ def load_weights(net: nn.Module, weights: str) -> None:
     if next(net.parameters()).is_meta or not path:
         return
     tensors, seen = _unprefixed(_read(path, sha256), set(net.state_dict()))
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)}
     try:
-        net.load_state_dict(
-            {name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIERS)}
-        )
+        net.load_state_dict(kept)
     except RuntimeError as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines())
-        begin = f"its names begin with {seen}; " if seen else ""
+        wanted = net.state_dict()
+        begin = f"its names begin with {seen}; " if seen and not wanted.keys() & kept else ""
         raise UsageError(
-            f"weights {path}: {begin}{reason:.300}; give a state dict of this network"
+            f"weights {path}: {begin}{_misfit(wanted, kept)}; give a state dict of this network"
         ) from error
+
+
+def _misfit(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> str:
+    """Return the first fault of tensors that do not fit a network, and how many more there are."""
+    faults = [
+        f"size mismatch for {name}: {_size(found[name])} in the file, {_size(tensor)} in the"
+        " network"
+        for name, tensor in wanted.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    # files of old versions lack this counter, which PyTorch then adds
+    needed = [name for name in wanted if not name.endswith(".num_batches_tracked")]
+    faults += [f"{name} is not in the file" for name in needed if name not in found]
+    faults += [f"{name} is not in the network" for name in found if name not in wanted]
+    return faults[0] + and_more(len(faults) - 1, len(wanted | found))
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"
 
 
 def _read(path: str, sha256: str) -> dict[str, Tensor]:

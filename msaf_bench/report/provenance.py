@@ -59,6 +59,7 @@ def command(summary: Summary) -> str:
     parts = ["msaf-bench ablate --table", table.name if shipped else f"{table.name}.toml"]
     parts.append(f"--data {c.data}" if c.data == "street" else f"--data {c.data} --root DIR")
     parts.append(f"--preset {c.preset} --seeds {len(summary.seeds)}")
+    parts += [f"--start {name}=FILE" for name, _ in c.start]
     return " ".join(parts)
 
 

@@ -18,11 +18,12 @@ from msaf_bench.spec.values import (
     Spec,
     content_hash,
 )
+from msaf_bench.starting import OPTION, start_of
 
 #: presets of temporal consistency
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 # Later fields count in a key only where they are set, so that earlier trials keep their ids.
-_LATER = ("scored", "past", "draws", "rates")
+_LATER = ("scored", "past", "draws", "rates", "start")
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
@@ -58,6 +59,8 @@ class Conditions(Spec):
     #: small machine
     shrink: Slots = ()
     shrink_options: Options = ()
+    #: file of starting weights, by its content, for the name of a backbone as run, or of a system
+    start: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
     #: tune: a quarter of the training split, which training then leaves out
@@ -93,6 +96,16 @@ class Conditions(Spec):
         for part, rate in self.rates:
             if not 0 < rate < float("inf"):
                 raise ValueError(f"rates.{part}: {rate:g} is no rate above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_by_content(self) -> Self:
+        for name, file in self.start:
+            start = start_of(OPTION, file)
+            if start is None or not start.sha256:
+                raise ValueError(
+                    f"start.{name}: {file!r:.80} is no file by its content; use --start"
+                )
         return self
 
     @property

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, model_validator
 
 from msaf_bench.errors import one_of
 from msaf_bench.spec.values import Options, Spec, content_hash, sorted_pairs
-from msaf_bench.starting import Start, start_of
+from msaf_bench.starting import Start, start_of, starts_of
 
 
 class Choice(Spec):
@@ -35,6 +35,10 @@ class Choice(Spec):
             start = start_of(name, value)
             texts.append(f"{name}={start.shown if start else value}")
         return f"{self.use}({', '.join(texts)})"
+
+    def starts(self) -> list[Start]:
+        """Return the files of starting weights that its options name."""
+        return starts_of(self.options)
 
 
 Slots = Annotated[tuple[tuple[str, Choice], ...], BeforeValidator(sorted_pairs)]
@@ -77,13 +81,15 @@ class System(Spec):
         )
 
     def starts(self, *, but: str = "") -> list[Start]:
-        """The files of starting weights that its options name, `but` for those of one slot."""
-        options = list(self.options)
-        for slot, choice in self.slots:
-            if slot != but:
-                options += choice.options
-        starts = (start_of(name, value) for name, value in options)
-        return [start for start in starts if start]
+        """Return the files of starting weights that its options name, except those of one slot."""
+        own = starts_of(self.options)
+        return own + [
+            start for slot, choice in self.slots if slot != but for start in choice.starts()
+        ]
+
+    def start_text(self) -> str:
+        """Return what it starts from, as records and plans say: files of weights, or "random"."""
+        return "; ".join(map(str, self.starts())) or "random"
 
     def trained(self) -> Self:
         """The system without its starting weights: what takes the weights of a checkpoint needs no

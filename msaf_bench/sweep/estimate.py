@@ -29,6 +29,7 @@ class StepCost:
 
     params: int
     step_seconds: float  #: of one training step
+    start: str  #: what it starts from
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def estimate(plan: Plan, setting: Setting, cluster: Cluster | None) -> Estimate:
 def _step_costs(plan: Plan, setting: Setting) -> dict[str, StepCost]:
     begin = time.perf_counter()
     rows: dict[str, StepCost] = {}
+    starts = plan.starts()
     for label, (system, _) in plan.subjects().items():
         net = _built(system, plan, setting)
         late = time.perf_counter() - begin > BUDGET_S
@@ -96,7 +98,7 @@ def _step_costs(plan: Plan, setting: Setting) -> dict[str, StepCost]:
             seconds = max(row.step_seconds for row in rows.values())
         else:
             seconds = _step_seconds(net, plan.conditions, setting)
-        rows[label] = StepCost(sum(p.numel() for p in net.parameters()), seconds)
+        rows[label] = StepCost(sum(p.numel() for p in net.parameters()), seconds, starts[label])
     return rows
 
 

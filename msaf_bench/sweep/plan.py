@@ -10,6 +10,7 @@ from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.records import Record
 from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
+from msaf_bench.starting import OPTION, start_of
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
@@ -60,6 +61,17 @@ class Plan(Spec):
         controls.
         """
         return dict(self._subjects)
+
+    def starts(self) -> dict[str, str]:
+        """Return what each row and control starts from, by label: files of weights, the common
+        pre-training, or "random".
+        """
+        if not self.conditions.pretrain_steps:
+            return {label: system.start_text() for label, (system, _) in self.subjects().items()}
+        return {
+            label: "; ".join(["the common pre-training", *map(str, system.starts(but="backbone"))])
+            for label, (system, _) in self.subjects().items()
+        }
 
     def labels(self) -> dict[str, str]:
         """Return the label of each trial's row or control, by the trial's id."""
@@ -198,4 +210,11 @@ def joined(plan: Plan, labels: set[str], seeds: int) -> Plan:
 def conditions_difference(held: Conditions, wanted: Conditions) -> str:
     """Return the conditions that are not as wanted, each with both values."""
     old, new = held.model_dump(), wanted.model_dump()
+    if held.start != wanted.start:
+        old["start"], new["start"] = (_starts_text(each) for each in (held, wanted))
     return ", ".join(f"{k} = {old[k]}, not {new[k]}" for k in new if old[k] != new[k])
+
+
+def _starts_text(conditions: Conditions) -> str:
+    files = ((name, start_of(OPTION, file)) for name, file in conditions.start)
+    return " and ".join(f"{name} from {start}" for name, start in files) or "random"

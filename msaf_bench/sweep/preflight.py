@@ -12,7 +12,7 @@ from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import UsageError, one_of, text_of
 from msaf_bench.registry import Registry
-from msaf_bench.spec import System
+from msaf_bench.spec import Conditions, System
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
 
@@ -31,7 +31,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     nets: dict[str, VideoNetwork] = {}
     for label, (system, _) in plan.subjects().items():
         try:
-            net = _built(registry, system)
+            net = _built(registry, system, conditions)
         except (UsageError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error
         if net.frames > conditions.frames:
@@ -52,7 +52,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     return nets
 
 
-def _built(registry: Registry, system: System) -> VideoNetwork:
+def _built(registry: Registry, system: System, conditions: Conditions) -> VideoNetwork:
     """Return the system's network on the meta device."""
     registry.check(system)
     with torch.device("meta"):
@@ -60,7 +60,7 @@ def _built(registry: Registry, system: System) -> VideoNetwork:
     frames = cast("object", net.frames)
     if isinstance(frames, bool) or not isinstance(frames, int):
         raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
-    _read_starts(registry, system)
+    _read_starts(registry, system, conditions)
     return net
 
 
@@ -83,11 +83,11 @@ def _check_rates(plan: Plan, nets: Iterable[VideoNetwork]) -> None:
         if backbone is None or "weights" not in dict(backbone.options):
             raise UsageError(
                 f"row {label!r}: backbone_rate = 0 freezes random weights; add --set"
-                " pretrain_steps=1500, or weights to the backbone"
+                " pretrain_steps=1500, or --start FILE"
             )
 
 
-def _read_starts(registry: Registry, system: System) -> None:
+def _read_starts(registry: Registry, system: System, conditions: Conditions) -> None:
     """Reads the files of weights that the system starts from. Raises `UsageError` for one that is
     missing or does not fit.
     """
@@ -99,8 +99,16 @@ def _read_starts(registry: Registry, system: System) -> None:
         )
     if nowhere := [start for start in starts if not start.path]:
         raise UsageError(f"{nowhere[0]}: a sum alone is no file; name the file")
-    if starts:
+    if not starts:
+        return
+    try:
         registry.build(system, 2)
+    except UsageError as error:
+        bare = dict(system.trained().slots)
+        slots = [f"{slot} {bare[slot]}" for slot, choice in system.slots if choice.starts()]
+        small = f", as preset {conditions.preset} runs it" if conditions.shrink else ""
+        other = f", with --start {system.name}=FILE for this row alone" if conditions.start else ""
+        raise UsageError(f"{', '.join(slots)}{small}: {text_of(error)}{other}") from error
 
 
 def check_batch_of_one(label: str, net: VideoNetwork, size: tuple[int, int]) -> None:

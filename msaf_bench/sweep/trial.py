@@ -238,7 +238,7 @@ def _load_start(net: VideoNetwork, trial: Trial, setting: Setting) -> str:
     """
     start = setting.start
     if start is None or start == trial:
-        return "; ".join(map(str, trial.system.starts())) or "random"
+        return trial.system.start_text()
     folder = setting.workspace.checkpoints(start)
     found, damaged = newest_checkpoint(folder, training_id(start))
     if found is None or found.sidecar.step != start.conditions.steps:
