@@ -3,7 +3,6 @@ here.
 """
 
 from collections.abc import Iterable, Mapping
-from os import PathLike
 from pathlib import Path
 
 from msaf_bench.errors import UsageError, in_any_case, one_of
@@ -17,7 +16,7 @@ EVERY = ""  #: stands for the one backbone that all rows and controls have
 INSTEAD = {"pretrain_steps": 0}
 
 Named = tuple[str, Path]  #: name of a backbone or a system, and its file
-Given = str | PathLike[str] | Mapping[str, str | PathLike[str]]  #: a file, or files by name
+Given = str | Path | Mapping[str, str | Path]  #: a file, or files by name
 
 
 def files_of(given: Given | None) -> list[Named]:
