@@ -12,8 +12,9 @@ from msaf_bench.spec import Row
 @pytest.mark.parametrize(("name", "rows", "daggers"), [("1", 29, 24), ("table2", 18, 4)])
 def test_show_prints_every_row_and_how_daggers_were_made(capsys, name, rows, daggers):
     assert main(["show", name]) == 0
-    heading, *lines = capsys.readouterr().out.splitlines()
+    heading, *lines, starts = capsys.readouterr().out.splitlines()
     assert heading.startswith("Table")
+    assert starts.startswith("every row starts from random weights")
     notes = [line for line in lines if line.startswith("†")]
     assert (len(lines) - len(notes), len(notes)) == (rows, daggers)
     assert sum(line.count("†") for line in lines if line not in notes) == daggers
