@@ -1,5 +1,6 @@
 """`msaf-bench report` and `compare`: what finished runs say."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from msaf_bench.errors import GateError, UsageError
 if TYPE_CHECKING:
     from msaf_bench.findings.compare import Change
 
-Run = Annotated[Path, typer.Argument(help="The folder of a run, as `ablate` left it.")]
+RUN_HELP = "The folder of a run, as `ablate` left it."
+Run = Annotated[Path, typer.Argument(help=RUN_HELP)]
 
 AllowMixed = Annotated[
     bool,
@@ -23,8 +25,23 @@ AllowMixed = Annotated[
 ]
 
 
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        metavar="FOLDER",
+        help=(
+            "Make one page of all runs below a folder, FOLDER/index.html: a card each with its"
+            " answer, and the history of tables with several runs. Their reports are read as they"
+            " are, and no run is given."
+        ),
+    ),
+]
+
+
 def report(
-    run: Run,
+    run: Annotated[Path | None, typer.Argument(help=RUN_HELP)] = None,
+    index: Index = None,
     root: Root = None,
     pictures: Annotated[
         bool,
@@ -34,6 +51,17 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
+    if (run is None) == (index is None):
+        raise UsageError("give the folder of one run, or --index with a folder of runs")
+    if index is not None:
+        _index(index, as_json)
+    elif run is not None:
+        _render(run, root, pictures=pictures, allow_mixed=allow_mixed, as_json=as_json)
+
+
+def _render(
+    run: Path, root: Path | None, *, pictures: bool, allow_mixed: bool, as_json: bool
+) -> None:
     from msaf_bench.cli.outcome import print_outcome
     from msaf_bench.report.outcome import render
     from msaf_bench.sweep.workspace import Workspace
@@ -82,6 +110,22 @@ def _document(change: "Change") -> dict[str, object]:
         "interval": [interval.low, interval.high] if interval else None,
         "reason": change.reason,
     }
+
+
+def _index(folder: Path, as_json: bool) -> None:
+    """Write the index of a folder; a damaged file is a line on stderr."""
+    from msaf_bench.findings.digits import counted
+    from msaf_bench.report.index.render import render_index
+
+    index = render_index(_folder(folder))
+    for fault in index.faults:
+        typer.echo(f"msaf-bench: {fault}", err=True)
+    if as_json:
+        print_json(asdict(index) | {"path": str(index.path)})
+        return
+    tables = counted(index.histories, "table")
+    typer.echo(f"{counted(index.runs, 'run')}, {tables} with a history")
+    typer.echo(f"open {index.path.as_uri()}")
 
 
 def _folder(run: Path) -> Path:

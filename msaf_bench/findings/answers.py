@@ -2,18 +2,19 @@
 they can be trusted, and what they cost. Terminal, page, Markdown and README all show these.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.findings.digits import counted, mean, mean_span, number, seed_list, span
 from msaf_bench.findings.motion import MotionAnswer, motion_of
 from msaf_bench.findings.power import Power
 from msaf_bench.findings.rankings import Ranking
-from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.subjects import RowSummary, Subject
 from msaf_bench.findings.summary import Summary, Verdict
 from msaf_bench.findings.systems import compares_systems
 from msaf_bench.findings.tradeoffs import Tradeoff
 from msaf_bench.findings.wording import effect_word, row_word
+from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Interval, judge
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -96,7 +97,7 @@ def answers_of(
         head = f"Difference of each row to {summary.table.reference}, in points of mIoU"
         lines = tuple(_rows(summary))
     return Answers(
-        title=title_of(summary),
+        title=title_of(summary.table, summary.conditions),
         head=head,
         lines=lines,
         standing=tuple(_standing(summary, tradeoffs)) if compares_systems(summary.table) else (),
@@ -106,13 +107,12 @@ def answers_of(
     )
 
 
-def title_of(summary: Summary) -> str:
+def title_of(table: Table, conditions: Conditions) -> str:
     """Return the heading of a run: its table, its data, and the question that its rows answer."""
-    table = summary.table
     numbered = table.source.lower().replace(" ", "") == table.name
     name = table.source if numbered else table.name.replace("_", " ").capitalize()
     question = table.question or f"how do the rows compare with {table.reference}?"
-    return f"{name} on {summary.conditions.data}: {question}"
+    return f"{name} on {conditions.data}: {question}"
 
 
 def _parts(verdicts: Sequence[Verdict]) -> tuple[Answer, ...]:
@@ -208,12 +208,8 @@ def _miou(row: RowSummary) -> float:
 
 def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
     """Health of the parts, seeds and power, the best constant prediction, failed trials."""
-    parts = [part for subject in summary.subjects for part in subject.parts]
-    dead = sum(not part.live for part in parts)
-    if dead:
-        yield f"{dead} of {len(parts)} parts are not live: no conclusion rests on their rows."
-    elif parts:
-        yield f"All {len(parts)} parts of all rows and controls are live."
+    if health := health_of(summary.subjects):
+        yield health
     if summary.measured:
         yield _seeds(summary, power)
     below = [row.label for row in summary.rows if row.clears_constant is False]
@@ -229,6 +225,15 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
         )
     if summary.failed:
         yield f"{counted(len(summary.failed), 'trial')} failed and count nowhere."
+
+
+def health_of(subjects: Collection[Subject]) -> str:
+    """Return how many parts are live, as a sentence; empty where no pulse was taken."""
+    parts = sum(len(subject.parts) for subject in subjects)
+    dead = sum(len(subject.dead) for subject in subjects)
+    if dead:
+        return f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
+    return f"All {parts} parts of all rows and controls are live." if parts else ""
 
 
 def _seeds(summary: Summary, power: Power | None) -> str:
