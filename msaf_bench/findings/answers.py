@@ -2,6 +2,7 @@
 they can be trusted, and what they cost. Terminal, page, Markdown and README all show these.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -109,8 +110,7 @@ def answers_of(
 
 def title_of(table: Table, conditions: Conditions) -> str:
     """Return the heading of a run: its table, its data, and the question that its rows answer."""
-    numbered = table.source.lower().replace(" ", "") == table.name
-    name = table.source if numbered else table.name.replace("_", " ").capitalize()
+    name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.name).replace("_", " ").capitalize()
     question = table.question or f"how do the rows compare with {table.reference}?"
     return f"{name} on {conditions.data}: {question}"
 

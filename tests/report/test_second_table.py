@@ -132,7 +132,7 @@ def test_every_format_has_the_columns_and_what_they_are(full: Summary):
     ]
     markdown, latex = to_markdown(view_of(full)), to_latex(view_of(full))
     assert all(head in markdown and head in latex for head in heads)
-    assert "67.00 (65.04 to 68.96)" in markdown
+    assert "67.0 (65.0 to 69.0)" in markdown
     assert "tc_clean,tc_clean_low,tc_clean_high" in to_csv(view_of(full))
     said = " ".join(legend(full, columns(full)))
     assert "Controls: ground truth 100.00, constant prediction 100.00" in said

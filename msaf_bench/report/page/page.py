@@ -132,7 +132,11 @@ def _claims(view: View) -> dict[str, object]:
         ]
         words = dict.fromkeys(claim.verdict for claim in claims)
         found[scope] = [(word, [c for c in claims if c.verdict == word]) for word in words]
+    verdicts = view.summary.verdicts
+    decided = any(v.difference and v.difference.interval.low is not None for v in verdicts)
     return {
+        # of many systems with one seed each, every ordering is undecided
+        "verdicts": verdicts if decided or not view.entries else (),
         "claims": found,
         "claim_counts": {scope: counted(view.claims, scope) for scope in WORDS},
         "titles": TITLES,

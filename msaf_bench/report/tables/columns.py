@@ -132,7 +132,7 @@ def _consistency(preset: str) -> list[Column[Subject]]:
         Column(
             f"TC {preset}", lambda r: mean_span(interval(r)), lambda r: _values(name, interval(r))
         ),
-        Column("no warp", lambda r: number(still(r)), lambda r: {f"{name}_no_warp": still(r)}),
+        Column("no warp", lambda r: number(still(r), 1), lambda r: {f"{name}_no_warp": still(r)}),
     ]
 
 
