@@ -229,11 +229,19 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
 
 def health_of(subjects: Collection[Subject]) -> str:
     """Return how many parts are live, as a sentence; empty where no pulse was taken."""
-    parts = sum(len(subject.parts) for subject in subjects)
-    dead = sum(len(subject.dead) for subject in subjects)
+    dead, parts = health(subjects)
     if dead:
         return f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
     return f"All {parts} parts of all rows and controls are live." if parts else ""
+
+
+def health(subjects: Collection[Subject]) -> tuple[int, int]:
+    """Return how many parts of rows and controls are not live, and how many there are; the past
+    frames that a negative control does well to ignore are none of either.
+    """
+    dead = sum(len(subject.dead) for subject in subjects)
+    live = sum(part.live for subject in subjects for part in subject.parts)
+    return dead, dead + live
 
 
 def _seeds(summary: Summary, power: Power | None) -> str:

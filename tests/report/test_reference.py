@@ -88,3 +88,14 @@ def test_no_picture_of_a_foreign_data_set_is_committed(folder):
     assert "Frames, truth and predictions" not in "".join(
         p.read_text() for p in folder.glob("*.html")
     )
+
+
+def test_the_readme_says_the_sentences_of_its_reference():
+    folder = REFERENCE[0].parents[1] / "table3-street-quick"
+    view = view_of(summarise_run(Workspace(folder), Workspace(folder).plan()))
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    said = readme.split("<!-- answers of table3-street-quick -->")[1]
+    lines = said.split("<!-- end of the answers -->")[0].split("\n- ")
+    assert [line.strip() for line in lines if line.strip()] == [
+        line.sentence for line in view.answers.lines
+    ]

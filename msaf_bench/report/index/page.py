@@ -170,7 +170,7 @@ def _why(run: Run) -> str:
 
 def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
     """Whether all parts are live, as a sentence, and whether they are."""
-    parts = sum(len(subject.parts) for subject in subjects)
+    live = sum(part.live for subject in subjects for part in subject.parts)
     dead = [
         f"{part.part} of {subject.label}"
         for subject in subjects
@@ -181,8 +181,8 @@ def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
     if dead:
         named = ", ".join(dead[:NAMED])
         more = f" and {len(dead) - NAMED} more" if len(dead) > NAMED else ""
-        return f"{len(dead)} of {parts} parts not live: {named}{more}", False
-    return (f"All {parts} parts live" if parts else "No pulse was taken of its parts"), bool(parts)
+        return f"{len(dead)} of {len(dead) + live} parts not live: {named}{more}", False
+    return (f"All {live} parts live" if live else "No pulse was taken of its parts"), bool(live)
 
 
 def _said(run: Run) -> str:

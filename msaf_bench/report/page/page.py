@@ -11,6 +11,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
 from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
+from msaf_bench.findings.answers import health
 from msaf_bench.findings.digits import (
     NONE,
     mean_span,
@@ -161,7 +162,7 @@ def _folds(view: View) -> dict[str, object]:
         "power": view.power,
         "pulse": view.pulse,
         "pulse_title": PULSE_TITLE,
-        "pulse_count": _health(summary.subjects),
+        "pulse_count": _health(summary),
         "share_lines": [_effect(share, summary) for share in summary.shares],
         "class_lines": [
             (row.shown, *(number(value, 1) for value in row.per_class)) for row in summary.measured
@@ -179,9 +180,8 @@ def _folds(view: View) -> dict[str, object]:
     }
 
 
-def _health(subjects: Sequence[Subject]) -> str:
-    parts = sum(len(subject.parts) for subject in subjects)
-    dead = sum(len(subject.dead) for subject in subjects)
+def _health(summary: Summary) -> str:
+    dead, parts = health(summary.subjects)
     return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
 
 

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,7 +34,7 @@ def environment() -> Environment:
     }
     script = (HERE / "page.js").read_text("utf-8")
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    made.globals |= {
+    always: dict[str, object] = {
         "style": Markup((HERE / "page.css").read_text("utf-8")),
         "script": Markup(script),
         "script_hash": f"sha256-{digest}",
@@ -41,4 +42,5 @@ def environment() -> Environment:
         "signs": SIGNS,
         "tones": TONES,
     }
+    cast("dict[str, object]", made.globals).update(always)
     return made
