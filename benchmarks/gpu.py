@@ -18,6 +18,7 @@ from torch import Tensor
 from msaf_bench.architectures import build
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import list_systems, read_system
+from msaf_bench.errors import BenchError
 
 CLASSES, FRAMES = 19, 3
 STEPS = 6
@@ -29,13 +30,13 @@ def differences(device: str, height: int, width: int) -> Iterator[dict[str, obje
     """
     one_each = {read_system(name).architecture: name for name in list_systems()}
     for name in one_each.values():
-        net = build(read_system(name), CLASSES).eval()
-        frames = noise(1, height, width, net.frames)
         try:
+            net = build(read_system(name), CLASSES).eval()
+            frames = noise(1, height, width, net.frames)
             with torch.inference_mode():
                 own = net(frames)[0]
                 other = net.to(device)(frames.to(device))[0].cpu()
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, BenchError) as error:
             yield {"system": name, "error": str(error).splitlines()[0]}
             continue
         yield {

@@ -5,7 +5,7 @@ Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/8), N =
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from msaf_bench.architectures import single_frame
 from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
 from msaf_bench.architectures.single_frame import SingleFrame, neighbours
 from msaf_bench.components.blocks.warp import resize_flow, warp
-from msaf_bench.components.interfaces import Flow, Teacher
+from msaf_bench.components.interfaces import Flow, Teacher, offers
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
@@ -28,7 +28,6 @@ SLOTS = {
 }
 
 
-@runtime_checkable
 class DistillableHead(Protocol):
     """A head whose 3x3 convolution `mix` reads a context that can be distilled."""
 
@@ -71,7 +70,7 @@ class ETC(SingleFrame):
         frames = [clip[:, -1], *neighbours(clip, 2 if self.teacher.active else 1)]
         b = clip.shape[0]
         stages = Stages(*self.backbone(torch.cat(frames)))
-        assert isinstance(self.head, DistillableHead)
+        assert offers(self.head, DistillableHead)
         context = self.head.context(stages)
         logits = torch.split(self.head.classify(self.head.mix(context)), b)
         aux = self.supervise(Stages(*(f[:b] for f in stages)))
@@ -230,7 +229,7 @@ def etc(
     for a head that it cannot distil.
     """
     network = single_frame.parts(make, num_classes, corners=corners, auxiliary=auxiliary)
-    if not isinstance(network["head"], DistillableHead):
+    if not offers(network["head"], DistillableHead):
         raise UsageError(
             "etc distils what a head's 3x3 convolution reads; give it a head that has one, psp"
             " or fcn"

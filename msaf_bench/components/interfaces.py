@@ -5,11 +5,14 @@ A component of a plug-in need not be a subclass: it is only called as these are.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from torch import Tensor, nn
 
 from msaf_bench.ports import Output, Stages
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 class Backbone(nn.Module):
@@ -23,7 +26,19 @@ class Backbone(nn.Module):
     __call__: Callable[[Tensor], Stages]
 
 
-@runtime_checkable
+P = TypeVar("P")
+
+
+def offers(module: object, protocol: type[P]) -> "TypeIs[P]":
+    """Return whether a module has every attribute that a protocol names.
+
+    `isinstance` does not serve: since Python 3.12 it looks past `nn.Module.__getattr__` and finds
+    no submodule.
+    """
+    methods = (name for name in vars(protocol) if not name.startswith("_"))
+    return all(hasattr(module, name) for name in (*protocol.__annotations__, *methods))
+
+
 class ResNetLayers(Protocol):
     """A backbone with the layers of a ResNet, under torchvision's names."""
 

@@ -13,6 +13,8 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Workspace
 
+SEED = 0  #: whose predictions are shown
+
 
 def read_strip(
     workspace: Workspace, plan: Plan, root: Path | None
@@ -48,16 +50,26 @@ def read_strip(
         predictions=predictions,
         colours=clips.colours,
         class_names=clips.classes,
-        names=[clip.name for clip in shown],
+        names=[words_of(clip.name) for clip in shown],
+        seed=SEED,
     )
     return strip, tuple(notes)
+
+
+def words_of(name: str) -> str:
+    """Return the name of a clip as words: "video 1, frame 2" of "00001/002"."""
+    video, _, frame = name.rpartition("/")
+    parts = (("video", video), ("frame", frame))
+    return ", ".join(
+        f"{noun} {int(part) if part.isdecimal() else part}" for noun, part in parts if part
+    )
 
 
 def _predictions(workspace: Workspace, plan: Plan) -> dict[str, Path]:
     """The file of the first seed's predictions of every row that has one."""
     found: dict[str, Path] = {}
     for label, system in plan.systems().items():
-        first = Trial(system=system, conditions=plan.conditions, seed=0)
+        first = Trial(system=system, conditions=plan.conditions, seed=SEED)
         path = workspace.predictions(first)
         if path.exists():
             found[label] = path

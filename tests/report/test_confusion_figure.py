@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from msaf_bench.data.labels.classes import class_set
-from msaf_bench.report.figures.canvas import to_bytes
-from msaf_bench.report.figures.confusion import WHITE_FROM, draw
+from msaf_bench.report.figures.canvas import WHITE_FROM, to_bytes
+from msaf_bench.report.figures.confusion import draw
 
 COUNTS = np.array([[90, 10, 0, 0], [1, 398, 0, 1], [0, 0, 0, 0], [0, 5, 5, 0]])
 NAMES = ("road", "tree", "sky")

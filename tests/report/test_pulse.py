@@ -11,9 +11,10 @@ import pytest
 from msaf_bench.claims.verdicts import claims_of
 from msaf_bench.findings.parts import parts_of
 from msaf_bench.records import Pulse
-from msaf_bench.report.figures.accuracy import classes, differences
+from msaf_bench.report.figures.accuracy import differences
 from msaf_bench.report.figures.canvas import LOOK, to_bytes
 from msaf_bench.report.figures.charts import variant_charts
+from msaf_bench.report.figures.classes import classes
 from msaf_bench.report.figures.past import past_frames
 from msaf_bench.report.kinds import view_of
 from msaf_bench.report.page.page import to_html

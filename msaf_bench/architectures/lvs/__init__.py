@@ -16,7 +16,7 @@ from msaf_bench.architectures.lvs.key_frames import SCHEDULES, Fixed, Propagatio
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge
-from msaf_bench.components.interfaces import Backbone, Head, ResNetLayers
+from msaf_bench.components.interfaces import Backbone, Head, ResNetLayers, offers
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
@@ -226,7 +226,7 @@ def lvs(
     interval below 2.
     """
     backbone: Backbone = make("backbone")
-    if not isinstance(backbone, ResNetLayers):
+    if not offers(backbone, ResNetLayers):
         raise UsageError(
             "lvs splits a ResNet after some blocks of layer3; choose resnet18, resnet50 or"
             " resnet101"

@@ -13,7 +13,7 @@ from msaf_bench.components.align import deformable_conv2d, inside
 from msaf_bench.components.backbones.resnet import BasicBlock, Bottleneck
 from msaf_bench.components.blocks.warp import bounded
 from msaf_bench.components.gauges import gauge
-from msaf_bench.components.interfaces import Backbone, ResNetLayers
+from msaf_bench.components.interfaces import Backbone, ResNetLayers, offers
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 
@@ -35,7 +35,7 @@ class DeepLabFeatures(nn.Module):
         self, backbone: Backbone, *, groups: int = 0, reach: int = 1, limit: float = 0.0
     ) -> None:
         super().__init__()
-        if not isinstance(backbone, ResNetLayers) or backbone.stride != STRIDE:
+        if not offers(backbone, ResNetLayers) or backbone.stride != STRIDE:
             raise UsageError(
                 "backbone: this network needs a ResNet at 1/16; write { use = 'resnet101',"
                 " output_stride = 16 }"

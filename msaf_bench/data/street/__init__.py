@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.histories import histories
-from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS
+from msaf_bench.data.labels.classes import CAMVID_CLASSES, Colour
 from msaf_bench.data.street.disturbance import EFFECTS, disturb
 from msaf_bench.data.street.geometry import motion, view
 from msaf_bench.data.street.image import paint
@@ -37,6 +37,23 @@ OWN = "own_videos"  #: option: whether every seed trains on its own videos
 STRONGEST = 1e4  #: value of any option; the scene is invisible long before
 SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
 SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
+
+
+# In pictures, by class. Far from each other, and from void's black, also to readers who do not see
+# red or green.
+COLOURS: tuple[Colour, ...] = (
+    (181, 189, 252),  # sky
+    (157, 150, 161),  # building
+    (254, 255, 39),  # pole
+    (76, 77, 65),  # road
+    (176, 91, 230),  # sidewalk
+    (60, 175, 97),  # tree
+    (244, 255, 247),  # sign
+    (106, 68, 0),  # fence
+    (0, 41, 228),  # car
+    (213, 160, 21),  # pedestrian
+    (120, 21, 114),  # bicyclist
+)
 
 
 class Video(NamedTuple):
@@ -139,7 +156,7 @@ class Street:
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
-    colours: tuple[tuple[int, int, int], ...] = CAMVID_COLOURS
+    colours: tuple[Colour, ...] = COLOURS
 
     def __init__(
         self, conditions: Conditions, split: Literal["train", "score"], seed: int = 0

@@ -1,74 +1,82 @@
-"""Charts of the mIoU: in order, as differences, and by class."""
+"""Charts of the mIoU: in order, and as differences to the reference row."""
 
-import math
+from collections.abc import Iterable
+from typing import TypeVar
 
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from msaf_bench.findings.digits import mean, number, span
-from msaf_bench.findings.subjects import Subject
+from msaf_bench.findings.digits import mean, mean_span, number, span
+from msaf_bench.findings.subjects import RowSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.wording import RUN_WORDS, TONES, Word
 from msaf_bench.report.figures.canvas import (
     BLUE,
-    CONTROL,
     GREY,
     INK,
     LOOK,
     MUTED,
     PAPER,
     Chart,
-    at_right,
     blank,
     brief,
-    by_rows,
+    sign,
+)
+from msaf_bench.report.figures.marks import mark
+from msaf_bench.report.figures.rows import (
+    at_right,
+    height_of,
+    instead,
     label_rows,
     places,
     point,
-    sign,
+    point_handles,
+    seeds_said,
 )
 from msaf_bench.report.view import View
 
+S = TypeVar("S", bound=Subject)
+RATIOS = (1.0, 1.5)  #: widths of the published and the measured panel
+DAGGER = "† made otherwise than the table's other numbers"
+
 
 def order(view: View) -> Chart:
-    """Return the published and measured mIoU of every row, in two panels with an axis each: never
-    on one. One panel where nothing is published.
+    """Return the published and measured mIoU of every row, the best first, in two panels with an
+    axis each, never on one; a point of mIoU is as long in both. One panel where nothing is
+    published.
 
     Controls stand below a line in the measured panel.
     """
     summary = view.summary
-    printed = any(row.published is not None for row in summary.rows)
-    figure, panels = blank(
-        1.9 + by_rows(len(summary.subjects)),
-        *((2,) if printed else ()),
-        sharey=True,
-        **_RATIOS if printed else {},
-    )
-    right, at = panels[-1], places(summary)
-    if printed:
-        _published(panels[0], summary)
-    right.set_title(f"Measured here: {summary.conditions.data}")
-    for y, subject in zip(at, summary.subjects, strict=True):
+    rows, controls = by_miou(summary.rows), by_miou(summary.controls)
+    subjects: list[Subject] = [*rows, *controls]
+    printed = any(row.published is not None for row in rows)
+    how: dict[str, object] = {"sharey": True, "width_ratios": RATIOS} if printed else {}
+    figure, panels = blank(height_of(len(subjects)), 2 if printed else 1, 1, **how)
+    right = panels[-1]
+    for y, subject in zip(places(len(rows), len(controls)), subjects, strict=True):
         _measured(right, y, subject)
+    seeds = seeds_said(subject.interval for subject in subjects)
+    right.set_title(f"Measured here: {summary.conditions.data}, {seeds}")
     for axes in panels:
-        axes.set_xlabel("mIoU (%)", fontsize=10)
         axes.grid(axis="x", lw=0.7)
-    label_rows(panels, summary)
-    figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore
-    note = _constant(right, summary)
-    handles = [
-        Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="mean and 95 % interval"),
-        Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"),
-        *(
-            [Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control")]
-            if summary.controls
-            else []
-        ),
-    ]
-    sign(figure, view.signature, handles)
+        axes.margins(x=0.06)
+    label_rows(panels, rows, controls)
+    notes, constant = _constant(right, summary)
+    handles = point_handles(subjects, [subject.interval for subject in subjects])
+    if any(len(subject.measured) > 1 for subject in subjects):
+        handles.append(Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"))
+    if printed:
+        figure.suptitle("mIoU (%), the best measured row first", x=0.008, ha="left", fontsize=11.5)
+        figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore
+        if _published(panels[0], rows, summary):
+            notes.append(f"{DAGGER}.")
+        _scale_alike(panels)
+    else:
+        right.set_xlabel("mIoU (%)", fontsize=10)
+    sign(figure, view.signature, [*handles, *constant], notes=notes)
     heads = ("Row", "Published mIoU (%)", "Measured mIoU (%)", "95 % interval", "Seeds")
-    published = {row.label: row.published for row in summary.rows}
+    published = {row.label: row.published for row in rows}
     lines = tuple(
         (
             s.shown,
@@ -77,68 +85,88 @@ def order(view: View) -> Chart:
             span(s.interval),
             str(len(s.measured)),
         )
-        for s in summary.subjects
+        for s in subjects
     )
-    text = (
-        "For each row the measured mean mIoU, its 95 % interval and every seed; in a panel of its"
-        f" own, left, what is printed. {note}"
-    )
+    text = "For each row the measured mean mIoU, its 95 % interval and every seed, the best first"
+    if printed:
+        text += "; in a panel of its own, left, what is printed"
     return Chart(
         "miou",
         "Published and measured mIoU" if printed else "Measured mIoU",
-        text,
+        " ".join((f"{text}.", *notes)),
         figure,
         heads,
         lines,
     )
 
 
-_RATIOS = {"width_ratios": [1, 1.5]}
+def by_miou(subjects: Iterable[S]) -> list[S]:
+    """Return rows or controls by their measured mIoU, the best first; last those without one."""
+
+    def key(subject: Subject) -> tuple[bool, float]:
+        interval = subject.interval
+        return interval is None, -interval.mean if interval else 0.0
+
+    return sorted(subjects, key=key)
 
 
-def _published(axes: Axes, summary: Summary) -> None:
+def _published(axes: Axes, rows: Iterable[RowSummary], summary: Summary) -> bool:
+    """Draw what is printed; return whether any of it has a dagger."""
     axes.set_title("Published in the paper", color=MUTED)
-    for y, row in enumerate(summary.rows):
-        if row.published is not None:
-            axes.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
-            at_right(axes, y, number(row.published, 1), MUTED)
+    daggers = {label for label, row in summary.table.rows if "miou" in dict(row.provenance)}
+    drawn: set[str] = set()
+    for y, row in enumerate(rows):
+        if row.published is None:
+            continue
+        text = number(row.published, 1) + ("†" if row.label in daggers else "")
+        (dot,) = axes.plot(row.published, y, "o", mfc="none", mec=GREY, mew=1.6, ms=8)
+        title = f"{row.shown}: {text} % published"
+        mark(dot, row.label, title)
+        at_right(axes, y, text, row, MUTED, title)
+        drawn.add(row.label)
+    return bool(drawn & daggers)
 
 
 def _measured(axes: Axes, y: float, subject: Subject) -> None:
     """The mean with its interval, and every seed below; or the state."""
-    i = subject.interval
-    if i is None:
-        state = brief(subject.state)
-        axes.text(
-            0.02,
-            y,
-            state,
-            transform=axes.get_yaxis_transform(),
-            color=MUTED,
-            style="italic",
-            va="center",
-            fontsize=9.5,
-        )
+    interval = subject.interval
+    if interval is None:
+        instead(axes, 0.02, y, brief(subject.state), subject)
         return
-    axes.plot(list(subject.measured.values()), [y + 0.24] * i.n, ".", color=GREY, ms=5)
-    point(axes, y, i, subject)
-    at_right(axes, y, number(i.mean, 1) + (" · 1 seed" if i.n == 1 else ""))
+    seeds = seeds_said([interval])
+    title = f"{subject.shown}: {mean_span(interval)} % measured, {seeds}"
+    if interval.n > 1:
+        (dots,) = axes.plot(
+            list(subject.measured.values()), [y + 0.24] * interval.n, ".", color=GREY, ms=5
+        )
+        mark(dots, subject.label, title)
+    point(axes, y, interval, subject, title)
+    at_right(axes, y, number(interval.mean, 1), subject, title=title)
 
 
-def _constant(axes: Axes, summary: Summary) -> str:
-    """Draws the best constant prediction where it is near the rows; says it below the axis in any
-    case.
+def _scale_alike(panels: Iterable[Axes]) -> None:
+    """Give both panels the same number of points of mIoU on an inch."""
+    shares = list(zip(panels, RATIOS, strict=True))
+    each = max((axes.get_xlim()[1] - axes.get_xlim()[0]) / ratio for axes, ratio in shares)
+    for axes, ratio in shares:
+        low, high = axes.get_xlim()
+        start = max((low + high - each * ratio) / 2, min(low, 0.0))
+        axes.set_xlim(start, start + each * ratio)
+
+
+def _constant(axes: Axes, summary: Summary) -> tuple[list[str], list[Line2D]]:
+    """Draw the best constant prediction where it is near the rows. Return a note where it is not,
+    or its legend entry where it is.
     """
     if summary.constant is None:
-        return ""
+        return [], []
     value, (low, high) = summary.constant.miou, axes.get_xlim()
-    near = value >= low - 0.6 * (high - low)
-    if near:
-        axes.axvline(value, color=INK, ls=(0, (4, 3)), lw=1.2)
-    where = "dashed" if near else "off the axis, to the left"
-    text = f"best constant prediction ({summary.constant.class_name}): {number(value, 1)}, {where}"
-    axes.set_xlabel(f"mIoU (%)\n{text}", fontsize=10, linespacing=1.4)
-    return f"The {text}."
+    text = f"best constant prediction ({summary.constant.class_name}): {number(value, 1)}"
+    if value < low - 0.6 * (high - low):
+        return [f"Left of the axis: {text} %."], []
+    line = axes.axvline(value, color=INK, ls=(0, (4, 3)), lw=1.2)
+    line.set_label(text)
+    return [], [line]
 
 
 def differences(view: View) -> Chart | None:
@@ -149,27 +177,31 @@ def differences(view: View) -> Chart | None:
     gaps = {row.label: row.difference.interval for row in summary.rows if row.difference}
     if not gaps:
         return None
-    figure, (axes,) = blank(2.0 + by_rows(len(gaps)))
+    figure, (axes,) = blank(height_of(len(gaps)))
     reference = summary.table.reference
-    shown = {row.label: row.shown for row in summary.rows}
+    rows = {row.label: row for row in summary.rows}
+    shown = {label: row.shown for label, row in rows.items()}
     axes.set_title(f"Measured difference to {shown[reference]}, paired by seed")
     words = _words(summary)
     for y, (label, gap) in enumerate(gaps.items()):
         colour, marker = LOOK[TONES[words[label]]] if words else (BLUE, "o")
+        title = f"{shown[label]}: {mean_span(gap, signed=True)} points to {shown[reference]}"
+        if label in words:
+            title += f", {words[label]}"
         if gap.low is not None and gap.high is not None:
             style = (0, (1, 1)) if words.get(label) == "not comparable" else "-"
-            axes.plot(
+            (bar,) = axes.plot(
                 [gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt"
             )
-        axes.plot(
+            mark(bar, label, title)
+        (dot,) = axes.plot(
             gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8
         )
-        at_right(axes, y, number(gap.mean, 1, signed=True))
+        mark(dot, label, title)
+        at_right(axes, y, number(gap.mean, 1, signed=True), rows[label], title=title)
     axes.axvline(0, color=INK, lw=1.2)
     axes.margins(x=0.06)
-    axes.set_yticks(range(len(gaps)), [shown[label] for label in gaps])
-    axes.set_ylim(len(gaps) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
+    label_rows([axes], [rows[label] for label in gaps])
     axes.set_xlabel(
         f"mIoU of the row minus mIoU of {reference} (points); left of zero: {reference} is better",
         fontsize=10,
@@ -218,43 +250,3 @@ def _words(summary: Summary) -> dict[str, Word]:
         if row.difference and row.label not in said
     }
     return rest | said | dead if said or dead else {}
-
-
-def classes(view: View) -> Chart | None:
-    """Return the IoU of every class in every row as a heat map with the numbers in its cells; a
-    dash where the class never occurs.
-    """
-    rows, names = view.summary.measured, view.summary.class_names
-    if not names:
-        return None
-    figure, (axes,) = blank(2.0 + by_rows(len(rows)))
-    values = [row.per_class for row in rows]
-    mesh = axes.pcolormesh(values, cmap="cividis", norm=Normalize(0, 100), edgecolors=PAPER, lw=1.5)
-    for y, line in enumerate(values):
-        for x, value in enumerate(line):
-            readable = "#000000" if value > 52 else "#ffffff"
-            colour = MUTED if math.isnan(value) else readable
-            axes.text(
-                x + 0.5,
-                y + 0.5,
-                number(value, 0),
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=10 if len(names) < 16 else 7.5,
-            )
-    axes.set_title("IoU by class, mean over seeds (%)")
-    axes.set_xticks(
-        [x + 0.5 for x in range(len(names))], names, rotation=35, ha="right", rotation_mode="anchor"
-    )
-    axes.set_yticks([y + 0.5 for y in range(len(rows))], [row.shown for row in rows])
-    axes.invert_yaxis()
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=30)
-    bar.set_label("IoU (%)")
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
-    sign(figure, view.signature)
-    lines = tuple((row.shown, *(number(value, 1) for value in row.per_class)) for row in rows)
-    text = "A heat map of rows and classes; every cell carries its number."
-    return Chart("per_class", "IoU by class", text, figure, ("Row", *names), lines)

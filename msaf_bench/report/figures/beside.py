@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.findings.digits import NONE, number
+from msaf_bench.findings.digits import NONE, mean_span, number
 from msaf_bench.findings.subjects import RowSummary
 from msaf_bench.report.figures.canvas import (
     BLUE,
@@ -17,13 +17,13 @@ from msaf_bench.report.figures.canvas import (
     PAPER,
     Chart,
     blank,
-    by_rows,
     log_x,
     sign,
 )
+from msaf_bench.report.figures.marks import mark
+from msaf_bench.report.figures.rows import height_of, label_rows
 from msaf_bench.report.view import View
 from msaf_bench.spec import MODES, Mode
-from msaf_bench.stats import Interval
 
 Draw = Callable[[Axes, Sequence[RowSummary]], None]
 
@@ -53,19 +53,16 @@ def beside(view: View, *, log: bool) -> Chart | None:
     panels = _panels(rows, log=log)
     if not panels:
         return None
-    figure, axes = blank(2.0 + by_rows(len(rows)), len(panels), sharey=True)
+    figure, axes = blank(height_of(len(rows)), len(panels), sharey=True)
     for panel, (title, unit, draw) in zip(axes, panels, strict=True):
+        panel.margins(x=0.12)
         draw(panel, rows)
         panel.set_title(title, fontsize=10.5)
         panel.set_xlabel(unit, fontsize=9.5)
         panel.grid(axis="x", lw=0.7)
-        panel.tick_params(axis="y", length=0)
         panel.tick_params(axis="x", labelsize=9)
-        panel.margins(x=0.12)
-    axes[0].set_yticks(range(len(rows)), [row.shown for row in rows])
-    axes[0].set_ylim(len(rows) - 0.4, -0.6)
-    interval = Line2D([], [], color=INK, lw=2, label="95 % interval")
-    sign(figure, view.signature, [interval, *map(_handle, MODE_LOOKS)])
+    label_rows(axes, rows)
+    sign(figure, view.signature, _handles(rows))
     heads = ("Row", *(column.head for column in view.columns))
     lines = tuple((row.shown, *(column.text(row) for column in view.columns)) for row in rows)
     text = (
@@ -73,6 +70,17 @@ def beside(view: View, *, log: bool) -> Chart | None:
         " intervals over seeds."
     )
     return Chart("beside", "Consistency, cost and speed", text, figure, heads, lines)
+
+
+def _handles(rows: Sequence[RowSummary]) -> list[Line2D]:
+    """Legend entries of what is drawn."""
+    spreads = [c.interval for row in rows for c in row.measures.consistency if c.interval]
+    handles: list[Line2D] = []
+    if any(interval.low is not None for interval in spreads):
+        handles.append(Line2D([], [], color=INK, lw=2, label="95 % interval"))
+    if any(row.measures.cost or row.measures.speeds for row in rows):
+        handles += map(_handle, MODE_LOOKS)
+    return handles
 
 
 def _handle(mode: Mode) -> Line2D:
@@ -100,9 +108,11 @@ def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Dr
             unit += f"\ndashed: the truth's, {number(truth, 1)}"
         found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
     if any(row.measures.cost for row in rows):
-        found.append(("MACs of a result", "GMAC", partial(_modes, value=_gmac, log=log)))
+        found.append(
+            ("MACs of a result", "GMAC", partial(_modes, value=_gmac, unit="GMAC", log=log))
+        )
     if any(row.measures.speeds for row in rows):
-        found.append(("Latency, median", "ms", partial(_modes, value=_ms, log=log)))
+        found.append(("Latency, median", "ms", partial(_modes, value=_ms, unit="ms", log=log)))
     return found
 
 
@@ -119,24 +129,21 @@ def _ms(row: RowSummary, mode: str) -> float | None:
 def _consistency(axes: Axes, rows: Sequence[RowSummary], preset: str, truth: float | None) -> None:
     if truth is not None:
         axes.axvline(truth, color=INK, ls=(0, (4, 3)), lw=1.2)
-    _intervals(
-        axes,
-        [
-            next((c.interval for c in row.measures.consistency if c.preset == preset), None)
-            for row in rows
-        ],
-    )
-
-
-def _intervals(axes: Axes, intervals: Sequence[Interval | None]) -> None:
     axes.locator_params(axis="x", nbins=4)
-    for y, interval in enumerate(intervals):
+    for y, row in enumerate(rows):
+        found = (c.interval for c in row.measures.consistency if c.preset == preset)
+        interval = next(found, None)
         if interval is None:
             axes.text(0.04, y, NONE, transform=axes.get_yaxis_transform(), color=GREY, va="center")
             continue
+        title = f"{row.shown}: TC {preset} {mean_span(interval)} %"
         if interval.low is not None and interval.high is not None:
-            axes.plot([interval.low, interval.high], [y, y], color=INK, lw=2, solid_capstyle="butt")
-        axes.plot(interval.mean, y, "o", color=INK, ms=6)
+            (bar,) = axes.plot(
+                [interval.low, interval.high], [y, y], color=INK, lw=2, solid_capstyle="butt"
+            )
+            mark(bar, row.label, title)
+        (dot,) = axes.plot(interval.mean, y, "o", color=INK, ms=6)
+        mark(dot, row.label, title)
 
 
 def _modes(
@@ -144,16 +151,21 @@ def _modes(
     rows: Sequence[RowSummary],
     value: Callable[[RowSummary, str], float | None],
     *,
+    unit: str,
     log: bool,
 ) -> None:
     """A point for each mode; from 0, or where whole systems lie far apart on a logarithmic axis."""
     for y, row in enumerate(rows):
         for mode in MODES:
             found, look = value(row, mode), MODE_LOOKS[mode]
-            if found is not None:
-                axes.plot(found, y, look.marker, color=look.colour, mfc=look.fill, mew=1.5, ms=7)
+            if found is None:
+                continue
+            (dot,) = axes.plot(
+                found, y, look.marker, color=look.colour, mfc=look.fill, mew=1.5, ms=7
+            )
+            mark(dot, row.label, f"{row.shown}, {mode}: {found:.3g} {unit}")
     if log:
-        log_x(axes, 1, 3)
+        log_x(axes, 5)
     else:
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)

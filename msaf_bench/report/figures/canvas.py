@@ -14,13 +14,12 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from msaf_bench.findings.subjects import NOT_LIVE, ControlSummary, Subject
-from msaf_bench.findings.summary import Summary
+from msaf_bench.findings.subjects import NOT_LIVE
 from msaf_bench.findings.wording import Tone
+from msaf_bench.report.figures.marks import named_svg
 from msaf_bench.report.provenance import Signature
-from msaf_bench.stats import Interval
 
 # The neutrals are used for nothing else, so that the page can turn them with its light or dark
 # theme.
@@ -40,8 +39,10 @@ MARK = "#b3541e"  #: of a watermark
 STYLE: dict[str, object] = {
     "text.parse_math": False,  # a dollar in a label is a dollar
     "svg.hashsalt": "msaf-bench",
-    "svg.fonttype": "path",
-    "font.family": ["DejaVu Sans"],
+    "svg.fonttype": "none",  # text stays text
+    "font.family": ["sans-serif"],
+    # The first draws the PNGs and is as wide as any of the others, which may show the SVGs.
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Segoe UI", "Helvetica Neue", "Arial"],
     "font.size": 11,
     "axes.titlesize": 11.5,
     "axes.titlelocation": "left",
@@ -60,8 +61,21 @@ STYLE: dict[str, object] = {
 }
 FORMATS = ("svg", "png")
 WIDTH = 9.0  #: inches; at 100 % a README column
+EDGE = 0.008  #: of the width, kept free at both sides
 REASONS = 12  #: parts that are not live, named below a figure
+WHITE_FROM = 71  #: percent of "Blues" from which on white reads better than black
 MANY = 16  #: rows above which a figure has less room for each
+
+
+#: multiples of the powers of ten that may be ticks, the finest first
+ROUND = (
+    (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
+    (1, 1.5, 2, 3, 4, 5, 7),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)
 
 
 @contextmanager
@@ -103,78 +117,61 @@ def blank(
     return figure, list(grid.flat)  # pyright: ignore
 
 
-def places(summary: Summary) -> list[float]:
-    """The height of every row, then of every control, which stand a little apart."""
-    rows = len(summary.rows)
-    return [*map(float, range(rows)), *(rows + i + 0.3 for i in range(len(summary.controls)))]
-
-
-def label_rows(panels: Sequence[Axes], summary: Summary) -> None:
-    """Name rows and controls at the left, with a line between the two."""
-    at, rows = places(summary), len(summary.rows)
-    names = [row.shown for row in summary.rows] + [
-        f"{control.shown} ({control.role})" for control in summary.controls
-    ]
-    panels[0].set_yticks(at, names)
-    panels[0].set_ylim(at[-1] + 0.6, -0.6)
-    for axes in panels:
-        axes.tick_params(axis="y", length=0)
-        if summary.controls:
-            axes.axhline(rows - 0.35, color=MUTED, lw=1)
-
-
-def point(axes: Axes, y: float, interval: Interval, subject: Subject) -> None:
-    """A mean with its interval: controls in a colour and with a marker of their own, hollow where a
-    part is not live.
-    """
-    colour, marker = (CONTROL, "D") if isinstance(subject, ControlSummary) else (BLUE, "o")
-    if interval.low is not None and interval.high is not None:
-        axes.plot(
-            [interval.low, interval.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt"
-        )
-    axes.plot(
-        interval.mean,
-        y,
-        marker,
-        color=colour,
-        mfc=PAPER if subject.dead else colour,
-        mew=1.6,
-        ms=7 if marker == "D" else 8,
-    )
-
-
-def at_right(axes: Axes, y: float, text: str, colour: str = INK) -> None:
-    """A number beside its row."""
-    axes.text(
-        1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10
-    )
-
-
-def log_x(axes: Axes, *subs: float) -> None:
-    """A logarithmic x axis whose ticks, at these multiples of the powers of ten, are plain
-    numbers.
+def log_x(axes: Axes, most: int) -> None:
+    """Give the axes a logarithmic x axis with at most so many ticks, plain numbers and as evenly
+    spread as round numbers allow.
     """
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.autoscale_view()
+    low, high = axes.get_xlim()
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    inside = [
+        [tick for p in powers for tick in (step * 10.0**p for step in steps) if low <= tick <= high]
+        for steps in ROUND
+    ]
+    ticks = next((found for found in inside if len(found) <= most), inside[-1])
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def name_columns(axes: Axes, names: Sequence[str], room: float) -> None:
+    """Name the columns of a heat map whose cells are `room` inches wide: upright where the names
+    fit, else from bottom to top.
+    """
+    size = 10 if len(names) < MANY else 8.5
+    longest = max((len(name) for name in names), default=0)
+    fits = 0.009 * size * longest < room  # inches; an average letter
+    axes.set_xticks([x + 0.5 for x in range(len(names))], names, rotation=0 if fits else 90)
+    axes.tick_params(axis="x", labelsize=size)
+
+
+def on_blue(percent: float) -> str:
+    """Return the colour of a number on its cell of a "Blues" heat map; muted for NaN."""
+    if math.isnan(percent):
+        return MUTED
+    return "#ffffff" if percent > WHITE_FROM else "#000000"
 
 
 def sign(
-    figure: Figure, signature: Signature, handles: Sequence[Artist] = (), columns: int = 3
+    figure: Figure,
+    signature: Signature,
+    handles: Sequence[Artist] = (),
+    columns: int = 3,
+    notes: Sequence[str] = (),
 ) -> Figure:
-    """Return the same figure with a band below it: a legend of `handles`, the line that says how
-    the numbers were made; and any watermark.
+    """Return the same figure with a band below it: a legend of `handles`, the notes, why parts are
+    not live, how the numbers were made; and any watermark.
     """
-    made, dead = textwrap.fill(signature.made_how, 125), _faults(signature.faults)
-    text = f"{dead}\n{made}" if dead else made
-    if dead:  # room of its own
-        figure.set_figheight(figure.get_figheight() + 0.15 * (dead.count("\n") + 1))
+    said = (*notes, _faults(signature.faults), signature.made_how)
+    text = "\n".join(textwrap.fill(line, 125) for line in said if line)
+    more = text.count("\n") - textwrap.fill(signature.made_how, 125).count("\n")
+    figure.set_figheight(figure.get_figheight() + 0.15 * more)  # room of its own
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     above = 0.06 if handles else 0.0
     legend = (0.24 * math.ceil(len(handles) / columns) + above) / height
-    space = (0, caption + legend, 1, 1 - caption - legend)
+    space = (EDGE, caption + legend, 1 - 2 * EDGE, 1 - caption - legend)
     figure.get_layout_engine().set(rect=space)  # pyright: ignore
     figure.text(0.008, 0.06 / height, text, ha="left", va="bottom", fontsize=8.5, color=MUTED)
     if handles:
@@ -208,19 +205,17 @@ def _stamp(figure: Figure, watermark: str) -> None:
 
 
 def _faults(reasons: Sequence[str]) -> str:
-    """The reasons behind the marks of rows and controls, in lines; of very many the first."""
+    """The reasons behind the marks of rows and controls; of very many the first."""
     if not reasons:
         return ""
     left = len(reasons) - REASONS
     more = f"; and {left} more parts, which the page lists" if left > 0 else ""
-    return textwrap.fill(
-        f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}", 125
-    )
+    return f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}"
 
 
-def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no program
-    name goes in.
+def to_bytes(figure: Figure, kind: str, title: str = "", description: str = "") -> bytes:
+    """Return the figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no
+    program name goes in. An SVG has the title and the description for those who cannot see it.
     """
     buffer = io.BytesIO()
     with styled():
@@ -231,12 +226,14 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
             dpi=150,
             metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None},
         )
+    if kind == "svg":
+        return named_svg(buffer.getvalue().decode(), title, description).encode()
     return buffer.getvalue()
 
 
-def both_formats(figure: Figure) -> dict[str, bytes]:
+def both_formats(figure: Figure, title: str, description: str) -> dict[str, bytes]:
     """Return the figure as SVG and as PNG, by these names in small letters."""
-    return {kind: to_bytes(figure, kind) for kind in FORMATS}
+    return {kind: to_bytes(figure, kind, title, description) for kind in FORMATS}
 
 
 class Drawn(NamedTuple):
@@ -248,7 +245,9 @@ class Drawn(NamedTuple):
 
 def drawn(charts: Sequence[Chart]) -> list[Drawn]:
     """Return every chart with its bytes."""
-    return [Drawn(chart, both_formats(chart.figure)) for chart in charts]
+    return [
+        Drawn(chart, both_formats(chart.figure, chart.title, chart.description)) for chart in charts
+    ]
 
 
 def figure_files(name: str, figures: Sequence[Drawn]) -> dict[str, bytes]:

@@ -1,9 +1,9 @@
 """The charts of each kind of table, in the order of the page."""
 
-from msaf_bench.report.figures.accuracy import classes, differences, order
+from msaf_bench.report.figures.accuracy import differences, order
 from msaf_bench.report.figures.beside import beside
 from msaf_bench.report.figures.canvas import Chart, styled
-from msaf_bench.report.figures.loss import losses
+from msaf_bench.report.figures.classes import classes
 from msaf_bench.report.figures.past import past_frames
 from msaf_bench.report.figures.tradeoff import tradeoff_chart
 from msaf_bench.report.view import View
@@ -21,7 +21,6 @@ def variant_charts(view: View) -> list[Chart]:
             order(view),
             differences(view),
             classes(view),
-            losses(view, comparable=True),
             beside(view, log=False),
         )
 
@@ -39,7 +38,6 @@ def system_charts(view: View) -> list[Chart]:
             order(view),
             differences(view) if len(view.summary.seeds) > 1 else None,
             classes(view),
-            losses(view, comparable=False),
             beside(view, log=True),
         )
 

@@ -17,6 +17,7 @@ from msaf_bench.findings.digits import number
 from msaf_bench.outputs import write_outputs
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.figures.canvas import (
+    MANY,
     MARK,
     MUTED,
     PAPER,
@@ -24,13 +25,14 @@ from msaf_bench.report.figures.canvas import (
     Chart,
     blank,
     both_formats,
+    name_columns,
+    on_blue,
     styled,
 )
 from msaf_bench.report.tables.spreadsheet import csv_document
 
 SHOWN = 0.5  #: percent; a smaller share is an empty cell
 CELL = 0.37  #: inches of a cell with a number in it
-WHITE_FROM = 71  #: percent from which on white reads better than black
 NUMBERED = 64  #: classes from which on the cells have no room for numbers
 
 
@@ -67,18 +69,13 @@ def draw(
             "Confusion: of the pixels of each true class, the share that gets each predicted"
             " class (%)"
         )
-        axes.set_xticks(
-            np.arange(len(columns)) + 0.5,
-            [labels[i] for i in columns],
-            rotation=45,
-            ha="right",
-            rotation_mode="anchor",
-        )
+        name_columns(axes, [labels[i] for i in columns], CELL)
         axes.set_yticks(np.arange(len(rows)) + 0.5, [labels[i] for i in rows])
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         axes.invert_yaxis()
-        axes.tick_params(length=0, labelsize=10 if len(labels) < 16 else 8.5)
+        axes.tick_params(length=0)
+        axes.tick_params(axis="y", labelsize=10 if len(labels) < MANY else 8.5)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(mesh, ax=axes, pad=0.01, aspect=40)
         bar.set_label("share of the true class (%)")
@@ -111,14 +108,13 @@ def _write_numbers(axes: Axes, share: NDArray[np.float64]) -> None:
     size = 10 if len(share) < 16 else 8
     for (y, x), value in np.ndenumerate(share):
         if np.isnan(value) or value >= SHOWN:
-            colour = MUTED if np.isnan(value) else "#ffffff" if value > WHITE_FROM else "#000000"
             axes.text(
                 x + 0.5,
                 y + 0.5,
                 number(float(value), 0),
                 ha="center",
                 va="center",
-                color=colour,
+                color=on_blue(float(value)),
                 fontsize=size,
             )
 
@@ -144,10 +140,12 @@ def write(score: MiouScore, folder: Path) -> list[Path]:
     )
     if score.partial:
         caption += f" Partial: {len(score.counts.bad)} pairs left out."
-    figure, undrawn = drawn_or_why(
-        lambda: both_formats(draw(counts, labels[:-1], caption, partial=score.partial).figure),
-        {},
-    )
+
+    def pictures() -> dict[str, bytes]:
+        chart = draw(counts, labels[:-1], caption, partial=score.partial)
+        return both_formats(chart.figure, chart.title, chart.description)
+
+    figure, undrawn = drawn_or_why(pictures, {})
     packed = io.BytesIO()
     np.savez_compressed(
         packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels

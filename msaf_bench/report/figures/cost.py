@@ -18,6 +18,7 @@ from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.figures.canvas import BLUE, MUTED, ORANGE, PAPER, blank, both_formats, styled
 from msaf_bench.report.tables.spreadsheet import csv_document
 
+TITLE = "Cost of attention over the size of the feature map"
 NAMES = {"transformer": "Transformer (joint)", "d_transformer": "D-Transformer"}
 #: told apart in grey by dash and marker
 LOOKS = {"transformer": (BLUE, "-", "o"), "d_transformer": (ORANGE, "--", "s")}
@@ -30,7 +31,7 @@ def write(costs: Sequence[MeasuredCost], folder: Path) -> list[Path]:
     """
     files: dict[str, str | bytes] = {"cost.csv": _csv(costs)}
     drawn, undrawn = drawn_or_why(
-        lambda: both_formats(_figure(costs)) if len(costs) > 1 else {}, {}
+        lambda: both_formats(_figure(costs), TITLE, _caption(costs)) if len(costs) > 1 else {}, {}
     )
     files |= {f"cost.{kind}": content for kind, content in drawn.items()}
     paths = write_outputs(folder, files)

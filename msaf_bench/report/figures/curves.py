@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from msaf_bench.findings.digits import mean, p_value, span
+from msaf_bench.findings.digits import mean, mean_span, p_value, span
 from msaf_bench.findings.study import AxisCurves, Curve, PointReading, Study
 from msaf_bench.report.figures.canvas import CONTROL, INK, MUTED, PAPER, Chart, blank, sign, styled
+from msaf_bench.report.figures.marks import mark
 from msaf_bench.report.provenance import Signature, made_how
 from msaf_bench.report.tables.curves import legend
 from msaf_bench.stats import Interval, judge
@@ -105,7 +106,7 @@ def _draw(
         for x, (r, i) in enumerate(zip(curve.readings, intervals, strict=True))
         if i
     ]
-    axes.plot(
+    (path,) = axes.plot(
         [x for x, _, _ in known],
         [i.mean for _, _, i in known],
         line,
@@ -113,16 +114,18 @@ def _draw(
         lw=1.4,
         alpha=0.8,
     )
+    mark(path, curve.label, curve.label)
     for x, reading, i in known:
+        title = f"{curve.label} at {reading.value}: {mean_span(i, signed=True)} points"
         if i.low is not None and i.high is not None:
-            axes.plot([x, x], [i.low, i.high], color=colour, lw=1.6, solid_capstyle="butt")
-        apart = judge(i) in ("above", "below")
-        if reading.subject.dead:
-            axes.plot(x, i.mean, "x", color=colour, ms=8, mew=1.8)
-        else:
-            axes.plot(
-                x, i.mean, marker, color=colour, mfc=colour if apart else PAPER, mew=1.5, ms=7
-            )
+            (bar,) = axes.plot([x, x], [i.low, i.high], color=colour, lw=1.6, solid_capstyle="butt")
+            mark(bar, curve.label, title)
+        dot_look: dict[str, object] = {"marker": "x", "ms": 8, "mew": 1.8}
+        if not reading.subject.dead:
+            apart = judge(i) in ("above", "below")
+            dot_look = {"marker": marker, "mfc": colour if apart else PAPER, "mew": 1.5, "ms": 7}
+        (dot,) = axes.plot(x, i.mean, color=colour, **dot_look)  # pyright: ignore[reportArgumentType]
+        mark(dot, curve.label, title)
 
 
 def _line(curve: Curve, reading: PointReading) -> tuple[str, ...]:

@@ -2,25 +2,18 @@
 zero.
 """
 
-from matplotlib.lines import Line2D
-
-from msaf_bench.findings.digits import mean, span
+from msaf_bench.findings.digits import mean, mean_span, span
 from msaf_bench.findings.subjects import Subject
-from msaf_bench.report.figures.canvas import (
-    BLUE,
-    CONTROL,
-    INK,
-    MUTED,
-    PAPER,
-    Chart,
+from msaf_bench.report.figures.canvas import INK, Chart, blank, brief, sign
+from msaf_bench.report.figures.rows import (
     at_right,
-    blank,
-    brief,
-    by_rows,
+    height_of,
+    instead,
     label_rows,
     places,
     point,
-    sign,
+    point_handles,
+    seeds_said,
 )
 from msaf_bench.report.tables.columns import PAST_LEGEND
 from msaf_bench.report.view import View
@@ -32,28 +25,22 @@ NAME = "past"
 def past_frames(view: View) -> Chart | None:
     """Return the chart; None where no network was also scored with its newest frame repeated."""
     summary = view.summary
-    if not any(subject.measures.past for subject in summary.subjects):
+    subjects, pasts = summary.subjects, [s.measures.past for s in summary.subjects]
+    if not any(pasts):
         return None
-    figure, (axes,) = blank(2.0 + by_rows(len(summary.subjects)))
-    axes.set_title(f"{TITLE}, measured here: {summary.conditions.data}")
+    figure, (axes,) = blank(height_of(len(subjects)))
+    axes.set_title(f"{TITLE}, measured here: {summary.conditions.data}, {seeds_said(pasts)}")
     axes.axvline(0, color=INK, lw=1.2)
-    for y, subject in zip(places(summary), summary.subjects, strict=True):
-        if past := subject.measures.past:
-            point(axes, y, past, subject)
-            one = " · 1 seed" if past.n == 1 else ""
-            at_right(axes, y, mean(past, signed=True) + one)
-        else:
-            axes.annotate(
-                _absent(subject),
-                (0, y),
-                (7, 0),
-                textcoords="offset points",
-                color=MUTED,
-                style="italic",
-                va="center",
-                fontsize=9.5,
-            )
-    label_rows([axes], summary)
+    at = places(len(summary.rows), len(summary.controls))
+    for y, subject, past in zip(at, subjects, pasts, strict=True):
+        if past is None:
+            instead(axes, 0, y, _absent(subject), subject)
+            continue
+        said = f"past frames {mean_span(past, signed=True)} points, {seeds_said([past])}"
+        title = f"{subject.shown}: {said}"
+        point(axes, y, past, subject, title)
+        at_right(axes, y, mean(past, signed=True), subject, title=title)
+    label_rows([axes], summary.rows, summary.controls)
     axes.set_xlabel(
         "mIoU minus the mIoU with the newest frame repeated (points); right of zero: past frames"
         " help",
@@ -61,26 +48,7 @@ def past_frames(view: View) -> Chart | None:
     )
     axes.grid(axis="x", lw=0.7)
     axes.margins(x=0.08)
-    handles = [
-        Line2D([], [], marker="o", color=BLUE, ms=8, lw=2.2, label="row: mean and 95 % interval")
-    ]
-    if summary.controls:
-        handles.append(Line2D([], [], marker="D", color=CONTROL, ms=7, lw=2.2, label="control"))
-    if summary.not_live:
-        handles.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                color=BLUE,
-                mfc=PAPER,
-                mew=1.6,
-                ms=8,
-                lw=0,
-                label="hollow: a part is not live",
-            )
-        )
-    sign(figure, view.signature, handles)
+    sign(figure, view.signature, point_handles(subjects, pasts))
     lines = tuple(
         (
             s.shown,

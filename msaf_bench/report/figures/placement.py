@@ -13,34 +13,47 @@ Floats = NDArray[np.float64]
 
 DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)  #: between a point's marker and its label
 DIRECTIONS = 24
-SWEEPS = 4
+SWEEPS = 6
 
 
-def place(points: Floats, sizes: Floats, frame: Sequence[float], radius: float = 5.0) -> Floats:
-    """The centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2) are its
-    width and height.
+def place(
+    points: Floats,
+    sizes: Floats,
+    frame: Sequence[float],
+    obstacles: Floats | None = None,
+    radius: float = 5.0,
+) -> Floats:
+    """Return the centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2)
+    are its width and height, obstacles (M, 4) boxes that no label should cover.
 
     Greedy, the most crowded first; then every label moves to the best of its candidate places given
     the others, a few times.
     """
     count = len(sizes)
     markers = np.hstack([points - radius, points + radius])
+    if obstacles is not None:
+        markers = np.vstack([markers, obstacles])
     candidates = [_around(points[i], sizes[i], radius) for i in range(count)]
-    fixed = [_fixed_cost(candidates[i], sizes[i], points[i], markers, frame) for i in range(count)]
+    leads = [np.hstack([np.broadcast_to(points[i], c.shape), c]) for i, c in enumerate(candidates)]
+    fixed = [
+        _fixed_cost(candidates[i], sizes[i], points[i], markers, frame)
+        + 60 * _through(leads[i], np.delete(markers, i, 0)).sum(1)
+        for i in range(count)
+    ]
     crowd = [float((np.abs(points - points[i]) < (60, 20)).all(1).sum()) for i in range(count)]
     placed: dict[int, Floats] = {}
     for _ in range(SWEEPS):
         for i in sorted(range(count), key=lambda i: (-crowd[i], i)):
-            boxes = np.array(
-                [_boxes(centre, sizes[j]) for j, centre in placed.items() if j != i]
-            ).reshape(-1, 4)
-            lines = np.array(
-                [[*points[j], *centre] for j, centre in placed.items() if j != i]
-            ).reshape(-1, 4)
+            others = [j for j in placed if j != i]
+            boxes = np.array([_boxes(placed[j], sizes[j]) for j in others]).reshape(-1, 4)
+            lines = np.array([[*points[j], *placed[j]] for j in others]).reshape(-1, 4)
+            around = _boxes(candidates[i], sizes[i])
             cost = (
                 fixed[i]
-                + 4 * _overlap(_boxes(candidates[i], sizes[i]), boxes)
+                + 4 * _overlap(around, boxes)
                 + 40 * _crossings(points[i], candidates[i], lines)
+                + 60 * _through(leads[i], boxes).sum(1)
+                + 60 * _through(lines, around).sum(0)
             )
             placed[i] = candidates[i][int(cost.argmin())]
     return np.array([placed[i] for i in range(count)]).reshape(-1, 2)
@@ -101,3 +114,14 @@ def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
         side(start, end, point) != side(start, end, there)
     )
     return across.sum(1).astype(np.float64)
+
+
+def _through(lines: Floats, boxes: Floats) -> Floats:
+    """1 where a line (L, 4) runs through a box (B, 4), else 0: (L, B)."""
+    start, way = lines[:, None, :2], (lines[:, 2:] - lines[:, :2])[:, None]
+    way = np.where(way == 0, 1e-9, way)
+    # Shares of the line at which it passes the sides of the box, along x and along y.
+    passes = np.stack([(boxes[:, :2] - start) / way, (boxes[:, 2:] - start) / way])
+    enters = np.maximum(passes.min(0).max(-1), 0)
+    leaves = np.minimum(passes.max(0).min(-1), 1)
+    return (enters < leaves).astype(np.float64)

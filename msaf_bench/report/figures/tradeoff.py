@@ -4,16 +4,16 @@ front, and one of what is printed.
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from msaf_bench.claims.paper import printed
-from msaf_bench.findings.digits import NONE, number
 from msaf_bench.findings.subjects import IN_STYLE
 from msaf_bench.findings.tradeoffs import SPLITS, Tradeoff, TradeoffPoint
 from msaf_bench.report.figures.canvas import (
@@ -21,61 +21,82 @@ from msaf_bench.report.figures.canvas import (
     GREY,
     INK,
     MUTED,
-    ORANGE,
     PAPER,
     Chart,
     blank,
     log_x,
     sign,
 )
+from msaf_bench.report.figures.marks import mark
 from msaf_bench.report.figures.placement import place
+from msaf_bench.report.figures.tradeoff_texts import (
+    AXES,
+    TITLES,
+    axis_label,
+    description,
+    point_name,
+    point_title,
+    table_of,
+    with_notes,
+)
 from msaf_bench.report.view import View
 
-# Okabe and Ito's, as light as each other on white and on black, so the markers tell them apart in
-# grey.
-LOOKS = ((BLUE, "o"), (ORANGE, "s"), ("#cc79a7", "^"), ("#009e73", "D"), (GREY, "v"))
-TITLES = {"speed": "Accuracy against speed", "consistency": "Accuracy against consistency"}
-AXES = {"fps": "printed FPS", "tc": "printed TC (%)"}
+MARKERS = ("o", "s", "^", "D", "v")  #: of the blocks of the printed table
 SIZE = 7.5  #: of a label, in points
+
+
+class Look(NamedTuple):
+    """How the points of a trade-off look: colour says whose system it is, the marker where the
+    paper puts it.
+    """
+
+    markers: Mapping[str, str]  #: by block of the printed table
+    subject: str  #: whose systems stand out
+    own: frozenset[str]  #: the labels of these
 
 
 def tradeoff_chart(view: View, tradeoff: Tradeoff) -> Chart:
     """Return the chart of one trade-off, with a panel for the printed numbers if there are two."""
-    blocks = list(
-        dict.fromkeys(point.entry.block for point in (*tradeoff.measured, *tradeoff.printed))
-    )
-    looks = {block: LOOKS[i % len(LOOKS)] for i, block in enumerate(blocks)}
+    look = _look(view, tradeoff)
     two = len(tradeoff.printed) > 1
     figure, panels = blank(10.6 if two else 6.2, lines=2 if two else 1)
-    _measured(panels[0], tradeoff, looks)
+    _measured(panels[0], tradeoff, look)
     if two:
-        _printed(panels[1], tradeoff, looks)
-    handles = _handles(tradeoff, looks)
-    sign(figure, view.signature, handles, len(handles))
-    _label(figure, panels[0], tradeoff.measured, tradeoff)
+        _printed(panels[1], tradeoff, look)
+    sign(figure, view.signature, _handles(tradeoff, look))
+    _label(figure, panels[0], tradeoff.measured, tradeoff, look)
     if two:
-        _label(figure, panels[1], tradeoff.printed, tradeoff)
+        _label(figure, panels[1], tradeoff.printed, tradeoff, look)
     return Chart(
         f"tradeoff_{tradeoff.name}",
         TITLES[tradeoff.name],
-        _describe(tradeoff),
+        description(tradeoff),
         figure,
-        *_numbers(tradeoff),
+        *table_of(tradeoff),
     )
 
 
-def _measured(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> None:
-    speed = tradeoff.name == "speed"
+def _look(view: View, tradeoff: Tradeoff) -> Look:
+    """The systems of the reference row's family stand out; without a family it is that row."""
+    table = view.summary.table
+    models = {label: row.model for label, row in table.rows}
+    family = models.get(table.reference, "")
+    own = [label for label, model in models.items() if family and model == family]
+    points = (*tradeoff.measured, *tradeoff.printed)
+    blocks = dict.fromkeys(point.entry.block for point in points)
+    return Look(
+        {block: MARKERS[i % len(MARKERS)] for i, block in enumerate(blocks)},
+        family or table.reference,
+        frozenset(own or [table.reference]),
+    )
+
+
+def _measured(axes: Axes, tradeoff: Tradeoff, look: Look) -> None:
     axes.set_title(f"{TITLES[tradeoff.name]}, measured here")
-    _points(axes, tradeoff.measured, looks)
-    axis = (
-        f"{tradeoff.axis}, higher is faster"
-        if speed
-        else f"{tradeoff.axis} (%), higher is steadier"
-    )
-    axes.set_xlabel(_noted(axis, tradeoff.measured, tradeoff), fontsize=10)
+    _points(axes, tradeoff.measured, tradeoff, look)
+    axes.set_xlabel(with_notes(axis_label(tradeoff), tradeoff.measured, tradeoff), fontsize=10)
     axes.set_ylabel("mIoU (%)", fontsize=10)
-    _scale(axes, log=speed)
+    _scale(axes, log=tradeoff.name == "speed")
     if tradeoff.front:
         axes.plot(*_steps(axes, tradeoff), color=INK, lw=1.2, zorder=1, scalex=False, scaley=False)
 
@@ -93,15 +114,15 @@ def _steps(axes: Axes, tradeoff: Tradeoff) -> tuple[list[float], list[float]]:
     return xs, ys
 
 
-def _printed(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> None:
+def _printed(axes: Axes, tradeoff: Tradeoff, look: Look) -> None:
     what = (
         ": other data, and hardware that differs from row to row"
         if tradeoff.name == "speed"
         else ": other data"
     )
     axes.set_title(f"Published in the paper{what}", color=MUTED)
-    _points(axes, tradeoff.printed, looks)
-    axes.set_xlabel(_noted(AXES[tradeoff.metric], tradeoff.printed, tradeoff), fontsize=10)
+    _points(axes, tradeoff.printed, tradeoff, look)
+    axes.set_xlabel(with_notes(AXES[tradeoff.metric], tradeoff.printed, tradeoff), fontsize=10)
     axes.set_ylabel(f"printed mIoU of {SPLITS[tradeoff.split]} (%)", fontsize=10)
     _scale(axes, log=tradeoff.name == "speed")
     axes.tick_params(colors=MUTED)
@@ -109,31 +130,36 @@ def _printed(axes: Axes, tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]
     axes.yaxis.label.set_color(MUTED)
 
 
-def _points(
-    axes: Axes, points: Sequence[TradeoffPoint], looks: Mapping[str, tuple[str, str]]
-) -> None:
+def _points(axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: Look) -> None:
     for point in points:
-        colour, marker = looks[point.entry.block]
-        interval = point.entry.found.interval if point.ranked else None
-        if interval and interval.low is not None and interval.high is not None:
-            axes.plot(
-                [point.x, point.x],
-                [interval.low, interval.high],
-                color=colour,
-                lw=1,
-                alpha=0.5,
+        label, title = point.entry.found.label, point_title(point, tradeoff)
+        own = label in look.own
+        colour = BLUE if own else GREY
+        if bounds := _spread(point):
+            (bar,) = axes.plot(
+                [point.x, point.x], bounds, color=colour, lw=0.8, alpha=0.45,
                 zorder=2,
-            )
-        axes.plot(
+            )  # fmt: skip
+            mark(bar, label, title)
+        (dot,) = axes.plot(
             point.x,
             point.miou,
-            marker,
+            look.markers[point.entry.block],
             color=colour,
             mfc=PAPER if point.entry.style else colour,
             mew=1.5,
-            ms=6.5,
-            zorder=3,
+            ms=8 if own else 6,
+            zorder=4 if own else 3,
         )
+        mark(dot, label, title)
+
+
+def _spread(point: TradeoffPoint) -> tuple[float, float] | None:
+    """The bounds of its mIoU, if they are drawn."""
+    interval = point.entry.found.interval if point.ranked else None
+    if interval is None or interval.low is None or interval.high is None:
+        return None
+    return interval.low, interval.high
 
 
 def _scale(axes: Axes, *, log: bool) -> None:
@@ -141,32 +167,31 @@ def _scale(axes: Axes, *, log: bool) -> None:
     axes.grid(lw=0.6)
     axes.tick_params(labelsize=9)
     if log:
-        log_x(axes, 1, 2, 5)
+        log_x(axes, 9)
     axes.autoscale_view()
 
 
-def _label(figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -> None:
-    """Names the points, those on the front in ink; a thin line leads to a label that had to move
-    away.
+def _label(
+    figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: Look
+) -> None:
+    """Names the points, those that stand out in bold and those on the front in ink; a thin line
+    leads to a label that had to move away.
     """
     figure.draw_without_rendering()  # settles where the axes lie
     scale = 72 / figure.dpi
     at = axes.transData.transform([(point.x, point.miou) for point in points]) * scale
-    line = (
-        axes.transData.transform(np.stack(_steps(axes, tradeoff), 1)) * scale
-        if points is tradeoff.measured and tradeoff.front
-        else None
-    )
-    obstacles = at if line is None else np.vstack([at, _along(line)])
     box = axes.get_window_extent()
-    texts = [_name(point, tradeoff) for point in points]
+    texts = [point_name(point, tradeoff) for point in points]
+    weights = ["bold" if point.entry.found.label in look.own else "normal" for point in points]
     sizes = np.array(
-        [TextPath((0, 0), text, size=SIZE).get_extents().size for text in texts]
-    ) + np.array([1.0, 2.5])
+        [
+            TextPath((0, 0), text, size=SIZE, prop=FontProperties(weight=weight)).get_extents().size
+            for text, weight in zip(texts, weights, strict=True)
+        ]
+    ) + np.array([5.0, 2.5])
     frame = [edge * scale for edge in (box.x0, box.y0, box.x1, box.y1)]
-    for point, text, here, centre in zip(
-        points, texts, at, place(obstacles, sizes, frame), strict=True
-    ):
+    centres = place(at, sizes, frame, _obstacles(axes, points, tradeoff) * scale)
+    for point, text, weight, here, centre in zip(points, texts, weights, at, centres, strict=True):
         note = axes.annotate(
             text,
             (point.x, point.miou),
@@ -175,110 +200,45 @@ def _label(figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff
             ha="center",
             va="center",
             fontsize=SIZE,
-            color=INK if point.front else MUTED,
+            weight=weight,
+            color=INK if point.front or weight == "bold" else MUTED,
             arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.6, "shrinkA": 0, "shrinkB": 4},
-            zorder=2,
+            zorder=5,
         )
         note.set_in_layout(False)
+        mark(note, point.entry.found.label, point_title(point, tradeoff))
 
 
-def _along(corners: NDArray[np.float64], every: float = 9.0) -> NDArray[np.float64]:
-    """Points on a line through the corners (M, 2), so close that no label fits between them."""
-    steps = [max(2, int(np.hypot(*(end - start)) / every)) for start, end in pairwise(corners)]
-    parts: list[NDArray[np.float64]] = [
-        np.linspace(corners[i], corners[i + 1], count) for i, count in enumerate(steps)
+def _obstacles(
+    axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff
+) -> NDArray[np.float64]:
+    """Boxes around intervals and, where it is drawn, the front: (M, 4) in pixels."""
+    lines = [
+        ((point.x, bounds[0]), (point.x, bounds[1]))
+        for point in points
+        if (bounds := _spread(point))
     ]
-    return np.vstack(parts)
+    if points is tradeoff.measured and tradeoff.front:
+        lines += pairwise(zip(*_steps(axes, tradeoff), strict=True))
+    ends = axes.transData.transform(np.array(lines, np.float64).reshape(-1, 2)).reshape(-1, 2, 2)
+    return np.hstack([ends.min(1) - 3, ends.max(1) + 3])
 
 
-def _name(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
-    """Its label, with what speaks against its numbers: a dagger at a printed one, a star at a time
-    that takes no rank.
-    """
-    entry = point.entry
-    if point in tradeoff.printed:
-        mark = "†" if entry.daggers & {tradeoff.metric, tradeoff.split} else ""
-    else:
-        mark = "" if point.ranked or entry.found.dead else "*"
-    return entry.found.shown + mark
-
-
-def _handles(tradeoff: Tradeoff, looks: Mapping[str, tuple[str, str]]) -> list[Line2D]:
-    handles = [
-        Line2D([], [], color=c, marker=m, lw=0, ms=7, label=block)
-        for block, (c, m) in looks.items()
+def _handles(tradeoff: Tradeoff, look: Look) -> list[Line2D]:
+    points = (*tradeoff.measured, *tradeoff.printed)
+    handles = [Line2D([], [], color=BLUE, marker="o", lw=0, ms=8, label=f"{look.subject}, in blue")]
+    handles += [
+        Line2D([], [], color=GREY, marker=marker, lw=0, ms=7, label=f"the paper's block: {block}")
+        for block, marker in look.markers.items()
         if block
     ]
-    if any(point.entry.style for point in (*tradeoff.measured, *tradeoff.printed)):
+    if any(point.entry.style for point in points):
+        label = f"hollow, {IN_STYLE}: in its source's style"
         handles.append(
-            Line2D(
-                [],
-                [],
-                color=MUTED,
-                marker="o",
-                mfc=PAPER,
-                mew=1.5,
-                lw=0,
-                ms=7,
-                label=f"hollow, {IN_STYLE}: in its source's style",
-            )
+            Line2D([], [], color=GREY, marker="o", mfc=PAPER, mew=1.5, lw=0, ms=7, label=label)
         )
-    return [*handles, Line2D([], [], color=INK, lw=1.2, label="Pareto front")]
-
-
-def _noted(axis: str, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -> str:
-    """An axis label with what the mark at labels means."""
-    ends = {_name(point, tradeoff)[-1] for point in points}
-    notes = {
-        "*": "* its times differ too much, or its output: it takes no rank",
-        "†": "† made otherwise than the table says",
-    }
-    return "\n".join([axis, *(note for sign, note in notes.items() if sign in ends)])
-
-
-def _describe(tradeoff: Tradeoff) -> str:
-    front = (
-        ", ".join(point.entry.found.shown for point in tradeoff.front)
-        or "none, as no time may be ranked"
-    )
-    apart = (
-        " In a panel of its own: what the paper prints, without a front."
-        if len(tradeoff.printed) > 1
-        else ""
-    )
-    return f"One point a system; nothing measured here beats these in both numbers: {front}.{apart}"
-
-
-def _numbers(tradeoff: Tradeoff) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Heads and lines of the numbers in the figure."""
-    heads = (
-        "System",
-        "mIoU",
-        tradeoff.axis,
-        "on the front",
-        f"published mIoU {SPLITS[tradeoff.split]}",
-        f"published {tradeoff.metric}",
-    )
-    measured = {point.entry.found.label: point for point in tradeoff.measured}
-    published = {point.entry.found.label: point for point in tradeoff.printed}
-    shown = {
-        point.entry.found.label: point.entry.found.shown
-        for point in (*tradeoff.measured, *tradeoff.printed)
-    }
-    lines: list[tuple[str, ...]] = []
-    for label, name in shown.items():
-        own = _measured_cells(measured.get(label))
-        lines.append((name, *own, *_printed_cells(published.get(label), tradeoff)))
-    return heads, tuple(lines)
-
-
-def _measured_cells(point: TradeoffPoint | None) -> tuple[str, str, str]:
-    if point is None:
-        return NONE, NONE, ""
-    return number(point.miou), number(point.x, 1), "yes" if point.front else ""
-
-
-def _printed_cells(point: TradeoffPoint | None, tradeoff: Tradeoff) -> tuple[str, str]:
-    if point is None:
-        return NONE, NONE
-    return printed("miou", point.miou), printed(tradeoff.metric, point.x)
+    if any(map(_spread, points)):
+        handles.append(Line2D([], [], color=GREY, lw=0.8, label="95 % interval of the mIoU"))
+    if tradeoff.front:
+        handles.append(Line2D([], [], color=INK, lw=1.2, label="Pareto front"))
+    return handles

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from msaf_bench.report.figures.strip import Picture, Strip
+from msaf_bench.report.figures.strip import Picture, Strip, frame_iou
 
 COLOURS = 64  #: of a label map's palette; it has fewer classes
 
@@ -52,16 +52,6 @@ def frames_of(strip: Strip) -> tuple[Frame, ...]:
         )
         for i, name in enumerate(strip.names)
     )
-
-
-def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None:
-    """Return the mean IoU in percent over the classes in one frame's truth or prediction, both
-    (H, W); void, an id from `classes` on, counts nowhere. None for a frame of void alone.
-    """
-    from msaf_bench.analyzers.miou import confusion_matrix, miou
-
-    matrix = confusion_matrix(truth, prediction, classes)
-    return float(miou(matrix)) if matrix.sum() else None
 
 
 def _photo(picture: Picture) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from msaf_bench.report.figures.canvas import GRID, INK, MUTED, PAPER, Chart, Drawn
 
@@ -16,8 +16,8 @@ def inline_figures(figures: Sequence[Drawn]) -> list[tuple[Chart, Markup]]:
 
 
 def inline_svg(svg: bytes, chart: Chart) -> Markup:
-    """An SVG of matplotlib as a named picture inside a page: ids of its own, neutral colours from
-    the page's theme, no outside name.
+    """Return an SVG file as a part of a page: ids of its own, the page's font and, for neutral
+    colours, its theme; no outside name. What the file says of rows and points stays.
     """
     prefix = f"figure-{chart.name}"
     text = svg.decode()
@@ -26,6 +26,7 @@ def inline_svg(svg: bytes, chart: Chart) -> Markup:
     head, body = text.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
     used = {clip or name for clip, name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', body)}
+    used |= {"title", "desc"}
     body = re.sub(
         r' id="([^"]*)"',
         lambda found: f' id="{prefix}-{found[1]}"' if found[1] in used else "",
@@ -33,14 +34,11 @@ def inline_svg(svg: bytes, chart: Chart) -> Markup:
     )
     body = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', body)
     body = body.replace("xlink:href=", "href=").replace("url(#", f"url(#{prefix}-")
+    body = re.sub(r"; font-family: [^;\"]*", "", body)
     for colour, name in _THEMED.items():
         body = body.replace(colour, f"var({name})")
     opening = (
         f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc"'
         f" {box.group() if box else ''}>"
     )
-    naming = (
-        f'<title id="{prefix}-title">{escape(chart.title)}</title><desc'
-        f' id="{prefix}-desc">{escape(chart.description)}</desc>'
-    )
-    return Markup(opening + naming + body)
+    return Markup(opening + body)
