@@ -77,7 +77,6 @@ def _row(
         per_class=per_class,
         per_class_sd=per_class_sd,
         params=results[0].record.params if results else None,
-        loss=_loss(results),
         difference=None,
         measures=Measures(),
         parts=parts_of([result.record for result in results]),
@@ -123,11 +122,3 @@ def _per_class(results: Sequence[Result]) -> tuple[tuple[float, ...], tuple[floa
             (np.where(known, scores - mean, 0) ** 2).sum(0) / np.where(count > 1, count - 1, np.nan)
         )
     return tuple(mean.tolist()), tuple(spread.tolist())
-
-
-def _loss(results: Sequence[Result]) -> tuple[tuple[int, float], ...]:
-    steps: dict[int, list[float]] = {}
-    for result in results:
-        for step, loss in result.record.loss:
-            steps.setdefault(step, []).append(loss)
-    return tuple((step, float(np.mean(losses))) for step, losses in sorted(steps.items()))

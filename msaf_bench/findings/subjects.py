@@ -175,7 +175,6 @@ class RowSummary(Subject):
     #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
     per_class: tuple[float, ...]
     per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
-    loss: tuple[tuple[int, float], ...]  #: (step, mean over the seeds that logged it)
     difference: Difference | None  #: this row - reference row; None for the reference itself
     #: the interval's low end is above the best constant prediction; None without an interval
     clears_constant: bool | None

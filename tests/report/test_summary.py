@@ -225,10 +225,6 @@ def test_effects_and_shapley_values_are_in_every_form(make: Make, factorial: Tab
     assert sum(e.interval.mean for e in summary.shares) == pytest.approx(full.mean - none.mean)
 
 
-def test_loss_is_the_mean_over_seeds(summary: Summary):
-    assert [step for step, _ in summary.rows[0].loss] == list(range(20, 301, 20))
-
-
 @pytest.mark.slow
 def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Summary):
     def change(field: str, value: object) -> Callable[[Change, list[Trial]], Change]:
