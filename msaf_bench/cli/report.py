@@ -31,9 +31,8 @@ Index = Annotated[
         "--index",
         metavar="FOLDER",
         help=(
-            "Make one page of all runs below a folder, FOLDER/index.html: a card each with its"
-            " answer, and the history of tables with several runs. Their reports are read as they"
-            " are, and no run is given."
+            "Make FOLDER/index.html instead: a card for each run below the folder with its answer,"
+            " and the history of tables with several runs. Their reports are read as they are."
         ),
     ),
 ]
@@ -50,7 +49,9 @@ def report(
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
-    """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page."""
+    """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page. With
+    --index, make one page of all runs below a folder.
+    """
     if (run is None) == (index is None):
         raise UsageError("give the folder of one run, or --index with a folder of runs")
     if index is not None:

@@ -145,6 +145,7 @@ def test_runs_are_found_at_any_depth_and_the_points_of_a_study_belong_to_it(
         "trust": ["All 12 parts of all rows and controls are live."],
         "ended": FIRST,
         "seeds": 5,
+        "lines": [{"live": True}, {"live": None}],
     }
     put("deep/down/study", said, study)
     put("deep/down/study/points/occluders-0.0", report)
@@ -154,6 +155,11 @@ def test_runs_are_found_at_any_depth_and_the_points_of_a_study_belong_to_it(
     text = page_of(tmp_path).text
     for words in (said["title"], said["standing"][0], said["trust"][0], "over strength"):
         assert words in text
+    assert "✓ All 12 parts" in text
+    said["lines"][1]["live"] = False
+    said["trust"] = ["1 of 12 parts are not live."]
+    (tmp_path / "deep/down/study/helps.json").write_text(json_text(said))
+    assert "✗ 1 of 12 parts are not live." in page_of(tmp_path).text
 
 
 def test_a_study_answers_with_the_row_of_the_largest_contribution(summary: Summary, plan: Plan):

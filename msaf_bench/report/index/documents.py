@@ -42,7 +42,7 @@ class AnswerLine(_Part):
         """The amount; None where nothing was measured."""
         if self.mean is None:
             return None
-        return Interval(self.mean, self.low, self.high, None, 0)
+        return Bounds(mean=self.mean, low=self.low, high=self.high).interval
 
 
 class Machine(_Part):
@@ -98,6 +98,12 @@ class Row(_Part):
         return "; ".join(f"{part.part} of {self.label} is {part.reason}" for part in dead)
 
 
+class Reading(_Part):
+    """A row of a study at one value of an axis."""
+
+    live: bool | None = None
+
+
 class Document(_Part):
     """What a report says of its run."""
 
@@ -112,6 +118,7 @@ class Document(_Part):
     seeds: tuple[int, ...] | int = ()
     rows: tuple[Row, ...] = ()
     controls: tuple[Row, ...] = ()
+    lines: tuple[Reading, ...] = ()  #: of a study, which has no rows
     notes: tuple[str, ...] = ()
 
 

@@ -78,9 +78,8 @@ class RowHistory:
         return [step.row for step in self.steps[-2:]]
 
     def _was(self, texts: Sequence[str]) -> str:
-        *before, now = texts
-        changed = before and before[0] and before[0] != now
-        return f"{now} (was {before[0]})" if changed else now
+        before, now = texts[0], texts[-1]
+        return f"{now} (was {before})" if before not in ("", now) else now
 
 
 @dataclass(frozen=True)

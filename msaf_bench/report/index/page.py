@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from msaf_bench.findings.answers import title_of
 from msaf_bench.findings.digits import counted, mean_span, seed_list
 from msaf_bench.findings.recorded import with_names
-from msaf_bench.report.index.documents import AnswerLine, Row
+from msaf_bench.report.index.documents import AnswerLine, Document, Row
 from msaf_bench.report.index.history import History, Step
 from msaf_bench.report.index.runs import Run, Source
 from msaf_bench.report.page.marks import TrendPoint, reach_of, trend
@@ -53,7 +55,11 @@ class Card:
 def index_html(name: str, runs: Sequence[Run], found: Sequence[History]) -> str:
     """Return the page of the runs below the folder `name`."""
     cards = [_card(run) for run in runs]
-    ids = {card.run.folder: card.id for card in cards}
+    trends: dict[tuple[str, str], Markup] = {}
+    for each in found:
+        for row in each.rows:
+            points = [_point(step) for step in row.steps]
+            trends[each.runs[-1].folder, row.label] = trend(points)
     return (
         environment()
         .get_template("index.html.j2")
@@ -64,12 +70,8 @@ def index_html(name: str, runs: Sequence[Run], found: Sequence[History]) -> str:
             faults=[fault for run in runs for fault in run.faults],
             histories=found,
             titles={each.runs[-1].folder: _title(each.runs[-1]) for each in found},
-            ids=ids,
-            trends={
-                (each.runs[-1].folder, row.label): trend([_point(step) for step in row.steps])
-                for each in found
-                for row in each.rows
-            },
+            ids={card.run.folder: card.id for card in cards},
+            trends=trends,
         )
     )
 
@@ -94,9 +96,9 @@ def _card(run: Run) -> Card:
     intervals = (line.interval for line in lines if line.word != "not comparable")
     tau = any(line.unit == "τ" for line in lines)
     subjects = (*document.rows, *document.controls) if document else ()
-    health, well = _health(subjects) if document and subjects else (_said(run), True)
+    health, well = _health(subjects) if subjects else _study_health(document)
     place = "" if run.folder == "." else f"{quote(run.folder)}/"
-    made = bool(document)
+    command = f"msaf-bench report {shlex.quote(run.folder)}" if run.plan else ""
     return Card(
         run=run,
         id="run-" + re.sub(r"\s", "_", run.folder),
@@ -109,8 +111,8 @@ def _card(run: Run) -> Card:
         health=health,
         well=well,
         unfinished=_unfinished(subjects),
-        why="" if made else _why(run),
-        command="" if made or not run.plan else f"msaf-bench report {shlex.quote(run.folder)}",
+        why="" if document else _why(run),
+        command="" if document else command,
         keys=_keys(run),
     )
 
@@ -135,15 +137,12 @@ def _facts(run: Run) -> list[str]:
     if plan.table.axis:
         facts.append(f"over {', '.join(axis.shown for axis in plan.table.axis)}")
     seeds = document.seeds if document else ()
-    facts.append(seed_list(seeds) if isinstance(seeds, tuple) and seeds else _seeds(plan.seeds))
+    measured = seeds if isinstance(seeds, tuple) else ()
+    facts.append(seed_list(measured or range(plan.seeds)))
     machines = dict.fromkeys(
         f"{host.name}, {counted(host.threads, 'thread')}" for host in run.hosts
     )
     return [*facts, *machines]
-
-
-def _seeds(count: int) -> str:
-    return seed_list(range(count))
 
 
 def _keys(run: Run) -> dict[str, str]:
@@ -169,15 +168,16 @@ def _why(run: Run) -> str:
 
 
 def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
-    """Whether all parts are live, as a sentence, and whether they are."""
-    live = sum(part.live for subject in subjects for part in subject.parts)
-    dead = [
-        f"{part.part} of {subject.label}"
-        for subject in subjects
-        if subject.live is False
-        for part in subject.parts
-        if not part.live
-    ]
+    """Whether all parts are live, as a sentence, and whether they are. The past frames that a
+    negative control ignores are none.
+    """
+    live, dead = 0, list[str]()
+    for subject in subjects:
+        for part in subject.parts:
+            if part.live:
+                live += 1
+            elif subject.live is False:
+                dead.append(f"{part.part} of {subject.label}")
     if dead:
         named = ", ".join(dead[:NAMED])
         more = f" and {len(dead) - NAMED} more" if len(dead) > NAMED else ""
@@ -185,9 +185,11 @@ def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
     return (f"All {live} parts live" if live else "No pulse was taken of its parts"), bool(live)
 
 
-def _said(run: Run) -> str:
-    """What a report without rows says of its parts, as that of a study."""
-    return next(iter(run.document.trust), "") if run.answered and run.document else ""
+def _study_health(document: Document | None) -> tuple[str, bool]:
+    """What the report of a study says of its parts, and whether all are live."""
+    if document is None or not document.trust:
+        return "", True
+    return document.trust[0], all(reading.live is not False for reading in document.lines)
 
 
 def _unfinished(subjects: Sequence[Row]) -> str:
@@ -197,9 +199,8 @@ def _unfinished(subjects: Sequence[Row]) -> str:
 
 def _point(step: Step) -> TrendPoint:
     """A row in one run, as a point of its line."""
-    when = f"{step.run.day} {step.run.short_commits}".strip()
     state = step.change.state if step.change else ""
-    word = f", {state} than before" if state in ("better", "worse") else state and f", {state}"
-    return TrendPoint(
-        step.interval, state if step.marked else "", f"{when}: {mean_span(step.interval)}{word}"
-    )
+    word = f", {state}" if state else ""
+    when = f"{step.run.day} {step.run.short_commits}".strip()
+    title = f"{when}: {mean_span(step.interval)}{word}"
+    return TrendPoint(step.interval, state if step.marked else "", title)
