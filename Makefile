@@ -4,40 +4,50 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV = .venv
 BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+SIZE = 2 GB$(if $(TORCH_INDEX),,; on Linux several more for CUDA, which TORCH_INDEX=https://download.pytorch.org/whl/cpu leaves out)
 
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# Two stamps: what a run needs, and that with the tools of development. Where these are, a run needs no other.
+TOOLS = $(VENV)/installed
+RUN = $(VENV)/installed-run
+FOR_A_RUN = $(if $(wildcard $(TOOLS)),$(TOOLS),$(RUN))
+
 .PHONY: ablate quick test style types fast-tests all-tests install clean
 
-ablate: $(VENV)/installed
+ablate: $(FOR_A_RUN)
 	$(BIN)/msaf-bench ablate --table 3 --resume $(ARGS)
 
 # The fast loop and everything; style, types and tests run side by side.
-quick test: $(VENV)/installed
+quick test: $(TOOLS)
 	$(MAKE) --no-print-directory --jobs 3 style types $(if $(filter quick,$@),fast-tests,all-tests)
 
-style: $(VENV)/installed
+style: $(TOOLS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-types: $(VENV)/installed
+types: $(TOOLS)
 	$(BIN)/pyright
 
-fast-tests: $(VENV)/installed
+fast-tests: $(TOOLS)
 	$(PYTEST) -m 'not slow'
 
-all-tests: $(VENV)/installed
+all-tests: $(TOOLS)
 	$(PYTEST)
 
-install: $(VENV)/installed
+install: $(TOOLS)
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "msaf-bench needs Python 3.11 or newer; make PYTHON=python3.11")'
+$(TOOLS): WITH = [dev]
+$(TOOLS) $(RUN): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "msaf-bench needs Python 3.11 or newer; make PYTHON=python3.11")'
+	@echo 'Installing msaf-bench$(if $(WITH), and the tools to test it,) into $(VENV), once: 2 minutes on a fast line, $(SIZE).'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(PIP) --editable '.$(WITH)'
+	@touch $@
+	@echo 'Installed: $(BIN)/msaf-bench, or msaf-bench after `source $(BIN)/activate`.'
 
 clean:
 	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache

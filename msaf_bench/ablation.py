@@ -1,28 +1,26 @@
 """An ablation from a table to its report: plan, check, run, render."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msaf_bench.catalog import changed, read_conditions, read_table
 from msaf_bench.data import needed_root
-from msaf_bench.findings.run import Run, load_run
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
-from msaf_bench.report.outcome import Outcome, render
 from msaf_bench.spec import Conditions, Table
-from msaf_bench.sweep.driver import run_sweep
-from msaf_bench.sweep.estimate import Estimate, estimate
 from msaf_bench.sweep.events import Events, Silent
 from msaf_bench.sweep.executors import Cluster, Executor, cluster_of
 from msaf_bench.sweep.plan import Plan, make_plan
 from msaf_bench.sweep.points import Point, distinct, points_of, run_study
-from msaf_bench.sweep.preflight import check_data, check_systems
 from msaf_bench.sweep.workspace import Setting, Workspace
 
-#: who hears of a run, for as long as it takes
-Follow = Callable[[Plan, Workspace], AbstractContextManager[Events]]
+# Whatever loads torch is imported where it is needed: a plan is printed at once.
+if TYPE_CHECKING:
+    from msaf_bench.findings.run import Run
+    from msaf_bench.report.outcome import Outcome
+    from msaf_bench.sweep.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def ablate(
     pictures: bool = True,
     overwrite: bool = False,
     events: Events | None = None,
-) -> Run:
+) -> "Run":
     """Train and score every row of a table with several seeds, render the report, and return the
     run.
 
@@ -94,7 +92,8 @@ def ablate(
         resume: Keep finished trials and run what is missing or failed.
         pictures: Show frames and labels of the data set in the report.
         overwrite: Replace files in the folder that are not of a run.
-        events: Hears of every step, finished trial and note.
+        events: Hears of every phase, step, finished trial and note; what derives from
+            `msaf_bench.sweep.events.Silent` need not have all methods.
 
     Raises:
         UsageError: A name, option or component is wrong, or the folder holds another run.
@@ -102,6 +101,8 @@ def ablate(
         HostError: The machine cannot do it.
         LockedError: Another process runs in the same folder.
     """
+    from msaf_bench.findings.run import load_run
+
     read = table if isinstance(table, Table) else read_table(str(table))
     conditions = read_conditions(preset, data, systems=not read.base)
     conditions = changed(conditions, changes or {}, "changes")
@@ -123,8 +124,7 @@ def ablate(
         pictures=pictures,
     )
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
-    heard = events or Silent()
-    run(ablation, lambda plan, workspace: nullcontext(heard))
+    run(ablation, events or Silent())
     return load_run(ablation.setting.workspace.folder)
 
 
@@ -156,42 +156,52 @@ def prepare(
     return Ablation(plan, setting, cluster, resume, speed_processes, pictures)
 
 
-def estimates(ablation: Ablation) -> list[Estimate]:
-    """Return what the run would take; of a table with an axis for every point."""
-    plan, setting, cluster = ablation.plan, ablation.setting, ablation.cluster
-    if not plan.table.axis:
-        return [estimate(plan, setting, cluster)]
-    points = distinct(points_of(plan, setting.workspace))
-    return [
-        estimate(point.plan, replace(setting, workspace=point.workspace), cluster)
-        for point in points
-    ]
-
-
-def run(ablation: Ablation, follow: Follow) -> Outcome:
-    """Run what is missing, then render the report.
-
-    `follow` is entered for every run, of a table with an axis for every point.
+def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
+    """Return plan and setting of each sweep: one, or one for every point of a table with an
+    axis.
     """
+    plan, setting = ablation.plan, ablation.setting
+    if not plan.table.axis:
+        return [(plan, setting)]
+    points = distinct(points_of(plan, setting.workspace))
+    return [(point.plan, replace(setting, workspace=point.workspace)) for point in points]
+
+
+def estimates(ablation: Ablation) -> "list[Estimate]":
+    """Return what each sweep would take."""
+    from msaf_bench.sweep.estimate import estimate
+
+    return [estimate(plan, setting, ablation.cluster) for plan, setting in sweeps(ablation)]
+
+
+def run(ablation: Ablation, events: Events) -> "Outcome":
+    """Run what is missing, then render the report."""
+    from msaf_bench.report.outcome import render
+    from msaf_bench.sweep.driver import run_sweep
+
+    setting, left = ablation.setting, ()
     if ablation.plan.table.axis:
-        return _run_study(ablation, follow)
-    plan, workspace = ablation.plan, ablation.setting.workspace
-    with follow(plan, workspace) as events:
+        left = _run_study(ablation, events)
+    else:
         run_sweep(
-            plan,
-            ablation.setting,
+            ablation.plan,
+            setting,
             events,
             cluster=ablation.cluster,
             resume=ablation.resume,
             speed_processes=ablation.speed_processes,
         )
-    return render(workspace, ablation.setting.root, pictures=ablation.pictures)
+    events.phase("page", 0, 1, "tables, figures and the page itself")
+    outcome = render(setting.workspace, setting.root, pictures=ablation.pictures)
+    return replace(outcome, left=left)
 
 
-def _run_study(ablation: Ablation, follow: Follow) -> Outcome:
-    """Run every point of a table with an axis, then render the curves."""
-    plan, workspace = ablation.plan, ablation.setting.workspace
-    folders = [point.workspace.folder for point in distinct(points_of(plan, workspace))]
+def _run_study(ablation: Ablation, events: Events) -> tuple[Path, ...]:
+    """Run every point of a table with an axis; return the folders that another process runs."""
+    from msaf_bench.sweep.driver import run_sweep
+    from msaf_bench.sweep.preflight import check_data, check_systems
+
+    folders = [setting.workspace.folder for _, setting in sweeps(ablation)]
 
     def check(own: Plan, setting: Setting) -> None:
         check_systems(own)
@@ -199,9 +209,7 @@ def _run_study(ablation: Ablation, follow: Follow) -> Outcome:
 
     def run_point(point: Point, setting: Setting) -> None:
         number = folders.index(setting.workspace.folder) + 1
-        with follow(point.plan, setting.workspace) as events:
-            events.note(f"point {number}/{len(folders)}: {point.axis.shown} = {point.value}")
-            run_sweep(point.plan, setting, events, cluster=ablation.cluster, resume=True)
+        events.note(f"point {number}/{len(folders)}: {point.axis.shown} = {point.value}")
+        run_sweep(point.plan, setting, events, cluster=ablation.cluster, resume=True)
 
-    left = run_study(plan, ablation.setting, check, run_point, resume=ablation.resume)
-    return replace(render(workspace, None), left=left)
+    return run_study(ablation.plan, ablation.setting, check, run_point, resume=ablation.resume)

@@ -2,15 +2,16 @@
 here.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
-from msaf_bench.errors import UsageError, one_of
+from msaf_bench.errors import UsageError, in_any_case, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
 from msaf_bench.spec import DATA_SETS, Choice, Conditions, Ordering, Spec, System, Table
@@ -20,6 +21,7 @@ from msaf_bench.starting import pinned
 S = TypeVar("S", bound=Spec)
 Content = dict[str, object]  #: of a TOML file
 
+LISTED_SIZE, LISTED_CLASSES = (512, 1024), 19  #: of the costs that `read_costs` returns
 #: conditions that nobody changes
 FIXED = {"preset": "use --preset", "data": "use --data", "watermark": "it belongs to the preset"}
 #: conditions that are options by name
@@ -39,6 +41,21 @@ def list_tables() -> tuple[str, ...]:
 def list_presets() -> tuple[str, ...]:
     """The names of the presets in `ablations/presets/`."""
     return _names("ablations/presets")
+
+
+class ListedCost(NamedTuple):
+    """Cost of one system for one clip at `LISTED_SIZE`, with `LISTED_CLASSES` classes."""
+
+    params: int
+    macs: int
+
+
+def read_costs() -> dict[str, ListedCost]:
+    """Return the cost of each system in `models/`, by name, from the file that
+    `analyzers.cost.listed` writes.
+    """
+    kept: dict[str, dict[str, int]] = json.loads((_folder("models") / "costs.json").read_text())
+    return {name: ListedCost(**cost) for name, cost in kept.items()}
 
 
 def read_system(name: str) -> System:
@@ -250,7 +267,7 @@ def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
     """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in
     an error. Raises `UsageError`.
     """
-    place, content = _load(folder, what, name)
+    place, content = _load(folder, what, in_any_case(name, _names(folder)))
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})
 
 

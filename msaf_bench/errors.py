@@ -7,6 +7,15 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMES = 10  #: listed in an error
+#: commands that print all names of a kind
+LISTED = {
+    "system": "list systems",
+    "table": "list tables",
+    "preset": "list presets",
+    "name": "list",
+    "condition": "show quick",
+}
 LONGEST_TEXT = 400  #: characters of what an error of other code says
 
 
@@ -102,17 +111,32 @@ class Interrupted(KeyboardInterrupt):
 
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Gives `name` back if it is among `known`; else raises `UsageError` with the nearest names, or
-    all of them.
+    """Return `name` if it is among `known`. Raises `UsageError` with the nearest names, or all of
+    them; of more than `MOST_NAMES` that a command lists, with three and that command.
     """
     names = sorted(known)
     if name in names:
         return name
     near = get_close_matches(name, names, 3, 0.6)
-    raise UsageError(
-        f"unknown {what} {name!r}; "
-        + (f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(names)}")
-    )
+    if near:
+        hint = f"did you mean {', '.join(near)}?"
+    elif len(names) > MOST_NAMES and what in LISTED:
+        nearest = ", ".join(get_close_matches(name, names, 3, 0))
+        hint = f"the nearest of {len(names)} are {nearest}; `msaf-bench {LISTED[what]}` prints all"
+    else:
+        hint = f"choose one of: {', '.join(names)}"
+    raise UsageError(f"unknown {what} {name!r}; {hint}")
+
+
+def in_any_case(name: str, known: Iterable[str]) -> str:
+    """Return the one name among `known` that equals `name` except for upper and lower case; `name`
+    as it is where none does, or several do.
+    """
+    names = tuple(known)
+    if name in names:
+        return name
+    alike = [each for each in names if each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else name
 
 
 def and_more(others: int, whole: int) -> str:

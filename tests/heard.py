@@ -2,10 +2,17 @@
 
 
 class Heard:
-    """Keeps the steps, records and notes that a sweep tells."""
+    """Keeps the plans, phases, steps, records and notes that a sweep tells."""
 
     def __init__(self):
         self.steps, self.records, self.notes = [], [], []
+        self.plans, self.phases = [], []
+
+    def begun(self, plan, done):
+        self.plans.append((plan, set(done)))
+
+    def phase(self, name, done, total, now=""):
+        self.phases.append((name, done, total, now))
 
     def step(self, trial, step, loss):
         self.steps.append((trial.id, step))

@@ -309,7 +309,11 @@ def test_an_unknown_key_is_answered_with_the_keys_of_its_own_model(
 
     assert "reason" in Record.model_fields
     key = place.rpartition(".")[2]
-    hint = f"did you mean {near}" if near else f"there is {', '.join(sorted(model.model_fields))}"
+    hint = (
+        f"did you mean {near}"
+        if near
+        else f"choose one of: {', '.join(sorted(model.model_fields))}"
+    )
     with pytest.raises(UsageError) as caught:
         read_table(write(tmp_path, text))
     assert str(caught.value).startswith(f"mine.toml: {place}: unknown key {key!r}; {hint}")

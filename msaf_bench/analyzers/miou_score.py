@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import Absent, ClassScores, Void, class_scores, constant_counts
 from msaf_bench.analyzers.miou_folders import FolderCounts
-from msaf_bench.data.labels.classes import ClassSet
+from msaf_bench.data.labels.classes import CLASS_SETS, ClassSet
 from msaf_bench.folders import Ignored
 
 NO_CLASS_LEFT = "every pixel of the truth is void"  #: why there is no mIoU
@@ -176,8 +176,26 @@ class MiouScore:
             )
         elif (truth > 0).sum() == 1:
             yield f"the truth holds one class only: {self.classes.names[int(truth.argmax())]}"
+        yield from self._unused()
         if len(counts.sizes) > 1:
             yield f"the images have {len(counts.sizes)} sizes; every pixel counts the same"
+
+    def _unused(self) -> Iterator[str]:
+        """Say that the last ids of a bare number of classes never occur: the number may be wrong,
+        and a void id be counted as a class.
+        """
+        seen = np.flatnonzero(self.confusion[:-1].sum(1) + self.confusion[:, :-1].sum(0))
+        classes = len(self.classes.names)
+        if not (self.classes.name.isdigit() and len(seen) and seen[-1] < classes - 2):
+            return
+        last = int(seen[-1])
+        fits = [
+            name
+            for name, known in CLASS_SETS.items()
+            if len(known.names) == last + 1 or last in known.void
+        ]
+        asked = f"; are these the classes of {' or '.join(fits)}?" if fits else ""
+        yield f"ids {last + 1} to {classes - 1} never occur, in the truth or predicted{asked}"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -2,6 +2,7 @@
 needs it.
 """
 
+import os
 import signal
 import sys
 import traceback
@@ -13,18 +14,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from msaf_bench.cli.ablate import ablate
-from msaf_bench.cli.data import data_app
-from msaf_bench.cli.evaluate import evaluate
-from msaf_bench.cli.explain import explain
-from msaf_bench.cli.flops import flops
-from msaf_bench.cli.fps import fps
-from msaf_bench.cli.inspect import check, doctor, list_specs, show
+from msaf_bench.cli.help import PROGRAM, Lazy
 from msaf_bench.cli.output import TerminalOutput, watched_output
-from msaf_bench.cli.predict import predict
-from msaf_bench.cli.report import compare, report
-from msaf_bench.cli.score import score_app
-from msaf_bench.cli.train import train
 from msaf_bench.errors import HostError, Interrupted, Stopped
 
 EXIT_CODES = (
@@ -35,21 +26,34 @@ EXIT_CODES = (
 Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
+COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
+COMPLETION = "_MSAF_BENCH_COMPLETE"  #: set by a shell that asks for completions
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXIT_CODES
+    cls=Lazy,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("list")(list_specs)
-for command in (show, check, ablate, flops, fps, train, evaluate, predict):
-    app.command()(command)
-app.add_typer(score_app, name="score")
-app.add_typer(data_app, name="data")
-for command in (report, compare, doctor):
-    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
 
 
 @app.callback()
 def top(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Benchmarking and ablation for video semantic segmentation, built around MSAF."""
 
@@ -109,9 +113,11 @@ def _search_path() -> Generator[None]:
 
 
 def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
+    if arguments and arguments[0] in COMPLETION_OPTIONS:
+        return _complete(arguments)
     try:
         # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
-        with typer.main.get_command(app).make_context("msaf-bench", arguments) as context:
+        with typer.main.get_command(app).make_context(PROGRAM, arguments) as context:
             context.command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
@@ -122,9 +128,20 @@ def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
             return 0  # the output is at fault, which the caller says
         if debug:
             _say(traceback.format_exc())
+        from msaf_bench.cli.explain import explain
+
         text, code = explain(error)
         _say(f"msaf-bench: {text}\n")
         return code
+    return 0
+
+
+def _complete(arguments: list[str]) -> int:
+    """Install or print the completion of a shell, or answer one that asks; return the exit code."""
+    try:
+        app(args=arguments, prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     return 0
 
 
@@ -136,4 +153,6 @@ def _say(text: str) -> None:
 
 def run() -> NoReturn:
     """The installed command."""
+    if COMPLETION in os.environ:
+        sys.exit(_complete(sys.argv[1:]))
     sys.exit(main())

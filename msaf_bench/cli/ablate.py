@@ -2,102 +2,59 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from msaf_bench.catalog import read_table
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.outcome import print_outcome
-from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import (
-    PROCESSES,
-    THREADS,
+from msaf_bench.cli.ablate_options import (
+    Address,
+    Controls,
+    DryRun,
+    Gpus,
+    On,
+    Reports,
+    Resume,
+    Rows,
+    Seeds,
+    SpeedProcesses,
+    TableArgument,
+    TableOption,
+    Threads,
+    Workers,
+)
+from msaf_bench.cli.options import (
     Changes,
     Data,
     Device,
     History,
+    Json,
+    Overwrite,
+    Pictures,
+    Plugins,
     Preset,
     Root,
-    at_most,
     at_most_cores,
-    check_data,
-    conditions_from,
-    use_plugins,
+    missing,
+    split_list,
 )
-from msaf_bench.errors import HostError
-from msaf_bench.spec import MOST_SEEDS
+from msaf_bench.cli.printing import print_json
+from msaf_bench.cli.time_text import about
+from msaf_bench.errors import HostError, UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
     from msaf_bench.cli.progress import SweepProgress
     from msaf_bench.sweep.estimate import Estimate
-    from msaf_bench.sweep.plan import Plan
-    from msaf_bench.sweep.workspace import Workspace
 
-TableName = Annotated[
-    str, typer.Option(help="A table of ablations/ (3, table3, factorial) or a .toml file.")
-]
-Seeds = Annotated[
-    int,
-    typer.Option(
-        callback=at_most(MOST_SEEDS, "intervals hardly narrow beyond"),
-        help="Seeds of each row: 0, 1, ... From two on there are intervals.",
-    ),
-]
-Rows = Annotated[
-    list[str] | None,
-    typer.Option(help="Only these rows, and the one all are compared with; may be repeated."),
-]
-Controls = Annotated[
-    bool, typer.Option(help="Train the table's control rows too: what the run could have seen.")
-]
-On = Annotated[str | None, typer.Option(help="ray or local (default: ray where it is installed).")]
-Address = Annotated[
-    str | None,
-    typer.Option(help="Join this Ray cluster; --reports must be a folder that all its nodes see."),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        callback=at_most(4096, "one driver follows no more"),
-        help="Trials at a time on Ray (default: as many as fit).",
-    ),
-]
-Gpus = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        callback=at_most(64, "no node has more"),
-        help="GPUs of each trial on Ray; a fraction shares one.",
-    ),
-]
-SpeedProcesses = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        callback=PROCESSES,
-        help="Processes that time all rows in both modes after the trials; 0: no timing.",
-    ),
-]
-Reports = Annotated[
-    Path | None, typer.Option(help="Folder of this run (default: reports/TABLE-DATA-PRESET).")
-]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Keep finished trials and run what is missing or failed.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print the plan with an estimate, run nothing.")
-]
-Pictures = Annotated[
-    bool, typer.Option(help="Show frames and labels of the data set in the report.")
-]
+#: of an estimate, since a machine may be busy now or later
+TIMED = "by a step of each row, timed just now beside whatever else runs here"
+
+SEE = "See `msaf-bench ablate --help`."
 
 
 def ablate(
-    table: TableName,
+    name: TableArgument = None,
+    table: TableOption = None,
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
@@ -110,7 +67,7 @@ def ablate(
     workers: Workers = None,
     gpus_per_trial: Gpus = 0.0,
     speed: SpeedProcesses = 2,
-    threads: Annotated[int, typer.Option(min=1, help=THREADS)] = 1,
+    threads: Threads = 1,
     device: Device = "cpu",
     reports: Reports = None,
     resume: Resume = False,
@@ -121,13 +78,16 @@ def ablate(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Train and score every row of a table with several seeds; write CSV, Markdown, LaTeX, figures
-    and a page.
+    """Train and score every row of a table with several seeds. Tables (CSV, Markdown, LaTeX),
+    figures and a page are written.
 
-    A table with an axis, such as when_motion_helps, is run once for every value and gives curves;
-    started twice, the two share the work.
+    A table with an axis, such as when_motion_helps, is run once for every value and gives curves.
+    The same command started twice shares the work.
     """
-    read = read_table(table)
+    from msaf_bench.catalog import read_table
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+
+    read = read_table(_table_name(name, table))
     conditions = conditions_from(preset, data, changes, history, systems=not read.base)
     data_root = check_data(data, root)
     if address is None:
@@ -141,7 +101,7 @@ def ablate(
         conditions,
         root=data_root,
         seeds=seeds,
-        rows=rows or (),
+        rows=split_list(rows, [label for label, _ in read.rows]),
         controls=controls,
         cluster=cluster_of(on, address, workers, gpus_per_trial),
         speed_processes=speed,
@@ -159,18 +119,29 @@ def ablate(
     _run(ablation, as_json)
 
 
+def _table_name(name: str | None, option: str | None) -> str:
+    """Return the table that was named, in any case, as an argument or an option."""
+    named = name or option
+    if named is None:
+        raise UsageError(f"ablate needs a table: {missing('table')}. {SEE}")
+    if name and option:
+        raise UsageError(f"two tables, {name} and --table {option}; name one. {SEE}")
+    return named
+
+
 def _run(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.ablation import run
+    from msaf_bench.cli.outcome import print_outcome
+    from msaf_bench.cli.plan_text import plan_lines, stop_line
+    from msaf_bench.cli.progress import SweepProgress, phases_of
+    from msaf_bench.foreign import to_stderr
 
-    followed: list[SweepProgress] = []
-
-    @contextmanager
-    def follow(plan: "Plan", workspace: "Workspace") -> "Generator[SweepProgress]":
-        with _progress(plan, workspace, resumed=ablation.resume) as progress:
-            followed.append(progress)
-            yield progress
-
-    outcome = run(ablation, follow)
+    lines = [*plan_lines(ablation, resume=ablation.resume), stop_line(resumed=ablation.resume)]
+    progress = SweepProgress(phases_of(ablation.plan, speed=ablation.speed_processes > 0))
+    for line in lines:
+        progress.note(line)
+    with progress, _resumable(progress, resumed=ablation.resume), to_stderr():
+        outcome = run(ablation, progress)
     for folder in outcome.left:
         typer.echo(
             f"{folder} is in use by another process;"
@@ -178,45 +149,36 @@ def _run(ablation: "Ablation", as_json: bool) -> None:
             err=True,
         )
     print_outcome(outcome, as_json)
-    if any(progress.failed for progress in followed):
+    if progress.failed:
         raise typer.Exit(1)
 
 
 @contextmanager
-def _progress(plan: "Plan", workspace: "Workspace", *, resumed: bool) -> "Generator[SweepProgress]":
-    """Show the progress of a plan's trials on stderr; say how to go on where they are stopped.
-
-    `resumed` says whether the command that was typed has --resume.
+def _resumable(progress: "SweepProgress", *, resumed: bool) -> "Generator[None]":
+    """Say how to go on where the run is stopped; `resumed` says whether the command that was typed
+    has --resume.
     """
-    from msaf_bench.cli.progress import SweepProgress
-    from msaf_bench.foreign import to_stderr
-    from msaf_bench.records import read_records
-
-    trials, labels = plan.trials(), plan.labels()
-    records = read_records(workspace.records)
-    done = {i for i, record in records.items() if record.state == "done" and i in labels}
-    missing = [trial for trial in trials if trial.id not in done]
-    with SweepProgress(labels, missing, len(done)) as progress:
-        try:
-            with to_stderr():
-                yield progress
-        except (KeyboardInterrupt, SystemExit, HostError) as error:
-            if progress.begun or not isinstance(error, HostError):
-                rest = "the same command runs the rest" if resumed else "--resume runs the rest"
-                progress.note(
-                    f"stopped; {progress.before + progress.ended} of {len(trials)} trials are"
-                    f" finished, {rest}"
-                )
-            raise
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, HostError) as error:
+        if progress.trained or not isinstance(error, HostError):
+            tally = progress.tally
+            count = f"{tally.ended} of {tally.total} trials are finished, " if tally.total else ""
+            rest = "the same command runs the rest" if resumed else "--resume runs the rest"
+            progress.note(f"stopped; {count}{rest}")
+        raise
 
 
 def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.ablation import estimates
+    from msaf_bench.cli.plan_text import plan_lines
     from msaf_bench.foreign import to_stderr
     from msaf_bench.sweep.plan import ONE_SEED
 
     if ablation.plan.seeds == 1:
         typer.echo(ONE_SEED, err=True)
+    if not as_json:
+        typer.echo("\n".join(plan_lines(ablation, resume=True)))
     with to_stderr():
         found = estimates(ablation)
     if ablation.plan.table.axis:
@@ -224,22 +186,16 @@ def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
     elif as_json:
         print_json(found[0].document())
     else:
-        _print_estimate(found[0], ablation.plan)
+        _print_estimate(found[0])
 
 
-def _print_estimate(found: "Estimate", plan: "Plan") -> None:
+def _print_estimate(found: "Estimate") -> None:
     for label, row in found.rows.items():
         typer.echo(
             f"{label:<30}{row.params:>12,} parameters  {1000 * row.step_seconds:>8.0f} ms a step"
         )
-    typer.echo(
-        f"{found.trials} trials ({found.finished} finished): {len(plan.rows)} rows, {plan.seeds}"
-        f" seeds, {found.steps} steps each, into {found.folder}"
-    )
-    typer.echo(
-        f"about {found.minutes:.0f} min of training on {found.executor}, {found.workers} at a time"
-        " (a step of each row was timed here)"
-    )
+    if found.finished < found.trials:
+        typer.echo(f"{about(60 * found.minutes)} of training, {TIMED}")
     for sentence in found.power:
         typer.echo(sentence)
 
@@ -254,10 +210,7 @@ def _print_points(points: "list[Estimate]", as_json: bool) -> None:
         return
     for point in points:
         typer.echo(
-            f"{point.folder.name:<30}{point.trials:>6} trials ({point.finished} finished)  about"
-            f" {point.minutes:.0f} min"
+            f"{point.folder.name:<30}{point.trials:>6} trials, {point.finished} finished;"
+            f" {about(60 * point.minutes)}"
         )
-    typer.echo(
-        f"{len(points)} points, {trials} trials, about {minutes:.0f} min of training on"
-        f" {points[0].executor}"
-    )
+    typer.echo(f"{about(60 * minutes)} of training, {TIMED}")

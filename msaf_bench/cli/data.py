@@ -2,38 +2,36 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from msaf_bench.cli.printing import Json, Overwrite, print_json
-from msaf_bench.cli.settings import (
+from msaf_bench.cli.options import (
+    DATA,
+    OUTPUT,
+    RUN,
     SEED,
     Changes,
     Data,
     History,
+    Json,
+    Overwrite,
     Preset,
     Root,
     at_most,
-    check_data,
-    conditions_from,
-    read_root,
+    choice,
+    choices,
 )
+from msaf_bench.cli.printing import print_json
 from msaf_bench.errors import DataError
-from msaf_bench.outputs import check_outputs, entering, write_outputs
-from msaf_bench.sizes import parse_size
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
     from msaf_bench.data.readers.downloads import Need
 
-data_app = typer.Typer(
-    no_args_is_help=True,
-    help="Check a data set, plan which files a job needs, or write street videos to disk.",
-)
+NEEDS, SPLITS = ("miou", "tc"), ("train", "val")
 
 
-@data_app.command("check")
 def check_splits(
     data: Data = "street",
     root: Root = None,
@@ -42,8 +40,9 @@ def check_splits(
     changes: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Read every clip of both splits, which checks every file, and print their contents."""
+    """Read every clip of both splits and print their contents. This checks every file."""
     from msaf_bench.cli.counting import counting
+    from msaf_bench.cli.settings import check_data, conditions_from
     from msaf_bench.data import open_split
     from msaf_bench.data.contents import overlap_of, read_contents
     from msaf_bench.data.readers.files import ignored_below
@@ -94,21 +93,34 @@ def _split_lines(split: str, found: "Contents", classes: tuple[str, ...]) -> Ite
     yield "  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in shares.items())
 
 
-@data_app.command("plan")
 def plan_files(
     data: Data = "cityscapes",
     root: Root = None,
     need: Annotated[
-        Literal["miou", "tc"],
-        typer.Option(help="miou: labelled frames and their past; tc: whole snippets."),
+        str,
+        typer.Option(
+            metavar=choices(NEEDS),
+            callback=choice("need", NEEDS),
+            rich_help_panel=DATA,
+            help="Files to plan for: labelled frames and their past (miou), or snippets (tc).",
+        ),
     ] = "miou",
     split: Annotated[
-        Literal["train", "val"] | None, typer.Option(help="One split only; tc needs val alone.")
+        str | None,
+        typer.Option(
+            metavar=choices(SPLITS),
+            callback=choice("split", SPLITS),
+            rich_help_panel=DATA,
+            show_default="both for miou, val for tc",
+            help="Plan for this split only.",
+        ),
     ] = None,
     frames: Annotated[
         int,
         typer.Option(
             min=1,
+            metavar="N",
+            rich_help_panel=DATA,
             callback=at_most(1000, "no network reads more"),
             help="Number of frames per clip.",
         ),
@@ -117,28 +129,35 @@ def plan_files(
         int,
         typer.Option(
             min=0,
+            metavar="N",
+            rich_help_panel=DATA,
             callback=at_most(1000, "no snippet is longer"),
-            help="Source frames between two frames of a clip.",
+            help="Number of source frames from one frame of a clip to the next.",
         ),
     ] = 1,
     names: Annotated[
         Path | None,
         typer.Option(
             "--list",
-            help="Write the names of all files, one per line, for rsync or unzip.",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Write the names of all files to FILE, one per line, for rsync or unzip.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """List the files that a job needs, with their size: estimated from published sizes before a
-    download, exact once the files are there.
+    """List the files that a job needs, with their size. Sizes are estimated from published ones
+    before a download, and exact once the files are there.
     """
+    from msaf_bench.cli.settings import read_root
     from msaf_bench.data.readers.downloads import find_needs
+    from msaf_bench.outputs import check_outputs, write_outputs
 
+    wanted = cast("Literal['miou', 'tc']", need)
     whole: tuple[Literal["train", "val"], ...] = ("val",) if need == "tc" else ("train", "val")
-    parts = (split,) if split else whole
-    needs = find_needs(data, need, parts, frames, spacing, read_root(root))
+    parts = (cast("Literal['train', 'val']", split),) if split else whole
+    needs = find_needs(data, wanted, parts, frames, spacing, read_root(root))
     if names:
         if any(n.there is None for n in needs):
             raise DataError(
@@ -200,33 +219,62 @@ def _bytes(size: int | None) -> str:
     return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
-@data_app.command("street")
 def write_street(
-    out: Annotated[Path, typer.Option(help="Folder for the videos.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", rich_help_panel=OUTPUT, help="Folder for the videos."
+        ),
+    ],
     videos: Annotated[
         int,
         typer.Option(
-            min=1, callback=at_most(100_000, "a data set needs no more"), help="Number of videos."
+            min=1,
+            metavar="N",
+            callback=at_most(100_000, "a data set needs no more"),
+            rich_help_panel=RUN,
+            help="Number of videos.",
         ),
     ] = 1,
     frames: Annotated[
         int,
         typer.Option(
             min=1,
+            metavar="N",
             callback=at_most(10_000, "a video is made in memory"),
+            rich_help_panel=RUN,
             help="Number of frames per video.",
         ),
     ] = 30,
-    size: Annotated[str, typer.Option(help="Frame size as HxW.")] = "128x256",
+    size: Annotated[
+        str,
+        typer.Option(
+            "--size",
+            "-s",
+            metavar="HxW",
+            rich_help_panel=RUN,
+            help="Size of the frames, height first.",
+        ),
+    ] = "128x256",
     seed: Annotated[
         int,
-        typer.Option(min=0, callback=SEED, help="Seed of the first video; the next ones count up."),
+        typer.Option(
+            min=0,
+            metavar="N",
+            callback=SEED,
+            rich_help_panel=RUN,
+            help="Seed of the first video; those of the next ones count up.",
+        ),
     ] = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write street videos: frames, label maps, forward and backward flow (.flo) and occlusion."""
+    """Write street videos: frames, label maps, flow and occlusion. Each video is a folder; flow is
+    exact, forward and backward (.flo).
+    """
     from msaf_bench.data.street import make_video
     from msaf_bench.data.street.files import file_names, write_video
+    from msaf_bench.outputs import check_outputs, entering
+    from msaf_bench.sizes import parse_size
 
     folders = {index: out / f"street_{index:05d}" for index in range(seed, seed + videos)}
     for folder in folders.values():

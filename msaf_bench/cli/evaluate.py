@@ -1,33 +1,24 @@
 """`msaf-bench evaluate`: one checkpoint, scored on a data set."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.printing import Json
-from msaf_bench.cli.scores import print_scores
-from msaf_bench.cli.settings import (
+from msaf_bench.cli.options import (
     Changes,
+    CheckpointFile,
     Data,
     Device,
     History,
+    Json,
+    Plugins,
     Preset,
     Root,
     Threads,
-    check_data,
-    conditions_from,
-    use_plugins,
 )
 from msaf_bench.errors import DataError
 
 if TYPE_CHECKING:
     from msaf_bench.architectures.network import VideoNetwork
-
-CheckpointFile = Annotated[
-    Path, typer.Argument(help="A .safetensors file with its .json beside it.")
-]
 
 
 def evaluate(
@@ -42,12 +33,14 @@ def evaluate(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Score a checkpoint on the scored split of a data set: mIoU and temporal consistency, at the
-    resolution of the labels.
+    """Score a checkpoint on a data set: mIoU and temporal consistency. The split that the preset
+    scores is read, and label maps are compared at their own resolution.
     """
     import tempfile
 
     from msaf_bench.analyzers.evaluation import evaluate_split
+    from msaf_bench.cli.scores import print_scores
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.data import open_split
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads

@@ -9,6 +9,7 @@ import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from msaf_bench.cli.options import missing
 from msaf_bench.errors import BenchError, text_of
 from msaf_bench.foreign import ending
 
@@ -32,9 +33,8 @@ def _explained(error: BaseException) -> tuple[str, int]:
     kind = type(error).__name__
     if isinstance(error, BenchError):
         return str(error), error.exit_code
-    said = getattr(error, "format_message", None)  # of the option parser
-    if callable(said):
-        return f"{said()} See `msaf-bench --help`.", 2
+    if said := _of_parser(error):
+        return said, 2
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
     if place := foreign_place(error):
@@ -53,6 +53,21 @@ def _explained(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         return _of_system(error), 5
     return f"{kind}: {text_of(error)}; this is a fault of msaf-bench, --debug shows where", 5
+
+
+def _of_parser(error: BaseException) -> str:
+    """Return what an error of the option parser says, with the choices and the page of help; empty
+    for any other error.
+    """
+    said = getattr(error, "format_message", None)
+    if not callable(said):
+        return ""
+    text = str(said())
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    if param is not None and text.startswith("Missing") and (hint := missing(param.name)):
+        text = f"{text.removesuffix('.')}; {hint}"
+    command = context.command_path if context else "msaf-bench"
+    return f"{text.removesuffix('.')}. See `{command} --help`."
 
 
 def _of_system(error: OSError) -> str:

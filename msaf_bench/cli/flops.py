@@ -8,78 +8,127 @@ from typing import Annotated
 
 import typer
 
-from msaf_bench.analyzers.attention.study import attention_cost, parse_grids
-from msaf_bench.cli.flops_system_text import system_lines
-from msaf_bench.cli.flops_text import attention_lines
-from msaf_bench.cli.printing import Overwrite, print_document, written
-from msaf_bench.cli.settings import at_most, use_plugins
+from msaf_bench.cli.options import (
+    MODES,
+    Json,
+    Overwrite,
+    at_most,
+    choice,
+    choices,
+    systems,
+)
 from msaf_bench.errors import UsageError
-from msaf_bench.outputs import check_outputs
-from msaf_bench.sizes import parse_size
 
 DEFAULT = Path("reports/flops")
+ATTENTION, SYSTEM = "Attention over three frames", "A whole system"  #: groups of options
+SEE = "See `msaf-bench flops --help`."
 
 say = partial(typer.echo, err=True)
 
 
 def flops(
     n: Annotated[
-        str | None,
-        typer.Option("--n", help="Feature map(s) as HxW, e.g. 97x97 or 64x64,97x97,128x256."),
+        list[str] | None,
+        typer.Option(
+            "--n",
+            metavar="HxW[,...]",
+            rich_help_panel=ATTENTION,
+            help="Feature map, or several, whose pixels attend to each other.",
+        ),
     ] = None,
     width: Annotated[
         int | None,
-        typer.Option(help="With --n: channels of the feature map, for the exact count; 256."),
+        typer.Option(
+            metavar="D",
+            rich_help_panel=ATTENTION,
+            show_default="256",
+            help="Channels of the feature map, for the exact count.",
+        ),
     ] = None,
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure", help="With --n: count with torch, fvcore, ptflops too, and time a forward."
+            "--measure",
+            rich_help_panel=ATTENTION,
+            help="Count with torch, fvcore and ptflops too, and time a forward pass.",
         ),
     ] = False,
     reports: Annotated[
         Path | None,
-        typer.Option(help="With --n: folder for CSV and figure; with several sizes reports/flops."),
+        typer.Option(
+            "--reports",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=ATTENTION,
+            show_default="none for one size, reports/flops for several",
+            help="Folder for CSV and figure.",
+        ),
     ] = None,
     system: Annotated[
         str | None,
-        typer.Option(help="A system's name, or a .toml file: its whole cost, in place of --n."),
+        typer.Option(
+            metavar="SYSTEM",
+            autocompletion=systems,
+            rich_help_panel=SYSTEM,
+            help="A system's name or a .toml file; its whole network is counted.",
+        ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="With --system: the frame as HxW, e.g. 1024x2048.")
+        str | None,
+        typer.Option(
+            "--size",
+            "-s",
+            metavar="HxW",
+            rich_help_panel=SYSTEM,
+            help="Size of a frame, height first, e.g. 1024x2048.",
+        ),
     ] = None,
     classes: Annotated[
         int | None,
         typer.Option(
             min=1,
+            metavar="N",
             callback=at_most(65_536, "no labels tell so many apart"),
-            help="With --system: number of classes; 19.",
+            rich_help_panel=SYSTEM,
+            show_default="19",
+            help="Number of classes that the network tells apart.",
         ),
     ] = None,
     mode: Annotated[
         str | None,
         typer.Option(
-            help="With --system: clip (all frames anew; the default) or stream (one step)."
+            "--mode",
+            "-m",
+            metavar=choices(MODES),
+            callback=choice("mode", MODES),
+            rich_help_panel=SYSTEM,
+            show_default="clip",
+            help="Inference to count: all frames of a clip, or one step of a stream.",
         ),
     ] = None,
     plugins: Annotated[
         list[str] | None,
         typer.Option(
-            "--plugin", help="With --system: module with register(registry); may be repeated."
+            "--plugin",
+            metavar="MODULE[,...]",
+            rich_help_panel=SYSTEM,
+            help="Importable modules with register(registry), for components of your own.",
         ),
     ] = None,
     allow_uncounted: Annotated[
         bool,
         typer.Option(
             "--allow-uncounted",
-            help="With --system: list operators that have no formula, and go on.",
+            rich_help_panel=SYSTEM,
+            help="List operators that have no formula, and go on.",
         ),
     ] = False,
     overwrite: Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Count the cost of a system (--system), or of attention over three frames (--n): joint against
-    decoupled (MSAF, section 3.3).
+    """Count the cost of a system, or of attention over three frames. With --system the whole
+    network is counted; with --n joint attention is set against the decoupled one (MSAF, section
+    3.3).
     """
     of_n = {"--width": width, "--measure": measure, "--reports": reports}
     of_system = {
@@ -92,16 +141,17 @@ def flops(
     if (n is None) == (system is None):
         raise UsageError(
             "flops needs one of --n HxW, for attention alone, and --system NAME --size HxW, for a"
-            " whole network"
+            f" whole network. {SEE}"
         )
     for option, value in (of_system if system is None else of_n).items():
         if value is not None and value is not False:
             raise UsageError(
-                f"{option} goes with {'--system' if system is None else '--n'} only; leave it out"
+                f"{option} goes with {'--system' if system is None else '--n'} only; leave it out."
+                f" {SEE}"
             )
     if system is None:
         _print_attention(
-            n or "",
+            ",".join(n or ()),
             256 if width is None else width,
             reports,
             measure=measure,
@@ -109,14 +159,24 @@ def flops(
             as_json=as_json,
         )
         return
+    from msaf_bench.catalog import read_system
+    from msaf_bench.cli.flops_system_text import system_lines
+    from msaf_bench.cli.printing import print_document
+    from msaf_bench.cli.settings import use_plugins
+    from msaf_bench.sizes import parse_size
+
+    needed = "--system needs --size HxW, e.g. --size 512x1024"
+    try:
+        read = read_system(system)
+    except UsageError as error:
+        raise UsageError(f"{error}; {needed}" if size is None else str(error)) from error
     if size is None:
-        raise UsageError("--system needs --size HxW, e.g. --size 512x1024")
+        raise UsageError(f"{needed}. {SEE}")
     grid = parse_size(size)
     from msaf_bench.analyzers.cost.counted import cost
-    from msaf_bench.catalog import read_system
 
     counted = cost(
-        read_system(system),
+        read,
         grid,
         mode=mode or "clip",
         num_classes=classes or 19,
@@ -133,6 +193,11 @@ def _print_attention(
     """Print the cost of attention; write CSV and figure where asked, and for several sizes. Raises
     `UndrawnError` in the end where only the figure is missing.
     """
+    from msaf_bench.analyzers.attention.study import attention_cost, parse_grids
+    from msaf_bench.cli.flops_text import attention_lines
+    from msaf_bench.cli.printing import print_document, written
+    from msaf_bench.outputs import check_outputs
+
     if len(parse_grids(n)) > 1:
         reports = reports or DEFAULT
     if reports:

@@ -1,29 +1,36 @@
 """`msaf-bench fps`: how long a frame takes on this machine."""
 
 from collections.abc import Sequence
-from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.printing import Json, print_document
-from msaf_bench.cli.settings import (
+from msaf_bench.cli.options import (
+    DATA,
+    MODES,
     PROCESSES,
+    RUN,
     Device,
+    Json,
+    Plugins,
     at_most,
     at_most_cores,
-    use_plugins,
+    choice,
+    choices,
+    split_list,
 )
-from msaf_bench.errors import UsageError, one_of
-from msaf_bench.sizes import parse_list, parse_size
-from msaf_bench.spec import MODES
+from msaf_bench.cli.options import systems as all_systems
+from msaf_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.speed.tasks import SpeedConditions
     from msaf_bench.spec import System
 
+SAMPLING = "Sampling"  #: group of options
 REGIONS = ("forward", "forward+argmax", "e2e")
+MOST_PROCESSES, WITHIN_S = 3, 30  #: processes by default, as far as they end in that time
+IMPORTS_S = 3  #: before the first process begins, about
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -31,108 +38,174 @@ def fps(
     systems: Annotated[
         list[str],
         typer.Argument(
-            help="Systems of models/ or .toml files; several are timed in turn and compared."
+            metavar="SYSTEM",
+            autocompletion=all_systems,
+            help="Systems by name, or .toml files. Several are timed in turn and compared.",
         ),
     ],
     size: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help=(
-                "Frames as HxW, e.g. 512x1024; several, joined by commas, for the growth with size."
-            )
+            "--size",
+            "-s",
+            metavar="HxW[,...]",
+            rich_help_panel=DATA,
+            help="Size of the frames, height first; several sizes show the growth of latency.",
         ),
     ],
     mode: Annotated[
         str | None,
-        typer.Option(help="clip: all frames computed; stream: the past kept (default: both)."),
+        typer.Option(
+            "--mode",
+            "-m",
+            metavar=choices(MODES),
+            callback=choice("mode", MODES),
+            rich_help_panel=DATA,
+            show_default="both",
+            help="Inference to time: all frames of a clip, or one step of a stream.",
+        ),
     ] = None,
     region: Annotated[
-        str, typer.Option(help="What is timed: forward, forward+argmax or e2e.")
+        str,
+        typer.Option(
+            metavar=choices(REGIONS),
+            callback=choice("region", REGIONS),
+            rich_help_panel=DATA,
+            help=(
+                "Timed region: the forward pass, the same with the argmax, or from picture to label"
+                " map (e2e)."
+            ),
+        ),
     ] = "forward+argmax",
     device: Device = "cpu",
     precision: Annotated[
-        str, typer.Option(help="fp32, bf16 or fp16; half precision converts network and input.")
+        str,
+        typer.Option(
+            metavar=choices(PRECISIONS),
+            callback=choice("precision", PRECISIONS),
+            rich_help_panel=RUN,
+            help="Number format of network and input; there is no autocast.",
+        ),
     ] = "fp32",
     channels_last: Annotated[
-        bool, typer.Option("--channels-last", help="Memory format of weights and input.")
+        bool,
+        typer.Option(
+            "--channels-last",
+            rich_help_panel=RUN,
+            help="Keep weights and input in the channels-last memory format.",
+        ),
     ] = False,
-    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile", rich_help_panel=RUN, help="Compile networks by torch.compile."),
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, callback=at_most_cores, help="CPU threads (default: the usable cores)."
+            min=1,
+            metavar="N",
+            callback=at_most_cores,
+            rich_help_panel=RUN,
+            show_default="the usable cores",
+            help="CPU threads of each process.",
         ),
     ] = None,
     processes: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=1,
+            metavar="N",
             callback=PROCESSES,
-            help="Fresh processes; each times all systems, modes and sizes in turn.",
+            rich_help_panel=SAMPLING,
+            show_default=f"{MOST_PROCESSES}, or those that end within {WITHIN_S} s",
+            help="Number of fresh processes; each times all systems, modes and sizes in turn.",
         ),
-    ] = 3,
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(
+            metavar="S",
             callback=at_most(86_400, "that is a day"),
+            rich_help_panel=SAMPLING,
             help=(
-                "Sampling time per system and process in seconds; stops earlier after 662 samples."
-                " Also the upper limit of the warm-up."
+                "Sampling time in seconds of each system, mode and size in each process; stops"
+                " earlier after 662 samples. Warm-up takes at most as long."
             ),
         ),
-    ] = 10,
+    ] = 2,
     timeout: Annotated[
         float | None,
         typer.Option(
+            metavar="S",
             callback=at_most(604_800, "that is a week"),
-            help="Seconds after which noisy sampling ends (default: six times --seconds).",
+            rich_help_panel=SAMPLING,
+            show_default="that of --seconds",
+            help="Seconds until which sampling goes on for a median that is not known to 1 %.",
         ),
     ] = None,
     classes: Annotated[
         int,
         typer.Option(
+            "--classes",
+            "-c",
             min=1,
+            metavar="N",
             callback=at_most(65_536, "their logits fit into no memory"),
-            help="Classes that the network tells apart.",
+            rich_help_panel=DATA,
+            help="Number of classes that the network tells apart.",
         ),
     ] = 19,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Measure latency and FPS of systems with random weights, batch 1, in fresh processes that run
-    alone.
+    """Measure latency and FPS of systems on this machine. They have random weights and run alone,
+    in fresh processes, batch 1.
     """
     from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.analyzers.speed.study import time_systems
+    from msaf_bench.cli.fps_progress import estimates, note
     from msaf_bench.cli.fps_text import latency_lines
+    from msaf_bench.cli.printing import print_document
+    from msaf_bench.cli.settings import use_plugins
     from msaf_bench.host import check_device
 
     options = {
-        "region": one_of("region", region, REGIONS),
-        "precision": one_of("precision", precision, PRECISIONS),
+        "region": region,
+        "precision": precision,
         "device": device,
         "channels_last": channels_last,
         "compiled": compiled,
         "threads": threads or usable_cores(),
-        "processes": processes,
+        "processes": processes or MOST_PROCESSES,
         "seconds": seconds,
-        "timeout": 6 * seconds if timeout is None else timeout,
+        "timeout": seconds if timeout is None else timeout,
         # torch.compile stops specialising after a few networks in one process
         "schedule": "alone" if compiled else "rounds",
     }
-    modes = [one_of("mode", mode, MODES)] if mode else list(MODES)
+    modes = [mode] if mode else MODES
     asked = [_conditions({"size": hw, "mode": m, **options}) for hw in _sizes(size) for m in modes]
     check_device(device)
     modules = use_plugins(plugins)
-    named = _named(systems, modules)
-    study = time_systems(named, asked, classes, modules, on_note=partial(typer.echo, err=True))
+    named = _named(split_list(systems, all_systems()), modules)
+    with estimates() as show:
+        study = time_systems(
+            named,
+            asked,
+            classes,
+            modules,
+            within_s=inf if processes else WITHIN_S - IMPORTS_S,
+            on_note=note,
+            on_progress=show,
+        )
     print_document(study.document(), latency_lines(study), as_json=as_json)
     if any(run.speed.reason for run in study.runs):
         raise typer.Exit(1)
 
 
-def _sizes(text: str) -> list[tuple[int, int]]:
-    return parse_list(text, parse_size, "--size")
+def _sizes(texts: Sequence[str]) -> list[tuple[int, int]]:
+    from msaf_bench.sizes import parse_list, parse_size
+
+    return parse_list(",".join(texts), parse_size, "--size")
 
 
 def _conditions(options: dict[str, object]) -> "SpeedConditions":

@@ -1,110 +1,145 @@
 """`msaf-bench list`, `show`, `check`, `doctor`: named specs, resolved and checked; the machine."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 import typer
 
-from msaf_bench.catalog import (
-    list_presets,
-    list_systems,
-    list_tables,
-    read_conditions,
-    read_system,
-    read_table,
-    systems_of,
-)
-from msaf_bench.cli.printing import Json, print_json
-from msaf_bench.errors import one_of
-from msaf_bench.spec import DATA_SETS, Table
+from msaf_bench.cli.options import Json, Plugins, split_list, systems, tables
+from msaf_bench.cli.printing import print_document, print_json
+from msaf_bench.errors import UsageError, in_any_case, one_of
 
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option("--plugin", help="Importable module with register(registry); may be repeated."),
-]
+KINDS = ("systems", "tables", "presets")
 
 
-def list_specs(as_json: Json = False) -> None:
-    """List the systems, tables and presets."""
+def list_specs(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KIND|PATTERN",
+            help=(
+                "Kinds of names (systems, tables, presets; all by default) and patterns that the"
+                " names match in any case, e.g. '*msaf*'."
+            ),
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the systems, tables and presets, or those that match a pattern. Systems come with their
+    parameters, their GMAC for one clip at 512x1024 with 19 classes, and the tables they belong to.
+    """
+    from msaf_bench.catalog import list_presets, list_systems, list_tables
+
+    kinds, patterns = _kinds_of(split_list(words, KINDS))
     found = {"systems": list_systems(), "tables": list_tables(), "presets": list_presets()}
+    kept = {kind: tuple(name for name in found[kind] if _matches(name, patterns)) for kind in kinds}
+    if patterns and not any(kept.values()):
+        raise UsageError(
+            f"no {' or '.join(kinds)} match {', '.join(patterns)}; `msaf-bench list` has all"
+        )
     if as_json:
-        print_json(found)
+        print_json(kept)
         return
-    for kind, names in found.items():
-        typer.echo(f"{kind}: {', '.join(names)}")
+    from msaf_bench.cli.inspect_text import list_lines
+
+    typer.echo("\n".join(list_lines(kept)))
+
+
+def _kinds_of(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Split the words of `list` into kinds of names and patterns."""
+    kinds = tuple(kind for kind in KINDS if kind in words or kind.removesuffix("s") in words)
+    patterns = [word for word in words if word not in KINDS and f"{word}s" not in KINDS]
+    return kinds or KINDS, patterns
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    """Return whether a name matches one of the patterns, in any case; true for no pattern."""
+    return not patterns or any(
+        fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns
+    )
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A system, table or preset, or a .toml file.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=lambda: (*systems(), *tables()),
+            help="A system, table or preset by name, or a table's .toml file.",
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
-    """Print one system, table or preset, resolved."""
+    """Print one system, table or preset, resolved. With --json the whole spec is printed."""
+    from msaf_bench.catalog import (
+        list_presets,
+        list_systems,
+        list_tables,
+        read_conditions,
+        read_system,
+        read_table,
+        systems_of,
+    )
+    from msaf_bench.cli.inspect_text import preset_lines, system_lines, table_lines
+    from msaf_bench.spec import DATA_SETS
+
+    known = (*list_presets(), *list_systems(), *list_tables())
+    name = in_any_case(name, known)
+    shown: Mapping[str, object]
     if name in list_presets():
-        shown: Mapping[str, object] = {
-            data: read_conditions(name, data).model_dump(mode="json") for data in DATA_SETS
-        }
+        conditions = {data: read_conditions(name, data) for data in DATA_SETS}
+        shown = {data: each.model_dump(mode="json") for data, each in conditions.items()}
+        lines = preset_lines(name, conditions)
     elif name in list_systems():
-        shown = read_system(name).model_dump(mode="json")
+        system = read_system(name)
+        shown, lines = system.model_dump(mode="json"), system_lines(system)
     elif name in list_tables() or name.isdigit() or name.endswith(".toml"):
         table = read_table(name)
-        if not as_json:
-            _print_table(table)
-            return
-        systems = {k: s.model_dump(mode="json") for k, s in systems_of(table).items()}
-        shown = {**table.model_dump(mode="json"), "systems": systems}
+        rows = {label: each.model_dump(mode="json") for label, each in systems_of(table).items()}
+        shown, lines = {**table.model_dump(mode="json"), "systems": rows}, table_lines(table)
     else:
-        one_of("name", name, (*list_presets(), *list_systems(), *list_tables()))
+        one_of("name", name, known)
         raise AssertionError
-    print_json(shown)
-
-
-def _print_table(table: Table) -> None:
-    typer.echo(f"{table.source}: {table.title}")
-    systems, claims = systems_of(table), table.claims()
-    printed = {
-        label: ", ".join(
-            f"{claim.metric} {claim.value:g}{'†' if claim.dagger else ''}"
-            for claim in claims
-            if claim.row == label
-        )
-        for label, _ in table.rows
-    }
-    width = 2 + max(16, *map(len, printed.values()))
-    for label, cells in printed.items():
-        choices = (
-            "  ".join(f"{slot}={choice}" for slot, choice in systems[label].slots)
-            if label in systems
-            else "only printed"
-        )
-        typer.echo(f"{label:<28}{cells or 'nothing printed':<{width}}{choices}")
-    for claim in claims:
-        if claim.dagger:
-            typer.echo(f"† {claim.row}, {claim.metric}: {claim.provenance}")
+    print_document(shown, lines, as_json=as_json)
 
 
 def check(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Tables or .toml files; all tables where none is named."),
+        typer.Argument(
+            metavar="TABLE",
+            autocompletion=tables,
+            help="Tables by name, or .toml files; all tables by default.",
+        ),
     ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Check that tables, their systems and all presets resolve to known components and options, and
-    that no two rows are the same.
+    """Check that tables, their systems and all presets can be built. Components and options must be
+    known, and no two rows may be the same.
     """
     from msaf_bench.architectures import builtin
+    from msaf_bench.catalog import (
+        list_presets,
+        list_systems,
+        list_tables,
+        read_conditions,
+        read_system,
+        read_table,
+    )
     from msaf_bench.cli.settings import use_plugins
     from msaf_bench.sweep.plan import make_plan
     from msaf_bench.sweep.preflight import check_systems
 
-    registry = builtin().extend(use_plugins(plugins))
+    modules = use_plugins(plugins)
+    registry = builtin().extend(modules)
     for name in list_systems():
         registry.check(read_system(name))
-    for name in names or list_tables():
+    for name in split_list(names, list_tables()) or list_tables():
         table = read_table(name)
         for preset in list_presets():
             conditions = read_conditions(preset, "street", systems=not table.base)
-            check_systems(make_plan(table, conditions, table.built, plugins=plugins or ()))
+            check_systems(make_plan(table, conditions, table.built, plugins=modules))
         built = f" ({len(table.built)} can be run)" if len(table.built) < len(table.rows) else ""
         typer.echo(
             f"{table.name}: {len(table.rows)} rows{built}, {len(table.claims())} printed"
@@ -113,7 +148,9 @@ def check(
 
 
 def doctor(as_json: Json = False) -> None:
-    """Print what this machine has for the job: packages, devices, memory."""
+    """Print packages, devices and memory of this machine. A package that is missing or broken says
+    whether it matters.
+    """
     import importlib
 
     from msaf_bench.host import Host, device_name, devices

@@ -40,8 +40,7 @@ def _print_study(study: "Study", paths: list[Path], as_json: bool) -> None:
         return
     for sentence in sentences(study):
         typer.echo(sentence)
-    for path in paths:
-        typer.echo(f"wrote {path}")
+    _print_place(paths)
 
 
 def _print_view(view: "View", paths: list[Path], as_json: bool) -> None:
@@ -52,8 +51,12 @@ def _print_view(view: "View", paths: list[Path], as_json: bool) -> None:
         print_json(to_json(view) | {"files": [str(path) for path in paths]})
         return
     print_summary(view)
-    for path in paths:
-        if path.suffix in (".csv", ".md", ".tex", ".html"):
-            typer.echo(f"wrote {path}")
-    if not view.undrawn:
-        typer.echo(f"figures in {paths[0].parent / 'figures'}")
+    _print_place(paths)
+
+
+def _print_place(paths: list[Path]) -> None:
+    """Print the address of the page, and the folder of it and all other files."""
+    page = next(path for path in paths if path.suffix == ".html")
+    kinds = dict.fromkeys(path.suffix.removeprefix(".") for path in paths if path != page)
+    typer.echo(f"open {page.as_uri()}")
+    typer.echo(f"{', '.join(kinds)} in {page.parent}")

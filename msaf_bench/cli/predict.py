@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
-from msaf_bench.cli.evaluate import CheckpointFile, load_checkpoint
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.printing import Json, Overwrite, print_document
-from msaf_bench.cli.score.tc import FramePattern
-from msaf_bench.cli.settings import Device, Threads, use_plugins
-from msaf_bench.sizes import parse_size
+from msaf_bench.cli.options import (
+    DATA,
+    OUTPUT,
+    CheckpointFile,
+    Device,
+    FramePattern,
+    Json,
+    Overwrite,
+    Plugins,
+    Threads,
+)
 
 
 def predict(
@@ -18,12 +23,27 @@ def predict(
     frames: Annotated[
         Path,
         typer.Option(
-            help="Folder of the frames of one or several videos, which their names tell apart."
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of the frames of one or several videos, which their names tell apart.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the label maps.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", rich_help_panel=OUTPUT, help="Folder for the label maps."
+        ),
+    ],
     size: Annotated[
-        str | None, typer.Option(help="HxW that the network sees (default: the frames' own).")
+        str | None,
+        typer.Option(
+            "--size",
+            "-s",
+            metavar="HxW",
+            rich_help_panel=DATA,
+            show_default="the frames' own",
+            help="Size at which the network sees the frames.",
+        ),
     ] = None,
     frame_pattern: FramePattern = None,
     device: Device = "cpu",
@@ -32,13 +52,18 @@ def predict(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
-    of the frame's size.
+    """Write the label maps of video frames, predicted by a checkpoint. Videos are segmented frame
+    by frame, and every video starts anew. One PNG of class ids is written per frame, of the frame's
+    size.
     """
     from msaf_bench.analyzers.prediction import list_videos, predict_videos
+    from msaf_bench.cli.evaluate import load_checkpoint
+    from msaf_bench.cli.printing import print_document
+    from msaf_bench.cli.settings import use_plugins
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads
     from msaf_bench.outputs import check_outputs
+    from msaf_bench.sizes import parse_size
 
     check_device(device)
     seen_size = parse_size(size) if size else None

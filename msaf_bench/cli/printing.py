@@ -1,8 +1,8 @@
-"""What commands print on stdout, and the options that several of them share for it."""
+"""What commands print on stdout."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,18 +10,6 @@ from msaf_bench.documents import json_text
 
 if TYPE_CHECKING:
     from msaf_bench.report.backend import UndrawnError
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite",
-        help=(
-            "Replace files in the output folder that msaf-bench did not write. Inputs are never"
-            " replaced."
-        ),
-    ),
-]
 
 
 def print_json(document: Mapping[str, object] | Sequence[object]) -> None:

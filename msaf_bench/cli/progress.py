@@ -1,27 +1,25 @@
-"""Progress of a sweep on stderr: bars in a terminal, plain lines elsewhere."""
+"""Progress of a sweep on stderr: a live table in a terminal, a line for each event elsewhere."""
 
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.live import Live
 
+from msaf_bench.cli.live import picture
+from msaf_bench.cli.tally import Stage, Tally, tally_of
+from msaf_bench.cli.time_text import duration, time_left
 from msaf_bench.records import Record
 from msaf_bench.spec import Trial
+from msaf_bench.sweep.events import Phase
+from msaf_bench.sweep.plan import Plan
 
-PLAIN_S = 15  #: seconds between two plain lines
-FIRST_S = 2  #: seconds before the time left is guessed
+PLAIN_S = 15  #: seconds between two plain lines while nothing ends
+DRAWN_S = 0.25  #: seconds between two pictures in a terminal
 
 
 def say(console: Console, text: str) -> None:
@@ -30,36 +28,32 @@ def say(console: Console, text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         return
     with suppress(OSError):  # rich would end the program
-        print(text, file=sys.stderr, flush=True)
+        typer.echo(text, err=True)
 
 
 class SweepProgress:
-    """Follows the trials of a sweep; an `Events` for the executors. `failed` counts trials that
-    ended so.
-    """
+    """Follows a sweep; an `Events` for the driver. `phases` are those that may come, in order."""
 
-    def __init__(self, labels: dict[str, str], trials: Sequence[Trial], finished: int) -> None:
-        self.console = Console(stderr=True)
-        self.labels = labels
-        self.total = sum(t.conditions.steps for t in trials)
-        self.trials, self.before, self.ended, self.failed = len(trials), finished, 0, 0
-        self.begun = False  #: whether anything was trained
-        self.steps: dict[str, int] = {}
-        # the first is moved to when the first trial starts, after any pre-training
-        self.begin = self.spoken = time.monotonic()
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        self.bars = Progress(*columns, console=self.console, transient=True)
-        self.whole = self.bars.add_task("all steps", total=self.total)
-        self.tasks: dict[str, TaskID] = {}
+    def __init__(
+        self,
+        phases: Sequence[Phase],
+        tally: Tally | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.console = console or Console(stderr=True)
+        self.tally = tally or Tally({}, [], {})
+        self.phases = phases
+        self.failed = 0  #: trials, of all sweeps
+        self.trained = False  #: whether a step was heard
+        self.stage: Stage | None = None
+        self._begun = self._shown = time.monotonic()
+        moving = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._live = Live(console=self.console, transient=True) if moving else None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            self.bars.start()
+        if self._live:
+            self._live.start()
+            self._draw()
         return self
 
     def __exit__(
@@ -68,65 +62,132 @@ class SweepProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.console.is_terminal:
-            self.bars.stop()
+        if error is None:
+            self._end_stage()
+        if self._live:
+            self._live.stop()
+
+    def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
+        """Count the trials of this plan from here on."""
+        self._end_stage()
+        self.tally = tally_of(plan, done)
+
+    def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
+        """Announce a phase that begins, and say how far it is."""
+        if self.stage is None or self.stage.name != name:
+            self._end_stage()
+            self.stage = Stage(name, total, time.monotonic())
+        self.stage.done, self.stage.now = done, now
+        if self._live:
+            self._draw()
+        elif now or not done:
+            self._say(self._head(), now, self._left())
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
         """Move the trial's bar, or print a line now and then."""
-        name, self.begun = f"{self._name(trial)}  loss {loss:.3f}", True
-        if trial.id in self.labels:
-            self.begin = self.begin if self.steps else time.monotonic()
-            self.steps[trial.id] = step
-        if self.console.is_terminal:
-            task = self.tasks.get(trial.id)
-            if task is None:
-                task = self.tasks[trial.id] = self.bars.add_task(name, total=trial.conditions.steps)
-            self.bars.update(
-                task, completed=step, description=name, visible=step < trial.conditions.steps
+        self.trained = True
+        if trial.id in self.tally.labels:
+            self.tally.step(trial, step, loss)
+        elif self.stage:
+            self.stage.first = self.stage.first or (time.monotonic(), step)
+            self.stage.done = step
+            self.stage.now = f"loss {loss:.3f}" if step < self.stage.total else "scoring"
+        if time.monotonic() - self._shown < (DRAWN_S if self._live else PLAIN_S):
+            return
+        if self._live:
+            self._draw()
+        elif trial.id in self.tally.labels:
+            steps = trial.conditions.steps
+            self._say(
+                self._head(),
+                self.tally.name(trial),
+                f"step {_share(step, steps)}",
+                f"loss {loss:.3f}",
+                self._left(),
             )
-            self.bars.update(self.whole, completed=sum(self.steps.values()))
-        elif time.monotonic() - self.spoken > PLAIN_S:
-            self._say(f"{name}  step {step}/{trial.conditions.steps}  {self._left()}")
+        else:
+            self._say(self._head(), f"loss {loss:.3f}", self._left())
 
     def finished(self, record: Record) -> None:
-        """Print how a trial ended."""
-        if record.trial.id not in self.labels:
-            self._say(
-                f"pre-training {record.state}  {record.reason or f'loss {record.loss[-1][1]:.3f}'}"
-            )
+        """Print how a trial ended: in a terminal, where the table has the others, a failed one."""
+        trial, failed = record.trial, record.state == "failed"
+        if trial.id not in self.tally.labels:
+            if failed:
+                self._say("pre-training FAILED", record.reason)
             return
-        self.ended += 1
-        self.steps[record.trial.id] = record.trial.conditions.steps
-        done = (
-            f"[{self.before + self.ended}/{self.before + self.trials}] {self._name(record.trial)}"
-        )
-        if record.state == "failed":
-            self.failed += 1
-            self._say(f"{done}  FAILED: {record.reason}")
-        else:
-            seconds = sum(s for _, s in record.seconds)
-            self._say(f"{done}  loss {record.loss[-1][1]:.3f}  {seconds:.0f} s  {self._left()}")
+        miou = self.tally.finished(record)
+        self.failed += failed
+        if miou is None:
+            self._say(self._head(), self.tally.name(trial), f"FAILED: {record.reason}")
+        elif not self._live:
+            taken = sum(seconds for _, seconds in record.seconds)
+            self._say(
+                self._head(),
+                self.tally.name(trial),
+                f"mIoU {miou:.1f}",
+                duration(taken),
+                self._left(),
+            )
+        if self._live:
+            self._draw()
 
     def note(self, text: str) -> None:
         """Print a line."""
         self._say(text)
 
-    def _say(self, text: str) -> None:
-        self.spoken = time.monotonic()
-        say(self.console, text)
+    def _end_stage(self) -> None:
+        """Say that the phase is done, and how long it took."""
+        if self.stage:
+            name, taken = (
+                self.tally.title(self.stage),
+                duration(time.monotonic() - self.stage.begun),
+            )
+            self._say(f"✓ {name:<12}  {taken}" if self._live else f"{name} done · {taken}")
+        self.stage = None
 
-    def _name(self, trial: Trial) -> str:
-        return (
-            f"{self.labels[trial.id]}, seed {trial.seed}"
-            if trial.id in self.labels
-            else "pre-training"
-        )
+    def _draw(self) -> None:
+        if self._live:
+            self._shown = time.monotonic()
+            coming = self.phases
+            if self.stage and self.stage.name in coming:
+                coming = coming[coming.index(self.stage.name) + 1 :]
+            self._live.update(
+                picture(self.console, self.tally, self.stage, coming, self._begun), refresh=True
+            )
+
+    def _head(self) -> str:
+        """Return the phase with its count and share, such as "trials 12/65 (18 %)"."""
+        stage = self.stage
+        if stage is None:
+            return ""
+        done, total = stage.done, stage.total
+        if stage.name == "trials":
+            done, total = self.tally.ended, self.tally.total
+        name = self.tally.title(stage)
+        return f"{name} {_share(done, total)}" if total > 1 else name
 
     def _left(self) -> str:
-        share = sum(self.steps.values()) / self.total if self.total else 1.0
-        if not share or share >= 1 or time.monotonic() - self.begin < FIRST_S:
+        if self.stage is None:
             return ""
-        seconds = (time.monotonic() - self.begin) * (1 - share) / share
-        return (
-            f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
-        )
+        of = self.tally if self.stage.name == "trials" else self.stage
+        return time_left(of.seconds_left())
+
+    def _say(self, *parts: str) -> None:
+        self._shown = time.monotonic()
+        say(self.console, " · ".join(filter(None, parts)))
+
+
+def _share(done: int, total: int) -> str:
+    return f"{done}/{total} ({100 * done // total} %)"
+
+
+def phases_of(plan: Plan, *, speed: bool) -> list[Phase]:
+    """Return the phases that the sweep of a plan may have, in order."""
+    wanted: dict[Phase, bool] = {
+        "pre-training": plan.conditions.pretrain_steps > 0,
+        "trials": True,
+        "cost": plan.table.cost_size is not None,
+        "speed": speed,
+        "page": True,
+    }
+    return [name for name, wished in wanted.items() if wished]

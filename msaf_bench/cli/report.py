@@ -6,20 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from msaf_bench.cli.printing import Json, print_json
-from msaf_bench.cli.settings import Root, read_root
+from msaf_bench.cli.options import OUTPUT, Json, Pictures, Root
 from msaf_bench.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from msaf_bench.findings.compare import Change
 
-RUN_HELP = "The folder of a run, as `ablate` left it."
-Run = Annotated[Path, typer.Argument(help=RUN_HELP)]
+Run = Annotated[
+    Path | None,
+    typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it."),
+]
+Old = Annotated[Path, typer.Argument(metavar="OLD", help="Folder of the earlier run.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", help="Folder of the later run.")]
 
 AllowMixed = Annotated[
     bool,
     typer.Option(
         "--allow-mixed",
+        rich_help_panel=OUTPUT,
         help="Let records that read different data share the table; a note says so.",
     ),
 ]
@@ -30,6 +34,7 @@ Index = Annotated[
     typer.Option(
         "--index",
         metavar="FOLDER",
+        rich_help_panel=OUTPUT,
         help=(
             "Make FOLDER/index.html instead: a card for each run below the folder with its answer,"
             " and the history of tables with several runs. Their reports are read as they are."
@@ -39,18 +44,15 @@ Index = Annotated[
 
 
 def report(
-    run: Annotated[Path | None, typer.Argument(help=RUN_HELP)] = None,
+    run: Run = None,
     index: Index = None,
     root: Root = None,
-    pictures: Annotated[
-        bool,
-        typer.Option(help="Show frames and labels of the data set; turn off for what you publish."),
-    ] = True,
+    pictures: Pictures = True,
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
-    """Render a run again from its records: CSV, Markdown, LaTeX, figures and the page. With
-    --index, make one page of all runs below a folder.
+    """Render a run again from its records, or index many. Tables (CSV, Markdown, LaTeX), figures
+    and the page are written; nothing is trained or scored.
     """
     if (run is None) == (index is None):
         raise UsageError("give the folder of one run, or --index with a folder of runs")
@@ -64,6 +66,7 @@ def _render(
     run: Path, root: Path | None, *, pictures: bool, allow_mixed: bool, as_json: bool
 ) -> None:
     from msaf_bench.cli.outcome import print_outcome
+    from msaf_bench.cli.settings import read_root
     from msaf_bench.report.outcome import render
     from msaf_bench.sweep.workspace import Workspace
 
@@ -73,10 +76,11 @@ def _render(
     print_outcome(outcome, as_json)
 
 
-def compare(old: Run, new: Run, as_json: Json = False) -> None:
-    """Compare two runs of one table, paired by seed. Ends with exit code 4 if a row got worse or
-    fails now.
+def compare(old: Old, new: New, as_json: Json = False) -> None:
+    """Compare two runs of one table, paired by seed. The exit code is 4 if a row got worse or fails
+    now.
     """
+    from msaf_bench.cli.printing import print_json
     from msaf_bench.findings.compare import compare as compare_runs
     from msaf_bench.findings.run import summarise_run
     from msaf_bench.sweep.workspace import Workspace
@@ -115,6 +119,7 @@ def _document(change: "Change") -> dict[str, object]:
 
 def _index(folder: Path, as_json: bool) -> None:
     """Write the index of a folder; a damaged file is a line on stderr."""
+    from msaf_bench.cli.printing import print_json
     from msaf_bench.findings.digits import counted
     from msaf_bench.report.index.render import render_index
 

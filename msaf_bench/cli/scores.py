@@ -1,28 +1,70 @@
 """What `train` and `evaluate` print of a split's scores."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from msaf_bench.cli.printing import print_document
 from msaf_bench.documents import finite
 from msaf_bench.errors import DataError
 
-TABLES = ("per_class", "undefined")  #: of a document, beside its values
+NAMES = {
+    "checkpoint": "checkpoint",
+    "data": "data set",
+    "split": "split",
+    "spacing": "frame spacing",
+    "repeated": "repeated frames",
+    "skipped": "clips left out",
+    "seed": "seed",
+    "images": "images",
+    "flow": "optical flow",
+    "void": "void pixels",
+    "miou": "mIoU",
+    "best_constant": "best constant prediction",
+    "past": "contribution of past frames",
+}  #: of the keys of a document; of its scores last, in the order in which they are printed
+SCORES = ("miou", "best_constant", "past")  #: in percent; and the ones that begin with `tc_`
+VOID = {"ignore": "left out", "penalise": "penalised as false positives"}
+WIDTH = 32  #: columns of a name
 
 
 def print_scores(document: Mapping[str, object], *, as_json: bool) -> None:
     """Print the document of a split's scores, in text a value per line. Raises `DataError` after
     that where there is no mIoU.
     """
-    values = {key: value for key, value in document.items() if key not in TABLES}
-    values |= cast("Mapping[str, object]", document["per_class"])
-    shown = cast("Mapping[str, object]", finite(values))
-    lines = (f"{key:<14}{'-' if value is None else value}" for key, value in shown.items())
-    print_document(document, lines, as_json=as_json)
+    shown = cast("Mapping[str, object]", finite(document))
+    print_document(document, score_lines(shown), as_json=as_json)
     if math.isnan(cast("float", document["miou"])):
         undefined = cast("Mapping[str, str]", document["undefined"])
         raise DataError(
             f"no mIoU: {undefined['miou']} in the scored split; check it with"
             " `msaf-bench data check`"
         )
+
+
+def score_lines(document: Mapping[str, object]) -> Iterator[str]:
+    """Lines of a document: the scores and those of each class in percent to two decimals, then what
+    they hold under.
+    """
+    consistency = {
+        key: f"temporal consistency, {key.removeprefix('tc_')}"
+        for key in document
+        if key.startswith("tc_")
+    }
+    scores = {key: NAMES[key] for key in SCORES if key in document}
+    for key, name in (scores | consistency).items():
+        yield _score(name, document[key], "points" if key == "past" else "%")
+    yield from ("", f"{'class':<{WIDTH}}{'IoU':>8}")
+    for name, iou in cast("Mapping[str, object]", document["per_class"]).items():
+        yield _score(name, iou, "%")
+    yield ""
+    for key, name in NAMES.items():
+        if key in document and key not in SCORES:
+            value = document[key]
+            yield f"{name:<18}{VOID.get(str(value), value) if key == 'void' else value}"
+
+
+def _score(name: str, value: object, unit: str) -> str:
+    return f"{name:<{WIDTH}}" + (
+        f"{value:8.2f} {unit}" if isinstance(value, int | float) else f"{'-':>8}"
+    )

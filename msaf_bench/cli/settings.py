@@ -1,69 +1,16 @@
-"""Options that several commands share, and what they become."""
+"""What the options that commands share become: conditions, roots and plug-ins."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Annotated
-
-import typer
 
 from msaf_bench.catalog import changed, read_conditions
-from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.cli.options import split_list
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import Conditions
-
-
-def at_most(
-    most: int, why: str, option: str | None = None
-) -> Callable[[float | None], float | None]:
-    """Return the check of an option's number against a bound; the reason is part of the error."""
-
-    def check(value: float | None) -> float | None:
-        if value is not None and not value <= most:  # nor NaN
-            raise typer.BadParameter(
-                f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'"
-            )
-        return value
-
-    return check
-
-
-def at_most_cores(value: float | None) -> float | None:
-    """Check a number of threads: far more of them take all that the system has."""
-    from msaf_bench.analyzers.speed import machine
-
-    return at_most(machine.usable_cores(), "this machine has no more cores", "--threads")(value)
-
-
-PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time
-SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
-Data = Annotated[str, typer.Option(help="Data set: street (made here), camvid or cityscapes.")]
-Root = Annotated[Path | None, typer.Option(help="The data set's folder.")]
-History = Annotated[
-    str | None,
-    typer.Option(
-        help="Where a past frame does not exist: repeat (default), skip the clip, or error."
-    ),
-]
-Preset = Annotated[str, typer.Option(help="Conditions: smoke, quick, standard or paper.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-THREADS = "CPU threads of each trial. Equal seeds give equal numbers for equal threads."
-Threads = Annotated[int, typer.Option(min=1, callback=at_most_cores, help=THREADS)]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help=(
-            "Change a condition, e.g. --set steps=500 or --set data_options.noise=0.8; may be"
-            " repeated."
-        ),
-    ),
-]
-
-
-HISTORIES = ("repeat", "skip", "error")
 
 
 def check_data(data: str, root: Path | None) -> Path | None:
@@ -76,13 +23,14 @@ def check_data(data: str, root: Path | None) -> Path | None:
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the plug-ins' names. They may lie in the current folder, which child processes and
-    Ray's workers get too; at the end of the command `main` takes it out of `sys.path` again.
+    """Return the plug-ins' names, repeated or joined by commas. They may lie in the current folder,
+    which child processes and Ray's workers get too; at the end of the command `main` takes it out
+    of `sys.path` again.
     """
     if names and str(Path.cwd()) not in sys.path:
         # last: a `random.py` there must not stand for Python's own
         sys.path.append(str(Path.cwd()))
-    return tuple(names or ())
+    return tuple(split_list(names))
 
 
 def read_root(root: Path | None) -> Path | None:
@@ -107,8 +55,7 @@ def conditions_from(
     """
     conditions = read_conditions(preset, data, systems=systems)
     if history:
-        wanted = one_of("history", history, HISTORIES)
-        conditions = changed(conditions, {"history": wanted}, f"--history {history}")
+        conditions = changed(conditions, {"history": history}, f"--history {history}")
     for text in changes or ():
         name, equals, value = text.partition("=")
         if not equals:

@@ -5,28 +5,34 @@ from typing import Annotated
 
 import typer
 
-from msaf_bench.cli.inspect import Plugins
-from msaf_bench.cli.printing import Json
-from msaf_bench.cli.scores import print_scores
-from msaf_bench.cli.settings import (
+from msaf_bench.cli.options import (
+    OUTPUT,
+    RUN,
     SEED,
     Changes,
     Data,
     Device,
     History,
+    Json,
+    Plugins,
     Preset,
     Root,
     Threads,
-    check_data,
-    conditions_from,
-    use_plugins,
+    systems,
 )
 from msaf_bench.errors import HostError
 from msaf_bench.inputs import file_name
 
 
 def train(
-    system: Annotated[str, typer.Argument(help="A system of models/ or a .toml file.")],
+    system: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYSTEM",
+            autocompletion=systems,
+            help="A system's name, as `msaf-bench list systems` has it, or a .toml file.",
+        ),
+    ],
     data: Data = "street",
     root: Root = None,
     preset: Preset = "quick",
@@ -34,25 +40,39 @@ def train(
     seed: Annotated[
         int,
         typer.Option(
-            min=0, callback=SEED, help="Seed of the starting weights and of the order of clips."
+            min=0,
+            metavar="N",
+            callback=SEED,
+            rich_help_panel=RUN,
+            help="Seed of the starting weights and of the order of clips.",
         ),
     ] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
     reports: Annotated[
         Path | None,
-        typer.Option(help="Folder of this run (default: reports/train-SYSTEM-DATA-PRESET)."),
+        typer.Option(
+            "--reports",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            show_default="reports/train-SYSTEM-DATA-PRESET",
+            help="Folder of this run: record and checkpoints.",
+        ),
     ] = None,
     changes: Changes = None,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Train and score one system; leave a record and a checkpoint. Resume from an existing
-    checkpoint.
+    """Train and score one system; leave a record and a checkpoint. A run that was stopped goes on
+    from its last checkpoint when the same command is called again.
     """
     from msaf_bench.analyzers.evaluation import SplitScores
     from msaf_bench.catalog import read_system, shrunk
     from msaf_bench.cli.progress import SweepProgress
+    from msaf_bench.cli.scores import print_scores
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.cli.tally import Tally
     from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
@@ -74,13 +94,15 @@ def train(
     )
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
-    with setting.workspace.lock(), SweepProgress({trial.id: read.name}, [trial], 0) as progress:
+    tally = Tally({trial.id: read.name}, [trial], {})
+    with setting.workspace.lock(), SweepProgress((), tally) as progress:
         try:
             setting = pretrained(
                 pretraining_of(small, conditions) if conditions.pretrain_steps else None,
                 setting,
                 progress,
             )
+            progress.phase("trials", 0, 1)
             record = run_trial(
                 trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note
             )

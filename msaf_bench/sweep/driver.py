@@ -32,6 +32,7 @@ def pretrained(
     found, _ = newest_checkpoint(setting.workspace.checkpoints(trial), training_id(trial))
     whole = found is not None and found.sidecar.step == trial.conditions.steps
     if not path.exists() or read_record(path).state != "done" or not whole:
+        events.phase("pre-training", 0, trial.conditions.steps)
         execute([trial], setting, events)
     record = read_record(path)
     if record.state != "done":
@@ -59,6 +60,7 @@ def run_sweep(
     with workspace.lock():
         done = workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]
+        events.begun(plan, done)
         if missing:
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
@@ -95,6 +97,7 @@ def _run_missing(
     execute = execute_on(cluster)
     # The driver of a cluster may have no accelerator of its own.
     setting = pretrained(before, setting, events, execute if joined else run_here)
+    events.phase("trials", 0, len(missing))
     execute(missing, setting, events)
 
 

@@ -1,5 +1,6 @@
 """Where trials run: one after the other in this process, or several at a time on Ray."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,6 @@ from typing import Literal
 from msaf_bench.errors import HostError, UsageError, one_of
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
-from msaf_bench.sweep.trial import run_trial
 from msaf_bench.sweep.workspace import Setting
 
 Executor = Literal["ray", "local"]
@@ -43,8 +43,17 @@ def cluster_of(
     return None
 
 
+def at_once(cluster: Cluster | None, threads: int) -> int:
+    """Return how many trials run at a time, as far as this machine can tell."""
+    if cluster is None:
+        return 1
+    return cluster.workers or max(1, (os.cpu_count() or 1) // threads)
+
+
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
     """Run the trials in this process; each leaves its record."""
+    from msaf_bench.sweep.trial import run_trial  # with torch: a plan is printed without it
+
     for trial in trials:
         events.finished(run_trial(trial, setting, partial(events.step, trial), events.note))
 

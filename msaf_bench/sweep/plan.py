@@ -137,7 +137,7 @@ def make_plan(
         raise UsageError(f"--seeds {seeds}: give 1 to {MOST_SEEDS}")
     if printed := [row for row in rows if one_of("row", row, dict(table.rows)) not in table.built]:
         raise UsageError(
-            f"row {printed[0]!r} is only printed, it has no system here; there is"
+            f"row {printed[0]!r} is only printed, it has no system here; choose one of:"
             f" {', '.join(table.built)}"
         )
     chosen = {*rows, table.reference} if rows else set(table.built)

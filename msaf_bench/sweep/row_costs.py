@@ -21,15 +21,17 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
     """
     if plan.table.cost_size is None:
         return
-    systems = systems_of(plan.table)
-    for label in plan.rows:
-        path = _path(setting.workspace, systems[label], plan.table)
-        if not path.exists() or read_cost(path).reason:
-            events.note(f"{label}: counting at {plan.table.cost_size[0]}x{plan.table.cost_size[1]}")
-            cost = cost_as_published(
-                systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins
-            )
-            write_kept(path, cost)
+    systems, (height, width) = systems_of(plan.table), plan.table.cost_size
+    paths = {label: _path(setting.workspace, systems[label], plan.table) for label in plan.rows}
+    missing = [
+        label for label, path in paths.items() if not path.exists() or read_cost(path).reason
+    ]
+    for done, label in enumerate(missing):
+        events.phase("cost", done, len(missing), f"{label} at {height}x{width}")
+        cost = cost_as_published(
+            systems[label], plan.table.cost_size, plan.table.cost_classes, setting.plugins
+        )
+        write_kept(paths[label], cost)
 
 
 def cost_as_published(

@@ -3,6 +3,7 @@ beside them.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from msaf_bench.analyzers.speed.processes import measure_speed
@@ -44,7 +45,15 @@ def measure_rows(
         )
     ]
     if missing:
-        for speed in measure_speed(missing, on_note=events.note):
+        height, width = plan.conditions.size
+        rows = len({task.system.key for task in missing})
+        what = f"{' and '.join(MODES)} at {height}x{width}, rows timed together: {rows}"
+        begun = count()  # processes: each is noted when it begins
+
+        def note(text: str) -> None:
+            events.phase("speed", min(next(begun), processes), processes, what)
+
+        for speed in measure_speed(missing, on_note=note):
             write_kept(_path(setting.workspace, speed.system, speed.conditions.mode), speed)
 
 

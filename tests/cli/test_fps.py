@@ -21,6 +21,7 @@ from msaf_bench.analyzers.speed.worker_report import (
 )
 from msaf_bench.cli import main
 from msaf_bench.cli.fps import fps
+from msaf_bench.cli.fps_progress import progress_line
 from msaf_bench.errors import UsageError
 from msaf_bench.host import Host
 
@@ -74,7 +75,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
             facts=(("governor", "unknown"),),
         )
 
-    def together(batch: Batch) -> WorkerReport:
+    def together(batch: Batch, tell: object = None) -> WorkerReport:
         return WorkerReport(results=tuple(answer(task, batch.number) for task in batch.tasks))
 
     monkeypatch.setattr(speed, "run_process", together)
@@ -254,4 +255,40 @@ def test_a_gpu_that_is_not_there():
         pytest.skip("it is there")
     assert isinstance(
         invoke("msaf-r18", "--size", "64x64", "--device", "cuda:6").exception, UsageError
+    )
+
+
+def test_several_systems_and_sizes_are_a_list(tasks: list[SpeedTask]):
+    words = ["MSAF-r18,msaf-r50", "-s", "10x100", "--size", "20x100", "-m", "Clip"]
+    document = json.loads(invoke(*words, "--json").stdout)
+    assert [(run["system"], run["size"][0]) for run in document["runs"]] == [
+        ("msaf-r18", 10),
+        ("msaf-r50", 10),
+        ("msaf-r18", 20),
+        ("msaf-r50", 20),
+    ]
+
+
+@pytest.mark.parametrize(("words", "processes"), [((), 1), (("--processes", "3"), 3)])
+def test_processes_that_do_not_end_in_time_are_not_begun(
+    words: tuple[str, ...],
+    processes: int,
+    tasks: list[SpeedTask],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Unless they were asked for."""
+    seconds = iter(range(0, 10_000, 16))
+    monkeypatch.setattr(speed, "perf_counter", lambda: next(seconds))
+    found = invoke("msaf-r18", "--size", "10x100", "--mode", "clip", "--json", *words)
+    document = json.loads(found.stdout)
+    assert len(document["processes"]) == document["conditions"]["processes"] == processes
+    assert ("one more would take too long" in found.stderr) == (processes == 1)
+
+
+def test_the_line_of_progress():
+    means = {"a 8x8 clip": 40.0, "a 8x8 stream": 12.5, "b 8x8 clip": 1.0}
+    line = progress_line(means, speed.Progress(means, 2, 3, 11.6))
+    assert line == (
+        "so far: a 8x8 clip 40 ms (25 FPS), a 8x8 stream 12.5 ms (80 FPS), and 1 more; process 2 of"
+        " 3, about 12 s left"
     )

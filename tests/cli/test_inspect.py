@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from msaf_bench.catalog import list_presets, list_systems, list_tables
 from msaf_bench.cli import main
 from msaf_bench.spec import Row
 
@@ -72,7 +73,34 @@ def test_check_and_ablate_give_the_same_hint(capsys, tmp_path):
         assert main(command) == 2
         said.append(capsys.readouterr().err)
     keys = ", ".join(sorted(Row.model_fields))
-    assert (
-        said
-        == [f"msaf-bench: mine.toml: rows.'MSAF'.reasn: unknown key 'reasn'; there is {keys}\n"] * 2
-    )
+    hint = f"unknown key 'reasn'; choose one of: {keys}"
+    assert said == [f"msaf-bench: mine.toml: rows.'MSAF'.reasn: {hint}\n"] * 2
+
+
+def test_list_has_what_each_system_is_and_a_filter(capsys):
+    assert main(["list", "systems", "*MSAF-r*"]) == 0
+    heading, *rows = capsys.readouterr().out.split("GMAC: ")[0].splitlines()
+    assert heading.split() == ["System", "parameters", "GMAC", "table", "title"]
+    assert [row.split()[0] for row in rows] == ["msaf-r101", "msaf-r18", "msaf-r50"]
+    assert "18.2 M     406.5  1, 2    MSAF, ResNet-18" in rows[1]
+    assert main(["list", "msaf-r18,quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"systems": ["msaf-r18"], "tables": [], "presets": ["quick"]}
+
+
+def test_list_fits_80_columns(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = {line.split()[0] for line in lines if line}
+    assert {*list_systems(), *list_tables(), *list_presets()} <= names
+
+
+@pytest.mark.parametrize("name", [*list_systems(), *list_presets()])
+def test_show_is_for_readers_without_json(name, capsys):
+    assert main(["show", name.upper()]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert not set("{}") & set(out)
+    assert main(["show", name, "--json"]) == 0
+    json.loads(capsys.readouterr().out)

@@ -62,7 +62,7 @@ def test_the_hint_fits_the_command(monkeypatch, tmp_path, resume, hint):
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("msaf_bench.ablation.run_sweep", stopped)
+    monkeypatch.setattr("msaf_bench.sweep.driver.run_sweep", stopped)
     small = ["--table", "3", "--preset", "smoke", "--on", "local", "--reports", str(tmp_path)]
     found = CliRunner().invoke(cli.app, ["ablate", *small, *resume])
     assert hint in found.output

@@ -234,7 +234,7 @@ def test_one_seed_is_said_to_decide_nothing(tmp_path: Path):
     )
     assert found.exit_code == 0
     assert "one seed gives no interval and no verdict; add --seeds 5" in found.output
-    assert "2 points, 4 trials" in found.output
+    assert "4 trials = 2 points x 2 rows x 1 seed, 0 finished" in found.output
 
 
 def test_a_point_in_use_is_left_to_the_other_process(tmp_path: Path):

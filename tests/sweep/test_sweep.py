@@ -168,7 +168,7 @@ def test_trials_on_other_data_are_not_mixed(run):
 @pytest.mark.parametrize(
     ("swap", "message"),
     [
-        ({"assign": {"use": "mean", "of": "foo"}}, "did you mean|there is"),
+        ({"assign": {"use": "mean", "of": "foo"}}, "did you mean|choose one of"),
         ({"align": {"use": "dcn", "kernel": "three"}}, "row 'x'"),
         ({"motion": {"use": "decoupled", "pyramid": [4, 2]}}, "pyramid"),
     ],

@@ -3,7 +3,7 @@ before and after.
 """
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from random import Random
@@ -91,17 +91,29 @@ def wall_lap(
 
 
 def observe(
-    takers: Mapping[int, Taker], place: Place, order: Random
+    takers: Mapping[int, Taker],
+    place: Place,
+    order: Random,
+    on_round: Callable[[Mapping[int, Sequence[Turn]]], None] = lambda turns: None,
 ) -> dict[int, Seen | Exception]:
-    """Warm all systems up in rounds, then sample them in rounds."""
+    """Warm all systems up in rounds, then sample them in rounds. `on_round` is called after each,
+    with the turns of the warm-up or those of the sampling.
+    """
     seconds, timeout = place.conditions.seconds, place.conditions.timeout
     before = _moment(place.gpu)
-    warmed = rounds(takers, settled, least=WARM_UP_TURNS, most_s=seconds, order=order)
+    warmed = rounds(
+        takers, settled, least=WARM_UP_TURNS, most_s=seconds, order=order, on_round=on_round
+    )
     alive = {
         index: takers[index] for index, turns in warmed.items() if not isinstance(turns, Exception)
     }
     timed = rounds(
-        alive, partial(known, seconds=seconds), least=LEAST_TURNS, most_s=timeout, order=order
+        alive,
+        partial(known, seconds=seconds),
+        least=LEAST_TURNS,
+        most_s=timeout,
+        order=order,
+        on_round=on_round,
     )
     after, seen = _moment(place.gpu), dict[int, Seen | Exception]()
     for index, first in warmed.items():

@@ -4,28 +4,58 @@ rounds. No torch here.
 
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
+from statistics import fmean
+from tempfile import TemporaryFile
+from threading import Event, Timer
+from time import perf_counter
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from msaf_bench.analyzers.speed.aggregate import summary
-from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedTask
-from msaf_bench.analyzers.speed.worker_report import SystemRun, WorkerReport
+from msaf_bench.analyzers.speed.tasks import Batch, Speed, SpeedConditions, SpeedTask
+from msaf_bench.analyzers.speed.worker_report import (
+    ESTIMATE,
+    RunningMeans,
+    SystemRun,
+    WorkerReport,
+)
 from msaf_bench.children import command
 from msaf_bench.host import Host
 
 START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
+#: of the time left: warm-up and sampling in seconds of sampling, and frames that each system has
+#: at least, in its preparation too
+ROUNDS, LEAST_FRAMES = 1.25, 16
 NAMED = 4  #: systems above which a note gives their number
 
 
+class Progress(NamedTuple):
+    """A measurement under way."""
+
+    means_ms: Mapping[str, float]  #: mean latency so far, over the processes, by the id of the task
+    process: int  #: the present one, from 1
+    processes: int  #: that are planned
+    left_s: float  #: about
+
+
 def measure_speed(
-    tasks: Sequence[SpeedTask], *, on_note: Callable[[str], None] = lambda text: None
+    tasks: Sequence[SpeedTask],
+    *,
+    within_s: float = inf,
+    on_note: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Speed]:
     """Time every task in `conditions.processes` fresh processes, one at a time, and return a
     `Speed` for each, in the same order.
 
     The tasks may differ in system, size and mode only. A task that fails gets the reason and is not
-    tried in later processes.
+    tried in later processes. No further process starts that would end later than `within_s` after
+    the first began, if it took as long as the ones before; the conditions returned have the number
+    of those that ran.
     """
     if (
         len(
@@ -40,7 +70,16 @@ def measure_speed(
     conditions = tasks[0].conditions
     runs: list[list[SystemRun]] = [[] for _ in tasks]
     reasons: dict[int, str] = {}
+    clock = _Clock(conditions, len(tasks), within_s, on_progress)
     for number in range(1, conditions.processes + 1):
+        if not clock.fits(number):
+            on_note(
+                f"{number - 1} of {conditions.processes} processes in {clock.passed_s():.0f} s; one"
+                " more would take too long"
+            )
+            conditions = conditions.model_copy(update={"processes": number - 1})
+            break
+        clock.begin(number)
         going = [index for index in range(len(tasks)) if index not in reasons]
         for group in (
             [going] if going and conditions.schedule == "rounds" else [[index] for index in going]
@@ -50,16 +89,71 @@ def measure_speed(
                 f" {conditions.processes}"
             )
             for index, answer in zip(
-                group, run_together([tasks[index] for index in group], number), strict=True
+                group,
+                run_together([tasks[index] for index in group], number, clock.tell),
+                strict=True,
             ):
                 if isinstance(answer, SystemRun):
                     runs[index].append(answer)
                 else:
                     reasons[index] = answer
     here = Host.here(conditions.device, conditions.threads)
-    return [
-        _speed(task, here, runs[index], reasons.get(index, "")) for index, task in enumerate(tasks)
+    done = [
+        task.model_copy(
+            update={
+                "conditions": task.conditions.model_copy(update={"processes": conditions.processes})
+            }
+        )
+        for task in tasks
     ]
+    return [
+        _speed(task, here, runs[index], reasons.get(index, "")) for index, task in enumerate(done)
+    ]
+
+
+class _Clock:
+    """Tells the progress of a measurement: means over the processes, and the time left."""
+
+    def __init__(
+        self,
+        conditions: SpeedConditions,
+        tasks: int,
+        within_s: float,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.begun, self.on_progress = perf_counter(), on_progress
+        self.processes, self.number, self.within_s = conditions.processes, 1, within_s
+        self.tasks, self.seconds = tasks, conditions.seconds
+        self.start_s: float | None = None  #: of the first process, until its first estimate
+        self.each_s = 0.0  #: expected of a process
+        self.means: dict[str, dict[int, float]] = {}
+
+    def passed_s(self) -> float:
+        return perf_counter() - self.begun
+
+    def fits(self, number: int) -> bool:
+        """Return whether one more process would end in time, if it took as long as the others."""
+        return number == 1 or self.passed_s() * number / (number - 1) <= self.within_s
+
+    def begin(self, number: int) -> None:
+        self.number = number
+        if number > 1:
+            self.each_s = self.passed_s() / (number - 1)
+
+    def tell(self, found: RunningMeans) -> None:
+        passed = self.passed_s()
+        if self.start_s is None:
+            self.start_s = passed
+        for task, mean in found.means_ms:
+            self.means.setdefault(task, {})[self.number] = mean
+        if self.number == 1:
+            frame_s = fmean(mean for _, mean in found.means_ms) / 1000
+            rounds_s = max(ROUNDS * self.seconds, LEAST_FRAMES * frame_s)
+            self.each_s = self.start_s + self.tasks * rounds_s
+        fitting = max(self.number, int(min(self.within_s / max(self.each_s, 1e-9), self.processes)))
+        means = {task: fmean(values.values()) for task, values in self.means.items()}
+        left = max(fitting * self.each_s - passed, 0)
+        self.on_progress(Progress(means, self.number, self.processes, left))
 
 
 def _speed(task: SpeedTask, here: Host, runs: Sequence[SystemRun], reason: str) -> Speed:
@@ -80,51 +174,87 @@ def _named(tasks: Sequence[SpeedTask]) -> str:
     return f"timing {systems} at {', '.join(sizes)}, {' and '.join(modes)}"
 
 
-def run_together(tasks: Sequence[SpeedTask], number: int) -> list[SystemRun | str]:
+def run_together(
+    tasks: Sequence[SpeedTask],
+    number: int,
+    tell: Callable[[RunningMeans], None] = lambda estimate: None,
+) -> list[SystemRun | str]:
     """Return the results of one fresh process; of further ones for tasks that it could not hold,
     that failed in it or died with it.
 
     A reason is therefore always that of a task which was alone in its process.
     """
-    answer = run_process(Batch(tasks=tuple(tasks), number=number))
+    answer = run_process(Batch(tasks=tuple(tasks), number=number), tell)
     if len(tasks) == 1:
         return [answer] if isinstance(answer, str) else list(answer.results)
     if isinstance(answer, str):
         half = len(tasks) // 2
-        return run_together(tasks[:half], number) + run_together(tasks[half:], number)
+        return run_together(tasks[:half], number, tell) + run_together(tasks[half:], number, tell)
     held = [
-        found if isinstance(found, SystemRun) else run_together([task], number)[0]
+        found if isinstance(found, SystemRun) else run_together([task], number, tell)[0]
         for task, found in zip(tasks, answer.results, strict=False)
     ]
-    return held + (run_together(tasks[len(held) :], number) if len(held) < len(tasks) else [])
+    return held + (run_together(tasks[len(held) :], number, tell) if len(held) < len(tasks) else [])
 
 
-def run_process(batch: Batch) -> WorkerReport | str:
-    """Return the report of one fresh process, or in one line why there is none."""
+def run_process(
+    batch: Batch, tell: Callable[[RunningMeans], None] = lambda estimate: None
+) -> WorkerReport | str:
+    """Return the report of one fresh process, or in one line why there is none; `tell` is called
+    with its estimates before that.
+    """
     conditions = batch.tasks[0].conditions
     threads, limit = (
         str(conditions.threads),
         START_S + len(batch.tasks) * (conditions.seconds + 3 * conditions.timeout),
     )
-    try:
-        done = subprocess.run(
+    said, late = "", Event()
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(
             command("msaf_bench.analyzers.speed.worker"),
-            input=batch.model_dump_json(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
-            check=False,
-            capture_output=True,
             text=True,
-            timeout=limit,
-        )
-    except subprocess.TimeoutExpired:
+        ) as child,
+    ):
+        timer = Timer(limit, lambda: (late.set(), child.kill()))
+        timer.start()
+        try:
+            said = _listen(child, batch.model_dump_json(), tell)
+        finally:
+            timer.cancel()
+            child.kill()  # where this was stopped; else it has ended
+        errors.seek(0)
+        complaints = errors.read().strip().splitlines()
+    if late.is_set():
         return f"not done after {limit:.0f} s"
-    if done.returncode < 0:
-        return f"its process was killed by signal {-done.returncode}, perhaps for memory"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"its process ended with {done.returncode}"])[
-            -1
-        ]
+    if child.returncode < 0:
+        return f"its process was killed by signal {-child.returncode}, perhaps for memory"
+    if child.returncode:
+        return (complaints or [f"its process ended with {child.returncode}"])[-1]
     try:
-        return WorkerReport.model_validate_json(done.stdout)
+        return WorkerReport.model_validate_json(said)
     except ValidationError as error:
         return f"its process gave no valid report ({error.errors(include_url=False)[0]['msg']})"
+
+
+def _listen(
+    child: "subprocess.Popen[str]", batch: str, tell: Callable[[RunningMeans], None]
+) -> str:
+    """Hand the batch to a process; return what it says beside estimates, when it has ended."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with suppress(BrokenPipeError):  # it has ended; its return code says how
+        child.stdin.write(batch)
+        child.stdin.close()
+    said: list[str] = []
+    for line in child.stdout:
+        if line.startswith(ESTIMATE):
+            tell(RunningMeans.model_validate_json(line.removeprefix(ESTIMATE)))
+        else:
+            said.append(line)
+    child.wait()
+    return "".join(said)

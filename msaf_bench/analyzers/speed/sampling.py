@@ -58,9 +58,10 @@ def rounds(
     most_s: float,
     order: Random,
     clock: Clock = perf_counter,
+    on_round: Callable[[Mapping[int, Sequence[Turn]]], None] = lambda turns: None,
 ) -> dict[int, list[Turn] | Exception]:
     """Time systems in rounds; each leaves when its turns are `enough`, or with the exception that
-    it raises.
+    it raises. `on_round` is called with all turns so far after each round.
 
     The ones that stay have had the same rounds. They end together after `most_s` seconds each, on
     average, and `least` rounds: a machine that drifts keeps all of them, and their times are of the
@@ -78,6 +79,7 @@ def rounds(
                 # One system's failure must not cost the others their time.
                 failed[index] = error
         going = [index for index in going if index not in failed and not enough(turns[index])]
+        on_round(turns)
     return {index: failed.get(index, found) for index, found in turns.items()}
 
 
@@ -125,6 +127,11 @@ def known(turns: Sequence[Turn], *, seconds: float) -> bool:
     """
     long_enough = _spent(turns) >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
     return long_enough and converged(turns)
+
+
+def mean_ms(turns: Sequence[Turn]) -> float:
+    """Return the mean of all laps, in ms."""
+    return fmean(sum(lap) for turn in turns for lap in turn.laps) / 1e6
 
 
 def _spent(turns: Sequence[Turn]) -> float:

@@ -5,6 +5,7 @@ size. No torch here.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 from msaf_bench.analyzers.speed.comparison import (
     PAPER_FPS,
@@ -15,7 +16,7 @@ from msaf_bench.analyzers.speed.comparison import (
     scaling,
 )
 from msaf_bench.analyzers.speed.latency import Latency
-from msaf_bench.analyzers.speed.processes import measure_speed
+from msaf_bench.analyzers.speed.processes import Progress, measure_speed
 from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions, SpeedTask
 from msaf_bench.spec import Mode, System
 
@@ -121,17 +122,28 @@ def time_systems(
     num_classes: int,
     plugins: tuple[str, ...] = (),
     *,
+    within_s: float = inf,
     on_note: Callable[[str], None] = lambda text: None,
+    on_progress: Callable[[dict[str, float], Progress], None] = lambda means, progress: None,
 ) -> SpeedStudy:
     """Time all systems, by label, under all conditions in the same fresh processes, in interleaved
-    rounds. The conditions may differ in size and mode only.
+    rounds. The conditions may differ in size and mode only. `within_s` is that of `measure_speed`;
+    `on_progress` is called with the mean latencies so far, in ms by a label of each run, too.
     """
     tasks = [
         SpeedTask(system=system, conditions=each, num_classes=num_classes, plugins=plugins)
         for each in conditions
         for system in systems.values()
     ]
-    speeds = iter(measure_speed(tasks, on_note=on_note))
+    labels: dict[str, str] = {}
+    pairs = ((label, each) for each in conditions for label in systems)
+    for task, (label, each) in zip(tasks, pairs, strict=True):
+        labels.setdefault(task.id, f"{label} {'x'.join(map(str, each.size))} {each.mode}")
+
+    def told(progress: Progress) -> None:
+        on_progress({labels[id_]: ms for id_, ms in progress.means_ms.items()}, progress)
+
+    speeds = iter(measure_speed(tasks, within_s=within_s, on_note=on_note, on_progress=told))
     measured = [
         [TimedSystem(*pair) for pair in zip(systems, islice(speeds, len(systems)), strict=True)]
         for _ in conditions

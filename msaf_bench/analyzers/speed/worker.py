@@ -1,5 +1,5 @@
 """The process that builds systems and times them in rounds: a `Batch` as JSON on stdin, a
-`WorkerReport` as one line of JSON on stdout.
+`WorkerReport` as one line of JSON on stdout. Lines of estimates come before it.
 
     python -m msaf_bench.analyzers.speed.worker
 
@@ -9,10 +9,14 @@ A system that fails is a reason in the report. A failure of the whole process is
 import contextlib
 import copy
 import gc
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from random import Random
+from time import perf_counter
+from typing import TextIO
 
 import torch
 
@@ -34,10 +38,16 @@ from msaf_bench.analyzers.speed.observation import (
     result_of,
     wall_lap,
 )
-from msaf_bench.analyzers.speed.sampling import Taker
+from msaf_bench.analyzers.speed.sampling import Taker, Turn, mean_ms
 from msaf_bench.analyzers.speed.subject import prepare
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedConditions, SpeedTask
-from msaf_bench.analyzers.speed.worker_report import PeakMemory, SystemRun, WorkerReport
+from msaf_bench.analyzers.speed.worker_report import (
+    ESTIMATE,
+    PeakMemory,
+    RunningMeans,
+    SystemRun,
+    WorkerReport,
+)
 from msaf_bench.architectures import build
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.errors import BenchError
@@ -48,20 +58,37 @@ from msaf_bench.spec import Scalar
 #: share of the free memory that the networks of one process may fill; the rest is for what a frame
 #: needs
 HELD = 0.5
+TELL_S = 0.5  #: between two estimates
 
 
-def time_batch(batch: Batch) -> WorkerReport:
-    """Build as many systems as memory holds, with random weights, and time them in rounds."""
+def time_batch(
+    batch: Batch, on_estimate: Callable[[RunningMeans], None] = lambda estimate: None
+) -> WorkerReport:
+    """Build as many systems as memory holds, with random weights, and time them in rounds;
+    `on_estimate` is called with the means so far.
+    """
     conditions = batch.tasks[0].conditions
     torch.set_num_threads(conditions.threads)
     place = _place(conditions)
-    taken = _take_in(batch.tasks)
+    taken = _take_in(batch.tasks, on_estimate)
     ready = {index: one for index, one in enumerate(taken) if isinstance(one, Ready)}
     gc.collect()
     gc.freeze()  # a collection during a frame would look through all networks
+    ids = [task.id for task in batch.tasks]
+
+    def estimate(turns: Mapping[int, Sequence[Turn]]) -> None:
+        on_estimate(
+            RunningMeans(
+                means_ms=tuple((ids[i], mean_ms(each)) for i, each in turns.items() if each)
+            )
+        )
+
     with torch.inference_mode():
         seen = observe(
-            {index: one.taker for index, one in ready.items()}, place, Random(batch.number)
+            {index: one.taker for index, one in ready.items()},
+            place,
+            Random(batch.number),
+            estimate,
         )
         found = {index: result_of(one, seen[index], place) for index, one in ready.items()}
     return WorkerReport(
@@ -98,18 +125,29 @@ def _place(conditions: SpeedConditions) -> Place:
     return Place(conditions, gpu, host, _facts() | speed_cuda.facts(gpu))
 
 
-def _take_in(tasks: Sequence[SpeedTask]) -> list[Ready | str]:
+def _take_in(
+    tasks: Sequence[SpeedTask],
+    on_estimate: Callable[[RunningMeans], None] = lambda estimate: None,
+) -> list[Ready | str]:
     """Prepare the tasks in their order until the networks fill their share of the memory; at least
-    the first.
+    the first. The first frame of each is a first estimate.
     """
+    first_ms: dict[str, float] = {}
+
+    def ready(task: SpeedTask) -> Ready:
+        one = _ready(task)
+        first_ms[task.id] = one.subject.first_ms
+        on_estimate(RunningMeans(means_ms=tuple(first_ms.items())))
+        return one
+
     device = tasks[0].conditions.device
     with contextlib.suppress(Exception):
-        _ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
+        ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
     room, begin = HELD * _free(device), _held(device)
     taken: list[Ready | str] = []
     for task in tasks:
         try:
-            taken.append(_ready(task))
+            taken.append(ready(task))
         except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
             taken.append(one_line(error))
         if _held(device) - begin > room:
@@ -176,15 +214,31 @@ def _facts() -> dict[str, Scalar]:
     }
 
 
+class _Teller:
+    """Prints estimates, at most one each `TELL_S`: printing takes time from the systems."""
+
+    def __init__(self, output: TextIO) -> None:
+        self.output, self.told = output, -inf
+
+    def tell(self, estimate: RunningMeans) -> None:
+        if perf_counter() - self.told >= TELL_S:
+            print(ESTIMATE + estimate.model_dump_json(), file=self.output, flush=True)
+            self.told = perf_counter()
+
+
 def main() -> int:
-    """Read the batch and print the report; return 1, with a line on stderr, where there is none."""
+    """Read the batch and print estimates and the report; return 1, with a line on stderr, where
+    there is no report.
+    """
     batch = Batch.model_validate_json(sys.stdin.read())
-    try:
-        with guarded("a component"):
-            report = time_batch(batch)
-    except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
-        print(one_line(error), file=sys.stderr)
-        return 1
+    # a copy: while foreign code runs, what it prints on standard output goes to stderr
+    with os.fdopen(os.dup(1), "w") as output:
+        try:
+            with guarded("a component"):
+                report = time_batch(batch, _Teller(output).tell)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+            print(one_line(error), file=sys.stderr)
+            return 1
     print(report.model_dump_json())
     return 0
 

@@ -1,4 +1,6 @@
-"""Reports of a fresh process, one for each system that it timed. No torch here."""
+"""Reports of a fresh process, one for each system that it timed, and its estimates before that.
+No torch here.
+"""
 
 from typing import Annotated, Literal
 
@@ -10,6 +12,7 @@ from msaf_bench.spec import Options, Spec
 
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 Milliseconds = tuple[Finite, ...]
+ESTIMATE = "estimate "  #: begins a line of a process's output that is an `RunningMeans`
 
 
 class ProcessSummary(Spec):
@@ -76,6 +79,14 @@ class SystemRun(Spec):
     memory: PeakMemory
     energy: Energy
     facts: Options = ()  #: flags and versions of what computes
+
+
+class RunningMeans(Spec):
+    """Mean latencies of a process so far, in ms, by the id of the task: of the sampling, before it
+    those of the warm-up, and first that of one frame.
+    """
+
+    means_ms: tuple[tuple[str, Finite], ...]
 
 
 class WorkerReport(Spec):

@@ -6,90 +6,141 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from msaf_bench.cli.printing import Json, Overwrite, print_document, written
-from msaf_bench.cli.settings import at_most
-from msaf_bench.errors import DataError, one_of
+from msaf_bench.cli.options import (
+    DATA,
+    OUTPUT,
+    RUN,
+    Json,
+    Maps,
+    Overwrite,
+    at_most,
+    choice,
+    choices,
+    split_list,
+)
+from msaf_bench.errors import DataError, in_any_case
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, Void
     from msaf_bench.analyzers.miou_score import MiouScore
 
-Maps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        help=(
-            "Meaning of an id in the files: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder;"
-            " may be repeated."
-        ),
-    ),
-]
+VOID_RULES, ABSENT_RULES, ID_FORMATS = ("ignore", "penalise"), ("skip", "zero"), ("raw", "train")
+RULES = "Rules"  #: group of options
+CLASS_SETS = ("camvid11", "cityscapes19")
 THREADS = min(4, os.cpu_count() or 1)
 
 
 def score_miou(
     pred: Annotated[
         Path,
-        typer.Option("--pred", help="Folder of predicted label maps: PNG or .npy, ids or palette."),
+        typer.Option(
+            "--pred",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of predicted label maps: PNG or .npy, ids or palette.",
+        ),
     ],
     truth: Annotated[
-        Path, typer.Option("--truth", help="Folder of true label maps of the same names and sizes.")
+        Path,
+        typer.Option(
+            "--truth",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of true label maps, with the names and sizes of the predicted ones.",
+        ),
     ],
     classes: Annotated[
         str,
         typer.Option(
-            help="camvid11, cityscapes19, or a number of classes N (ids 0..N-1, void 255)."
+            "--classes",
+            "-c",
+            metavar=choices((*CLASS_SETS, "N")),
+            autocompletion=lambda: CLASS_SETS,
+            rich_help_panel=DATA,
+            help="Class set, or a number of classes N (ids 0 to N-1, void 255).",
         ),
     ],
     void: Annotated[
         str,
         typer.Option(
-            help="Pixels that are void in the truth: ignore, or penalise as false positives."
+            metavar=choices(VOID_RULES),
+            callback=choice("rule for --void", VOID_RULES),
+            rich_help_panel=RULES,
+            help=(
+                "Rule for pixels that are void in the truth: ignore them, or penalise them as false"
+                " positives."
+            ),
         ),
     ] = "ignore",
     absent: Annotated[
         str,
-        typer.Option(help="A class in neither truth nor prediction: skip it in the mean, or zero."),
+        typer.Option(
+            metavar=choices(ABSENT_RULES),
+            callback=choice("rule for --absent", ABSENT_RULES),
+            rich_help_panel=RULES,
+            help=(
+                "Rule for a class in neither truth nor prediction: skip it in the mean, or count it"
+                " as zero."
+            ),
+        ),
     ] = "skip",
     pred_ids: Annotated[
         str | None,
         typer.Option(
-            help=(
-                "Id format of --pred: raw (labelIds) or train. Detected from the files by default."
-            )
+            metavar=choices(ID_FORMATS),
+            callback=choice("kind for --pred-ids", ID_FORMATS),
+            rich_help_panel=DATA,
+            show_default="detected from the files",
+            help="Id format of the predicted maps: raw (labelIds) or train.",
         ),
     ] = None,
     truth_ids: Annotated[
         str | None,
         typer.Option(
-            help=(
-                "Id format of --truth: raw (labelIds) or train. Detected from the files by default."
-            )
+            metavar=choices(ID_FORMATS),
+            callback=choice("kind for --truth-ids", ID_FORMATS),
+            rich_help_panel=DATA,
+            show_default="detected from the files",
+            help="Id format of the true maps: raw (labelIds) or train.",
         ),
     ] = None,
     maps: Maps = None,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Leave out and list what cannot be scored; exit code 1."),
+        typer.Option(
+            "--skip-bad",
+            rich_help_panel=RULES,
+            help="Leave out and list the files that cannot be scored; the exit code is then 1.",
+        ),
     ] = False,
     threads: Annotated[
         int,
         typer.Option(
-            min=1, callback=at_most(256, "files are not read faster"), help="Files read at a time."
+            min=1,
+            metavar="N",
+            callback=at_most(256, "files are not read faster"),
+            rich_help_panel=RUN,
+            help="Number of files read at a time.",
         ),
     ] = THREADS,
     reports: Annotated[
         Path | None,
         typer.Option(
-            "--reports", "--out", help="Folder for CSV, figure and the matrix of each image."
+            "--reports",
+            "--out",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Folder for CSV, figure and the confusion matrix of each image.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Score predicted label maps by the ground truth: data-set mIoU, class accuracy, confusion.
+    """Score predicted label maps by the ground truth: data-set mIoU. Accuracy and IoU of each class
+    and the pixels of each rule are printed beside it.
 
-    Ends with exit code 3 where there is no mIoU, as when every pixel of the truth is void.
+    The exit code is 3 where there is no mIoU, as when every pixel of the truth is void.
     """
     from msaf_bench.analyzers.miou_scoring import given_formats, score_pairs
     from msaf_bench.cli.counting import counting
@@ -98,11 +149,10 @@ def score_miou(
     from msaf_bench.data.labels.pairs import pair_label_maps
     from msaf_bench.outputs import check_folder, check_outputs
 
-    one_of("rule for --void", void, ("ignore", "penalise"))
-    one_of("rule for --absent", absent, ("skip", "zero"))
-    known = class_set(classes)
+    known = class_set(in_any_case(classes, CLASS_SETS))
     given = given_formats(known, pred_ids, truth_ids)
-    parse_maps(maps or (), known)
+    meanings = split_list(maps)
+    parse_maps(meanings, known)
     if reports:
         check_folder(reports)
     pairs = pair_label_maps(pred, truth, known)
@@ -118,7 +168,7 @@ def score_miou(
             given,
             cast("Void", void),
             cast("Absent", absent),
-            maps=maps or (),
+            maps=meanings,
             skip_bad=skip_bad,
             threads=threads,
             on_pair=step,
@@ -134,6 +184,7 @@ def _print(score: "MiouScore", reports: Path | None, *, as_json: bool) -> None:
     """Print a score, and write its files where asked. Raises `UndrawnError` in the end where only
     the figure is missing.
     """
+    from msaf_bench.cli.printing import print_document, written
     from msaf_bench.cli.score.miou_text import miou_lines
 
     if reports is None:

@@ -5,115 +5,154 @@ from typing import Annotated
 
 import typer
 
-from msaf_bench.cli.printing import Json, Overwrite, print_document
-from msaf_bench.cli.score.miou import Maps
-from msaf_bench.errors import DataError
+from msaf_bench.cli.options import (
+    DATA,
+    OUTPUT,
+    FramePattern,
+    Json,
+    Maps,
+    Overwrite,
+    choices,
+    split_list,
+)
+from msaf_bench.cli.score.miou import CLASS_SETS, RULES
+from msaf_bench.errors import DataError, in_any_case
 
-FramePattern = Annotated[
-    str | None,
-    typer.Option(
-        help=(
-            "Place of the number in a name: 'img_{frame}_v2'; {hex}, {seconds}, {date}, {clock}; *"
-            " tells videos apart. Else inferred."
-        )
-    ),
-]
+PRESETS = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
+FLOWS = ("dis", "farneback", "raft", "zero", "flo:DIR")
 
 
 def score_tc(
     pred: Annotated[
         Path,
         typer.Option(
-            "--pred", help="Folder of predicted label maps: PNG or .npy. Subfolders are videos."
+            "--pred",
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of predicted label maps: PNG or .npy. Its subfolders are videos.",
         ),
     ],
     frames: Annotated[
-        Path | None, typer.Option(help="Folder of the video frames, of the same names and sizes.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of the video frames, with the names and sizes of the label maps.",
+        ),
     ] = None,
     flow: Annotated[
         str,
         typer.Option(
+            metavar=choices(FLOWS),
+            autocompletion=lambda: FLOWS,
+            rich_help_panel=RULES,
             help=(
-                "dis, farneback, raft, zero, or flo:DIR with the .flo file of each pair's earlier"
-                " frame."
-            )
+                "Optical flow: an estimator, no motion (zero), or a folder with one .flo file per"
+                " pair, named like its earlier frame."
+            ),
         ),
     ] = "dis",
     backward_flow: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
+            rich_help_panel=RULES,
             help=(
-                "With flo:DIR, folder of the flow back to the earlier frame, by the later frame's"
-                " name."
-            )
+                "Folder of the flow back to the earlier frame, named like the later frame; for"
+                " --flow flo:DIR."
+            ),
         ),
     ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
-            help=(
-                "camvid11, cityscapes19, or a number of classes N (ids 0..N-1, void 255). By"
-                " default as many as the ids need."
-            )
+            "--classes",
+            "-c",
+            metavar=choices((*CLASS_SETS, "N")),
+            autocompletion=lambda: CLASS_SETS,
+            rich_help_panel=DATA,
+            show_default="as many as the ids need",
+            help="Class set, or a number of classes N (ids 0 to N-1, void 255).",
         ),
     ] = None,
     preset: Annotated[
         list[str] | None,
         typer.Option(
-            help=(
-                "clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8 or vc16; may be repeated. By"
-                " default clean."
-            )
+            "--preset",
+            "-p",
+            metavar="PRESET[,...]",
+            autocompletion=lambda: PRESETS,
+            rich_help_panel=RULES,
+            show_default="clean",
+            help=f"Protocols of the score: {', '.join(PRESETS[:-1])} or {PRESETS[-1]}.",
         ),
     ] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(help="Folder of true label maps: the control, and needed by vc8 and vc16."),
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=DATA,
+            help="Folder of true label maps: a control, and needed by vc8 and vc16.",
+        ),
     ] = None,
     frame_pattern: FramePattern = None,
     maps: Maps = None,
     flow_cache: Annotated[
-        Path | None, typer.Option(help="Folder that keeps estimated flow for the next time.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Folder that keeps estimated flow for the next time.",
+        ),
     ] = None,
     reports: Annotated[
         Path | None,
         typer.Option(
-            "--reports", "--out", help="Folder for JSON, the pairs as CSV, and the matrices."
+            "--reports",
+            "--out",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Folder for JSON, the pairs as CSV, and the matrices.",
         ),
     ] = None,
     skip_bad: Annotated[
         bool,
         typer.Option(
-            "--skip-bad", help="Leave out and list frames without a prediction; exit code 1."
+            "--skip-bad",
+            rich_help_panel=RULES,
+            help="Leave out and list frames without a prediction; the exit code is then 1.",
         ),
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Score predicted label maps for temporal consistency, with controls to judge it by.
+    """Score predicted label maps for temporal consistency. Controls to judge the score by are
+    printed beside it.
 
-    `--json` has the list `results`, one entry for each preset, and beside it the entry of the first
-    preset. Ends with exit code 3 where no preset has a number, as for a video of one frame.
+    --json has the list `results`, one entry per preset, and beside it that of the first preset.
+    The exit code is 3 where no preset has a number, as for a video of one frame.
     """
     from msaf_bench.analyzers.consistency.folders import open_predictions
     from msaf_bench.analyzers.consistency.scoring import score_frames, tc_protocol
     from msaf_bench.cli.counting import counting
+    from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.score.tc_text import consistency_lines
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.outputs import check_folder, check_outputs
 
     protocol = tc_protocol(
-        preset or ["clean"],
-        flow,
+        split_list(preset, PRESETS) or ["clean"],
+        in_any_case(flow, FLOWS),
         backward_flow,
         pictures=frames is not None,
         classes=classes is not None,
     )
     if reports:
         check_folder(reports)
-    known = class_set(classes) if classes else None
+    known = class_set(in_any_case(classes, CLASS_SETS)) if classes else None
     opened = open_predictions(
-        pred, frames, truth, known, maps or (), skip_bad=skip_bad, pattern=frame_pattern
+        pred, frames, truth, known, split_list(maps), skip_bad=skip_bad, pattern=frame_pattern
     )
     if reports:
         from msaf_bench.report.consistency_files import FILES

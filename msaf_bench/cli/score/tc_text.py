@@ -37,6 +37,9 @@ def consistency_lines(score: TcScore, files: Sequence[str] = ()) -> Iterator[str
     yield from _wrapped(
         f"frames numbered as {' and '.join(about['patterns'][:4])} ({about['kind']}){read}"
     )
+    for result in score.results:
+        kind = " (legacy)" if result.preset.legacy else ""
+        yield from _wrapped(f"{result.score.preset}{kind}: {result.preset.about}")
     for note in conditions.notes:
         yield from _wrapped(f"note: {note}")
     yield from (f"wrote {path}" for path in files)
@@ -70,7 +73,6 @@ def _preset(result: TcResult) -> Iterator[str]:
         videos = [f"{video.first} {_score(preset, video.tc)}" for video in result.per_video]
         more = f", and {len(videos) - SHOWN} more" if len(videos) > SHOWN else ""
         yield from _wrapped("  by video: " + ", ".join(videos[:SHOWN]) + more)
-    yield from _wrapped(f"  {'legacy: ' if preset.legacy else ''}{preset.about}")
 
 
 def _score(preset: Preset, value: float | None) -> str:

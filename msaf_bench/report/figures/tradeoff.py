@@ -45,7 +45,7 @@ MARKERS = ("o", "s", "^", "D", "v")  #: of the blocks of the printed table
 SIZE = 7.5  #: of a label, in points
 
 
-class Look(NamedTuple):
+class PointLook(NamedTuple):
     """How the points of a trade-off look: colour says whose system it is, the marker where the
     paper puts it.
     """
@@ -76,7 +76,7 @@ def tradeoff_chart(view: View, tradeoff: Tradeoff) -> Chart:
     )
 
 
-def _look(view: View, tradeoff: Tradeoff) -> Look:
+def _look(view: View, tradeoff: Tradeoff) -> PointLook:
     """The systems of the reference row's family stand out; without a family it is that row."""
     table = view.summary.table
     models = {label: row.model for label, row in table.rows}
@@ -84,14 +84,14 @@ def _look(view: View, tradeoff: Tradeoff) -> Look:
     own = [label for label, model in models.items() if family and model == family]
     points = (*tradeoff.measured, *tradeoff.printed)
     blocks = dict.fromkeys(point.entry.block for point in points)
-    return Look(
+    return PointLook(
         {block: MARKERS[i % len(MARKERS)] for i, block in enumerate(blocks)},
         family or table.reference,
         frozenset(own or [table.reference]),
     )
 
 
-def _measured(axes: Axes, tradeoff: Tradeoff, look: Look) -> None:
+def _measured(axes: Axes, tradeoff: Tradeoff, look: PointLook) -> None:
     axes.set_title(f"{TITLES[tradeoff.name]}, measured here")
     _points(axes, tradeoff.measured, tradeoff, look)
     axes.set_xlabel(with_notes(axis_label(tradeoff), tradeoff.measured, tradeoff), fontsize=10)
@@ -114,7 +114,7 @@ def _steps(axes: Axes, tradeoff: Tradeoff) -> tuple[list[float], list[float]]:
     return xs, ys
 
 
-def _printed(axes: Axes, tradeoff: Tradeoff, look: Look) -> None:
+def _printed(axes: Axes, tradeoff: Tradeoff, look: PointLook) -> None:
     what = (
         ": other data, and hardware that differs from row to row"
         if tradeoff.name == "speed"
@@ -130,7 +130,9 @@ def _printed(axes: Axes, tradeoff: Tradeoff, look: Look) -> None:
     axes.yaxis.label.set_color(MUTED)
 
 
-def _points(axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: Look) -> None:
+def _points(
+    axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: PointLook
+) -> None:
     for point in points:
         label, title = point.entry.found.label, point_title(point, tradeoff)
         own = label in look.own
@@ -172,7 +174,7 @@ def _scale(axes: Axes, *, log: bool) -> None:
 
 
 def _label(
-    figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: Look
+    figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: PointLook
 ) -> None:
     """Names the points, those that stand out in bold and those on the front in ink; a thin line
     leads to a label that had to move away.
@@ -224,7 +226,7 @@ def _obstacles(
     return np.hstack([ends.min(1) - 3, ends.max(1) + 3])
 
 
-def _handles(tradeoff: Tradeoff, look: Look) -> list[Line2D]:
+def _handles(tradeoff: Tradeoff, look: PointLook) -> list[Line2D]:
     points = (*tradeoff.measured, *tradeoff.printed)
     handles = [Line2D([], [], color=BLUE, marker="o", lw=0, ms=8, label=f"{look.subject}, in blue")]
     handles += [

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, median
+from time import perf_counter
 
 import numpy as np
 import pytest
+import torch
 
 from msaf_bench.analyzers.speed import processes as speed
 from msaf_bench.analyzers.speed.comparison import PAPER_FPS, compare, paper_scaling, scaling
@@ -19,9 +21,11 @@ from msaf_bench.analyzers.speed.worker_report import (
     OutputCheck,
     PeakMemory,
     ProcessSummary,
+    RunningMeans,
     SystemRun,
     WorkerReport,
 )
+from msaf_bench.architectures import build
 from msaf_bench.catalog import read_conditions, read_system, read_table, systems_of
 from msaf_bench.host import Host
 
@@ -78,7 +82,7 @@ def measured(
     """
     asked: list[list[str]] = []
 
-    def answer(batch: Batch) -> WorkerReport | str:
+    def answer(batch: Batch, tell: object = None) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append(names)
         return WorkerReport(results=tuple(answers[name].pop(0) for name in names))
@@ -145,7 +149,7 @@ def together(
     """Six systems in processes that hold so many, and die of one of them."""
     asked: list[str] = []
 
-    def answer(batch: Batch) -> WorkerReport | str:
+    def answer(batch: Batch, tell: object = None) -> WorkerReport | str:
         names = [task.system.name for task in batch.tasks]
         asked.append("".join(names))
         return (
@@ -431,17 +435,8 @@ def test_a_real_process():
     ],
 )
 def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program: str, said: str):
-    real = subprocess.run
-
-    def instead(command: list[str], **how: object) -> object:
-        return (
-            real([sys.executable, "-c", program], **how)
-            if any("speed.worker" in word for word in command)
-            else real(command, **how)
-        )  # pyright: ignore
-
     monkeypatch.setattr(speed, "START_S", 0.1 if "sleep" in program else 600)
-    monkeypatch.setattr(speed.subprocess, "run", instead)
+    monkeypatch.setattr(speed, "command", lambda module: [sys.executable, "-c", program])
     conditions = CONDITIONS.model_copy(update={"seconds": 0.1, "timeout": 0.1})
     found = run_process(
         Batch(tasks=(SpeedTask(system=SMALL, conditions=conditions, num_classes=5),), number=1)
@@ -457,3 +452,43 @@ def test_no_torch_to_read_a_result():
         " assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.slow
+def test_a_process_tells_its_means_before_its_report():
+    told: list[RunningMeans] = []
+    conditions = CONDITIONS.model_copy(update={"seconds": 0.6, "timeout": 0.6})
+    task = SpeedTask(system=SMALL, conditions=conditions, num_classes=5)
+    report = run_process(Batch(tasks=(task,), number=1), told.append)
+    assert isinstance(report, WorkerReport)
+    assert told
+    assert all(name == task.id and ms > 0 for each in told for name, ms in each.means_ms)
+
+
+@pytest.mark.slow
+def test_the_number_is_that_of_a_plain_loop():
+    """Within a factor of two, whatever else the machine does; a quiet one agrees within 3 %."""
+    conditions = CONDITIONS.model_copy(update={"seconds": 0.5, "timeout": 0.5})
+    task = SpeedTask(system=SMALL, conditions=conditions, num_classes=5)
+    net = build(SMALL, 5).eval()
+    clip = torch.randn(1, net.frames, 3, *conditions.size)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(conditions.threads)
+
+    def plain() -> float:
+        begin = perf_counter()
+        net(clip).logits.argmax(1)
+        return 1000 * (perf_counter() - begin)
+
+    try:
+        with torch.inference_mode():
+            before = [plain() for _ in range(30)][5:]
+            report = run_process(Batch(tasks=(task,), number=1))
+            after = [plain() for _ in range(30)][5:]
+    finally:
+        torch.set_num_threads(threads)
+    assert isinstance(report, WorkerReport)
+    (found,) = report.results
+    assert isinstance(found, SystemRun)
+    lowest, highest = sorted((median(before), median(after)))
+    assert lowest / 2 < found.process.p50_ms < 2 * highest

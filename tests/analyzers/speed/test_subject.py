@@ -171,7 +171,7 @@ BATCH = Batch(
 def test_whatever_breaks_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def broken(_: Batch) -> None:
+    def broken(*_: object) -> None:
         print("a plug-in prints")
         raise RuntimeError("no compiler\n  found: install one\n\nSet X for the stack")
 

@@ -1,0 +1,130 @@
+"""The commands of `msaf-bench`, as data: their groups, modules, summaries and examples. The help of
+the whole command line is written from here, without importing any of them.
+"""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command."""
+
+    place: str  #: module:function below `msaf_bench.cli`
+    summary: str  #: the first sentence of its help
+    examples: tuple[str, ...]  #: without `msaf-bench` and its own name
+
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Look around": ("list", "show", "check", "doctor"),
+    "Train and ablate": ("ablate", "train", "evaluate", "predict"),
+    "Measure": ("flops", "fps", "score"),
+    "Data and results": ("data", "report", "compare"),
+}
+
+#: commands of commands, with their summary
+NESTED = {
+    "score": "Score folders of predicted label maps: mIoU, temporal consistency.",
+    "data": "Check a data set, plan which files to get, or write street videos.",
+}
+
+COMMANDS: dict[str, Command] = {
+    "list": Command(
+        "inspect:list_specs",
+        "List the systems, tables and presets, or those that match a pattern.",
+        ("", "systems '*msaf*'", "presets --json"),
+    ),
+    "show": Command(
+        "inspect:show",
+        "Print one system, table or preset, resolved.",
+        ("msaf-r50", "3", "quick", "table1 --json"),
+    ),
+    "check": Command(
+        "inspect:check",
+        "Check that tables, their systems and all presets can be built.",
+        ("", "mine.toml --plugin my_package"),
+    ),
+    "doctor": Command(
+        "inspect:doctor",
+        "Print packages, devices and memory of this machine.",
+        ("", "--json"),
+    ),
+    "ablate": Command(
+        "ablate:ablate",
+        "Train and score every row of a table with several seeds.",
+        (
+            "3",
+            "3 --data camvid --root DIR --seeds 6",
+            "3 --rows 'MSAF,w/o DCN' --preset smoke",
+            "mine.toml --plugin my_package --dry-run",
+        ),
+    ),
+    "train": Command(
+        "train:train",
+        "Train and score one system; leave a record and a checkpoint.",
+        ("msaf-r18 --preset smoke", "msaf-r50 --data camvid --root DIR --seed 1"),
+    ),
+    "evaluate": Command(
+        "evaluate:evaluate",
+        "Score a checkpoint on a data set: mIoU and temporal consistency.",
+        ("step-300.safetensors", "step-300.safetensors --data camvid --root DIR"),
+    ),
+    "predict": Command(
+        "predict:predict",
+        "Write the label maps of video frames, predicted by a checkpoint.",
+        ("step-300.safetensors --frames DIR --out predictions",),
+    ),
+    "flops": Command(
+        "flops:flops",
+        "Count the cost of a system, or of attention over three frames.",
+        ("--n 97x97", "--n 64x64,97x97 --measure", "--system msaf-r18 --size 512x1024"),
+    ),
+    "fps": Command(
+        "fps:fps",
+        "Measure latency and FPS of systems on this machine.",
+        (
+            "msaf-r18 --size 128x256",
+            "msaf-r18,pspnet18 --size 256x512,512x1024 --mode stream",
+            "msaf-r50 --size 512x1024 --seconds 10 --processes 3",
+        ),
+    ),
+    "score miou": Command(
+        "score.miou:score_miou",
+        "Score predicted label maps by the ground truth: data-set mIoU.",
+        (
+            "--pred DIR --truth DIR --classes camvid11",
+            "--pred DIR --truth DIR --classes 19 --void penalise",
+        ),
+    ),
+    "score tc": Command(
+        "score.tc:score_tc",
+        "Score predicted label maps for temporal consistency.",
+        (
+            "--pred DIR --frames DIR --classes camvid11",
+            "--pred DIR --frames DIR -p clean,etc2020 -c camvid11",
+        ),
+    ),
+    "data check": Command(
+        "data:check_splits",
+        "Read every clip of both splits and print their contents.",
+        ("", "--data camvid --root DIR"),
+    ),
+    "data plan": Command(
+        "data:plan_files",
+        "List the files that a job needs, with their size.",
+        ("--data cityscapes", "--need tc", "--root DIR --list files.txt"),
+    ),
+    "data street": Command(
+        "data:write_street",
+        "Write street videos: frames, label maps, flow and occlusion.",
+        ("--out street --videos 4 --frames 30 --size 128x256",),
+    ),
+    "report": Command(
+        "report:report",
+        "Render a run again from its records, or index many.",
+        ("reports/table3-street-quick", "RUN --no-pictures", "--index reports"),
+    ),
+    "compare": Command(
+        "report:compare",
+        "Compare two runs of one table, paired by seed.",
+        ("OLD NEW", "OLD NEW --json"),
+    ),
+}

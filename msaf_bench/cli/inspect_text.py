@@ -1,0 +1,185 @@
+"""`msaf-bench list` and `show` as text for a terminal."""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from msaf_bench.catalog import (
+    LISTED_CLASSES,
+    LISTED_SIZE,
+    ListedCost,
+    list_tables,
+    read_conditions,
+    read_costs,
+    read_system,
+    read_table,
+    systems_of,
+)
+from msaf_bench.spec import Choice, Conditions, Options, System, Table
+
+WIDTH = 80  #: columns
+
+
+def list_lines(names: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Lines of names with what they are, by kind; kinds without a name are left out."""
+    writers = {"systems": _systems, "tables": _tables, "presets": _presets}
+    written = [list(writers[kind](found)) for kind, found in names.items() if found]
+    for lines in written:
+        yield from (*lines, "")
+    yield "`msaf-bench show NAME` prints one of them."
+
+
+def _systems(names: Sequence[str]) -> Iterator[str]:
+    costs, tables = read_costs(), tables_of_systems()
+    yield f"{'System':<20}{'parameters':>12}{'GMAC':>10}  {'table':<8}title"
+    for name in names:
+        cost = costs.get(name)
+        numbers = f"{'-':>12}{'-':>10}" if cost is None else _cost(cost)
+        title = textwrap.shorten(read_system(name).title, WIDTH - 52, placeholder="...")
+        yield f"{name:<20}{numbers}  {', '.join(tables.get(name, ())) or '-':<8}{title}"
+    size = "x".join(map(str, LISTED_SIZE))
+    yield f"GMAC: one clip at {size}, {LISTED_CLASSES} classes; 1 GMAC = 2 GFLOPs."
+
+
+def _cost(cost: ListedCost) -> str:
+    return f"{cost.params / 1e6:>10.1f} M{cost.macs / 1e9:>10,.1f}"
+
+
+def tables_of_systems() -> dict[str, list[str]]:
+    """System name -> the numbers or names of the tables that it is a row, or the base, of."""
+    found: dict[str, list[str]] = {}
+    for name in list_tables():
+        table = read_table(name)
+        if not name.startswith("table"):
+            continue
+        used = {row.system or table.base for label, row in table.rows if label in table.built}
+        for system in sorted(used):
+            found.setdefault(system, []).append(name.removeprefix("table"))
+    return found
+
+
+def _tables(names: Sequence[str]) -> Iterator[str]:
+    yield f"{'Table':<20}{'rows':>6}  title"
+    for name in names:
+        table = read_table(name)
+        yield f"{name:<20}{len(table.rows):>6}  {table.title}"
+
+
+def _presets(names: Sequence[str]) -> Iterator[str]:
+    yield f"{'Preset':<20}{'frames':>10}{'steps':>8}{'batch':>7}  (on street)"
+    for name in names:
+        found = read_conditions(name, "street")
+        yield f"{name:<20}{_size(found.size):>10}{found.steps:>8,}{found.batch:>7}"
+
+
+def system_lines(system: System) -> Iterator[str]:
+    """Lines of one system: source, cost, and the component of each slot with its options."""
+    yield f"{system.name}: {system.title}"
+    about = {"source": system.source, "licence": system.licence, "style": system.style}
+    for name, text in about.items():
+        if text:
+            yield from _item(name, text)
+    tables = tables_of_systems().get(system.name)
+    if tables:
+        yield from _item("table", ", ".join(tables))
+    cost = read_costs().get(system.name)
+    if cost is not None:
+        size = "x".join(map(str, LISTED_SIZE))
+        yield from _item(
+            "cost",
+            f"{cost.params:,} parameters; {cost.macs / 1e9:,.1f} GMAC for one clip at {size},"
+            f" {LISTED_CLASSES} classes",
+        )
+    yield ""
+    yield f"{'Slot':<16}component"
+    yield from _item(
+        "architecture", _choice(Choice(use=system.architecture, options=system.options))
+    )
+    for slot, choice in system.slots:
+        yield from _item(slot, _choice(choice))
+
+
+def preset_lines(name: str, conditions: Mapping[str, Conditions]) -> Iterator[str]:
+    """Lines of one preset: each condition on each data set, in one line where they are the same."""
+    yield f"Preset {name}, for the variants of one system, a column per data set"
+    width = (WIDTH - 18) // len(conditions)
+    yield f"{'Condition':<18}" + "".join(f"{data:<{width}}" for data in conditions).rstrip()
+    for field in Conditions.model_fields:
+        if field in ("preset", "data"):
+            continue
+        values = [_value(getattr(each, field)) for each in conditions.values()]
+        if len(set(values)) == 1:
+            yield from _item(field, values[0], 18)
+        elif all(len(value) < width for value in values):
+            yield f"{field:<18}" + "".join(f"{value:<{width}}" for value in values).rstrip()
+        else:
+            for data, value in zip(conditions, values, strict=True):
+                yield from _item(f"{field}", f"{data}: {value}", 18)
+
+
+def table_lines(table: Table) -> Iterator[str]:
+    """Lines of one table: each row with its printed numbers and its components."""
+    yield f"{table.source}: {table.title}"
+    systems, claims = systems_of(table), table.claims()
+    printed = {
+        label: ", ".join(
+            f"{claim.metric} {claim.value:g}{'†' if claim.dagger else ''}"
+            for claim in claims
+            if claim.row == label
+        )
+        for label, _ in table.rows
+    }
+    width = 2 + max(16, *map(len, printed.values()))
+    for label, cells in printed.items():
+        choices = (
+            "  ".join(f"{slot}={choice}" for slot, choice in systems[label].slots)
+            if label in systems
+            else "only printed"
+        )
+        yield f"{label:<28}{cells or 'nothing printed':<{width}}{choices}"
+    for claim in claims:
+        if claim.dagger:
+            yield f"† {claim.row}, {claim.metric}: {claim.provenance}"
+
+
+def _choice(choice: Choice) -> str:
+    options = _options(choice.options)
+    return f"{choice.use} ({options})" if options else choice.use
+
+
+def _options(options: Options) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in options)
+
+
+def _value(value: object) -> str:
+    """Return a condition's value as a reader writes it: sizes as HxW, options as `name value`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ((), ""):
+        return "-"
+    if isinstance(value, Choice):
+        return _choice(value)
+    if not isinstance(value, tuple):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    items = cast("tuple[object, ...]", value)
+    if len(items) == 2 and all(isinstance(item, int) for item in items):
+        return "x".join(map(str, items))
+    return ", ".join(_named(item) for item in items)
+
+
+def _named(item: object) -> str:
+    """Return an item of a list; `name value` for an option."""
+    pair = cast("tuple[object, ...]", item) if isinstance(item, tuple) else ()
+    if len(pair) == 2 and isinstance(pair[0], str):
+        return f"{pair[0]} {_value(pair[1])}"
+    return _value(cast("object", item))
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _item(name: str, text: str, width: int = 16) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width
+    )
