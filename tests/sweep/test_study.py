@@ -100,7 +100,7 @@ def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
         assert len(ours) == 4
         assert ours.keys() == theirs.keys()
         for name, record in ours.items():
-            timed = {"seconds": (), "peak_mib": 0.0}
+            timed = {"seconds": (), "peak_mib": 0.0, "ended": ""}
             assert record.model_copy(update=timed) == theirs[name].model_copy(update=timed)
 
 
