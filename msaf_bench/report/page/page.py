@@ -2,8 +2,8 @@
 completely; with them it sorts, searches, copies and compares.
 """
 
-import json
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from markupsafe import Markup
 from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
@@ -11,6 +11,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
 from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
+from msaf_bench.documents import json_text
 from msaf_bench.findings.answers import health
 from msaf_bench.findings.digits import (
     NONE,
@@ -62,10 +63,25 @@ def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
     """Return the conditions that say something, as names and values."""
     settings = conditions.model_dump(mode="json")
     return [
-        (name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
+        (name.replace("_", " "), _said(value))
         for name, value in settings.items()
         if value not in ("", None, [])
     ]
+
+
+def _said(value: object) -> str:
+    """A value of JSON in words: pairs as "name = value"."""
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value).items()
+        return ", ".join(f"{name} = {_said(held)}" for name, held in pairs)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        match items:
+            case [str(name), held] if not isinstance(held, str):
+                return f"{name} = {_said(held)}"
+            case _:
+                return ", ".join(map(_said, items))
+    return str(value)
 
 
 def _about(view: View) -> dict[str, object]:
@@ -108,7 +124,7 @@ def _table(summary: Summary) -> dict[str, object]:
         },
     }
     return {
-        "data": Markup(json.dumps(data).replace("<", "\\u003c")),
+        "data": Markup(json_text(data).replace("<", "\\u003c")),
         "strip": SeedStrips(summary.subjects),
         "side": side,
         "reach": reach_of([*gaps, *gains]),
