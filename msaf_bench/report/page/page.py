@@ -70,10 +70,12 @@ def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
 
 
 def _said(value: object) -> str:
-    """A value of JSON in words: pairs as "name = value"."""
+    """A value of JSON in words: pairs as "name = value", a choice as "name (its options)"."""
     if isinstance(value, dict):
-        pairs = cast("dict[str, object]", value).items()
-        return ", ".join(f"{name} = {_said(held)}" for name, held in pairs)
+        choice = cast("dict[str, object]", value)
+        pairs = cast("list[tuple[str, object]]", choice.get("options", []))
+        options = ", ".join(f"{name} = {_said(held)}" for name, held in pairs)
+        return f"{choice.get('use')}{f' ({options})' if options else ''}"
     if isinstance(value, list):
         items = cast("list[object]", value)
         match items:
