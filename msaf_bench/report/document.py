@@ -33,7 +33,7 @@ def to_json(view: View) -> Document:
         "detectable": view.power.detectable if view.power else None,
         "conditions": summary.conditions.model_dump(mode="json"),
         "hosts": [host.model_dump(mode="json") for host in summary.hosts],
-        "ended": max((run.ended for each in summary.subjects for run in each.runs), default=""),
+        "ended": summary.ended,
         "data_content": list(summary.data),
         "seeds": list(summary.seeds),
         "notes": list(summary.notes),
