@@ -7,8 +7,9 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Self
@@ -43,6 +44,38 @@ class Host(Spec):
             msaf_bench=_version("msaf-bench"),
             commit=_commit(),
         )
+
+
+def utc_now() -> str:
+    """Return the time in UTC to the second, 2026-11-26T11:00:00Z."""
+    return utc_text(datetime.now(UTC))
+
+
+def utc_text(time: datetime) -> str:
+    """Return a time as text that sorts by time."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def commit_times(commits: Iterable[str]) -> dict[str, str]:
+    """Return the time of each commit that this package's checkout knows, in UTC; a "+" behind a
+    commit, of files that differ from it, is passed over.
+    """
+    wanted = sorted(set(filter(None, commits)))
+    root = Path(__file__).parents[1]
+    if not wanted or not (root / ".git").exists():
+        return {}
+    bare = [commit.removesuffix("+") for commit in wanted]
+    try:
+        told = _git(root, "log", "--no-walk", "--ignore-missing", "--format=%H %cI", *bare, "--")
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    known = [line.split() for line in told.splitlines()]
+    times: dict[str, str] = {}
+    for commit, short in zip(wanted, bare, strict=True):
+        for full, time in known:
+            if full.startswith(short):
+                times[commit] = utc_text(datetime.fromisoformat(time))
+    return times
 
 
 def devices() -> tuple[str, ...]:

@@ -129,6 +129,7 @@ class Record(Spec):
     state: Literal["done", "failed"]
     reason: str = ""  #: why it failed
     host: Host
+    ended: str = ""  #: UTC, 2026-11-26T11:00:00Z; empty in records made before times were kept
     data: str  #: fingerprint of the data it read
     #: what the network started from: "random", the pre-training's id, or files of weights with
     #: their sha256

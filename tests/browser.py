@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 CHROMIUM = next(
     (
@@ -27,8 +27,8 @@ LOCAL = ("file:", "data:", "about:")  #: addresses that need no network
 class Page:
     """One tab. `events` holds its messages since the last file was opened."""
 
-    def __init__(self, to: int, back: int) -> None:
-        self._to, self._back = to, os.fdopen(back, "rb", buffering=0)
+    def __init__(self, to: int, back: BinaryIO) -> None:
+        self._to, self._back = to, back
         self._next, self._rest, self.session = 0, b"", ""
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -141,7 +141,9 @@ def browser() -> Generator[Page]:
         os.close(read)
         os.close(write)
         try:
-            yield Page(to, back)
+            with os.fdopen(back, "rb", buffering=0) as answers:
+                yield Page(to, answers)
         finally:
             process.terminate()
             process.wait()
+            os.close(to)

@@ -58,7 +58,7 @@ def begin(folder):
 
 def outcome(folder):
     """What must not depend on kills: numbers, the table, files by name, weights and label maps."""
-    timed = {"seconds": (), "peak_mib": 0.0}
+    timed = {"seconds": (), "peak_mib": 0.0, "ended": ""}
     numbers = {
         i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
     }

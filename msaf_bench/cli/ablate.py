@@ -144,9 +144,9 @@ def _run(ablation: "Ablation", as_json: bool) -> None:
     from msaf_bench.foreign import to_stderr
 
     lines = [*plan_lines(ablation, resume=ablation.resume), stop_line(resumed=ablation.resume)]
-    progress = SweepProgress(phases_of(ablation.plan, speed=ablation.speed_processes > 0))
-    for line in lines:
-        progress.note(line)
+    progress = SweepProgress(
+        phases_of(ablation.plan, speed=ablation.speed_processes > 0), opening=lines
+    )
     with progress, _resumable(progress, resumed=ablation.resume), to_stderr():
         outcome = run(ablation, progress)
     for folder in outcome.left:
@@ -184,10 +184,11 @@ def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
 
     if ablation.plan.seeds == 1:
         typer.echo(ONE_SEED, err=True)
-    if not as_json:
-        typer.echo("\n".join(plan_lines(ablation, resume=True)))
+    lines = plan_lines(ablation, resume=True)
     with to_stderr():
         found = estimates(ablation)
+    if not as_json:
+        typer.echo("\n".join(lines))
     if ablation.plan.table.axis:
         _print_points(found, as_json)
     elif as_json:

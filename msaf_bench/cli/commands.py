@@ -119,8 +119,8 @@ COMMANDS: dict[str, Command] = {
     ),
     "report": Command(
         "report:report",
-        "Render a run again from its records.",
-        ("reports/table3-street-quick", "RUN --no-pictures"),
+        "Render a run again from its records, or index many.",
+        ("reports/table3-street-quick", "RUN --no-pictures", "--index reports"),
     ),
     "compare": Command(
         "report:compare",

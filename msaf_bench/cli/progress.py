@@ -32,17 +32,20 @@ def say(console: Console, text: str) -> None:
 
 
 class SweepProgress:
-    """Follows a sweep; an `Events` for the driver. `phases` are those that may come, in order."""
+    """Follows a sweep; an `Events` for the driver. `phases` are those that may come, in order;
+    `opening` lines are printed when the work begins, all checks passed.
+    """
 
     def __init__(
         self,
         phases: Sequence[Phase],
         tally: RunStatus | None = None,
         console: Console | None = None,
+        opening: Sequence[str] = (),
     ) -> None:
         self.console = console or Console(stderr=True)
         self.tally = tally or RunStatus({}, [], {})
-        self.phases = phases
+        self.phases, self.opening = phases, opening
         self.failed = 0  #: trials, of all sweeps
         self.trained = False  #: whether a step was heard
         self.stage: Stage | None = None
@@ -68,7 +71,10 @@ class SweepProgress:
             self._live.stop()
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """Count the trials of this plan from here on."""
+        """Count the trials of this plan from here on; first say what is run."""
+        for line in self.opening:
+            self.note(line)
+        self.opening = ()
         self._end_stage()
         self.tally = tally_of(plan, done)
 

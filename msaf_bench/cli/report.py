@@ -1,5 +1,6 @@
 """`msaf-bench report` and `compare`: what finished runs say."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from msaf_bench.findings.compare import Change
 
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it.")
+    Path | None,
+    typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it."),
 ]
 Old = Annotated[Path, typer.Argument(metavar="OLD", help="Folder of the earlier run.")]
 New = Annotated[Path, typer.Argument(metavar="NEW", help="Folder of the later run.")]
@@ -27,16 +29,42 @@ AllowMixed = Annotated[
 ]
 
 
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        metavar="FOLDER",
+        rich_help_panel=OUTPUT,
+        help=(
+            "Make FOLDER/index.html instead: a card for each run below the folder with its answer,"
+            " and the history of tables with several runs. Their reports are read as they are."
+        ),
+    ),
+]
+
+
 def report(
-    run: Run,
+    run: Run = None,
+    index: Index = None,
     root: Root = None,
     pictures: Pictures = True,
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
-    """Render a run again from its records. Tables (CSV, Markdown, LaTeX), figures and the page are
-    written; nothing is trained or scored.
+    """Render a run again from its records, or index many. Tables (CSV, Markdown, LaTeX), figures
+    and the page are written; nothing is trained or scored.
     """
+    if (run is None) == (index is None):
+        raise UsageError("give the folder of one run, or --index with a folder of runs")
+    if index is not None:
+        _index(index, as_json)
+    elif run is not None:
+        _render(run, root, pictures=pictures, allow_mixed=allow_mixed, as_json=as_json)
+
+
+def _render(
+    run: Path, root: Path | None, *, pictures: bool, allow_mixed: bool, as_json: bool
+) -> None:
     from msaf_bench.cli.outcome import print_outcome
     from msaf_bench.cli.settings import read_root
     from msaf_bench.report.outcome import render
@@ -87,6 +115,23 @@ def _document(change: "Change") -> dict[str, object]:
         "interval": [interval.low, interval.high] if interval else None,
         "reason": change.reason,
     }
+
+
+def _index(folder: Path, as_json: bool) -> None:
+    """Write the index of a folder; a damaged file is a line on stderr."""
+    from msaf_bench.cli.printing import print_json
+    from msaf_bench.findings.digits import counted
+    from msaf_bench.report.index.render import render_index
+
+    index = render_index(_folder(folder))
+    for fault in index.faults:
+        typer.echo(f"msaf-bench: {fault}", err=True)
+    if as_json:
+        print_json(asdict(index) | {"path": str(index.path)})
+        return
+    tables = counted(index.histories, "table")
+    typer.echo(f"{counted(index.runs, 'run')}, {tables} with a history")
+    typer.echo(f"open {index.path.as_uri()}")
 
 
 def _folder(run: Path) -> Path:

@@ -3,18 +3,19 @@ they can be trusted, and what they cost. Terminal, page, Markdown and README all
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.findings.digits import counted, mean, mean_span, number, seed_list, span
 from msaf_bench.findings.motion import MotionAnswer, motion_of
 from msaf_bench.findings.power import Power
 from msaf_bench.findings.rankings import Ranking
-from msaf_bench.findings.subjects import RowSummary
+from msaf_bench.findings.subjects import RowSummary, Subject
 from msaf_bench.findings.summary import Summary, Verdict
 from msaf_bench.findings.systems import compares_systems
 from msaf_bench.findings.tradeoffs import Tradeoff
 from msaf_bench.findings.wording import effect_word, row_word
+from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Interval, judge
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -97,7 +98,7 @@ def answers_of(
         head = f"Difference of each row to {summary.table.reference}, in points of mIoU"
         lines = tuple(_rows(summary))
     return Answers(
-        title=title_of(summary),
+        title=title_of(summary.table, summary.conditions),
         head=head,
         lines=lines,
         standing=tuple(_standing(summary, tradeoffs)) if compares_systems(summary.table) else (),
@@ -107,12 +108,11 @@ def answers_of(
     )
 
 
-def title_of(summary: Summary) -> str:
+def title_of(table: Table, conditions: Conditions) -> str:
     """Return the heading of a run: its table, its data, and the question that its rows answer."""
-    table = summary.table
     name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.name).replace("_", " ").capitalize()
     question = table.question or f"how do the rows compare with {table.reference}?"
-    return f"{name} on {summary.conditions.data}: {question}"
+    return f"{name} on {conditions.data}: {question}"
 
 
 def _parts(verdicts: Sequence[Verdict]) -> tuple[Answer, ...]:
@@ -208,11 +208,8 @@ def _miou(row: RowSummary) -> float:
 
 def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
     """Health of the parts, seeds and power, the best constant prediction, failed trials."""
-    dead, parts = health(summary)
-    if dead:
-        yield f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
-    elif parts:
-        yield f"All {parts} parts of all rows and controls are live."
+    if health := health_of(summary.subjects):
+        yield health
     if summary.measured:
         yield _seeds(summary, power)
     below = [row.label for row in summary.rows if row.clears_constant is False]
@@ -230,12 +227,20 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
         yield f"{counted(len(summary.failed), 'trial')} failed and count nowhere."
 
 
-def health(summary: Summary) -> tuple[int, int]:
-    """Return how many parts of all rows and controls are not live, and how many there are; the past
+def health_of(subjects: Collection[Subject]) -> str:
+    """Return how many parts are live, as a sentence; empty where no pulse was taken."""
+    dead, parts = health(subjects)
+    if dead:
+        return f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
+    return f"All {parts} parts of all rows and controls are live." if parts else ""
+
+
+def health(subjects: Collection[Subject]) -> tuple[int, int]:
+    """Return how many parts of rows and controls are not live, and how many there are; the past
     frames that a negative control does well to ignore are none of either.
     """
-    dead = sum(len(subject.dead) for subject in summary.subjects)
-    live = sum(part.live for subject in summary.subjects for part in subject.parts)
+    dead = sum(len(subject.dead) for subject in subjects)
+    live = sum(part.live for subject in subjects for part in subject.parts)
     return dead, dead + live
 
 

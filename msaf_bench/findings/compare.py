@@ -1,5 +1,6 @@
 """Two runs of one table, row by row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,16 @@ _STATES: dict[Decision, State] = {
     "same": "undecided",
     "undecided": "undecided",
 }
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All of a row that is compared with another run's."""
+
+    system: str | None  #: key of its system; None where the row is only printed
+    measured: Mapping[int, float]  #: mIoU by seed
+    state: str  #: outcome of its trials
+    ill: str = ""  #: why it is not live
 
 
 @dataclass(frozen=True)
@@ -44,24 +55,33 @@ def compare(old: Summary, new: Summary) -> list[Change]:
             "the two runs cannot be compared: they read data of other content"
             f" ({', '.join(old.data)} and {', '.join(new.data)})"
         )
-    rows = {row.label: row for row in new.rows}
-    earlier = {row.label: row for row in old.rows}
-    family = max(1, len([label for label in rows.keys() & earlier.keys() if rows[label].system]))
+    return changes(*({row.label: _compared(row) for row in run.rows} for run in (old, new)))
+
+
+def changes(old: Mapping[str, Compared], new: Mapping[str, Compared]) -> list[Change]:
+    """Return a change for each row that either run has, by label, with simultaneous intervals over
+    all rows. The runs must have been made under the same conditions, on the same data.
+    """
+    family = max(1, len([label for label in new.keys() & old.keys() if new[label].system]))
     return [
-        _change(label, earlier.get(label), rows.get(label), family)
-        for label in dict.fromkeys((*earlier, *rows))
+        _change(label, old.get(label), new.get(label), family)
+        for label in dict.fromkeys((*old, *new))
     ]
 
 
-def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: int) -> Change:
+def _compared(row: RowSummary) -> Compared:
+    system = row.system.key if row.system else None
+    return Compared(system, row.measured, row.state, row.ill)
+
+
+def _change(label: str, old: Compared | None, new: Compared | None, family: int) -> Change:
     if old is None or new is None:
         return Change(label, "not comparable", reason="only in one run")
-    before, after = (row.system.key if row.system else None for row in (old, new))
-    if before != after:
+    if old.system != new.system:
         return Change(label, "not comparable", reason="the row is another system now")
     if not old.measured or not new.measured:
         return Change(label, _failure(old, new), reason=new.state)
-    faults = [f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.dead]
+    faults = [f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.ill]
     if faults:
         return Change(label, "not comparable", reason="; ".join(faults))
     difference = paired_difference(new.measured, old.measured, family=family)
@@ -73,7 +93,7 @@ def _change(label: str, old: RowSummary | None, new: RowSummary | None, family: 
     return Change(label, _STATES[judge(difference.interval)], difference)
 
 
-def _failure(old: RowSummary, new: RowSummary) -> State:
+def _failure(old: Compared, new: Compared) -> State:
     """What became of a row that one of the runs, or both, did not finish."""
     if old.measured:
         return "new failure"

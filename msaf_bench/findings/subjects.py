@@ -27,6 +27,7 @@ class TrialOutcome:
     reason: str = ""
     miou: float | None = None
     seconds: float = 0.0  #: computing time, all phases
+    ended: str = ""  #: UTC; empty for a record made before times were kept
 
 
 @dataclass(frozen=True)

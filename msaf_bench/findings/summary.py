@@ -94,6 +94,11 @@ class Summary:
         return (*self.rows, *self.controls)
 
     @property
+    def ended(self) -> str:
+        """When the newest trial ended, in UTC; empty for records made before times were kept."""
+        return max((run.ended for each in self.subjects for run in each.runs), default="")
+
+    @property
     def not_live(self) -> tuple[Subject, ...]:
         """The rows, then the controls, with a part that is not live."""
         return tuple(subject for subject in self.subjects if subject.dead)

@@ -126,12 +126,14 @@ def _sorted(
 def _outcome(seed: int, trial: str, result: Result | None) -> TrialOutcome:
     if result is None:
         return TrialOutcome(seed, trial, "missing")
-    if result.record.state == "failed":
-        return TrialOutcome(seed, trial, "failed", result.record.reason)
+    record = result.record
+    if record.state == "failed":
+        return TrialOutcome(seed, trial, "failed", record.reason, ended=record.ended)
     if not np.isfinite(result.miou):
-        return TrialOutcome(seed, trial, "failed", "it finished without a score")
-    seconds = sum(spent for _, spent in result.record.seconds)
-    return TrialOutcome(seed, trial, "done", miou=result.miou, seconds=seconds)
+        why = "it finished without a score"
+        return TrialOutcome(seed, trial, "failed", why, ended=record.ended)
+    seconds = sum(spent for _, spent in record.seconds)
+    return TrialOutcome(seed, trial, "done", miou=result.miou, seconds=seconds, ended=record.ended)
 
 
 def _shared(record: Record, kept: dict[str, Spec]) -> Record:

@@ -61,6 +61,9 @@ TONES: dict[str, Tone] = {
     "more than their sum": "for",
     "less than their sum": "against",
     "no effect": "equal",
+    "same": "equal",
+    "fixed": "for",
+    "new failure": "against",
 }
 _SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
 #: before a word

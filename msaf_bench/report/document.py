@@ -33,6 +33,8 @@ def to_json(view: View) -> Document:
         "detectable": view.power.detectable if view.power else None,
         "conditions": summary.conditions.model_dump(mode="json"),
         "hosts": [host.model_dump(mode="json") for host in summary.hosts],
+        "ended": summary.ended,
+        "data_content": list(summary.data),
         "seeds": list(summary.seeds),
         "notes": list(summary.notes),
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
@@ -65,6 +67,13 @@ def _subject(subject: Subject) -> Document:
         "label": subject.label,
         "miou": {**_bounds(own), "n": own.n} if own else None,
         "past": _known_bounds(subject.measures.past),
+        "miou_by_seed": {str(seed): miou for seed, miou in subject.measured.items()},
+        "system_key": subject.system.key if subject.system else None,
+        "latency_ms": {
+            speed.conditions.mode: speed.latency.p50.model_dump(mode="json")
+            for speed in subject.measures.speeds
+            if speed.latency
+        },
         "live": subject.live,
         "parts": [_part(part) for part in subject.parts],
     }

@@ -22,6 +22,7 @@ def made_how(summary: Summary) -> str:
     c = summary.conditions
     parts = (
         c.watermark,
+        summary.ended[:10],
         f"data {c.data}",
         f"preset {c.preset}",
         _networks(summary),

@@ -53,14 +53,13 @@ def run_sweep(
     row's cost, and time it in so many processes.
 
     Trials run one after the other in this process unless a cluster is given. The systems are
-    built, the data opened and the device tried before anything else, so that what would stop every
-    trial stops the sweep at once.
+    built, the data opened and the device tried before anything else and before a word is said, so
+    that what would stop every trial stops the sweep at once, with one line.
     """
     nets, before, workspace = check_systems(plan), plan.pretraining(), setting.workspace
     with workspace.lock():
         done = workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.trials() if trial.id not in done]
-        events.begun(plan, done)
         if missing:
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
@@ -68,6 +67,7 @@ def run_sweep(
             _check_same(_under(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data.train, data.score)
         workspace.keep(plan)
+        events.begun(plan, done)
         if missing:
             if plan.seeds == 1:
                 events.note(ONE_SEED)

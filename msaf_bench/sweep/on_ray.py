@@ -22,7 +22,7 @@ from typing import Any
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
 from msaf_bench.files import lives
-from msaf_bench.host import Host
+from msaf_bench.host import Host, utc_now
 from msaf_bench.inherited import environment
 from msaf_bench.records import Record, read_record, write_record
 from msaf_bench.spec import Trial
@@ -99,6 +99,7 @@ def run_on(trials: Sequence[Trial], setting: Setting, events: Events, cluster: C
                 state="failed",
                 reason=f"its worker died {RETRIES + 1} times",
                 host=Host.here(setting.device, setting.threads),
+                ended=utc_now(),
                 data="",
                 plugins=setting.plugins,
             )

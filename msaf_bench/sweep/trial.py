@@ -19,7 +19,7 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
 from msaf_bench.foreign import guarded
-from msaf_bench.host import Host, limited_threads
+from msaf_bench.host import Host, limited_threads, utc_now
 from msaf_bench.records import Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.evaluation import cost_of, measure
@@ -121,6 +121,7 @@ def _callers(callback: Callable[P, None]) -> Callable[P, None]:
 class _Common(TypedDict):
     trial: Trial
     host: Host
+    ended: str
     data: str
     start: str
     plugins: tuple[str, ...]
@@ -140,6 +141,7 @@ class _Begun(NamedTuple):
         return {
             "trial": self.trial,
             "host": self.host,
+            "ended": utc_now(),
             "data": data,
             "start": self.start,
             "plugins": setting.plugins,

@@ -28,11 +28,6 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ["ablate", "--table", "3", "--preset", "smoke", "--on", "local", "--dry-run"]
 
 
-def after_the_plan(err):
-    """What follows the lines that every run begins with."""
-    return err.partition("--resume goes on\n")[2] or err
-
-
 def run(*arguments, cwd, out=subprocess.PIPE, env=None):
     command = [sys.executable, "-m", "msaf_bench", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | (env or {})
@@ -497,7 +492,7 @@ def test_a_broken_ray_is_said_with_the_way_round_it(error, monkeypatch, capsys, 
     err = capsys.readouterr().err
     assert "Ray cannot be imported" in err
     assert "--on local" in err
-    assert after_the_plan(err).count("\n") == 1
+    assert err.count("\n") == 1
 
 
 UNPRINTABLE = """
@@ -570,7 +565,7 @@ def test_an_error_that_cannot_be_printed_is_one_line(how, place, capsys, plugins
     assert "fault of msaf-bench" not in err
     assert "Traceback" not in err
     assert all(len(line) < 800 for line in err.splitlines())
-    assert place == "forward" or after_the_plan(err).count("\n") == 1
+    assert place == "forward" or err.count("\n") == 1
 
 
 def test_a_plug_in_with_an_architecture_that_is_none_is_named(capsys, plugins):

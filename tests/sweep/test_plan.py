@@ -14,6 +14,7 @@ from msaf_bench.errors import BenchError, HostError, UsageError
 from msaf_bench.files import write_kept
 from msaf_bench.records import Host, Matrices, Record, write_record
 from msaf_bench.sweep.driver import run_sweep
+from msaf_bench.sweep.events import Silent
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.points import keep_study
 from msaf_bench.sweep.workspace import Setting, Workspace
@@ -23,16 +24,13 @@ CONDITIONS = read_conditions("smoke", "street")
 PLAN = make_plan(TABLE, CONDITIONS, ["Baseline", "w/o DCN"], 2)
 
 
-class Untrained:
+class Untrained(Silent):
     """Events of a sweep in which nothing may be trained."""
 
     def step(self, trial, step, loss):
         raise AssertionError(f"{trial.id} is trained again")
 
     finished = step
-
-    def note(self, text):
-        pass
 
 
 def record(trial):

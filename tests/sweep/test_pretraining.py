@@ -55,7 +55,7 @@ def sweep(folder, die_at=None, resume=False):
 
 
 def outcome(folder):
-    timed = {"seconds": (), "peak_mib": 0.0}
+    timed = {"seconds": (), "peak_mib": 0.0, "ended": ""}
     records = {
         i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
     }

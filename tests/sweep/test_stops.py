@@ -31,7 +31,7 @@ def sweep(folder, resume=False):
 
 
 def numbers(folder):
-    timed = {"seconds": (), "peak_mib": 0.0}
+    timed = {"seconds": (), "peak_mib": 0.0, "ended": ""}
     return {
         i: record.model_copy(update=timed) for i, record in read_records(folder / "records").items()
     }

@@ -100,7 +100,7 @@ def test_an_axis_is_the_tables_run_by_hand(study: Path, tmp_path: Path):
         assert len(ours) == 4
         assert ours.keys() == theirs.keys()
         for name, record in ours.items():
-            timed = {"seconds": (), "peak_mib": 0.0}
+            timed = {"seconds": (), "peak_mib": 0.0, "ended": ""}
             assert record.model_copy(update=timed) == theirs[name].model_copy(update=timed)
 
 
@@ -143,7 +143,7 @@ def test_its_report_says_the_same_everywhere(study: Path):
     assert (study / "mini.csv").read_text() == study_csv(found)
     page = (study / "mini.html").read_text()
     assert "Over the occluders" in page
-    assert "<script" not in page
+    assert "<table" in page
     rendered = CliRunner().invoke(app, ["report", str(study)])
     assert rendered.exit_code == 0
     assert "Contribution of past frames in mIoU points, by occluders (0.0, 1.0):" in rendered.output

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 from functools import partial
@@ -84,6 +85,8 @@ def test_records_checkpoints_and_predictions_are_left(whole, undisturbed):
     starts = {r.start for i, r in records.items() if i != first.id}
     assert len(starts) == 1
     assert first.id in starts.pop()
+    times = {record.ended for record in records.values()}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times)
 
 
 @pytest.mark.slow

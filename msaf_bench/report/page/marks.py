@@ -1,11 +1,15 @@
-"""Small pictures inside the cells of a page: a bar around zero, and a dot for each seed."""
+"""Small pictures inside the cells of a page: a bar around zero, a dot for each seed, and a line
+over runs.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from msaf_bench.findings.digits import number
 from msaf_bench.findings.subjects import RowSummary, Subject
+from msaf_bench.findings.wording import TONES
 from msaf_bench.stats import Interval
 
 LEAST_REACH = 0.1  #: points that half a bar stands for at the least
@@ -70,6 +74,47 @@ class SeedStrips:
 
     def _x(self, value: float) -> str:
         return f"{3 + 94 * (value - self.low) / ((self.high - self.low) or 1):.1f}"
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """One run of a line over runs."""
+
+    interval: Interval | None  #: None where the run has no value
+    word: str  #: of `msaf_bench.findings.wording.TONES` where it is marked; else empty
+    title: str
+
+
+def trend(points: Sequence[TrendPoint]) -> Markup:
+    """Return the means of a row over runs as a line, with their intervals; a change is marked by a
+    larger dot with a ring.
+    """
+    known = [point.interval for point in points if point.interval]
+    ends = [end for i in known for end in (i.mean, i.low, i.high) if end is not None]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+
+    def y(value: float) -> str:
+        return f"{29 - 26 * (value - low) / ((high - low) or 1):.1f}"
+
+    line: list[str] = []
+    marks: list[str] = []
+    for i, point in enumerate(points):
+        interval, x = point.interval, f"{8 + 104 * i / max(len(points) - 1, 1):.1f}"
+        if interval is None:
+            continue
+        line.append(f"{x},{y(interval.mean)}")
+        if interval.low is not None and interval.high is not None:
+            marks.append(_line("span", x, x, y(interval.low), y(interval.high)))
+        name = f"mark {TONES[point.word]}" if point.word else "plain"
+        marks.append(
+            f'<circle class="{name}" cx="{x}" cy="{y(interval.mean)}"'
+            f' r="{4 if point.word else 2.5}"><title>{escape(point.title)}</title></circle>'
+        )
+    said = escape("; ".join(point.title for point in points))
+    return Markup(
+        f'<svg class="trend" viewBox="0 0 120 32" role="img" aria-label="{said}">'
+        f'<polyline points="{" ".join(line)}"/>{"".join(marks)}</svg>'
+    )
 
 
 def side(row: RowSummary) -> str:

@@ -273,6 +273,40 @@
     draw();
   }
 
+  // ---- the cards of an index: search, choose, order ------------------------------------------------
+  for (const list of $(".runs")) {
+    const cards = [...list.children];
+    const search = el("input", { type: "search", placeholder: "Find runs", ariaLabel: "Find runs" });
+    const count = el("span", { className: "made" });
+    const picks = ["table", "data", "preset", "host"].flatMap((key) => {
+      const values = [...new Set(cards.map((card) => card.dataset[key]).filter(Boolean))].sort();
+      if (values.length < 2) return [];
+      const name = key[0].toUpperCase() + key.slice(1);
+      const options = ["all", ...values].map((text, i) => el("option", { value: i ? text : "" }, text));
+      return [{ key, name, select: el("select", { ariaLabel: name }, ...options) }];
+    });
+    const order = el("select", { ariaLabel: "Order" }, ...["newest first", "oldest first"].map((text) => el("option", {}, text)));
+    const draw = () => {
+      const words = search.value.toLowerCase().split(/\s+/);
+      for (const card of cards) {
+        const text = card.textContent.toLowerCase();
+        const chosen = picks.every(({ key, select }) => !select.value || card.dataset[key] === select.value);
+        card.classList.toggle("missed", !chosen || !words.every((word) => text.includes(word)));
+      }
+      const dated = cards.filter((card) => card.dataset.time);
+      if (order.selectedIndex) dated.reverse();
+      list.append(...dated, ...cards.filter((card) => !card.dataset.time));
+      const left = cards.filter((card) => !card.classList.contains("missed")).length;
+      count.textContent = `${left} of ${cards.length} runs`;
+      said.textContent = `${count.textContent}.`;
+    };
+    for (const tool of [search, order, ...picks.map((pick) => pick.select)]) tool.addEventListener("input", draw);
+    const labels = picks.map(({ name, select }) => el("label", {}, `${name} `, select));
+    list.before(el("div", { className: "tools" }, search, ...labels, order, count));
+    draw();
+    said.textContent = "";
+  }
+
   // ---- theme -----------------------------------------------------------------------------------------
   const themes = ["auto", "light", "dark"];
   const theme = el("button", { type: "button", className: "theme", ariaLabel: "Colour theme: auto" }, "◐");

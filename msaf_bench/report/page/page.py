@@ -2,40 +2,33 @@
 completely; with them it sorts, searches, copies and compares.
 """
 
-import json
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from pathlib import Path
 from typing import cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from scipy.special import stdtrit  # pyright: ignore[reportUnknownVariableType]
 
 from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
+from msaf_bench.documents import json_text
 from msaf_bench.findings.answers import health
 from msaf_bench.findings.digits import (
     NONE,
     mean_span,
-    millions,
     number,
-    p_value,
-    seed_list,
-    span,
 )
 from msaf_bench.findings.subjects import NOT_LIVE, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import blocks
-from msaf_bench.findings.wording import RUN_WORDS, SIGNS, TONES, effect_word
+from msaf_bench.findings.wording import RUN_WORDS, SIGNS, effect_word
 from msaf_bench.inputs import file_name
 from msaf_bench.report.figures.canvas import Drawn
 from msaf_bench.report.figures.strip import Strip
 from msaf_bench.report.page.frames import frames_of
 from msaf_bench.report.page.inline import inline_figures
-from msaf_bench.report.page.marks import SeedStrips, bar, reach_of, side
+from msaf_bench.report.page.marks import SeedStrips, reach_of, side
+from msaf_bench.report.page.templates import environment
 from msaf_bench.report.provenance import command, simultaneous, together
 from msaf_bench.report.tables.claims import TITLES, by_verdict
 from msaf_bench.report.tables.columns import PAST_HEAD, PAST_LEGEND
@@ -46,41 +39,8 @@ from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions
 from msaf_bench.stats import Effect, judge, level_of_each
 
-HERE = Path(__file__).parent
 #: figures that the page shows; what the others show stands in its tables
 SHOWN = "tradeoff"
-
-
-def environment() -> Environment:
-    """Return the templates with their filters, style and script."""
-    made = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "num": number,
-        "span": span,
-        "amount": mean_span,
-        "p": p_value,
-        "millions": millions,
-        "seeds": seed_list,
-        "because": because,
-    }
-    script = (HERE / "page.js").read_text("utf-8")
-    digest = b64encode(sha256(script.encode()).digest()).decode()
-    always: dict[str, object] = {
-        "style": Markup((HERE / "page.css").read_text("utf-8")),
-        "script": Markup(script),
-        "script_hash": f"sha256-{digest}",
-        "bar": bar,
-        "signs": SIGNS,
-        "tones": TONES,
-    }
-    cast("dict[str, object]", made.globals).update(always)
-    return made
 
 
 def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) -> str:
@@ -103,10 +63,27 @@ def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
     """Return the conditions that say something, as names and values."""
     settings = conditions.model_dump(mode="json")
     return [
-        (name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
+        (name.replace("_", " "), _said(value))
         for name, value in settings.items()
         if value not in ("", None, [])
     ]
+
+
+def _said(value: object) -> str:
+    """A value of JSON in words: pairs as "name = value", a choice as "name (its options)"."""
+    if isinstance(value, dict):
+        choice = cast("dict[str, object]", value)
+        pairs = cast("list[tuple[str, object]]", choice.get("options", []))
+        options = ", ".join(f"{name} = {_said(held)}" for name, held in pairs)
+        return f"{choice.get('use')}{f' ({options})' if options else ''}"
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        match items:
+            case [str(name), held] if not isinstance(held, str):
+                return f"{name} = {_said(held)}"
+            case _:
+                return ", ".join(map(_said, items))
+    return str(value)
 
 
 def _about(view: View) -> dict[str, object]:
@@ -149,7 +126,7 @@ def _table(summary: Summary) -> dict[str, object]:
         },
     }
     return {
-        "data": Markup(json.dumps(data).replace("<", "\\u003c")),
+        "data": Markup(json_text(data).replace("<", "\\u003c")),
         "strip": SeedStrips(summary.subjects),
         "side": side,
         "reach": reach_of([*gaps, *gains]),
@@ -184,6 +161,7 @@ def _claims(view: View) -> dict[str, object]:
         "titles": TITLES,
         "verdict_counts": ", ".join(_counts(view.summary)),
         "simultaneous": simultaneous(view.summary),
+        "because": because,
     }
 
 
@@ -221,7 +199,7 @@ def _folds(view: View) -> dict[str, object]:
 
 
 def _health(summary: Summary) -> str:
-    dead, parts = health(summary)
+    dead, parts = health(summary.subjects)
     return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
 
 

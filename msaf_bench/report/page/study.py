@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from msaf_bench.findings.study import Study
 from msaf_bench.report.figures.canvas import Drawn
 from msaf_bench.report.page.inline import inline_figures
-from msaf_bench.report.page.page import conditions_lines, environment
+from msaf_bench.report.page.page import conditions_lines
+from msaf_bench.report.page.templates import environment
 from msaf_bench.report.provenance import made_how
 from msaf_bench.report.tables.curves import amount, legend
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from msaf_bench.documents import finite
-from msaf_bench.findings.digits import NONE, mean, span
-from msaf_bench.findings.study import PointReading, Study
+from msaf_bench.findings.answers import health_of, title_of
+from msaf_bench.findings.digits import NONE, mean, mean_span, span
+from msaf_bench.findings.study import AxisCurves, PointReading, Study
 from msaf_bench.findings.subjects import ControlSummary
 from msaf_bench.report.tables.columns import Value
 from msaf_bench.report.tables.values import csv_lines
@@ -25,6 +26,38 @@ def sentences(study: Study) -> Iterator[str]:
         for curve in along.curves:
             if any(reading.past for reading in curve.readings):
                 yield f"  {curve.label}: {', '.join(map(amount, curve.readings))}"
+
+
+def answers(study: Study) -> Iterator[str]:
+    """Yield for each axis the row with the largest contribution of past frames: where it is largest
+    and least.
+    """
+    for along in study.axes:
+        found = _contributions(along)
+        if not found:
+            continue
+        _, top, most = max(found, key=lambda each: each[0])
+        _, _, least = min((each for each in found if each[1] == top), key=lambda each: each[0])
+        shown = along.axis.shown
+        yield (
+            f"{shown[:1].upper()}{shown[1:]}: past frames contribute most in {top}, {most}; its"
+            f" least is {least}."
+        )
+
+
+def _contributions(along: AxisCurves) -> list[tuple[float, str, str]]:
+    """Amount, row, and amount in words, of every live reading of a row."""
+    return [
+        (
+            reading.past.mean,
+            curve.label,
+            f"{mean_span(reading.past, signed=True)} mIoU at {value_text(reading.value)}",
+        )
+        for curve in along.curves
+        if not curve.control
+        for reading in curve.readings
+        if reading.past and not reading.subject.dead
+    ]
 
 
 def amount(reading: PointReading) -> str:
@@ -78,13 +111,20 @@ def _three(interval: Interval | None) -> tuple[float | None, float | None, float
 
 def study_document(study: Study) -> dict[str, object]:
     """Everything as plain data."""
+    first, subjects = study.summaries[0], [each for s in study.summaries for each in s.subjects]
+    health = health_of(subjects)
     return {
+        "title": title_of(first.table, first.conditions),
+        "answers": [],
+        "standing": list(answers(study)),
+        "trust": [health] if health else [],
         "study": study.plan.table.name,
         "single": study.single,
         "comparisons": study.family,
         "missing": list(study.missing),
         "notes": list(study.notes),
         "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
+        "ended": max((run.ended for each in subjects for run in each.runs), default=""),
         "conditions": study.plan.conditions.model_dump(mode="json"),
         "seeds": study.plan.seeds,
         "hosts": [

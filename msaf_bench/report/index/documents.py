@@ -1,0 +1,134 @@
+"""The JSON of a report, `TABLE.json`, as far as an index reads it. Keys that it does not know are
+passed over, and those that an earlier version did not write have a default.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from msaf_bench.stats import Interval
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Bounds(_Part):
+    """A mean with its 95 % interval; None below two seeds."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def interval(self) -> Interval:
+        """The same as findings hold it, without spread and count."""
+        return Interval(self.mean, self.low, self.high, None, 0)
+
+
+class AnswerLine(_Part):
+    """One measured amount with its verdict."""
+
+    part: str
+    versus: str = ""
+    unit: str
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    word: str
+
+    @property
+    def interval(self) -> Interval | None:
+        """The amount; None where nothing was measured."""
+        if self.mean is None:
+            return None
+        return Bounds(mean=self.mean, low=self.low, high=self.high).interval
+
+
+class Machine(_Part):
+    """The host of some of the records."""
+
+    device: str
+    cpu: str
+    threads: int = 1
+    commit: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of what computed."""
+        return self.cpu if self.device == "cpu" else self.device
+
+
+class PartHealth(_Part):
+    """Whether a part of a row is live."""
+
+    part: str
+    live: bool
+    reason: str = ""
+
+
+class Percentile(_Part):
+    """A latency in ms with its 95 % interval."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Row(_Part):
+    """A row or a control of the table."""
+
+    label: str
+    state: str = ""
+    system_key: str | None = None
+    live: bool | None = None
+    parts: tuple[PartHealth, ...] = ()
+    miou: Bounds | None = None
+    miou_by_seed: dict[int, float] = {}
+    params: int | None = None
+    macs_stream: float | None = None
+    latency_ms: dict[str, Percentile] = {}
+
+    @property
+    def ill(self) -> str:
+        """Why it is not live; empty where it is."""
+        if self.live is not False:
+            return ""
+        dead = (part for part in self.parts if not part.live)
+        return "; ".join(f"{part.part} of {self.label} is {part.reason}" for part in dead)
+
+
+class Reading(_Part):
+    """A row of a study at one value of an axis."""
+
+    live: bool | None = None
+
+
+class Document(_Part):
+    """What a report says of its run."""
+
+    title: str = ""  #: empty in reports of earlier versions, which gave no answers either
+    answers: tuple[AnswerLine, ...] = ()
+    standing: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    cost: str = ""
+    ended: str = ""  #: UTC, of the newest trial; empty where its record holds no time
+    hosts: tuple[Machine, ...] = ()
+    data_content: tuple[str, ...] = ()
+    seeds: tuple[int, ...] | int = ()
+    rows: tuple[Row, ...] = ()
+    controls: tuple[Row, ...] = ()
+    lines: tuple[Reading, ...] = ()  #: of a study, which has no rows
+    notes: tuple[str, ...] = ()
+
+
+def read_document(path: Path) -> Document:
+    """Read the JSON of a report. Raises `ValueError` where it is none, with the reason in a line;
+    `OSError` where it cannot be read.
+    """
+    try:
+        return Document.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error

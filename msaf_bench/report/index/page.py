@@ -1,0 +1,206 @@
+"""The page of an index: a card for each run, and the history of tables."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from msaf_bench.findings.answers import title_of
+from msaf_bench.findings.digits import counted, mean_span, seed_list
+from msaf_bench.findings.recorded import with_names
+from msaf_bench.report.index.documents import AnswerLine, Document, Row
+from msaf_bench.report.index.history import History, Step
+from msaf_bench.report.index.runs import Run, Source
+from msaf_bench.report.page.marks import TrendPoint, reach_of, trend
+from msaf_bench.report.page.templates import environment
+
+LINES = 6  #: answers on a card; the others are folded
+NAMED = 3  #: parts that are not live, named on a card
+DATED_LONG: dict[Source, str] = {
+    "run": "when its newest trial ended",
+    "code": "of the commit of its code: its records hold no time",
+    "files": "of its newest record's file: neither its records nor its code hold a time",
+    "": "",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A run as the index shows it."""
+
+    run: Run
+    id: str
+    title: str
+    page: str  #: address of its page; empty where there is none
+    facts: tuple[str, ...]  #: rows, seeds, preset, host
+    lines: tuple[AnswerLine, ...]
+    more: tuple[AnswerLine, ...]  #: folded
+    reach: float  #: of the bars
+    health: str  #: of the parts; empty where no pulse was taken
+    well: bool  #: whether all parts are live
+    unfinished: str  #: rows without all their trials; empty where there are none
+    why: str  #: why there are no answers; empty where there are
+    command: str  #: that makes its report; empty where it has one
+    keys: dict[str, str]  #: what cards are chosen by
+
+    @property
+    def dated(self) -> str:
+        """The date explained."""
+        return DATED_LONG[self.run.timed]
+
+
+def index_html(name: str, runs: Sequence[Run], found: Sequence[History]) -> str:
+    """Return the page of the runs below the folder `name`."""
+    cards = [_card(run) for run in runs]
+    trends: dict[tuple[str, str], Markup] = {}
+    for each in found:
+        for row in each.rows:
+            points = [_point(step) for step in row.steps]
+            trends[each.runs[-1].folder, row.label] = trend(points)
+    return (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            name=name,
+            cards=cards,
+            about=_about(runs),
+            faults=[fault for run in runs for fault in run.faults],
+            histories=found,
+            titles={each.runs[-1].folder: _title(each.runs[-1]) for each in found},
+            ids={card.run.folder: card.id for card in cards},
+            trends=trends,
+        )
+    )
+
+
+def _about(runs: Sequence[Run]) -> str:
+    """How many runs there are, of what, and from when."""
+    plans = [run.plan for run in runs if run.plan]
+    tables = len({plan.table.name for plan in plans})
+    data = sorted({plan.conditions.data for plan in plans})
+    days = sorted(run.time[:10] for run in runs if run.time)
+    parts = [counted(len(runs), "run"), counted(tables, "table")]
+    if data:
+        parts.append(f"data {', '.join(data)}")
+    if days:
+        parts.append(days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}")
+    return " · ".join(parts)
+
+
+def _card(run: Run) -> Card:
+    document = run.document if run.answered else None
+    lines = document.answers if document else ()
+    intervals = (line.interval for line in lines if line.word != "not comparable")
+    tau = any(line.unit == "τ" for line in lines)
+    subjects = (*document.rows, *document.controls) if document else ()
+    health, well = _health(subjects) if subjects else _study_health(document)
+    place = "" if run.folder == "." else f"{quote(run.folder)}/"
+    command = f"msaf-bench report {shlex.quote(run.folder)}" if run.plan else ""
+    return Card(
+        run=run,
+        id="run-" + re.sub(r"\s", "_", run.folder),
+        title=_title(run),
+        page=f"{place}{quote(run.name)}.html" if run.page else "",
+        facts=tuple(_facts(run)),
+        lines=lines[:LINES],
+        more=lines[LINES:],
+        reach=1.0 if tau else reach_of(intervals),
+        health=health,
+        well=well,
+        unfinished=_unfinished(subjects),
+        why="" if document else _why(run),
+        command="" if document else command,
+        keys=_keys(run),
+    )
+
+
+def _title(run: Run) -> str:
+    if run.answered and run.document:
+        return run.document.title
+    if run.plan:
+        return title_of(with_names(run.plan.table), run.plan.conditions)
+    return run.folder
+
+
+def _facts(run: Run) -> list[str]:
+    if not run.plan:
+        return []
+    plan, document = run.plan, run.document
+    facts = [f"preset {plan.conditions.preset}"]
+    rows = counted(len(plan.rows), "row")
+    if plan.controls:
+        rows += f", {counted(len(plan.controls), 'control')}"
+    facts.append(rows)
+    if plan.table.axis:
+        facts.append(f"over {', '.join(axis.shown for axis in plan.table.axis)}")
+    seeds = document.seeds if document else ()
+    measured = seeds if isinstance(seeds, tuple) else ()
+    facts.append(seed_list(measured or range(plan.seeds)))
+    machines = dict.fromkeys(
+        f"{host.name}, {counted(host.threads, 'thread')}" for host in run.hosts
+    )
+    return [*facts, *machines]
+
+
+def _keys(run: Run) -> dict[str, str]:
+    if not run.plan:
+        return {}
+    return {
+        "table": run.plan.table.name,
+        "data": run.plan.conditions.data,
+        "preset": run.plan.conditions.preset,
+        "host": ", ".join(dict.fromkeys(host.name for host in run.hosts)),
+    }
+
+
+def _why(run: Run) -> str:
+    """Why a card has no answers."""
+    if not run.plan:
+        return "Its plan cannot be read, so nothing is known of it."
+    if run.faults:
+        return "Its report cannot be read."
+    if run.document:
+        return "Its report was made by an earlier version, without answers."
+    return "No report has been made of it."
+
+
+def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
+    """Whether all parts are live, as a sentence, and whether they are. The past frames that a
+    negative control ignores are none.
+    """
+    live, dead = 0, list[str]()
+    for subject in subjects:
+        for part in subject.parts:
+            if part.live:
+                live += 1
+            elif subject.live is False:
+                dead.append(f"{part.part} of {subject.label}")
+    if dead:
+        named = ", ".join(dead[:NAMED])
+        more = f" and {len(dead) - NAMED} more" if len(dead) > NAMED else ""
+        return f"{len(dead)} of {len(dead) + live} parts not live: {named}{more}", False
+    return (f"All {live} parts live" if live else "No pulse was taken of its parts"), bool(live)
+
+
+def _study_health(document: Document | None) -> tuple[str, bool]:
+    """What the report of a study says of its parts, and whether all are live."""
+    if document is None or not document.trust:
+        return "", True
+    return document.trust[0], all(reading.live is not False for reading in document.lines)
+
+
+def _unfinished(subjects: Sequence[Row]) -> str:
+    states = [s for s in subjects if s.state not in ("done", "only printed", "")]
+    return f"{counted(len(states), 'row')} not finished" if states else ""
+
+
+def _point(step: Step) -> TrendPoint:
+    """A row in one run, as a point of its line."""
+    state = step.change.state if step.change else ""
+    word = f", {state}" if state else ""
+    when = f"{step.run.day} {step.run.short_commits}".strip()
+    title = f"{when}: {mean_span(step.interval)}{word}"
+    return TrendPoint(step.interval, state if step.marked else "", title)

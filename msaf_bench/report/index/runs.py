@@ -1,0 +1,116 @@
+"""The runs below a folder, each with its plan and what its report says."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from msaf_bench.errors import BenchError
+from msaf_bench.folders import is_litter, natural
+from msaf_bench.host import commit_times, utc_text
+from msaf_bench.inputs import file_name
+from msaf_bench.report.index.documents import Document, Machine, read_document
+from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.workspace import Workspace
+
+Source = Literal["run", "code", "files", ""]
+#: before a date that is not that of the newest trial
+DATED: dict[Source, str] = {"run": "", "code": "code of ", "files": "files of ", "": ""}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run or study in its folder. A damaged file leaves what it held empty, and a fault."""
+
+    folder: str  #: below the index, "." for its own
+    plan: Plan | None = None
+    document: Document | None = None  #: None where no report was made
+    page: bool = False  #: whether there is an HTML page
+    faults: tuple[str, ...] = ()  #: a line for each damaged file
+    time: str = ""  #: UTC; empty where nothing is known
+    #: of the time: the newest trial, the commit of its code, or the newest file among the records
+    timed: Source = ""
+
+    @property
+    def name(self) -> str:
+        """How the files of its report begin."""
+        return file_name(self.plan.table.name) if self.plan else ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether its report has answers; those of earlier versions have none."""
+        return self.document is not None and bool(self.document.title)
+
+    @property
+    def hosts(self) -> tuple[Machine, ...]:
+        """The machines and versions that made its records, as far as its report says."""
+        return self.document.hosts if self.document else ()
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """The commits of the code that made its records."""
+        return tuple(dict.fromkeys(host.commit for host in self.hosts if host.commit))
+
+    @property
+    def day(self) -> str:
+        """The date and where it is from; empty where nothing is known."""
+        return f"{DATED[self.timed]}{self.time[:10]}"
+
+    @property
+    def short_commits(self) -> str:
+        """The commits as they are shown; a "+" stands for changes that were not committed."""
+        short = (commit[:7] + ("+" if commit.endswith("+") else "") for commit in self.commits)
+        return ", ".join(short)
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """Return the runs below a folder, the newest first and those without a time last. The points of
+    a study belong to it.
+    """
+    runs = [_read(folder, path) for path in _folders(folder)]
+    times = commit_times(commit for run in runs if not run.time for commit in run.commits)
+    dated = [_dated(run, folder, times) for run in runs]
+    dated.sort(key=lambda run: natural(run.folder))
+    dated.sort(key=lambda run: run.time, reverse=True)
+    return dated
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    for place, below, names in os.walk(folder):
+        if "plan.json" in names:
+            yield Path(place)
+            below.clear()
+        below[:] = sorted(name for name in below if not is_litter(name))
+
+
+def _read(index: Path, folder: Path) -> Run:
+    run = Run(folder.relative_to(index).as_posix())
+    try:
+        run = replace(run, plan=Workspace(folder).plan())
+    except BenchError as error:
+        return replace(run, faults=(str(error).replace(f"{index}{os.sep}", ""),))
+    path = folder / f"{run.name}.json"
+    run = replace(run, page=path.with_suffix(".html").exists())
+    try:
+        document = read_document(path)
+    except FileNotFoundError:
+        return run
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        fault = f"{path.relative_to(index).as_posix()}: not the JSON of a report ({why})"
+        return replace(run, faults=(fault,))
+    return replace(run, document=document, time=document.ended, timed="run")
+
+
+def _dated(run: Run, index: Path, times: dict[str, str]) -> Run:
+    """The run with the best time that is known: of a clone, the times of files say nothing."""
+    if run.time:
+        return run
+    if known := [times[commit] for commit in run.commits if commit in times]:
+        return replace(run, time=max(known), timed="code")
+    written = [path.stat().st_mtime for path in (index / run.folder).glob("records/*.json")]
+    if not written:
+        return replace(run, timed="")
+    return replace(run, time=utc_text(datetime.fromtimestamp(max(written), UTC)), timed="files")
