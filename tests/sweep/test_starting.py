@@ -192,7 +192,7 @@ def test_weights_that_cannot_start_anything_stop_before_training(place, capsys, 
     said = capsys.readouterr().err
     assert says in said
     assert "start.pth" in said
-    assert said.partition("--resume goes on\n")[2].count("\n") == 1  # after the plan
+    assert len(said.strip().splitlines()) == 1
     assert not (place / "run" / "records").exists()
 
 
