@@ -66,12 +66,13 @@ def run_sweep(
             data = check_data(plan, setting)
             _check_same(_under(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data.train, data.score)
+        execute = execute_on(cluster if missing else None)
         workspace.keep(plan)
         events.begun(plan, done)
         if missing:
             if plan.seeds == 1:
                 events.note(ONE_SEED)
-            _run_missing(missing, before, setting, events, cluster)
+            _run_missing(missing, before, setting, events, cluster, execute)
         count_rows(plan, setting, events)
         for kept in (workspace.flow, workspace.features):
             shutil.rmtree(kept, ignore_errors=True)  # made again where it is asked for again
@@ -85,6 +86,7 @@ def _run_missing(
     setting: Setting,
     events: Events,
     cluster: Cluster | None,
+    execute: Execute,
 ) -> None:
     joined = cluster is not None and cluster.address is not None
     touched: dict[str, str] = {}
@@ -94,7 +96,6 @@ def _run_missing(
         touched |= CUDA
     for text in inherited(touched):
         events.note(text)
-    execute = execute_on(cluster)
     # The driver of a cluster may have no accelerator of its own.
     setting = pretrained(before, setting, events, execute if joined else run_here)
     events.phase("trials", 0, len(missing))

@@ -67,7 +67,7 @@ class PartHealth(_Part):
     reason: str = ""
 
 
-class Percentile(_Part):
+class ListedPercentile(_Part):
     """A latency in ms with its 95 % interval."""
 
     value: float | None = None
@@ -75,7 +75,7 @@ class Percentile(_Part):
     high: float | None = None
 
 
-class Row(_Part):
+class ListedRow(_Part):
     """A row or a control of the table."""
 
     label: str
@@ -87,7 +87,7 @@ class Row(_Part):
     miou_by_seed: dict[int, float] = {}
     params: int | None = None
     macs_stream: float | None = None
-    latency_ms: dict[str, Percentile] = {}
+    latency_ms: dict[str, ListedPercentile] = {}
 
     @property
     def ill(self) -> str:
@@ -98,7 +98,7 @@ class Row(_Part):
         return "; ".join(f"{part.part} of {self.label} is {part.reason}" for part in dead)
 
 
-class Reading(_Part):
+class ListedReading(_Part):
     """A row of a study at one value of an axis."""
 
     live: bool | None = None
@@ -116,9 +116,9 @@ class Document(_Part):
     hosts: tuple[Machine, ...] = ()
     data_content: tuple[str, ...] = ()
     seeds: tuple[int, ...] | int = ()
-    rows: tuple[Row, ...] = ()
-    controls: tuple[Row, ...] = ()
-    lines: tuple[Reading, ...] = ()  #: of a study, which has no rows
+    rows: tuple[ListedRow, ...] = ()
+    controls: tuple[ListedRow, ...] = ()
+    lines: tuple[ListedReading, ...] = ()  #: of a study, which has no rows
     notes: tuple[str, ...] = ()
 
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from msaf_bench.findings.compare import Change, Compared, changes
 from msaf_bench.findings.digits import millions, number
-from msaf_bench.report.index.documents import Percentile, Row
-from msaf_bench.report.index.runs import Run
+from msaf_bench.report.index.documents import ListedPercentile, ListedRow
+from msaf_bench.report.index.runs import ListedRun
 from msaf_bench.stats import Interval
 
 #: states of a change that the history marks
@@ -20,8 +20,8 @@ MARKED = ("better", "worse", "new failure", "fixed")
 class Step:
     """A row in one run of the history."""
 
-    run: Run
-    row: Row | None
+    run: ListedRun
+    row: ListedRow | None
     change: Change | None  #: against the run before; None for the first
 
     @property
@@ -74,7 +74,7 @@ class RowHistory:
         return f"{texts[1]} ({'slower' if now > before else 'faster'}, was {texts[0]})"
 
     @property
-    def _last(self) -> list[Row | None]:
+    def _last(self) -> list[ListedRow | None]:
         return [step.row for step in self.steps[-2:]]
 
     def _was(self, texts: Sequence[str]) -> str:
@@ -86,7 +86,7 @@ class RowHistory:
 class History:
     """All runs of one table under one set of conditions, the oldest first."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ListedRun, ...]
     rows: tuple[RowHistory, ...]
 
     @property
@@ -95,12 +95,12 @@ class History:
         return sum(row.newest.marked for row in self.rows)
 
 
-def histories(runs: Iterable[Run]) -> list[History]:
+def histories(runs: Iterable[ListedRun]) -> list[History]:
     """Return a history for each table with more than one run, where the newest run is newest.
 
     Runs of one commit that ended at one time are copies of one run, and count once.
     """
-    alike: dict[tuple[object, ...], dict[tuple[object, ...], Run]] = {}
+    alike: dict[tuple[object, ...], dict[tuple[object, ...], ListedRun]] = {}
     for run in runs:
         if run.plan and run.document and any(row.miou_by_seed for row in run.document.rows):
             document, plan = run.document, run.plan
@@ -109,11 +109,11 @@ def histories(runs: Iterable[Run]) -> list[History]:
     return [_history(sorted(each.values(), key=_order)) for each in alike.values() if len(each) > 1]
 
 
-def _order(run: Run) -> tuple[str, str]:
+def _order(run: ListedRun) -> tuple[str, str]:
     return run.time, run.folder
 
 
-def _history(runs: Sequence[Run]) -> History:
+def _history(runs: Sequence[ListedRun]) -> History:
     tables = [_rows(run) for run in runs]
     found: list[dict[str, Change]] = [{}]
     for old, new in pairwise(tables):
@@ -136,17 +136,17 @@ def _history(runs: Sequence[Run]) -> History:
     return History(tuple(runs), rows)
 
 
-def _rows(run: Run) -> dict[str, Row]:
+def _rows(run: ListedRun) -> dict[str, ListedRow]:
     """The rows that have a system; those that are only printed have no history."""
     rows = run.document.rows if run.document else ()
     return {row.label: row for row in rows if row.system_key}
 
 
-def _compared(row: Row) -> Compared:
+def _compared(row: ListedRow) -> Compared:
     return Compared(row.system_key, row.miou_by_seed, row.state, row.ill)
 
 
-def _apart(old: Percentile | None, new: Percentile | None) -> bool:
+def _apart(old: ListedPercentile | None, new: ListedPercentile | None) -> bool:
     """Whether the intervals of two latencies do not overlap."""
     if old is None or new is None:
         return False

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from msaf_bench.findings.answers import title_of
 from msaf_bench.findings.digits import counted, mean_span, seed_list
 from msaf_bench.findings.recorded import with_names
-from msaf_bench.report.index.documents import AnswerLine, Document, Row
+from msaf_bench.report.index.documents import AnswerLine, Document, ListedRow
 from msaf_bench.report.index.history import History, Step
-from msaf_bench.report.index.runs import Run, Source
+from msaf_bench.report.index.runs import ListedRun, Source
 from msaf_bench.report.page.marks import TrendPoint, reach_of, trend
 from msaf_bench.report.page.templates import environment
 
@@ -31,7 +31,7 @@ DATED_LONG: dict[Source, str] = {
 class Card:
     """A run as the index shows it."""
 
-    run: Run
+    run: ListedRun
     id: str
     title: str
     page: str  #: address of its page; empty where there is none
@@ -52,7 +52,7 @@ class Card:
         return DATED_LONG[self.run.timed]
 
 
-def index_html(name: str, runs: Sequence[Run], found: Sequence[History]) -> str:
+def index_html(name: str, runs: Sequence[ListedRun], found: Sequence[History]) -> str:
     """Return the page of the runs below the folder `name`."""
     cards = [_card(run) for run in runs]
     trends: dict[tuple[str, str], Markup] = {}
@@ -76,7 +76,7 @@ def index_html(name: str, runs: Sequence[Run], found: Sequence[History]) -> str:
     )
 
 
-def _about(runs: Sequence[Run]) -> str:
+def _about(runs: Sequence[ListedRun]) -> str:
     """How many runs there are, of what, and from when."""
     plans = [run.plan for run in runs if run.plan]
     tables = len({plan.table.name for plan in plans})
@@ -90,7 +90,7 @@ def _about(runs: Sequence[Run]) -> str:
     return " · ".join(parts)
 
 
-def _card(run: Run) -> Card:
+def _card(run: ListedRun) -> Card:
     document = run.document if run.answered else None
     lines = document.answers if document else ()
     intervals = (line.interval for line in lines if line.word != "not comparable")
@@ -117,7 +117,7 @@ def _card(run: Run) -> Card:
     )
 
 
-def _title(run: Run) -> str:
+def _title(run: ListedRun) -> str:
     if run.answered and run.document:
         return run.document.title
     if run.plan:
@@ -125,7 +125,7 @@ def _title(run: Run) -> str:
     return run.folder
 
 
-def _facts(run: Run) -> list[str]:
+def _facts(run: ListedRun) -> list[str]:
     if not run.plan:
         return []
     plan, document = run.plan, run.document
@@ -145,7 +145,7 @@ def _facts(run: Run) -> list[str]:
     return [*facts, *machines]
 
 
-def _keys(run: Run) -> dict[str, str]:
+def _keys(run: ListedRun) -> dict[str, str]:
     if not run.plan:
         return {}
     return {
@@ -156,7 +156,7 @@ def _keys(run: Run) -> dict[str, str]:
     }
 
 
-def _why(run: Run) -> str:
+def _why(run: ListedRun) -> str:
     """Why a card has no answers."""
     if not run.plan:
         return "Its plan cannot be read, so nothing is known of it."
@@ -167,7 +167,7 @@ def _why(run: Run) -> str:
     return "No report has been made of it."
 
 
-def _health(subjects: Sequence[Row]) -> tuple[str, bool]:
+def _health(subjects: Sequence[ListedRow]) -> tuple[str, bool]:
     """Whether all parts are live, as a sentence, and whether they are. The past frames that a
     negative control ignores are none.
     """
@@ -192,7 +192,7 @@ def _study_health(document: Document | None) -> tuple[str, bool]:
     return document.trust[0], all(reading.live is not False for reading in document.lines)
 
 
-def _unfinished(subjects: Sequence[Row]) -> str:
+def _unfinished(subjects: Sequence[ListedRow]) -> str:
     states = [s for s in subjects if s.state not in ("done", "only printed", "")]
     return f"{counted(len(states), 'row')} not finished" if states else ""
 

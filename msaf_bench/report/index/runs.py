@@ -21,7 +21,7 @@ DATED: dict[Source, str] = {"run": "", "code": "code of ", "files": "files of ",
 
 
 @dataclass(frozen=True)
-class Run:
+class ListedRun:
     """A run or study in its folder. A damaged file leaves what it held empty, and a fault."""
 
     folder: str  #: below the index, "." for its own
@@ -65,7 +65,7 @@ class Run:
         return ", ".join(short)
 
 
-def read_runs(folder: Path) -> list[Run]:
+def read_runs(folder: Path) -> list[ListedRun]:
     """Return the runs below a folder, the newest first and those without a time last. The points of
     a study belong to it.
     """
@@ -85,8 +85,8 @@ def _folders(folder: Path) -> Iterator[Path]:
         below[:] = sorted(name for name in below if not is_litter(name))
 
 
-def _read(index: Path, folder: Path) -> Run:
-    run = Run(folder.relative_to(index).as_posix())
+def _read(index: Path, folder: Path) -> ListedRun:
+    run = ListedRun(folder.relative_to(index).as_posix())
     try:
         run = replace(run, plan=Workspace(folder).plan())
     except BenchError as error:
@@ -104,7 +104,7 @@ def _read(index: Path, folder: Path) -> Run:
     return replace(run, document=document, time=document.ended, timed="run")
 
 
-def _dated(run: Run, index: Path, times: dict[str, str]) -> Run:
+def _dated(run: ListedRun, index: Path, times: dict[str, str]) -> ListedRun:
     """The run with the best time that is known: of a clone, the times of files say nothing."""
     if run.time:
         return run
