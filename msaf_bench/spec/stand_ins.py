@@ -21,15 +21,13 @@ def shrunk(system: System, conditions: Conditions) -> System:
     One named like an architecture adds options to it. The backbone then starts from the file that
     `conditions.start` has for the system's name, else for the backbone's.
 
-    Raises `UsageError` for an architecture in the place of another, and for a component in the
-    place of one with starting weights of its own, which would be lost without a word.
+    Raises `UsageError` for an architecture in the place of another.
     """
     stand_ins = dict(conditions.shrink)
-    slots: dict[str, Choice] = {}
-    for slot, choice in system.slots:
-        other = stand_ins.get(slot) or stand_ins.get(choice.use) or choice
-        _check_weights_kept(slot, choice, other, conditions.preset)
-        slots[slot] = _stand_in(choice, other)
+    slots = {
+        slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use) or choice)
+        for slot, choice in system.slots
+    }
     files = dict(conditions.start)
     if name := start_name(system.name, slots.get(BACKBONE), files):
         slots[BACKBONE] = _with_options(slots[BACKBONE], {OPTION: files[name]})
@@ -61,11 +59,17 @@ def _with_options(choice: Choice, options: Mapping[str, Option]) -> Choice:
     return choice.model_copy(update={"options": tuple(sorted(changed.items()))})
 
 
-def _check_weights_kept(slot: str, choice: Choice, other: Choice, preset: str) -> None:
-    if other.use == choice.use or other.starts():
-        return
-    for start in choice.starts():
-        raise UsageError(
-            f"{slot}: preset {preset} runs {other} in place of {choice.use}, without its {start};"
-            f" choose a preset that runs {choice.use}, or leave its weights out"
-        )
+def check_weights_kept(system: System, conditions: Conditions) -> None:
+    """Raises `UsageError` for a stand-in in the place of a component with starting weights of its
+    own, which would be lost without a word.
+    """
+    stand_ins = dict(conditions.shrink)
+    for slot, choice in system.slots:
+        other = stand_ins.get(slot) or stand_ins.get(choice.use) or choice
+        if other.use == choice.use or other.starts():
+            continue
+        for start in choice.starts():
+            raise UsageError(
+                f"{slot}: preset {conditions.preset} runs {other} in place of {choice.use}, without"
+                f" its {start}; choose a preset that runs {choice.use}, or leave its weights out"
+            )

@@ -8,11 +8,13 @@ import torch
 from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.architectures import builtin
 from msaf_bench.architectures.network import VideoNetwork
+from msaf_bench.catalog import systems_of
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import UsageError, one_of, text_of
 from msaf_bench.registry import Registry
 from msaf_bench.spec import Conditions, System
+from msaf_bench.spec.stand_ins import check_weights_kept
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
 
@@ -29,8 +31,11 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     for name, _ in conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     nets: dict[str, VideoNetwork] = {}
+    published = systems_of(plan.table)
     for label, (system, _) in plan.subjects().items():
         try:
+            if label in published:
+                check_weights_kept(published[label], conditions)
             net = _built(registry, system, conditions)
         except (UsageError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error

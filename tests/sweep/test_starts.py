@@ -21,7 +21,7 @@ from msaf_bench.errors import UsageError
 from msaf_bench.records import read_records
 from msaf_bench.report.provenance import command
 from msaf_bench.spec import Conditions, System
-from msaf_bench.spec.stand_ins import shrunk
+from msaf_bench.spec.stand_ins import check_weights_kept, shrunk
 from msaf_bench.sweep.plan import Plan, make_plan
 from msaf_bench.sweep.points import points_of
 from msaf_bench.sweep.preflight import check_systems
@@ -280,7 +280,8 @@ def test_a_stand_in_does_not_drop_weights_without_a_word(here):
     smoke = read_conditions("smoke", "street")
     said = r"preset smoke runs resnet10\(width=8\) in place of resnet18, without its weights a\.pth"
     with pytest.raises(UsageError, match=said):
-        shrunk(loaded, smoke)
+        check_weights_kept(loaded, smoke)
+    assert shrunk(loaded, smoke)["backbone"].use == "resnet10"  # a run that is over can be read
     kept = changed(smoke, {"shrink.backbone": {"use": "resnet18", "width": 8}}, "a test")
     assert dict(shrunk(loaded, kept)["backbone"].options)["weights"] == "a.pth"
 
