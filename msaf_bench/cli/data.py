@@ -276,11 +276,12 @@ def write_street(
     from msaf_bench.outputs import check_outputs, entering
     from msaf_bench.sizes import parse_size
 
+    height_width = parse_size(size)
     folders = {index: out / f"street_{index:05d}" for index in range(seed, seed + videos)}
     for folder in folders.values():
         check_outputs(folder, file_names(frames), overwrite=overwrite, option="--out")
     for index, folder in folders.items():
         with entering(folder) as written:
             written.extend(file_names(frames))
-            write_video(folder, make_video(index, frames=frames, size=parse_size(size)))
+            write_video(folder, make_video(index, frames=frames, size=height_width))
         typer.echo(f"wrote {folder}")

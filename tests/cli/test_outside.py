@@ -301,11 +301,13 @@ def test_absurd_numbers_are_refused_at_once(more, part, capsys):
         (["score", "miou", "--truth", "t", "--pred", "p", "--classes", "1000000000"], "2 to 255"),
     ],
 )
-def test_absurd_sizes_are_refused_by_every_command(command, part, capsys):
+def test_absurd_sizes_are_refused_by_every_command(command, part, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert main(command) == 2
     err = capsys.readouterr().err
     assert part in err
     assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())  # nothing is left behind
 
 
 def test_every_number_of_the_conditions_has_an_upper_bound():
