@@ -3,7 +3,7 @@ they can be trusted, and what they cost. Terminal, page, Markdown and README all
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from msaf_bench.findings.digits import counted, mean, mean_span, number, seed_list, span
@@ -16,7 +16,7 @@ from msaf_bench.findings.systems import compares_systems
 from msaf_bench.findings.tradeoffs import Tradeoff
 from msaf_bench.findings.wording import effect_word, row_word
 from msaf_bench.spec import Conditions, Table
-from msaf_bench.stats import Interval, judge
+from msaf_bench.stats import Effect, Interval, judge
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 NAMED = 5  #: rows named as the best
@@ -91,7 +91,10 @@ def answers_of(
         parts = [verdict for verdict in summary.verdicts if verdict.part]
         head, lines = "Difference that each part makes, in points of mIoU", _parts(parts)
     elif summary.effects:
-        head, lines = "Effect of each part, in points of mIoU", tuple(_effects(summary))
+        head, lines = (
+            "Effect of each part, in points of mIoU",
+            tuple(effect_answers(summary, summary.effects)),
+        )
     elif summary.verdicts and not compares_systems(summary.table):
         head, lines = "Differences that the paper prints", _parts(summary.verdicts)
     else:
@@ -130,12 +133,12 @@ def _parts(verdicts: Sequence[Verdict]) -> tuple[Answer, ...]:
     )
 
 
-def _effects(summary: Summary) -> Iterator[Answer]:
-    """The effects of parts by themselves; nothing follows where a row is not live, as every effect
-    rests on all rows.
+def effect_answers(summary: Summary, effects: Iterable[Effect]) -> Iterator[Answer]:
+    """Yield an answer for each effect or Shapley value; nothing follows where a row is not live, as
+    every one rests on all rows.
     """
     ill = "; ".join(row.ill for row in summary.rows if row.dead)
-    for effect in summary.effects:
+    for effect in effects:
         word = effect_word(judge(effect.interval, summary.table.margin), len(effect.factors))
         yield Answer(
             part=f" {TIMES} ".join(effect.factors),

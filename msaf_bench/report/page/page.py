@@ -12,16 +12,15 @@ from msaf_bench.catalog import family_of
 from msaf_bench.claims.judge import because
 from msaf_bench.claims.verdicts import WORDS, ClaimVerdict, Scope, counted
 from msaf_bench.documents import json_text
-from msaf_bench.findings.answers import health
+from msaf_bench.findings.answers import effect_answers, health
 from msaf_bench.findings.digits import (
     NONE,
-    mean_span,
     number,
 )
 from msaf_bench.findings.subjects import NOT_LIVE, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import blocks
-from msaf_bench.findings.wording import RUN_WORDS, SIGNS, effect_word
+from msaf_bench.findings.wording import RUN_WORDS, SIGNS
 from msaf_bench.inputs import file_name
 from msaf_bench.report.figures.canvas import Drawn
 from msaf_bench.report.figures.strip import Strip
@@ -37,7 +36,7 @@ from msaf_bench.report.tables.pulse import TITLE as PULSE_TITLE
 from msaf_bench.report.tables.rankings import RANKING, ranking_legend, ranking_texts
 from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions
-from msaf_bench.stats import Effect, judge, level_of_each
+from msaf_bench.stats import level_of_each
 
 #: figures that the page shows; what the others show stands in its tables
 SHOWN = "tradeoff"
@@ -52,7 +51,7 @@ def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) ->
         **_claims(view),
         **_folds(view),
         **view.kind.page(view),
-        figures=[pair for pair in inline_figures(figures) if pair[0].name.startswith(SHOWN)],
+        figures=inline_figures([each for each in figures if each[0].name.startswith(SHOWN)]),
         files=[chart.name for chart, _ in figures],
         frames=frames_of(strip) if strip else (),
         swatches=list(zip(strip.colours, strip.class_names, strict=False)) if strip else [],
@@ -181,7 +180,10 @@ def _folds(view: View) -> dict[str, object]:
         "pulse": view.pulse,
         "pulse_title": PULSE_TITLE,
         "pulse_count": _health(summary),
-        "share_lines": [_effect(share, summary) for share in summary.shares],
+        "share_lines": [
+            (share.part, share.amount, f"{SIGNS[share.word]} {share.word}")
+            for share in effect_answers(summary, summary.shares)
+        ],
         "class_lines": [
             (row.shown, *(number(value, 1) for value in row.per_class)) for row in summary.measured
         ],
@@ -201,14 +203,6 @@ def _folds(view: View) -> dict[str, object]:
 def _health(summary: Summary) -> str:
     dead, parts = health(summary.subjects)
     return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
-
-
-def _effect(share: Effect, summary: Summary) -> tuple[str, str, str]:
-    if any(row.dead for row in summary.rows):
-        word = "not comparable"
-    else:
-        word = effect_word(judge(share.interval, summary.table.margin), len(share.factors))
-    return share.factors[0], mean_span(share.interval, signed=True), f"{SIGNS[word]} {word}"
 
 
 def _system(subject: Subject) -> tuple[str, str, str, str]:
