@@ -1,7 +1,5 @@
 """The two kinds of table, variants of one system and whole systems, and the view of a summary."""
 
-from dataclasses import replace
-
 from msaf_bench.claims.verdicts import claims_of
 from msaf_bench.findings.answers import answers_of
 from msaf_bench.findings.power import power_of
@@ -48,35 +46,26 @@ SYSTEMS = Kind(
 
 def view_of(summary: Summary) -> View:
     """Return the view of a summary: whatever a report needs is derived here, once."""
+    whole = compares_systems(summary.table)
     found, power = tuple(columns(summary)), power_of(summary)
-    view = View(
+    everyone = entries(summary) if whole else ()
+    ranked, traded = rankings(everyone), tradeoffs(everyone)
+    second = second_columns(summary, found) if whole else found
+    return View(
         summary=summary,
-        kind=VARIANTS,
+        kind=SYSTEMS if whole else VARIANTS,
         made_how=made_how(summary),
-        answers=answers_of(summary, power),
+        answers=answers_of(summary, power, ranked, traded),
         power=power,
         claims=claims_of(summary),
         pulse=pulse_table(summary),
         columns=found,
-        second=found,
-    )
-    if compares_systems(summary.table):
-        return _of_systems(view)
-    return replace(view, legend=tuple(legend(summary, found)))
-
-
-def _of_systems(view: View) -> View:
-    summary, everyone = view.summary, entries(view.summary)
-    second = second_columns(summary, view.columns)
-    ranked, traded = rankings(everyone), tradeoffs(everyone)
-    return replace(
-        view,
-        kind=SYSTEMS,
-        answers=answers_of(summary, view.power, ranked, traded),
         second=second,
-        legend=systems_legend(summary, everyone, second),
+        legend=(
+            systems_legend(summary, everyone, second) if whole else tuple(legend(summary, found))
+        ),
         entries=everyone,
-        groups=groups(summary, everyone),
+        groups=groups(summary, everyone) if whole else (),
         rankings=ranked,
         tradeoffs=traded,
     )

@@ -2,7 +2,7 @@
 over runs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -30,9 +30,7 @@ def bar(interval: Interval | None, reach: float) -> Markup:
     def x(value: float) -> str:
         return f"{50 + 48 * max(-1.0, min(1.0, value / reach)):.1f}"
 
-    span = ""
-    if interval.low is not None and interval.high is not None:
-        span = _line("span", x(interval.low), x(interval.high), "6", "6")
+    span = _span(interval, x)
     zero = _line("zero", "50", "50", "0", "12")
     dot = f'<circle cx="{x(interval.mean)}" cy="6" r="3"/>'
     return Markup(
@@ -58,9 +56,7 @@ class SeedStrips:
         interval = subject.interval
         if interval is None:
             return Markup("")
-        span = ""
-        if interval.low is not None and interval.high is not None:
-            span = _line("span", self._x(interval.low), self._x(interval.high), "6", "6")
+        span = _span(interval, self._x)
         dots = "".join(
             f'<circle cx="{self._x(miou)}" cy="6" r="2"><title>seed {seed}: {number(miou)}</title>'
             "</circle>"
@@ -125,6 +121,13 @@ def side(row: RowSummary) -> str:
     if gap.low > 0:
         return "better"
     return "worse" if gap.high < 0 else "open"
+
+
+def _span(interval: Interval, x: Callable[[float], str]) -> str:
+    """The line from bound to bound; empty without bounds."""
+    if interval.low is None or interval.high is None:
+        return ""
+    return _line("span", x(interval.low), x(interval.high), "6", "6")
 
 
 def _line(name: str, x1: str, x2: str, y1: str, y2: str) -> str:
