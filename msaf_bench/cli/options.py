@@ -35,9 +35,9 @@ def at_most(
 
 def at_most_cores(value: float | None) -> float | None:
     """Check a number of threads: far more of them take all that the system has."""
-    from msaf_bench.analyzers.speed import machine
+    from msaf_bench.host import usable_cores
 
-    return at_most(machine.usable_cores(), "this machine has no more cores", "--threads")(value)
+    return at_most(usable_cores(), "this machine has no more cores", "--threads")(value)
 
 
 def choices(names: Iterable[str]) -> str:

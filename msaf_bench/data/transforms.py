@@ -132,18 +132,31 @@ def _nearest(side: int, whole: int, part: slice) -> NDArray[np.intp]:
     return np.asarray(resized[0, part], np.intp)
 
 
-def normalise(frames: NDArray[np.uint8]) -> Tensor:
-    """Return frames (..., H, W, 3) uint8 as (..., 3, H, W) float32, normalised with ImageNet's mean
-    and deviation.
+def stacked(pictures: Sequence[Pixels], device: str = "cpu") -> Tensor:
+    """Return pictures of one shape as one tensor (N, ...) uint8 in main memory, locked there if it
+    is for a GPU, so that a GPU copies it while it computes.
     """
+    batch = torch.empty(
+        (len(pictures), *pictures[0].shape),
+        dtype=torch.uint8,
+        pin_memory=device.startswith("cuda"),
+    )
+    np.stack(pictures, out=batch.numpy())
+    return batch
+
+
+def normalise(frames: Pixels | Tensor) -> Tensor:
+    """Return frames (..., H, W, 3) uint8 as (..., 3, H, W) float32, normalised with ImageNet's mean
+    and deviation, where they are.
+    """
+    pixels = torch.as_tensor(frames)
     scale = 1 / (255 * torch.tensor(STD)).view(3, 1, 1)
     offset = (torch.tensor(MEAN) / torch.tensor(STD)).view(3, 1, 1)
     return (
-        torch.from_numpy(frames)
-        .movedim(-1, -3)
+        pixels.movedim(-1, -3)
         .to(torch.float32, memory_format=torch.contiguous_format)
-        .mul_(scale)
-        .sub_(offset)
+        .mul_(scale.to(pixels.device, non_blocking=True))
+        .sub_(offset.to(pixels.device, non_blocking=True))
     )
 
 
@@ -156,9 +169,11 @@ def denormalise(frames: Tensor) -> Tensor:
     return frames.to(wide) * deviation + mean
 
 
-def to_tensors(clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
-    """Return frames (B, T, 3, H, W) float32, normalised, and labels (B, H, W) int64."""
+def to_tensors(frames: Tensor, labels: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """Return `stacked` frames (B, T, H, W, 3) and labels (B, H, W) as a network expects them on a
+    device: (B, T, 3, H, W) float32, normalised there, and int64. Nothing waits for the copies.
+    """
     return (
-        normalise(np.stack([clip.frames for clip in clips])),
-        torch.from_numpy(np.stack([clip.label for clip in clips])).long(),
+        normalise(frames.to(device, non_blocking=True)),
+        labels.to(device, non_blocking=True).long(),
     )

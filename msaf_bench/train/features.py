@@ -18,7 +18,7 @@ from torch import Tensor
 
 from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clip, Clips
-from msaf_bench.data.transforms import augment, normalise, to_tensors
+from msaf_bench.data.transforms import augment, normalise, stacked
 from msaf_bench.files import write_atomic
 from msaf_bench.ports import Reader
 from msaf_bench.spec import Conditions, content_hash
@@ -175,11 +175,13 @@ def _computed(
     for first in range(0, len(places), BATCH):
         chunk = places[first : first + BATCH]
         if split == "train":
-            frames, labelled = to_tensors([drawn(clips, conditions, i, draw) for i, draw in chunk])
-            labels.append(labelled.to(torch.uint8))
+            read = [drawn(clips, conditions, i, draw) for i, draw in chunk]
+            labels.append(stacked([clip.label for clip in read]))
         else:
-            frames = normalise(np.stack([clips[i].frames for i, _ in chunk]))
-        found.append(tuple(field.cpu() for field in net.extract(frames.to(device))))
+            read = [clips[i] for i, _ in chunk]
+        frames = stacked([clip.frames for clip in read], device)
+        extract = net.extract(normalise(frames.to(device, non_blocking=True)))
+        found.append(tuple(field.cpu() for field in extract))
     fields = {
         str(i): torch.cat(parts).contiguous() for i, parts in enumerate(zip(*found, strict=True))
     }

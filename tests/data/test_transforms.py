@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msaf_bench.data import Clip
-from msaf_bench.data.transforms import MEAN, STD, augment, to_tensors
+from msaf_bench.data.transforms import MEAN, STD, augment, normalise, stacked, to_tensors
 from msaf_bench.spec import VOID, Conditions
 
 
@@ -185,7 +185,9 @@ def test_batches_are_normalised_and_channels_come_before_rows():
         )
         for i in range(2)
     ]
-    images, labels = to_tensors(clips)
+    images, labels = to_tensors(
+        stacked([clip.frames for clip in clips]), stacked([clip.label for clip in clips]), "cpu"
+    )
     assert images.shape == (2, 3, 3, 6, 8)
     assert images.dtype == torch.float32
     assert images.is_contiguous()
@@ -198,7 +200,16 @@ def test_batches_are_normalised_and_channels_come_before_rows():
 
 def test_labels_may_have_another_size_than_frames():
     clip = Clip(np.zeros((2, 4, 8, 3), np.uint8), np.full((9, 10), VOID, np.uint8), "x/1")
-    images, labels = to_tensors([clip])
+    images, labels = to_tensors(stacked([clip.frames]), stacked([clip.label]), "cpu")
     assert images.shape == (1, 2, 3, 4, 8)
     assert labels.shape == (1, 9, 10)
     assert labels.unique().item() == pytest.approx(VOID)
+
+
+def test_frames_are_normalised_where_they_are():
+    """The meta device stands for a GPU: nothing of the arithmetic is left on the CPU."""
+    frames = torch.empty((2, 3, 4, 8, 3), dtype=torch.uint8, device="meta")
+    found = normalise(frames)
+    assert found.device.type == "meta"
+    assert found.shape == (2, 3, 3, 4, 8)
+    assert found.dtype == torch.float32
