@@ -26,9 +26,9 @@ CHECKSUM = "checksum"  #: the key of a document's own
 PARTS = ".msaf-bench-*.part"
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError`
-    where it cannot.
+def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Replaces `path` as a whole, through a temporary file in the same folder. What is not
+    `durable` may be lost or damaged by a power cut. Raises `HostError` where it cannot.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = path.parent / PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
@@ -38,10 +38,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb"
         ) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        if durable:
+            _sync(path.parent)
     except OSError as error:
         with suppress(OSError):  # below a file there is nothing to remove
             temporary.unlink()

@@ -8,12 +8,15 @@ OpenCV are imported when a split is opened.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS, colourise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import DATA_SETS, Conditions
+
+if TYPE_CHECKING:
+    from msaf_bench.data.cache import Cache
 
 __all__ = [
     "CAMVID_CLASSES",
@@ -40,6 +43,7 @@ def open_split(
     split: Literal["train", "score"],
     root: Path | None = None,
     seed: int = 0,
+    cache: "Cache | None" = None,
 ) -> Clips:
     """Open a split of the data set `conditions.data`.
 
@@ -53,16 +57,17 @@ def open_split(
         root: the data set's folder, if it lies on disk.
         seed: the trial's seed, for data sets whose training videos depend on it (`street` with
             `data_options.own_videos`).
+        cache: keeps decoded frames of clips that are not held in memory.
 
     Raises:
         UsageError: for an unknown data set or option, or a missing root.
         DataError: for wrong content.
     """
     if conditions.scored == "score" and conditions.past == "real":
-        return _open(conditions, split, root, seed)
+        return _open(conditions, split, root, seed, cache)
     from msaf_bench.data.subsets import WithPast, tuning_part
 
-    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root, seed)
+    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root, seed, cache)
     if conditions.scored == "tune":
         clips = tuning_part(clips, split, conditions.frames)
     return clips if conditions.past == "real" else WithPast(clips, conditions.past, conditions.flow)
@@ -76,7 +81,11 @@ def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
 
 
 def _open(
-    conditions: Conditions, split: Literal["train", "score"], root: Path | None, seed: int
+    conditions: Conditions,
+    split: Literal["train", "score"],
+    root: Path | None,
+    seed: int,
+    cache: "Cache | None",
 ) -> Clips:
     name = one_of("data set", conditions.data, DATA_SETS)
     if name == "street":
@@ -87,7 +96,7 @@ def _open(
     if name == "cityscapes":
         from msaf_bench.data.readers.cityscapes import open_cityscapes
 
-        return open_cityscapes(conditions, split, root)
+        return open_cityscapes(conditions, split, root, cache)
     from msaf_bench.data.readers.camvid import open_camvid
 
     return open_camvid(conditions, split, root)

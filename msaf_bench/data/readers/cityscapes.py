@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from msaf_bench.data.cache import Cache
 from msaf_bench.data.labels.classes import CLASS_SETS
 from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, id_table
 from msaf_bench.data.png import decode_png
@@ -32,8 +33,11 @@ _NAME = re.compile(
 )
 
 
-def open_cityscapes(conditions: Conditions, split: Split, root: Path) -> LabelledVideos:
-    """Open a split of Cityscapes, `score` being val; a clip is read when it is asked for.
+def open_cityscapes(
+    conditions: Conditions, split: Split, root: Path, cache: Cache | None = None
+) -> LabelledVideos:
+    """Open a split of Cityscapes, `score` being val; a clip is read when it is asked for,
+    from the cache if it has it.
 
     History frames are the frames of the same sequence with the right numbers. If a frame has both
     forms of labels, raw ids are read. No two labelled frames are neighbours, so there are no pairs.
@@ -70,7 +74,7 @@ def open_cityscapes(conditions: Conditions, split: Split, root: Path) -> Labelle
         step=1,
         read_label=read_classes,
     )
-    return LabelledVideos(conditions, split, files, in_memory=False)
+    return LabelledVideos(conditions, split, files, in_memory=False, cache=cache)
 
 
 def archive(folder: str) -> str:

@@ -53,6 +53,14 @@ class File(NamedTuple):
         except OSError as error:
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
+    def stamp(self) -> str:
+        """Return what tells the content from any other without reading it: path, size and time of
+        change, or in an archive name, size and checksum. Raises `DataError` for a broken link.
+        """
+        if self.member:
+            return f"{self.name} {self.size} {self.member.crc:08x}"
+        return f"{self.path.absolute()} {self.size} {self.path.stat().st_mtime_ns}"
+
     def crc(self) -> int:
         """Return the CRC-32 of the content; an archive states it."""
         return self.member.crc if self.member else zlib.crc32(self.read())

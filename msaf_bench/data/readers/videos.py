@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from msaf_bench.data.cache import Cache, Kept, keep_in, keep_nothing
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
@@ -60,16 +61,25 @@ class LabelledVideos:
     With `in_memory`, every file is checked and read on opening, once per process. Otherwise a clip
     is read when it is asked for and not kept, and `fingerprint` is that of `files.fingerprint`.
     Training labels have `conditions.size`, scored labels their size on disk. Raises `DataError` for
-    the first fault of the files, `UsageError` if no clip has any history.
+    the first fault of the files, `UsageError` if no clip has any history. `cache` keeps decoded
+    frames and labels of clips that are not in memory.
     """
 
     def __init__(
-        self, conditions: Conditions, split: Split, files: SplitFiles, *, in_memory: bool
+        self,
+        conditions: Conditions,
+        split: Split,
+        files: SplitFiles,
+        *,
+        in_memory: bool,
+        cache: Cache | None = None,
     ) -> None:
         self.classes, self.colours = files.classes.names, files.classes.colours
         self._size = conditions.size
         self._train = split == "train"
         self._read_label = files.read_label
+        self._keep = keep_in(cache) if cache and not in_memory else keep_nothing
+        self._meaning = content_hash(f"{files.data} {files.classes}")
         spacing = conditions.train_spacing if self._train else conditions.score_spacing
         whole = _histories(files, conditions, spacing)
         self.repeated, self.skipped = whole.repeated, whole.skipped
@@ -104,14 +114,27 @@ class LabelledVideos:
         if self._content:
             rows = [self._content.rows[file] for file in files]
             return Clip(self._content.images[rows], self._content.labels[newest.label], name)
-        image, label = _checked(newest, newest.image.read(), newest.label.read(), self._read_label)
-        pictures = {newest.image: resized(image, self._size)}
-        for file in files:
-            if file not in pictures:
-                pictures[file] = resized(_picture(file, file.read(), image.shape), self._size)
-        if self._train:
-            label = _nearest(label, self._size)
-        return Clip(np.stack([pictures[file] for file in files]), label, name)
+        frames = {file: self._frame(file) for file in dict.fromkeys((newest.image, *files))}
+        label, size = self._label(newest.label), frames[newest.image].size
+        _check_label(newest, label.size, size)
+        for file, frame in frames.items():
+            _check_frame(file, frame.size, size)
+        return Clip(np.stack([frames[file].pixels for file in files]), label.pixels, name)
+
+    def _frame(self, file: File) -> Kept:
+        def make() -> Kept:
+            picture = _picture(file, file.read())
+            return Kept(resized(picture, self._size), picture.shape[:2])
+
+        return self._keep(f"frame {self._size} {file.stamp()}", make)
+
+    def _label(self, file: File) -> Kept:
+        def make() -> Kept:
+            ids = self._read_label(file, file.read())
+            return Kept(_nearest(ids, self._size) if self._train else ids, ids.shape)
+
+        size = self._size if self._train else "whole"
+        return self._keep(f"label {size} {self._meaning} {file.stamp()}", make)
 
     def picture(self, index: int) -> Array:
         """Read the newest frame of a clip again, at the size of its label map."""
@@ -219,24 +242,33 @@ def _checked(
 ) -> tuple[Array, Array]:
     """Decode a picture and its label map. Raises `DataError` if their sizes differ."""
     picture, ids = _picture(frame.image, image, shape), read_label(frame.label, label)
-    if picture.shape[:2] != ids.shape:
-        (h, w), (label_h, label_w) = picture.shape[:2], ids.shape
-        raise DataError(
-            f"{frame.label}: a label of {label_h}x{label_w} for an image of {h}x{w}; copy the data"
-            " set again"
-        )
+    _check_label(frame, ids.shape, picture.shape[:2])
     return picture, ids
+
+
+def _check_label(frame: Labelled, size: Size, expected: Size) -> None:
+    """Raise `DataError` for a label map of another size than its image."""
+    if size != expected:
+        raise DataError(
+            f"{frame.label}: a label of {size[0]}x{size[1]} for an image of"
+            f" {expected[0]}x{expected[1]}; copy the data set again"
+        )
 
 
 def _picture(file: File, data: bytes, shape: tuple[int, ...] = ()) -> Array:
     """Decode a frame. Raises `DataError` if a shape is given and the frame has another one."""
     picture = decode_png(data, file, ("RGB",))
-    if shape and picture.shape != shape:
-        raise DataError(
-            f"{file}: a frame of {picture.shape[0]}x{picture.shape[1]} among frames of"
-            f" {shape[0]}x{shape[1]}; copy it again"
-        )
+    _check_frame(file, picture.shape[:2], shape[:2] or picture.shape[:2])
     return picture
+
+
+def _check_frame(file: File, size: Size, expected: tuple[int, ...]) -> None:
+    """Raise `DataError` for a frame of another size than those before it."""
+    if size != expected:
+        raise DataError(
+            f"{file}: a frame of {size[0]}x{size[1]} among frames of {expected[0]}x{expected[1]};"
+            " copy it again"
+        )
 
 
 def _nearest(label: Array, size: Size) -> Array:
