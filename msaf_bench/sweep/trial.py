@@ -15,6 +15,7 @@ from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data import content_of, open_split
+from msaf_bench.data.cache import Cache
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
@@ -153,7 +154,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     host = setting.host()
     with _timed("data", seconds):
         learn, test = (
-            open_split(trial.conditions, split, setting.root, trial.seed)
+            open_split(trial.conditions, split, setting.root, trial.seed, _cache(setting))
             for split in ("train", "score")
         )
     if nowhere := [start for start in trial.system.starts() if not start.path]:
@@ -165,6 +166,13 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     net = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
     return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
+
+
+def _cache(setting: Setting) -> Cache | None:
+    if not setting.cache_gib:
+        return None
+    folder = setting.cache_folder or setting.workspace.frames
+    return Cache(folder, round(2**30 * setting.cache_gib))
 
 
 def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
@@ -200,6 +208,7 @@ def _run(
             folder=setting.workspace.checkpoints(trial),
             device=setting.device,
             features=learnt,
+            loader_threads=setting.loader_threads,
             on_step=on_step,
             on_note=on_note,
         )
