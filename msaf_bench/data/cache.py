@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
@@ -67,7 +68,7 @@ def keep_in(cache: Cache) -> Keep:
     No more is kept once less than `SPARED` bytes of the disk are free or the folder cannot be
     written. Raises `HostError` if it cannot be made.
     """
-    folder, bound = cache
+    folder = cache.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _total(folder) as total:
@@ -79,17 +80,18 @@ def keep_in(cache: Cache) -> Keep:
             " or add --cache 0"
         ) from error
 
-    def keep(key: str, make: Callable[[], Kept]) -> Kept:
-        digest = hashlib.sha256(f"{_MADE_BY} {key}".encode()).hexdigest()
-        path = folder / f"{digest[:32]}.pixels"
-        kept = _read(path)
-        if kept is None:
-            kept = make()
-            with suppress(OSError, HostError):  # a cache that is full or gone ends nothing
-                _write(path, kept, bound)
-        return kept
+    return partial(_keep, cache)
 
-    return keep
+
+def _keep(cache: Cache, key: str, make: Callable[[], Kept]) -> Kept:
+    digest = hashlib.sha256(f"{_MADE_BY} {key}".encode()).hexdigest()
+    path = cache.folder / f"{digest[:32]}.pixels"
+    kept = _read(path)
+    if kept is None:
+        kept = make()
+        with suppress(OSError, HostError):  # a cache that is full or gone ends nothing
+            _write(path, kept, cache.bound)
+    return kept
 
 
 def _read(path: Path) -> Kept | None:
