@@ -44,12 +44,14 @@ def measure(
     *,
     supply: Mapping[str, Supply] = MappingProxyType({}),
     features: Features | None = None,
+    loader_threads: int = 0,
 ) -> Scored:
     """Scores the split; once more without the past where the network reads it; consistency where
     the conditions name a flow; the pulses.
 
     `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
-    frozen backbone, `supply` is the gradient of each part at the end of training.
+    frozen backbone, `supply` is the gradient of each part at the end of training; `loader_threads`
+    load clips ahead.
     """
     shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
     kept: dict[int, NDArray[np.uint8]] = {}
@@ -59,9 +61,9 @@ def measure(
             kept[index] = prediction
 
     read = (
-        cached_reader(net, features, conditions.size, device)
+        cached_reader(net, features, clips, conditions.size, device, loader_threads)
         if features
-        else reader(net, clips, device)
+        else reader(net, clips, device, loader_threads)
     )
     confusion = score(net, clips, on_image=keep, read=read)
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None

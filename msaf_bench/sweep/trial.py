@@ -221,6 +221,7 @@ def _run(
             setting.workspace.flow,
             supply=trained.supply,
             features=tested,
+            loader_threads=setting.loader_threads,
         )
     write_stack(setting.workspace.predictions(trial), scored.samples)
     return Record(
