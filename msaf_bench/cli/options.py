@@ -120,7 +120,7 @@ MISSING = {
 }  #: what to write for a parameter that is missing, by its name
 
 PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time
-CACHE_GIB = 20.0  #: Cityscapes takes 2 under preset quick, 18 under standard and 70 under paper
+CACHE_GIB = 20.0  #: Cityscapes takes 2 under preset quick, 18 under standard and 68 under paper
 SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
 
 Data = Annotated[
