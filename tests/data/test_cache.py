@@ -1,5 +1,6 @@
 """The cache of decoded frames: what it keeps, its bound, and what damage and other processes do."""
 
+import json
 import os
 import pickle
 import shutil
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from forked import FORKS
 
+from msaf_bench.cli import main
 from msaf_bench.data import cache as module
 from msaf_bench.data import open_split
 from msaf_bench.data.cache import Cache, Kept, keep_in
 from msaf_bench.data.readers import videos
 from msaf_bench.errors import HostError
+from msaf_bench.records import read_records
 
 ENTRY = 32 + 6 * 8 * 3  # bytes
 
@@ -187,3 +190,27 @@ def test_a_file_that_has_changed_is_decoded_again(tmp_path, cityscapes, conditio
     small = conditions("cityscapes", size=(4, 8))
     shrunk = open_split(small, "score", cityscapes, cache=Cache(tmp_path, 10**6))
     assert shrunk[0].frames.shape == (3, 4, 8, 3)
+
+
+@pytest.mark.slow
+def test_a_training_is_the_same_with_cache_and_loader_threads(tmp_path, cityscapes, capsys):
+    train = [
+        "train", "msaf-r18", "--data", "cityscapes", "--root", str(cityscapes), "--preset", "smoke",
+        "--set", "data_options.allow_partial=true", "--set", "crop=[24,40]", "--set",
+        "scale=[0.5,2.0]", "--json",
+    ]  # fmt: skip
+    said = {}
+    for name, options in {
+        "plain": ["--cache", "0"],
+        "threads": ["--loader-threads", "3"],
+        "kept": ["--cache-folder", str(tmp_path / "cache")],
+        "found": ["--cache-folder", str(tmp_path / "cache"), "--loader-threads", "1"],
+    }.items():
+        assert main([*train, *options, "--reports", str(tmp_path / name)]) == 0
+        document = json.loads(capsys.readouterr().out)
+        said[name] = {key: value for key, value in document.items() if key != "checkpoint"}
+        assert not (tmp_path / name / ".msaf-bench-frames").exists()
+    assert said["threads"] == said["kept"] == said["found"] == said["plain"]
+    assert len(entries(tmp_path / "cache")) == 3 * 4 + 4
+    losses = [next(iter(read_records(tmp_path / name / "records").values())).loss for name in said]
+    assert losses == losses[:1] * 4
