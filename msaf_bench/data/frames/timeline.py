@@ -95,9 +95,14 @@ def _missing(path: Path, times: NDArray[np.float64], packets: _Packets) -> bool:
     return bool(times[-1] < end - step)
 
 
+def silence() -> None:
+    """Keep OpenCV from writing of files that cannot be opened: that is said here."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
 def opened(path: Path, *, packets: bool = False) -> cv2.VideoCapture:
     """Open a video for its frames, or for its `packets`, which are not decoded."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence()
     options = [cv2.CAP_PROP_N_THREADS, 1, *([cv2.CAP_PROP_FORMAT, -1] if packets else [])]
     # an absolute path: FFmpeg takes what comes before a colon for a protocol
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
