@@ -1,5 +1,6 @@
 """The frames of a video: listed in a folder, read, resized."""
 
+import io
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -12,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from msaf_bench.data.png import DAMAGE
 from msaf_bench.errors import DataError
+from msaf_bench.files import write_atomic
 from msaf_bench.folders import Files, list_by_key
 from msaf_bench.inputs import regular
 
@@ -56,6 +58,13 @@ def decode_frame(data: bytes, where: object) -> NDArray[np.uint8]:
     if mode.startswith(("I", "F")):  # Pillow clips such values at 255
         raise DataError(f"{where}: a picture of mode {mode}; frames have 8 bits a channel")
     return pixels
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture (H, W, 3) RGB as PNG. Raises `HostError` where it cannot."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    write_atomic(path, buffer.getvalue())
 
 
 def frame_size(path: Path) -> tuple[tuple[int, int], bool]:
