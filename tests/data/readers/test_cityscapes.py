@@ -166,8 +166,8 @@ def test_opening_decodes_nothing(cityscapes, conditions):
     ("path", "spoil", "message"),
     [
         (LABEL, lambda p: p.unlink(),
-        ("{root}/gtFine/val: no label map fits gtFine/val/*/{{video}}_{{frame}}_gtFine_labelIds.png "
-         "or gtFine/val/*/{{video}}_{{frame}}_gtFine_labelTrainIds.png; correct")),
+        ("{root}/gtFine/val: no label map fits gtFine/val/*/{{video}}_{{frame}}_gtFine_labelIds.png"
+         " or gtFine/val/*/{{video}}_{{frame}}_gtFine_labelTrainIds.png; correct")),
         (STILL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_leftImg8bit.png")),
          ("{root}/leftImg8bit/val/frankfurt/frankfurt_000000_000888_leftImg8bit.png has no label "
          "map in {root}/gtFine/val; copy")),
