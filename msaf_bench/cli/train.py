@@ -92,21 +92,23 @@ def train(
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
 
-    conditions = conditions_from(preset, data, changes, history, systems=True)
+    modules = use_plugins(plugins)
+    conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     read = read_system(system)
     small = shrunk(read, conditions)
     trial = Trial(system=small, conditions=conditions, seed=seed)
     folder = (
-        reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")
+        reports
+        or Path("reports") / file_name(f"train-{read.name}-{conditions.data}-{Path(preset).stem}")
     ).resolve()
     if loader_threads is None:
         loader_threads = default_threads(device, threads)
     setting = Setting(
         Workspace(folder),
-        check_data(data, root),
+        check_data(data, root, modules),
         device,
         threads,
-        use_plugins(plugins),
+        modules,
         loader_threads=loader_threads,
         cache_gib=cache,
         cache_folder=cache_folder.resolve() if cache_folder else None,

@@ -1,58 +1,42 @@
-"""Clips of videos that lie in files, some of whose frames are labelled.
-
-A reader finds the files of a split (`SplitFiles`); `LabelledVideos` makes clips of them. Shapes: T
-frames, H W image.
+"""Clips of videos that lie in files, some of whose frames are labelled. Shapes: T frames, H W
+image.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
 from zlib import crc32
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from msaf_bench.data.cache import Cache, Kept, keep_in, keep_nothing
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
-from msaf_bench.data.histories import Histories, histories
-from msaf_bench.data.labels.classes import ClassSet
-from msaf_bench.data.png import decode_png
+from msaf_bench.data.labels.classes import made_colours
+from msaf_bench.data.readers.decoding import (
+    Array,
+    Size,
+    check_frame,
+    check_label,
+    decoded,
+    nearest,
+    read_picture,
+)
 from msaf_bench.data.readers.files import File, fingerprint
-from msaf_bench.errors import DataError, UsageError
-from msaf_bench.spec import Conditions, content_hash
+from msaf_bench.data.readers.label_maps import read_label
+from msaf_bench.data.readers.neighbours import (
+    Labelled,
+    SplitFiles,
+    Unlabelled,
+    are_neighbours,
+    pasts_of,
+    unlabelled_of,
+)
+from msaf_bench.spec import VOID, Conditions, content_hash
 
 Split = Literal["train", "score"]
-Array = NDArray[np.uint8]
-Size = tuple[int, int]
-Key = tuple[str, int]  #: a frame by its video and its number there
-
-# From this spacing on, in source frames, a frame whose number is off by one counts as the frame.
-_SPARSE = 10
-
-
-class Labelled(NamedTuple):
-    """A labelled frame of a video; frames are numbered as the camera took them."""
-
-    video: str
-    number: int
-    image: File
-    label: File
-
-
-class SplitFiles(NamedTuple):
-    """The files of a split, as a reader finds them."""
-
-    data: str  #: name of the data set
-    place: str  #: for messages
-    classes: ClassSet
-    labelled: tuple[Labelled, ...]  #: by video and number
-    frames: dict[Key, File]  #: all frames, including the labelled ones
-    step: int  #: source frames between labelled neighbours
-    read_label: Callable[[File, bytes], Array]  #: ids 0..K-1 and void, (H, W)
+_NEIGHBOURS = False
 
 
 class LabelledVideos:
@@ -60,9 +44,11 @@ class LabelledVideos:
 
     With `in_memory`, every file is checked and read on opening, once per process. Otherwise a clip
     is read when it is asked for and not kept, and `fingerprint` is that of `files.fingerprint`.
-    Training labels have `conditions.size`, scored labels their size on disk. Raises `DataError` for
-    the first fault of the files, `UsageError` if no clip has any history. `cache` keeps decoded
-    frames and labels of clips that are not in memory.
+    Training labels have `conditions.size`, scored labels their size on disk. If consistency is
+    measured, a scored frame without a labelled neighbour is paired with the unlabelled frame before
+    it, or after it if there is none. `cache` keeps decoded frames and label maps of clips that are
+    not in memory. Raises `DataError` for the first fault of the files, `UsageError` if no clip has
+    any history.
     """
 
     def __init__(
@@ -74,72 +60,91 @@ class LabelledVideos:
         in_memory: bool,
         cache: Cache | None = None,
     ) -> None:
-        self.classes, self.colours = files.classes.names, files.classes.colours
+        self.classes = files.classes
+        self.colours = files.colours or made_colours(len(files.classes))
         self._size = conditions.size
         self._train = split == "train"
-        self._read_label = files.read_label
         self._keep = keep_in(cache) if cache and not in_memory else keep_nothing
-        self._meaning = content_hash(f"{files.data} {files.classes}")
         spacing = conditions.train_spacing if self._train else conditions.score_spacing
-        whole = _histories(files, conditions, spacing)
+        whole = pasts_of(files, conditions, spacing)
         self.repeated, self.skipped = whole.repeated, whole.skipped
         self._clips = whole.clips
         self._labelled = tuple(files.labelled[i] for i in whole.kept)
         self.pairs = tuple(
             (i, i + 1)
             for i, (earlier, later) in enumerate(pairwise(self._labelled))
-            if _are_neighbours(earlier, later, files.step)
+            if are_neighbours(earlier, later, files.step)
         )
         history = dict.fromkeys(file for clip in self._clips for file in clip)
         self._content: _Content | None = None
         if in_memory:
             images = {frame.image for frame in files.labelled}
             others = tuple(file for file in history if file not in images)
-            self._content = _read_all(
-                files.labelled, others, self._size, self._train, files.read_label
-            )
+            self._content = _read_all(files, others, self._size, self._train)
             self.fingerprint = self._content.fingerprint
         else:
             labels = {frame.label for frame in self._labelled}
             self.fingerprint = fingerprint(sorted(labels | history.keys()))
+        self._between: tuple[Unlabelled, ...] = ()
+        if not (self._train or in_memory) and conditions.flow != "none" and _NEIGHBOURS:
+            self._between, pairs = unlabelled_of(files, self._labelled, self.pairs, conditions)
+            self.pairs = tuple(sorted((*self.pairs, *pairs), key=min))
+        self.unlabelled = len(self._between)
 
     def __len__(self) -> int:
         return len(self._clips)
 
     def __getitem__(self, index: int) -> Clip:
-        if not 0 <= index < len(self):
+        if not 0 <= index < len(self) + self.unlabelled:
             raise IndexError(index)
+        if index >= len(self):
+            return self._without_label(self._between[index - len(self)])
         newest, files = self._labelled[index], self._clips[index]
         name = f"{newest.video}/{newest.number:05d}"
         if self._content:
             rows = [self._content.rows[file] for file in files]
             return Clip(self._content.images[rows], self._content.labels[newest.label], name)
-        frames = {file: self._frame(file) for file in dict.fromkeys((newest.image, *files))}
-        label, size = self._label(newest.label), frames[newest.image].size
-        _check_label(newest, label.size, size)
-        for file, frame in frames.items():
-            _check_frame(file, frame.size, size)
-        return Clip(np.stack([frames[file].pixels for file in files]), label.pixels, name)
+        frames, size = self._frames(files, newest.image)
+        label = self._label(newest)
+        check_label(newest.label, label.size, size)
+        return Clip(frames, label.pixels, name)
+
+    def _without_label(self, clip: Unlabelled) -> Clip:
+        name = f"{clip.video}/{clip.number:05d}"
+        frames, size = self._frames(clip.files, clip.files[-1])
+        return Clip(frames, np.full(size, VOID, np.uint8), name)
+
+    def _frames(self, files: tuple[File, ...], newest: File) -> tuple[Array, Size]:
+        """Return the frames of a clip at the size of the conditions, and their size on disk."""
+        kept = {file: self._frame(file) for file in dict.fromkeys((newest, *files))}
+        size = kept[newest].size
+        for file, frame in kept.items():
+            check_frame(file, frame.size, size)
+        return np.stack([kept[file].pixels for file in files]), size
 
     def _frame(self, file: File) -> Kept:
         def make() -> Kept:
-            picture = _picture(file, file.read())
+            picture = read_picture(file)
             return Kept(resized(picture, self._size), picture.shape[:2])
 
         return self._keep(f"frame {self._size} {file.stamp()}", make)
 
-    def _label(self, file: File) -> Kept:
+    def _label(self, frame: Labelled) -> Kept:
         def make() -> Kept:
-            ids = self._read_label(file, file.read())
-            return Kept(_nearest(ids, self._size) if self._train else ids, ids.shape)
+            ids = read_label(frame.label, frame.label.read(), frame.form, self.classes)
+            return Kept(nearest(ids, self._size) if self._train else ids, ids.shape)
 
         size = self._size if self._train else "whole"
-        return self._keep(f"label {size} {self._meaning} {file.stamp()}", make)
+        meaning = f"{frame.form!r} {self.classes}"
+        return self._keep(f"label {size} {meaning} {frame.label.stamp()}", make)
 
     def picture(self, index: int) -> Array:
         """Read the newest frame of a clip again, at the size of its label map."""
-        file = self._labelled[index].image
-        picture = _picture(file, file.read())
+        count = len(self)
+        file = (
+            self._labelled[index].image if index < count else self._between[index - count].files[-1]
+        )
+        picture = read_picture(file)
         return resized(picture, self._size) if self._train else picture
 
     def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
@@ -151,45 +156,6 @@ class LabelledVideos:
         return None
 
 
-def _tolerances(spacing: int) -> tuple[int, ...]:
-    """Return by how much the number of a frame may be off, the best first."""
-    return (0, -1, 1) if spacing >= _SPARSE else (0,)
-
-
-def _are_neighbours(earlier: Labelled, later: Labelled, step: int) -> bool:
-    off = later.number - earlier.number - step
-    return earlier.video == later.video and off in _tolerances(step)
-
-
-def _histories(files: SplitFiles, conditions: Conditions, spacing: int) -> Histories[File]:
-    labelled = files.labelled
-
-    def past(i: int, back: int) -> File | None:
-        newest = labelled[i]
-        if back * spacing == 0:
-            return newest.image
-        for off in _tolerances(spacing):
-            file = files.frames.get((newest.video, newest.number - back * spacing + off))
-            if file:
-                return file
-        return None
-
-    def missing(i: int, back: int) -> str:
-        newest = labelled[i]
-        return (
-            f"{newest.image}: frame {newest.number - back * spacing} of {newest.video} is not there"
-        )
-
-    whole = histories(len(labelled), past, conditions.frames, conditions.history, missing)
-    if len(labelled) > 1 and whole.repeated == len(labelled) * (conditions.frames - 1) > 0:
-        steps = {b.number - a.number for a, b in pairwise(labelled) if a.video == b.video}
-        raise UsageError(
-            f"{files.data}: no two frames of {files.place} are {spacing} source frames apart; there"
-            f" are steps of {sorted(steps)[:8]}, and --set frames=1 needs none"
-        )
-    return whole
-
-
 class _Content(NamedTuple):
     images: Array  # (N, H, W, 3)
     rows: dict[File, int]
@@ -197,13 +163,19 @@ class _Content(NamedTuple):
     fingerprint: str
 
 
-@lru_cache(maxsize=4)
 def _read_all(
+    files: SplitFiles, others: tuple[File, ...], size: Size, shrink_labels: bool
+) -> _Content:
+    return _read_once(files.labelled, files.classes, others, size, shrink_labels)
+
+
+@lru_cache(maxsize=4)
+def _read_once(
     labelled: tuple[Labelled, ...],
+    classes: tuple[str, ...],
     others: tuple[File, ...],
     size: Size,
     shrink_labels: bool,
-    read_label: Callable[[File, bytes], Array],
 ) -> _Content:
     """Read the labelled frames, their label maps and the other frames of their histories."""
     files = (*(frame.image for frame in labelled), *others)
@@ -217,63 +189,20 @@ def _read_all(
         digests.append(f"{file.key} {len(data)} {crc32(data):08x}")
         return data
 
-    shape: tuple[int, ...] = ()
+    first: Size | None = None
     for frame in labelled:
-        image, label = _checked(
-            frame, content(frame.image), content(frame.label), read_label, shape
-        )
-        shape = image.shape
+        image = decoded(frame.image, content(frame.image))
+        first = first or image.shape[:2]
+        check_frame(frame.image, image.shape[:2], first)
+        label = read_label(frame.label, content(frame.label), frame.form, classes)
+        check_label(frame.label, label.shape, image.shape[:2])
         images[rows[frame.image]] = resized(image, size)
-        labels[frame.label] = _nearest(label, size) if shrink_labels else label
+        labels[frame.label] = nearest(label, size) if shrink_labels else label
     for file in others:
-        images[rows[file]] = resized(_picture(file, content(file), shape), size)
+        image = decoded(file, content(file))
+        check_frame(file, image.shape[:2], first or image.shape[:2])
+        images[rows[file]] = resized(image, size)
     images.flags.writeable = False
     for label in labels.values():
         label.flags.writeable = False
     return _Content(images, rows, labels, content_hash("\n".join(digests)))
-
-
-def _checked(
-    frame: Labelled,
-    image: bytes,
-    label: bytes,
-    read_label: Callable[[File, bytes], Array],
-    shape: tuple[int, ...] = (),
-) -> tuple[Array, Array]:
-    """Decode a picture and its label map. Raises `DataError` if their sizes differ."""
-    picture, ids = _picture(frame.image, image, shape), read_label(frame.label, label)
-    _check_label(frame, ids.shape, picture.shape[:2])
-    return picture, ids
-
-
-def _check_label(frame: Labelled, size: Size, expected: Size) -> None:
-    """Raise `DataError` for a label map of another size than its image."""
-    if size != expected:
-        raise DataError(
-            f"{frame.label}: a label of {size[0]}x{size[1]} for an image of"
-            f" {expected[0]}x{expected[1]}; copy the data set again"
-        )
-
-
-def _picture(file: File, data: bytes, shape: tuple[int, ...] = ()) -> Array:
-    """Decode a frame. Raises `DataError` if a shape is given and the frame has another one."""
-    picture = decode_png(data, file, ("RGB",))
-    _check_frame(file, picture.shape[:2], shape[:2] or picture.shape[:2])
-    return picture
-
-
-def _check_frame(file: File, size: Size, expected: tuple[int, ...]) -> None:
-    """Raise `DataError` for a frame of another size than those before it."""
-    if size != expected:
-        raise DataError(
-            f"{file}: a frame of {size[0]}x{size[1]} among frames of {expected[0]}x{expected[1]};"
-            " copy it again"
-        )
-
-
-def _nearest(label: Array, size: Size) -> Array:
-    if label.shape == size:
-        return label
-    return np.asarray(
-        cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
-    )

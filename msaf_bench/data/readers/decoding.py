@@ -1,0 +1,56 @@
+"""Frames and label maps of a data set on disk, decoded. Shapes: H W image."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.frames.files import decode_frame
+from msaf_bench.data.frames.video import read_video_frame
+from msaf_bench.data.png import decode_png
+from msaf_bench.data.readers.files import File
+from msaf_bench.errors import DataError
+
+Array = NDArray[np.uint8]
+Size = tuple[int, int]
+
+
+def check_label(label: File, size: Size, picture: Size) -> None:
+    """Raise `DataError` for a label map of another size than its frame."""
+    if size != picture:
+        (h, w), (label_h, label_w) = picture, size
+        raise DataError(
+            f"{label}: a label of {label_h}x{label_w} for an image of {h}x{w}; copy the data"
+            " set again"
+        )
+
+
+def check_frame(file: File, size: Size, others: Size) -> None:
+    """Raise `DataError` for a frame of another size than those before it."""
+    if size != others:
+        raise DataError(
+            f"{file}: a frame of {size[0]}x{size[1]} among frames of {others[0]}x{others[1]};"
+            " copy it again"
+        )
+
+
+def read_picture(file: File) -> Array:
+    """Read a frame."""
+    return decoded(file, b"" if file.at is not None else file.read())
+
+
+def decoded(file: File, data: bytes) -> Array:
+    """Decode a frame; of a video file the data are not needed."""
+    if file.at is not None:
+        return read_video_frame(file.path, file.at)
+    if file.key.endswith(".png"):
+        return decode_png(data, file, ("RGB",))
+    return decode_frame(data, file)
+
+
+def nearest(label: Array, size: Size) -> Array:
+    """Return a label map at `size`, the nearest pixel of each."""
+    if label.shape == size:
+        return label
+    return np.asarray(
+        cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
+    )
