@@ -194,14 +194,14 @@ def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, s
         (
             LABEL,
             np.full((16, 32), 34, np.uint8),
-            "id 34 in 512 pixels, which is no class; expected 0 to 33 and 255"
-            " (19 classes and void)",
+            "id 34 in 512 pixels, which is no class; expected 0 to 33 and 255 (19 classes and"
+            + " void)",
         ),
         (
             LABEL,
             np.full((16, 32), 254, np.uint8),
-            "id 254 in 512 pixels, which is no class; expected 0 to 33 and 255"
-            " (19 classes and void)",
+            "id 254 in 512 pixels, which is no class; expected 0 to 33 and 255 (19 classes and"
+            + " void)",
         ),
         (
             LABEL,
