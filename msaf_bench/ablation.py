@@ -164,15 +164,15 @@ def prepare(
     cluster: Cluster | None,
     speed_processes: int,
     threads: int,
-    loader_threads: int | None,
     device: str,
-    cache_gib: float,
-    cache_folder: str | Path | None,
     plugins: Sequence[str],
     reports: str | Path | None,
     resume: bool,
     pictures: bool,
     start: Iterable[Named] = (),
+    loader_threads: int | None = None,
+    cache_gib: float = 0.0,
+    cache_folder: str | Path | None = None,
 ) -> Ablation:
     """Return the ablation of a table under these conditions, backbones starting from files. Raises
     `UsageError`.

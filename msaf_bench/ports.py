@@ -28,21 +28,21 @@ class Output(NamedTuple):
     aux: "dict[str, Tensor]"
 
 
-class Answer(NamedTuple):
-    """The answer of a network for some clips."""
+class ClipLogits(NamedTuple):
+    """The logits of some clips, and what they are compared with."""
 
     logits: "Tensor"  #: (B, K, h, w)
     labels: "Sequence[NDArray[np.uint8]]"  #: the true label map of each clip
 
 
 class Reader(Protocol):
-    """Read clips chunk by chunk, by their indices, and give the answer for each chunk; with `still`
+    """Read clips chunk by chunk, by their indices, and give the logits of each chunk; with `still`
     the newest frame stands for the past.
     """
 
     def __call__(
         self, chunks: "Sequence[Sequence[int]]", still: bool, /
-    ) -> "Generator[Answer]": ...
+    ) -> "Generator[ClipLogits]": ...
 
 
 class Stream(Protocol):

@@ -16,7 +16,7 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.prefetch import ahead
 from msaf_bench.data.transforms import normalise, stacked
 from msaf_bench.errors import DataError
-from msaf_bench.ports import Answer, Reader
+from msaf_bench.ports import ClipLogits, Reader
 
 BATCH = 4  #: clips scored together
 
@@ -29,12 +29,12 @@ def reader(net: VideoNetwork, clips: Clips, device: str = "cpu", threads: int = 
         frames = [clip.frames[[-1] * len(clip.frames)] if still else clip.frames for clip in chosen]
         return stacked(frames, device), [clip.label for clip in chosen]
 
-    def read(chunks: Sequence[Sequence[int]], still: bool) -> Generator[Answer]:
+    def read(chunks: Sequence[Sequence[int]], still: bool) -> Generator[ClipLogits]:
         with ahead(partial(load, still=still), chunks, threads) as loaded:
             for frames, labels in loaded:
                 with torch.inference_mode():
                     out = net(normalise(frames.to(device, non_blocking=True)))
-                yield Answer(out.logits, labels)
+                yield ClipLogits(out.logits, labels)
 
     return read
 

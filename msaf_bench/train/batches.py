@@ -20,7 +20,7 @@ from msaf_bench.train.schedule import augmentation_rng, batch_indices
 Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """What one step learns from."""
 
     inputs: Inputs  #: frames (B, T, 3, H, W), normalised, or features, each (B, ...)
@@ -37,7 +37,7 @@ def batches(
     device: str = "cpu",
     features: Features | None = None,
     threads: int = 0,
-) -> Generator[Iterator[Batch]]:
+) -> Generator[Iterator[TrainingBatch]]:
     """Return the batches of the steps from `start` on, on the device; `ahead` says how they are
     made.
 
@@ -67,7 +67,7 @@ def _stacked(clips: Sequence[Clip], device: str) -> tuple[Tensor, Tensor]:
     )
 
 
-def _on_device(inputs: Inputs, labels: Tensor, device: str) -> Batch:
+def _on_device(inputs: Inputs, labels: Tensor, device: str) -> TrainingBatch:
     if isinstance(inputs, Tensor):
-        return Batch(*to_tensors(inputs, labels, device))
-    return Batch(inputs, labels.to(device).long())
+        return TrainingBatch(*to_tensors(inputs, labels, device))
+    return TrainingBatch(inputs, labels.to(device).long())

@@ -22,7 +22,7 @@ from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.prefetch import ahead
 from msaf_bench.data.transforms import augment, normalise, stacked
 from msaf_bench.files import write_atomic
-from msaf_bench.ports import Answer, Reader
+from msaf_bench.ports import ClipLogits, Reader
 from msaf_bench.spec import Conditions, content_hash
 
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
@@ -66,13 +66,13 @@ def cached_reader(
     def labels_of(indices: Sequence[int]) -> list[NDArray[np.uint8]]:
         return [clips[i].label for i in indices]
 
-    def read(chunks: Sequence[Sequence[int]], still: bool) -> Generator[Answer]:
+    def read(chunks: Sequence[Sequence[int]], still: bool) -> Generator[ClipLogits]:
         with ahead(labels_of, chunks, threads) as loaded:
             for indices, labels in zip(chunks, loaded, strict=True):
                 with torch.inference_mode():
                     found = features.of(indices, device)
                     out = net.from_features(net.still(found) if still else found, like)
-                yield Answer(out.logits, labels)
+                yield ClipLogits(out.logits, labels)
 
     return read
 
