@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -36,15 +37,26 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     many pixels.
     """
     try:
+        data = regular(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+    return decode_frame(data, path)
+
+
+def decode_frame(data: bytes, where: object) -> NDArray[np.uint8]:
+    """Return the picture in a file's content, (H, W, 3) RGB, as `read_frame` does; errors name
+    `where`.
+    """
+    try:
         with (
             warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(regular(path)) as image,
+            Image.open(BytesIO(data)) as image,
         ):
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+        raise DataError(f"{where}: not a whole picture ({error}); restore the file") from error
     if mode.startswith(("I", "F")):  # Pillow clips such values at 255
-        raise DataError(f"{path}: a picture of mode {mode}; frames have 8 bits a channel")
+        raise DataError(f"{where}: a picture of mode {mode}; frames have 8 bits a channel")
     return pixels
 
 
