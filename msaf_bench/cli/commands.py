@@ -72,7 +72,7 @@ COMMANDS: dict[str, Command] = {
         "Write the label maps of video frames, predicted by a checkpoint.",
         (
             "step-300.safetensors --frames DIR --out predictions",
-            "step-300.safetensors --frames drive.mp4 --out predictions --overlay shown.webm",
+            "step-9.safetensors --frames a.mp4 -o DIR --overlay b.webm",
         ),
     ),
     "flops": Command(
