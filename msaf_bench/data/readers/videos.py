@@ -12,7 +12,7 @@ import numpy as np
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
-from msaf_bench.data.labels.classes import made_colours
+from msaf_bench.data.labels.overlay import palette
 from msaf_bench.data.readers.decoding import (
     Array,
     Size,
@@ -52,7 +52,7 @@ class LabelledVideos:
         self, conditions: Conditions, split: Split, files: SplitFiles, *, in_memory: bool
     ) -> None:
         self.classes = files.classes
-        self.colours = files.colours or made_colours(len(files.classes))
+        self.colours = files.colours or palette(len(files.classes))
         self._size = conditions.size
         self._train = split == "train"
         spacing = conditions.train_spacing if self._train else conditions.score_spacing
