@@ -136,6 +136,7 @@ class Opened(NamedTuple):
 
     train: Clips
     score: Clips
+    validate: Clips | None  #: None: training is not validated
     content: str  #: their fingerprint
 
 
@@ -154,4 +155,5 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     for own in of_controls:
         if own.past != conditions.past:
             open_split(own, "score", setting.root)[0]  # nor can every past be made of it
-    return Opened(train, score, content_of(conditions, train, score))
+    held = open_split(conditions, "validate", setting.root) if conditions.validate_every else None
+    return Opened(train, score, held, content_of(conditions, train, score))

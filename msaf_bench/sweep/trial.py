@@ -22,7 +22,7 @@ from msaf_bench.foreign import guarded
 from msaf_bench.host import Host, limited_threads, utc_now
 from msaf_bench.records import Matrices, Record, write_record
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.evaluation import cost_of, measure
+from msaf_bench.sweep.evaluation import cost_of, measure, validation_miou
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
 from msaf_bench.train.features import features_of
@@ -132,6 +132,7 @@ class _Begun(NamedTuple):
     host: Host
     train: Clips
     score: Clips
+    validate: Clips | None  #: None: training is not validated
     net: VideoNetwork
     start: str
     seconds: dict[str, float]
@@ -156,6 +157,11 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
             open_split(trial.conditions, split, setting.root, trial.seed)
             for split in ("train", "score")
         )
+        held = (
+            open_split(trial.conditions, "validate", setting.root, trial.seed)
+            if trial.conditions.validate_every
+            else None
+        )
     if nowhere := [start for start in trial.system.starts() if not start.path]:
         raise HostError(
             f"{nowhere[0]}: only the sum of its content is known here; run the command that names"
@@ -164,7 +170,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     torch.manual_seed(trial.seed)
     net = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
-    return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
+    return _Begun(trial, host, learn, test, held, net.to(setting.device), start, seconds)
 
 
 def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
@@ -190,6 +196,18 @@ def _run(
             keep(clips=begun.train, split="train"),
             keep(clips=begun.score, split="score"),
         )
+        validate = (
+            partial(
+                validation_miou,
+                net,
+                begun.validate,
+                trial.conditions,
+                setting.device,
+                keep(clips=begun.validate, split="validate"),
+            )
+            if begun.validate
+            else None
+        )
     with _timed("train", begun.seconds):
         trained = train(
             net,
@@ -200,6 +218,7 @@ def _run(
             folder=setting.workspace.checkpoints(trial),
             device=setting.device,
             features=learnt,
+            validate=validate,
             on_step=on_step,
             on_note=on_note,
         )
@@ -228,6 +247,8 @@ def _run(
         repeated=begun.score.repeated,
         skipped=begun.score.skipped,
         loss=tuple(trained.loss),
+        validation=tuple(trained.validation),
+        kept_step=trained.kept_step,
         seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **begun.common(setting),
