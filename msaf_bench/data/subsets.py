@@ -66,13 +66,11 @@ def hold_out(clips: Clips, frames: int, purpose: str) -> tuple[Subset, Subset]:
     """Return a training split without the part that is held out of it, and that part.
 
     The part consists of whole videos, from the last one on all that fit into a quarter of the
-    clips; where every video is larger, of the smallest one, if it is at most half of the split.
-    Otherwise the last video is cut: the last quarter of the split is held out, and `frames` - 1
-    clips before it are in neither part, so that no frame is in both. Raises `DataError` for a split
-    that is too small; `purpose` says what for, and the remedy.
+    clips; where every video is larger, of the smallest one. Of a single video the last quarter is
+    held out, and `frames` - 1 clips before it are in neither part, so that no frame is in both.
+    Raises `DataError` for a split that is too small; `purpose` says what for, and the remedy.
     """
-    count = len(clips)
-    held = _held_videos(clips.videos)
+    count, held = len(clips), _held_videos(clips.videos)
     out: Sequence[int] = [i for i, video in enumerate(clips.videos) if video in held]
     left: Sequence[int] = [i for i, video in enumerate(clips.videos) if video not in held]
     if not held:
@@ -86,17 +84,16 @@ def hold_out(clips: Clips, frames: int, purpose: str) -> tuple[Subset, Subset]:
 
 
 def _held_videos(videos: Sequence[str]) -> set[str]:
-    """Return the videos that are held out whole; none where each is more than half of the split."""
+    """Return the videos that are held out whole; none of a single one."""
+    sizes = Counter(reversed(videos))  # the last one first
+    if len(sizes) < 2:
+        return set()
     held, room = set[str](), len(videos) // HELD
-    last_first = Counter(reversed(videos))
-    for video, size in last_first.items():
+    for video, size in sizes.items():
         if size <= room:
             held.add(video)
             room -= size
-    if held or not last_first:
-        return held
-    smallest = min(last_first, key=last_first.__getitem__)
-    return {smallest} if 2 * last_first[smallest] <= len(videos) else held
+    return held or {min(sizes, key=sizes.__getitem__)}
 
 
 class WithPast(Subset):
