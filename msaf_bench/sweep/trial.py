@@ -43,20 +43,22 @@ def run_trial(
     setting: Setting,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
+    on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed
     with its reason.
 
-    A component that wants to end the program fails its trial; what `on_step` and `on_note` raise is
-    the caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail
-    every trial alike: device, data, components, starting weights, a disk that is full, read-only or
-    gone.
+    A component that wants to end the program fails its trial; what the callbacks raise is the
+    caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail every
+    trial alike: device, data, components, starting weights, a disk that is full, read-only or gone.
     """
     with limited_threads(setting.threads), _host_faults(setting):
         begun = _begin(trial, setting)
         try:
             with guarded("a component"):
-                record = _run(begun, setting, _callers(on_step), _callers(on_note))
+                record = _run(
+                    begun, setting, _callers(on_step), _callers(on_note), _callers(on_validation)
+                )
         except _CallersError as error:
             raise error.cause from None
         except Exception as error:
@@ -182,6 +184,7 @@ def _run(
     setting: Setting,
     on_step: Callable[[int, float], None],
     on_note: Callable[[str], None],
+    on_validation: Callable[[int, float], None],
 ) -> Record:
     trial, net = begun.trial, begun.net
     keep = partial(
@@ -221,6 +224,7 @@ def _run(
             validate=validate,
             on_step=on_step,
             on_note=on_note,
+            on_validation=on_validation,
         )
     with _timed("score", begun.seconds):
         scored = measure(

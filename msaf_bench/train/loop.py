@@ -76,19 +76,23 @@ def train(
     validate: Validate | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
+    on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Trained:
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
     With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then
-    holds what it gives of each clip. `validate` measures the network every
-    `conditions.validate_every` steps and after the last, without effect on the training; with
-    `conditions.keep` "best" the weights of its highest mIoU are left in `net` and in the last
-    checkpoint. The training is kept every `checkpoint_every` steps and, at an entry of
+    holds what it gives of each clip. It is kept every `checkpoint_every` steps and, at an entry of
     the loss curve, whenever a minute has passed; what only the clock asked for is removed at the
-    end. `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
-    `on_note` what a user should know: a part that is not live is said at the next such step. Equal
-    seeds give equal numbers on a CPU with equal threads, interrupted or not. Raises
-    `NonFiniteLossError`.
+    end.
+
+    `validate` measures the network every `conditions.validate_every` steps and after the last,
+    without effect on the training; with `conditions.keep` "best" the weights of its highest mIoU
+    are left in `net` and in the last checkpoint.
+
+    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
+    `on_validation` (steps done, mIoU in percent), `on_note` what a user should know: a part that is
+    not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal
+    threads, interrupted or not. Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
     identity = training_id(Trial(system=system, conditions=conditions, seed=seed))
@@ -132,6 +136,7 @@ def train(
         if validate is not None and due:
             _check_finite(net, done)
             points.append((done, validated(net, validate)))
+            on_validation(*points[-1])
             keep = keep or (best and best_step(points, done) == done < conditions.steps)
         late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
         if keep or (log and late and done < conditions.steps):

@@ -70,6 +70,9 @@ def test_the_pre_training_leaves_out_what_its_rows_leave_out(tmp_path):
     assert "[0:6]/" in record.data
     assert [step for step, _ in pretrained.validation] == [3]
     assert [step for step, _ in record.validation] == [2, 4]
+    assert [(step, miou) for name, step, miou in heard.validations if name != before.id] == list(
+        record.validation
+    )
     assert (pretrained.kept_step, record.kept_step > 0) == (0, True)
 
 

@@ -24,7 +24,9 @@ class Killed(Exception):
     pass
 
 
-def run(folder, conditions=CONDITIONS, *, found=None, die_at=None, validate=True, notes=None):
+def run(
+    folder, conditions=CONDITIONS, *, found=None, die_at=None, validate=True, notes=None, heard=None
+):
     """The network's weights after a training, what it left, and its weights after each step."""
     torch.manual_seed(0)
     net = build(SYSTEM, len(CLIPS.classes))
@@ -48,6 +50,7 @@ def run(folder, conditions=CONDITIONS, *, found=None, die_at=None, validate=True
         validate=measured if validate else None,
         on_step=on_step,
         on_note=notes.append if notes is not None else lambda text: None,
+        on_validation=lambda *point: heard.append(point) if heard is not None else None,
     )
     return net.state_dict(), trained, seen
 
@@ -93,12 +96,14 @@ def test_all_modules_are_back_in_their_modes_whatever_happens():
 @pytest.mark.slow
 def test_the_weights_after_every_step_are_those_of_a_training_without(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
-    checked, plain = run(tmp_path / "a"), run(tmp_path / "b", validate=False)
+    heard = []
+    checked, plain = run(tmp_path / "a", heard=heard), run(tmp_path / "b", validate=False)
     assert checked[2].keys() == plain[2].keys() == set(range(1, 13))
     assert all(equal(checked[2][step], plain[2][step]) for step in plain[2])
     assert checked[1].loss == plain[1].loss
     assert [step for step, _ in checked[1].validation] == [2, 4, 6, 8, 10, 12]
     assert all(0 < miou < 100 for _, miou in checked[1].validation)
+    assert heard == checked[1].validation
     assert plain[1].validation == []
     sidecar = newest_checkpoint(tmp_path / "a")[0].sidecar
     assert list(sidecar.validation) == checked[1].validation
