@@ -47,11 +47,7 @@ def check_space(
 def _weights(net: VideoNetwork, trial: Trial) -> int:
     """The checkpoint that stays, and the one before it where there is one."""
     one = sum(tensor.nbytes for tensor in net.state_dict().values())
-    conditions = trial.conditions
-    every = [conditions.checkpoint_every]
-    if conditions.keep == "best":
-        every.append(conditions.validate_every)
-    return one * (2 if any(0 < each < conditions.steps for each in every) else 1)
+    return one * (2 if 0 < trial.conditions.checkpoint_every < trial.conditions.steps else 1)
 
 
 def _features(trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], data: Opened) -> int:
