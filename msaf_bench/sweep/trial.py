@@ -155,15 +155,15 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     seconds: dict[str, float] = {}
     host = setting.host()
     with _timed("data", seconds):
-        learn, test = (
-            open_split(trial.conditions, split, setting.root, trial.seed)
-            for split in ("train", "score")
+        opened = partial(
+            open_split,
+            trial.conditions,
+            root=setting.root,
+            seed=trial.seed,
+            readers=setting.readers(trial.conditions.data),
         )
-        held = (
-            open_split(trial.conditions, "validate", setting.root, trial.seed)
-            if trial.conditions.validate_every
-            else None
-        )
+        learn, test = opened("train"), opened("score")
+        held = opened("validate") if trial.conditions.validate_every else None
     if nowhere := [start for start in trial.system.starts() if not start.path]:
         raise HostError(
             f"{nowhere[0]}: only the sum of its content is known here; run the command that names"
