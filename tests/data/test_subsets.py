@@ -109,6 +109,18 @@ def test_validation_is_held_out_of_what_is_left_for_training(scored):
     assert [held[i].name.split("/")[0] for i in range(len(held))] == list(held.videos)
 
 
+def test_a_sequence_of_cityscapes_is_held_out_whole(cityscapes):
+    options = {"size": (8, 16), "validate_every": 2, "data_options": {"allow_partial": True}}
+    split = {
+        name: open_split(read_conditions("smoke", "cityscapes", options), name, cityscapes)
+        for name in ("train", "validate")
+    }
+    # each of the three is more than a quarter
+    assert split["validate"].videos == ("bad-ems_000000",)
+    assert split["train"].videos == ("aachen_000000", "aachen_000001")
+    assert split["validate"][0].name == "bad-ems_000000/00300"
+
+
 def test_a_split_too_small_for_validation_is_said():
     few = VIDEOS | {"train_videos": 1, "video_frames": 3}
     with pytest.raises(DataError, match="1 training clips are too few .* set validate_every=0"):
