@@ -114,7 +114,7 @@ MISSING = {
     "size": "write HxW, e.g. --size 512x1024",
     "systems": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
     "system": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
-    "name": "name a system, table or preset; `msaf-bench list` has all",
+    "name": "name a system, table, preset or data set; `msaf-bench list` has all",
     "classes": "choose one of: camvid11, cityscapes19, or a number of classes",
     "pred": "give the folder of predicted label maps",
     "truth": "give the folder of true label maps",
