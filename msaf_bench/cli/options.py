@@ -115,7 +115,7 @@ MISSING = {
     "systems": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
     "system": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
     "name": "name a system, table, preset or data set; `msaf-bench list` has all",
-    "classes": "choose one of: camvid11, cityscapes19, or a number of classes",
+    "classes": "choose one of: camvid11, cityscapes19, a data set, or a number of classes",
     "pred": "give the folder of predicted label maps",
     "truth": "give the folder of true label maps",
     "frames": "give the folder of video frames",
