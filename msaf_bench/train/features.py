@@ -39,7 +39,7 @@ class Features(NamedTuple):
     """
 
     fields: tuple[Tensor, ...]
-    labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
+    labels: Tensor  #: (D N, H, W) uint8, of the training split; of others (0,)
     clips: int  #: N
 
     def of(self, indices: Sequence[int], device: str) -> tuple[Tensor, ...]:
@@ -50,7 +50,7 @@ class Features(NamedTuple):
 def cached_reader(
     net: VideoNetwork, features: Features, size: tuple[int, int], device: str
 ) -> Reader:
-    """Return a reader of the clips of a scored split that starts from their features."""
+    """Return a reader of clips that are scored, which starts from their features."""
     assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
 
@@ -77,7 +77,7 @@ def features_of(
     net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: Literal["train", "score"],
+    split: Literal["train", "score", "validate"],
     folder: Path,
     device: str,
 ) -> Features | None:
