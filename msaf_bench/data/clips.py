@@ -32,6 +32,7 @@ class Clips(Protocol):
     fingerprint: str  #: content hash of what the clips are made from
     repeated: int  #: history frames that do not exist and are replaced by the oldest one that does
     skipped: int  #: clips left out because a history frame does not exist
+    videos: tuple[str, ...]  #: the video of each clip
     #: (earlier, later) clips whose newest frames are neighbours in a video
     pairs: tuple[tuple[int, int], ...]
 

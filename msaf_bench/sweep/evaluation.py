@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.cost.system import system_cost
 from msaf_bench.analyzers.evaluation import split_consistency
+from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips, sample_indices
-from msaf_bench.errors import GateError
+from msaf_bench.errors import DataError, GateError
 from msaf_bench.liveness import Supply
+from msaf_bench.ports import Reader
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.features import Features, cached_reader
@@ -60,11 +62,7 @@ def measure(
         if paired or index in shown:
             kept[index] = prediction
 
-    read = (
-        cached_reader(net, features, clips, conditions.size, device, loader_threads)
-        if features
-        else reader(net, clips, device, loader_threads)
-    )
+    read = _reader(net, clips, conditions, device, features, loader_threads)
     confusion = score(net, clips, on_image=keep, read=read)
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None
     taken = pulses(net, clips, read, supply, extracted=features is not None)
@@ -72,6 +70,40 @@ def measure(
         [kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache
     )
     return Scored(confusion, still, taken, found, [kept[i] for i in sorted(shown)])
+
+
+def validation_miou(
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    features: Features | None = None,
+    loader_threads: int = 0,
+) -> float:
+    """Return the mIoU in percent on clips held out of training; `features` are theirs under a
+    frozen backbone. Raises `DataError` where none of them has a labelled pixel.
+    """
+    read = _reader(net, clips, conditions, device, features, loader_threads)
+    found = miou(score(net, clips, read=read).sum(0))
+    if not np.isfinite(found):
+        raise DataError(
+            f"the {len(clips)} clips held out for validation have no labelled pixel; set"
+            " validate_every=0"
+        )
+    return found
+
+
+def _reader(
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    features: Features | None,
+    loader_threads: int,
+) -> Reader:
+    if features:
+        return cached_reader(net, features, clips, conditions.size, device, loader_threads)
+    return reader(net, clips, device, loader_threads)
 
 
 def _consistency(

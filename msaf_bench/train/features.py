@@ -41,7 +41,7 @@ class Features(NamedTuple):
     """
 
     fields: tuple[Tensor, ...]
-    labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
+    labels: Tensor  #: (D N, H, W) uint8, of the training split; of others (0,)
     clips: int  #: N
 
     def of(self, indices: Sequence[int], device: str) -> tuple[Tensor, ...]:
@@ -57,8 +57,8 @@ def cached_reader(
     device: str,
     threads: int = 0,
 ) -> Reader:
-    """Return a reader of the clips of a scored split that starts from their features; so many
-    threads read label maps ahead.
+    """Return a reader of clips that are scored, which starts from their features; so many threads
+    read label maps ahead.
     """
     assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
@@ -93,7 +93,7 @@ def features_of(
     net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: Literal["train", "score"],
+    split: Literal["train", "score", "validate"],
     folder: Path,
     device: str,
 ) -> Features | None:
