@@ -4,28 +4,26 @@ Shapes: N images, K classes.
 """
 
 import math
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from msaf_bench.analyzers.clip_network import Segment, as_network
-from msaf_bench.analyzers.consistency.flows import flows_of
-from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
 from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
-from msaf_bench.analyzers.scoring import score
+from msaf_bench.analyzers.scoring import reader
+from msaf_bench.analyzers.split_scoring import score_split
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
+from msaf_bench.matrices import Matrix, SparseMatrices
 from msaf_bench.spec import Conditions
 
 
@@ -53,26 +51,32 @@ class SplitScores:
     """What a network's predictions of a split are worth, in percent."""
 
     classes: tuple[str, ...]
-    confusion: NDArray[np.int64]  #: (N, K, K): rows truth, columns prediction
-    #: the same with the newest frame repeated in place of the past; None for a network of one frame
-    still: NDArray[np.int64] | None = None
+    matrices: SparseMatrices  #: of each image
+    #: (K, K) of all images with the newest frame repeated in place of the past; None for a network
+    #: of one frame
+    still: Matrix | None = None
     consistency: Sequence[TcValue] = ()
     flow: str = ""  #: for consistency
+
+    @cached_property
+    def confusion(self) -> Matrix:
+        """The counts of all images, (K, K): rows truth, columns prediction."""
+        return self.matrices.sum()
 
     @property
     def miou(self) -> float:
         """Mean IoU over the classes that occur; NaN where none does."""
-        return miou(self.confusion.sum(0))
+        return miou(self.confusion)
 
     @property
     def past(self) -> float | None:
         """Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."""
-        return None if self.still is None else self.miou - miou(self.still.sum(0))
+        return None if self.still is None else self.miou - miou(self.still)
 
     @property
     def per_class(self) -> dict[str, float | None]:
         """IoU by class; None for a class that does not occur."""
-        values = class_iou(self.confusion.sum(0)).tolist()
+        values = class_iou(self.confusion).tolist()
         return {
             name: None if math.isnan(iou) else iou
             for name, iou in zip(self.classes, values, strict=True)
@@ -82,7 +86,7 @@ class SplitScores:
         """Return the scores for JSON to two decimals, after what is said `about` them. What has no
         number is None or NaN, and `undefined` says why.
         """
-        numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion.sum(0))}
+        numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion)}
         past = {} if self.past is None else {"past": round(self.past, 2)}
         rounded = {key: round(value, 2) for key, value in numbers.items()}
         lacking = [key for key, value in (past | rounded).items() if math.isnan(value)]
@@ -97,7 +101,7 @@ class SplitScores:
             **({"flow": self.flow} if self.consistency else {}),
             "undefined": reasons | dict.fromkeys(lacking, NO_CLASS_LEFT),
             **rounded,
-            "images": len(self.confusion),
+            "images": len(self.matrices),
             "void": "ignore",
             "per_class": {
                 name: None if iou is None else round(iou, 2) for name, iou in self.per_class.items()
@@ -147,7 +151,7 @@ class Evaluation:
             for name, iou in self.scores.per_class.items()
         )
         return (
-            f"<table><caption>mIoU {self.miou:.2f} % of {len(self.scores.confusion)} images,"
+            f"<table><caption>mIoU {self.miou:.2f} % of {len(self.scores.matrices)} images,"
             f" {escape(self.conditions.data)}</caption>"
             f"<tr><th>class</th><th>IoU %</th></tr>{rows}</table>"
         )
@@ -191,46 +195,29 @@ def evaluate(
     clips = open_split(chosen, "score", None if root is None else Path(root))
     network = as_network(net, frames, default=chosen.frames)
     place = device or next((str(p.device) for p in network.parameters()), "cpu")
-    if flow_cache is not None:
-        return evaluate_split(network, clips, chosen, place, Path(flow_cache))
-    with tempfile.TemporaryDirectory() as cache:
-        return evaluate_split(network, clips, chosen, place, Path(cache))
+    cache = None if flow_cache is None else Path(flow_cache)
+    return evaluate_split(network, clips, chosen, place, cache)
 
 
 def evaluate_split(
-    net: VideoNetwork, clips: Clips, conditions: Conditions, device: str, flow_cache: Path
-) -> Evaluation:
-    """Return the scores of a network on the clips of a split. Raises `DataError` for logits that
-    are not finite or not of the data's classes.
-    """
-    maps: list[NDArray[np.uint8]] = []
-    with _evaluating(net):
-        confusion = score(
-            net, clips, device=device, on_image=lambda index, predicted: maps.append(predicted)
-        )
-        still = score(net, clips, device=device, still=True) if net.frames > 1 else None
-    found: tuple[PresetScore, ...] = ()
-    if conditions.flow != "none":
-        paired = bool(clips.pairs)
-        found = split_consistency(maps if paired else [], clips, conditions, flow_cache)
-    scores = SplitScores(clips.classes, confusion, still, found, conditions.flow)
-    return Evaluation(scores, conditions, clips.repeated, clips.skipped)
-
-
-def split_consistency(
-    predictions: Sequence[NDArray[np.uint8]],
+    net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
-    flow_cache: Path,
-) -> tuple[PresetScore, ...]:
-    """Return the consistency of a split's predicted label maps under the presets of the conditions;
-    `flow_cache` keeps estimated flow.
+    device: str,
+    flow_cache: Path | None = None,
+) -> Evaluation:
+    """Return the scores of a network on the clips of a split; `flow_cache` keeps estimated flow.
+    Raises `DataError` for logits that are not finite or not of the data's classes.
     """
-    truths = [clips[i].label for i in range(len(predictions))]
-    flows = flows_of(clips, conditions.flow, flow_cache)
-    return consistency(
-        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
+    with _evaluating(net):
+        counts = score_split(
+            net, clips, conditions, reader(net, clips, device), flow_cache=flow_cache
+        )
+    still = None if counts.still is None else counts.still.sum()
+    scores = SplitScores(
+        clips.classes, counts.confusion, still, counts.consistency, conditions.flow
     )
+    return Evaluation(scores, conditions, clips.repeated, clips.skipped)
 
 
 @contextmanager

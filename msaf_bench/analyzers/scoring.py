@@ -13,7 +13,10 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.ports import Reader
+
+Labels = NDArray[np.uint8]
 
 BATCH = 4  #: clips scored together
 
@@ -33,7 +36,7 @@ def reader(net: VideoNetwork, clips: Clips, device: str = "cpu") -> Reader:
 
 def predictions(
     read: Reader, clips: Clips, indices: Sequence[int], *, still: bool = False
-) -> Iterator[NDArray[np.uint8]]:
+) -> Iterator[Labels]:
     """The predicted label map of each clip's newest frame, at its label's resolution (logits
     brought there bilinearly).
 
@@ -61,16 +64,38 @@ def predictions(
             yield full.max(1).indices[0].to("cpu", torch.uint8).numpy()
 
 
+def counted(
+    read: Reader,
+    clips: Clips,
+    order: Sequence[int],
+    matrices: SparseMatrices,
+    *,
+    still: bool = False,
+    on_image: Callable[[int, Labels], None] = lambda i, m: None,
+) -> Iterator[tuple[int, Labels]]:
+    """Predict clips one by one, and give each one's index and label map. What is counted of those
+    that have a true label map goes into `matrices`, in this order.
+
+    Raises `DataError` as `predictions` does.
+    """
+    for index, predicted in zip(order, predictions(read, clips, order, still=still), strict=True):
+        if index < len(clips):
+            truth = clips[index].label
+            matrices.append(confusion_matrix(truth, predicted, len(clips.classes)))
+            on_image(index, predicted)
+        yield index, predicted
+
+
 def score(
     net: VideoNetwork,
     clips: Clips,
     *,
     device: str = "cpu",
     still: bool = False,
-    on_image: Callable[[int, NDArray[np.uint8]], None] = lambda i, m: None,
+    on_image: Callable[[int, Labels], None] = lambda i, m: None,
     read: Reader | None = None,
-) -> NDArray[np.int64]:
-    """The confusion matrix of each clip's newest frame, (N, K, K).
+) -> SparseMatrices:
+    """The confusion matrix of each clip's newest frame.
 
     `still` repeats the newest frame in place of its history: what the score loses by it is the
     contribution of past frames. `on_image` is given each clip's index and predicted label map;
@@ -78,10 +103,7 @@ def score(
     does.
     """
     net.eval()
-    matrices = list[NDArray[np.int64]]()
-    for index, predicted in enumerate(
-        predictions(read or reader(net, clips, device), clips, range(len(clips)), still=still)
-    ):
-        matrices.append(confusion_matrix(clips[index].label, predicted, len(clips.classes)))
-        on_image(index, predicted)
-    return np.stack(matrices)
+    found, read = SparseMatrices(len(clips.classes)), read or reader(net, clips, device)
+    for _ in counted(read, clips, range(len(clips)), found, still=still, on_image=on_image):
+        pass
+    return found

@@ -121,8 +121,8 @@ def train(
     about = {"checkpoint": str(checkpoint), "data": data, "seed": seed}
     scores = SplitScores(
         record.class_names,
-        record.confusion.unpack(),
-        record.still.unpack() if record.still else None,
+        record.confusion.sparse(),
+        record.still.sparse().sum() if record.still else None,
         record.consistency,
         record.consistency[0].flow if record.consistency else "",
     )

@@ -1,5 +1,6 @@
 """Subsets of a split: some of its clips, or all of them with other past frames."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -16,22 +17,29 @@ KEPT = 2**30  #: bytes of clips with replaced past frames that stay in memory
 
 
 class Subset:
-    """The clips of a split from `first` to before `end`, as `Clips`."""
+    """The clips of a split from `first` to before `end`, as `Clips`, and the unlabelled ones that
+    are neighbours of these.
+    """
 
     def __init__(self, clips: Clips, first: int, end: int) -> None:
         self.classes, self.colours = clips.classes, clips.colours
         self.fingerprint = f"{clips.fingerprint}[{first}:{end}]"
         self.repeated, self.skipped = clips.repeated, clips.skipped
-        self.pairs = tuple((a - first, b - first) for a, b in clips.pairs if first <= a and b < end)
-        self._clips, self._first, self._end = clips, first, end
+        inside = range(first, end)
+        kept = _joined(clips.pairs, inside, len(clips))
+        beside = sorted({index for pair in kept for index in pair} - set(inside))
+        self.unlabelled = len(beside)
+        self._clips, self._length, self._indices = clips, len(inside), (*inside, *beside)
+        place = {index: i for i, index in enumerate(self._indices)}
+        self.pairs = tuple((place[a], place[b]) for a, b in kept)
 
     def __len__(self) -> int:
-        return self._end - self._first
+        return self._length
 
     def _at(self, index: int) -> int:
-        if not 0 <= index < len(self):
+        if not 0 <= index < len(self._indices):
             raise IndexError(index)
-        return self._first + index
+        return self._indices[index]
 
     def __getitem__(self, index: int) -> Clip:
         return self._clips[self._at(index)]
@@ -49,6 +57,22 @@ class Subset:
         unknown.
         """
         return self._clips.exact_past(self._at(index))
+
+
+def _joined(
+    pairs: Sequence[tuple[int, int]], inside: range, labelled: int
+) -> list[tuple[int, int]]:
+    """Return the pairs of clips inside, and those with unlabelled clips that a run of pairs joins
+    to one inside.
+    """
+    within = [pair for pair in pairs if all(i in inside or i >= labelled for i in pair)]
+    reached, before = set(inside), -1
+    while len(reached) > before:
+        before = len(reached)
+        for pair in within:
+            if not reached.isdisjoint(pair):
+                reached.update(pair)
+    return [pair for pair in within if pair[0] in reached]
 
 
 def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> Subset:

@@ -12,7 +12,7 @@ from msaf_bench.data.flow.estimators import ESTIMATORS
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.workspace import Workspace
-from msaf_bench.train.features import MOST, clip_bytes, frozen
+from msaf_bench.train.features import MOST, clip_bytes, clip_count, frozen
 
 
 def check_space(
@@ -58,7 +58,7 @@ def _features(
         net, conditions = nets.get(trial.system.key), trial.conditions
         if net is not None and frozen(net, conditions):
             one = clip_bytes(net, conditions)
-            sizes = [one * conditions.draws * len(learn), one * len(test)]
+            sizes = [one * conditions.draws * len(learn), one * clip_count(test, "score")]
             found[net.frames, net.input_scale, conditions.past] = sum(
                 size for size in sizes if size <= MOST
             )
