@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msaf_bench.catalog import changed, read_conditions, read_table
+from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_table
 from msaf_bench.data import needed_root
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
@@ -75,8 +75,10 @@ def ablate(
 
     Args:
         table: Name in `ablations/` (`table3` or `3`), a `.toml` file, or a table.
-        data: Data set: street (made here), camvid or cityscapes.
-        root: Folder of the data set; street needs none.
+        data: Data set: street (made here), one of `datasets/`, or the path of a `.toml` file that
+            describes one.
+        root: Folder of the data set; street needs none, and that of the `.toml` file is the
+            default.
         preset: Conditions: smoke, quick, standard or paper.
         changes: Conditions to replace, such as `{"steps": 500, "data_options.noise": 0.8}`.
         start: File of starting weights for the backbone that all rows have, or files by the name of
@@ -106,10 +108,14 @@ def ablate(
         HostError: The machine cannot do it.
         LockedError: Another process runs in the same folder.
     """
+    from msaf_bench.architectures import readers_of
     from msaf_bench.findings.run import load_run
 
     read = table if isinstance(table, Table) else read_table(str(table))
-    conditions = read_conditions(preset, data, systems=not read.base)
+    readers = () if data.endswith(".toml") or not plugins else tuple(readers_of(plugins))
+    conditions = read_conditions(preset, data, systems=not read.base, readers=readers)
+    if root is None and data.endswith(".toml"):
+        root = Path(data).parent
     files = files_of(start)
     changes = {**(INSTEAD if files else {}), **(changes or {})}
     conditions = changed(conditions, changes, "changes")
@@ -158,7 +164,7 @@ def prepare(
     `UsageError`.
     """
     data_root = None if root is None else Path(root).resolve()
-    if conditions.data != "street":
+    if conditions.described or conditions.data in list_data_sets()[1:]:
         data_root = needed_root(conditions.data, data_root)
     plan = make_plan(table, conditions, rows, seeds, plugins, controls=controls)
     plan = with_starts(plan, start)

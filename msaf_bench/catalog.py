@@ -1,9 +1,9 @@
-"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`. No torch
-here.
+"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`, data sets in
+`datasets/`. No torch here.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from msaf_bench.errors import UsageError, in_any_case, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
-from msaf_bench.spec import DATA_SETS, Conditions, Ordering, Spec, System, Table
+from msaf_bench.spec import STREET, Conditions, DataSet, Ordering, Spec, System, Table
 from msaf_bench.spec.faults import first_fault
 from msaf_bench.spec.stand_ins import shrunk
 from msaf_bench.starting import pinned
@@ -22,11 +22,13 @@ from msaf_bench.starting import pinned
 S = TypeVar("S", bound=Spec)
 Content = dict[str, object]  #: of a TOML file
 
+ANY = "any"  #: the section of a preset for data sets that have none of their own
 LISTED_SIZE, LISTED_CLASSES = (512, 1024), 19  #: of the costs that `read_costs` returns
 #: conditions that nobody changes
 FIXED = {
     "preset": "use --preset",
     "data": "use --data",
+    "described": "use --data",
     "start": "use --start",
     "watermark": "it belongs to the preset",
 }
@@ -47,6 +49,11 @@ def list_tables() -> tuple[str, ...]:
 def list_presets() -> tuple[str, ...]:
     """The names of the presets in `ablations/presets/`."""
     return _names("ablations/presets")
+
+
+def list_data_sets() -> tuple[str, ...]:
+    """The names of the data sets: the street, and those in `datasets/`."""
+    return (STREET, *_names("datasets"))
 
 
 class ListedCost(NamedTuple):
@@ -75,17 +82,54 @@ def read_table(name: str) -> Table:
     """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in
     `.toml`. Raises `UsageError`.
     """
-    return read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
+    table = read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
+    if table.data:
+        try:
+            one_of("data set", table.data, list_data_sets())
+        except UsageError as error:
+            raise UsageError(f"{table.name}: {error}") from error
+    return table
+
+
+def read_data_set(name: str) -> DataSet:
+    """A data set by its name in `datasets/`, or from a path that ends in `.toml`. Raises
+    `UsageError`.
+    """
+    return read_spec(DataSet, "datasets", "data set", name)
+
+
+def data_set_of(conditions: Conditions) -> DataSet:
+    """The data set on disk that conditions name. Raises `UsageError`."""
+    return conditions.described or read_data_set(conditions.data)
 
 
 def read_conditions(
-    preset: str, data: str, changes: Mapping[str, object] | None = None, *, systems: bool = False
+    preset: str,
+    data: str,
+    changes: Mapping[str, object] | None = None,
+    *,
+    systems: bool = False,
+    readers: Collection[str] = (),
 ) -> Conditions:
     """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`.
 
-    `systems` gives those under which whole systems are compared, each with a backbone of its own;
-    else those of the variants of one.
+    Args:
+        preset: its name in `ablations/presets/`, or a path that ends in `.toml`.
+        data: the data set's name, or a path that ends in `.toml`.
+        changes: conditions to replace.
+        systems: give those under which whole systems are compared, each with a backbone of its own;
+            else those of the variants of one.
+        readers: names of data sets that plug-ins read.
     """
+    described = None
+    if data.endswith(".toml"):
+        described = read_data_set(data)
+        data = described.name
+        if data in (STREET, *readers):
+            raise UsageError(f"data set {data!r} has a name that is taken; rename its file")
+    else:
+        data = in_any_case(data, list_data_sets())
+        one_of("data set", data, {*list_data_sets(), *readers})
     place, content = _load("ablations/presets", "preset", preset)
     for_systems = content.pop("systems", {})
     if not isinstance(for_systems, dict):
@@ -93,12 +137,49 @@ def read_conditions(
             f"{place}: systems: a section [systems] of conditions, not {for_systems!r:.80}"
         )
     more = cast("Content", for_systems)
-    sections, more_sections = _pop_sections(content), _pop_sections(more)
-    content |= sections.get(one_of(f"data set of preset {preset}", data, sections), {})
+    known = {*list_data_sets(), *readers, data, ANY}
+    sections, more_sections = _pop_sections(content, known), _pop_sections(more, known)
+    if data not in sections and ANY not in sections:
+        one_of(f"data set of preset {preset}", data, sections)
+    content |= sections.get(data) or _for_any(sections[ANY], described, data, readers)
     if systems:
         content |= {**more, **more_sections.get(data, {})}
-    own = {"preset": preset, "data": data}
+    own: Content = {"preset": preset, "data": data}
+    if described:
+        own["described"] = described
     return _parse(Conditions, place, {**own, **content, **pinned(changes or {}, Path())})
+
+
+def _for_any(
+    section: Content, described: DataSet | None, data: str, readers: Collection[str]
+) -> Content:
+    """Return a preset's section for any data set, completed by what is known of this one: the
+    spacing of its frames, and its size. A preset's size is an area; frames keep their shape and do
+    not grow.
+    """
+    if data in readers:
+        return {"train_spacing": 1, "score_spacing": 1, **section}
+    data_set = described or read_data_set(data)
+    spacing = {"train_spacing": data_set.spacing, "score_spacing": data_set.spacing}
+    size, crop = section.get("size"), section.get("crop")
+    found: Content = {**spacing, **section}
+    if data_set.size and isinstance(size, list):
+        found["size"] = _fitted(data_set.size, cast("list[int]", size))
+    if isinstance(crop, list):
+        sides = zip(cast("list[int]", crop), cast("list[int]", found["size"]), strict=True)
+        found["crop"] = [min(pair) for pair in sides]
+    return found
+
+
+def _fitted(native: tuple[int, int], area: Sequence[int]) -> list[int]:
+    """Return H, W of frames of a size brought to the area of another, in multiples of 8; larger
+    than they are they do not become.
+    """
+    height, width = native
+    scale = (area[0] * area[1] / (height * width)) ** 0.5
+    if scale >= 1:
+        return [height, width]
+    return [max(8, 8 * round(scale * side / 8)) for side in native]
 
 
 def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
@@ -126,9 +207,9 @@ def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -
     return _parse(Conditions, place, content)
 
 
-def _pop_sections(content: Content) -> dict[str, Content]:
-    """Take the sections that are for one data set out of a preset."""
-    names = [name for name in DATA_SETS if isinstance(content.get(name), dict)]
+def _pop_sections(content: Content, known: Collection[str]) -> dict[str, Content]:
+    """Take the sections that are for one data set, or for any, out of a preset."""
+    names = [name for name in known if isinstance(content.get(name), dict)]
     return {name: cast("Content", content.pop(name)) for name in names}
 
 

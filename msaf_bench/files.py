@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -31,23 +31,37 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     where it cannot.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.parent / PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
+    with (
+        replacing(path) as temporary,
+        os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file,
+    ):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path, suffix: str = "") -> Generator[Path]:
+    """Give a path in the same folder for a file, not there yet, that replaces `path` at the end of
+    the block. After an error both stay as they were: raises `HostError` for one of the system.
+
+    `suffix` ends the temporary name, for writers that tell a format by it.
+    """
+    name = PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = path.parent / f"{name}{suffix}"
     try:
         _make_folder(path.parent)
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb"
-        ) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
         _sync(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):  # below a file there is nothing to remove
             temporary.unlink()
-        raise HostError(
-            f"cannot write {path}: {error.strerror or error}; choose another folder"
-        ) from error
+        if isinstance(error, OSError):
+            raise HostError(
+                f"cannot write {path}: {error.strerror or error}; choose another folder"
+            ) from error
+        raise
 
 
 def _make_folder(folder: Path) -> None:

@@ -153,6 +153,7 @@ def _ledger(folder: Path) -> dict[str, list[str]]:
 
 def _hash(path: Path) -> str | None:
     try:
-        return hashlib.sha256(regular(path).read_bytes()).hexdigest()
+        with regular(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

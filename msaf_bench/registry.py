@@ -77,7 +77,8 @@ class Registry:
     """Every slot with its components, and the architectures that have them.
 
     A slot is an attribute too: `registry.align.add("shift", Shift)`. Networks are instances of
-    `network`.
+    `network`. `data` has the data sets that no pattern describes, as functions
+    `(conditions, split, root)` that return their clips: `registry.data.add("drone", open_drone)`.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Registry:
         self.architecture = dict(architecture)
         self.slots = dict(slots)
         self.network = network
+        self.data = Slot("data set", {})
 
     def __getattr__(self, name: str) -> Slot:
         slots: Mapping[str, Slot] = self.__dict__.get("slots", {})

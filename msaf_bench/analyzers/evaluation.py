@@ -178,7 +178,7 @@ def evaluate(
         net: A network of this project, or any module or callable that maps a clip (B, T, 3, H, W),
             oldest frame first, ImageNet-normalised, to logits (B, K, h, w) or to an object with
             an attribute `logits`. It is evaluated in evaluation mode and left as it was.
-        data: street, camvid or cityscapes.
+        data: street, one of `datasets/`, or the path of a `.toml` file that describes a data set.
         root: The data set's folder; street needs none.
         preset: smoke, quick, standard or paper.
         conditions: Used in place of the preset's.

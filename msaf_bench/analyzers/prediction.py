@@ -1,56 +1,69 @@
-"""Label maps predicted for the videos of a folder, frame by frame. Shapes: H W image."""
+"""Label maps predicted for the frames of videos, one by one. Shapes: H W image."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from msaf_bench.architectures.network import VideoNetwork
-from msaf_bench.data.frames.files import check_sizes, list_frames, read_frame, resized
+from msaf_bench.data.frames.files import check_sizes, resized, write_picture
 from msaf_bench.data.frames.neighbours import Neighbours, neighbours
+from msaf_bench.data.frames.recording import recording
+from msaf_bench.data.frames.sources import Frames, open_frames, turned_note
+from msaf_bench.data.frames.video import is_video
+from msaf_bench.data.labels.classes import ClassSet
+from msaf_bench.data.labels.overlay import legend, overlay
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.data.transforms import normalise
-from msaf_bench.errors import DataError
-from msaf_bench.folders import Ignored
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.outputs import entering
 
 
 @dataclass(frozen=True)
-class VideoFolder:
-    """The frames of one or several videos, which their names tell apart."""
+class Videos:
+    """The frames of a video file, or of the videos in a folder, which their names tell apart."""
 
-    keys: Sequence[str]
-    paths: Sequence[Path]
+    frames: Frames
     neighbours: Neighbours
-    turned: Sequence[Path]  #: frames that are turned as their EXIF orientation says
-    ignored: Sequence[Ignored]
+    turned: Sequence[str]  #: frames that are turned as their file says
 
     @property
     def names(self) -> list[str]:
         """The files that `predict_videos` writes."""
-        return [f"{key}.png" for key in self.keys]
+        return [f"{key}.png" for key in self.frames.keys]
 
     @property
     def notes(self) -> list[str]:
         """How the frames were put in order, and where that is not a matter of course."""
-        return [*self._order(), *map(str, self.ignored), *self._turned()]
+        turned = [turned_note(self.turned)] if self.turned else []
+        return [*self._order(), *map(str, self.frames.ignored), *turned]
 
     def document(self, out: Path) -> dict[str, object]:
         """Return what `predict --json` prints of the label maps in `out`."""
         return {
-            "frames": len(self.paths),
+            "frames": len(self.frames.keys),
             "out": str(out),
-            "numbering": self.neighbours.describe(self.keys),
+            "numbering": self.neighbours.describe(self.frames.keys),
+            "rate": self.frames.video.rate if self.frames.video else None,
             "gaps": len(self.neighbours.gaps),
             "turned": len(self.turned),
-            "ignored": [each._asdict() for each in self.ignored],
+            "ignored": [each._asdict() for each in self.frames.ignored],
             "notes": self.notes,
         }
 
     def _order(self) -> Iterator[str]:
-        about = self.neighbours.describe(self.keys)
+        if self.frames.video:
+            (height, width), rate = self.frames.video.size, self.frames.video.rate
+            yield f"1 video of {height}x{width} at {rate:.6g} frames per second"
+            return
+        keys = self.frames.keys
+        about = self.neighbours.describe(keys)
         count = len(self.neighbours.videos)
         videos = "1 video" if count == 1 else f"{count} videos"
         numbered = (
@@ -59,62 +72,104 @@ class VideoFolder:
         read = ", ".join(f"{key} is {number}" for key, number in about["read"].items())
         yield f"{numbered}: {read}" if read else numbered
         if self.neighbours.gaps:
-            before, after = (self.keys[index] for index in self.neighbours.gaps[0])
+            before, after = (keys[index] for index in self.neighbours.gaps[0])
             yield (
                 f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; what the"
                 " network keeps of the past reaches across them"
             )
 
-    def _turned(self) -> Iterator[str]:
-        if self.turned:
-            yield (
-                f"{len(self.turned)} frames are turned as their EXIF orientation says, such as"
-                f" {self.turned[0].name}"
-            )
 
+def list_videos(place: Path, pattern: str | None = None) -> Videos:
+    """List the frames of a folder and put them in order, or those of a video file.
 
-def list_videos(frames: Path, pattern: str | None = None) -> VideoFolder:
-    """List the frames of a folder and put them in order. Raises `DataError` where frames of one
-    video differ in size or their order is not clear.
+    Raises `DataError` where frames of one video differ in size, their order is not clear, or a
+    video file is cut or of a variable frame rate; `UsageError` for a pattern with a video file.
     """
-    by_key, ignored = list_frames(frames)
-    keys, paths = list(by_key), list(by_key.values())
-    found = neighbours(keys, pattern)
+    frames = open_frames(place)
+    if frames.video:
+        if pattern:
+            raise UsageError(
+                f"--frame-pattern {pattern}: {place} is a video, its frames have no names; leave it"
+                " out"
+            )
+        found = neighbours(frames.keys, "{frame}")
+        return Videos(frames, found, frames.turned(range(len(frames.keys))))
+    found = neighbours(frames.keys, pattern)
     turned = [
-        path for video in found.videos for path in check_sizes([paths[index] for index in video])
+        path.name
+        for video in found.videos
+        for path in check_sizes([frames.files[index] for index in video])
     ]
-    return VideoFolder(keys, paths, found, turned, ignored)
+    return Videos(frames, found, turned)
 
 
 def predict_videos(
     net: VideoNetwork,
-    videos: VideoFolder,
+    videos: Videos,
     out: Path,
     *,
     size: tuple[int, int] | None = None,
     device: str = "cpu",
-    on_frame: Callable[[], None] = lambda: None,
+    on_frame: Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None] = lambda *_: None,
 ) -> None:
     """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
     of the frame's size.
 
-    `size` is what the network sees, by default the frames' own. Raises `DataError` for logits that
-    are not finite.
+    `size` is what the network sees, by default the frames' own. `on_frame` is given the name of
+    each file, the frame (H, W, 3) and its class ids (H, W). Raises `DataError` for logits that are
+    not finite.
     """
+    frames = videos.frames
     order = [(index, index == video[0]) for video in videos.neighbours.videos for index in video]
     stream = net.stream()
     with torch.inference_mode(), entering(out) as written:
         for index, first in order:
             stream = net.stream() if first else stream
-            picture = read_frame(videos.paths[index])
+            picture = frames.read(index)
             frame = normalise(resized(picture, size or picture.shape[:2])[None]).to(device)
             logits = functional.interpolate(stream.step(frame), picture.shape[:2], mode="bilinear")
             if not torch.isfinite(logits).all():
                 raise DataError(
-                    f"{videos.paths[index]}: the network's logits are not finite; use a checkpoint"
+                    f"{frames.name(index)}: the network's logits are not finite; use a checkpoint"
                     " of an earlier step"
                 )
-            name = f"{videos.keys[index]}.png"
-            write_stack(out / name, [logits.argmax(1)[0].to("cpu", torch.uint8).numpy()])
+            name = f"{frames.keys[index]}.png"
+            labels = logits.argmax(1)[0].to("cpu", torch.uint8).numpy()
+            write_stack(out / name, [labels])
             written.append(name)
-            on_frame()
+            on_frame(name, picture, labels)
+
+
+class Overlays(NamedTuple):
+    """Where frames with their classes in colour go."""
+
+    write: Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None]  #: as `on_frame`
+    about: Callable[[], str]  #: what was written, in words
+
+
+@contextmanager
+def overlays(place: Path, classes: ClassSet, rate: float) -> Generator[Overlays]:
+    """Give what to call with each frame and its class ids, to write them with the classes' colours
+    and a legend: as one video of `rate` frames per second, or as PNGs in a folder.
+
+    The video takes its name at the end, when it is whole.
+    """
+
+    def shown(picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = labels.shape
+        below = legend(classes.names, classes.colours, width, height)
+        return np.concatenate([overlay(picture, labels, classes.colours), below])
+
+    if is_video(place):
+        with entering(place.parent) as written:
+            with recording(place, rate) as video:
+                yield Overlays(lambda _, *frame: video.write(shown(*frame)), video.about)
+            written.append(place.name)
+        return
+    with entering(place) as written:
+
+        def write(name: str, picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+            write_picture(place / name, shown(picture, labels))
+            written.append(name)
+
+        yield Overlays(write, lambda: f"{len(written)} pictures")

@@ -23,6 +23,7 @@ from msaf_bench.architectures import (
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_system
 from msaf_bench.components import slots
+from msaf_bench.data import Readers
 from msaf_bench.errors import UsageError
 from msaf_bench.registry import Registry
 from msaf_bench.spec import System
@@ -49,6 +50,11 @@ def builtin() -> Registry:
         "tmanet": tmanet.ARCHITECTURE,
     }
     return Registry(architecture, slots(), VideoNetwork)
+
+
+def readers_of(plugins: Iterable[str]) -> Readers:
+    """Return the data sets that plug-ins read, by name."""
+    return builtin().extend(plugins).data
 
 
 def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> VideoNetwork:

@@ -94,8 +94,11 @@ def ablate(
     read = read_table(_table_name(name, table))
     if start:  # before the user's own, which are refused where they undo it
         changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
-    conditions = conditions_from(preset, data, changes, history, systems=not read.base)
-    data_root = check_data(data, root)
+    modules = use_plugins(plugins)
+    conditions = conditions_from(
+        preset, data, changes, history, systems=not read.base, plugins=modules
+    )
+    data_root = check_data(data, root, modules)
     if address is None:
         at_most_cores(threads)  # a cluster's machines may have more than this one
 
@@ -113,7 +116,7 @@ def ablate(
         speed_processes=speed,
         threads=threads,
         device=device,
-        plugins=use_plugins(plugins),
+        plugins=modules,
         reports=reports,
         resume=resume,
         pictures=pictures,

@@ -16,6 +16,7 @@ from msaf_bench.cli.options import (
     History,
     Json,
     Overwrite,
+    Plugins,
     Preset,
     Root,
     at_most,
@@ -23,13 +24,14 @@ from msaf_bench.cli.options import (
     choices,
 )
 from msaf_bench.cli.printing import print_json
-from msaf_bench.errors import DataError
+from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.spec import STREET
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
     from msaf_bench.data.readers.downloads import Need
 
-NEEDS, SPLITS = ("miou", "tc"), ("train", "val")
+NEEDS = ("miou", "tc")
 
 
 def check_splits(
@@ -38,24 +40,27 @@ def check_splits(
     preset: Preset = "quick",
     history: History = None,
     changes: Changes = None,
+    plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
     """Read every clip of both splits and print their contents. This checks every file."""
     from msaf_bench.cli.counting import counting
-    from msaf_bench.cli.settings import check_data, conditions_from
+    from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
     from msaf_bench.data import open_split
     from msaf_bench.data.contents import overlap_of, read_contents
     from msaf_bench.data.readers.files import ignored_below
 
-    conditions, data_root = conditions_from(preset, data, changes, history), check_data(data, root)
+    modules = use_plugins(plugins)
+    conditions = conditions_from(preset, data, changes, history, plugins=modules)
+    data_root, readers = check_data(data, root, modules), readers_for(data, modules)
     read: dict[str, Contents] = {}
     classes: dict[str, tuple[str, ...]] = {}
     for split in ("train", "score"):
-        clips = open_split(conditions, split, data_root)
+        clips = open_split(conditions, split, data_root, readers=readers)
         with counting(f"{split}: clips read", len(clips)) as step:
             read[split], classes[split] = read_contents(clips, step), clips.classes
     overlap = overlap_of(read["train"], read["score"])
-    ignored = ignored_below(data_root) if data_root and data != "street" else ()
+    ignored = ignored_below(data_root) if data_root else ()
     if as_json:
         document: dict[str, object] = {
             split: contents.document(classes[split]) for split, contents in read.items()
@@ -108,10 +113,9 @@ def plan_files(
     split: Annotated[
         str | None,
         typer.Option(
-            metavar=choices(SPLITS),
-            callback=choice("split", SPLITS),
+            metavar="NAME",
             rich_help_panel=DATA,
-            show_default="both for miou, val for tc",
+            show_default="train and val for miou, val for tc",
             help="Plan for this split only.",
         ),
     ] = None,
@@ -126,15 +130,16 @@ def plan_files(
         ),
     ] = 3,
     spacing: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             metavar="N",
             rich_help_panel=DATA,
             callback=at_most(1000, "no snippet is longer"),
+            show_default="that of the data set",
             help="Number of source frames from one frame of a clip to the next.",
         ),
-    ] = 1,
+    ] = None,
     names: Annotated[
         Path | None,
         typer.Option(
@@ -150,14 +155,24 @@ def plan_files(
     """List the files that a job needs, with their size. Sizes are estimated from published ones
     before a download, and exact once the files are there.
     """
+    from msaf_bench.catalog import read_data_set
     from msaf_bench.cli.settings import read_root
     from msaf_bench.data.readers.downloads import find_needs
     from msaf_bench.outputs import check_outputs, write_outputs
 
+    if data == STREET:
+        raise UsageError(
+            "data plan: the street is made here and needs no file; use --data camvid or another"
+        )
+    data_set = read_data_set(data)
     wanted = cast("Literal['miou', 'tc']", need)
-    whole: tuple[Literal["train", "val"], ...] = ("val",) if need == "tc" else ("train", "val")
-    parts = (cast("Literal['train', 'val']", split),) if split else whole
-    needs = find_needs(data, wanted, parts, frames, spacing, read_root(root))
+    known = [name for name, _ in data_set.splits]
+    whole = (data_set.scored,) if need == "tc" else (data_set.train, data_set.scored)
+    parts = (one_of(f"split of {data_set.name}", split, known),) if split else whole
+    apart = data_set.spacing if spacing is None else spacing
+    if root is None and data.endswith(".toml"):
+        root = Path(data).resolve().parent
+    needs = find_needs(data_set, wanted, parts, frames, apart, read_root(root))
     if names:
         if any(n.there is None for n in needs):
             raise DataError(
@@ -175,10 +190,10 @@ def plan_files(
             names.parent, {names.name: "".join(f"{name}\n" for n in needs for name in n.names)}
         )
     if as_json:
-        document = {"data": data, "need": need, "splits": parts, "frames": frames}
+        document = {"data": data_set.name, "need": need, "splits": parts, "frames": frames}
         print_json(document | {"archives": [_need_document(n) for n in needs]})
         return
-    typer.echo(f"{data}, {need}, {' and '.join(parts)}, {frames} frames a clip")
+    typer.echo(f"{data_set.name}, {need}, {' and '.join(parts)}, {frames} frames a clip")
     for each in needs:
         typer.echo(_need_text(each))
     if all(n.size is not None for n in needs):
@@ -193,17 +208,12 @@ def _files_of(root: Path | None) -> Iterator[Path]:
 
 
 def _need_document(need: "Need") -> dict[str, object]:
-    from msaf_bench.data.readers.downloads import PUBLISHED
-
-    published = PUBLISHED.get(need.archive)
-    said = None if published is None else published._asdict()
+    said = need.published and need.published.model_dump(include={"files", "size", "source"})
     return {**need._asdict(), "names": len(need.names), "published": said}
 
 
 def _need_text(need: "Need") -> str:
-    from msaf_bench.data.readers.downloads import PUBLISHED
-
-    published = PUBLISHED.get(need.archive)
+    published = need.published
     place, whole = need.folder, ""
     if published:
         place = need.archive

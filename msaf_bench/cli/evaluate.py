@@ -38,15 +38,18 @@ def evaluate(
     """
     from msaf_bench.analyzers.evaluation import evaluate_split
     from msaf_bench.cli.scores import print_scores
-    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
     from msaf_bench.data import open_split
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads
 
-    conditions = conditions_from(preset, data, changes, history, systems=True)
+    modules = use_plugins(plugins)
+    conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     check_device(device)
-    net, classes = load_checkpoint(checkpoint, use_plugins(plugins), device)
-    clips = open_split(conditions, "score", check_data(data, root))
+    net, classes = load_checkpoint(checkpoint, modules, device)
+    clips = open_split(
+        conditions, "score", check_data(data, root, modules), readers=readers_for(data, modules)
+    )
     if len(clips.classes) != classes:
         raise DataError(
             f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on"

@@ -73,6 +73,7 @@ def show(
 ) -> None:
     """Print one system, table or preset, resolved. With --json the whole spec is printed."""
     from msaf_bench.catalog import (
+        list_data_sets,
         list_presets,
         list_systems,
         list_tables,
@@ -82,13 +83,12 @@ def show(
         systems_of,
     )
     from msaf_bench.cli.inspect_text import preset_lines, system_lines, table_lines
-    from msaf_bench.spec import DATA_SETS
 
     known = (*list_presets(), *list_systems(), *list_tables())
     name = in_any_case(name, known)
     shown: Mapping[str, object]
     if name in list_presets():
-        conditions = {data: read_conditions(name, data) for data in DATA_SETS}
+        conditions = {data: read_conditions(name, data) for data in list_data_sets()}
         shown = {data: each.model_dump(mode="json") for data, each in conditions.items()}
         lines = preset_lines(name, conditions)
     elif name in list_systems():

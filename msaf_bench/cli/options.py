@@ -12,7 +12,9 @@ from msaf_bench.errors import in_any_case, one_of
 
 DATA, RUN, SPEED, OUTPUT = "Data", "Run", "Speed", "Output"  #: groups of options in help
 
-DATA_SETS = ("street", "camvid", "cityscapes")
+DATA_SETS = (
+    "street", "bdd100k", "camvid", "cityscapes", "cityscapes-vps", "kitti-step", "vspw",
+)  # fmt: skip
 PRESETS = ("smoke", "quick", "standard", "paper")
 HISTORIES = ("repeat", "skip", "error")
 MODES = ("clip", "stream")
@@ -38,6 +40,11 @@ def at_most_cores(value: float | None) -> float | None:
     from msaf_bench.analyzers.speed import machine
 
     return at_most(machine.usable_cores(), "this machine has no more cores", "--threads")(value)
+
+
+def data_set_name(name: str) -> str:
+    """Return a data set's name as it is written; files and plug-ins have others."""
+    return in_any_case(name, DATA_SETS)
 
 
 def choices(names: Iterable[str]) -> str:
@@ -127,11 +134,14 @@ Data = Annotated[
     typer.Option(
         "--data",
         "-d",
-        metavar=choices(DATA_SETS),
-        callback=choice("data set", DATA_SETS),
+        metavar="NAME|FILE.toml",
+        callback=data_set_name,
         autocompletion=lambda: DATA_SETS,
         rich_help_panel=DATA,
-        help="Data set. Street videos are made here, without a download.",
+        help=(
+            "Data set: street, whose videos are made here without a download, "
+            f"{', '.join(DATA_SETS[1:])}, or a file that describes your own."
+        ),
     ),
 ]
 Root = Annotated[
@@ -142,6 +152,7 @@ Root = Annotated[
         metavar="DIR",
         rich_help_panel=DATA,
         help="Folder of the data set on this machine; street needs none.",
+        show_default="that of FILE.toml",
     ),
 ]
 Preset = Annotated[
@@ -199,7 +210,9 @@ Plugins = Annotated[
         "--plugin",
         metavar="MODULE[,...]",
         rich_help_panel=RUN,
-        help="Importable modules with register(registry), for components of your own.",
+        help=(
+            "Importable modules with register(registry), for components and data sets of your own."
+        ),
     ),
 ]
 Json = Annotated[

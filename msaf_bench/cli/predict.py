@@ -1,7 +1,9 @@
-"""`msaf-bench predict`: label maps of a folder of video frames, by one checkpoint."""
+"""`msaf-bench predict`: label maps of video frames, by one checkpoint."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +17,20 @@ from msaf_bench.cli.options import (
     Overwrite,
     Plugins,
     Threads,
+    choices,
 )
+from msaf_bench.cli.score.miou import CLASS_SETS
+from msaf_bench.errors import DataError, UsageError, in_any_case
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from msaf_bench.analyzers.prediction import Overlays, Videos
+    from msaf_bench.data.labels.classes import ClassSet
+
+PICTURES_HZ = 30  #: of a video of pictures, unless --rate says otherwise
+FASTEST_HZ = 1000
 
 
 def predict(
@@ -23,15 +38,22 @@ def predict(
     frames: Annotated[
         Path,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|VIDEO",
             rich_help_panel=DATA,
-            help="Folder of the frames of one or several videos, which their names tell apart.",
+            help=(
+                "Folder of the frames of one or several videos, which their names tell apart, or a"
+                " video file (mp4, mov, mkv, avi, webm)."
+            ),
         ),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="DIR", rich_help_panel=OUTPUT, help="Folder for the label maps."
+            "--out",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Folder for the label maps; those of a video file are named 000000.png and on.",
         ),
     ],
     size: Annotated[
@@ -46,6 +68,38 @@ def predict(
         ),
     ] = None,
     frame_pattern: FramePattern = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VIDEO|DIR",
+            rich_help_panel=OUTPUT,
+            help=(
+                "Video, or folder of PNGs, for the frames with the predicted classes in colour over"
+                " them."
+            ),
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ",
+            rich_help_panel=OUTPUT,
+            show_default=f"that of --frames, {PICTURES_HZ} for pictures",
+            help="Frames per second of an --overlay video.",
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            "-c",
+            metavar=choices(CLASS_SETS),
+            autocompletion=lambda: CLASS_SETS,
+            rich_help_panel=OUTPUT,
+            show_default="numbers and colours far from each other",
+            help="Class set whose names and colours an --overlay shows.",
+        ),
+    ] = None,
     device: Device = "cpu",
     threads: Threads = 1,
     plugins: Plugins = None,
@@ -60,6 +114,7 @@ def predict(
     from msaf_bench.cli.evaluate import load_checkpoint
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.settings import use_plugins
+    from msaf_bench.data.frames.video import is_video
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads
     from msaf_bench.outputs import check_outputs
@@ -67,33 +122,107 @@ def predict(
 
     check_device(device)
     seen_size = parse_size(size) if size else None
+    if overlay is None and (rate is not None or classes is not None):
+        raise UsageError("--rate and --classes are those of an overlay; give --overlay, or neither")
     videos = list_videos(frames, frame_pattern)
+    inputs = [*videos.frames.files, checkpoint]
     check_outputs(
-        out,
-        videos.names,
-        [*videos.paths, checkpoint],
-        listed=[frames],
-        deep=False,
-        overwrite=overwrite,
-        option="--out",
+        out, videos.names, inputs, listed=[frames], deep=False, overwrite=overwrite, option="--out"
     )
-    net, _ = load_checkpoint(checkpoint, use_plugins(plugins), device)
+    if overlay:
+        _check_overlay(overlay, out, videos, rate)
+        place, names = (
+            (overlay.parent, [overlay.name]) if is_video(overlay) else (overlay, videos.names)
+        )
+        check_outputs(
+            place,
+            names,
+            inputs,
+            listed=[frames, out],
+            overwrite=overwrite,
+            option="--overlay",
+        )
+    net, count = load_checkpoint(checkpoint, use_plugins(plugins), device)
     stderr = typer.get_text_stream("stderr")
     with (
         limited_threads(threads),
         to_stderr(),
-        typer.progressbar(length=len(videos.paths), file=stderr, label="frames") as bar,
+        _overlays(overlay, _shown_classes(classes, count, checkpoint), videos, rate) as drawn,
+        typer.progressbar(length=len(videos.names), file=stderr, label="frames") as bar,
     ):
-        predict_videos(
-            net,
-            videos,
-            out,
-            size=seen_size,
-            device=device,
-            on_frame=lambda: bar.update(1),
-        )
+
+        def on_frame(name: str, *frame: "NDArray[np.uint8]") -> None:
+            if drawn:
+                drawn.write(name, *frame)
+            bar.update(1)
+
+        predict_videos(net, videos, out, size=seen_size, device=device, on_frame=on_frame)
+    lines = [f"{len(videos.names)} label maps in {out}"]
+    if drawn:
+        lines.append(f"overlay in {overlay}: {drawn.about()}")
     print_document(
-        videos.document(out),
-        (f"{len(videos.paths)} label maps in {out}", *(f"note: {note}" for note in videos.notes)),
+        {**videos.document(out), "overlay": str(overlay) if overlay else None},
+        (*lines, *(f"note: {note}" for note in videos.notes)),
         as_json=as_json,
     )
+
+
+def _check_overlay(overlay: Path, out: Path, videos: "Videos", rate: float | None) -> None:
+    """Raise `UsageError` for an overlay that cannot be, or that label maps would be mixed with."""
+    from msaf_bench.data.frames.video import VIDEO_SUFFIXES, is_video
+
+    if not is_video(overlay):
+        if overlay.suffix and not overlay.is_dir():
+            raise UsageError(
+                f"--overlay {overlay}: neither a video ({', '.join(VIDEO_SUFFIXES)}) nor a folder"
+                " that exists; choose another name"
+            )
+        if rate is not None:
+            raise UsageError(
+                f"--rate is that of a video, --overlay {overlay} is a folder; leave it out"
+            )
+        if out.resolve() in (overlay.resolve(), *overlay.resolve().parents):
+            raise UsageError(
+                f"--overlay {overlay}: its pictures would lie among the label maps of --out; choose"
+                " another folder"
+            )
+        return
+    if (count := len(videos.neighbours.videos)) > 1:
+        raise UsageError(
+            f"--overlay {overlay}: one file for {count} videos; give a folder for pictures"
+        )
+    if rate is not None and not 0 < rate <= FASTEST_HZ:
+        raise UsageError(
+            f"--rate {rate:g}: give frames per second, more than 0 and up to {FASTEST_HZ}"
+        )
+
+
+def _shown_classes(classes: str | None, count: int, checkpoint: Path) -> "ClassSet":
+    """Return names and colours of a checkpoint's classes. Raises `DataError` where it has another
+    number of them.
+    """
+    from msaf_bench.data.labels.classes import class_set
+    from msaf_bench.data.labels.overlay import palette
+
+    known = class_set(in_any_case(classes, CLASS_SETS) if classes else str(count))
+    if len(known.names) != count:
+        raise DataError(
+            f"{checkpoint} knows {count} classes, {known.name} has {len(known.names)}; give the"
+            " class set that it was trained on"
+        )
+    return known if known.colours else known._replace(colours=palette(count))
+
+
+@contextmanager
+def _overlays(
+    overlay: Path | None, classes: "ClassSet", videos: "Videos", rate: float | None
+) -> "Generator[Overlays | None]":
+    """Give where overlays go, None where they are not wanted."""
+    from msaf_bench.analyzers.prediction import overlays
+
+    if overlay is None:
+        yield None
+        return
+    own = videos.frames.video.rate if videos.frames.video else PICTURES_HZ
+    with overlays(overlay, classes, rate or own) as drawn:
+        yield drawn

@@ -4,22 +4,39 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from typing import TYPE_CHECKING
 
-from msaf_bench.catalog import changed, read_conditions
+from msaf_bench.catalog import changed, list_data_sets, read_conditions
 from msaf_bench.cli.options import split_list
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import parse_toml
-from msaf_bench.spec import Conditions
+from msaf_bench.spec import STREET, Conditions
+
+if TYPE_CHECKING:
+    from msaf_bench.data import Readers
 
 
-def check_data(data: str, root: Path | None) -> Path | None:
-    """The root of a data set that needs one. Raises `UsageError` without one, `DataError` where it
-    is not there.
+def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> Path | None:
+    """The root of a data set that needs one; without one the folder of a file that describes it.
+    Raises `UsageError` without any, `DataError` where it is not there.
     """
     from msaf_bench.data import needed_root
 
-    return read_root(root if data == "street" else needed_root(data, root))
+    if data == STREET or data in readers_for(data, plugins):
+        return read_root(root)
+    if root is None and data.endswith(".toml"):
+        return Path(data).resolve().parent
+    return read_root(needed_root(data, root))
+
+
+def readers_for(data: str, plugins: tuple[str, ...]) -> "Readers":
+    """The data sets that plug-ins read, where `data` is none of ours: plug-ins load torch."""
+    if data.endswith(".toml") or data in list_data_sets():
+        return {}
+    from msaf_bench.architectures import readers_of
+
+    return readers_of(plugins)
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
@@ -49,11 +66,13 @@ def conditions_from(
     history: str | None = None,
     *,
     systems: bool = False,
+    plugins: tuple[str, ...] = (),
 ) -> Conditions:
     """A preset's conditions with `key=value` changes on top, for whole systems or for variants of
     one. Raises `UsageError`.
     """
-    conditions = read_conditions(preset, data, systems=systems)
+    readers = readers_for(data, plugins)
+    conditions = read_conditions(preset, data, systems=systems, readers=tuple(readers))
     if history:
         conditions = changed(conditions, {"history": history}, f"--history {history}")
     for text in changes or ():

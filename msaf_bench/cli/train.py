@@ -83,16 +83,16 @@ def train(
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
 
-    conditions = conditions_from(preset, data, changes, history, systems=True)
+    modules = use_plugins(plugins)
+    conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     read = read_system(system)
     small = shrunk(read, conditions)
     trial = Trial(system=small, conditions=conditions, seed=seed)
     folder = (
-        reports or Path("reports") / file_name(f"train-{read.name}-{data}-{Path(preset).stem}")
+        reports
+        or Path("reports") / file_name(f"train-{read.name}-{conditions.data}-{Path(preset).stem}")
     ).resolve()
-    setting = Setting(
-        Workspace(folder), check_data(data, root), device, threads, use_plugins(plugins)
-    )
+    setting = Setting(Workspace(folder), check_data(data, root, modules), device, threads, modules)
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})

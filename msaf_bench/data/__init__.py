@@ -1,31 +1,46 @@
 """Data sets: clips of video frames with label maps.
 
-`clips` has the interface of every data set. `street` makes videos, `readers` opens data sets on
-disk (a new one goes there), `subsets` selects clips or replaces their past frames. `frames` and
+`clips` has the interface of every data set. `street` makes videos, `readers` opens what is on disk
+as `datasets/` describes it, `subsets` selects clips or replaces their past frames. `frames` and
 `labels` read folders of frames and label maps, `flow` files and estimators of optical flow.
 `transforms` makes training batches, `contents` counts what a split contains. Modules that need
 OpenCV are imported when a split is opened.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol
 
+from msaf_bench.catalog import data_set_of, list_data_sets
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS, colourise
 from msaf_bench.errors import UsageError, one_of
-from msaf_bench.spec import DATA_SETS, Conditions
+from msaf_bench.spec import STREET, Conditions
 
 __all__ = [
     "CAMVID_CLASSES",
     "CAMVID_COLOURS",
-    "DATA_SETS",
     "Clip",
     "Clips",
+    "Reader",
     "colourise",
     "content_of",
     "needed_root",
     "open_split",
 ]
+
+
+class Reader(Protocol):
+    """Opens a split of a data set that no pattern describes, for `registry.data`."""
+
+    def __call__(
+        self, conditions: Conditions, split: Literal["train", "score"], root: Path | None, /
+    ) -> Clips: ...
+
+
+Readers = Mapping[str, Reader]
+NO_READERS: Readers = MappingProxyType({})
 
 
 def needed_root(name: str, root: Path | None) -> Path:
@@ -40,11 +55,12 @@ def open_split(
     split: Literal["train", "score"],
     root: Path | None = None,
     seed: int = 0,
+    readers: Readers = NO_READERS,
 ) -> Clips:
     """Open a split of the data set `conditions.data`.
 
-    A split is checked when it is opened; of Cityscapes only the names, and each file when it is
-    read. With `conditions.scored` "tune" both splits come from the training split;
+    A split is checked when it is opened; of large data sets only the names, and each file when it
+    is read. With `conditions.scored` "tune" both splits come from the training split;
     `conditions.past` may replace the past frames of every clip.
 
     Args:
@@ -53,16 +69,18 @@ def open_split(
         root: the data set's folder, if it lies on disk.
         seed: the trial's seed, for data sets whose training videos depend on it (`street` with
             `data_options.own_videos`).
+        readers: the data sets that plug-ins read, by name.
 
     Raises:
         UsageError: for an unknown data set or option, or a missing root.
         DataError: for wrong content.
     """
     if conditions.scored == "score" and conditions.past == "real":
-        return _open(conditions, split, root, seed)
+        return _open(conditions, split, root, seed, readers)
     from msaf_bench.data.subsets import WithPast, tuning_part
 
-    clips = _open(conditions, "train" if conditions.scored == "tune" else split, root, seed)
+    part = "train" if conditions.scored == "tune" else split
+    clips = _open(conditions, part, root, seed, readers)
     if conditions.scored == "tune":
         clips = tuning_part(clips, split, conditions.frames)
     return clips if conditions.past == "real" else WithPast(clips, conditions.past, conditions.flow)
@@ -76,18 +94,22 @@ def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
 
 
 def _open(
-    conditions: Conditions, split: Literal["train", "score"], root: Path | None, seed: int
+    conditions: Conditions,
+    split: Literal["train", "score"],
+    root: Path | None,
+    seed: int,
+    readers: Readers,
 ) -> Clips:
-    name = one_of("data set", conditions.data, DATA_SETS)
-    if name == "street":
+    if conditions.data == STREET:
         from msaf_bench.data.street import Street
 
         return Street(conditions, split, seed)
-    root = needed_root(name, root)
-    if name == "cityscapes":
-        from msaf_bench.data.readers.cityscapes import open_cityscapes
+    if conditions.data in readers and not conditions.described:
+        return readers[conditions.data](conditions, split, root)
+    if not conditions.described:
+        one_of("data set", conditions.data, {*list_data_sets(), *readers})
+    from msaf_bench.data.readers.described import open_described
 
-        return open_cityscapes(conditions, split, root)
-    from msaf_bench.data.readers.camvid import open_camvid
-
-    return open_camvid(conditions, split, root)
+    return open_described(
+        data_set_of(conditions), conditions, split, needed_root(conditions.data, root)
+    )

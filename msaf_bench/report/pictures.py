@@ -11,7 +11,7 @@ from msaf_bench.errors import DataError
 from msaf_bench.report.figures.strip import Picture, Strip
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan
-from msaf_bench.sweep.workspace import Workspace
+from msaf_bench.sweep.workspace import Setting, Workspace
 
 SEED = 0  #: whose predictions are shown
 
@@ -28,7 +28,8 @@ def read_strip(
     found = _predictions(workspace, plan)
     if not found:
         return None, ()
-    clips = open_split(plan.conditions, "score", root)
+    readers = Setting(workspace, root, plugins=plan.plugins).readers(plan.conditions.data)
+    clips = open_split(plan.conditions, "score", root, readers=readers)
     shown = [clips[i] for i in sample_indices(clips)]
     truths = [clip.label for clip in shown]
     predictions: dict[str, Sequence[Picture]] = {}

@@ -6,6 +6,7 @@ from msaf_bench.catalog import family_of, list_tables
 from msaf_bench.findings.digits import counted, seed_list
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.systems import compares_systems
+from msaf_bench.spec import STREET
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def command(summary: Summary) -> str:
     c, table = summary.conditions, summary.table
     shipped = table.name in list_tables()
     parts = ["msaf-bench ablate --table", table.name if shipped else f"{table.name}.toml"]
-    parts.append(f"--data {c.data}" if c.data == "street" else f"--data {c.data} --root DIR")
+    data = f"{c.data}.toml" if c.described else c.data
+    parts.append(f"--data {data}" if c.data == STREET else f"--data {data} --root DIR")
     parts.append(f"--preset {c.preset} --seeds {len(summary.seeds)}")
     parts += [f"--start {name}=FILE" for name, _ in c.start]
     return " ".join(parts)

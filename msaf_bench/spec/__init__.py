@@ -5,13 +5,14 @@ was made. No torch here.
 """
 
 from msaf_bench.spec.conditions import CONSISTENCY, Conditions, Trial
+from msaf_bench.spec.data_sets import DataSet
 from msaf_bench.spec.systems import Choice, Slots, System
 from msaf_bench.spec.tables import METRICS, Axis, Claim, Control, Ordering, Row, Table
 from msaf_bench.spec.values import (
-    DATA_SETS,
     LONGEST_SIDE,
     MODES,
     MOST_SEEDS,
+    STREET,
     VOID,
     Mode,
     Names,
@@ -27,17 +28,18 @@ from msaf_bench.spec.values import (
 
 __all__ = [
     "CONSISTENCY",
-    "DATA_SETS",
     "LONGEST_SIDE",
     "METRICS",
     "MODES",
     "MOST_SEEDS",
+    "STREET",
     "VOID",
     "Axis",
     "Choice",
     "Claim",
     "Conditions",
     "Control",
+    "DataSet",
     "Mode",
     "Names",
     "Numbers",

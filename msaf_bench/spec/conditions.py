@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from msaf_bench.errors import one_of
+from msaf_bench.spec.data_sets import DataSet
 from msaf_bench.spec.systems import Slots, System
 from msaf_bench.spec.values import (
     Count,
@@ -23,7 +24,7 @@ from msaf_bench.starting import OPTION, start_of
 #: presets of temporal consistency
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 # Later fields count in a key only where they are set, so that earlier trials keep their ids.
-_LATER = ("scored", "past", "draws", "rates", "start")
+_LATER = ("scored", "past", "draws", "rates", "start", "described")
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
@@ -35,6 +36,8 @@ class Conditions(Spec):
 
     preset: str
     data: str
+    #: the data set of that name, where a file of the user's own describes it
+    described: DataSet | None = None
     size: tuple[Side, Side]  #: H, W that every frame is brought to
     #: H, W of the random crop in training; None: the whole size
     crop: tuple[Side, Side] | None = None

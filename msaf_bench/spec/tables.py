@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from msaf_bench.errors import one_of
 from msaf_bench.spec.systems import Slots
 from msaf_bench.spec.values import (
-    DATA_SETS,
     Names,
     Option,
     Options,
@@ -161,8 +160,6 @@ class Table(Spec):
         for row in labels.values():
             for metric, _ in row.paper:
                 one_of("metric", metric, METRICS)
-        if self.data:
-            one_of("data set", self.data, DATA_SETS)
         for label, _ in self.controls:
             if label in labels:
                 raise ValueError(f"control {label!r} has the name of a row; give it another")

@@ -46,7 +46,7 @@ LONGEST_SIDE = 32_768  #: of a frame, in pixels
 Side = Annotated[int, Strict(), Field(gt=0), _at_most(LONGEST_SIDE, "no frame has a longer side")]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
-DATA_SETS = ("street", "camvid", "cityscapes")
+STREET = "street"  #: the data set that is made here
 MOST_SEEDS = 1000  #: of a run; intervals hardly narrow beyond
 VOID = 255  #: the label id that is no class, in every data set once it is read
 

@@ -146,12 +146,17 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     set cannot give.
     """
     conditions = plan.conditions
-    train, score = (open_split(conditions, split, setting.root) for split in ("train", "score"))
+    readers = setting.readers(conditions.data)
+    train, score = (
+        open_split(conditions, split, setting.root, readers=readers) for split in ("train", "score")
+    )
     if conditions.flow != "none" and score.pairs:
         # exact flow is not known of every data set
         flows_of(score, conditions.flow)(score.pairs[0])
     of_controls = dict.fromkeys(own for _, own in plan.subjects().values())
     for own in of_controls:
         if own.past != conditions.past:
-            open_split(own, "score", setting.root)[0]  # nor can every past be made of it
+            open_split(own, "score", setting.root, readers=readers)[
+                0
+            ]  # nor can every past be made of it
     return Opened(train, score, content_of(conditions, train, score))

@@ -153,7 +153,13 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     host = setting.host()
     with _timed("data", seconds):
         learn, test = (
-            open_split(trial.conditions, split, setting.root, trial.seed)
+            open_split(
+                trial.conditions,
+                split,
+                setting.root,
+                trial.seed,
+                setting.readers(trial.conditions.data),
+            )
             for split in ("train", "score")
         )
     if nowhere := [start for start in trial.system.starts() if not start.path]:

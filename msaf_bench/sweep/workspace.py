@@ -8,8 +8,9 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from msaf_bench.catalog import list_data_sets
 from msaf_bench.errors import DataError, HostError, LockedError, UsageError
 from msaf_bench.files import read_kept, remove_parts, write_kept
 from msaf_bench.folders import list_folder
@@ -19,6 +20,9 @@ from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Trial
 from msaf_bench.starting import without_content
 from msaf_bench.sweep.plan import Plan, conditions_difference, joined, with_rows_of
+
+if TYPE_CHECKING:
+    from msaf_bench.data import Readers
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,14 @@ class Setting:
     threads: int = 1
     plugins: tuple[str, ...] = ()
     start: Trial | None = None  #: the pre-training whose backbone the trials start from
+
+    def readers(self, data: str) -> "Readers":
+        """Return the data sets that plug-ins read, where `data` is none of ours."""
+        if not self.plugins or data in list_data_sets():
+            return {}
+        from msaf_bench.architectures import readers_of
+
+        return readers_of(self.plugins)
 
     def host(self) -> Host:
         """Return this machine under this setting."""

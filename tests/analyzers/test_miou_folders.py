@@ -10,14 +10,14 @@ from PIL import Image
 from msaf_bench.analyzers import miou_folders
 from msaf_bench.analyzers.miou import class_scores, confusion_matrix, constant_counts, count_ids
 from msaf_bench.analyzers.miou_folders import count_folders
-from msaf_bench.data.labels.classes import CITYSCAPES_RAW, class_set
+from msaf_bench.data.labels.classes import CLASS_SETS, class_set
 from msaf_bench.data.labels.pairs import pair_label_maps
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
 CITYSCAPES = class_set("cityscapes19")
 # void becomes "out of roi"
-TO_RAW = np.append(CITYSCAPES_RAW, np.full(256 - 19, 3)).astype(np.uint8)
+TO_RAW = np.append(CLASS_SETS["cityscapes19"].raw, np.full(256 - 19, 3)).astype(np.uint8)
 
 
 def write(folder, maps, name="{}.png"):

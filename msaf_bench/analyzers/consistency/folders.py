@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,28 +12,30 @@ from numpy.typing import NDArray
 from msaf_bench.analyzers.consistency.flows import Pair
 from msaf_bench.analyzers.consistency.scores import Maps
 from msaf_bench.data.flow import FlowField
-from msaf_bench.data.frames.files import SUFFIXES, frame_size, read_frame
 from msaf_bench.data.frames.neighbours import Neighbours, neighbours
+from msaf_bench.data.frames.sources import Frames, open_frames, turned_note
 from msaf_bench.data.labels.classes import ClassSet, class_set
 from msaf_bench.data.labels.files import ids_in_use, read_known_ids, read_label_map
 from msaf_bench.data.labels.ids import IdMap, What, parse_maps
 from msaf_bench.data.labels.occurrence import check_alone, check_sparse
 from msaf_bench.data.labels.pairs import list_label_maps
 from msaf_bench.errors import DataError, and_more
-from msaf_bench.folders import Ignored, list_by_key
+from msaf_bench.folders import Ignored
 from msaf_bench.spec import VOID
+
+T = TypeVar("T")
 
 _KEPT = 4  # maps or pictures in memory, of each kind
 
 
-class FrameFiles:
+class FrameFiles(Generic[T]):
     """Pictures or label maps by the index of their frame, read when they are asked for."""
 
-    def __init__(self, paths: Sequence[Path], read: Callable[[Path], NDArray[np.uint8]]) -> None:
-        self._paths, self._read = paths, lru_cache(_KEPT)(read)
+    def __init__(self, places: Sequence[T], read: Callable[[T], NDArray[np.uint8]]) -> None:
+        self._places, self._read = places, lru_cache(_KEPT)(read)
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        return self._read(self._paths[index])
+        return self._read(self._places[index])
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class PredictedFrames:
     unpredicted: Sequence[str] = ()  #: frames without a prediction
     inputs: Sequence[Path] = ()
     ignored: Sequence[Ignored] = ()
-    turned: Sequence[Path] = ()  #: frames that are turned as their EXIF orientation says
+    turned: Sequence[str] = ()  #: names of the frames that are turned as their file says
     maps: Sequence[str] = ()  #: as given by `--map`
 
     def check_sizes(self, pair: Pair, flow: FlowField | None = None) -> None:
@@ -79,10 +82,7 @@ class PredictedFrames:
         """What a reader should know of the frames."""
         yield from map(str, self.ignored)
         if self.turned:
-            yield (
-                f"{len(self.turned)} frames are turned as their EXIF orientation says, such as"
-                f" {self.turned[0].name}"
-            )
+            yield turned_note(self.turned)
         if self.neighbours.gaps:
             before, after = (self.keys[index] for index in self.neighbours.gaps[0])
             yield (
@@ -107,23 +107,27 @@ def open_predictions(
     pattern: str | None = None,
 ) -> PredictedFrames:
     """List the folders and read which ids are in use; without `classes` there are as many as the
-    largest id needs.
+    largest id needs. `frames` may be a video file, whose label maps are named by frame number.
 
     Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a
     prediction; and where ids that may be a class would be void.
     """
     found = list_label_maps(pred)
     keys = list(found.by_key)
-    pictures = list_by_key(frames, SUFFIXES, "frame") if frames else None
+    pictures = open_frames(frames, deep=True) if frames else None
     truths = list_label_maps(truth) if truth else None
-    unpredicted = [key for key in pictures.by_key if key not in found.by_key] if pictures else []
+    indices = _indices(keys, pictures, pred) if pictures else {}
+    predicted = set(indices.values())
+    unpredicted = [
+        key for index, key in enumerate(pictures.keys if pictures else ()) if index not in predicted
+    ]
     if pictures and unpredicted and not skip_bad:
-        more = and_more(len(unpredicted) - 1, len(pictures.by_key))
+        more = and_more(len(unpredicted) - 1, len(pictures.keys))
         raise DataError(
             f"{pred}: no prediction for frame {unpredicted[0]!r}{more}; add --skip-bad to score"
             " the others"
         )
-    shown = _belonging(keys, frames, pictures.by_key, pred) if frames and pictures else []
+    shown = _belonging(keys, frames, indices, pred) if frames else []
     true = _belonging(keys, truth, truths.by_key, pred) if truth and truths else []
     paths: dict[What, Sequence[Path]] = {"prediction": list(found.by_key.values()), "truth": true}
     known, mapped = _check_ids(paths, classes, maps)
@@ -138,24 +142,36 @@ def open_predictions(
         neighbours(keys, pattern),
         FrameFiles(paths["prediction"], reader("prediction")),
         FrameFiles(true, reader("truth")) if true else None,
-        FrameFiles(shown, read_frame) if shown else None,
+        FrameFiles(shown, pictures.read) if pictures else None,
         unpredicted,
-        (*found.by_key.values(), *true, *shown),
+        (*found.by_key.values(), *true, *(pictures.files_of(shown) if pictures else ())),
         tuple(dict.fromkeys(ignored for listing in listings for ignored in listing.ignored)),
-        [path for path in shown if frame_size(path)[1]],
+        pictures.turned(shown) if pictures else (),
         maps,
     )
 
 
-def _belonging(
-    keys: Sequence[str], folder: Path, there: Mapping[str, Path], pred: Path
-) -> list[Path]:
-    """Return the file of each key. Raises `DataError` where one is missing."""
+def _indices(keys: Sequence[str], pictures: Frames, pred: Path) -> dict[str, int]:
+    """Return the index of the frame of each prediction that has one. Raises `DataError` for a name
+    that is not the number of a frame of a video file.
+    """
+    places = {key: index for index, key in enumerate(pictures.keys)}
+    stray = [key for key in keys if pictures.key_of(key) not in places]
+    if stray and pictures.video:
+        raise DataError(
+            f"{pred}: {stray[0]!r}{and_more(len(stray) - 1, len(keys))} is not a frame of"
+            f" {pictures.place}; name label maps by frame number, 000000 to {pictures.keys[-1]}"
+        )
+    return {key: places[pictures.key_of(key)] for key in set(keys).difference(stray)}
+
+
+def _belonging(keys: Sequence[str], place: Path, there: Mapping[str, T], pred: Path) -> list[T]:
+    """Return what belongs to each key. Raises `DataError` where it is missing."""
     missing = [key for key in keys if key not in there]
     if missing:
         more = and_more(len(missing) - 1, len(keys))
         raise DataError(
-            f"{folder}: no file for {missing[0]!r}{more}; file names must match those in {pred}"
+            f"{place}: no file for {missing[0]!r}{more}; file names must match those in {pred}"
         )
     return [there[key] for key in keys]
 

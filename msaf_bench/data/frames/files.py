@@ -1,7 +1,9 @@
 """The frames of a video: listed in a folder, read, resized."""
 
+import io
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from msaf_bench.data.png import DAMAGE
 from msaf_bench.errors import DataError
+from msaf_bench.files import write_atomic
 from msaf_bench.folders import Files, list_by_key
 from msaf_bench.inputs import regular
 
@@ -34,16 +37,34 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     many pixels.
     """
     try:
+        data = regular(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+    return decode_frame(data, path)
+
+
+def decode_frame(data: bytes, where: object) -> NDArray[np.uint8]:
+    """Return the picture in a file's content, (H, W, 3) RGB, as `read_frame` does; errors name
+    `where`.
+    """
+    try:
         with (
             warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
-            Image.open(regular(path)) as image,
+            Image.open(BytesIO(data)) as image,
         ):
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+        raise DataError(f"{where}: not a whole picture ({error}); restore the file") from error
     if mode.startswith(("I", "F")):  # Pillow clips such values at 255
-        raise DataError(f"{path}: a picture of mode {mode}; frames have 8 bits a channel")
+        raise DataError(f"{where}: a picture of mode {mode}; frames have 8 bits a channel")
     return pixels
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture (H, W, 3) RGB as PNG. Raises `HostError` where it cannot."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    write_atomic(path, buffer.getvalue())
 
 
 def frame_size(path: Path) -> tuple[tuple[int, int], bool]:

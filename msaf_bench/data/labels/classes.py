@@ -2,53 +2,17 @@
 0..K-1 and void.
 """
 
+import colorsys
 import re
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from msaf_bench.catalog import list_data_sets, read_data_set
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import VOID
-
-Colour = tuple[int, int, int]  #: red, green, blue
-
-_CAMVID: tuple[tuple[str, Colour], ...] = (
-    ("sky", (128, 128, 128)),
-    ("building", (128, 0, 0)),
-    ("pole", (192, 192, 128)),
-    ("road", (128, 64, 128)),
-    ("sidewalk", (60, 40, 222)),
-    ("tree", (128, 128, 0)),
-    ("sign", (192, 128, 128)),
-    ("fence", (64, 64, 128)),
-    ("car", (64, 0, 128)),
-    ("pedestrian", (64, 64, 0)),
-    ("bicyclist", (0, 128, 192)),
-)
-
-# name, raw id ("labelId"), colour
-_CITYSCAPES: tuple[tuple[str, int, Colour], ...] = (
-    ("road", 7, (128, 64, 128)),
-    ("sidewalk", 8, (244, 35, 232)),
-    ("building", 11, (70, 70, 70)),
-    ("wall", 12, (102, 102, 156)),
-    ("fence", 13, (190, 153, 153)),
-    ("pole", 17, (153, 153, 153)),
-    ("traffic light", 19, (250, 170, 30)),
-    ("traffic sign", 20, (220, 220, 0)),
-    ("vegetation", 21, (107, 142, 35)),
-    ("terrain", 22, (152, 251, 152)),
-    ("sky", 23, (70, 130, 180)),
-    ("person", 24, (220, 20, 60)),
-    ("rider", 25, (255, 0, 0)),
-    ("car", 26, (0, 0, 142)),
-    ("truck", 27, (0, 0, 70)),
-    ("bus", 28, (0, 60, 100)),
-    ("train", 31, (0, 80, 100)),
-    ("motorcycle", 32, (0, 0, 230)),
-    ("bicycle", 33, (119, 11, 32)),
-)
+from msaf_bench.spec.data_sets import Colour
 
 
 class ClassSet(NamedTuple):
@@ -62,23 +26,13 @@ class ClassSet(NamedTuple):
     raw: tuple[int, ...] = ()
 
 
-CAMVID_CLASSES = tuple(name for name, _ in _CAMVID)
-CAMVID_COLOURS = tuple(colour for _, colour in _CAMVID)
-CITYSCAPES_RAW = tuple(raw for _, raw, _ in _CITYSCAPES)
-
-CLASS_SETS = {
-    "camvid11": ClassSet("camvid11", CAMVID_CLASSES, CAMVID_COLOURS, void=(len(_CAMVID), VOID)),
-    "cityscapes19": ClassSet(
-        "cityscapes19",
-        tuple(name for name, _, _ in _CITYSCAPES),
-        tuple(colour for _, _, colour in _CITYSCAPES),
-        raw=CITYSCAPES_RAW,
-    ),
-}
+#: class sets that have a name of their own -> their data set
+NAMED = {"camvid11": "camvid", "cityscapes19": "cityscapes"}
 
 
 def class_set(name: str) -> ClassSet:
-    """Return the class set of this name, or N classes without names for a number N from 2 to 255.
+    """Return the class set of this name or of a data set, or N classes without names for a number N
+    from 2 to 255.
 
     Raises `UsageError` for another name or number.
     """
@@ -86,10 +40,49 @@ def class_set(name: str) -> ClassSet:
         if not 2 <= int(name) <= VOID:
             raise UsageError(f"--classes {name}: a number of classes is 2 to {VOID}")
         return ClassSet(name, tuple(f"class {i}" for i in range(int(name))))
+    if name in NAMED or name.endswith(".toml"):
+        return _of_data_set(name, NAMED.get(name, name))
     try:
-        return CLASS_SETS[one_of("class set", name, CLASS_SETS)]
+        one_of("class set", name, (*NAMED, *list_data_sets()))
     except UsageError as error:
         raise UsageError(f"--classes: {error}; or give a number of classes, 2 to {VOID}") from error
+    return _of_data_set(name, name)
+
+
+def _of_data_set(name: str, place: str) -> ClassSet:
+    """Return the classes of a data set. Its raw ids are those of its label maps if every class has
+    one of its own, its void ids those that its label maps of 0..K-1 ignore.
+    """
+    data_set = read_data_set(place)
+    forms = [form for layout in data_set.layouts for form in layout.labels if not form.colours]
+    count = len(data_set.classes)
+    plain = list(range(count))
+    raw: tuple[int, ...] = ()
+    void = {VOID}
+    for form in forms:
+        by_id = form.ids_of(data_set.classes)
+        if sorted(by_id) == plain:
+            void |= set(form.ignore)
+        elif not raw and len(by_id) == count:
+            raw = tuple(sorted(by_id, key=by_id.__getitem__))
+    return ClassSet(name, data_set.classes, data_set.colours, tuple(sorted(void)), raw)
+
+
+CLASS_SETS = {name: class_set(name) for name in NAMED}
+CAMVID_CLASSES, CAMVID_COLOURS = CLASS_SETS["camvid11"].names, CLASS_SETS["camvid11"].colours
+
+
+def made_colours(count: int) -> tuple[Colour, ...]:
+    """Return colours for classes that have none: hues a golden angle apart, in three shades, so
+    that neighbours in the list differ most.
+    """
+    shades = ((0.85, 0.95), (0.55, 0.8), (0.95, 0.6))
+    made: list[Colour] = []
+    for i in range(count):
+        saturation, value = shades[i % len(shades)]
+        r, g, b = colorsys.hsv_to_rgb(i * 0.381966 % 1, saturation, value)
+        made.append((round(255 * r), round(255 * g), round(255 * b)))
+    return tuple(made)
 
 
 def colourise(label: NDArray[np.uint8], colours: tuple[Colour, ...]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from msaf_bench.data.frames.video import is_video
 from msaf_bench.data.labels.classes import ClassSet
 from msaf_bench.data.labels.files import SUFFIXES
 from msaf_bench.data.labels.ids import ENDINGS
@@ -36,8 +37,13 @@ def list_label_maps(folder: Path) -> Files:
     """Return the label maps of a folder and its subfolders, as `list_by_key` lists them.
 
     Colour and instance pictures of Cityscapes are passed over. Raises `DataError` as `list_by_key`
-    does, and for a folder without label maps.
+    does, for a folder without label maps, and for a video.
     """
+    if is_video(folder) and not folder.is_dir():
+        raise DataError(
+            f"{folder}: a video cannot hold label maps, its compression changes the class ids; give"
+            " a folder of PNG or .npy"
+        )
     maps = _without(
         list_by_key(folder, SUFFIXES, "label map"),
         folder,

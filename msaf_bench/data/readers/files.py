@@ -6,6 +6,7 @@ Each read opens the file anew, so that threads and forked or spawned workers sha
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,15 +25,18 @@ class File(NamedTuple):
     name: str  #: below the root
     path: Path  #: its own, or the archive's
     member: Member | None = None  #: set if the file is in an archive
+    at: int | None = None  #: set for one frame of a video file
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.name}" if self.member else str(self.path)
+        at = "" if self.at is None else f", frame {self.at}"
+        return f"{self.path}: {self.name}" if self.member else f"{self.path}{at}"
 
     @property
     def key(self) -> str:
-        """The name with its suffix in lower case."""
+        """The name with its suffix in lower case; of a frame of a video file with its number."""
         stem, dot, suffix = self.name.rpartition(".")
-        return stem + dot + suffix.lower()
+        at = "" if self.at is None else f"#{self.at}"
+        return stem + dot + suffix.lower() + at
 
     @property
     def size(self) -> int:
@@ -54,8 +58,20 @@ class File(NamedTuple):
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
     def crc(self) -> int:
-        """Return the CRC-32 of the content; an archive states it."""
+        """Return the CRC-32 of the content, of a frame that of its video; an archive states it."""
+        if self.at is not None:
+            return _crc_of(self._replace(at=None), self.path.stat().st_mtime_ns)
         return self.member.crc if self.member else zlib.crc32(self.read())
+
+
+@lru_cache(maxsize=1024)
+def _crc_of(video: File, changed: int) -> int:
+    """Return the CRC-32 of a video file, read piece by piece."""
+    found = 0
+    with video.path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            found = zlib.crc32(piece, found)
+    return found
 
 
 def is_there(root: Path, folder: str, archive: str) -> bool:
@@ -72,7 +88,7 @@ def list_files(
 
     Args:
         root: the data set's folder.
-        folder: the folder below `root`.
+        folder: the folder below `root`; empty for that itself.
         archive: the zip in `root` that is read if there is no such folder; it may hold the files
             in FOLDER or at its top.
         below: a subfolder to which the listing is limited.
@@ -87,7 +103,7 @@ def list_files(
         files = _in_folder(root, folder, start, suffix)
     else:
         files = _in_archive(root, folder, archive, start, suffix)
-    return _by_key(files, f"{folder}/")
+    return _by_key(files, _below(folder))
 
 
 def _in_folder(root: Path, folder: str, start: str, suffix: str) -> list[File]:
@@ -95,7 +111,11 @@ def _in_folder(root: Path, folder: str, start: str, suffix: str) -> list[File]:
     if not place.is_dir():
         return []
     names = list_folder(place, (suffix,)).names
-    return [File(f"{folder}/{start}{name}", place / name) for name in names]
+    return [File(f"{_below(folder)}{start}{name}", place / name) for name in names]
+
+
+def _below(folder: str) -> str:
+    return f"{folder}/" if folder else ""
 
 
 def _in_archive(root: Path, folder: str, archive: str, start: str, suffix: str) -> list[File]:

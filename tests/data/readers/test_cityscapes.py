@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msaf_bench.catalog import read_data_set
 from msaf_bench.data import open_split
-from msaf_bench.data.readers.cityscapes import read_classes
 from msaf_bench.data.readers.files import File
+from msaf_bench.data.readers.label_maps import read_label
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID
 
@@ -92,8 +93,10 @@ def test_the_sequence_archive_is_enough(cityscapes, conditions):
 def test_both_forms_of_labels_say_the_same():
     raw = np.arange(34, dtype=np.uint8).reshape(2, 17)
     train = np.array([TRAIN_IDS.get(i, VOID) for i in range(34)], np.uint8).reshape(2, 17)
-    for pixels, name in ((raw, "x_labelIds.png"), (train, "x_labelTrainIds.png")):
-        np.testing.assert_array_equal(read_classes(File(name, name), png(pixels)), train)
+    data_set = read_data_set("cityscapes")
+    for pixels, form in zip((raw, train), data_set.layouts[0].labels, strict=True):
+        ids = read_label(File("x.png", "x.png"), png(pixels), form, data_set.classes)
+        np.testing.assert_array_equal(ids, train)
 
 
 def png(pixels):
@@ -163,7 +166,8 @@ def test_opening_decodes_nothing(cityscapes, conditions):
     ("path", "spoil", "message"),
     [
         (LABEL, lambda p: p.unlink(),
-        "{root}/gtFine/val: no label map; expected CITY/CITY_SEQ_FRAME_gtFine_labelIds.png"),
+        ("{root}/gtFine/val: no label map fits gtFine/val/*/{{video}}_{{frame}}_gtFine_labelIds.png "
+         "or gtFine/val/*/{{video}}_{{frame}}_gtFine_labelTrainIds.png; correct")),
         (STILL, lambda p: p.rename(p.with_name("frankfurt_000000_000888_leftImg8bit.png")),
          ("{root}/leftImg8bit/val/frankfurt/frankfurt_000000_000888_leftImg8bit.png has no label "
          "map in {root}/gtFine/val; copy")),
@@ -190,12 +194,14 @@ def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, s
         (
             LABEL,
             np.full((16, 32), 34, np.uint8),
-            "id 34 in 512 pixels; its name promises raw ids, 0 to 33 and 255",
+            "id 34 in 512 pixels, which is no class; expected 0 to 33 and 255"
+            " (19 classes and void)",
         ),
         (
             LABEL,
             np.full((16, 32), 254, np.uint8),
-            "id 254 in 512 pixels; its name promises raw ids, 0 to 33 and 255",
+            "id 254 in 512 pixels, which is no class; expected 0 to 33 and 255"
+            " (19 classes and void)",
         ),
         (
             LABEL,
@@ -248,7 +254,7 @@ def test_train_ids_in_their_own_files_only(cityscapes, conditions):
         np.full((16, 32), 26, np.uint8),
     )
     with pytest.raises(
-        DataError, match="id 26 in 512 pixels; its name promises train ids, 0 to 18 and 255"
+        DataError, match="id 26 in 512 pixels, which is no class; expected 0 to 18 and 255"
     ):
         open_split(conditions("cityscapes"), "score", cityscapes)[0]
 
@@ -267,7 +273,7 @@ def test_a_picture_of_more_pixels_than_memory_is_not_decoded(cityscapes, conditi
 def test_the_official_counts_are_asserted(cityscapes, conditions, split, found, official):
     with pytest.raises(
         DataError,
-        match=f"{found} label maps, the official split has {official}; copy the data set again",
+        match=f"{found} labelled frames, the official split has {official}; copy the data set",
     ):
         open_split(conditions("cityscapes", data_options={}), split, cityscapes)
 

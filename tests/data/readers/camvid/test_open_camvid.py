@@ -195,9 +195,9 @@ def wide_name(path):
 IMAGE, LABEL = "train/0001TP_006690.png", "trainannot/0001TP_006690.png"
 BAD = {
     "missing label": (LABEL, Path.unlink,
-    f"{LABEL} is missing; copy the data set again"),
+    f"{IMAGE} has no label map in {{root}}/trainannot; copy the data set again"),
     "missing image": (IMAGE, Path.unlink,
-    f"{IMAGE} is missing; copy the data set again"),
+    f"{LABEL} has no frame in {{root}}/train; copy the data set again"),
     "cut": (IMAGE, cut, f"{IMAGE}: not a whole PNG ("),
     "cut label": (LABEL, cut, f"{LABEL}: not a whole PNG ("),
     "empty": (IMAGE, lambda p: p.write_bytes(b""),
@@ -223,10 +223,10 @@ BAD = {
     ),
     "raw ids": (
         LABEL, lambda p: save(p, np.full((24, 32), 26, np.uint8)),
-        f"{LABEL}: label 26; expected 0 to 11 (11 classes and void), not raw ids or colours",
+        f"{LABEL}: id 26 in 768 pixels, which is no class; expected 0 to 11 (11 classes and void)",
     ),
     "name": (IMAGE, wide_name,
-    "train/frame.png: not a frame's name; expected DRIVE_FRAME.png, such as 0016E5_07959.png"),
+    "trainannot/frame.png: not a name by trainannot/{{video}}_[f]{{frame}}.png; rename it"),
 }  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def test_bad_files_are_named(root, case):
     spoil(root / path)
     with pytest.raises(DataError) as error:
         open_split(conditions(), "train", root)
-    assert str(error.value).startswith(f"{root}/{message}")
+    assert str(error.value).startswith(f"{root}/{message.format(root=root)}")
     assert "\n" not in str(error.value)
 
 
@@ -254,18 +254,20 @@ def test_half_copied_data_says_how_much_is_missing(root):
         (root / "trainannot" / f"{name}.png").unlink()
     with pytest.raises(
         DataError,
-        match="trainannot/0001TP_006751.png is missing, and 3 more of 6; copy the data set again",
+        match="train/0001TP_006751.png has no label map in .*, and 3 more of 6; copy the data",
     ):
         open_split(conditions(), "train", root)
 
 
 def test_another_count_than_the_official_split_needs_permission(root):
     with pytest.raises(
-        DataError, match="train: 6 frames, the official split has 367; copy the data set again"
+        DataError,
+        match="train: 6 labelled frames, the official split has 367; copy the data set again",
     ):
         open_split(conditions(data_options={}), "train", root)
     with pytest.raises(
-        DataError, match="val: 3 frames, the official split has 101; copy the data set again"
+        DataError,
+        match="val: 3 labelled frames, the official split has 101; copy the data set again",
     ):
         open_split(conditions(data_options={"allow_partial": False}), "score", root)
 
@@ -275,7 +277,7 @@ def test_splits_that_share_a_frame_are_refused(root):
         (root / f"val{folder}" / "0001TP_006690.png").write_bytes(
             (root / f"train{folder}" / "0001TP_006690.png").read_bytes()
         )
-    with pytest.raises(DataError, match=r"train/0001TP_006690.png is in .*val too; copy"):
+    with pytest.raises(DataError, match=r"trainannot/0001TP_006690.png is in val too; copy"):
         open_split(conditions(), "train", root)
 
 
@@ -283,13 +285,14 @@ def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
     with pytest.raises(
         DataError,
         match=(
-            r"train: no such folder; --root must hold train, trainannot, val and valannot of CamVid"
+            r"nothing of camvid is there; --root must hold 701_StillsRaw_full/"
+            r"\{video\}_\[f\]\{frame\}.png with LabeledApproved_full/.* or train/.* with trainannot/"
         ),
     ):
         open_split(conditions(), "train", tmp_path_factory.mktemp("nothing"))
     for path in (root / "valannot").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="valannot: no PNG files; copy the data set again"):
+    with pytest.raises(DataError, match="valannot: no label map fits"):
         open_split(conditions(), "score", root)
 
 
@@ -347,7 +350,8 @@ def test_the_test_split_can_be_scored(root):
         ((0, 1),),
     )
     with pytest.raises(
-        DataError, match="test: 2 frames, the official split has 233; copy the data set again"
+        DataError,
+        match="test: 2 labelled frames, the official split has 233; copy the data set again",
     ):
         open_split(conditions(data_options={"scored": "test"}, score_spacing=30), "score", root)
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msaf_bench.catalog import read_data_set
 from msaf_bench.data import CAMVID_CLASSES, CAMVID_COLOURS, open_split
-from msaf_bench.data.readers.camvid.original import GROUPS, read_colours
-from msaf_bench.data.readers.camvid.splits import split_of
 from msaf_bench.data.readers.files import File
+from msaf_bench.data.readers.label_maps import read_label
+from msaf_bench.data.readers.selection import Chooser
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
@@ -21,8 +22,15 @@ STILLS = (
     "0016E5_07959", "0016E5_07961", "0016E5_08159", "0001TP_008550", "Seq05VD_f00000",
     "Seq05VD_f05100",
 )  # fmt: skip
-COLOURS = {name: colour for members in GROUPS.values() for name, colour in members.items()}
-FILE = File("x_L.png", "x_L.png")
+CAMVID = read_data_set("camvid")
+FORM = CAMVID.layouts[0].labels[0]
+GROUPS = dict(FORM.colours)
+# some of the 32, by their names in the data set's label_colors.txt
+COLOURS = {"LaneMkgsDriv": (128, 0, 192), "Void": (0, 0, 0), "Road": (128, 64, 128)}
+
+
+def read_colours(picture):
+    return read_label(File("x_L.png", "x_L.png"), png(picture), FORM, CAMVID.classes)
 
 
 def save(path, pixels):
@@ -63,23 +71,29 @@ def greys(clip):
 
 
 def test_there_are_32_colours_in_11_groups():
-    assert len(COLOURS) == len(set(COLOURS.values())) == 32
+    colours = [colour for group in GROUPS.values() for colour in group]
+    assert len(colours) == len(set(colours)) == 32
     assert (*GROUPS,) == (*CAMVID_CLASSES, "void")
     for name, colour in zip(CAMVID_CLASSES, CAMVID_COLOURS, strict=True):
         if name != "sidewalk":  # SegNet paints it in a colour of its own
-            assert colour in GROUPS[name].values()
+            assert colour in GROUPS[name]
+    assert COLOURS["LaneMkgsDriv"] in GROUPS["road"]
 
 
 def test_colours_become_classes_pixel_by_pixel():
     rng = np.random.default_rng(0)
-    drawn = rng.choice(list(COLOURS), (20, 30))
-    picture = np.array([[COLOURS[name] for name in row] for row in drawn], np.uint8)
-    group = {name: main for main, members in GROUPS.items() for name in members}
+    group = {colour: name for name, colours in GROUPS.items() for colour in colours}
+    drawn = rng.integers(len(group), size=(20, 30))
+    colours = list(group)
+    picture = np.array([[colours[i] for i in row] for row in drawn], np.uint8)
     expected = [
-        [VOID if group[name] == "void" else CAMVID_CLASSES.index(group[name]) for name in row]
+        [
+            VOID if group[colours[i]] == "void" else CAMVID_CLASSES.index(group[colours[i]])
+            for i in row
+        ]
         for row in drawn
     ]
-    np.testing.assert_array_equal(read_colours(FILE, png(picture)), expected)
+    np.testing.assert_array_equal(read_colours(picture), expected)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +103,11 @@ def test_another_colour_is_named(colour):
     picture = np.full((4, 5, 3), COLOURS["Road"], np.uint8)
     picture[2, 3] = picture[3, 4] = colour
     with pytest.raises(DataError) as error:
-        read_colours(FILE, png(picture))
+        read_colours(picture)
     assert (
         str(error.value)
-        == f"x_L.png: 2 pixels of no CamVid colour, the first {colour}; expected the 32 colours"
+        == f"x_L.png: 2 pixels of a colour that is no class, the first {colour}; expected the 32"
+        " colours of the data set"
     )
 
 
@@ -114,7 +129,7 @@ def test_splits_follow_drive_and_number(root, conditions):
     assert (train[0].label.shape, val[0].label.shape) == ((8, 16), (24, 32))
     assert set(np.unique(val[0].label)) == {CAMVID_CLASSES.index("road"), VOID}
     with pytest.raises(
-        DataError, match="701_StillsRaw_full, val: 3 frames, the official split has 101"
+        DataError, match="701_StillsRaw_full, val: 3 labelled frames, the official split has 101"
     ):
         open_split(conditions("camvid", data_options={}, score_spacing=2), "score", root)
 
@@ -127,6 +142,8 @@ def test_stills_of_another_split_are_no_history(root, conditions):
 
 def test_the_rule_gives_the_official_splits(camvid_root):
     counts = {}
+    selections = {name: CAMVID.selection(CAMVID.layouts[0], name) for name, _ in CAMVID.splits}
+    chooser = Chooser(selections, camvid_root, {})
     folders = {
         "train": camvid_root / "train",
         "val": camvid_root / "val",
@@ -135,7 +152,7 @@ def test_the_rule_gives_the_official_splits(camvid_root):
     for part, folder in folders.items():
         for path in folder.glob("*.png"):
             drive, number = re.fullmatch(r"(\w+)_f?(\d+)", path.stem).groups()
-            assert split_of(drive, int(number)) == part, path.name
+            assert chooser.has(part, (drive, int(number))), path.name
             counts[part] = counts.get(part, 0) + 1
     assert counts == {"train": 367, "val": 101, "test": 233}
 
@@ -174,15 +191,15 @@ def test_archives_as_they_are_downloaded(root, conditions, pack):
     ("spoil", "message"),
     [
         (lambda r: (r / "LabeledApproved_full/0016E5_07959_L.png").unlink(),
-         ("{r}/701_StillsRaw_full/0016E5_07959.png has no partner in {r}/LabeledApproved_full; "
-         "copy the data set again")),
+         ("{r}/701_StillsRaw_full/0016E5_07959.png has no label map in {r}/LabeledApproved_full; "
+         "copy the data set again, or correct the patterns")),
         (lambda r: (r / "701_StillsRaw_full/0016E5_07959.png").unlink(),
-         ("{r}/LabeledApproved_full/0016E5_07959_L.png has no partner in {r}/701_StillsRaw_full; "
-         "copy the data set again")),
+         ("{r}/LabeledApproved_full/0016E5_07959_L.png has no frame in {r}/701_StillsRaw_full and "
+         "{r}/frames; copy the data set again, or correct the patterns")),
         (lambda r: (r / "701_StillsRaw_full/0016E5_07959.png").rename(
             r / "701_StillsRaw_full/still.png"),
-         ("{r}/701_StillsRaw_full/still.png: not a frame's name; expected DRIVE_FRAME.png, such as "
-         "0016E5_07959.png")),
+         ("{r}/701_StillsRaw_full/still.png: not a name by 701_StillsRaw_full/"
+         "{{video}}_[f]{{frame}}.png; rename it, or name it in ignore_files of camvid")),
         (lambda r: save(r / "701_StillsRaw_full/0016E5_7959.png", np.zeros((4, 4, 3), np.uint8)),
          ("{r}/701_StillsRaw_full/0016E5_7959.png and {r}/701_StillsRaw_full/0016E5_07959.png are "
          "the same frame; remove one")),

@@ -1,0 +1,183 @@
+"""Frames of video files by their number, equal to those that are decoded from the start.
+
+A frame is known by its timestamp, not by the number that OpenCV gives it after a seek: a seek that
+leads elsewhere is noticed, and the file is read from its start.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from msaf_bench.data.frames.timeline import Timeline, VideoInfo, opened, remedy, timeline_of
+from msaf_bench.errors import DataError
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v")
+
+_IDLE = 8  #: readers that stay open
+_KEPT = 4  #: frames that a reader keeps, for clips that overlap
+_REWIND = 16  #: frames that OpenCV's seek goes back at least
+
+
+def is_video(path: Path) -> bool:
+    """Whether a path is named like a video file."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def probe(path: Path) -> VideoInfo:
+    """Check a video file and return what it holds; a second call costs nothing while the file stays
+    as it is.
+
+    Every packet is read, the first and the last frame are decoded: 0.1 to 0.5 s per minute of 720p.
+    Raises `DataError` for a file that is not a video, is cut, has no frame, or a variable frame
+    rate.
+    """
+    return timeline_of(path).info
+
+
+def frames_of(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield all frames of a video in order, (H, W, 3) RGB. Raises `DataError` as `probe` does, and
+    for a frame that cannot be decoded.
+    """
+    timeline = timeline_of(path)
+    with closing(_Reader(path, timeline)) as reader:
+        for index in range(timeline.info.frames):
+            yield reader.read(index)
+
+
+def read_video_frame(path: Path, index: int) -> NDArray[np.uint8]:
+    """Read frame `index` of a video as (H, W, 3) RGB, equal to that of `frames_of`.
+
+    Any thread may call this; a frame shortly after the one before is read without a seek. Raises
+    `DataError` as `frames_of` does, `IndexError` for a frame that the video does not have.
+    """
+    timeline = timeline_of(path)
+    if not 0 <= index < timeline.info.frames:
+        raise IndexError(f"{path}: frame {index} of {timeline.info.frames}")
+    reader = _IDLE_READERS.take(path, timeline, index)
+    try:
+        frame = reader.read(index)
+    except BaseException:
+        reader.close()
+        raise
+    _IDLE_READERS.put(reader)
+    return frame
+
+
+class _Reader:
+    """An open video. Not for two threads at once."""
+
+    def __init__(self, path: Path, timeline: Timeline) -> None:
+        self.path, self.timeline = path, timeline
+        self.next = 0  #: the frame that is decoded next
+        self.kept: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=_KEPT)  # BGR
+        self._capture = opened(path)
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Return a frame as RGB."""
+        for number, picture in self.kept:
+            if number == index:
+                return _rgb(picture)
+        if self._seek_pays(index):
+            self._seek(index)
+        while self.next <= index:
+            self._decode()
+        done, picture = self._capture.retrieve()
+        if not done or picture.shape[:2] != self.timeline.info.size:
+            raise self._fault(index)
+        picture = np.asarray(picture, np.uint8)
+        self.kept.append((index, picture))
+        return _rgb(picture)
+
+    def _seek_pays(self, index: int) -> bool:
+        """Whether a frame lies behind, or so far ahead that decoding would pass a key frame from
+        which a seek can start.
+        """
+        if index < self.next:
+            return True
+        keys = self.timeline.keys
+        start = keys[keys <= max(0, index - _REWIND)]
+        return bool(start.size) and int(start[-1]) > self.next
+
+    def _seek(self, index: int) -> None:
+        """Go to a frame at or before `index`; to the start of the file unless a seek can be
+        trusted.
+        """
+        times = self.timeline.times
+        if times.size and index:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+            if self._capture.grab():
+                found = int(np.abs(times - self._capture.get(cv2.CAP_PROP_POS_MSEC)).argmin())
+                if found <= index and self._is_at(found):
+                    self.next = found + 1
+                    return
+        self._capture.release()
+        self._capture, self.next = opened(self.path), 0
+
+    def _decode(self) -> None:
+        if not self._capture.grab() or not self._is_at(self.next):
+            raise self._fault(self.next)
+        self.next += 1
+
+    def _is_at(self, index: int) -> bool:
+        """Whether the frame that was decoded last has the timestamp of this one."""
+        times = self.timeline.times
+        half = 500 / self.timeline.info.rate
+        at = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        return not times.size or abs(float(times[index]) - at) < half
+
+    def _fault(self, index: int) -> DataError:
+        return DataError(
+            f"{self.path}: frame {index} of {self.timeline.info.frames} cannot be decoded; copy the"
+            f" file again, or {remedy(self.path)}"
+        )
+
+
+class _Readers:
+    """Readers that nobody uses at the moment; each is used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, as a forked process must: it shares its place in the files."""
+        self._lock, self._idle = Lock(), list[_Reader]()
+
+    def take(self, path: Path, timeline: Timeline, index: int) -> _Reader:
+        """Return the reader of a file that is nearest before a frame, or a new one."""
+        with self._lock:
+            fitting = [
+                each
+                for each in self._idle
+                if each.path == path and each.timeline is timeline and each.next <= index + _KEPT
+            ]
+            if fitting:
+                nearest = max(fitting, key=lambda each: each.next)
+                self._idle.remove(nearest)
+                return nearest
+        return _Reader(path, timeline)
+
+    def put(self, reader: _Reader) -> None:
+        """Give a reader back; the one that was used longest ago is closed."""
+        with self._lock:
+            self._idle.append(reader)
+            oldest = self._idle.pop(0) if len(self._idle) > _IDLE else None
+        if oldest:
+            oldest.close()
+
+
+_IDLE_READERS = _Readers()
+os.register_at_fork(after_in_child=_IDLE_READERS.forget)
+
+
+def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

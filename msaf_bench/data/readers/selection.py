@@ -1,0 +1,152 @@
+"""Which split a labelled frame belongs to: by globs, list files, shares of the videos, ranges."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import accumulate
+from pathlib import Path
+
+from msaf_bench.data.readers.neighbours import Key
+from msaf_bench.errors import DataError, and_more
+from msaf_bench.folders import natural
+from msaf_bench.inputs import regular
+from msaf_bench.spec.data_sets import Selection
+
+LONGEST = 64 << 20  #: bytes of a list file
+
+
+class Chooser:
+    """The selections of all splits, applied to labelled frames.
+
+    Shares count the videos that have a label map, in natural order, one split after the other; a
+    split that selects nothing has what no other one selects.
+
+    Args:
+        selections: by split.
+        root: the data set's folder, where list files lie.
+        labels: names below the root of the label maps, by frame.
+        partial: accept lists that name more than there is.
+
+    Raises:
+        DataError: for a share that is no video.
+    """
+
+    def __init__(
+        self,
+        selections: Mapping[str, Selection],
+        root: Path,
+        labels: Mapping[Key, str],
+        *,
+        partial: bool = False,
+    ) -> None:
+        self._selections, self._root, self._labels = selections, root, labels
+        self._partial = partial
+        self._shared = _videos_by_share(selections, {video for video, _ in labels})
+        self._listed: dict[str, frozenset[str]] = {}
+
+    def has(self, split: str, key: Key) -> bool:
+        """Return whether a split has a frame. Raises `DataError` for a list that is not there or
+        does not fit.
+        """
+        if not self._says_nothing(split):
+            return self._selects(split, key)
+        return not any(
+            self._selects(other, key) for other in self._selections if not self._says_nothing(other)
+        )
+
+    def _says_nothing(self, split: str) -> bool:
+        return self._selections[split] == Selection()
+
+    def _selects(self, split: str, key: Key) -> bool:
+        selection, (video, number) = self._selections[split], key
+        if selection.list_file:
+            names = self._names(split, selection.list_file)
+            return video in names or f"{video}/{number}" in names
+        if selection.share:
+            return self._shared.get(video) == split
+        if selection.ranges:
+            return any(
+                fnmatchcase(video, glob) and first <= number <= last
+                for glob, (first, last) in selection.ranges
+            )
+        return any(fnmatchcase(video, glob) for glob in selection.videos)
+
+    def _names(self, split: str, list_file: str) -> frozenset[str]:
+        if split not in self._listed:
+            self._listed[split] = _read_list(
+                self._root / list_file, split, self._labels, partial=self._partial
+            )
+        return self._listed[split]
+
+
+def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str]) -> dict[str, str]:
+    """Return video -> split. Raises `DataError` where a split would have no video."""
+    shares = {split: each.share for split, each in selections.items() if each.share}
+    ordered = sorted(videos, key=natural)
+    ends = [round(end * len(ordered)) for end in accumulate(shares.values())]
+    by_video: dict[str, str] = {}
+    for split, start, end in zip(shares, [0, *ends], ends, strict=False):
+        if start == end:
+            raise DataError(
+                f"split {split}: a share of {shares[split]:g} of {len(ordered)} videos is none;"
+                " give it a larger share, or name its videos"
+            )
+        by_video |= dict.fromkeys(ordered[start:end], split)
+    return by_video
+
+
+def _read_list(
+    path: Path, split: str, labels: Mapping[Key, str], *, partial: bool
+) -> frozenset[str]:
+    """Return the videos, or frames as VIDEO/NUMBER, that a list file names.
+
+    Raises `DataError` for a name that is neither, unless `partial`.
+    """
+    videos = {video for video, _ in labels}
+    by_name = {_stem(name): f"{video}/{number}" for (video, number), name in labels.items()}
+    chosen: set[str] = set()
+    unknown: list[str] = []
+    lines = _lines(path, split)
+    for line in lines:
+        stem = _stem(line)
+        folder, _, last = stem.rpartition("/")
+        if line in videos or stem in videos:
+            chosen.add(line if line in videos else stem)
+        elif last.isdecimal() and (folder, int(last)) in labels:
+            chosen.add(f"{folder}/{int(last)}")
+        elif stem in by_name:
+            chosen.add(by_name[stem])
+        else:
+            unknown.append(line)
+    if unknown and not partial:
+        raise DataError(
+            f"{path}: {unknown[0]!r} is no labelled video or frame{_more(unknown, lines)}; copy the"
+            " data set again, or correct the list"
+        )
+    return frozenset(chosen)
+
+
+def _lines(path: Path, split: str) -> list[str]:
+    """Return the first word of each line of a list file."""
+    try:
+        if regular(path).stat().st_size > LONGEST:
+            raise DataError(f"{path}: {path.stat().st_size} bytes are no list of names")
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"{path}: the list of split {split} cannot be read ({error.strerror}); copy it there"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
+    words = [line.split()[0] for line in text.splitlines() if line.split()]
+    if not words:
+        raise DataError(f"{path}: names nothing; write a video or VIDEO/FRAME on each line")
+    return [word.replace("\\", "/").strip("/") for word in words]
+
+
+def _stem(name: str) -> str:
+    folder, slash, last = name.rpartition("/")
+    return folder + slash + (last.rpartition(".")[0] or last)
+
+
+def _more(some: Sequence[str], whole: Sequence[str]) -> str:
+    return and_more(len(some) - 1, len(whole))

@@ -1,0 +1,317 @@
+"""Data sets on disk, as `datasets/` describes them: patterns of names, classes, splits. No torch
+here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self, cast
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from msaf_bench.errors import one_of
+from msaf_bench.spec.values import VOID, Few, Flag, Side, Spec, ordered_pairs
+
+Colour = tuple[
+    Annotated[int, Field(ge=0, le=VOID)],
+    Annotated[int, Field(ge=0, le=VOID)],
+    Annotated[int, Field(ge=0, le=VOID)],
+]  #: red, green, blue
+FileId = Annotated[int, Field(ge=0, le=VOID)]  #: in a label map
+VOID_NAME = "void"  #: what no class may be called
+#: keys of a layout, which a data set of one layout has at the top
+_OF_LAYOUT = ("stills", "frames", "labels", "select")
+_FIELD = re.compile(r"\{(\w*)\}?|\[([^\]]*)\]?")
+FIELDS = ("split", "video", "frame")  #: of a pattern
+VIDEO_FILES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v")
+
+
+def _as_tuple(value: object) -> object:
+    """Return one value as a tuple of it; lists as they are."""
+    if isinstance(value, str | int | Mapping):
+        return (cast("object", value),)
+    return value
+
+
+def _checked(pattern: str) -> str:
+    """Return a pattern whose fields are known. Raises `ValueError` for one that cannot be."""
+    for field in _FIELD.finditer(pattern):
+        text = field.group()
+        if text[0] == "[" and not text.endswith("]"):
+            raise ValueError(f"{pattern!r}: a bracket is not closed; [x] is a part that may lack")
+        if text[0] == "{" and (field[1] not in FIELDS or not text.endswith("}")):
+            known = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise ValueError(f"{pattern!r}: {text} is no field; write {known} or *")
+    parts = pattern.split("/")
+    if pattern.startswith("/") or ".." in parts or "\\" in pattern or not parts[-1]:
+        raise ValueError(f"{pattern!r}: write a path below the data set's folder, with /")
+    if "{video}" not in pattern:
+        raise ValueError(f"{pattern!r}: needs {{video}} in the place of the video's name")
+    if "." not in parts[-1]:
+        raise ValueError(f"{pattern!r}: needs the suffix of the files, such as .png")
+    return pattern
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+class LabelFormat(Spec):
+    """Files of label maps, and what their ids or colours mean. In TOML: a pattern, or a table.
+
+    Without `ids` and `colours` the classes have the ids 0, 1, ... of the file, or `first`, ... on.
+    """
+
+    pattern: str
+    first: FileId = 0  #: id of the first class
+    #: class -> its ids in the file
+    ids: Annotated[
+        tuple[tuple[str, Annotated[tuple[FileId, ...], BeforeValidator(_as_tuple)]], ...],
+        BeforeValidator(ordered_pairs),
+    ] = ()
+    #: class, or void -> its colours in the file
+    colours: Annotated[
+        tuple[tuple[str, tuple[Colour, ...]], ...], BeforeValidator(ordered_pairs)
+    ] = ()
+    #: ids in the file that are no class
+    ignore: Annotated[tuple[FileId, ...], BeforeValidator(_as_tuple)] = (VOID,)
+    #: of a colour picture that holds the ids; none: the label map has one channel
+    channel: Literal["", "red"] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"pattern": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        _checked(self.pattern)
+        if _has_video_suffix(self.pattern):
+            raise ValueError(f"{self.pattern!r}: label maps in a video are not exact; write PNGs")
+        if self.colours and (self.ids or self.channel or self.first):
+            raise ValueError(f"{self.pattern!r}: colours leave no room for ids; keep one of them")
+        if self.ids and self.first:
+            raise ValueError(f"{self.pattern!r}: ids say where each class is; leave out first")
+        owner: dict[int, str] = {}
+        for name, ids in self.ids:
+            for each in ids:
+                if owner.setdefault(each, name) != name:
+                    raise ValueError(f"id {each} is {owner[each]!r} and {name!r}; keep one of them")
+        if both := sorted(owner.keys() & set(self.ignore)):
+            raise ValueError(f"id {both[0]} is {owner[both[0]]!r} and ignored; keep one of them")
+        painted: dict[Colour, str] = {}
+        for name, colours in self.colours:
+            for colour in colours:
+                if painted.setdefault(colour, name) != name:
+                    raise ValueError(
+                        f"colour {list(colour)} is {painted[colour]!r} and {name!r}; keep one"
+                    )
+        return self
+
+    def ids_of(self, classes: Sequence[str]) -> dict[int, int]:
+        """Return id in the file -> class 0..K-1, without those that are ignored."""
+        if self.ids:
+            return {
+                each: number
+                for number, name in enumerate(classes)
+                for each in dict(self.ids).get(name, ())
+            }
+        return {self.first + number: number for number in range(len(classes))}
+
+
+class Selection(Spec):
+    """The videos or frames of a split. In TOML: a share of the videos, a glob, or the name of a
+    list file that ends in .txt. What no other split selects, where it says nothing.
+    """
+
+    videos: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()  #: globs of their names
+    list_file: str = ""  #: file below the root: a video, VIDEO/FRAME or a frame's path on each line
+    #: of the videos in natural order, one split after the other
+    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
+    #: glob of a video -> its first and last frame
+    ranges: Annotated[tuple[tuple[str, tuple[int, int]], ...], BeforeValidator(ordered_pairs)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"share": value}
+        if isinstance(value, str):
+            return {"list_file": value} if value.endswith(".txt") else {"videos": value}
+        if isinstance(value, list):
+            return {"videos": cast("object", value)}
+        return cast("object", value)
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return ", ".join(f"{name} = {value!r:.60}" for name, value in given.items() if value)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        ways = [name for name in ("videos", "list_file", "share", "ranges") if getattr(self, name)]
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} both choose; keep one of them")
+        return self
+
+
+class Split(Spec):
+    """A split of a data set. In TOML: a table, or short for its selection."""
+
+    select: Selection = Selection()
+    folder: str = ""  #: in the place of {split}; none: its own name
+    count: Annotated[int, Field(ge=0)] = 0  #: labelled frames of the official split; 0: unknown
+    #: source frames between labelled neighbours; 0: the spacing of the data set
+    step: Few = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return {"select": value}
+        given = dict(cast("Mapping[str, object]", value))
+        chosen = {name: given.pop(name) for name in Selection.model_fields if name in given}
+        return {**given, "select": chosen} if chosen else given
+
+
+class Layout(Spec):
+    """Where the files of a data set lie.
+
+    A pattern is a path below the data set's folder with `{split}`, `{video}` and `{frame}` (a
+    number) in their places, `*` for any other text between two slashes, and `[x]` for text that
+    some names lack. A picture without `{frame}` is a video of one frame; the frames of a video file
+    are numbered from 0. Of two files of a frame the first pattern's counts.
+    """
+
+    stills: Patterns = ()  #: frames that are labelled, every one of them
+    frames: Patterns = ()  #: frames that may be
+    labels: Annotated[tuple[LabelFormat, ...], BeforeValidator(_as_tuple)] = Field(min_length=1)
+    #: split -> what it selects here, in the place of its own selection
+    select: Annotated[tuple[tuple[str, Selection], ...], BeforeValidator(ordered_pairs)] = ()
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The patterns of stills and of other frames."""
+        return (*self.stills, *self.frames)
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        if not (self.stills or self.frames):
+            raise ValueError("stills or frames: give a pattern of the pictures or the videos")
+        for pattern in self.pictures:
+            _checked(pattern)
+            if _has_video_suffix(pattern) and "{frame}" in pattern:
+                raise ValueError(f"{pattern!r}: a video file has its frames inside; no {{frame}}")
+        if any(map(_has_video_suffix, self.stills)):
+            raise ValueError("stills: a video file belongs to frames")
+        return self
+
+
+class Archive(Spec):
+    """A zip that a data set comes in."""
+
+    name: str
+    folder: str  #: that it stands for
+    files: int = 0
+    size: int = 0  #: bytes, as published
+    source: str = ""  #: of these numbers
+
+
+class DataSet(Spec):
+    """A data set on disk."""
+
+    name: str
+    title: str = ""
+    source: str = ""
+    licence: str = ""
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=VOID - 1)]
+    colours: tuple[Colour, ...] = ()  #: of the classes, for pictures; none: made
+    layouts: Annotated[tuple[Layout, ...], Field(min_length=1)]
+    splits: Annotated[
+        tuple[tuple[str, Split], ...], BeforeValidator(ordered_pairs), Field(min_length=2)
+    ]
+    train: str = "train"  #: the split that is trained on
+    scored: str = "val"  #: the split that is scored
+    spacing: Few = Field(1, ge=1)  #: source frames between two frames of a clip
+    rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0  #: frames a second; 0: unknown
+    size: tuple[Side, Side] | None = None  #: H, W of its frames, or of most of them
+    #: first and last frame around a labelled one that exists; none: whole videos
+    snippet: tuple[int, int] | None = None
+    #: globs of names beside frames and label maps that are neither
+    ignore_files: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    in_memory: Flag = False  #: every file is read when a split is opened
+    archives: tuple[Archive, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        given = dict(cast("Mapping[str, object]", value))
+        if "layouts" not in given:
+            given["layouts"] = [{key: given.pop(key) for key in _OF_LAYOUT if key in given}]
+        return given
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        twice = [name for i, name in enumerate(self.classes) if name in self.classes[:i]]
+        if twice or VOID_NAME in self.classes:
+            raise ValueError(f"classes: {(twice or [VOID_NAME])[0]!r} is there twice or is void")
+        if self.colours and len(self.colours) != len(self.classes):
+            raise ValueError(
+                f"colours: {len(self.colours)} colours for {len(self.classes)} classes; give one"
+                " for each, or none"
+            )
+        splits = dict(self.splits)
+        for role in (self.train, self.scored):
+            one_of("split", role, splits)
+        if self.train == self.scored:
+            raise ValueError(f"scored: {self.scored!r} is trained on; name another split")
+        for layout in self.layouts:
+            for split, _ in layout.select:
+                one_of("split", split, splits)
+            for form in layout.labels:
+                self._check_labels(form)
+        self._check_shares()
+        return self
+
+    def _check_labels(self, form: LabelFormat) -> None:
+        for name, _ in form.ids:
+            one_of("class", name, self.classes)
+        for name, _ in form.colours:
+            one_of("class", name, (*self.classes, VOID_NAME))
+        for what, given in (("ids", form.ids), ("colours", form.colours)):
+            if given and (left := [name for name in self.classes if name not in dict(given)]):
+                raise ValueError(f"labels.{what}: class {left[0]!r} has none; name every class")
+        last = form.first + len(self.classes) - 1
+        if not (form.ids or form.colours):
+            if last > VOID:
+                raise ValueError(f"labels.first: the last class would have id {last}")
+            if taken := [i for i in form.ignore if form.first <= i <= last]:
+                raise ValueError(
+                    f"labels.ignore: id {taken[0]} is class"
+                    f" {self.classes[taken[0] - form.first]!r}; leave it out, or give ids"
+                )
+
+    def _check_shares(self) -> None:
+        for layout in self.layouts:
+            chosen = [self.selection(layout, name) for name, _ in self.splits]
+            if sum(each.share for each in chosen) > 1 + 1e-9:
+                raise ValueError("splits: the shares of the videos are more than 1 together")
+
+    def folder_of(self, split: str) -> str:
+        """Return what stands for {split} in patterns."""
+        return dict(self.splits)[split].folder or split
+
+    def selection(self, layout: Layout, split: str) -> Selection:
+        """Return what a split selects in a layout."""
+        return dict(layout.select).get(split) or dict(self.splits)[split].select
+
+    def step(self, split: str) -> int:
+        """Return the source frames between labelled neighbours of a split."""
+        return dict(self.splits)[split].step or self.spacing
+
+    def archive(self, folder: str) -> str:
+        """Return the name of the zip that may stand in the place of a folder."""
+        return next((each.name for each in self.archives if each.folder == folder), f"{folder}.zip")
+
+
+def _has_video_suffix(pattern: str) -> bool:
+    return pattern.lower().endswith(VIDEO_FILES)
