@@ -67,11 +67,12 @@ def measure(
     )
     counts = score_split(net, clips, conditions, read, flow_cache=flow_cache, on_image=keep)
     taken = pulses(net, clips, read, supply, extracted=features is not None)
-    found = tuple(_kept(score, conditions.flow) for score in counts.consistency)
+    found = tuple(recorded(score, conditions.flow) for score in counts.consistency)
     return Scored(counts.confusion, counts.still, taken, found, samples)
 
 
-def _kept(score: PresetScore, flow: str) -> Consistency:
+def recorded(score: PresetScore, flow: str) -> Consistency:
+    """Return a preset's score as records hold it."""
     return Consistency(
         preset=score.preset,
         flow=flow,
