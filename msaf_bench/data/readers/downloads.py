@@ -54,12 +54,17 @@ def find_needs(
     layout = data_set.layouts[0]
     labelled = sum(dict(data_set.splits)[split].count for split in splits)
     counts: dict[str, int] = {}
+
+    def count(text: str, files: int) -> None:
+        folder = _folder(Pattern(text))
+        counts[folder] = counts.get(folder, 0) + files
+
     if job == "miou":
         for text in (*layout.stills[:1], layout.labels[0].pattern):
-            counts[text] = labelled
+            count(text, labelled)
     if layout.frames and offsets:
-        counts[layout.frames[0]] = labelled * len(offsets)
-    return [_unnamed(data_set, text, count) for text, count in counts.items()]
+        count(layout.frames[0], labelled * len(offsets))
+    return [_unnamed(data_set, folder, files) for folder, files in counts.items()]
 
 
 def _offsets(data_set: DataSet, job: Job, frames: int, spacing: int) -> list[int]:
@@ -109,7 +114,7 @@ def _add(
     is not there.
     """
     offsets = tuple(offsets)
-    own = needed.setdefault(pattern.folder or pattern.text.partition("/")[0], {})
+    own = needed.setdefault(_folder(pattern), {})
     for (video, number), label in labels.items():
         for offset in offsets:
             file = files.get((video, number + offset))
@@ -137,9 +142,12 @@ def _need(data_set: DataSet, folder: str, files: Mapping[str, File]) -> Need:
     )
 
 
-def _unnamed(data_set: DataSet, text: str, count: int) -> Need:
+def _folder(pattern: Pattern) -> str:
+    return pattern.folder or pattern.text.partition("/")[0]
+
+
+def _unnamed(data_set: DataSet, folder: str, count: int) -> Need:
     """Return the need of so many files whose names are unknown."""
-    folder = Pattern(text).folder or text.partition("/")[0]
     size = _share(data_set, folder, count)
     archive = data_set.archive(folder)
     published = _published(data_set, folder)

@@ -286,7 +286,7 @@ def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
         DataError,
         match=(
             r"nothing of camvid is there; --root must hold 701_StillsRaw_full/"
-            r"\{video\}_\[f\]\{frame\}.png with LabeledApproved_full/.* or train/.* with trainannot/"
+            r"\{video\}_\[f\]\{frame\}.png with LabeledApproved_full/.* or train/.* with trainannot"
         ),
     ):
         open_split(conditions(), "train", tmp_path_factory.mktemp("nothing"))
