@@ -95,7 +95,12 @@ def _split_lines(split: str, found: "Contents", classes: tuple[str, ...]) -> Ite
         f" {', '.join(map(str, found.ids))}"
     )
     shares = found.percent(classes)
-    yield "  percent of pixels: " + ", ".join(f"{name} {value:g}" for name, value in shares.items())
+    absent = [name for i, name in enumerate(classes) if not found.pixels[i]]
+    shown = ", ".join(f"{name} {share:g}" for name, share in shares.items() if name not in absent)
+    yield f"  percent of pixels: {shown}"
+    if absent:
+        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        yield f"  without a pixel: {', '.join(absent[:3])}{more}"
 
 
 def plan_files(
@@ -218,7 +223,8 @@ def _need_text(need: "Need") -> str:
     if published:
         place = need.archive
         whole = f" of {published.files:,} with {_bytes(published.size)} ({published.source})"
-    size = _bytes(need.size) if need.exact else f"about {_bytes(need.size)}"
+    about = "" if need.exact or need.size is None else "about "
+    size = f"{about}{_bytes(need.size)}"
     there = "" if need.there is None else f"; {need.there:,} are there"
     return f"{place}: {need.files:,} files{whole}, {size}{there}"
 

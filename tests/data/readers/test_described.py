@@ -184,7 +184,7 @@ BAD = {
             root / "labels/ride_2/000004.png", root / "labels/ride_2/preview.png"
         ),
         {},
-        "{root}/labels/ride_2/preview.png: not a name by labels/{{video}}/{{frame}}.png; rename it,",
+        "{root}/labels/ride_2/preview.png: not a name by labels/{{video}}/{{frame}}.png; rename",
     ),
     "a video that is cut": (_cut, {}, "{root}/videos/ride_3.mp4: "),
     "a list that is not there": (
@@ -197,7 +197,8 @@ BAD = {
         "{root}/val.txt: 'ride_9' is no labelled video or frame; copy",
     ),
     "an empty list": (
-        _write("val.txt", "\n"), {"val = 0.5": 'val = "val.txt"', "train = 0.5": 'train = "ride_0"'},
+        _write("val.txt", "\n"),
+        {"val = 0.5": 'val = "val.txt"', "train = 0.5": 'train = "ride_0"'},
         "{root}/val.txt: names nothing; write a video or VIDEO/FRAME on each line",
     ),
     "a share of no video": (
