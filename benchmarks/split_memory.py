@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from msaf_bench.catalog import read_conditions, read_system
 from msaf_bench.data.clips import Clip
 from msaf_bench.host import Host
+from msaf_bench.ports import Answer
 from msaf_bench.records import Matrices, Record, read_record, write_record
 from msaf_bench.spec import Trial
 
@@ -83,7 +84,12 @@ class Split:
         """Grey regions."""
         return np.repeat((37 * self.regions(index)[0] % 256).astype(np.uint8)[..., None], 3, -1)
 
-    def read(self, indices: Sequence[int], still: bool) -> Any:
+    def read(self, chunks: Sequence[Sequence[int]], still: bool) -> Generator[Answer]:
+        """As a `Reader`: the logits of some clips, with their label maps."""
+        for indices in chunks:
+            yield Answer(self.logits(indices, still), [self[i].label for i in indices])
+
+    def logits(self, indices: Sequence[int], still: bool) -> Any:
         """Logits of a quarter of the size; with `still` they are further off."""
         import torch
 

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import nn
 
 from msaf_bench.analyzers.clip_network import Segment, as_network
@@ -23,6 +24,7 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
+from msaf_bench.data.prefetch import default_threads
 from msaf_bench.matrices import Matrix, SparseMatrices
 from msaf_bench.spec import Conditions
 
@@ -167,6 +169,7 @@ def evaluate(
     frames: int | None = None,
     device: str | None = None,
     flow_cache: Path | str | None = None,
+    loader_threads: int | None = None,
 ) -> Evaluation:
     """Return the scores of a network on a data set's scored split, at the labels' resolution: mIoU,
     temporal consistency, and the contribution of past frames if it reads any.
@@ -186,6 +189,8 @@ def evaluate(
             `frames`, or all frames of the conditions.
         device: Where `net` is; by default that of its parameters.
         flow_cache: Folder that keeps estimated flow for the next time.
+        loader_threads: Threads that load clips while the network computes; None: none on a CPU, on
+            a GPU the cores that are left, up to 4.
 
     Raises:
         UsageError: an unknown data set or preset, or a missing root.
@@ -195,8 +200,10 @@ def evaluate(
     clips = open_split(chosen, "score", None if root is None else Path(root))
     network = as_network(net, frames, default=chosen.frames)
     place = device or next((str(p.device) for p in network.parameters()), "cpu")
+    if loader_threads is None:
+        loader_threads = default_threads(place, torch.get_num_threads())
     cache = None if flow_cache is None else Path(flow_cache)
-    return evaluate_split(network, clips, chosen, place, cache)
+    return evaluate_split(network, clips, chosen, place, cache, loader_threads)
 
 
 def evaluate_split(
@@ -205,14 +212,15 @@ def evaluate_split(
     conditions: Conditions,
     device: str,
     flow_cache: Path | None = None,
+    loader_threads: int = 0,
 ) -> Evaluation:
-    """Return the scores of a network on the clips of a split; `flow_cache` keeps estimated flow.
-    Raises `DataError` for logits that are not finite or not of the data's classes.
+    """Return the scores of a network on the clips of a split, which `loader_threads` load ahead;
+    `flow_cache` keeps estimated flow. Raises `DataError` for logits that are not finite or not of
+    the data's classes.
     """
     with _evaluating(net):
-        counts = score_split(
-            net, clips, conditions, reader(net, clips, device), flow_cache=flow_cache
-        )
+        read = reader(net, clips, device, loader_threads)
+        counts = score_split(net, clips, conditions, read, flow_cache=flow_cache)
     still = None if counts.still is None else counts.still.sum()
     scores = SplitScores(
         clips.classes, counts.confusion, still, counts.consistency, conditions.flow

@@ -4,6 +4,7 @@ and dropped. Shapes: N images, K classes.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,48 +48,56 @@ def score_split(
         confusion, found = score(net, clips, on_image=on_image, read=read), ()
     else:
         confusion = SparseMatrices(len(clips.classes))
-        predicted = counted(read, clips, scoring_order(clips), confusion, on_image=on_image)
-        found = consistency(
-            PassingMaps(predicted, Counter(i for video in chains(clips.pairs) for i in video)),
-            TrueMaps(clips),
-            clips.pairs,
-            flows_of(clips, conditions.flow, flow_cache),
-            conditions.consistency,
-            len(clips.classes),
-            unlabelled=range(len(clips), len(clips) + clips.unlabelled),
-        )
-        for _ in predicted:  # those that come after the last pair
-            pass
+        order = scoring_order(clips)
+        with closing(counted(read, clips, order, confusion, on_image=on_image)) as predicted:
+            found = _consistency(predicted, clips, conditions, flow_cache)
+            for _ in predicted:  # those that come after the last pair
+                pass
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None
     return SplitCounts(confusion, still, found)
 
 
-class TrueMaps:
-    """The true label maps of a split, read when they are asked for."""
-
-    def __init__(self, clips: Clips) -> None:
-        self._clips = clips
-
-    def __getitem__(self, index: int) -> Labels:
-        return self._clips[index].label
-
-
 class PassingMaps:
-    """Label maps that come one by one and may be asked for in another order. Each is kept from when
-    it comes until it was asked for as often as `uses` says.
+    """Predicted label maps that come one by one with the true ones, and may be asked for in another
+    order. Each is kept from when it comes until it was asked for as often as `uses` says.
     """
 
-    def __init__(self, maps: Iterator[tuple[int, Labels]], uses: Counter[int]) -> None:
+    def __init__(self, maps: Iterator[tuple[int, Labels, Labels]], uses: Counter[int]) -> None:
+        self.truths: dict[int, Labels] = {}  #: of the frame that was asked for last
         self._maps, self._left = maps, uses
-        self._kept: dict[int, Labels] = {}
+        self._kept: dict[int, tuple[Labels, Labels]] = {}
 
     def __getitem__(self, index: int) -> Labels:
         while index not in self._kept:
-            come, labels = next(self._maps)
+            come, labels, true = next(self._maps)
             if self._left[come]:
-                self._kept[come] = labels
+                self._kept[come] = labels, true
+        predicted, truth = self._kept[index]
         self._left[index] -= 1
-        return self._kept[index] if self._left[index] else self._kept.pop(index)
+        if not self._left[index]:
+            del self._kept[index]
+        self.truths.clear()
+        self.truths[index] = truth
+        return predicted
+
+
+def _consistency(
+    predicted: Iterator[tuple[int, Labels, Labels]],
+    clips: Clips,
+    conditions: Conditions,
+    flow_cache: Path | None,
+) -> tuple[PresetScore, ...]:
+    """The consistency of clips that are predicted in `scoring_order`."""
+    maps = PassingMaps(predicted, Counter(i for video in chains(clips.pairs) for i in video))
+    return consistency(
+        maps,
+        maps.truths,
+        clips.pairs,
+        flows_of(clips, conditions.flow, flow_cache),
+        conditions.consistency,
+        len(clips.classes),
+        unlabelled=range(len(clips), len(clips) + clips.unlabelled),
+    )
 
 
 def scoring_order(clips: Clips) -> list[int]:

@@ -46,12 +46,14 @@ def measure(
     *,
     supply: Mapping[str, Supply] = MappingProxyType({}),
     features: Features | None = None,
+    loader_threads: int = 0,
 ) -> Scored:
     """Scores the split; once more without the past where the network reads it; consistency where
     the conditions name a flow; the pulses.
 
     `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
-    frozen backbone, `supply` is the gradient of each part at the end of training.
+    frozen backbone, `supply` is the gradient of each part at the end of training; `loader_threads`
+    load clips ahead.
     """
     shown = set(sample_indices(clips))
     samples: list[NDArray[np.uint8]] = []
@@ -61,9 +63,9 @@ def measure(
             samples.append(prediction)
 
     read = (
-        cached_reader(net, features, conditions.size, device)
+        cached_reader(net, features, clips, conditions.size, device, loader_threads)
         if features
-        else reader(net, clips, device)
+        else reader(net, clips, device, loader_threads)
     )
     counts = score_split(net, clips, conditions, read, flow_cache=flow_cache, on_image=keep)
     taken = pulses(net, clips, read, supply, extracted=features is not None)

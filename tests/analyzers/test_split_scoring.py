@@ -110,9 +110,9 @@ def by_hand(clips, name):
 def test_unlabelled_neighbours_count_for_consistency_alone(steps):
     clips, asked, seen = Snippets(steps), Counter(), {}
 
-    def read(indices, still):
-        asked.update(indices)
-        return reader(Net(), clips)(indices, still)
+    def read(chunks, still):
+        asked.update(index for chunk in chunks for index in chunk)
+        return reader(Net(), clips)(chunks, still)
 
     found = score_split(Net(), clips, CONDITIONS, read, on_image=seen.__setitem__)
     assert found.confusion == score(Net(), clips)
@@ -160,11 +160,13 @@ def test_an_unlabelled_clip_is_predicted_beside_the_nearest_labelled_one():
 
 
 def test_maps_that_pass_are_kept_until_they_were_asked_for():
-    held = PassingMaps(((i, f"map {i}") for i in range(6)), Counter([4, 1, 1, 0]))
-    assert held[4] == "map 4"
+    maps = ((i, f"map {i}", f"truth {i}") for i in range(6))
+    held = PassingMaps(maps, Counter([4, 1, 1, 0]))
+    assert (held[4], held.truths) == ("map 4", {4: "truth 4"})
     assert held._kept.keys() == {0, 1}
     assert [held[i] for i in (1, 0, 1)] == ["map 1", "map 0", "map 1"]
     assert not held._kept
+    assert held.truths == {1: "truth 1"}
 
 
 def test_a_subset_has_the_unlabelled_neighbours_of_its_clips():

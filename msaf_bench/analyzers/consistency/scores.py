@@ -62,8 +62,9 @@ def consistency(
 ) -> tuple[PresetScore, ...]:
     """The consistency of predictions under each preset.
 
-    It goes frame by frame in the order of `chains`, asks for each frame's maps once, and keeps
-    those of two frames, so maps that are read or predicted when asked for need little memory.
+    It goes frame by frame in the order of `chains`, asks for each frame's maps once, the true one
+    after the predicted one, and keeps those of two frames: maps that are read or predicted when
+    asked for need little memory.
     `truths` gives the control of that name and makes vc8 and vc16 possible: the control where every
     frame has a true label map, windows where all of theirs have. `unlabelled` are the frames
     without one. `pictures` give ewarp the control `frames`. Raises `UsageError` for an unknown
