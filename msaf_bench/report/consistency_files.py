@@ -1,16 +1,14 @@
 """The files of a scored folder of predictions: JSON, the pairs as CSV, the matrices."""
 
-import io
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from msaf_bench.analyzers.consistency.tc_score import TcScore
 from msaf_bench.documents import json_text
-from msaf_bench.matrices import SparseMatrices
 from msaf_bench.outputs import write_outputs
+from msaf_bench.report.arrays import npz
 from msaf_bench.report.tables.spreadsheet import csv_document
 
 FILES = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write` writes
@@ -29,24 +27,9 @@ def write(score: TcScore, folder: Path) -> list[Path]:
         "tc.json": json_text(score.document()),
         # names of files may be no text
         "tc_pairs.csv": csv_document(_lines(score)).encode(errors="backslashreplace"),
-        "tc_matrices.npz": _npz(matrices),
+        "tc_matrices.npz": npz(matrices),
     }
     return write_outputs(folder, files)
-
-
-def _npz(matrices: Mapping[str, SparseMatrices]) -> bytes:
-    """What `np.savez_compressed` writes of dense arrays, one matrix in memory at a time."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, each in matrices.items():
-            shape = (len(each), each.classes, each.classes)
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array_header_1_0(
-                    file, {"descr": "<i8", "fortran_order": False, "shape": shape}
-                )
-                for matrix in each:
-                    file.write(matrix.tobytes())
-    return packed.getvalue()
 
 
 def _lines(score: TcScore) -> Iterator[tuple[object, ...]]:
