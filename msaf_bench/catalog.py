@@ -150,6 +150,12 @@ def read_conditions(
     return _parse(Conditions, place, {**own, **content, **pinned(changes or {}, Path())})
 
 
+def preset_sections(preset: str) -> tuple[str, ...]:
+    """The data sets that have a section of their own in a preset."""
+    _, content = _load("ablations/presets", "preset", preset)
+    return tuple(name for name in list_data_sets() if isinstance(content.get(name), dict))
+
+
 def _for_any(
     section: Content, described: DataSet | None, data: str, readers: Collection[str]
 ) -> Content:

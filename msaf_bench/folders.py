@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from stat import S_ISDIR
 from typing import NamedTuple
 
 from msaf_bench.errors import DataError
@@ -74,6 +73,14 @@ def list_folder(folder: Path, suffixes: Sequence[str] = (), *, deep: bool = True
     for name, why in _walk(folder, "", suffixes, deep, ()):
         passed.append((name, why)) if why else names.append(name)
     return Listing(tuple(sorted(names, key=natural)), summed(folder, passed))
+
+
+def list_names(folder: Path, suffixes: Sequence[str]) -> list[str]:
+    """The names that `list_folder` lists, in the order of text: of half a million files, natural
+    order and what was passed over would take longer than listing them. Raises `DataError` as it
+    does.
+    """
+    return sorted(name for name, why in _walk(folder, "", suffixes, True, ()) if not why)
 
 
 def summed(folder: Path, passed: Iterable[tuple[str, str]]) -> tuple[Ignored, ...]:
@@ -161,7 +168,9 @@ def _folder_status(entry: "os.DirEntry[str]") -> tuple[int, int] | None:
     link that leads nowhere among it.
     """
     try:
+        if not entry.is_dir():  # mostly known without asking the file system
+            return None
         status = entry.stat()
     except OSError:
         return None
-    return (status.st_dev, status.st_ino) if S_ISDIR(status.st_mode) else None
+    return status.st_dev, status.st_ino

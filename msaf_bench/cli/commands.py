@@ -29,17 +29,17 @@ NESTED = {
 COMMANDS: dict[str, Command] = {
     "list": Command(
         "inspect:list_specs",
-        "List the systems, tables and presets, or those that match a pattern.",
+        "List the systems, tables, presets and data sets, or those that match a pattern.",
         ("", "systems '*msaf*'", "presets --json"),
     ),
     "show": Command(
         "inspect:show",
-        "Print one system, table or preset, resolved.",
+        "Print one system, table, preset or data set, resolved.",
         ("msaf-r50", "3", "quick", "table1 --json"),
     ),
     "check": Command(
         "inspect:check",
-        "Check that tables, their systems and all presets can be built.",
+        "Check that tables, their systems, all presets and data sets can be built.",
         ("", "mine.toml --plugin my_package"),
     ),
     "doctor": Command(

@@ -10,7 +10,7 @@ from msaf_bench.cli.options import Json, Plugins, split_list, systems, tables
 from msaf_bench.cli.printing import print_document, print_json
 from msaf_bench.errors import UsageError, in_any_case, one_of
 
-KINDS = ("systems", "tables", "presets")
+KINDS = ("systems", "tables", "presets", "datasets")
 
 
 def list_specs(
@@ -19,20 +19,26 @@ def list_specs(
         typer.Argument(
             metavar="KIND|PATTERN",
             help=(
-                "Kinds of names (systems, tables, presets; all by default) and patterns that the"
-                " names match in any case, e.g. '*msaf*'."
+                "Kinds of names (systems, tables, presets, datasets; all by default) and patterns"
+                " that the names match in any case, e.g. '*msaf*'."
             ),
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the systems, tables and presets, or those that match a pattern. Systems come with their
-    parameters, their GMAC for one clip at 512x1024 with 19 classes, and the tables they belong to.
+    """List the systems, tables, presets and data sets, or those that match a pattern. Systems come
+    with their parameters, their GMAC for one clip at 512x1024 with 19 classes, and the tables they
+    belong to.
     """
-    from msaf_bench.catalog import list_presets, list_systems, list_tables
+    from msaf_bench.catalog import list_data_sets, list_presets, list_systems, list_tables
 
     kinds, patterns = _kinds_of(split_list(words, KINDS))
-    found = {"systems": list_systems(), "tables": list_tables(), "presets": list_presets()}
+    found = {
+        "systems": list_systems(),
+        "tables": list_tables(),
+        "presets": list_presets(),
+        "datasets": list_data_sets(),
+    }
     kept = {kind: tuple(name for name in found[kind] if _matches(name, patterns)) for kind in kinds}
     if patterns and not any(kept.values()):
         raise UsageError(
@@ -66,31 +72,43 @@ def show(
         typer.Argument(
             metavar="NAME",
             autocompletion=lambda: (*systems(), *tables()),
-            help="A system, table or preset by name, or a table's .toml file.",
+            help="A system, table, preset or data set by name, or a table's .toml file.",
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Print one system, table or preset, resolved. With --json the whole spec is printed."""
+    """Print one system, table, preset or data set, resolved. With --json the whole spec is
+    printed.
+    """
     from msaf_bench.catalog import (
         list_data_sets,
         list_presets,
         list_systems,
         list_tables,
         read_conditions,
+        read_data_set,
         read_system,
         read_table,
         systems_of,
     )
-    from msaf_bench.cli.inspect_text import preset_lines, system_lines, table_lines
+    from msaf_bench.cli.inspect_text import (
+        data_set_lines,
+        preset_lines,
+        system_lines,
+        table_lines,
+    )
 
-    known = (*list_presets(), *list_systems(), *list_tables())
+    on_disk = list_data_sets()[1:]
+    known = (*list_presets(), *list_systems(), *list_tables(), *on_disk)
     name = in_any_case(name, known)
     shown: Mapping[str, object]
     if name in list_presets():
         conditions = {data: read_conditions(name, data) for data in list_data_sets()}
         shown = {data: each.model_dump(mode="json") for data, each in conditions.items()}
         lines = preset_lines(name, conditions)
+    elif name in on_disk:
+        data_set = read_data_set(name)
+        shown, lines = data_set.model_dump(mode="json"), data_set_lines(data_set)
     elif name in list_systems():
         system = read_system(name)
         shown, lines = system.model_dump(mode="json"), system_lines(system)
@@ -115,11 +133,12 @@ def check(
     ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Check that tables, their systems and all presets can be built. Components and options must be
-    known, and no two rows may be the same.
+    """Check that tables, their systems, all presets and data sets can be built. Components and
+    options must be known, and no two rows may be the same.
     """
     from msaf_bench.architectures import builtin
     from msaf_bench.catalog import (
+        list_data_sets,
         list_presets,
         list_systems,
         list_tables,
@@ -135,6 +154,9 @@ def check(
     registry = builtin().extend(modules)
     for name in list_systems():
         registry.check(read_system(name))
+    for preset in list_presets():
+        for data in list_data_sets():
+            read_conditions(preset, data)
     for name in split_list(names, list_tables()) or list_tables():
         table = read_table(name)
         for preset in list_presets():

@@ -9,20 +9,28 @@ from msaf_bench.catalog import (
     LISTED_SIZE,
     ListedCost,
     list_tables,
+    preset_sections,
     read_conditions,
     read_costs,
+    read_data_set,
     read_system,
     read_table,
     systems_of,
 )
-from msaf_bench.spec import Choice, Conditions, Options, System, Table
+from msaf_bench.spec import STREET, Choice, Conditions, DataSet, Options, System, Table
+from msaf_bench.spec.data_sets import Selection
 
 WIDTH = 80  #: columns
 
 
 def list_lines(names: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Lines of names with what they are, by kind; kinds without a name are left out."""
-    writers = {"systems": _systems, "tables": _tables, "presets": _presets}
+    writers = {
+        "systems": _systems,
+        "tables": _tables,
+        "presets": _presets,
+        "datasets": _data_sets,
+    }
     written = [list(writers[kind](found)) for kind, found in names.items() if found]
     for lines in written:
         yield from (*lines, "")
@@ -72,6 +80,46 @@ def _presets(names: Sequence[str]) -> Iterator[str]:
         yield f"{name:<20}{_size(found.size):>10}{found.steps:>8,}{found.batch:>7}"
 
 
+def _data_sets(names: Sequence[str]) -> Iterator[str]:
+    yield f"{'Data set':<20}{'classes':>10}{'frames':>12}  title"
+    for name in names:
+        if name == STREET:
+            classes = len(read_data_set("camvid").classes)  # those of CamVid
+            yield f"{name:<20}{classes:>10}{'any':>12}  Street videos, made here"
+            continue
+        found = read_data_set(name)
+        size = _size(found.size) if found.size else "-"
+        title = textwrap.shorten(found.title, WIDTH - 44, placeholder="...")
+        yield f"{name:<20}{len(found.classes):>10}{size:>12}  {title}"
+
+
+def data_set_lines(data_set: DataSet) -> Iterator[str]:
+    """Lines of one data set: where it is from, what it has, and where its files lie."""
+    yield f"{data_set.name}: {data_set.title}"
+    about = {"source": data_set.source, "licence": data_set.licence}
+    for name, text in about.items():
+        if text:
+            yield from _item(name, text)
+    yield from _item("classes", f"{len(data_set.classes)}: {', '.join(data_set.classes)}")
+    if data_set.size:
+        rate = f", {data_set.rate:g} Hz" if data_set.rate else ""
+        yield from _item("frames", f"{_size(data_set.size)}{rate}")
+    yield from _item("spacing", f"{data_set.spacing} source frames between two of a clip")
+    for split, own in data_set.splits:
+        role = {data_set.train: "trained on", data_set.scored: "scored"}.get(split, "")
+        count = f"{own.count:,} labelled frames" if own.count else ""
+        chosen = "" if own.select == Selection() else str(own.select)
+        yield from _item(split, ", ".join(filter(None, (role, count, chosen))))
+    for layout in data_set.layouts:
+        yield ""
+        for text in layout.stills:
+            yield from _item("stills", text)
+        for text in layout.frames:
+            yield from _item("frames", text)
+        for form in layout.labels:
+            yield from _item("labels", form.pattern)
+
+
 def system_lines(system: System) -> Iterator[str]:
     """Lines of one system: source, cost, and the component of each slot with its options."""
     yield f"{system.name}: {system.title}"
@@ -100,12 +148,19 @@ def system_lines(system: System) -> Iterator[str]:
 
 
 def preset_lines(name: str, conditions: Mapping[str, Conditions]) -> Iterator[str]:
-    """Lines of one preset: each condition on each data set, in one line where they are the same."""
+    """Lines of one preset: each condition on each data set, in one line where they are the same.
+    Data sets without a section of their own share a column, in which the size is that of one.
+    """
+    own = preset_sections(name)
+    others = [data for data in conditions if data not in own]
+    conditions = {data: conditions[data] for data in (*own, *others[-1:])}
     yield f"Preset {name}, for the variants of one system, a column per data set"
+    if others:
+        yield f"{others[-1]} stands for data sets without a section of their own"
     width = (WIDTH - 18) // len(conditions)
     yield f"{'Condition':<18}" + "".join(f"{data:<{width}}" for data in conditions).rstrip()
     for field in Conditions.model_fields:
-        if field in ("preset", "data"):
+        if field in ("preset", "data", "described"):
             continue
         values = [_value(getattr(each, field)) for each in conditions.values()]
         if len(set(values)) == 1:

@@ -141,8 +141,14 @@ class Selection(Spec):
         return cast("object", value)
 
     def __str__(self) -> str:
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return ", ".join(f"{name} = {value!r:.60}" for name, value in given.items() if value)
+        if self.videos:
+            return f"videos {', '.join(self.videos):.60}"
+        if self.list_file:
+            return f"the list {self.list_file}"
+        if self.share:
+            return f"{self.share:g} of the videos"
+        ranges = (f"{video} {first} to {last}" for video, (first, last) in self.ranges)
+        return ", ".join(ranges) or "what no other split selects"
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -86,7 +86,7 @@ def test_list_has_what_each_system_is_and_a_filter(capsys):
     assert "18.2 M     406.5  1, 2    MSAF, ResNet-18" in rows[1]
     assert main(["list", "msaf-r18,quick", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found == {"systems": ["msaf-r18"], "tables": [], "presets": ["quick"]}
+    assert found == {"systems": ["msaf-r18"], "tables": [], "presets": ["quick"], "datasets": []}
 
 
 def test_list_fits_80_columns(capsys):

@@ -1,7 +1,7 @@
-"""Readers of data sets that lie on disk.
+"""Reads data sets that lie on disk, as the files in `datasets/` or of the user describe them.
 
-A new reader is a module here with a function `open_NAME(conditions, split, root)`; it finds the
-files of the split (`files`, which reads folders and, by `zips`, archives), returns
-`videos.LabelledVideos` of them, and is called in `data.open_split`. `camvid` and `cityscapes` are
-examples. `downloads` has the files that a job needs, before and after a download.
+`described` opens a split: `splits` finds its files by `patterns` in folders (`files`) or archives
+(`zips`), `selection` says which belong to it, `neighbours` which frames make a clip, `decoding` and
+`label_maps` read them, and `videos` has the clips. `downloads` has the files that a job needs,
+before and after a download.
 """

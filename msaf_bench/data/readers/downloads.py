@@ -110,8 +110,8 @@ def _add(
     labels: Mapping[Key, LabelFile],
     offsets: Iterable[int],
 ) -> None:
-    """Add the files of frames around labelled ones: by folder and name, with an empty path for what
-    is not there.
+    """Add the files of frames around labelled ones, by folder and name; what is not there has an
+    empty place.
     """
     offsets = tuple(offsets)
     own = needed.setdefault(_folder(pattern), {})
@@ -120,14 +120,14 @@ def _add(
             file = files.get((video, number + offset))
             if file is None:
                 name = pattern.name(label.match, number + offset)
-                own.setdefault(name, File(name, Path()))
+                own.setdefault(name, File(name, ""))
             else:
                 file = file._replace(at=None)  # a video is one file
                 own[file.key] = file
 
 
 def _need(data_set: DataSet, folder: str, files: Mapping[str, File]) -> Need:
-    there = [file for file in files.values() if file.member or file.path != Path()]
+    there = [file for file in files.values() if file.member or file.place]
     exact = len(there) == len(files)
     size = sum(file.size for file in there) if exact else _share(data_set, folder, len(files))
     return Need(

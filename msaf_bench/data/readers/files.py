@@ -3,6 +3,7 @@
 Each read opens the file anew, so that threads and forked or spawned workers share no position.
 """
 
+import os
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from msaf_bench.data.readers.zips import Member, list_archive, read_member
 from msaf_bench.errors import DataError
-from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, natural, summed
+from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, list_names, summed
 from msaf_bench.inputs import regular
 from msaf_bench.spec import content_hash
 
@@ -23,13 +24,18 @@ class File(NamedTuple):
     """A file of a data set, in a folder or in a zip."""
 
     name: str  #: below the root
-    path: Path  #: its own, or the archive's
+    place: str  #: its own path, or the archive's; text, since there may be half a million
     member: Member | None = None  #: set if the file is in an archive
     at: int | None = None  #: set for one frame of a video file
 
     def __str__(self) -> str:
         at = "" if self.at is None else f", frame {self.at}"
-        return f"{self.path}: {self.name}" if self.member else f"{self.path}{at}"
+        return f"{self.place}: {self.name}" if self.member else f"{self.place}{at}"
+
+    @property
+    def path(self) -> Path:
+        """Its own path, or the archive's."""
+        return Path(self.place)
 
     @property
     def key(self) -> str:
@@ -92,7 +98,8 @@ def is_there(root: Path, folder: str, archive: str) -> bool:
 def list_files(
     root: Path, folder: str, archive: str, below: str = "", suffix: str = ".png"
 ) -> dict[str, File]:
-    """Return the files of a folder of a data set by their names in that folder, in natural order.
+    """Return the files of a folder of a data set by their names in that folder, in the order of
+    names.
 
     Hidden files and litter are passed over, as `list_folder` does.
 
@@ -120,8 +127,8 @@ def _in_folder(root: Path, folder: str, start: str, suffix: str) -> list[File]:
     place = root / folder / start
     if not place.is_dir():
         return []
-    names = list_folder(place, (suffix,)).names
-    return [File(f"{_below(folder)}{start}{name}", place / name) for name in names]
+    start, own = f"{_below(folder)}{start}", f"{place}{os.sep}"
+    return [File(f"{start}{name}", f"{own}{name}") for name in list_names(place, (suffix,))]
 
 
 def _below(folder: str) -> str:
@@ -146,7 +153,7 @@ def _in_archive(root: Path, folder: str, archive: str, start: str, suffix: str) 
     }
     at_top = {name: member for name, member in members.items() if "/" not in name}
     wanted = inside or at_top
-    return [File(f"{folder}/{name}", path, wanted[name]) for name in sorted(wanted, key=natural)]
+    return [File(f"{folder}/{name}", str(path), wanted[name]) for name in sorted(wanted)]
 
 
 def _by_key(files: Sequence[File], start: str) -> dict[str, File]:

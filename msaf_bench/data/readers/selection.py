@@ -40,6 +40,7 @@ class Chooser:
     ) -> None:
         self._selections, self._root, self._labels = selections, root, labels
         self._partial = partial
+        self._silent = {split for split, each in selections.items() if each == Selection()}
         self._shared = _videos_by_share(selections, {video for video, _ in labels})
         self._listed: dict[str, frozenset[str]] = {}
 
@@ -47,14 +48,10 @@ class Chooser:
         """Return whether a split has a frame. Raises `DataError` for a list that is not there or
         does not fit.
         """
-        if not self._says_nothing(split):
+        if split not in self._silent:
             return self._selects(split, key)
-        return not any(
-            self._selects(other, key) for other in self._selections if not self._says_nothing(other)
-        )
-
-    def _says_nothing(self, split: str) -> bool:
-        return self._selections[split] == Selection()
+        others = (other for other in self._selections if other not in self._silent)
+        return not any(self._selects(other, key) for other in others)
 
     def _selects(self, split: str, key: Key) -> bool:
         selection, (video, number) = self._selections[split], key

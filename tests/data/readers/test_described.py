@@ -207,7 +207,7 @@ BAD = {
     ),
     "a selection of nothing": (
         None, {"val = 0.5": 'val = "walk_*"', "train = 0.5": 'train = "ride_*"'},
-        "{root}/labels: no label map there is of split val, which selects videos = ('walk_*',)",
+        "{root}/labels: no label map there is of split val, which selects videos walk_*",
     ),
     "a frame in both splits": (
         None, {"val = 0.5": 'val = "ride_[12]"', "train = 0.5": 'train = "ride_[01]"'},

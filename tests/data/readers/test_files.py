@@ -84,7 +84,7 @@ def test_a_fingerprint_sees_names_sizes_and_a_sample_of_contents(tmp_path):
     for i in range(100):
         path = tmp_path / f"{i:03d}.png"
         path.write_bytes(b"x" * (i + 1))
-        files.append(File(path.name, path))
+        files.append(File(path.name, str(path)))
     before = fingerprint(files)
     (tmp_path / "099.png").write_bytes(b"y" * 100)
     assert fingerprint(files) != before
@@ -93,7 +93,7 @@ def test_a_fingerprint_sees_names_sizes_and_a_sample_of_contents(tmp_path):
     assert fingerprint(files) == before
     (tmp_path / "001.png").write_bytes(b"y" * 3)
     assert fingerprint(files) != before
-    assert fingerprint([File("other.png", files[0].path), *files[1:]]) != before
+    assert fingerprint([File("other.png", files[0].place), *files[1:]]) != before
 
 
 def member(name, kind=0):
