@@ -28,6 +28,7 @@ from msaf_bench.analyzers.scoring import reader
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split, transforms
 from msaf_bench.data.cache import Cache
+from msaf_bench.data.clips import Clip
 from msaf_bench.data.transforms import augment, normalise, stacked
 from msaf_bench.spec import Conditions
 from msaf_bench.train.batches import batches
@@ -71,54 +72,48 @@ def save(path: Path, pixels: NDArray[np.uint8]) -> None:
     cv2.imwrite(str(path), pixels)
 
 
-def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median CPU time of a call, over all threads of this process."""
-    times = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        work()
-        times.append(time.process_time() - begin)
-    return statistics.median(times)
+def cpu_seconds(work: Callable[[int], object], repeats: int) -> float:
+    """Return the mean CPU time of a call with 0, 1, ..., over all threads of this process."""
+    begin = time.process_time()
+    for index in range(repeats):
+        work(index)
+    return (time.process_time() - begin) / repeats
 
 
 def train_parts(conditions: Conditions, root: Path, cache: Cache, repeats: int) -> None:
     """Print the CPU seconds of a batch by part."""
-    batch = range(conditions.batch)
     plain = open_split(conditions, "train", root)
     kept = open_split(conditions, "train", root, cache=cache)
-    first = cpu_seconds(lambda: [kept[i % len(kept)] for i in batch], 1)
-    clips = [plain[i % len(plain)] for i in batch]
+    clips, batch = [plain[i] for i in range(len(plain))], conditions.batch
 
-    def augmented() -> list[object]:
-        rng = np.random.default_rng(0)
-        return [augment(clip, conditions, rng) for clip in clips]
+    def augmented(draw: int) -> Clip:
+        clip = clips[draw % len(clips)]
+        return augment(clip, conditions, np.random.default_rng(draw))
 
-    whole = patch.object(transforms, "_resized_part", transforms._part_of_resized)
-    with whole:
-        resized_whole = cpu_seconds(augmented, repeats)
-    frames = [augment(clip, conditions, np.random.default_rng(0)).frames for clip in clips]
+    draws = 8 * repeats
+    with patch.object(transforms, "_resized_part", transforms._part_of_resized):
+        resize_whole = batch * cpu_seconds(augmented, draws)
+    frames = [augmented(draw).frames for draw in range(batch)]
     eight_bits = stacked(frames)
     seconds = {
-        "decode": cpu_seconds(lambda: [plain[i % len(plain)] for i in batch], repeats),
-        "decode, check and write to the cache": first,
-        "read from the cache": cpu_seconds(lambda: [kept[i % len(kept)] for i in batch], repeats),
-        "resize whole frames, crop": resized_whole,
-        "resize the crop": cpu_seconds(augmented, repeats),
-        "stack 8 bits": cpu_seconds(lambda: stacked(frames), repeats),
-        "normalise on the CPU": cpu_seconds(lambda: normalise(eight_bits), repeats),
+        "decode": batch * cpu_seconds(lambda i: plain[i], len(plain)),
+        "decode and write to the cache": batch * cpu_seconds(lambda i: kept[i], len(kept)),
+        "read from the cache": batch * cpu_seconds(lambda i: kept[i % len(kept)], draws),
+        "resize whole frames, crop": resize_whole,
+        "resize the crop": batch * cpu_seconds(augmented, draws),
+        "stack 8 bits": cpu_seconds(lambda _: stacked(frames), repeats),
+        "normalise on the CPU": cpu_seconds(lambda _: normalise(eight_bits), repeats),
     }
-    print(f"\na batch of {conditions.batch} clips, CPU seconds")
+    print(f"\na batch of {batch} clips, CPU seconds")
     for name, value in seconds.items():
         print(TABLE.format(name, f"{value:.3f}"))
-    stack = seconds["stack 8 bits"]
-    before = seconds["decode"] + resized_whole + stack + seconds["normalise on the CPU"]
-    later = seconds["resize the crop"] + stack
-    for name, value in (
-        ("before: decode, resize whole frames, normalise", before),
-        ("now, to a GPU, without a cache", seconds["decode"] + later),
-        ("now, to a GPU, first epoch", first + later),
-        ("now, to a GPU, from the cache", seconds["read from the cache"] + later),
-    ):
+    shared = seconds["resize the crop"] + seconds["stack 8 bits"]
+    before = resize_whole + seconds["stack 8 bits"] + seconds["normalise on the CPU"]
+    for name, value in {
+        "before: decode, resize whole frames, normalise": seconds["decode"] + before,
+        "now, for a GPU, first epoch": seconds["decode and write to the cache"] + shared,
+        "now, for a GPU, from the cache": seconds["read from the cache"] + shared,
+    }.items():
         print(TABLE.format(name, f"{value:.3f}"))
 
 
@@ -145,10 +140,11 @@ def train_threads(conditions: Conditions, root: Path, cache: Cache | None, count
         )
 
 
-def scoring(conditions: Conditions, root: Path, seconds: float) -> None:
+def scoring(conditions: Conditions, root: Path, cache: Cache, seconds: float) -> None:
     """Print the wall time of a pass over the scored split behind a network that sleeps."""
-    clips = open_split(conditions, "score", root)
-    indices = [i % len(clips) for i in range(4 * len(clips))]
+    plain = open_split(conditions, "score", root)
+    kept = open_split(conditions, "score", root, cache=cache)
+    indices = [i % len(plain) for i in range(4 * len(plain))]
     chunks = [indices[first : first + 4] for first in range(0, len(indices), 4)]
 
     def net(frames: torch.Tensor) -> SimpleNamespace:
@@ -158,12 +154,19 @@ def scoring(conditions: Conditions, root: Path, seconds: float) -> None:
     alone = seconds * len(chunks)
     print(f"\nscoring of {len(indices)} clips, wall seconds; the network alone {alone:.2f}")
     eight_bits = patch("msaf_bench.analyzers.scoring.normalise", lambda frames: frames)
-    for threads in (0, 1, 2):
+    for how, clips, threads in (
+        ("decoded", plain, 0),
+        ("decoded", plain, 1),
+        ("decoded", plain, 2),
+        ("first pass with a cache", kept, 2),
+        ("from the cache", kept, 0),
+        ("from the cache", kept, 1),
+    ):
         begin = time.perf_counter()
         with eight_bits, closing(reader(net, clips, threads=threads)(chunks, False)) as answers:
             deque(answers, maxlen=0)
         wall = time.perf_counter() - begin
-        name = f"{threads} loader threads ({wall / alone:.2f} of the network alone)"
+        name = f"{threads} loader threads, {how} ({wall / alone:.2f} of the network)"
         print(TABLE.format(name, f"{wall:.2f}"))
 
 
@@ -187,7 +190,7 @@ def main() -> None:
         print()
         train_threads(conditions, root, None, given.batches)
         train_threads(conditions, root, cache, given.batches)
-        scoring(conditions, root, given.network)
+        scoring(conditions, root, cache, given.network)
         entries = [path.stat().st_size for path in cache.folder.glob("*.pixels")]
         print(f"\ncache: {len(entries)} entries, {sum(entries) / 2**20:.0f} MiB on disk")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
