@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import count_ids
 from msaf_bench.data.labels.classes import ClassSet
-from msaf_bench.data.labels.files import read_ids
+from msaf_bench.data.labels.files import Ids, read_ids
 from msaf_bench.data.labels.ids import IdFormat, IdMaps, What, check_ids, find_format, id_table
 from msaf_bench.data.labels.overlap import check_meaning, check_raw
 from msaf_bench.data.labels.pairs import LabelPair, LabelPairs
@@ -138,10 +138,11 @@ def _read(
 
 
 def _count(pair: LabelPair) -> _Counted:
-    prediction, truth = (
-        read_ids(pair.prediction, what="prediction"),
-        read_ids(pair.truth, what="truth"),
-    )
+    prediction = read_ids(pair.prediction, what="prediction")
+    if pair.read_truth:
+        truth = Ids(pair.read_truth(), palette=False)
+    else:
+        truth = read_ids(pair.truth, what="truth")
     try:
         matrix = count_ids(truth.ids, prediction.ids)
     except DataError as error:

@@ -24,6 +24,9 @@ from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.outputs import entering
 
+#: Is given the name of a file, the frame (H, W, 3) and its class ids (H, W).
+OnFrame = Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None]
+
 
 @dataclass(frozen=True)
 class Videos:
@@ -110,14 +113,13 @@ def predict_videos(
     *,
     size: tuple[int, int] | None = None,
     device: str = "cpu",
-    on_frame: Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None] = lambda *_: None,
+    on_frame: OnFrame | None = None,
 ) -> None:
     """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
     of the frame's size.
 
-    `size` is what the network sees, by default the frames' own. `on_frame` is given the name of
-    each file, the frame (H, W, 3) and its class ids (H, W). Raises `DataError` for logits that are
-    not finite.
+    `size` is what the network sees, by default the frames' own. `on_frame` is called after each
+    file. Raises `DataError` for logits that are not finite.
     """
     frames = videos.frames
     order = [(index, index == video[0]) for video in videos.neighbours.videos for index in video]
@@ -137,13 +139,14 @@ def predict_videos(
             labels = logits.argmax(1)[0].to("cpu", torch.uint8).numpy()
             write_stack(out / name, [labels])
             written.append(name)
-            on_frame(name, picture, labels)
+            if on_frame:
+                on_frame(name, picture, labels)
 
 
 class Overlays(NamedTuple):
     """Where frames with their classes in colour go."""
 
-    write: Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None]  #: as `on_frame`
+    write: OnFrame
     about: Callable[[], str]  #: what was written, in words
 
 
@@ -160,16 +163,18 @@ def overlays(place: Path, classes: ClassSet, rate: float) -> Generator[Overlays]
         below = legend(classes.names, classes.colours, width, height)
         return np.concatenate([overlay(picture, labels, classes.colours), below])
 
+    def add_to_video(_: str, picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+        video.write(shown(picture, labels))
+
+    def write(name: str, picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+        write_picture(place / name, shown(picture, labels))
+        written.append(name)
+
     if is_video(place):
         with entering(place.parent) as written:
             with recording(place, rate) as video:
-                yield Overlays(lambda _, *frame: video.write(shown(*frame)), video.about)
+                yield Overlays(add_to_video, video.about)
             written.append(place.name)
-        return
-    with entering(place) as written:
-
-        def write(name: str, picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
-            write_picture(place / name, shown(picture, labels))
-            written.append(name)
-
-        yield Overlays(write, lambda: f"{len(written)} pictures")
+    else:
+        with entering(place) as written:
+            yield Overlays(write, lambda: f"{len(written)} pictures")

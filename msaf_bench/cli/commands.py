@@ -70,7 +70,10 @@ COMMANDS: dict[str, Command] = {
     "predict": Command(
         "predict:predict",
         "Write the label maps of video frames, predicted by a checkpoint.",
-        ("step-300.safetensors --frames DIR --out predictions",),
+        (
+            "step-300.safetensors --frames DIR --out predictions",
+            "step-9.safetensors --frames a.mp4 -o DIR --overlay b.webm",
+        ),
     ),
     "flops": Command(
         "flops:flops",

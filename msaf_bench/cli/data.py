@@ -25,7 +25,6 @@ from msaf_bench.cli.options import (
 )
 from msaf_bench.cli.printing import print_json
 from msaf_bench.errors import DataError, UsageError, one_of
-from msaf_bench.spec import STREET
 
 if TYPE_CHECKING:
     from msaf_bench.data.contents import Contents
@@ -164,6 +163,7 @@ def plan_files(
     from msaf_bench.cli.settings import read_root
     from msaf_bench.data.readers.downloads import find_needs
     from msaf_bench.outputs import check_outputs, write_outputs
+    from msaf_bench.spec import STREET
 
     if data == STREET:
         raise UsageError(

@@ -145,6 +145,30 @@ Data = Annotated[
         ),
     ),
 ]
+TruthData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="NAME|FILE.toml",
+        autocompletion=lambda: DATA_SETS[1:],
+        rich_help_panel=DATA,
+        help=(
+            "Data set that has the truth, and the frames. Predictions are named VIDEO/FRAME, or"
+            " like the frames."
+        ),
+    ),
+]
+TruthSplit = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        show_default="the one that is scored",
+        help="Split of the data set.",
+    ),
+]
 Root = Annotated[
     Path | None,
     typer.Option(

@@ -97,7 +97,7 @@ def predict(
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=OUTPUT,
             show_default="numbers and colours far from each other",
-            help="Class set whose names and colours an --overlay shows.",
+            help="Class set, or data set, whose names and colours an --overlay shows.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -131,23 +131,22 @@ def predict(
     )
     if overlay:
         _check_overlay(overlay, out, videos, rate)
-        place, names = (
-            (overlay.parent, [overlay.name]) if is_video(overlay) else (overlay, videos.names)
-        )
+        alone = is_video(overlay)
         check_outputs(
-            place,
-            names,
+            overlay.parent if alone else overlay,
+            [overlay.name] if alone else videos.names,
             inputs,
             listed=[frames, out],
             overwrite=overwrite,
             option="--overlay",
         )
     net, count = load_checkpoint(checkpoint, use_plugins(plugins), device)
+    shown = _shown_classes(classes, count, checkpoint) if overlay else None
     stderr = typer.get_text_stream("stderr")
     with (
         limited_threads(threads),
         to_stderr(),
-        _overlays(overlay, _shown_classes(classes, count, checkpoint), videos, rate) as drawn,
+        _overlays(overlay, videos, shown, rate) as drawn,
         typer.progressbar(length=len(videos.names), file=stderr, label="frames") as bar,
     ):
 
@@ -215,12 +214,12 @@ def _shown_classes(classes: str | None, count: int, checkpoint: Path) -> "ClassS
 
 @contextmanager
 def _overlays(
-    overlay: Path | None, classes: "ClassSet", videos: "Videos", rate: float | None
+    overlay: Path | None, videos: "Videos", classes: "ClassSet | None", rate: float | None
 ) -> "Generator[Overlays | None]":
     """Give where overlays go, None where they are not wanted."""
     from msaf_bench.analyzers.prediction import overlays
 
-    if overlay is None:
+    if overlay is None or classes is None:
         yield None
         return
     own = videos.frames.video.rate if videos.frames.video else PICTURES_HZ

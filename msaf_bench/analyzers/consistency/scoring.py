@@ -74,7 +74,7 @@ def tc_protocol(
     if backward and kind != "flo":
         raise UsageError(f"--backward-flow goes with --flow flo:DIR; {kind} gives both directions")
     if protocol.warped and not pictures and kind not in ("flo", "zero"):
-        raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR")
+        raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR or VIDEO")
     counted = [name for name in names if PRESETS[name].all_classes]
     if counted and not classes:
         raise UsageError(
@@ -156,11 +156,13 @@ def score_tc(
     Args:
         pred: Folder of predicted label maps (PNG or .npy; subfolders are videos), or the maps
             (H, W) of one video in order.
-        frames: The video frames: a folder with the same names, or pictures (H, W, 3).
+        frames: The video frames: a folder with the same names, a video file whose label maps are
+            named by frame number (000000.png is the first), or pictures (H, W, 3).
         flow: dis, farneback, raft, zero, or flo:DIR with the .flo file of each pair's earlier
             frame.
         preset: clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8, vc16, or several.
-        classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default as many as the ids need.
+        classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default
+            as many as the ids need.
         truth: True label maps, as `pred`: a control, and needed by vc8 and vc16.
         backward_flow: For flo:DIR, folder of the flow back to the earlier frame.
         maps: Meanings of single ids in files, as "255=1" or "0=void".

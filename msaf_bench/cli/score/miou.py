@@ -8,17 +8,22 @@ import typer
 
 from msaf_bench.cli.options import (
     DATA,
+    DATA_SETS,
+    MISSING,
     OUTPUT,
     RUN,
     Json,
     Maps,
     Overwrite,
+    Root,
+    TruthData,
+    TruthSplit,
     at_most,
     choice,
     choices,
     split_list,
 )
-from msaf_bench.errors import DataError, in_any_case
+from msaf_bench.errors import DataError, UsageError, in_any_case
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, Void
@@ -41,25 +46,31 @@ def score_miou(
         ),
     ],
     truth: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--truth",
             metavar="DIR",
             rich_help_panel=DATA,
             help="Folder of true label maps, with the names and sizes of the predicted ones.",
         ),
-    ],
+    ] = None,
     classes: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--classes",
             "-c",
-            metavar=choices((*CLASS_SETS, "N")),
+            metavar="NAME|N",
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=DATA,
-            help="Class set, or a number of classes N (ids 0 to N-1, void 255).",
+            help=(
+                f"Class set ({', '.join(CLASS_SETS)}, a data set or its file), or a number of"
+                " classes N (ids 0 to N-1, void 255)."
+            ),
         ),
-    ],
+    ] = None,
+    data: TruthData = None,
+    root: Root = None,
+    split: TruthSplit = None,
     void: Annotated[
         str,
         typer.Option(
@@ -143,19 +154,32 @@ def score_miou(
     The exit code is 3 where there is no mIoU, as when every pixel of the truth is void.
     """
     from msaf_bench.analyzers.miou_scoring import given_formats, score_pairs
+    from msaf_bench.analyzers.split_pairs import pair_with_split
     from msaf_bench.cli.counting import counting
+    from msaf_bench.cli.settings import split_files
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.data.labels.ids import parse_maps
     from msaf_bench.data.labels.pairs import pair_label_maps
     from msaf_bench.outputs import check_folder, check_outputs
 
-    known = class_set(in_any_case(classes, CLASS_SETS))
+    if data and (truth or classes or truth_ids):
+        raise UsageError("--data has truth and classes; leave out --truth, --classes, --truth-ids")
+    if not data and classes is None:
+        raise typer.BadParameter(MISSING["classes"], param_hint="'--classes'")
+    known = class_set(in_any_case(data or classes or "", (*CLASS_SETS, *DATA_SETS)))
     given = given_formats(known, pred_ids, truth_ids)
     meanings = split_list(maps)
     parse_maps(meanings, known)
     if reports:
         check_folder(reports)
-    pairs = pair_label_maps(pred, truth, known)
+    if data:
+        files = split_files(data, root, split, partial=skip_bad)
+        pairs, given = pair_with_split(pred, files), {**given, "truth": "train"}
+        truth = root or Path(data).parent
+    elif truth is None:
+        raise typer.BadParameter(MISSING["truth"], param_hint="'--truth'")
+    else:
+        pairs = pair_label_maps(pred, truth, known)
     if reports:
         from msaf_bench.report.figures.confusion import FILES
 

@@ -35,9 +35,12 @@ def score_tc(
     frames: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|VIDEO",
             rich_help_panel=DATA,
-            help="Folder of the video frames, with the names and sizes of the label maps.",
+            help=(
+                "Folder of the video frames, with the names and sizes of the label maps; or a video"
+                " file, whose label maps are named by frame number: 000000.png is the first."
+            ),
         ),
     ] = None,
     flow: Annotated[

@@ -78,13 +78,33 @@ def _started(path: Path, rate: float, size: tuple[int, ...]) -> tuple[str, cv2.V
     silence()
     for codec in CODECS[path.suffix]:
         code = cv2.VideoWriter.fourcc(*codec)
-        writer = cv2.VideoWriter(str(path.absolute()), cv2.CAP_FFMPEG, code, rate, size[::-1])
+        with _no_stderr():
+            writer = cv2.VideoWriter(str(path.absolute()), cv2.CAP_FFMPEG, code, rate, size[::-1])
         if writer.isOpened():
             return codec, writer
     raise HostError(
         f"cannot write a video of {size[0]}x{size[1]} at {rate:.6g} frames per second as"
         f" {path.suffix}: OpenCV has no codec for it; choose one of: {', '.join(CODECS)}"
     )
+
+
+@contextmanager
+def _no_stderr() -> Generator[None]:
+    """Drop what OpenCV writes to descriptor 2, whatever its level: that WebM has no codes of four
+    letters.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check(path: Path, written: Path, frames: int) -> None:

@@ -86,13 +86,16 @@ def _timeline(path: Path, _bytes: int, _changed: int) -> Timeline:
 
 def _missing(path: Path, times: NDArray[np.float64], packets: _Packets) -> bool:
     """Whether frames end before the file does: an AVI states their number, an MP4 how long it shows
-    them, and others have no more than their packets.
+    them, and no file has more than its packets, which end early where one is damaged.
     """
     if is_avi(path):
         return len(times) < packets.stated
     shown, step = shown_seconds(path), 1000 / packets.rate
-    end = packets.times.max(initial=0) if shown is None else 1000 * shown - step
-    return bool(times[-1] < end - step)
+    end = float(packets.times.max(initial=0))
+    if shown is not None:
+        until = 1000 * shown - step
+        end = until if len(packets.times) < packets.stated else min(end, until)
+    return float(times.max(initial=0)) < end - step
 
 
 def silence() -> None:

@@ -2,7 +2,6 @@
 0..K-1 and void.
 """
 
-import colorsys
 import re
 from typing import NamedTuple
 
@@ -70,19 +69,6 @@ def _of_data_set(name: str, place: str) -> ClassSet:
 
 CLASS_SETS = {name: class_set(name) for name in NAMED}
 CAMVID_CLASSES, CAMVID_COLOURS = CLASS_SETS["camvid11"].names, CLASS_SETS["camvid11"].colours
-
-
-def made_colours(count: int) -> tuple[Colour, ...]:
-    """Return colours for classes that have none: hues a golden angle apart, in three shades, so
-    that neighbours in the list differ most.
-    """
-    shades = ((0.85, 0.95), (0.55, 0.8), (0.95, 0.6))
-    made: list[Colour] = []
-    for i in range(count):
-        saturation, value = shades[i % len(shades)]
-        r, g, b = colorsys.hsv_to_rgb(i * 0.381966 % 1, saturation, value)
-        made.append((round(255 * r), round(255 * g), round(255 * b)))
-    return tuple(made)
 
 
 def colourise(label: NDArray[np.uint8], colours: tuple[Colour, ...]) -> NDArray[np.uint8]:

@@ -10,8 +10,11 @@ from msaf_bench.data.labels.classes import Colour, colourise
 
 _OPAQUE = 0.5  #: share of the class colour in a pixel
 _LEVELS = tuple(round(step * 255 / 7) for step in range(8))  #: of red, green, blue: 512 colours
-_FONT, _SCALE, _ROW = cv2.FONT_HERSHEY_SIMPLEX, 0.4, 16  # a legend's letters, px of a row
-_SWATCH, _GAP = 10, 6  # px
+# of a legend: letters of OpenCV's height times this; px of a row, of a swatch and around it, for
+# each _WIDE px of the frame's width
+_FONT, _LETTERS = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+_ROW, _SWATCH, _GAP, _WIDE = 16, 10, 6, 640
+_DARK, _LIGHT = 24, (235, 235, 235)  # behind a legend, and its letters
 _TALLEST = 0.5  #: of a legend, as a share of the frame
 
 
@@ -54,20 +57,22 @@ def legend(
     """Return a legend (h, width, 3) to put below frames of this size; of no height where it would
     be taller than half of the frame.
     """
-    places, x, row = list[tuple[int, int]](), _GAP, 0
+    scale = max(1, width // _WIDE)
+    row, swatch, gap = scale * _ROW, scale * _SWATCH, scale * _GAP
+    places, left, top = list[tuple[int, int]](), gap, gap
     for name in names:
-        (text, _), _ = cv2.getTextSize(name, _FONT, _SCALE, 1)
-        wide = _SWATCH + 2 * _GAP + text
-        if x > _GAP and x + wide > width:
-            x, row = _GAP, row + 1
-        places.append((x, row * _ROW + _GAP))
-        x += wide + _GAP
-    tall = (row + 1) * _ROW + _GAP
+        (text, _), _ = cv2.getTextSize(name, _FONT, scale * _LETTERS, scale)
+        wide = swatch + 2 * gap + text
+        if left > gap and left + wide > width:
+            left, top = gap, top + row
+        places.append((left, top))
+        left += wide + gap
+    tall = top + row
     if tall > _TALLEST * height:
         return np.empty((0, width, 3), np.uint8)
-    drawn = np.full((tall, width, 3), 24, np.uint8)
+    drawn = np.full((tall, width, 3), _DARK, np.uint8)
     for name, colour, (left, top) in zip(names, colours, places, strict=True):
-        drawn[top : top + _SWATCH, left : left + _SWATCH] = colour
-        at = (left + _SWATCH + _GAP, top + _SWATCH)
-        cv2.putText(drawn, name, at, _FONT, _SCALE, (235, 235, 235), 1, cv2.LINE_AA)
+        drawn[top : top + swatch, left : left + swatch] = colour
+        at = (left + swatch + gap, top + swatch)
+        cv2.putText(drawn, name, at, _FONT, scale * _LETTERS, _LIGHT, scale, cv2.LINE_AA)
     return drawn

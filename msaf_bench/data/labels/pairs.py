@@ -1,8 +1,12 @@
 """The label maps of folders that anybody made: which files there are, and which belong together."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from msaf_bench.data.frames.video import is_video
 from msaf_bench.data.labels.classes import ClassSet
@@ -22,6 +26,8 @@ class LabelPair(NamedTuple):
     name: str
     prediction: Path
     truth: Path
+    #: returns the truth as ids 0..K-1 and void, where its file takes another reader
+    read_truth: Callable[[], NDArray[np.uint8]] | None = None
 
 
 class LabelPairs(NamedTuple):

@@ -13,7 +13,7 @@ from msaf_bench.data.cache import Cache, Kept, keep_in, keep_nothing
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
-from msaf_bench.data.labels.classes import made_colours
+from msaf_bench.data.labels.overlay import palette
 from msaf_bench.data.readers.decoding import (
     Array,
     Size,
@@ -61,7 +61,7 @@ class LabelledVideos:
         cache: Cache | None = None,
     ) -> None:
         self.classes = files.classes
-        self.colours = files.colours or made_colours(len(files.classes))
+        self.colours = files.colours or palette(len(files.classes))
         self._size = conditions.size
         self._train = split == "train"
         self._keep = keep_in(cache) if cache and not in_memory else keep_nothing

@@ -263,7 +263,7 @@ def test_raw_ids_and_palettes_are_said(folders, capsys):
         (("--absent", "nan"), "unknown rule for --absent 'nan'"),
         (("--truth-ids", "raw"), "--truth-ids: --classes 4 has one kind of ids"),
         (("--threads", "0"), "--threads"),
-        (("--classes", "camvid12"), "did you mean camvid11?"),
+        (("--classes", "camvid12"), "did you mean camvid11, camvid?"),
         (("--classes", "256"), "2 to 255"),
     ],
 )
