@@ -41,7 +41,8 @@ def score_miou(
     Args:
         pred: Folder of predicted label maps (PNG or .npy), or arrays (H, W) of class ids.
         truth: The ground truth: a folder with the same names, or arrays in the same order.
-        classes: camvid11, cityscapes19, a data set or its file, or a number of classes K (ids 0 to K-1, void 255).
+        classes: camvid11, cityscapes19, a data set or its file, or a number of classes K (ids 0 to
+            K-1, void 255).
         void: Pixels that are void in the truth: ignore, or penalise as false positives.
         absent: A class in neither truth nor prediction: skip it in the mean, or count it zero.
         pred_ids: Ids in the files of `pred`: raw (labelIds) or train; detected by default.

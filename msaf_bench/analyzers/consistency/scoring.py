@@ -160,7 +160,8 @@ def score_tc(
         flow: dis, farneback, raft, zero, or flo:DIR with the .flo file of each pair's earlier
             frame.
         preset: clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8, vc16, or several.
-        classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default as many as the ids need.
+        classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default
+            as many as the ids need.
         truth: True label maps, as `pred`: a control, and needed by vc8 and vc16.
         backward_flow: For flo:DIR, folder of the flow back to the earlier frame.
         maps: Meanings of single ids in files, as "255=1" or "0=void".
