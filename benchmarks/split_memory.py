@@ -53,6 +53,7 @@ class Split:
         self.classes = tuple(map(str, range(classes)))
         self.colours = ((0, 0, 0),) * classes
         self.pairs = tuple((i, i + 1) for i in range(images - 1) if (i + 1) % FRAMES)
+        self.videos = tuple(str(i // FRAMES) for i in range(images))
         self.video = lru_cache(2)(self._video)
 
     def _video(self, number: int) -> Video:

@@ -187,6 +187,10 @@ class Record(Spec):
     repeated: int = 0  #: history frames of the scored split that do not exist and were replaced
     skipped: int = 0  #: scored clips left out for lack of history
     loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the last entry)
+    #: (steps done, mIoU in percent on clips held out of training); empty without validation
+    validation: tuple[tuple[int, float], ...] = ()
+    #: step whose weights were scored, where those of the highest validation mIoU were kept; else 0
+    kept_step: int = 0
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
     peak_mib: float = 0.0  #: highest resident memory of the process so far
     plugins: tuple[str, ...] = ()

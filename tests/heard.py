@@ -6,7 +6,7 @@ class Heard:
 
     def __init__(self):
         self.steps, self.records, self.notes = [], [], []
-        self.plans, self.phases = [], []
+        self.plans, self.phases, self.validations = [], [], []
 
     def begun(self, plan, done):
         self.plans.append((plan, set(done)))
@@ -16,6 +16,9 @@ class Heard:
 
     def step(self, trial, step, loss):
         self.steps.append((trial.id, step))
+
+    def validated(self, trial, step, miou):
+        self.validations.append((trial.id, step, miou))
 
     def finished(self, record):
         self.records.append(record)

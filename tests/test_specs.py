@@ -344,3 +344,25 @@ def test_a_fault_deep_in_a_model_finds_its_keys():
         with pytest.raises(ValidationError) as caught:
             Tree.model_validate(content)
         assert "did you mean width?" in first_fault(Tree, caught.value, content)
+
+
+def test_validation_counts_in_a_key_only_where_it_is_set():
+    plain = read_conditions("quick", "street")
+    checked = read_conditions("quick", "street", {"validate_every": 100})
+    best = read_conditions("quick", "street", {"validate_every": 100, "keep": "best"})
+    assert len({plain.key, checked.key, best.key}) == 3
+    assert plain.key == read_conditions("quick", "street", {"validate_every": 0}).key
+    assert not {"validate_every", "keep"} & plain.document().keys()
+    assert (best.document()["validate_every"], best.document()["keep"]) == (100, "best")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keep": "best"}, "keep: 'best' needs validation; add --set validate_every=N"),
+        ({"validate_every": 301}, "validate_every: 301 is beyond the training's 300 steps"),
+    ],
+)
+def test_validation_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(UsageError, match=message):
+        read_conditions("quick", "street", changes)

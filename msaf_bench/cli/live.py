@@ -60,7 +60,7 @@ def _stage(width: int, tally: RunStatus, stage: Stage | None, begun: float) -> R
         for trial in tally.running[:MOST_TRIALS]:
             steps = trial.conditions.steps
             done = round(tally.shares[trial.id] * steps)
-            at = f"loss {tally.losses[trial.id]:.3f}" if done < steps else "scoring"
+            at = tally.reading(trial) if done < steps else "scoring"
             _add(grid, f"  {tally.name(trial)}", done, steps, long, at)
         if len(tally.running) > MOST_TRIALS:
             grid.add_row(f"  and {len(tally.running) - MOST_TRIALS} more", style="dim")

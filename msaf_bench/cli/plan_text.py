@@ -7,7 +7,7 @@ from msaf_bench.ablation import Ablation, sweeps
 from msaf_bench.cli.status import RunStatus, tally_of
 from msaf_bench.cli.time_text import about
 from msaf_bench.findings.digits import counted
-from msaf_bench.spec import Table
+from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.executors import at_once
 from msaf_bench.sweep.plan import Plan
 
@@ -29,6 +29,7 @@ def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
         f"{_name(plan.table)} on {conditions.data}, preset {preset}",
         f"{counted(total, 'trial')} = {_factors(plan, len(tallies))}, {ended} finished",
         how,
+        *_validation(conditions),
         *_starts(plan),
         _where(ablation),
         *_time(ablation, tallies),
@@ -66,6 +67,15 @@ def _factors(plan: Plan, points: int) -> str:
     if plan.table.axis:
         factors.insert(0, counted(points, "point"))
     return " x ".join(factors)
+
+
+def _validation(conditions: Conditions) -> list[str]:
+    """Return how training is validated, and which weights are kept; nothing without validation."""
+    if not conditions.validate_every:
+        return []
+    best = "; the best weights are kept" if conditions.keep == "best" else ""
+    every = counted(conditions.validate_every, "step")
+    return [f"validated every {every} on a part of the training split that is held out{best}"]
 
 
 def _starts(plan: Plan) -> list[str]:

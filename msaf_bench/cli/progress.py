@@ -108,11 +108,15 @@ class SweepProgress:
                 self._head(),
                 self.tally.name(trial),
                 f"step {_share(step, steps)}",
-                f"loss {loss:.3f}",
+                self.tally.reading(trial),
                 self._left(),
             )
         else:
             self._say(self._head(), f"loss {loss:.3f}", self._left())
+
+    def validated(self, trial: Trial, step: int, miou: float) -> None:
+        """Show the mIoU of the trial's validation from its next step on."""
+        self.tally.validations[trial.id] = miou
 
     def finished(self, record: Record) -> None:
         """Print how a trial ended: in a terminal, where the table has the others, a failed one."""

@@ -16,14 +16,21 @@ NAMES = {
     "repeated": "repeated frames",
     "skipped": "clips left out",
     "seed": "seed",
+    "scored_step": "weights of step",
     "images": "images",
     "flow": "optical flow",
     "void": "void pixels",
     "miou": "mIoU",
     "best_constant": "best constant prediction",
     "past": "contribution of past frames",
+    "validation_miou": "mIoU on clips held out",
 }  #: of the keys of a document; of its scores last, in the order in which they are printed
-SCORES = ("miou", "best_constant", "past")  #: in percent; and the ones that begin with `tc_`
+SCORES = (
+    "miou",
+    "best_constant",
+    "past",
+    "validation_miou",
+)  #: in percent; and the ones that begin with `tc_`
 VOID = {"ignore": "left out", "penalise": "penalised as false positives"}
 WIDTH = 32  #: columns of a name
 

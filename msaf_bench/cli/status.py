@@ -86,6 +86,7 @@ class RunStatus:
             self.rows.setdefault(labels[trial.id], RowTally()).total += 1
         self.shares: dict[str, float] = {}  #: of the steps, of the trials of this call
         self.losses: dict[str, float] = {}  #: the latest of each of them
+        self.validations: dict[str, float] = {}  #: the latest mIoU of each that was validated
         self._first: Work | None = None
         self._trained = self._taken = 0.0  # seconds of training, and in all, of finished trials
         for record in done.values():
@@ -116,6 +117,12 @@ class RunStatus:
         self.shares[trial.id], self.losses[trial.id] = share, loss
         if self._first is None:
             self._first = Work(time.monotonic(), trial.id, share)
+
+    def reading(self, trial: Trial) -> str:
+        """Return the latest loss of a trial under way, and its latest validation."""
+        loss = f"loss {self.losses[trial.id]:.3f}"
+        found = self.validations.get(trial.id)
+        return loss if found is None else f"{loss} · val mIoU {found:.1f}"
 
     def finished(self, record: Record) -> float | None:
         """Note that a trial has ended; return its mIoU in percent, None where it failed."""

@@ -125,7 +125,11 @@ def train(
             )
             progress.phase("trials", 0, 1)
             record = run_trial(
-                trial, setting, lambda step, loss: progress.step(trial, step, loss), progress.note
+                trial,
+                setting,
+                lambda step, loss: progress.step(trial, step, loss),
+                progress.note,
+                lambda step, miou: progress.validated(trial, step, miou),
             )
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
@@ -139,7 +143,11 @@ def train(
     if record.confusion is None:
         raise typer.Exit(1)
     checkpoint = max(setting.workspace.checkpoints(trial).glob("step-*.safetensors"))
-    about = {"checkpoint": str(checkpoint), "data": data, "seed": seed}
+    about: dict[str, object] = {"checkpoint": str(checkpoint), "data": data, "seed": seed}
+    if record.validation:
+        step = record.kept_step or record.validation[-1][0]
+        validation = dict(record.validation)
+        about |= {"scored_step": step, "validation_miou": round(validation[step], 2)}
     scores = SplitScores(
         record.class_names,
         record.confusion.sparse(),

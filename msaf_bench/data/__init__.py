@@ -55,7 +55,7 @@ def needed_root(name: str, root: Path | None) -> Path:
 
 def open_split(
     conditions: Conditions,
-    split: Literal["train", "score"],
+    split: Literal["train", "score", "validate"],
     root: Path | None = None,
     seed: int = 0,
     readers: Readers = NO_READERS,
@@ -64,12 +64,13 @@ def open_split(
     """Open a split of the data set `conditions.data`.
 
     A split is checked when it is opened; of large data sets only the names, and each file when it
-    is read. With `conditions.scored` "tune" both splits come from the training split;
+    is read. With `conditions.scored` "tune" the scored split is part of the training split, and so
+    is "validate"; both have its frame spacing and its size of labels, and "train" is the rest.
     `conditions.past` may replace the past frames of every clip.
 
     Args:
         conditions: the data set, its options, and the form of the clips.
-        split: "train" or "score".
+        split: "train", "score", or "validate", a part held out of the training split.
         root: the data set's folder, if it lies on disk.
         seed: the trial's seed, for data sets whose training videos depend on it (`street` with
             `data_options.own_videos`).
@@ -78,16 +79,26 @@ def open_split(
 
     Raises:
         UsageError: for an unknown data set or option, or a missing root.
-        DataError: for wrong content.
+        DataError: for wrong content, and for a training split too small to hold a part out.
     """
-    if conditions.scored == "score" and conditions.past == "real":
-        return _open(conditions, split, root, seed, readers, cache)
-    from msaf_bench.data.subsets import WithPast, tuning_part
+    tuned = conditions.scored == "tune"
+    validated = split == "validate" or (split == "train" and conditions.validate_every > 0)
+    source = "score" if split == "score" and not tuned else "train"
+    clips = _open(conditions, source, root, seed, readers, cache)
+    if not tuned and not validated and conditions.past == "real":
+        return clips
+    from msaf_bench.data.subsets import WithPast, hold_out
 
-    part = "train" if conditions.scored == "tune" else split
-    clips = _open(conditions, part, root, seed, readers, cache)
-    if conditions.scored == "tune":
-        clips = tuning_part(clips, split, conditions.frames)
+    if tuned:
+        left, part = hold_out(
+            clips, conditions.frames, "tuning; score the other split (scored=score)"
+        )
+        clips = part if split == "score" else left
+    if validated:
+        left, part = hold_out(
+            clips, conditions.frames, "validation; set validate_every=0, or add training videos"
+        )
+        clips = part if split == "validate" else left
     return clips if conditions.past == "real" else WithPast(clips, conditions.past, conditions.flow)
 
 

@@ -37,6 +37,7 @@ class Clips(Protocol):
     repeated: int  #: history frames that do not exist and are replaced by the oldest one that does
     skipped: int  #: clips left out because a history frame does not exist
     unlabelled: int  #: clips without a label map
+    videos: tuple[str, ...]  #: the video of each labelled clip
     #: (earlier, later) clips whose newest frames are neighbours in a video; of either kind
     pairs: tuple[tuple[int, int], ...]
 

@@ -1,7 +1,9 @@
 """Subsets of a split: some of its clips, or all of them with other past frames."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -12,24 +14,24 @@ from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.errors import DataError, UsageError
 
-TUNE = 4  #: one in this many clips of the training split is held out for tuning
+HELD = 4  #: about one in so many clips of a training split is held out
 KEPT = 2**30  #: bytes of clips with replaced past frames that stay in memory
 
 
 class Subset:
-    """The clips of a split from `first` to before `end`, as `Clips`, and the unlabelled ones that
-    are neighbours of these.
+    """The clips of a split at some indices, in the split's order, as `Clips`, and the unlabelled
+    ones that are neighbours of these.
     """
 
-    def __init__(self, clips: Clips, first: int, end: int) -> None:
+    def __init__(self, clips: Clips, indices: Sequence[int]) -> None:
         self.classes, self.colours = clips.classes, clips.colours
-        self.fingerprint = f"{clips.fingerprint}[{first}:{end}]"
+        self.fingerprint = f"{clips.fingerprint}[{_ranges(indices)}]"
         self.repeated, self.skipped = clips.repeated, clips.skipped
-        inside = range(first, end)
-        kept = _joined(clips.pairs, inside, len(clips))
-        beside = sorted({index for pair in kept for index in pair} - set(inside))
+        kept = _joined(clips.pairs, set(indices), len(clips))
+        beside = sorted({index for pair in kept for index in pair} - set(indices))
         self.unlabelled = len(beside)
-        self._clips, self._length, self._indices = clips, len(inside), (*inside, *beside)
+        self.videos = tuple(clips.videos[index] for index in indices)
+        self._clips, self._length, self._indices = clips, len(indices), (*indices, *beside)
         place = {index: i for i, index in enumerate(self._indices)}
         self.pairs = tuple((place[a], place[b]) for a, b in kept)
 
@@ -60,7 +62,7 @@ class Subset:
 
 
 def _joined(
-    pairs: Sequence[tuple[int, int]], inside: range, labelled: int
+    pairs: Sequence[tuple[int, int]], inside: AbstractSet[int], labelled: int
 ) -> list[tuple[int, int]]:
     """Return the pairs of clips inside, and those with unlabelled clips that a run of pairs joins
     to one inside.
@@ -75,24 +77,45 @@ def _joined(
     return [pair for pair in within if pair[0] in reached]
 
 
-def tuning_part(clips: Clips, split: Literal["train", "score"], frames: int) -> Subset:
-    """Return the training split without its last quarter ("train"), or that quarter alone
-    ("score"), to choose hyper-parameters on.
+def _ranges(indices: Sequence[int]) -> str:
+    """Return ascending indices as ranges, such as "0:62,163:367"."""
+    gaps = [(a + 1, b) for a, b in pairwise(indices) if a + 1 != b]
+    ends = [indices[0], *(end for gap in gaps for end in gap), indices[-1] + 1]
+    return ",".join(f"{first}:{end}" for first, end in zip(ends[::2], ends[1::2], strict=True))
 
-    The cut falls between two videos if possible; inside a video `frames` - 1 clips are left out, so
-    that no frame is on both sides. Raises `DataError` for a split that is too small.
+
+def hold_out(clips: Clips, frames: int, purpose: str) -> tuple[Subset, Subset]:
+    """Return a training split without the part that is held out of it, and that part.
+
+    The part consists of whole videos, from the last one on all that fit into a quarter of the
+    clips; where every video is larger, of the smallest one. Of a single video the last quarter is
+    held out, and `frames` - 1 clips before it are in neither part, so that no frame is in both.
+    Raises `DataError` for a split that is too small; `purpose` says what for, and the remedy.
     """
-    count = len(clips)
-    neighbours, wanted = set(clips.pairs), count - count // TUNE
-    borders = [i for i in range(wanted, count) if (i - 1, i) not in neighbours]
-    cut = borders[0] if borders else wanted
-    resumed = cut if borders else cut + frames - 1
-    if not 0 < cut <= resumed < count:
+    count, held = len(clips), _held_videos(clips.videos)
+    out: Sequence[int] = [i for i, video in enumerate(clips.videos) if video in held]
+    left: Sequence[int] = [i for i, video in enumerate(clips.videos) if video not in held]
+    if not held:
+        cut = count - count // HELD
+        left, out = range(cut), range(cut + frames - 1, count)
+    if not left or not out:
         raise DataError(
-            f"{count} training clips are too few to hold out one in {TUNE} for tuning; score the"
-            " other split (scored=score)"
+            f"{count} training clips are too few to hold out one in {HELD} for {purpose}"
         )
-    return Subset(clips, 0, cut) if split == "train" else Subset(clips, resumed, count)
+    return Subset(clips, left), Subset(clips, out)
+
+
+def _held_videos(videos: Sequence[str]) -> set[str]:
+    """Return the videos that are held out whole; none of a single one."""
+    sizes = Counter(reversed(videos))  # the last one first
+    if len(sizes) < 2:
+        return set()
+    held, room = set[str](), len(videos) // HELD
+    for video, size in sizes.items():
+        if size <= room:
+            held.add(video)
+            room -= size
+    return held or {min(sizes, key=sizes.__getitem__)}
 
 
 class WithPast(Subset):
@@ -104,7 +127,7 @@ class WithPast(Subset):
     """
 
     def __init__(self, clips: Clips, kind: str, flow: str) -> None:
-        super().__init__(clips, 0, len(clips))
+        super().__init__(clips, range(len(clips)))
         self.fingerprint = clips.fingerprint
         self._kind, self._flow = kind, flow
         self._kept: dict[int, Clip] = {}

@@ -8,13 +8,14 @@
 | `trial` | id of the trial, the name of its record |
 | `state` | `done`, `failed` or `missing` |
 | `reason` | why it failed; empty otherwise |
-| `metric` | `miou`, `iou`, `past`, `tc`, `params`, `macs`, `seconds` or `peak` |
-| `of` | class of an `iou`, preset of a `tc`, mode of `macs`, part of `seconds`; else empty |
+| `metric` | `miou`, `iou`, `past`, `tc`, `validation`, `params`, `macs`, `seconds` or `peak` |
+| `of` | class of `iou`, preset of `tc`, step of `validation`, mode of `macs`, part of `seconds` |
 | `value` | the number; NaN where there is none |
 | `unit` | `percent`, `points`, `count`, `s` or `MiB` |
 
 `miou` is the mean of `iou` over the classes that occur in truth or prediction. `past` is the
-contribution of past frames: mIoU minus the mIoU with the newest frame repeated. Every planned trial
+contribution of past frames: mIoU minus the mIoU with the newest frame repeated. `validation` is the
+mIoU after a step on clips held out of training. Every planned trial
 has at least its `miou` line, NaN unless it is done.
 """
 
@@ -35,7 +36,7 @@ NAN = float("nan")
 class Measured(NamedTuple):
     """One number of one trial."""
 
-    metric: Literal["miou", "iou", "past", "tc", "params", "macs", "seconds", "peak"]
+    metric: Literal["miou", "iou", "past", "tc", "validation", "params", "macs", "seconds", "peak"]
     of: str
     value: float
     unit: Literal["percent", "points", "count", "s", "MiB"]
@@ -88,6 +89,8 @@ def _measured(outcome: TrialOutcome, results: Mapping[str, Result]) -> Iterator[
     for consistency in record.consistency:
         value = NAN if consistency.value is None else consistency.value
         yield Measured("tc", consistency.preset, value, "percent")
+    for step, miou in record.validation:
+        yield Measured("validation", str(step), miou, "percent")
     yield Measured("params", "", record.params, "count")
     if record.cost:
         for mode, macs in (("clip", record.cost.clip), ("stream", record.cost.stream)):

@@ -10,6 +10,7 @@ import numpy as np
 from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.findings.subjects import Measures, RowConsistency
 from msaf_bench.findings.trials import Result
+from msaf_bench.findings.validation import SeedCurve, Validation
 from msaf_bench.records import Consistency, SystemCost
 from msaf_bench.stats import PERCENT, POINTS, Interval, mean_interval
 from msaf_bench.stats.bootstrap import Areas, ImageDifference, image_difference, image_interval
@@ -32,6 +33,7 @@ def measures_of(
         cost=next((result.record.cost for result in results if result.record.cost), None),
         speeds=tuple(speeds),
         published_cost=published_cost,
+        validation=validation_of(results),
     )
 
 
@@ -59,6 +61,20 @@ def past_of(results: Sequence[Result]) -> Interval | None:
     """
     gaps = [result.past for result in results if result.past is not None]
     return mean_interval(gaps, within=POINTS) if gaps else None
+
+
+def validation_of(results: Sequence[Result]) -> Validation | None:
+    """Return the validations of a row's or control's trainings; None where there were none."""
+    curves = tuple(
+        SeedCurve(
+            seed=record.trial.seed,
+            points=record.validation,
+            kept_step=record.kept_step or record.validation[-1][0],
+        )
+        for record in (result.record for result in results)
+        if record.validation
+    )
+    return Validation(curves) if curves else None
 
 
 def consistency_of(results: Sequence[Result]) -> tuple[RowConsistency, ...]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from msaf_bench.analyzers.speed.tasks import Speed
+from msaf_bench.findings.validation import Validation
 from msaf_bench.records import PAST, Cost, SystemCost
 from msaf_bench.spec import Past, System
 from msaf_bench.stats import Difference, Interval
@@ -55,6 +56,7 @@ class Measures:
     #: by mode, measured after the trials in rounds with the other rows
     speeds: tuple[Speed, ...] = ()
     published_cost: SystemCost | None = None  #: of the system as published, not as it was run
+    validation: Validation | None = None  #: while training; None where there was none
 
     def macs(self, mode: str) -> int | None:
         """MACs of one result; None where they were not counted."""

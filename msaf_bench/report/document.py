@@ -31,7 +31,7 @@ def to_json(view: View) -> Document:
         "controls": [_control(control) for control in summary.controls],
         "comparisons": [_comparison(verdict) for verdict in summary.verdicts],
         "detectable": view.power.detectable if view.power else None,
-        "conditions": summary.conditions.model_dump(mode="json"),
+        "conditions": summary.conditions.document(),
         "hosts": [host.model_dump(mode="json") for host in summary.hosts],
         "ended": summary.ended,
         "data_content": list(summary.data),
@@ -76,7 +76,21 @@ def _subject(subject: Subject) -> Document:
         },
         "live": subject.live,
         "parts": [_part(part) for part in subject.parts],
+        **_validation(subject),
     }
+
+
+def _validation(subject: Subject) -> Document:
+    """The mIoU by step and seed; nothing where training was not validated."""
+    found = subject.measures.validation
+    if found is None:
+        return {}
+    points = [asdict(point) for point in found.points]
+    by_seed = {
+        str(curve.seed): {"miou": dict(curve.points), "scored_step": curve.kept_step}
+        for curve in found.curves
+    }
+    return {"validation": {"points": points, "by_seed": by_seed}}
 
 
 def _control(control: ControlSummary) -> Document:

@@ -16,6 +16,7 @@ from msaf_bench.report.tables.columns import columns, legend
 from msaf_bench.report.tables.groups import groups, second_columns
 from msaf_bench.report.tables.legend import systems_legend
 from msaf_bench.report.tables.pulse import pulse_table
+from msaf_bench.report.tables.validation import validation_table
 from msaf_bench.report.view import Kind, View
 
 VARIANTS = Kind(
@@ -59,6 +60,7 @@ def view_of(summary: Summary) -> View:
         power=power,
         claims=claims_of(summary),
         pulse=pulse_table(summary),
+        validation=validation_table(summary),
         columns=found,
         second=second,
         legend=(

@@ -27,6 +27,7 @@ def made_how(summary: Summary) -> str:
         f"data {c.data}",
         f"preset {c.preset}",
         _networks(summary),
+        "weights of the best validation" if c.keep == "best" else "",
         f"{seed_list(summary.seeds)} ({_spread(summary)})",
         _host(summary),
     )

@@ -24,7 +24,7 @@ from msaf_bench.starting import OPTION, start_of
 #: presets of temporal consistency
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 # Later fields count in a key only where they are set, so that earlier trials keep their ids.
-_LATER = ("scored", "past", "draws", "rates", "start", "described")
+_LATER = ("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep")
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
@@ -57,6 +57,10 @@ class Conditions(Spec):
     pretrain_steps: Count = Field(0, ge=0)
     pretrain_lr: Rate = Field(0, ge=0)  #: its peak rate; 0: the same as `lr`
     checkpoint_every: Count = Field(0, ge=0)  #: steps between checkpoints; 0: one, at the end
+    #: steps between validations on a held-out part of the training split; 0: none, nothing held out
+    validate_every: Count = Field(0, ge=0)
+    #: weights that are kept and scored: of the last step, or of the highest validation mIoU
+    keep: Literal["last", "best"] = "last"
     precision: Literal["fp32", "bf16"] = "fp32"
     #: what stands in for a slot's choice, or for a component or an architecture by its name, on a
     #: small machine
@@ -88,6 +92,17 @@ class Conditions(Spec):
         return self
 
     @model_validator(mode="after")
+    def _validation_within_training(self) -> Self:
+        if self.validate_every > self.steps:
+            raise ValueError(
+                f"validate_every: {self.validate_every} is beyond the training's {self.steps}"
+                f" steps; give 1 to {self.steps}, or 0 for no validation"
+            )
+        if self.keep == "best" and not self.validate_every:
+            raise ValueError("keep: 'best' needs validation; add --set validate_every=N")
+        return self
+
+    @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
         low, high = self.scale
         if not 0 < low <= high < float("inf"):
@@ -110,6 +125,11 @@ class Conditions(Spec):
                     f"start.{name}: {file!r:.80} is no file by its content; use --start"
                 )
         return self
+
+    def document(self) -> dict[str, object]:
+        """Return the conditions as reports show them, those of validation only where it is on."""
+        hidden = set[str]() if self.validate_every else {"validate_every", "keep"}
+        return self.model_dump(mode="json", exclude=hidden)
 
     @property
     def key(self) -> str:

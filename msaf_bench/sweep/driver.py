@@ -65,7 +65,7 @@ def run_sweep(
                 check_device(setting.device)
             data = check_data(plan, setting)
             _check_same(_under(plan.conditions, done.values()), data.content, events)
-            check_space(workspace, missing, nets, data.train, data.score)
+            check_space(workspace, missing, nets, data)
         execute = execute_on(cluster if missing else None)
         workspace.keep(plan)
         events.begun(plan, done)

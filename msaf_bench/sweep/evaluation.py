@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.scores import PresetScore
 from msaf_bench.analyzers.cost.system import system_cost
+from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.pulse import pulses
-from msaf_bench.analyzers.scoring import reader
+from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.analyzers.split_scoring import score_split
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips, sample_indices
-from msaf_bench.errors import GateError
+from msaf_bench.errors import DataError, GateError
 from msaf_bench.liveness import Supply
 from msaf_bench.matrices import SparseMatrices
+from msaf_bench.ports import Reader
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
 from msaf_bench.train.features import Features, cached_reader
@@ -62,15 +64,45 @@ def measure(
         if index in shown:
             samples.append(prediction)
 
-    read = (
-        cached_reader(net, features, clips, conditions.size, device, loader_threads)
-        if features
-        else reader(net, clips, device, loader_threads)
-    )
+    read = _reader(net, clips, conditions, device, features, loader_threads)
     counts = score_split(net, clips, conditions, read, flow_cache=flow_cache, on_image=keep)
     taken = pulses(net, clips, read, supply, extracted=features is not None)
-    found = tuple(recorded(score, conditions.flow) for score in counts.consistency)
+    found = tuple(recorded(each, conditions.flow) for each in counts.consistency)
     return Scored(counts.confusion, counts.still, taken, found, samples)
+
+
+def validation_miou(
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    features: Features | None = None,
+    loader_threads: int = 0,
+) -> float:
+    """Return the mIoU in percent on clips held out of training; `features` are theirs under a
+    frozen backbone. Raises `DataError` where none of them has a labelled pixel.
+    """
+    read = _reader(net, clips, conditions, device, features, loader_threads)
+    found = miou(score(net, clips, read=read).sum())
+    if not np.isfinite(found):
+        raise DataError(
+            f"the {len(clips)} clips held out for validation have no labelled pixel; set"
+            " validate_every=0"
+        )
+    return found
+
+
+def _reader(
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    features: Features | None,
+    loader_threads: int,
+) -> Reader:
+    if features:
+        return cached_reader(net, features, clips, conditions.size, device, loader_threads)
+    return reader(net, clips, device, loader_threads)
 
 
 def recorded(score: PresetScore, flow: str) -> Consistency:

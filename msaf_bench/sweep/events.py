@@ -28,6 +28,10 @@ class Events(Protocol):
         """A trial has done so many steps; the mean loss since the last call."""
         ...
 
+    def validated(self, trial: Trial, step: int, miou: float) -> None:
+        """A trial was validated after so many steps; its mIoU in percent."""
+        ...
+
     def finished(self, record: Record) -> None:
         """A trial's record is on disk."""
         ...
@@ -47,6 +51,9 @@ class Silent:
         """Do nothing."""
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
+        """Do nothing."""
+
+    def validated(self, trial: Trial, step: int, miou: float) -> None:
         """Do nothing."""
 
     def finished(self, record: Record) -> None:

@@ -55,7 +55,8 @@ def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
     from msaf_bench.sweep.trial import run_trial  # with torch: a plan is printed without it
 
     for trial in trials:
-        events.finished(run_trial(trial, setting, partial(events.step, trial), events.note))
+        heard = partial(events.step, trial), events.note, partial(events.validated, trial)
+        events.finished(run_trial(trial, setting, *heard))
 
 
 def execute_on(cluster: Cluster | None) -> Execute:

@@ -250,6 +250,7 @@ def _work(config: dict[str, int], trials: list[Trial], setting: Setting) -> None
             setting,
             lambda step, loss: tune.report({"step": step, "loss": loss}),
             lambda text: tune.report({"note": text}),
+            lambda step, miou: tune.report({"step": step, "validation": miou}),
         )
         tune.report({"state": record.state})
     except BenchError as error:
@@ -282,5 +283,7 @@ class _Listener(tune.Callback):
         elif "state" in result:
             self.finished.add(ours.id)
             self.events.finished(read_record(self.setting.workspace.record(ours)))
+        elif "validation" in result:
+            self.events.validated(ours, result["step"], result["validation"])
         else:
             self.events.step(ours, result["step"], result["loss"])

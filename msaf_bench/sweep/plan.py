@@ -124,6 +124,9 @@ def pretraining_of(system: System, conditions: Conditions) -> Trial:
         "backbone_rate": 1.0,
         "draws": 0,
         "rates": (),
+        # It leaves out what its rows leave out, and is validated once, at its end.
+        "validate_every": conditions.pretrain_steps if conditions.validate_every else 0,
+        "keep": "last",
     }
     alone = conditions.model_copy(update={**own, "pretrain_steps": 0, "pretrain_lr": 0.0})
     return Trial(

@@ -136,6 +136,7 @@ class Opened(NamedTuple):
 
     train: Clips
     score: Clips
+    validate: Clips | None  #: None: training is not validated
     content: str  #: their fingerprint
 
 
@@ -156,7 +157,9 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     of_controls = dict.fromkeys(own for _, own in plan.subjects().values())
     for own in of_controls:
         if own.past != conditions.past:
-            open_split(own, "score", setting.root, readers=readers)[
-                0
-            ]  # nor can every past be made of it
-    return Opened(train, score, content_of(conditions, train, score))
+            # nor can every past be made of it
+            open_split(own, "score", setting.root, readers=readers)[0]
+    held = None
+    if conditions.validate_every:
+        held = open_split(conditions, "validate", setting.root, readers=readers)
+    return Opened(train, score, held, content_of(conditions, train, score))

@@ -11,6 +11,7 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.flow.estimators import ESTIMATORS
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Trial
+from msaf_bench.sweep.preflight import Opened
 from msaf_bench.sweep.workspace import Workspace
 from msaf_bench.train.features import MOST, clip_bytes, clip_count, frozen
 
@@ -19,8 +20,7 @@ def check_space(
     workspace: Workspace,
     trials: Sequence[Trial],
     nets: Mapping[str, VideoNetwork],
-    learn: Clips,
-    test: Clips,
+    data: Opened,
 ) -> None:
     """Raises `HostError` where the folder's disk has less room than these trials will certainly
     write.
@@ -31,8 +31,8 @@ def check_space(
         "checkpoints": sum(
             _weights(nets[trial.system.key], trial) for trial in trials if trial.system.key in nets
         ),
-        "features": max(0, _features(trials, nets, learn, test) - _held(workspace.features)),
-        "flow": max(0, _flow(trials, test) - _held(workspace.flow)),
+        "features": max(0, _features(trials, nets, data) - _held(workspace.features)),
+        "flow": max(0, _flow(trials, data.score) - _held(workspace.flow)),
     }
     free = shutil.disk_usage(workspace.folder).free
     if sum(wanted.values()) > free:
@@ -50,15 +50,16 @@ def _weights(net: VideoNetwork, trial: Trial) -> int:
     return one * (2 if 0 < trial.conditions.checkpoint_every < trial.conditions.steps else 1)
 
 
-def _features(
-    trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], learn: Clips, test: Clips
-) -> int:
+def _features(trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], data: Opened) -> int:
     found: dict[object, int] = {}
     for trial in trials:
         net, conditions = nets.get(trial.system.key), trial.conditions
         if net is not None and frozen(net, conditions):
             one = clip_bytes(net, conditions)
-            sizes = [one * conditions.draws * len(learn), one * clip_count(test, "score")]
+            scored = clip_count(data.score, "score")
+            sizes = [one * conditions.draws * len(data.train), one * scored]
+            if data.validate is not None:
+                sizes.append(one * len(data.validate))
             found[net.frames, net.input_scale, conditions.past] = sum(
                 size for size in sizes if size <= MOST
             )

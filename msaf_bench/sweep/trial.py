@@ -23,7 +23,7 @@ from msaf_bench.foreign import guarded
 from msaf_bench.host import Host, limited_threads, utc_now
 from msaf_bench.records import Matrices, Record, write_record
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.evaluation import cost_of, measure
+from msaf_bench.sweep.evaluation import cost_of, measure, validation_miou
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
 from msaf_bench.train.features import features_of
@@ -44,20 +44,22 @@ def run_trial(
     setting: Setting,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
+    on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Record:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed
     with its reason.
 
-    A component that wants to end the program fails its trial; what `on_step` and `on_note` raise is
-    the caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail
-    every trial alike: device, data, components, starting weights, a disk that is full, read-only or
-    gone.
+    A component that wants to end the program fails its trial; what the callbacks raise is the
+    caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail every
+    trial alike: device, data, components, starting weights, a disk that is full, read-only or gone.
     """
     with limited_threads(setting.threads), _host_faults(setting):
         begun = _begin(trial, setting)
         try:
             with guarded("a component"):
-                record = _run(begun, setting, _callers(on_step), _callers(on_note))
+                record = _run(
+                    begun, setting, _callers(on_step), _callers(on_note), _callers(on_validation)
+                )
         except _CallersError as error:
             raise error.cause from None
         except Exception as error:
@@ -133,6 +135,7 @@ class _Begun(NamedTuple):
     host: Host
     train: Clips
     score: Clips
+    validate: Clips | None  #: None: training is not validated
     net: VideoNetwork
     start: str
     seconds: dict[str, float]
@@ -153,17 +156,16 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     seconds: dict[str, float] = {}
     host = setting.host()
     with _timed("data", seconds):
-        learn, test = (
-            open_split(
-                trial.conditions,
-                split,
-                setting.root,
-                trial.seed,
-                setting.readers(trial.conditions.data),
-                _cache(setting),
-            )
-            for split in ("train", "score")
+        opened = partial(
+            open_split,
+            trial.conditions,
+            root=setting.root,
+            seed=trial.seed,
+            readers=setting.readers(trial.conditions.data),
+            cache=_cache(setting),
         )
+        learn, test = opened("train"), opened("score")
+        held = opened("validate") if trial.conditions.validate_every else None
     if nowhere := [start for start in trial.system.starts() if not start.path]:
         raise HostError(
             f"{nowhere[0]}: only the sum of its content is known here; run the command that names"
@@ -172,7 +174,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     torch.manual_seed(trial.seed)
     net = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
-    return _Begun(trial, host, learn, test, net.to(setting.device), start, seconds)
+    return _Begun(trial, host, learn, test, held, net.to(setting.device), start, seconds)
 
 
 def _cache(setting: Setting) -> Cache | None:
@@ -191,6 +193,7 @@ def _run(
     setting: Setting,
     on_step: Callable[[int, float], None],
     on_note: Callable[[str], None],
+    on_validation: Callable[[int, float], None],
 ) -> Record:
     trial, net = begun.trial, begun.net
     keep = partial(
@@ -205,6 +208,19 @@ def _run(
             keep(clips=begun.train, split="train"),
             keep(clips=begun.score, split="score"),
         )
+        validate = (
+            partial(
+                validation_miou,
+                net,
+                begun.validate,
+                trial.conditions,
+                setting.device,
+                keep(clips=begun.validate, split="validate"),
+                setting.loader_threads,
+            )
+            if begun.validate
+            else None
+        )
     with _timed("train", begun.seconds):
         trained = train(
             net,
@@ -216,8 +232,10 @@ def _run(
             device=setting.device,
             features=learnt,
             loader_threads=setting.loader_threads,
+            validate=validate,
             on_step=on_step,
             on_note=on_note,
+            on_validation=on_validation,
         )
     with _timed("score", begun.seconds):
         scored = measure(
@@ -245,6 +263,8 @@ def _run(
         repeated=begun.score.repeated,
         skipped=begun.score.skipped,
         loss=tuple(trained.loss),
+        validation=tuple(trained.validation),
+        kept_step=trained.kept_step,
         seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **begun.common(setting),

@@ -32,7 +32,10 @@ class Sidecar(Spec):
     trial: str = ""  #: the `training_id` of what was trained; empty in those of earlier versions
     system: System
     num_classes: int
+    #: step whose weights these are, where that of the highest validation mIoU was kept; 0: `step`
+    kept_step: int = 0
     loss: tuple[tuple[int, float], ...] = ()
+    validation: tuple[tuple[int, float], ...] = ()  #: (steps done, mIoU in percent)
     #: (relative, silent) gradient of each part, last tenth
     supplies: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
 
@@ -46,10 +49,14 @@ class Checkpoint(NamedTuple):
 
 
 def save_checkpoint(
-    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer | None, sidecar: Sidecar
+    folder: Path,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    sidecar: Sidecar,
+    needed: Collection[int] = (),
 ) -> Path:
-    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP`. The
-    sha256 is filled in here.
+    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP` and those
+    of the steps that are still `needed`. The sha256 is filled in here.
 
     Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it
     cannot be written.
@@ -59,12 +66,17 @@ def save_checkpoint(
     for index, state in states.items():
         tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in state.items()}
     content = save(tensors)
-    path = folder / f"step-{sidecar.step:07d}.safetensors"
+    path = path_of(folder, sidecar.step)
     sidecar = sidecar.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
     write_kept(path.with_suffix(".json"), sidecar)
     write_atomic(path, content)
-    keep_only(folder, steps_in(folder)[-KEEP:])
+    keep_only(folder, {*steps_in(folder)[-KEEP:], *needed})
     return path
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return the file of a step's weights."""
+    return folder / f"step-{step:07d}.safetensors"
 
 
 def steps_in(folder: Path) -> list[int]:

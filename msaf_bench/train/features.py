@@ -25,6 +25,7 @@ from msaf_bench.files import write_atomic
 from msaf_bench.ports import Answer, Reader
 from msaf_bench.spec import Conditions, content_hash
 
+Part = Literal["train", "score", "validate"]
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
 #: The conditions that a clip's features depend on.
 READ = (
@@ -41,7 +42,7 @@ class Features(NamedTuple):
     """
 
     fields: tuple[Tensor, ...]
-    labels: Tensor  #: (D N, H, W) uint8, of the training split; of the scored one (0,)
+    labels: Tensor  #: (D N, H, W) uint8, of the training split; of others (0,)
     clips: int  #: N
 
     def of(self, indices: Sequence[int], device: str) -> tuple[Tensor, ...]:
@@ -57,8 +58,8 @@ def cached_reader(
     device: str,
     threads: int = 0,
 ) -> Reader:
-    """Return a reader of the clips of a scored split that starts from their features; so many
-    threads read label maps ahead.
+    """Return a reader of clips that are scored, which starts from their features; so many threads
+    read label maps ahead.
     """
     assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
@@ -93,7 +94,7 @@ def features_of(
     net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: Literal["train", "score"],
+    split: Part,
     folder: Path,
     device: str,
 ) -> Features | None:
@@ -158,7 +159,7 @@ def _locked(path: Path):
         yield
 
 
-def clip_count(clips: Clips, split: Literal["train", "score"]) -> int:
+def clip_count(clips: Clips, split: Part) -> int:
     """The number of clips whose features are kept: of the scored split also the unlabelled ones,
     which are read for temporal consistency.
     """
@@ -172,9 +173,7 @@ def clip_bytes(net: ExtractingNetwork, conditions: Conditions) -> int:
         return sum(field.nbytes for field in net.eval().extract(frames))
 
 
-def _key(
-    net: ExtractingNetwork, clips: Clips, conditions: Conditions, split: Literal["train", "score"]
-) -> str:
+def _key(net: ExtractingNetwork, clips: Clips, conditions: Conditions, split: Part) -> str:
     digest = hashlib.sha256()
     for name, tensor in net.backbone.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -191,7 +190,7 @@ def _computed(
     net: ExtractingNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: Literal["train", "score"],
+    split: Part,
     draws: int,
     device: str,
 ) -> dict[str, Tensor]:

@@ -27,6 +27,15 @@ from msaf_bench.train.checkpoint import (
 )
 from msaf_bench.train.features import Features
 from msaf_bench.train.schedule import learning_rate, step_seed
+from msaf_bench.train.validation import (
+    Validate,
+    best_checkpoint,
+    best_step,
+    is_due,
+    needed_steps,
+    validated,
+    with_best,
+)
 from msaf_bench.vitals import Monitor
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
@@ -44,6 +53,8 @@ class Trained(NamedTuple):
 
     loss: Loss
     supply: dict[str, Supply]  #: gradient of each part over the last tenth
+    validation: Loss  #: (steps done, mIoU in percent)
+    kept_step: int  #: step whose weights the network has now, where the best were kept; else 0
 
 
 class NonFiniteLossError(BenchError):
@@ -61,26 +72,39 @@ def train(
     device: str = "cpu",
     features: Features | None = None,
     loader_threads: int = 0,
+    validate: Validate | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
+    on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Trained:
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
     With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then
     holds what it gives of each clip. `loader_threads` make batches ahead and change no number. It
     is kept every `checkpoint_every` steps and, at an entry of the loss curve, whenever a minute has
-    passed; what only the clock asked for is removed at the end. `on_step` hears (steps done, mean
-    loss since the last call) every `LOG_EVERY` steps, `on_note` what a user should know: a part
-    that is not live is said at the next such step. Equal seeds give equal numbers on a CPU with
-    equal threads, interrupted or not. Raises `NonFiniteLossError`.
+    passed; what only the clock asked for is removed at the end.
+
+    `validate` measures the network every `conditions.validate_every` steps and after the last,
+    without effect on the training; with `conditions.keep` "best" the weights of its highest mIoU
+    are left in `net` and in the last checkpoint.
+
+    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
+    `on_validation` (steps done, mIoU in percent), `on_note` what a user should know: a part that is
+    not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal
+    threads, interrupted or not. Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
     identity = training_id(Trial(system=system, conditions=conditions, seed=seed))
     found, damaged = newest_checkpoint(folder, identity)
-    start, curve, monitor = 0, Loss(), Monitor(net, on_note)
+    best = conditions.keep == "best"
+    if best:
+        found, damaged = with_best(found, damaged, folder)
+    start, curve, points, kept_step = 0, Loss(), Loss(), 0
+    monitor = Monitor(net, on_note)
     if found:
         restore(found, net, optimizer)
-        start, curve = found.sidecar.step, list(found.sidecar.loss)
+        start, kept_step = found.sidecar.step, found.sidecar.kept_step
+        curve, points = list(found.sidecar.loss), list(found.sidecar.validation)
         monitor.supplies = {
             part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies
         }
@@ -108,7 +132,8 @@ def train(
                 and done % conditions.checkpoint_every == 0
                 and done < conditions.steps
             )
-            log = done % LOG_EVERY == 0 or done == conditions.steps or keep
+            due = validate is not None and is_due(done, conditions)
+            log = done % LOG_EVERY == 0 or done == conditions.steps or keep or due
             with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
                 recent.append(_step(net, optimizer, inputs, labels, step, conditions))
             if log:
@@ -116,25 +141,33 @@ def train(
                 curve.append((done, _mean(recent, done)))
                 recent.clear()
                 on_step(*curve[-1])
+            if validate is not None and due:
+                _check_finite(net, done)
+                points.append((done, validated(net, validate)))
+                on_validation(*points[-1])
+                keep = keep or (best and best_step(points, done) == done < conditions.steps)
             late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
             if keep or (log and late and done < conditions.steps):
                 begin = time.monotonic()
                 _check_finite(net, done)
-                save_checkpoint(
-                    folder, net, optimizer, _sidecar(identity, system, clips, done, curve, monitor)
-                )
+                sidecar = _sidecar(identity, system, clips, done, curve, monitor, points)
+                needed = needed_steps(folder, points, done) if best else ()
+                save_checkpoint(folder, net, optimizer, sidecar, needed)
                 kept = time.monotonic()
                 took = kept - begin
     if start < conditions.steps:
         _check_finite(net, conditions.steps)
-        save_checkpoint(
-            folder, net, None, _sidecar(identity, system, clips, conditions.steps, curve, monitor)
-        )
+        if best:
+            kept_step = best_step(points, conditions.steps)
+            if chosen := best_checkpoint(folder, points, conditions.steps):
+                restore(chosen, net)
+        sidecar = _sidecar(identity, system, clips, conditions.steps, curve, monitor, points)
+        save_checkpoint(folder, net, None, sidecar.model_copy(update={"kept_step": kept_step}))
     every = conditions.checkpoint_every
     keep_only(
         folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)]
     )
-    return Trained(curve, monitor.supply())
+    return Trained(curve, monitor.supply(), points, kept_step)
 
 
 def _optimizer(net: VideoNetwork, conditions: Conditions) -> torch.optim.Optimizer:
@@ -199,7 +232,13 @@ def _check_finite(net: nn.Module, step: int) -> None:
 
 
 def _sidecar(
-    trial: str, system: System, clips: Clips, step: int, curve: Loss, monitor: Monitor
+    trial: str,
+    system: System,
+    clips: Clips,
+    step: int,
+    curve: Loss,
+    monitor: Monitor,
+    points: Loss,
 ) -> Sidecar:
     supplies = tuple(
         (part, tuple((s.relative, s.silent) for s in held))
@@ -212,5 +251,6 @@ def _sidecar(
         system=system.trained(),
         num_classes=len(clips.classes),
         loss=tuple(curve),
+        validation=tuple(points),
         supplies=supplies,
     )

@@ -43,6 +43,7 @@ class Snippets:
         own = [frame for frame in frames if frame[1] == LABELLED]
         others = [frame for frame in frames if frame[1] != LABELLED and frame[1] in used]
         self.frames, self.unlabelled = own + others, len(others)
+        self.videos = tuple(str(snippet) for snippet, _ in own)
         place = {frame: i for i, frame in enumerate(self.frames)}
         self.pairs = tuple(
             (place[snippet, t], place[snippet, t + 1]) for snippet in range(SNIPPETS) for t in steps
@@ -171,7 +172,7 @@ def test_maps_that_pass_are_kept_until_they_were_asked_for():
 
 def test_a_subset_has_the_unlabelled_neighbours_of_its_clips():
     clips = Snippets([17, 18, 19])
-    part = Subset(clips, 1, 3)
+    part = Subset(clips, [1, 2])
     assert (len(part), part.unlabelled) == (2, 6)
     assert [part[i].name for i in range(8)] == ["1", "2", "6", "7", "8", "9", "10", "11"]
     assert part.pairs == ((2, 3), (3, 0), (0, 4), (5, 6), (6, 1), (1, 7))
@@ -183,7 +184,7 @@ def test_a_subset_has_the_unlabelled_neighbours_of_its_clips():
         with pytest.raises(IndexError):
             part[beyond]
     clips.pairs += ((0, 1),)
-    assert Subset(clips, 1, 3).pairs == part.pairs
+    assert Subset(clips, [1, 2]).pairs == part.pairs
 
 
 def test_another_past_leaves_pairs_and_fingerprint_as_they_are():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from made_records import done
@@ -88,3 +89,15 @@ def test_a_plan_is_printed_without_torch():
     code = "import msaf_bench.cli.plan_text, sys; print(sorted({'torch', 'ray'} & {*sys.modules}))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_validation_is_said(tmp_path):
+    ablation = prepared(tmp_path)
+    changes = {"validate_every": 50, "keep": "best"}
+    conditions = read_conditions("quick", "street", changes)
+    plan = ablation.plan.model_copy(update={"conditions": conditions})
+    lines = plan_lines(replace(ablation, plan=plan), resume=False)
+    assert (
+        "  validated every 50 steps on a part of the training split that is held out; the best"
+        " weights are kept"
+    ) in lines

@@ -190,6 +190,23 @@ def test_a_long_trial_is_heard_of_meanwhile(clock, capsys):
     )
 
 
+def test_the_newest_validation_stands_beside_the_loss(clock, capsys):
+    with SweepProgress(PHASES, console=plain()) as progress:
+        progress.begun(PLAN, {})
+        progress.phase("trials", 0, 4)
+        clock.s += PLAIN_S + 1
+        progress.step(TRIALS[0], 10, 0.5)
+        for step, miou in ((10, 31.0), (20, 42.04)):
+            progress.validated(TRIALS[0], step, miou)
+        clock.s += PLAIN_S + 1
+        progress.step(TRIALS[0], 30, 0.4)
+    first, second = [line for line in capsys.readouterr().err.splitlines() if "loss" in line]
+    assert "mIoU" not in first
+    assert "loss 0.400 · val mIoU 42.0" in second
+    lines = drawn(progress.tally, Stage("trials", 4, clock.s))
+    assert any("loss 0.400 · val mIoU 42.0" in line for line in lines)
+
+
 def test_a_terminal_keeps_a_line_for_each_phase_that_is_done_and_for_what_failed(clock):
     console = terminal()
     with SweepProgress(PHASES, console=console) as progress:

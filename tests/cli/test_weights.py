@@ -111,8 +111,8 @@ class Void:
 
 @pytest.mark.slow
 def test_what_a_run_keeps_of_a_split_that_is_all_void_is_json(tmp_path, monkeypatch):
-    def opened(conditions, split, *more):
-        clips = open_split(conditions, split, *more)
+    def opened(conditions, split, **more):
+        clips = open_split(conditions, split, **more)
         return Void(clips) if split == "score" else clips
 
     monkeypatch.setattr("msaf_bench.sweep.trial.open_split", opened)

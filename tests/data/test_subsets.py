@@ -7,7 +7,7 @@ import pytest
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.flow import FlowField
-from msaf_bench.data.subsets import Subset, aligned, tuning_part
+from msaf_bench.data.subsets import aligned, hold_out
 from msaf_bench.errors import DataError, UsageError
 
 VIDEOS = {"train_videos": 8, "score_videos": 4, "video_frames": 5}
@@ -36,20 +36,95 @@ def test_the_tuning_split_is_cut_from_train_between_videos():
     assert [test[i].name for i in range(len(test))] == [
         whole[i].name for i in range(len(learn), len(whole))
     ]
-    assert all(
-        videos(Subset(test, a, b + 1)) == videos(Subset(test, a, a + 1)) for a, b in test.pairs
-    )
+    assert all(test.videos[a] == test.videos[b] for a, b in test.pairs)
 
 
 def test_inside_one_video_no_frame_is_on_both_sides():
     whole = open_split(
         conditions(data_options=VIDEOS | CLEAN | {"train_videos": 1, "video_frames": 22}), "train"
     )
-    learn, test = (tuning_part(whole, split, 3) for split in ("train", "score"))
+    learn, test = hold_out(whole, 3, "a test")
     last, first = (
         int(clips[i].name.split("/")[1]) for clips, i in ((learn, len(learn) - 1), (test, 0))
     )
     assert first - 2 > last
+
+
+class Footage:
+    """A split of which only its videos are known."""
+
+    classes = colours = ()
+    fingerprint, repeated, skipped = "0" * 12, 0, 0
+
+    def __init__(self, *sizes):
+        self.videos = tuple(str(i) for i, size in enumerate(sizes) for _ in range(size))
+        self.pairs = tuple(
+            (i, i + 1) for i in range(len(self) - 1) if self.videos[i] == self.videos[i + 1]
+        )
+
+    def __len__(self):
+        return len(self.videos)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "held", "ranges"),
+    [
+        ((8, 8, 8, 8), {"3"}, "24:32"),
+        ((2, 3, 2, 3, 2, 3), {"5"}, "12:15"),
+        ((9, 1, 1, 9), {"1", "2"}, "9:11"),  # neither of the long ones
+        ((62, 101, 204), {"0"}, "0:62"),
+        ((1, 9, 1, 9), {"2", "0"}, "0:1,10:11"),
+        ((7, 5, 6), {"1"}, "7:12"),  # each is more than a quarter: the smallest
+    ],
+)
+def test_whole_videos_are_held_out(sizes, held, ranges):
+    whole = Footage(*sizes)
+    left, out = hold_out(whole, 3, "a test")
+    assert set(out.videos) == held
+    assert set(left.videos) == set(whole.videos) - held
+    assert len(left) + len(out) == len(whole)
+    assert out.fingerprint == f"{whole.fingerprint}[{ranges}]"
+    for part in (left, out):
+        assert all(part.videos[a] == part.videos[b] for a, b in part.pairs)
+    assert len(left.pairs) + len(out.pairs) == len(whole.pairs)
+
+
+def test_a_video_that_is_nearly_everything_is_cut():
+    left, out = hold_out(Footage(40), 3, "a test")
+    assert (left.fingerprint[12:], out.fingerprint[12:]) == ("[0:30]", "[32:40]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scored", ["score", "tune"])
+def test_validation_is_held_out_of_what_is_left_for_training(scored):
+    plain = conditions(scored=scored)
+    whole, scored_on = (open_split(plain, split) for split in ("train", "score"))
+    checked = conditions(scored=scored, validate_every=2)
+    learn, held, test = (open_split(checked, split) for split in ("train", "validate", "score"))
+    assert set(learn.videos) | set(held.videos) == set(whole.videos)
+    assert not set(learn.videos) & set(held.videos)
+    assert not {*learn.videos, *held.videos} & set(test.videos)
+    assert test.fingerprint == scored_on.fingerprint
+    assert len(learn) > len(held) > 0
+    assert [held[i].name.split("/")[0] for i in range(len(held))] == list(held.videos)
+
+
+def test_a_sequence_of_cityscapes_is_held_out_whole(cityscapes):
+    options = {"size": (8, 16), "validate_every": 2, "data_options": {"allow_partial": True}}
+    split = {
+        name: open_split(read_conditions("smoke", "cityscapes", options), name, cityscapes)
+        for name in ("train", "validate")
+    }
+    # each of the three is more than a quarter
+    assert split["validate"].videos == ("bad-ems_000000",)
+    assert split["train"].videos == ("aachen_000000", "aachen_000001")
+    assert split["validate"][0].name == "bad-ems_000000/00300"
+
+
+def test_a_split_too_small_for_validation_is_said():
+    few = VIDEOS | {"train_videos": 1, "video_frames": 3}
+    with pytest.raises(DataError, match="1 training clips are too few .* set validate_every=0"):
+        open_split(conditions(validate_every=1, data_options=few), "train")
 
 
 def test_too_few_clips_cannot_be_cut():

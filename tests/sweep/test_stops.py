@@ -154,7 +154,7 @@ def test_the_estimate_of_what_is_written_is_no_more_than_what_is_written(
     sweep(tmp_path)
     from msaf_bench.sweep import space
 
-    workspace, trials, nets, learn, test = wanted[0]
+    _, trials, nets, _ = wanted[0]
     estimated = sum(space._weights(nets[trial.system.key], trial) for trial in trials)
     written = sum(path.stat().st_size for path in tmp_path.glob("checkpoints/**/*.safetensors"))
     assert 0.4 * written < estimated <= written

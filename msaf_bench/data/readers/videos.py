@@ -70,6 +70,7 @@ class LabelledVideos:
         self.repeated, self.skipped = whole.repeated, whole.skipped
         self._clips = whole.clips
         self._labelled = tuple(files.labelled[i] for i in whole.kept)
+        self.videos = tuple(frame.video for frame in self._labelled)
         self.pairs = tuple(
             (i, i + 1)
             for i, (earlier, later) in enumerate(pairwise(self._labelled))

@@ -190,6 +190,7 @@ class Street:
             (newest[i][0], frames) for i, frames in zip(whole.kept, whole.clips, strict=True)
         ]
         self.repeated, self.skipped = whole.repeated, whole.skipped
+        self.videos = tuple(f"{self._seeds[video]:05d}" for video, _ in self._clips)
         self.pairs = tuple((i, i + 1) for i in range(len(self) - 1) if self._neighbours(i, i + 1))
         self.fingerprint = self._videos.fingerprint
 
@@ -200,7 +201,7 @@ class Street:
         if not 0 <= index < len(self):
             raise IndexError(index)
         video, frames = self._clips[index]
-        name = f"{self._seeds[video]:05d}/{frames[-1]:03d}"
+        name = f"{self.videos[index]}/{frames[-1]:03d}"
         return Clip(
             self._videos.images[video, list(frames)], self._videos.labels[video, frames[-1]], name
         )

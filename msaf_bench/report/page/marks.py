@@ -1,5 +1,5 @@
-"""Small pictures inside the cells of a page: a bar around zero, a dot for each seed, and a line
-over runs.
+"""Small pictures inside the cells of a page: a bar around zero, a dot for each seed, a line over
+runs, and a curve over the steps of a training.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,9 @@ from markupsafe import Markup, escape
 
 from msaf_bench.findings.digits import number
 from msaf_bench.findings.subjects import RowSummary, Subject
+from msaf_bench.findings.validation import Validation
 from msaf_bench.findings.wording import TONES
+from msaf_bench.report.tables.validation import point_titles
 from msaf_bench.stats import Interval
 
 LEAST_REACH = 0.1  #: points that half a bar stands for at the least
@@ -111,6 +113,43 @@ def trend(points: Sequence[TrendPoint]) -> Markup:
         f'<svg class="trend" viewBox="0 0 120 32" role="img" aria-label="{said}">'
         f'<polyline points="{" ".join(line)}"/>{"".join(marks)}</svg>'
     )
+
+
+class ValidationCurves:
+    """Curves of the mIoU over the steps of a training, on one scale: that of all rows."""
+
+    def __init__(self, found: Iterable[Validation | None]) -> None:
+        points = [point for each in found if each for point in each.points]
+        self.low = min((point.low for point in points), default=0.0)
+        self.high = max((point.high for point in points), default=1.0)
+        self.first = min((point.step for point in points), default=0)
+        self.last = max((point.step for point in points), default=1)
+
+    def __call__(self, found: Validation) -> Markup:
+        """Return the mean as a line, the seeds' range as a band, and the highest mean as a dot."""
+        at = [
+            (self._x(p.step), self._y(p.mean), self._y(p.low), self._y(p.high))
+            for p in found.points
+        ]
+        line = " ".join(f"{x},{y}" for x, y, _, _ in at)
+        upper = [f"{x},{high}" for x, _, _, high in at]
+        lower = [f"{x},{low}" for x, _, low, _ in reversed(at)]
+        band = " ".join([*upper, *lower])
+        top = max(found.points, key=lambda point: point.mean)
+        said = escape("; ".join(point_titles(found)))
+        return Markup(
+            f'<svg class="trend" style="color: var(--accent)" viewBox="0 0 120 32" role="img"'
+            f' aria-label="{said}"><title>{said}</title>'
+            f'<polygon fill="currentcolor" fill-opacity=".25" points="{band}"/>'
+            f'<polyline points="{line}"/>'
+            f'<circle class="mark" cx="{self._x(top.step)}" cy="{self._y(top.mean)}" r="3"/></svg>'
+        )
+
+    def _x(self, step: int) -> str:
+        return f"{4 + 112 * (step - self.first) / ((self.last - self.first) or 1):.1f}"
+
+    def _y(self, value: float) -> str:
+        return f"{28 - 24 * (value - self.low) / ((self.high - self.low) or 1):.1f}"
 
 
 def side(row: RowSummary) -> str:

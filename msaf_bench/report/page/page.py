@@ -26,7 +26,7 @@ from msaf_bench.report.figures.canvas import Drawn
 from msaf_bench.report.figures.strip import Strip
 from msaf_bench.report.page.frames import frames_of
 from msaf_bench.report.page.inline import inline_figures
-from msaf_bench.report.page.marks import SeedStrips, reach_of, side
+from msaf_bench.report.page.marks import SeedStrips, ValidationCurves, reach_of, side
 from msaf_bench.report.page.templates import environment
 from msaf_bench.report.provenance import command, simultaneous, together
 from msaf_bench.report.tables.claims import TITLES, by_verdict
@@ -34,6 +34,8 @@ from msaf_bench.report.tables.columns import PAST_HEAD, PAST_LEGEND
 from msaf_bench.report.tables.controls import ROLES, control_legend
 from msaf_bench.report.tables.pulse import TITLE as PULSE_TITLE
 from msaf_bench.report.tables.rankings import RANKING, ranking_legend, ranking_texts
+from msaf_bench.report.tables.validation import HEADS, cells
+from msaf_bench.report.tables.validation import TITLE as VALIDATION_TITLE
 from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions
 from msaf_bench.stats import level_of_each
@@ -60,7 +62,7 @@ def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) ->
 
 def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
     """Return the conditions that say something, as names and values."""
-    settings = conditions.model_dump(mode="json")
+    settings = conditions.document()
     return [
         (name.replace("_", " "), _said(value))
         for name, value in settings.items()
@@ -177,6 +179,11 @@ def _folds(view: View) -> dict[str, object]:
         "second": [column for column in view.second if column.head != PAST_HEAD],
         "legend": view.legend,
         "power": view.power,
+        "validation": view.validation,
+        "validation_title": VALIDATION_TITLE,
+        "validation_heads": HEADS,
+        "validation_cells": cells,
+        "curve": ValidationCurves(subject.measures.validation for subject in summary.subjects),
         "pulse": view.pulse,
         "pulse_title": PULSE_TITLE,
         "pulse_count": _health(summary),

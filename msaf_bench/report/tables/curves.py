@@ -125,7 +125,7 @@ def study_document(study: Study) -> dict[str, object]:
         "notes": list(study.notes),
         "lines": [finite(dict(zip(HEADS, line, strict=True))) for line in study_lines(study)],
         "ended": max((run.ended for each in subjects for run in each.runs), default=""),
-        "conditions": study.plan.conditions.model_dump(mode="json"),
+        "conditions": study.plan.conditions.document(),
         "seeds": study.plan.seeds,
         "hosts": [
             host.model_dump(mode="json")

@@ -7,6 +7,8 @@ from msaf_bench.findings.digits import mean_span
 from msaf_bench.findings.subjects import Subject
 from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
 from msaf_bench.report.tables.pulse import TITLE
+from msaf_bench.report.tables.validation import HEADS
+from msaf_bench.report.tables.validation import TITLE as VALIDATION_TITLE
 from msaf_bench.report.view import View
 
 
@@ -87,6 +89,22 @@ def markdown_effects(view: View) -> list[str]:
         pipes(("Part", "effect", "Shapley value")),
         "|---|--:|--:|",
         *map(pipes, rows),
+    ]
+
+
+def markdown_validation(view: View) -> list[str]:
+    """Return the validations while training, with their legend; nothing without any."""
+    table = view.validation
+    if table is None:
+        return []
+    return [
+        "",
+        f"**{VALIDATION_TITLE}**, {table.kept}",
+        "",
+        pipes(HEADS),
+        "|---|--:|--:|--:|",
+        *map(pipes, table.texts()),
+        *bullets(table.legend),
     ]
 
 

@@ -143,6 +143,14 @@ SCHEMA: dict[str, tuple[CsvColumn, ...]] = {
         CsvColumn("{class}_sd", "points", "its standard deviation over seeds"),
         *LAST,
     ),
+    "TABLE_validation.csv, where training was validated": (
+        CsvColumn("row", "", "label of the row or control"),
+        CsvColumn("seed", "", "number of the seed"),
+        CsvColumn("step", "", "steps of the training done"),
+        CsvColumn("validation_miou", "%", "mIoU on the clips held out of training"),
+        CsvColumn("scored", "", "1: the weights of this step were scored, 0: they were not"),
+        *LAST,
+    ),
     "TABLE_agreement.csv": (
         CsvColumn("ours", "", "our order: by which measurement"),
         CsvColumn("paper", "", "the paper's order: by which printed number"),

@@ -23,6 +23,7 @@ from msaf_bench.report.tables.markdown import (
     markdown_pulse,
     markdown_second,
     markdown_text,
+    markdown_validation,
     pipes,
 )
 from msaf_bench.report.tables.rankings import (
@@ -111,6 +112,7 @@ def to_markdown(view: View) -> str:
         *bullets(view.legend),
         *markdown_controls(view),
         *_markdown_rankings(view),
+        *markdown_validation(view),
         *markdown_pulse(view),
     ]
     return "\n".join(lines) + "\n"

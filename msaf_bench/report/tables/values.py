@@ -35,6 +35,19 @@ def to_per_class_csv(view: View) -> str:
     return csv_lines((*first, *names, *(f"{name}_sd" for name in names), *said), lines)
 
 
+def to_validation_csv(view: View) -> str:
+    """Return the mIoU of validations in percent, one line per row or control, seed and step."""
+    said = said_values(view.summary)
+    lines: list[Sequence[Value]] = []
+    for subject in view.summary.subjects:
+        found = subject.measures.validation
+        for curve in found.curves if found else ():
+            for step, miou in curve.points:
+                scored = int(step == curve.kept_step)
+                lines.append((subject.label, curve.seed, step, miou, scored, *said.values()))
+    return csv_lines(("row", "seed", "step", "validation_miou", "scored", *said), lines)
+
+
 def measured_values(subject: Subject) -> dict[str, Value]:
     """Return the mIoU in percent over seeds."""
     own = subject.interval

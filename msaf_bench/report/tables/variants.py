@@ -25,6 +25,7 @@ from msaf_bench.report.tables.markdown import (
     markdown_pulse,
     markdown_second,
     markdown_text,
+    markdown_validation,
     pipes,
 )
 from msaf_bench.report.tables.values import column_values, made_values, measured_values
@@ -143,7 +144,7 @@ def to_markdown(view: View) -> str:
     ]
     if view.second:
         lines += bullets(view.legend)
-    return "\n".join([*lines, *markdown_pulse(view)]) + "\n"
+    return "\n".join([*lines, *markdown_validation(view), *markdown_pulse(view)]) + "\n"
 
 
 def _cells(row: RowSummary, tick: str) -> list[str]:

@@ -1,0 +1,65 @@
+"""Validation while training, of one row or control over its seeds. mIoU is in percent (0..100)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+
+from msaf_bench.stats import PERCENT, Interval, mean_interval
+
+
+@dataclass(frozen=True)
+class ValidationPoint:
+    """The mIoU after so many steps, over the seeds."""
+
+    step: int
+    mean: float
+    low: float  #: lowest of the seeds
+    high: float  #: highest of the seeds
+
+
+@dataclass(frozen=True)
+class SeedCurve:
+    """The validations of one training."""
+
+    seed: int
+    points: tuple[tuple[int, float], ...]  #: (steps done, mIoU), at least one
+    kept_step: int  #: step whose weights were scored
+
+    @property
+    def best_step(self) -> int:
+        """The step with the highest mIoU, of equal ones the first."""
+        return max(self.points, key=lambda point: point[1])[0]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The validations of all trainings of a row or control, at least one."""
+
+    curves: tuple[SeedCurve, ...]
+
+    @cached_property
+    def points(self) -> tuple[ValidationPoint, ...]:
+        """The mIoU at each step, over the seeds."""
+        at: dict[int, list[float]] = {}
+        for curve in self.curves:
+            for step, miou in curve.points:
+                at.setdefault(step, []).append(miou)
+        return tuple(
+            ValidationPoint(step, fmean(values), min(values), max(values))
+            for step, values in sorted(at.items())
+        )
+
+    @property
+    def highest(self) -> Interval:
+        """The highest mIoU of each training, over the seeds."""
+        return self._interval([max(miou for _, miou in each.points) for each in self.curves])
+
+    @property
+    def last(self) -> Interval:
+        """The mIoU at the end of each training, over the seeds."""
+        return self._interval([each.points[-1][1] for each in self.curves])
+
+    @staticmethod
+    def _interval(values: Sequence[float]) -> Interval:
+        return mean_interval(values, within=PERCENT)
