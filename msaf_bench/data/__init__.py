@@ -26,7 +26,7 @@ __all__ = [
     "CAMVID_COLOURS",
     "Clip",
     "Clips",
-    "Reader",
+    "SplitReader",
     "colourise",
     "content_of",
     "needed_root",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-class Reader(Protocol):
+class SplitReader(Protocol):
     """Opens a split of a data set that no pattern describes, for `registry.data`."""
 
     def __call__(
@@ -42,7 +42,7 @@ class Reader(Protocol):
     ) -> Clips: ...
 
 
-Readers = Mapping[str, Reader]
+Readers = Mapping[str, SplitReader]
 NO_READERS: Readers = MappingProxyType({})
 
 

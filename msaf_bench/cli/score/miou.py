@@ -174,7 +174,8 @@ def score_miou(
         check_folder(reports)
     if data:
         files = split_files(data, root, split, partial=skip_bad)
-        pairs, given = pair_with_split(pred, files), {**given, "truth": "train"}
+        pairs = pair_with_split(pred, files)
+        given["truth"] = "train"
         truth = root or Path(data).parent
     elif truth is None:
         raise typer.BadParameter(MISSING["truth"], param_hint="'--truth'")
