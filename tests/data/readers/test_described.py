@@ -101,6 +101,29 @@ def test_videos_of_ones_own(tmp_path):
     np.testing.assert_array_equal(bright, look_alikes.picture(3, 8)[10, :, 0] > 180)
 
 
+def test_folders_may_be_zips(tmp_path, pack):
+    vspw = look_alikes.vspw(tmp_path / "vspw")
+    kitti = look_alikes.kitti_step(tmp_path / "kitti")
+    own = look_alikes.own_videos(tmp_path / "own")
+    for root, data, folders in (
+        (vspw, "vspw", {"data": "data.zip"}),
+        (kitti, "kitti-step", {"training": "data_tracking_image_2.zip", "panoptic_maps": None}),
+        (own, own / "mine.toml", {"labels": "labels.zip"}),
+    ):
+        plain = opened(data, root)
+        before = [plain[i] for i in range(len(plain))]
+        for folder, archive in folders.items():
+            pack(root, folder, archive)
+        zipped = opened(data, root)
+        assert zipped.fingerprint == plain.fingerprint
+        for one, other in zip(before, (zipped[i] for i in range(len(zipped))), strict=True):
+            np.testing.assert_array_equal(one.frames, other.frames)
+            np.testing.assert_array_equal(one.label, other.label)
+    pack(own, "videos")
+    with pytest.raises(DataError, match=r"videos/ride_0.mp4: a video inside a zip is not read"):
+        opened(own / "mine.toml", own)
+
+
 def test_sparse_labels_are_paired_with_their_unlabelled_neighbours(tmp_path):
     root = look_alikes.own_videos(tmp_path)
     val = opened(root / "mine.toml", root)
