@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from msaf_bench.errors import one_of
 from msaf_bench.spec.values import VOID, Few, Flag, Side, Spec, ordered_pairs
@@ -22,6 +22,7 @@ VOID_NAME = "void"  #: what no class may be called
 _OF_LAYOUT = ("stills", "frames", "labels", "select")
 _FIELD = re.compile(r"\{(\w*)\}?|\[([^\]]*)\]?")
 FIELDS = ("split", "video", "frame")  #: of a pattern
+PICTURE_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_FILES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v")
 
 
@@ -41,16 +42,22 @@ def _checked(pattern: str) -> str:
         if text[0] == "{" and (field[1] not in FIELDS or not text.endswith("}")):
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             raise ValueError(f"{pattern!r}: {text} is no field; write {known} or *")
-    parts = pattern.split("/")
-    if pattern.startswith("/") or ".." in parts or "\\" in pattern or not parts[-1]:
-        raise ValueError(f"{pattern!r}: write a path below the data set's folder, with /")
+    _below(pattern)
     if "{video}" not in pattern:
         raise ValueError(f"{pattern!r}: needs {{video}} in the place of the video's name")
-    if "." not in parts[-1]:
+    if "." not in pattern.rpartition("/")[2]:
         raise ValueError(f"{pattern!r}: needs the suffix of the files, such as .png")
     return pattern
 
 
+def _below(path: str) -> str:
+    """Return a path in the data set's folder. Raises `ValueError` for one that leads elsewhere."""
+    if path.startswith("/") or ".." in path.split("/") or "\\" in path:
+        raise ValueError(f"{path!r}: write a path below the data set's folder, with /")
+    return path
+
+
+Below = Annotated[str, AfterValidator(_below)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -86,6 +93,8 @@ class LabelFormat(Spec):
         _checked(self.pattern)
         if _has_video_suffix(self.pattern):
             raise ValueError(f"{self.pattern!r}: label maps in a video are not exact; write PNGs")
+        if not self.pattern.lower().endswith(".png"):
+            raise ValueError(f"{self.pattern!r}: label maps are read from PNGs; convert them")
         if self.colours and (self.ids or self.channel or self.first):
             raise ValueError(f"{self.pattern!r}: colours leave no room for ids; keep one of them")
         if self.ids and self.first:
@@ -123,7 +132,9 @@ class Selection(Spec):
     """
 
     videos: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()  #: globs of their names
-    list_file: str = ""  #: file below the root: a video, VIDEO/FRAME or a frame's path on each line
+    list_file: Below = (
+        ""  #: file below the root: a video, VIDEO/FRAME or a frame's path on each line
+    )
     #: of the videos in natural order, one split after the other
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
     #: glob of a video -> its first and last frame
@@ -171,10 +182,24 @@ class Split(Spec):
     @classmethod
     def _short(cls, value: object) -> object:
         if not isinstance(value, Mapping):
+            _check_chosen(value)
             return {"select": value}
         given = dict(cast("Mapping[str, object]", value))
         chosen = {name: given.pop(name) for name in Selection.model_fields if name in given}
+        for each in chosen.values():
+            _check_chosen(each)
         return {**given, "select": chosen} if chosen else given
+
+    @classmethod
+    def toml_keys(cls) -> tuple[str, ...]:
+        """Return its keys in TOML, with those of its selection."""
+        return (*Selection.model_fields, *(name for name in cls.model_fields if name != "select"))
+
+
+def _check_chosen(value: object) -> None:
+    """Raise `ValueError` for a selection of nothing, which would mean all that others leave."""
+    if not value and not isinstance(value, Mapping):
+        raise ValueError("needs a share, videos or a list, or {} for what no other split selects")
 
 
 class Layout(Spec):
@@ -197,12 +222,20 @@ class Layout(Spec):
         """The patterns of stills and of other frames."""
         return (*self.stills, *self.frames)
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of pictures and of label maps."""
+        return (*self.pictures, *(form.pattern for form in self.labels))
+
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
         if not (self.stills or self.frames):
             raise ValueError("stills or frames: give a pattern of the pictures or the videos")
         for pattern in self.pictures:
             _checked(pattern)
+            if not pattern.lower().endswith((*PICTURE_FILES, *VIDEO_FILES)):
+                known = ", ".join((*PICTURE_FILES, *VIDEO_FILES))
+                raise ValueError(f"{pattern!r}: needs a suffix that is read: {known}")
             if _has_video_suffix(pattern) and "{frame}" in pattern:
                 raise ValueError(f"{pattern!r}: a video file has its frames inside; no {{frame}}")
         if any(map(_has_video_suffix, self.stills)):
@@ -213,8 +246,8 @@ class Layout(Spec):
 class Archive(Spec):
     """A zip that a data set comes in."""
 
-    name: str
-    folder: str  #: that it stands for
+    name: Below
+    folder: Below  #: that it stands for
     files: int = 0
     size: int = 0  #: bytes, as published
     source: str = ""  #: of these numbers
@@ -251,15 +284,26 @@ class DataSet(Spec):
         if not isinstance(value, Mapping):
             return value
         given = dict(cast("Mapping[str, object]", value))
-        if "layouts" not in given:
-            given["layouts"] = [{key: given.pop(key) for key in _OF_LAYOUT if key in given}]
-        return given
+        layout = {key: given.pop(key) for key in _OF_LAYOUT if key in given}
+        if layout and "layouts" in given:
+            raise ValueError(f"{next(iter(layout))} and layouts: keep one of them")
+        return given if "layouts" in given else {**given, "layouts": [layout]}
+
+    @classmethod
+    def toml_keys(cls) -> tuple[str, ...]:
+        """Return its keys in TOML, with those of a layout."""
+        return (*_OF_LAYOUT, *cls.model_fields)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         twice = [name for i, name in enumerate(self.classes) if name in self.classes[:i]]
         if twice or VOID_NAME in self.classes:
             raise ValueError(f"classes: {(twice or [VOID_NAME])[0]!r} is there twice or is void")
+        for name in self.classes:
+            if not name.isprintable() or name != name.strip() or not name:
+                raise ValueError(
+                    f"classes: {name!r}: write a name in one line, no blanks around it"
+                )
         if self.colours and len(self.colours) != len(self.classes):
             raise ValueError(
                 f"colours: {len(self.colours)} colours for {len(self.classes)} classes; give one"

@@ -8,7 +8,14 @@ from pydantic import ValidationError
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec.values import Spec
 
-LABELLED = ("rows", "controls")  #: fields whose entries have labels
+#: pydantic's complaints that speak of Python, in the words of TOML
+SAID = {
+    "tuple_type": "needs a list",
+    "model_type": "needs a table",
+    "model_attributes_type": "needs a table",
+    "missing": "missing; give it",
+}
+WHOLE = ("missing", "too_short", "too_long")  #: complaints that say what was given
 
 
 def first_fault(kind: type[Spec], error: ValidationError, content: Mapping[str, object]) -> str:
@@ -24,23 +31,47 @@ def first_fault(kind: type[Spec], error: ValidationError, content: Mapping[str, 
         *above, key = path
         model = _model_at(kind, above)
         try:
-            one_of("key", str(key), model.model_fields)
+            one_of("key", str(key), model.toml_keys())
         except UsageError as hint:
             return f"{where}: {hint}"
-    said = fault["msg"].removeprefix("Value error, ")
+    said = SAID.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing" and isinstance(path[-1], int):
+        said = "has too few values"
+    given = repr(fault["input"])
     if not where:
         return said
-    given = repr(fault["input"])
-    return f"{where}: {said}, not {given}" if len(given) < 40 else f"{where}: {said}"
+    if fault["type"] in WHOLE or len(given) >= 40:
+        return f"{where}: {said}"
+    return f"{where}: {said}, not {given}"
 
 
 def _place(path: Sequence[int | str], content: Mapping[str, object]) -> str:
-    """Return a location as text, a row or control by its label."""
-    names = [str(part) for part in path if isinstance(part, str)]
-    if len(path) > 1 and path[0] in LABELLED and isinstance(path[1], int):
-        labels = list(cast("Mapping[str, object]", content[str(path[0])]))
-        names.insert(1, repr(labels[path[1]]))
+    """Return a location as text: the keys that lead to it in `content`, without those that a short
+    form leaves out there. Keys that the user chose, such as the label of a row, are quoted.
+    """
+    names: list[str] = []
+    inside: object = content
+    parts = list(path)
+    while parts:
+        part = parts.pop(0)
+        if isinstance(part, str):
+            table = _table_of(inside)
+            if part in table or not parts:
+                names.append(part)
+            inside = table.get(part, inside)
+        elif isinstance(inside, list):
+            items = cast("list[object]", inside)
+            inside = items[part] if part < len(items) else None
+        elif _table_of(inside) and parts and isinstance(parts[0], int):
+            parts.pop(0)  # of a pair: its name or its value
+            name, inside = list(_table_of(inside).items())[part]
+            names.append(repr(name))
     return ".".join(names)
+
+
+def _table_of(value: object) -> Mapping[str, object]:
+    """Return a table as it is, an empty one for anything else."""
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
 def _model_at(kind: type[Spec], path: Sequence[int | str]) -> type[Spec]:

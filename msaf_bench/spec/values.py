@@ -56,6 +56,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def toml_keys(cls) -> tuple[str, ...]:
+        """Return the keys that it has in TOML, where a short form may have others than fields."""
+        return tuple(cls.model_fields)
+
     def canonical(self, without: set[str] | None = None) -> str:
         """The content as one JSON text that does not depend on the order of keys, but for the
         fields named.
@@ -78,10 +83,14 @@ def sorted_pairs(value: object) -> object:
 
 
 def ordered_pairs(value: object) -> object:
-    """Return a mapping as pairs in its own order; anything else as it is."""
+    """Return a mapping as pairs in its own order, pairs as they are. Raises `ValueError` for
+    anything else.
+    """
     if isinstance(value, Mapping):
         return tuple(cast("Mapping[str, object]", value).items())
-    return value
+    if not isinstance(value, list | tuple):
+        raise ValueError("needs a table")
+    return cast("object", value)
 
 
 def _kept_pairs(options: tuple[tuple[str, Option], ...]) -> list[list[Option]]:

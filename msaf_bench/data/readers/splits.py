@@ -138,7 +138,7 @@ class Finder:
         texts = [form.pattern for form in self.layout.labels]
         found: dict[Key, LabelFile] = {}
         for form in self.layout.labels:
-            for key, (file, match) in self.matched(form.pattern, texts, split).items():
+            for key, (file, match) in self.matched(form.pattern, split).items():
                 found.setdefault(key, LabelFile(file, form, match))
         if not found:
             raise DataError(
@@ -178,7 +178,7 @@ class Finder:
             if here and text not in here:
                 continue
             of_videos = self.pattern(text, split).of_videos
-            matched = self.matched(text, self.layout.pictures, split)
+            matched = self.matched(text, split)
             for (video, number), (file, _) in matched.items():
                 if of_videos:
                     for at in range(_length(file)):
@@ -187,16 +187,16 @@ class Finder:
                     frames.setdefault((video, number), file)
         return frames
 
-    def matched(self, text: str, beside: Sequence[str], split: str) -> Matched:
+    def matched(self, text: str, split: str) -> Matched:
         """Return the files that fit a pattern, by frame.
 
-        Raises `DataError` for two files of one frame, and for a name that fits none of the patterns
-        `beside` though it lies where their files lie.
+        Raises `DataError` for two files of one frame, and for a name that lies where the files of
+        this pattern lie and fits none of the layout.
         """
         pattern = self.pattern(text, split)
         if pattern in self._matched:
             return self._matched[pattern]
-        others = [self.pattern(each, split) for each in beside]
+        others = [self.pattern(each, split) for each in self.layout.patterns]
         matched: Matched = {}
         folder = pattern.folder
         archive = self.data_set.archive(folder)

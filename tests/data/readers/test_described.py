@@ -11,6 +11,7 @@ from msaf_bench.data import open_split
 from msaf_bench.data.readers.downloads import find_needs
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.spec import VOID
+from msaf_bench.sweep.plan import conditions_difference
 
 PARTIAL = {"data_options": {"allow_partial": True}}
 
@@ -163,6 +164,14 @@ def test_a_description_is_part_of_the_trial_and_its_path_is_not(tmp_path):
         read_conditions("smoke", str(other / "street.toml"))
 
 
+def test_what_another_description_changed_is_named(tmp_path):
+    root = look_alikes.own_videos(tmp_path, videos=2)
+    one = read_conditions("smoke", str(root / "mine.toml"))
+    (root / "mine.toml").write_text(look_alikes.OWN.replace("thing", "car"))
+    other = read_conditions("smoke", str(root / "mine.toml"))
+    assert conditions_difference(one, other) == "described with other classes"
+
+
 def test_frames_keep_their_shape_in_a_preset():
     quick, paper = (read_conditions(preset, "vspw") for preset in ("quick", "paper"))
     assert quick.size == (80, 144)  # the area of 96 x 128, the shape of 480 x 853
@@ -190,6 +199,34 @@ def test_ways_to_split(tmp_path, splits, train, val):
     for split, videos in (("train", train), ("score", val)):
         expected = [f"ride_{i}/{n:05d}" for i in videos for n in (4, 8)]
         assert names(opened(root / "mine.toml", root, split)) == expected
+
+
+def test_names_may_have_blanks_and_brackets(tmp_path):
+    root = look_alikes.own_videos(tmp_path, videos=2)
+    for kind, suffix in (("videos", ".mp4"), ("labels", "")):
+        (root / f"{kind}/ride_0{suffix}").rename(root / f"{kind}/a walk [1]{suffix}")
+        (root / f"{kind}/ride_1{suffix}").rename(root / f"{kind}/b ähm 2.0{suffix}")
+    (root / "val.txt").write_bytes("\ufeffb ähm 2.0\r\n".encode())
+    splits = '{ train = "a walk [1]", val = "val.txt" }'
+    own = look_alikes.OWN.replace("{ train = 0.5, val = 0.5 }", splits)
+    (root / "mine.toml").write_text(own)
+    assert names(opened(root / "mine.toml", root, "train")) == [
+        "a walk [1]/00004",
+        "a walk [1]/00008",
+    ]
+    assert names(opened(root / "mine.toml", root)) == ["b ähm 2.0/00004", "b ähm 2.0/00008"]
+
+
+def test_frames_and_label_maps_may_lie_side_by_side(tmp_path):
+    for video in range(2):
+        for number in range(3):
+            place = tmp_path / f"{video}/{number}"
+            look_alikes.save(place.with_suffix(".png"), look_alikes.picture(video, number))
+            look_alikes.save(place.with_name(f"{number}_gt.png"), look_alikes.ids(number))
+    own = look_alikes.OWN.replace("videos/{video}.mp4", "{video}/{frame}.png")
+    own = own.replace("labels/{video}/{frame}.png", "{video}/{frame}_gt.png")
+    (tmp_path / "mine.toml").write_text(own)
+    assert names(opened(tmp_path / "mine.toml", tmp_path)) == [f"1/{n:05d}" for n in range(3)]
 
 
 def _rename(old, new):
@@ -308,7 +345,7 @@ WRONG = {
     "outside": ('"labels/', '"../labels/', "write a path below the data set's folder"),
     "suffix": ("{frame}.png", "{frame}", "needs the suffix of the files, such as .png"),
     "bracket": ("{frame}.png", "[a{frame}.png", "a bracket is not closed"),
-    "key": ("size =", "clases = 1\nsize =", "unknown key 'clases'; did you mean classes?"),
+    "key": ("size =", "clases = 1\nsize =", "unknown key 'clases'; did you mean classes, labels?"),
     "labels in a video": ("{frame}.png", "{frame}.mp4", "label maps in a video are not exact"),
     "frames": ("videos/{video}.mp4", "videos/{video}/{frame}.mp4", "has its frames inside"),
     "shares": ("val = 0.5", "val = 0.6", "the shares of the videos are more than 1 together"),
@@ -329,6 +366,38 @@ WRONG = {
         '{ pattern = "l/{video}/{frame}.png", ids = { ground = 1, thing = 2, skyy = 3 } }',
         "unknown class 'skyy'; did you mean sky?",
     ),
+    "a class that is blank": ('"sky"', '" "', "classes: ' ': write a name in one line"),
+    "no list": ('["ground", "thing", "sky"]', '"sky"', "classes: needs a list, not 'sky'"),
+    "no table": ("{ train = 0.5, val = 0.5 }", "3", "splits: needs a table, not 3"),
+    "a split by its name": ("val = 0.5", "val = -1", "splits.'val'.share: Input should be"),
+    "an empty share": ("val = 0.5", "val = 0", "splits.'val': needs a share, videos or a list"),
+    "an empty list": ("val = 0.5", "val = []", "splits.'val': needs a share, videos or a list"),
+    "key of a split": (
+        "val = 0.5",
+        "val = { shar = 1 }",
+        "unknown key 'shar'; did you mean share?",
+    ),
+    "key of a layout": ("frames =", "frmes =", "unknown key 'frmes'; did you mean frames?"),
+    "no labels": ("labels =", "# labels =", "mine.toml: labels: missing; give it"),
+    "a list elsewhere": (
+        "val = 0.5",
+        'val = { list_file = "/val.txt" }',
+        "splits.'val'.list_file: '/val.txt': write a path below the data set's folder",
+    ),
+    "one side": ("[32, 48]", "[32]", "size: has too few values"),
+    "two layouts": ("size =", "layouts = []\nsize =", "frames and layouts: keep one of them"),
+    "first id": (
+        '"labels/{video}/{frame}.png"',
+        '{ pattern = "labels/{video}/{frame}.png", first = 300 }',
+        "mine.toml: labels.first: Input should be less than or equal to 255, not 300",
+    ),
+    "an id that is none": (
+        '"labels/{video}/{frame}.png"',
+        '{ pattern = "labels/{video}/{frame}.png", ids = { ground = "a" } }',
+        "labels.ids.'ground': Input should be a valid integer",
+    ),
+    "label maps that lose": ("{frame}.png", "{frame}.jpg", "label maps are read from PNGs"),
+    "a suffix": ("{video}.mp4", "{video}.gif", "needs a suffix that is read: .png, .jpg"),
     "ignored class": (
         '"labels/{video}/{frame}.png"',
         '{ pattern = "l/{video}/{frame}.png", ignore = [1] }',
