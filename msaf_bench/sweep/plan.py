@@ -10,6 +10,7 @@ from msaf_bench.catalog import controls_of, systems_of
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.records import Record
 from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
+from msaf_bench.spec.data_sets import DataSet
 from msaf_bench.starting import OPTION, start_of
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
@@ -215,7 +216,18 @@ def conditions_difference(held: Conditions, wanted: Conditions) -> str:
     old, new = held.model_dump(), wanted.model_dump()
     if held.start != wanted.start:
         old["start"], new["start"] = (_starts_text(each) for each in (held, wanted))
-    return ", ".join(f"{k} = {old[k]}, not {new[k]}" for k in new if old[k] != new[k])
+    texts = [f"{k} = {old[k]}, not {new[k]}" for k in new if k != "described" and old[k] != new[k]]
+    if held.described != wanted.described:
+        texts.append(_description_text(held.described, wanted.described))
+    return ", ".join(texts)
+
+
+def _description_text(held: DataSet | None, wanted: DataSet | None) -> str:
+    """Return the keys of a data set's description that are not as wanted."""
+    if not (held and wanted):
+        return "a data set described otherwise"
+    others = (k for k in DataSet.model_fields if getattr(held, k) != getattr(wanted, k))
+    return f"described with other {', '.join(others)}"
 
 
 def _starts_text(conditions: Conditions) -> str:
