@@ -58,6 +58,11 @@ def check_splits(
         clips = open_split(conditions, split, data_root, readers=readers)
         with counting(f"{split}: clips read", len(clips)) as step:
             read[split], classes[split] = read_contents(clips, step), clips.classes
+        if not sum(read[split].pixels[: len(clips.classes)]):
+            raise DataError(
+                f"{data}: every pixel of the {split} split is void; correct the ids or colours of"
+                " its label maps"
+            )
     overlap = overlap_of(read["train"], read["score"])
     ignored = ignored_below(data_root) if data_root else ()
     if as_json:
