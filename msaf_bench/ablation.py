@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_table
 from msaf_bench.data import needed_root
+from msaf_bench.data.prefetch import default_threads
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
 from msaf_bench.spec import Conditions, Table
@@ -53,7 +54,10 @@ def ablate(
     gpus_per_trial: float = 0.0,
     speed_processes: int = 2,
     threads: int = 1,
+    loader_threads: int | None = None,
     device: str = "cpu",
+    cache_gib: float = 20.0,
+    cache_folder: str | Path | None = None,
     plugins: Sequence[str] = (),
     reports: str | Path | None = None,
     resume: bool = False,
@@ -93,7 +97,11 @@ def ablate(
         gpus_per_trial: GPUs of each trial on Ray; a fraction shares one.
         speed_processes: Processes that time all rows after the trials; 0: no timing.
         threads: CPU threads of each trial.
+        loader_threads: Further threads of each trial that load clips while its network computes;
+            None: none on a CPU, on a GPU the cores that are left, up to 4.
         device: "cpu", "cuda" or "cuda:N".
+        cache_gib: Disk space for decoded frames, which all trials share, in GiB; 0: none.
+        cache_folder: Folder for them that stays; None: in the run's folder, removed at its end.
         plugins: Importable modules with `register(registry)`.
         reports: Folder of this run; None: `reports/TABLE-DATA-PRESET`.
         resume: Keep finished trials and run what is missing or failed.
@@ -130,7 +138,10 @@ def ablate(
         cluster=cluster_of(on, address, workers, gpus_per_trial),
         speed_processes=speed_processes,
         threads=threads,
+        loader_threads=loader_threads,
         device=device,
+        cache_gib=cache_gib,
+        cache_folder=cache_folder,
         plugins=plugins,
         reports=reports,
         resume=resume,
@@ -159,6 +170,9 @@ def prepare(
     resume: bool,
     pictures: bool,
     start: Iterable[Named] = (),
+    loader_threads: int | None = None,
+    cache_gib: float = 0.0,
+    cache_folder: str | Path | None = None,
 ) -> Ablation:
     """Return the ablation of a table under these conditions, backbones starting from files. Raises
     `UsageError`.
@@ -170,7 +184,18 @@ def prepare(
     plan = with_starts(plan, start)
     name = f"{table.name}-{conditions.data}-{Path(conditions.preset).stem}"
     folder = Path(reports) if reports else Path("reports") / file_name(name)
-    setting = Setting(Workspace(folder.resolve()), data_root, device, threads, plan.plugins)
+    if loader_threads is None:
+        loader_threads = default_threads(device, threads)
+    setting = Setting(
+        Workspace(folder.resolve()),
+        data_root,
+        device,
+        threads,
+        plan.plugins,
+        loader_threads=loader_threads,
+        cache_gib=cache_gib,
+        cache_folder=Path(cache_folder).resolve() if cache_folder else None,
+    )
     return Ablation(plan, setting, cluster, resume, speed_processes, pictures)
 
 

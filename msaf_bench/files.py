@@ -26,22 +26,23 @@ CHECKSUM = "checksum"  #: the key of a document's own
 PARTS = ".msaf-bench-*.part"
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Replaces `path` as a whole, through a temporary file in the same folder. Raises `HostError`
-    where it cannot.
+def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> None:
+    """Replaces `path` as a whole, through a temporary file in the same folder. What is not
+    `durable` may be lost or damaged by a power cut. Raises `HostError` where it cannot.
     """
     data = content.encode() if isinstance(content, str) else content
     with (
-        replacing(path) as temporary,
+        replacing(path, durable=durable) as temporary,
         os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file,
     ):
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextmanager
-def replacing(path: Path, suffix: str = "") -> Generator[Path]:
+def replacing(path: Path, suffix: str = "", *, durable: bool = True) -> Generator[Path]:
     """Give a path in the same folder for a file, not there yet, that replaces `path` at the end of
     the block. After an error both stay as they were: raises `HostError` for one of the system.
 
@@ -53,7 +54,8 @@ def replacing(path: Path, suffix: str = "") -> Generator[Path]:
         _make_folder(path.parent)
         yield temporary
         temporary.replace(path)
-        _sync(path.parent)
+        if durable:
+            _sync(path.parent)
     except BaseException as error:
         with suppress(OSError):  # below a file there is nothing to remove
             temporary.unlink()

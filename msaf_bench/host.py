@@ -78,6 +78,11 @@ def commit_times(commits: Iterable[str]) -> dict[str, str]:
     return times
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def devices() -> tuple[str, ...]:
     """Return the devices that torch can use here: `cpu`, `cuda:0`, ..."""
     import torch

@@ -5,8 +5,10 @@
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -26,12 +28,21 @@ class Output(NamedTuple):
     aux: "dict[str, Tensor]"
 
 
+class ClipLogits(NamedTuple):
+    """The logits of some clips, and what they are compared with."""
+
+    logits: "Tensor"  #: (B, K, h, w)
+    labels: "Sequence[NDArray[np.uint8]]"  #: the true label map of each clip
+
+
 class Reader(Protocol):
-    """Read clips by their indices: logits (B, K, h, w); with `still` the newest frame stands for
-    the past.
+    """Read clips chunk by chunk, by their indices, and give the logits of each chunk; with `still`
+    the newest frame stands for the past.
     """
 
-    def __call__(self, indices: "Sequence[int]", still: bool, /) -> "Tensor": ...
+    def __call__(
+        self, chunks: "Sequence[Sequence[int]]", still: bool, /
+    ) -> "Generator[ClipLogits]": ...
 
 
 class Stream(Protocol):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -21,11 +22,12 @@ from msaf_bench.analyzers.consistency.flows import flows_of
 from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
 from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
-from msaf_bench.analyzers.scoring import score
+from msaf_bench.analyzers.scoring import reader, score
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
+from msaf_bench.data.prefetch import default_threads
 from msaf_bench.spec import Conditions
 
 
@@ -163,6 +165,7 @@ def evaluate(
     frames: int | None = None,
     device: str | None = None,
     flow_cache: Path | str | None = None,
+    loader_threads: int | None = None,
 ) -> Evaluation:
     """Return the scores of a network on a data set's scored split, at the labels' resolution: mIoU,
     temporal consistency, and the contribution of past frames if it reads any.
@@ -182,6 +185,8 @@ def evaluate(
             `frames`, or all frames of the conditions.
         device: Where `net` is; by default that of its parameters.
         flow_cache: Folder that keeps estimated flow for the next time.
+        loader_threads: Threads that load clips while the network computes; None: none on a CPU, on
+            a GPU the cores that are left, up to 4.
 
     Raises:
         UsageError: an unknown data set or preset, or a missing root.
@@ -191,24 +196,32 @@ def evaluate(
     clips = open_split(chosen, "score", None if root is None else Path(root))
     network = as_network(net, frames, default=chosen.frames)
     place = device or next((str(p.device) for p in network.parameters()), "cpu")
+    if loader_threads is None:
+        loader_threads = default_threads(place, torch.get_num_threads())
     if flow_cache is not None:
-        return evaluate_split(network, clips, chosen, place, Path(flow_cache))
+        return evaluate_split(network, clips, chosen, place, Path(flow_cache), loader_threads)
     with tempfile.TemporaryDirectory() as cache:
-        return evaluate_split(network, clips, chosen, place, Path(cache))
+        return evaluate_split(network, clips, chosen, place, Path(cache), loader_threads)
 
 
 def evaluate_split(
-    net: VideoNetwork, clips: Clips, conditions: Conditions, device: str, flow_cache: Path
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    flow_cache: Path,
+    loader_threads: int = 0,
 ) -> Evaluation:
-    """Return the scores of a network on the clips of a split. Raises `DataError` for logits that
-    are not finite or not of the data's classes.
+    """Return the scores of a network on the clips of a split, which `loader_threads` load ahead.
+    Raises `DataError` for logits that are not finite or not of the data's classes.
     """
     maps: list[NDArray[np.uint8]] = []
     with _evaluating(net):
+        read = reader(net, clips, device, loader_threads)
         confusion = score(
-            net, clips, device=device, on_image=lambda index, predicted: maps.append(predicted)
+            net, clips, read=read, on_image=lambda index, predicted: maps.append(predicted)
         )
-        still = score(net, clips, device=device, still=True) if net.frames > 1 else None
+        still = score(net, clips, read=read, still=True) if net.frames > 1 else None
     found: tuple[PresetScore, ...] = ()
     if conditions.flow != "none":
         paired = bool(clips.pairs)

@@ -50,9 +50,9 @@ def pulses(
         if not (extracted and name == "backbone")
     }
     chosen = pulse_clips(clips)
-    truths, classes = [clips[i].label for i in chosen], len(clips.classes)
     with reading(parts) as listener:
-        normal = list(predictions(read, clips, chosen))
+        normal, truths = zip(*predictions(read, clips, chosen), strict=True)
+    classes = len(clips.classes)
     gauges, deciding = gauges_of(listener), net.deciding
     found: list[Pulse] = []
     for name, modules in parts.items():
@@ -78,7 +78,7 @@ def pulses(
             _pulse(
                 PAST,
                 normal,
-                list(predictions(read, clips, chosen, still=True)),
+                [predicted for predicted, _ in predictions(read, clips, chosen, still=True)],
                 truths,
                 classes,
                 {},
@@ -99,7 +99,7 @@ def _silent(
     cannot be silenced.
     """
     with silenced(modules) as places:
-        maps = list(predictions(read, clips, chosen))
+        maps = [predicted for predicted, _ in predictions(read, clips, chosen)]
     return maps if places else None
 
 

@@ -10,6 +10,7 @@ from msaf_bench.cli.options import (
     Device,
     History,
     Json,
+    LoaderThreads,
     Plugins,
     Preset,
     Root,
@@ -29,6 +30,7 @@ def evaluate(
     history: History = None,
     device: Device = "cpu",
     threads: Threads = 1,
+    loader_threads: LoaderThreads = None,
     changes: Changes = None,
     plugins: Plugins = None,
     as_json: Json = False,
@@ -42,12 +44,15 @@ def evaluate(
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
     from msaf_bench.data import open_split
+    from msaf_bench.data.prefetch import default_threads
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads
 
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     check_device(device)
+    if loader_threads is None:
+        loader_threads = default_threads(device, threads)
     net, classes = load_checkpoint(checkpoint, modules, device)
     clips = open_split(
         conditions, "score", check_data(data, root, modules), readers=readers_for(data, modules)
@@ -58,7 +63,7 @@ def evaluate(
             " data of its own classes"
         )
     with limited_threads(threads), tempfile.TemporaryDirectory() as cache, to_stderr():
-        found = evaluate_split(net, clips, conditions, device, Path(cache))
+        found = evaluate_split(net, clips, conditions, device, Path(cache), loader_threads)
     print_scores({"checkpoint": str(checkpoint), **found.document()}, as_json=as_json)
 
 

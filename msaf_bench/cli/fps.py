@@ -161,13 +161,12 @@ def fps(
     """Measure latency and FPS of systems on this machine. They have random weights and run alone,
     in fresh processes, batch 1.
     """
-    from msaf_bench.analyzers.speed.machine import usable_cores
     from msaf_bench.analyzers.speed.study import time_systems
     from msaf_bench.cli.fps_progress import estimates, note
     from msaf_bench.cli.fps_text import latency_lines
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.settings import use_plugins
-    from msaf_bench.host import check_device
+    from msaf_bench.host import check_device, usable_cores
 
     options = {
         "region": region,

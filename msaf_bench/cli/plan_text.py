@@ -101,7 +101,7 @@ def _where(ablation: Ablation) -> str:
         return "one trial at a time, in this process"
     if cluster.address is not None:
         return f"trials on the Ray cluster at {cluster.address}"
-    workers = at_once(cluster, ablation.setting.threads)
+    workers = at_once(cluster, ablation.setting.cores)
     return f"{counted(workers, 'trial')} at a time, on Ray"
 
 
@@ -114,7 +114,7 @@ def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:
     remote = ablation.cluster is not None and ablation.cluster.address is not None
     if not missing or remote or None in alone:
         return []
-    seconds = sum(filter(None, alone)) / at_once(ablation.cluster, ablation.setting.threads)
+    seconds = sum(filter(None, alone)) / at_once(ablation.cluster, ablation.setting.cores)
     return [f"{about(seconds)} of trials if they take as long as the finished ones did"]
 
 

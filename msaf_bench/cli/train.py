@@ -1,19 +1,24 @@
 """`msaf-bench train`: one system, trained and scored."""
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from msaf_bench.cli.options import (
+    CACHE_GIB,
     OUTPUT,
     RUN,
     SEED,
+    CacheFolder,
+    CacheGib,
     Changes,
     Data,
     Device,
     History,
     Json,
+    LoaderThreads,
     Plugins,
     Preset,
     Root,
@@ -49,6 +54,9 @@ def train(
     ] = 0,
     device: Device = "cpu",
     threads: Threads = 1,
+    loader_threads: LoaderThreads = None,
+    cache: CacheGib = CACHE_GIB,
+    cache_folder: CacheFolder = None,
     reports: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +81,7 @@ def train(
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.cli.status import RunStatus
+    from msaf_bench.data.prefetch import default_threads
     from msaf_bench.host import check_device
     from msaf_bench.records import read_records
     from msaf_bench.spec import Trial
@@ -92,7 +101,18 @@ def train(
         reports
         or Path("reports") / file_name(f"train-{read.name}-{conditions.data}-{Path(preset).stem}")
     ).resolve()
-    setting = Setting(Workspace(folder), check_data(data, root, modules), device, threads, modules)
+    if loader_threads is None:
+        loader_threads = default_threads(device, threads)
+    setting = Setting(
+        Workspace(folder),
+        check_data(data, root, modules),
+        device,
+        threads,
+        modules,
+        loader_threads=loader_threads,
+        cache_gib=cache,
+        cache_folder=cache_folder.resolve() if cache_folder else None,
+    )
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})
@@ -119,6 +139,7 @@ def train(
             )
             raise
         progress.finished(record)
+    shutil.rmtree(setting.workspace.frames, ignore_errors=True)
     if record.confusion is None:
         raise typer.Exit(1)
     checkpoint = max(setting.workspace.checkpoints(trial).glob("step-*.safetensors"))

@@ -10,13 +10,16 @@ OpenCV are imported when a split is opened.
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msaf_bench.catalog import data_set_of, list_data_sets
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.labels.classes import CAMVID_CLASSES, CAMVID_COLOURS, colourise
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import STREET, Conditions
+
+if TYPE_CHECKING:
+    from msaf_bench.data.cache import Cache
 
 __all__ = [
     "CAMVID_CLASSES",
@@ -56,6 +59,7 @@ def open_split(
     root: Path | None = None,
     seed: int = 0,
     readers: Readers = NO_READERS,
+    cache: "Cache | None" = None,
 ) -> Clips:
     """Open a split of the data set `conditions.data`.
 
@@ -71,6 +75,7 @@ def open_split(
         seed: the trial's seed, for data sets whose training videos depend on it (`street` with
             `data_options.own_videos`).
         readers: the data sets that plug-ins read, by name.
+        cache: keeps decoded frames of clips that are not held in memory.
 
     Raises:
         UsageError: for an unknown data set or option, or a missing root.
@@ -79,7 +84,7 @@ def open_split(
     tuned = conditions.scored == "tune"
     validated = split == "validate" or (split == "train" and conditions.validate_every > 0)
     source = "score" if split == "score" and not tuned else "train"
-    clips = _open(conditions, source, root, seed, readers)
+    clips = _open(conditions, source, root, seed, readers, cache)
     if not tuned and not validated and conditions.past == "real":
         return clips
     from msaf_bench.data.subsets import WithPast, hold_out
@@ -110,6 +115,7 @@ def _open(
     root: Path | None,
     seed: int,
     readers: Readers,
+    cache: "Cache | None",
 ) -> Clips:
     if conditions.data == STREET:
         from msaf_bench.data.street import Street
@@ -122,5 +128,5 @@ def _open(
     from msaf_bench.data.readers.described import open_described
 
     return open_described(
-        data_set_of(conditions), conditions, split, needed_root(conditions.data, root)
+        data_set_of(conditions), conditions, split, needed_root(conditions.data, root), cache
     )

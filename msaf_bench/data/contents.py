@@ -1,9 +1,7 @@
 """Contents of a split, counted by reading every clip. Shapes: H W image, K classes."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from zlib import crc32
 
@@ -11,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.data.clips import Clips
+from msaf_bench.data.prefetch import ahead
+from msaf_bench.host import usable_cores
 from msaf_bench.spec import VOID
 
 WORKERS = 8  #: threads that read clips, at most
@@ -84,8 +84,8 @@ def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> C
     frames, labels = Counter[str](), Counter[str]()
     pictures: dict[str, int] = {}
     pixels = np.zeros(VOID + 1, np.int64)
-    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        for name, size, label_size, checksum, counted in pool.map(counts, range(len(clips))):
+    with ahead(counts, range(len(clips)), min(WORKERS, usable_cores())) as found:
+        for name, size, label_size, checksum, counted in found:
             frames[size] += 1
             labels[label_size] += 1
             pictures[name] = checksum

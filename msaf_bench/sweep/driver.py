@@ -74,7 +74,7 @@ def run_sweep(
                 events.note(ONE_SEED)
             _run_missing(missing, before, setting, events, cluster, execute)
         count_rows(plan, setting, events)
-        for kept in (workspace.flow, workspace.features):
+        for kept in (workspace.flow, workspace.features, workspace.frames):
             shutil.rmtree(kept, ignore_errors=True)  # made again where it is asked for again
         if speed_processes:
             _time_rows(plan, setting, events, speed_processes)

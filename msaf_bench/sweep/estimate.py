@@ -66,7 +66,7 @@ def estimate(plan: Plan, setting: Setting, cluster: Cluster | None) -> Estimate:
         labels = plan.labels()
         missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
         seconds = sum(rows[label].step_seconds for label in missing) * plan.conditions.steps
-        workers = at_once(cluster, setting.threads)
+        workers = at_once(cluster, setting.cores)
         seconds /= workers
         before = plan.pretraining()
         if missing and before and not setting.workspace.record(before).exists():

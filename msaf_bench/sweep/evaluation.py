@@ -46,12 +46,14 @@ def measure(
     *,
     supply: Mapping[str, Supply] = MappingProxyType({}),
     features: Features | None = None,
+    loader_threads: int = 0,
 ) -> Scored:
     """Scores the split; once more without the past where the network reads it; consistency where
     the conditions name a flow; the pulses.
 
     `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
-    frozen backbone, `supply` is the gradient of each part at the end of training.
+    frozen backbone, `supply` is the gradient of each part at the end of training; `loader_threads`
+    load clips ahead.
     """
     shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
     kept: dict[int, NDArray[np.uint8]] = {}
@@ -60,7 +62,7 @@ def measure(
         if paired or index in shown:
             kept[index] = prediction
 
-    read = _reader(net, clips, conditions, device, features)
+    read = _reader(net, clips, conditions, device, features, loader_threads)
     confusion = score(net, clips, on_image=keep, read=read)
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None
     taken = pulses(net, clips, read, supply, extracted=features is not None)
@@ -76,11 +78,12 @@ def validation_miou(
     conditions: Conditions,
     device: str,
     features: Features | None = None,
+    loader_threads: int = 0,
 ) -> float:
     """Return the mIoU in percent on clips held out of training; `features` are theirs under a
     frozen backbone. Raises `DataError` where none of them has a labelled pixel.
     """
-    read = _reader(net, clips, conditions, device, features)
+    read = _reader(net, clips, conditions, device, features, loader_threads)
     found = miou(score(net, clips, read=read).sum(0))
     if not np.isfinite(found):
         raise DataError(
@@ -91,11 +94,16 @@ def validation_miou(
 
 
 def _reader(
-    net: VideoNetwork, clips: Clips, conditions: Conditions, device: str, features: Features | None
+    net: VideoNetwork,
+    clips: Clips,
+    conditions: Conditions,
+    device: str,
+    features: Features | None,
+    loader_threads: int,
 ) -> Reader:
     if features:
-        return cached_reader(net, features, conditions.size, device)
-    return reader(net, clips, device)
+        return cached_reader(net, features, clips, conditions.size, device, loader_threads)
+    return reader(net, clips, device, loader_threads)
 
 
 def _consistency(

@@ -43,11 +43,11 @@ def cluster_of(
     return None
 
 
-def at_once(cluster: Cluster | None, threads: int) -> int:
-    """Return how many trials run at a time, as far as this machine can tell."""
+def at_once(cluster: Cluster | None, cores: int) -> int:
+    """Return how many trials of so many cores run at a time, as far as this machine can tell."""
     if cluster is None:
         return 1
-    return cluster.workers or max(1, (os.cpu_count() or 1) // threads)
+    return cluster.workers or max(1, (os.cpu_count() or 1) // cores)
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:

@@ -159,7 +159,7 @@ def _start(cluster: Cluster, setting: Setting, scratch: Path) -> None:
     """Starts a cluster of our own, for this machine's own ears."""
     Config.initialize("")  # Ray has read its environment before
     ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
-    cpus = cluster.workers * setting.threads if cluster.workers else None
+    cpus = cluster.workers * setting.cores if cluster.workers else None
     ray.init(
         address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(scratch), **QUIET
     )
@@ -187,7 +187,7 @@ def _check_resources(cluster: Cluster, setting: Setting) -> None:
             f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides"
             " GPUs that a trial did not ask for"
         )
-    wanted = {"CPU": setting.threads, "GPU": cluster.gpus}
+    wanted = {"CPU": setting.cores, "GPU": cluster.gpus}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(name, 0) >= count for name, count in wanted.items()) for node in nodes):
         largest = max(nodes, key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)), default={})
@@ -197,7 +197,7 @@ def _check_resources(cluster: Cluster, setting: Setting) -> None:
         )
         raise UsageError(
             f"a trial needs {needs} on one node, the largest of the cluster has {has}; lower"
-            " --threads or --gpus-per-trial"
+            " --threads, --loader-threads or --gpus-per-trial"
         )
 
 
@@ -209,7 +209,7 @@ def _fit(
     space = {"index": tune.grid_search(list(range(len(trials))))}
     work = tune.with_parameters(_work, trials=list(trials), setting=setting)
     tuner = tune.Tuner(
-        tune.with_resources(work, {"cpu": setting.threads, "gpu": cluster.gpus}),
+        tune.with_resources(work, {"cpu": setting.cores, "gpu": cluster.gpus}),
         param_space=space,
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cluster.workers),
         run_config=tune.RunConfig(

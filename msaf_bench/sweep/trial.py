@@ -15,6 +15,7 @@ from msaf_bench.analyzers.cost.system import parameters_of
 from msaf_bench.architectures import build
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data import content_of, open_split
+from msaf_bench.data.cache import Cache
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
 from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
@@ -161,6 +162,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
             root=setting.root,
             seed=trial.seed,
             readers=setting.readers(trial.conditions.data),
+            cache=_cache(setting),
         )
         learn, test = opened("train"), opened("score")
         held = opened("validate") if trial.conditions.validate_every else None
@@ -173,6 +175,13 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
     net = build(trial.system, len(learn.classes), plugins=setting.plugins)
     start = _load_start(net, trial, setting)
     return _Begun(trial, host, learn, test, held, net.to(setting.device), start, seconds)
+
+
+def _cache(setting: Setting) -> Cache | None:
+    if not setting.cache_gib:
+        return None
+    folder = setting.cache_folder or setting.workspace.frames
+    return Cache(folder, round(2**30 * setting.cache_gib))
 
 
 def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
@@ -207,6 +216,7 @@ def _run(
                 trial.conditions,
                 setting.device,
                 keep(clips=begun.validate, split="validate"),
+                setting.loader_threads,
             )
             if begun.validate
             else None
@@ -221,6 +231,7 @@ def _run(
             folder=setting.workspace.checkpoints(trial),
             device=setting.device,
             features=learnt,
+            loader_threads=setting.loader_threads,
             validate=validate,
             on_step=on_step,
             on_note=on_note,
@@ -235,6 +246,7 @@ def _run(
             setting.workspace.flow,
             supply=trained.supply,
             features=tested,
+            loader_threads=setting.loader_threads,
         )
     write_stack(setting.workspace.predictions(trial), scored.samples)
     return Record(

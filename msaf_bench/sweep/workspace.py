@@ -30,7 +30,7 @@ class Workspace:
     """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`,
     `predictions/`, and all that is rendered.
 
-    While it runs it also holds two hidden folders, which are removed at its end.
+    While it runs it also holds three hidden folders, which are removed at its end.
     """
 
     folder: Path
@@ -44,6 +44,11 @@ class Workspace:
     def features(self) -> Path:
         """Features of a frozen backbone, which every trial reads."""
         return self.folder / ".msaf-bench-features"
+
+    @property
+    def frames(self) -> Path:
+        """Decoded frames and label maps, which every trial reads."""
+        return self.folder / ".msaf-bench-frames"
 
     @property
     def speed(self) -> Path:
@@ -203,7 +208,15 @@ class Setting:
     device: str = "cpu"
     threads: int = 1
     plugins: tuple[str, ...] = ()
+    loader_threads: int = 0  #: of each trial, that load data ahead of its network
+    cache_gib: float = 0.0  #: of decoded frames that are kept on disk, at most
+    cache_folder: Path | None = None  #: where; None: in the workspace
     start: Trial | None = None  #: the pre-training whose backbone the trials start from
+
+    @property
+    def cores(self) -> int:
+        """Number of CPU cores that a trial keeps busy."""
+        return self.threads + self.loader_threads
 
     def readers(self, data: str) -> "Readers":
         """Return the data sets that plug-ins read, where `data` is none of ours."""

@@ -4,7 +4,7 @@ D draws, T frames, H W image.
 
 import fcntl
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -12,15 +12,17 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open  # pyright: ignore[reportUnknownVariableType]
 from safetensors.torch import save
 from torch import Tensor
 
 from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clip, Clips
-from msaf_bench.data.transforms import augment, normalise, to_tensors
+from msaf_bench.data.prefetch import ahead
+from msaf_bench.data.transforms import augment, normalise, stacked
 from msaf_bench.files import write_atomic
-from msaf_bench.ports import Reader
+from msaf_bench.ports import ClipLogits, Reader
 from msaf_bench.spec import Conditions, content_hash
 
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
@@ -48,15 +50,29 @@ class Features(NamedTuple):
 
 
 def cached_reader(
-    net: VideoNetwork, features: Features, size: tuple[int, int], device: str
+    net: VideoNetwork,
+    features: Features,
+    clips: Clips,
+    size: tuple[int, int],
+    device: str,
+    threads: int = 0,
 ) -> Reader:
-    """Return a reader of clips that are scored, which starts from their features."""
+    """Return a reader of clips that are scored, which starts from their features; so many threads
+    read label maps ahead.
+    """
     assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
 
-    def read(indices: Sequence[int], still: bool) -> Tensor:
-        found = features.of(indices, device)
-        return net.from_features(net.still(found) if still else found, like).logits
+    def labels_of(indices: Sequence[int]) -> list[NDArray[np.uint8]]:
+        return [clips[i].label for i in indices]
+
+    def read(chunks: Sequence[Sequence[int]], still: bool) -> Generator[ClipLogits]:
+        with ahead(labels_of, chunks, threads) as loaded:
+            for indices, labels in zip(chunks, loaded, strict=True):
+                with torch.inference_mode():
+                    found = features.of(indices, device)
+                    out = net.from_features(net.still(found) if still else found, like)
+                yield ClipLogits(out.logits, labels)
 
     return read
 
@@ -175,11 +191,13 @@ def _computed(
     for first in range(0, len(places), BATCH):
         chunk = places[first : first + BATCH]
         if split == "train":
-            frames, labelled = to_tensors([drawn(clips, conditions, i, draw) for i, draw in chunk])
-            labels.append(labelled.to(torch.uint8))
+            read = [drawn(clips, conditions, i, draw) for i, draw in chunk]
+            labels.append(stacked([clip.label for clip in read]))
         else:
-            frames = normalise(np.stack([clips[i].frames for i, _ in chunk]))
-        found.append(tuple(field.cpu() for field in net.extract(frames.to(device))))
+            read = [clips[i] for i, _ in chunk]
+        frames = stacked([clip.frames for clip in read], device)
+        extract = net.extract(normalise(frames.to(device, non_blocking=True)))
+        found.append(tuple(field.cpu() for field in extract))
     fields = {
         str(i): torch.cat(parts).contiguous() for i, parts in enumerate(zip(*found, strict=True))
     }

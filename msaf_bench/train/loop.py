@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -13,10 +12,10 @@ from torch import Tensor, nn
 
 from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
 from msaf_bench.data.clips import Clips
-from msaf_bench.data.transforms import augment, to_tensors
 from msaf_bench.errors import BenchError
 from msaf_bench.liveness import Supply
 from msaf_bench.spec import Conditions, System, Trial
+from msaf_bench.train.batches import Inputs, batches
 from msaf_bench.train.checkpoint import (
     Sidecar,
     keep_only,
@@ -26,8 +25,8 @@ from msaf_bench.train.checkpoint import (
     steps_in,
     training_id,
 )
-from msaf_bench.train.features import Features, drawn
-from msaf_bench.train.schedule import augmentation_rng, batch_indices, learning_rate, step_seed
+from msaf_bench.train.features import Features
+from msaf_bench.train.schedule import learning_rate, step_seed
 from msaf_bench.train.validation import (
     Validate,
     best_checkpoint,
@@ -46,7 +45,6 @@ CLOCK_S = 60.0
 CLOCK_SHARE = 0.05  #: of the wall time, at most, for being kept so
 
 Loss = list[tuple[int, float]]
-Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
 LATE = 0.9  #: the pulse's gradient is taken over the steps after this part of the training
 
 
@@ -73,6 +71,7 @@ def train(
     folder: Path,
     device: str = "cpu",
     features: Features | None = None,
+    loader_threads: int = 0,
     validate: Validate | None = None,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
@@ -81,9 +80,9 @@ def train(
     """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
 
     With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then
-    holds what it gives of each clip. It is kept every `checkpoint_every` steps and, at an entry of
-    the loss curve, whenever a minute has passed; what only the clock asked for is removed at the
-    end.
+    holds what it gives of each clip. `loader_threads` make batches ahead and change no number. The
+    training is kept every `checkpoint_every` steps and, at an entry of the loss curve, whenever a
+    minute has passed; what only the clock asked for is removed at the end.
 
     `validate` measures the network every `conditions.validate_every` steps and after the last,
     without effect on the training; with `conditions.keep` "best" the weights of its highest mIoU
@@ -116,37 +115,46 @@ def train(
         net.backbone.eval()
     recent = list[Tensor]()
     kept, took = time.monotonic(), 0.0  # when a checkpoint was written last, and how long it took
-    for step, (inputs, labels) in _batches(net, clips, conditions, seed, start, device, features):
-        torch.manual_seed(step_seed(step, seed))
-        done = step + 1
-        keep = (
-            conditions.checkpoint_every
-            and done % conditions.checkpoint_every == 0
-            and done < conditions.steps
-        )
-        due = validate is not None and is_due(done, conditions)
-        log = done % LOG_EVERY == 0 or done == conditions.steps or keep or due
-        with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
-            recent.append(_step(net, optimizer, inputs, labels, step, conditions))
-        if log:
-            # Before a checkpoint too: weights after a loss that was not finite must never be kept.
-            curve.append((done, _mean(recent, done)))
-            recent.clear()
-            on_step(*curve[-1])
-        if validate is not None and due:
-            _check_finite(net, done)
-            points.append((done, validated(net, validate)))
-            on_validation(*points[-1])
-            keep = keep or (best and best_step(points, done) == done < conditions.steps)
-        late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
-        if keep or (log and late and done < conditions.steps):
-            begin = time.monotonic()
-            _check_finite(net, done)
-            sidecar = _sidecar(identity, system, clips, done, curve, monitor, points)
-            needed = needed_steps(folder, points, done) if best else ()
-            save_checkpoint(folder, net, optimizer, sidecar, needed)
-            kept = time.monotonic()
-            took = kept - begin
+    with batches(
+        clips,
+        conditions,
+        seed,
+        start=start,
+        device=device,
+        features=features,
+        threads=loader_threads,
+    ) as made:
+        for step, (inputs, labels) in enumerate(made, start):
+            torch.manual_seed(step_seed(step, seed))
+            done = step + 1
+            keep = (
+                conditions.checkpoint_every
+                and done % conditions.checkpoint_every == 0
+                and done < conditions.steps
+            )
+            due = validate is not None and is_due(done, conditions)
+            log = done % LOG_EVERY == 0 or done == conditions.steps or keep or due
+            with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
+                recent.append(_step(net, optimizer, inputs, labels, step, conditions))
+            if log:
+                # Before a checkpoint too: no weights after a loss that was not finite are kept.
+                curve.append((done, _mean(recent, done)))
+                recent.clear()
+                on_step(*curve[-1])
+            if validate is not None and due:
+                _check_finite(net, done)
+                points.append((done, validated(net, validate)))
+                on_validation(*points[-1])
+                keep = keep or (best and best_step(points, done) == done < conditions.steps)
+            late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
+            if keep or (log and late and done < conditions.steps):
+                begin = time.monotonic()
+                _check_finite(net, done)
+                sidecar = _sidecar(identity, system, clips, done, curve, monitor, points)
+                needed = needed_steps(folder, points, done) if best else ()
+                save_checkpoint(folder, net, optimizer, sidecar, needed)
+                kept = time.monotonic()
+                took = kept - begin
     if start < conditions.steps:
         _check_finite(net, conditions.steps)
         if best:
@@ -212,47 +220,6 @@ def _mean(losses: list[Tensor], step: int) -> float:
                 f"non-finite loss ({value}) at step {step - len(values) + i + 1}"
             )
     return sum(values) / len(values)
-
-
-def _batches(
-    net: VideoNetwork,
-    clips: Clips,
-    conditions: Conditions,
-    seed: int,
-    start: int,
-    device: str,
-    features: Features | None,
-) -> Iterator[tuple[int, tuple[Inputs, Tensor]]]:
-    """(step, (frames or features, labels)) from `start` on; on a GPU the next batches are made
-    while this one is used.
-    """
-
-    def make(step: int) -> tuple[Inputs, Tensor]:
-        rng = augmentation_rng(step, seed)
-        chosen = batch_indices(step, conditions.batch, len(clips), seed)
-        if not conditions.draws:
-            frames, labels = to_tensors([augment(clips[i], conditions, rng) for i in chosen])
-            return frames.to(device), labels.to(device)
-        draws = rng.integers(conditions.draws, size=len(chosen)).tolist()
-        if features is None:
-            frames, labels = to_tensors(
-                [drawn(clips, conditions, i, draw) for i, draw in zip(chosen, draws, strict=True)]
-            )
-            return frames.to(device), labels.to(device)
-        places = [draw * features.clips + i for i, draw in zip(chosen, draws, strict=True)]
-        return features.of(places, device), features.labels[places].long().to(device)
-
-    steps = range(start, conditions.steps)
-    if device == "cpu":
-        yield from ((step, make(step)) for step in steps)
-        return
-    ahead = 8
-    with ThreadPoolExecutor(4) as pool:
-        waiting = {step: pool.submit(make, step) for step in steps[:ahead]}
-        for step in steps:
-            if step + ahead < conditions.steps:
-                waiting[step + ahead] = pool.submit(make, step + ahead)
-            yield step, waiting.pop(step).result()
 
 
 def _check_finite(net: nn.Module, step: int) -> None:

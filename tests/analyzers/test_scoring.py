@@ -1,12 +1,13 @@
 """What a network answers, scored: its counts, and answers that are refused."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from msaf_bench.analyzers.scoring import BATCH, score
+from msaf_bench.analyzers.scoring import BATCH, reader, score
 from msaf_bench.data.clips import Clip
 from msaf_bench.errors import DataError
 
@@ -15,6 +16,14 @@ K, SIZE = 3, (4, 6)
 
 class Clips(list):
     classes = ("a", "b", "c")
+
+    def __init__(self, clips):
+        super().__init__(clips)
+        self.read = []
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return super().__getitem__(index)
 
 
 class Net:
@@ -63,6 +72,36 @@ def test_still_repeats_the_newest_frame(clips):
         still=True,
     )
     assert all(torch.equal(frames[:, 0], frames[:, 1]) for frames in heard)
+
+
+def seen(frames):
+    """Answers that depend on every frame."""
+    return frames.mean((1, 2))[:, None].repeat(1, K, 1, 1) * torch.arange(K).view(K, 1, 1).sub(1)
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_threads_change_no_count_and_read_each_clip_once(clips, still):
+    alone = score(Net(seen), clips, still=still)
+    assert clips.read == list(range(BATCH + 1))
+    for threads in (1, 4):
+        clips.read.clear()
+        read = reader(Net(seen), clips, threads=threads)
+        np.testing.assert_array_equal(score(Net(None), clips, still=still, read=read), alone)
+        assert sorted(clips.read) == list(range(BATCH + 1))
+    assert len(np.unique(alone)) > 2
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+def test_an_error_of_the_network_or_of_a_clip_leaves_no_thread(clips, threads):
+    def failing(frames):
+        raise ValueError("the network's")
+
+    with pytest.raises(ValueError, match="the network's"):
+        score(Net(None), clips, read=reader(Net(failing), clips, threads=threads))
+    list.__setitem__(clips, BATCH, None)
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'frames'"):
+        score(Net(None), clips, read=reader(Net(seen), clips, threads=threads))
+    assert not [t for t in threading.enumerate() if "loader" in t.name]
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,12 @@ def test_numbers_stay_numbers_in_a_csv(cell):
     ("more", "part"),
     [
         (["--threads", "1000000"], "cores"),
+        (["--loader-threads", "-1"], "--loader-threads"),
+        (["--loader-threads", "two"], "--loader-threads"),
+        (["--loader-threads", "1000"], "64"),
+        (["--cache", "-0.5"], "--cache"),
+        (["--cache", "nan"], "--cache"),
+        (["--cache", "inf"], "--cache"),
         (["--seeds", "1000000000"], "1,000"),
         (["--workers", "1000000000"], "--workers"),
         (["--speed", "1000000000"], "--speed"),

@@ -1,5 +1,6 @@
 """One draw for all frames of a clip and its label, and batches as the networks expect them."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msaf_bench.data import Clip
-from msaf_bench.data.transforms import MEAN, STD, augment, to_tensors
+from msaf_bench.data.transforms import MEAN, STD, augment, normalise, stacked, to_tensors
 from msaf_bench.spec import VOID, Conditions
 
 
-def conditions(size=(32, 64), scale=(1.0, 1.0), flip=False):
+def conditions(size=(32, 64), scale=(1.0, 1.0), flip=False, crop=None):
     return Conditions(
         preset="t", data="street", size=size, train_spacing=1, score_spacing=1, steps=1, batch=1,
-        lr=0.1, scale=scale, flip=flip
+        lr=0.1, scale=scale, flip=flip, crop=crop
     )  # fmt: skip
 
 
@@ -99,6 +100,81 @@ def test_every_place_of_a_crop_is_reached():
     assert corners == {0, 1, 2, 4, 5, 6, 8, 9, 10}
 
 
+def resized_then_cut(clip, conditions, rng):
+    """The whole clip resized, then its window."""
+    zoom, down, across, mirror = rng.random(4)
+    low, high = conditions.scale
+    factor = low + (high - low) * zoom
+    size = conditions.crop or conditions.size
+    have = tuple(max(1, round(side * factor)) for side in clip.label.shape)
+    source, target = [], []
+    for room, place, side in zip(np.subtract(have, size), (down, across), size, strict=True):
+        offset = int(place * (abs(room) + 1))
+        source.append(slice(offset, offset + side) if room > 0 else slice(0, side))
+        target.append(slice(0, side) if room > 0 else slice(offset, offset + side + room))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    mean = np.round(np.multiply(MEAN, 255)).astype(np.uint8)
+    frames = np.full((len(clip.frames), *size, 3), mean)
+    for frame, window in zip(clip.frames, frames, strict=True):
+        window[*target] = cv2.resize(frame, have[::-1], interpolation=how)[*source]
+    label = np.full(size, VOID, np.uint8)
+    label[*target] = cv2.resize(
+        clip.label, have[::-1], interpolation=cv2.INTER_NEAREST_EXACT
+    )[*source]  # fmt: skip
+    if conditions.flip and mirror < 0.5:
+        frames, label = frames[:, :, ::-1], label[:, ::-1]
+    return frames, label
+
+
+def noise(rng, height, width, frames=2):
+    """The hardest pictures to resize: every channel is black or white."""
+    pictures = 255 * rng.integers(0, 2, (frames, height, width, 3), np.uint8)
+    return Clip(pictures, rng.integers(0, 256, (height, width), np.uint8), "x/1")
+
+
+SIDES = st.integers(3, 160)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(SIDES, SIDES, SIDES, SIDES, st.floats(0.4, 2.2), st.integers(0, 2**32))
+def test_a_crop_shows_what_the_whole_resized_clip_shows_there(
+    height, width, rows, columns, factor, seed
+):
+    clip = noise(np.random.default_rng(seed), height, width)
+    asked = conditions((height, width), (factor, factor), flip=True, crop=(rows, columns))
+    out = augment(clip, asked, np.random.default_rng(seed))
+    frames, label = resized_then_cut(clip, asked, np.random.default_rng(seed))
+    np.testing.assert_array_equal(out.label, label)
+    assert cv2.absdiff(out.frames, frames).max() <= 1
+
+
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
+@given(SIDES, SIDES, SIDES, SIDES, st.floats(0.4, 2.2), st.integers(0, 2**32))
+def test_without_a_crop_the_whole_clip_is_resized_to_the_bit(
+    height, width, rows, columns, factor, seed
+):
+    clip = noise(np.random.default_rng(seed), height, width)
+    asked = conditions((rows, columns), (factor, factor), flip=True)
+    out = augment(clip, asked, np.random.default_rng(seed))
+    frames, label = resized_then_cut(clip, asked, np.random.default_rng(seed))
+    np.testing.assert_array_equal(out.label, label)
+    np.testing.assert_array_equal(out.frames, frames)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [0.5, 0.5004, 0.77, 0.9999, 1.0001, 1.3, 1.9996, 2.0])
+def test_a_crop_of_the_paper_shows_what_the_whole_frames_show(factor):
+    clip = noise(np.random.default_rng(0), 1024, 2048, frames=1)
+    asked = conditions((1024, 2048), (factor, factor), crop=(769, 769))
+    for seed in range(3):
+        out = augment(clip, asked, np.random.default_rng(seed))
+        frames, label = resized_then_cut(clip, asked, np.random.default_rng(seed))
+        np.testing.assert_array_equal(out.label, label)
+        assert cv2.absdiff(out.frames, frames).max() <= 1
+
+
 def test_batches_are_normalised_and_channels_come_before_rows():
     rng = np.random.default_rng(0)
     clips = [
@@ -109,7 +185,9 @@ def test_batches_are_normalised_and_channels_come_before_rows():
         )
         for i in range(2)
     ]
-    images, labels = to_tensors(clips)
+    images, labels = to_tensors(
+        stacked([clip.frames for clip in clips]), stacked([clip.label for clip in clips]), "cpu"
+    )
     assert images.shape == (2, 3, 3, 6, 8)
     assert images.dtype == torch.float32
     assert images.is_contiguous()
@@ -122,7 +200,16 @@ def test_batches_are_normalised_and_channels_come_before_rows():
 
 def test_labels_may_have_another_size_than_frames():
     clip = Clip(np.zeros((2, 4, 8, 3), np.uint8), np.full((9, 10), VOID, np.uint8), "x/1")
-    images, labels = to_tensors([clip])
+    images, labels = to_tensors(stacked([clip.frames]), stacked([clip.label]), "cpu")
     assert images.shape == (1, 2, 3, 4, 8)
     assert labels.shape == (1, 9, 10)
     assert labels.unique().item() == pytest.approx(VOID)
+
+
+def test_frames_are_normalised_where_they_are():
+    """The meta device stands for a GPU: nothing of the arithmetic is left on the CPU."""
+    frames = torch.empty((2, 3, 4, 8, 3), dtype=torch.uint8, device="meta")
+    found = normalise(frames)
+    assert found.device.type == "meta"
+    assert found.shape == (2, 3, 3, 4, 8)
+    assert found.dtype == torch.float32

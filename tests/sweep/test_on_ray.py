@@ -59,25 +59,28 @@ def test_a_temporary_folder_with_a_long_path_is_shortened_or_refused_by_name(tmp
 
 
 @pytest.mark.parametrize(
-    ("threads", "gpus", "fits"),
-    [(2, 2, True), (4, 0, True), (4, 1, False), (2, 3, False), (5, 0, False)],
-)
-def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, gpus, fits):
+    ("threads", "loaders", "gpus", "fits"),
+    [
+        (2, 0, 2, True), (1, 1, 2, True), (4, 0, 0, True), (1, 3, 0, True), (4, 0, 1, False),
+        (1, 2, 1, False), (2, 0, 3, False), (5, 0, 0, False), (2, 3, 0, False),
+    ],
+)  # fmt: skip
+def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, loaders, gpus, fits):
     nodes = [
         {"Alive": True, "Resources": {"CPU": 4.0}},
         {"Alive": True, "Resources": {"CPU": 2.0, "GPU": 2.0}},
         {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}},
     ]
     monkeypatch.setattr(on_ray.ray, "nodes", lambda: nodes)
-    setting = Setting(Workspace(tmp_path), threads=threads)
+    setting = Setting(Workspace(tmp_path), threads=threads, loader_threads=loaders)
     if fits:
         on_ray._check_resources(Cluster(gpus=gpus), setting)
         return
     with pytest.raises(
         UsageError,
         match=(
-            f"needs {threads} CPU and {gpus} GPU on one node, the largest of the cluster has 2 CPU"
-            " and 2 GPU"
+            f"needs {threads + loaders} CPU and {gpus} GPU on one node, the largest of the cluster"
+            " has 2 CPU and 2 GPU"
         ),
     ):
         on_ray._check_resources(Cluster(gpus=gpus), setting)

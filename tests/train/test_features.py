@@ -51,7 +51,7 @@ def test_kept_features_give_the_weights_that_frames_give(tmp_path, label):
 def test_scores_from_features_are_those_from_frames(tmp_path):
     net = made("MSAF").eval()
     features = features_of(net, TEST, CONDITIONS, "score", tmp_path, "cpu")
-    readers = reader(net, TEST), cached_reader(net, features, (32, 64), "cpu")
+    readers = reader(net, TEST), cached_reader(net, features, TEST, (32, 64), "cpu", 2)
     for still in (False, True):
         one, other = (score(net, TEST, still=still, read=read) for read in readers)
         assert (one != other).mean() < 0.02  # logits that tie up to rounding

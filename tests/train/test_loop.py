@@ -1,4 +1,5 @@
 import shutil
+import threading
 
 import pytest
 import torch
@@ -21,18 +22,22 @@ class Killed(Exception):
     pass
 
 
-def run(folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None, system=SYSTEM):
+def run(
+    folder, conditions=CONDITIONS, seed=0, die_at=None, notes=None, system=SYSTEM, error=Killed,
+    **options
+):  # fmt: skip
     torch.manual_seed(seed)
     net = build(system, len(CLIPS.classes))
 
     def on_step(step, loss):
         if step == die_at:
-            raise Killed
+            raise error
 
     note = notes.append if notes is not None else lambda text: None
     curve = train(
-        net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note
-    ).loss
+        net, CLIPS, conditions, seed, system=system, folder=folder, on_step=on_step, on_note=note,
+        **options
+    ).loss  # fmt: skip
     return net.state_dict(), curve
 
 
@@ -58,6 +63,18 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tmp_path):
         run(tmp_path / "cut", die_at=20)
     assert newest_checkpoint(tmp_path / "cut")[0].sidecar.step == 10
     resumed = run(tmp_path / "cut")
+    assert equal(whole[0], resumed[0])
+    assert whole[1] == resumed[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [Killed, KeyboardInterrupt])
+def test_loader_threads_change_no_number_and_end_with_the_training(tmp_path, error):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(error):
+        run(tmp_path / "cut", die_at=20, error=error, loader_threads=4)
+    assert not [t for t in threading.enumerate() if "loader" in t.name]
+    resumed = run(tmp_path / "cut", loader_threads=1)
     assert equal(whole[0], resumed[0])
     assert whole[1] == resumed[1]
 

@@ -9,14 +9,13 @@ from torch import nn
 
 from msaf_bench.analyzers.clip_network import as_network
 from msaf_bench.analyzers.speed.aggregate import summary
-from msaf_bench.analyzers.speed.machine import usable_cores
 from msaf_bench.analyzers.speed.processes import measure_speed
 from msaf_bench.analyzers.speed.tasks import ModuleSpeed, Speed, SpeedConditions, SpeedTask
 from msaf_bench.analyzers.speed.worker import time_module
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_system
 from msaf_bench.errors import UsageError
-from msaf_bench.host import Host
+from msaf_bench.host import Host, usable_cores
 from msaf_bench.spec import Mode, System
 
 

@@ -57,11 +57,6 @@ def snapshot(gpu: Gpu | None = None) -> Snapshot:
     )
 
 
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def available_bytes() -> float:
     """Memory that can be taken without swapping; infinite where the system does not tell."""
     with suppress(OSError, StopIteration, ValueError):

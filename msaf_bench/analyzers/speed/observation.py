@@ -12,7 +12,7 @@ from time import perf_counter, perf_counter_ns
 from typing import NamedTuple
 
 from msaf_bench.analyzers.speed import cuda as speed_cuda
-from msaf_bench.analyzers.speed.machine import Snapshot, others_cpu_s, snapshot, usable_cores
+from msaf_bench.analyzers.speed.machine import Snapshot, others_cpu_s, snapshot
 from msaf_bench.analyzers.speed.nvml import Gpu
 from msaf_bench.analyzers.speed.sampling import (
     LEAST_TURNS,
@@ -29,7 +29,7 @@ from msaf_bench.analyzers.speed.subject import PreparedSystem, Stage
 from msaf_bench.analyzers.speed.tasks import SpeedConditions
 from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory, ProcessSummary, SystemRun
 from msaf_bench.errors import BenchError
-from msaf_bench.host import Host
+from msaf_bench.host import Host, usable_cores
 from msaf_bench.spec import Scalar
 from msaf_bench.stats.order_statistics import quantile
 

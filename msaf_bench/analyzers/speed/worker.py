@@ -27,7 +27,6 @@ from msaf_bench.analyzers.speed.machine import (
     peak_bytes,
     reset_peak,
     resident_bytes,
-    usable_cores,
 )
 from msaf_bench.analyzers.speed.observation import (
     PEAK_CYCLES,
@@ -52,7 +51,7 @@ from msaf_bench.architectures import build
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.errors import BenchError
 from msaf_bench.foreign import guarded
-from msaf_bench.host import Host
+from msaf_bench.host import Host, usable_cores
 from msaf_bench.spec import Scalar
 
 #: share of the free memory that the networks of one process may fill; the rest is for what a frame

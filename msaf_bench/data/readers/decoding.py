@@ -14,35 +14,37 @@ Array = NDArray[np.uint8]
 Size = tuple[int, int]
 
 
-def check_sizes(label: File, ids: Array, picture: Array) -> None:
+def check_label(label: File, size: Size, picture: Size) -> None:
     """Raise `DataError` for a label map of another size than its frame."""
-    if picture.shape[:2] != ids.shape:
-        (h, w), (label_h, label_w) = picture.shape[:2], ids.shape
+    if size != picture:
+        (h, w), (label_h, label_w) = picture, size
         raise DataError(
             f"{label}: a label of {label_h}x{label_w} for an image of {h}x{w}; copy the data"
             " set again"
         )
 
 
-def read_picture(file: File, shape: tuple[int, ...] = ()) -> Array:
-    """Read a frame. Raises `DataError` if a shape is given and the frame has another one."""
-    return decoded(file, b"" if file.at is not None else file.read(), shape)
+def check_frame(file: File, size: Size, others: Size) -> None:
+    """Raise `DataError` for a frame of another size than those before it."""
+    if size != others:
+        raise DataError(
+            f"{file}: a frame of {size[0]}x{size[1]} among frames of {others[0]}x{others[1]};"
+            " copy it again"
+        )
 
 
-def decoded(file: File, data: bytes, shape: tuple[int, ...] = ()) -> Array:
+def read_picture(file: File) -> Array:
+    """Read a frame."""
+    return decoded(file, b"" if file.at is not None else file.read())
+
+
+def decoded(file: File, data: bytes) -> Array:
     """Decode a frame; of a video file the data are not needed."""
     if file.at is not None:
-        picture = read_video_frame(file.path, file.at)
-    elif file.key.endswith(".png"):
-        picture = decode_png(data, file, ("RGB",))
-    else:
-        picture = decode_frame(data, file)
-    if shape and picture.shape != shape:
-        raise DataError(
-            f"{file}: a frame of {picture.shape[0]}x{picture.shape[1]} among frames of"
-            f" {shape[0]}x{shape[1]}; copy it again"
-        )
-    return picture
+        return read_video_frame(file.path, file.at)
+    if file.key.endswith(".png"):
+        return decode_png(data, file, ("RGB",))
+    return decode_frame(data, file)
 
 
 def nearest(label: Array, size: Size) -> Array:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from msaf_bench.data.cache import Cache
 from msaf_bench.data.readers.neighbours import SplitFiles
 from msaf_bench.data.readers.splits import find_split
 from msaf_bench.data.readers.videos import LabelledVideos, Split
@@ -12,9 +13,13 @@ from msaf_bench.spec.data_sets import DataSet
 
 
 def open_described(
-    data_set: DataSet, conditions: Conditions, split: Split, root: Path
+    data_set: DataSet,
+    conditions: Conditions,
+    split: Split,
+    root: Path,
+    cache: Cache | None = None,
 ) -> LabelledVideos:
-    """Open a split of a data set.
+    """Open a split of a data set; `cache` keeps decoded frames of one that is not held in memory.
 
     A history frame is the frame of the same video with the right number; from 10 source frames on,
     a number off by one counts as right. Options in `conditions.data_options`:
@@ -37,7 +42,7 @@ def open_described(
         )
         first, second = _halves(scored, conditions.frames)
         files = _joined(files, first) if split == "train" else second
-    return LabelledVideos(conditions, split, files, in_memory=data_set.in_memory)
+    return LabelledVideos(conditions, split, files, in_memory=data_set.in_memory, cache=cache)
 
 
 class _Options(NamedTuple):

@@ -63,6 +63,16 @@ class File(NamedTuple):
         except OSError as error:
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
+    def stamp(self) -> str:
+        """Return what tells the content from any other without reading it: path, size and time of
+        change, for a frame of a video its number too; in an archive name, size and checksum. Raises
+        `DataError` for a broken link.
+        """
+        if self.member:
+            return f"{self.name} {self.size} {self.member.crc:08x}"
+        size, at = self.size, "" if self.at is None else f"#{self.at}"
+        return f"{self.path.absolute()}{at} {size} {self.path.stat().st_mtime_ns}"
+
     def crc(self) -> int:
         """Return the CRC-32 of the content, of a frame that of its video; an archive states it."""
         if self.at is not None:

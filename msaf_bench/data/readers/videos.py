@@ -9,6 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
+from msaf_bench.data.cache import Cache, Kept, keep_in, keep_nothing
 from msaf_bench.data.clips import Clip
 from msaf_bench.data.flow import FlowField
 from msaf_bench.data.frames.files import resized
@@ -16,7 +17,8 @@ from msaf_bench.data.labels.overlay import palette
 from msaf_bench.data.readers.decoding import (
     Array,
     Size,
-    check_sizes,
+    check_frame,
+    check_label,
     decoded,
     nearest,
     read_picture,
@@ -44,17 +46,25 @@ class LabelledVideos:
     is read when it is asked for and not kept, and `fingerprint` is that of `files.fingerprint`.
     Training labels have `conditions.size`, scored labels their size on disk. If consistency is
     measured, a scored frame without a labelled neighbour is paired with the unlabelled frame before
-    it, or after it if there is none. Raises `DataError` for the first fault of the files,
-    `UsageError` if no clip has any history.
+    it, or after it if there is none. `cache` keeps decoded frames and label maps of clips that are
+    not in memory. Raises `DataError` for the first fault of the files, `UsageError` if no clip has
+    any history.
     """
 
     def __init__(
-        self, conditions: Conditions, split: Split, files: SplitFiles, *, in_memory: bool
+        self,
+        conditions: Conditions,
+        split: Split,
+        files: SplitFiles,
+        *,
+        in_memory: bool,
+        cache: Cache | None = None,
     ) -> None:
         self.classes = files.classes
         self.colours = files.colours or palette(len(files.classes))
         self._size = conditions.size
         self._train = split == "train"
+        self._keep = keep_in(cache) if cache and not in_memory else keep_nothing
         spacing = conditions.train_spacing if self._train else conditions.score_spacing
         whole = pasts_of(files, conditions, spacing)
         self.repeated, self.skipped = whole.repeated, whole.skipped
@@ -95,28 +105,39 @@ class LabelledVideos:
         if self._content:
             rows = [self._content.rows[file] for file in files]
             return Clip(self._content.images[rows], self._content.labels[newest.label], name)
-        image = read_picture(newest.image)
-        label = read_label(newest.label, newest.label.read(), newest.form, self.classes)
-        check_sizes(newest.label, label, image)
-        frames = self._frames(files, newest.image, image)
-        if self._train:
-            label = nearest(label, self._size)
-        return Clip(frames, label, name)
+        frames, size = self._frames(files, newest.image)
+        label = self._label(newest)
+        check_label(newest.label, label.size, size)
+        return Clip(frames, label.pixels, name)
 
     def _without_label(self, clip: Unlabelled) -> Clip:
-        newest = clip.files[-1]
-        image = read_picture(newest)
         name = f"{clip.video}/{clip.number:05d}"
-        label = np.full(image.shape[:2], VOID, np.uint8)
-        return Clip(self._frames(clip.files, newest, image), label, name)
+        frames, size = self._frames(clip.files, clip.files[-1])
+        return Clip(frames, np.full(size, VOID, np.uint8), name)
 
-    def _frames(self, files: tuple[File, ...], newest: File, image: Array) -> Array:
-        """Return the frames of a clip at the size of the conditions, the newest one read before."""
-        pictures = {newest: resized(image, self._size)}
-        for file in files:
-            if file not in pictures:
-                pictures[file] = resized(read_picture(file, image.shape), self._size)
-        return np.stack([pictures[file] for file in files])
+    def _frames(self, files: tuple[File, ...], newest: File) -> tuple[Array, Size]:
+        """Return the frames of a clip at the size of the conditions, and their size on disk."""
+        kept = {file: self._frame(file) for file in dict.fromkeys((newest, *files))}
+        size = kept[newest].size
+        for file, frame in kept.items():
+            check_frame(file, frame.size, size)
+        return np.stack([kept[file].pixels for file in files]), size
+
+    def _frame(self, file: File) -> Kept:
+        def make() -> Kept:
+            picture = read_picture(file)
+            return Kept(resized(picture, self._size), picture.shape[:2])
+
+        return self._keep(f"frame {self._size} {file.stamp()}", make)
+
+    def _label(self, frame: Labelled) -> Kept:
+        def make() -> Kept:
+            ids = read_label(frame.label, frame.label.read(), frame.form, self.classes)
+            return Kept(nearest(ids, self._size) if self._train else ids, ids.shape)
+
+        size = self._size if self._train else "whole"
+        meaning = f"{frame.form!r} {self.classes}"
+        return self._keep(f"label {size} {meaning} {frame.label.stamp()}", make)
 
     def picture(self, index: int) -> Array:
         """Read the newest frame of a clip again, at the size of its label map."""
@@ -169,16 +190,19 @@ def _read_once(
         digests.append(f"{file.key} {len(data)} {crc32(data):08x}")
         return data
 
-    shape: tuple[int, ...] = ()
+    first: Size | None = None
     for frame in labelled:
-        image = decoded(frame.image, content(frame.image), shape)
+        image = decoded(frame.image, content(frame.image))
+        first = first or image.shape[:2]
+        check_frame(frame.image, image.shape[:2], first)
         label = read_label(frame.label, content(frame.label), frame.form, classes)
-        check_sizes(frame.label, label, image)
-        shape = image.shape
+        check_label(frame.label, label.shape, image.shape[:2])
         images[rows[frame.image]] = resized(image, size)
         labels[frame.label] = nearest(label, size) if shrink_labels else label
     for file in others:
-        images[rows[file]] = resized(decoded(file, content(file), shape), size)
+        image = decoded(file, content(file))
+        check_frame(file, image.shape[:2], first or image.shape[:2])
+        images[rows[file]] = resized(image, size)
     images.flags.writeable = False
     for label in labels.values():
         label.flags.writeable = False

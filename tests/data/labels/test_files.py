@@ -55,7 +55,9 @@ def test_cityscapes_is_paired_by_frame(tmp_path):
     save(tmp_path / "p" / f"{frame}_leftImg8bit.png")
     for kind in ("labelIds", "labelTrainIds", "color"):
         save(tmp_path / "t" / "aachen" / f"{frame}_gtFine_{kind}.png")
-    ((name, prediction, truth),) = pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES).both
+    ((name, prediction, truth, _),) = pair_label_maps(
+        tmp_path / "p", tmp_path / "t", CITYSCAPES
+    ).both
     assert (name, prediction.name, truth.name) == (
         frame,
         f"{frame}_leftImg8bit.png",
