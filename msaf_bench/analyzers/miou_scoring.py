@@ -17,6 +17,7 @@ from msaf_bench.data.labels.classes import ClassSet, class_set
 from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, What, id_table, parse_maps
 from msaf_bench.data.labels.pairs import LabelPairs, pair_label_maps
 from msaf_bench.data.readers.predicted import (
+    check_maps_of_pred,
     check_source,
     files_of_split,
     pair_with_split,
@@ -122,8 +123,7 @@ def score_pairs(
     """
     meanings = parse_maps(maps, classes)
     if pairs.data:  # which says what the ids of its truth are
-        if any(text.strip().startswith("truth:") for text in maps):
-            raise UsageError("--map truth: --data says what its ids are; map those of pred")
+        check_maps_of_pred(maps)
         given = {**given, "truth": "train"}
         meanings["truth"] = {VOID: len(classes.names)}
     counts = count_folders(

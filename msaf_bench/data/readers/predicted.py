@@ -1,6 +1,6 @@
 """Predictions in a folder, and the split of a data set whose frames they are named after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,12 @@ def check_source(
         raise UsageError(f"{given[0]} goes with --data")
     if given:
         raise UsageError(f"{given[0]}: --data {data} has it; leave one of them out")
+
+
+def check_maps_of_pred(maps: Iterable[str]) -> None:
+    """Raise `UsageError` if a `--map` is for the truth, whose ids the data set describes."""
+    if any(text.strip().startswith("truth:") for text in maps):
+        raise UsageError("--map truth: --data says what its ids are; map those of pred")
 
 
 def truth_classes(data: str) -> ClassSet:
@@ -82,7 +88,8 @@ def files_of_split(
 
 
 def frames_of_names(names: Sequence[str], files: SplitFiles, folder: Path) -> dict[str, Key]:
-    """Return the frame that each name of a prediction, without its suffix, belongs to.
+    """Return the frame that each name of a prediction, without its suffix, belongs to, in the order
+    of the names.
 
     A name is VIDEO/NUMBER with any number of zeros, or the name of the frame's own file or of its
     label map, with its folders or without. Raises `DataError` for the first name that is no frame
@@ -133,9 +140,9 @@ def _files_by_name(files: SplitFiles) -> Iterator[tuple[str, Key]]:
         yield frame.label.key.rpartition(".")[0], (frame.video, frame.number)
 
 
-def missing_of(found: Mapping[str, Key], files: SplitFiles) -> tuple[str, ...]:
+def missing_of(found: Iterable[Key], files: SplitFiles) -> tuple[str, ...]:
     """Return the labelled frames without a prediction, as VIDEO/NUMBER."""
-    there = set(found.values())
+    there = set(found)
     return tuple(
         f"{frame.video}/{frame.number:05d}"
         for frame in files.labelled
@@ -164,7 +171,7 @@ def pair_with_split(prediction: Path, files: SplitFiles) -> LabelPairs:
         )
     return LabelPairs(
         pairs,
-        missing_of(frames, files),
+        missing_of(frames.values(), files),
         (),
         maps.ignored,
         f"{files.data}, split {files.split}",
