@@ -7,54 +7,97 @@ import base64
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.folders import list_folder
 from msaf_bench.host import Host
+from msaf_bench.matrices import MOST, SparseMatrices
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 FORMAT = 2  #: of a record
+CHUNK = 2**14  #: bytes that are unpacked at a time; they become a thousand times as many at most
 RENAMED = {"etc2020": "etc2020-thc"}  #: consistency presets of format 1
 
 
 class Matrices(Spec):
     """Confusion matrices, one an image: N x K x K counts, rows truth, columns prediction, packed
     for JSON.
+
+    Cells that are zero are not written, so that a record of many images and classes stays small
+    and is read in no time. Earlier versions wrote every cell; their records are read as before.
     """
 
-    images: int
-    classes: int
+    images: Annotated[int, Field(ge=0)]
+    classes: Annotated[int, Field(gt=0, le=MOST)]
+    #: number of cells that are written; None: all, as earlier versions did
+    cells: Annotated[int, Field(ge=0)] | None = None
     zlib: str
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        self.unpack()
+        self.sparse()
         return self
 
     @classmethod
-    def pack(cls, matrices: NDArray[np.int64]) -> Self:
-        """From an (N, K, K) array."""
-        packed = zlib.compress(matrices.astype("<u4").tobytes(), 9)
+    def pack(cls, matrices: SparseMatrices | NDArray[np.int64]) -> Self:
+        """From sparse matrices, or an (N, K, K) array."""
+        if not isinstance(matrices, SparseMatrices):
+            matrices = SparseMatrices(matrices.shape[1], matrices)
+        filled, cells, counts = matrices.flat()
+        data = (filled.astype("<u4"), cells.astype("<u2"), counts.astype("<u4"))
+        packed = zlib.compress(b"".join(each.tobytes() for each in data), 9)
         return cls(
-            images=matrices.shape[0],
-            classes=matrices.shape[1],
+            images=len(matrices),
+            classes=matrices.classes,
+            cells=len(cells),
             zlib=base64.b64encode(packed).decode(),
         )
 
-    def unpack(self) -> NDArray[np.int64]:
-        """To an (N, K, K) array. Raises `ValueError` where it is damaged."""
+    def sparse(self) -> SparseMatrices:
+        """Return the matrices without their zeros. Raises `ValueError` where they are damaged."""
         try:
-            flat = np.frombuffer(zlib.decompress(base64.b64decode(self.zlib)), "<u4").astype(
-                np.int64
-            )
-        except zlib.error as error:
+            packed = base64.b64decode(self.zlib, validate=True)
+            return self._every(packed) if self.cells is None else self._filled(packed, self.cells)
+        except (zlib.error, ValueError) as error:
             raise ValueError("its matrices are damaged") from error
-        return flat.reshape(self.images, self.classes, self.classes)
+
+    def unpack(self) -> NDArray[np.int64]:
+        """Return all cells, an array (N, K, K): large where there are many images and classes."""
+        whole = np.zeros((self.images, self.classes, self.classes), np.int64)
+        for place, matrix in zip(whole, self.sparse(), strict=True):
+            place[:] = matrix
+        return whole
+
+    def _filled(self, packed: bytes, cells: int) -> SparseMatrices:
+        """From the cells that are not zero: their number in each image, places and counts."""
+        expected = 4 * self.images + 6 * cells
+        stream = zlib.decompressobj()
+        data = stream.decompress(packed, expected + 1)
+        if len(data) != expected or not stream.eof:
+            raise ValueError(f"{len(data)} bytes, not {expected}")
+        filled = np.frombuffer(data, "<u4", self.images)
+        places = np.frombuffer(data, "<u2", cells, filled.nbytes)
+        counts = np.frombuffer(data, "<u4", cells, filled.nbytes + places.nbytes)
+        return SparseMatrices.joined(self.classes, filled, places, counts)
+
+    def _every(self, packed: bytes) -> SparseMatrices:
+        """From all cells, of which few at a time are in memory."""
+        size, stream, found = self.classes**2, zlib.decompressobj(), SparseMatrices(self.classes)
+        data = b""
+        for first in range(0, len(packed), CHUNK):
+            data += stream.decompress(packed[first : first + CHUNK])
+            whole = len(data) // (4 * size)
+            for matrix in np.frombuffer(data, "<u4", whole * size).reshape(whole, size):
+                found.append(matrix)
+            data = data[4 * size * whole :]
+        if data or not stream.eof or len(found) != self.images:
+            raise ValueError(f"{len(found)} matrices, not {self.images}")
+        return found
 
 
 Counts = tuple[tuple[str, int], ...]

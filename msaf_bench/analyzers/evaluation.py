@@ -4,30 +4,28 @@ Shapes: N images, K classes.
 """
 
 import math
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from msaf_bench.analyzers.clip_network import Segment, as_network
-from msaf_bench.analyzers.consistency.flows import flows_of
-from msaf_bench.analyzers.consistency.scores import PresetScore, consistency
 from msaf_bench.analyzers.miou import best_constant, class_iou, miou
 from msaf_bench.analyzers.miou_score import NO_CLASS_LEFT
-from msaf_bench.analyzers.scoring import reader, score
+from msaf_bench.analyzers.scoring import reader
+from msaf_bench.analyzers.split_scoring import score_split
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.prefetch import default_threads
+from msaf_bench.matrices import Matrix, SparseMatrices
 from msaf_bench.spec import Conditions
 
 
@@ -55,26 +53,32 @@ class SplitScores:
     """What a network's predictions of a split are worth, in percent."""
 
     classes: tuple[str, ...]
-    confusion: NDArray[np.int64]  #: (N, K, K): rows truth, columns prediction
-    #: the same with the newest frame repeated in place of the past; None for a network of one frame
-    still: NDArray[np.int64] | None = None
+    matrices: SparseMatrices  #: of each image
+    #: (K, K) of all images with the newest frame repeated in place of the past; None for a network
+    #: of one frame
+    still: Matrix | None = None
     consistency: Sequence[TcValue] = ()
     flow: str = ""  #: for consistency
+
+    @cached_property
+    def confusion(self) -> Matrix:
+        """The counts of all images, (K, K): rows truth, columns prediction."""
+        return self.matrices.sum()
 
     @property
     def miou(self) -> float:
         """Mean IoU over the classes that occur; NaN where none does."""
-        return miou(self.confusion.sum(0))
+        return miou(self.confusion)
 
     @property
     def past(self) -> float | None:
         """Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."""
-        return None if self.still is None else self.miou - miou(self.still.sum(0))
+        return None if self.still is None else self.miou - miou(self.still)
 
     @property
     def per_class(self) -> dict[str, float | None]:
         """IoU by class; None for a class that does not occur."""
-        values = class_iou(self.confusion.sum(0)).tolist()
+        values = class_iou(self.confusion).tolist()
         return {
             name: None if math.isnan(iou) else iou
             for name, iou in zip(self.classes, values, strict=True)
@@ -84,7 +88,7 @@ class SplitScores:
         """Return the scores for JSON to two decimals, after what is said `about` them. What has no
         number is None or NaN, and `undefined` says why.
         """
-        numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion.sum(0))}
+        numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion)}
         past = {} if self.past is None else {"past": round(self.past, 2)}
         rounded = {key: round(value, 2) for key, value in numbers.items()}
         lacking = [key for key, value in (past | rounded).items() if math.isnan(value)]
@@ -99,7 +103,7 @@ class SplitScores:
             **({"flow": self.flow} if self.consistency else {}),
             "undefined": reasons | dict.fromkeys(lacking, NO_CLASS_LEFT),
             **rounded,
-            "images": len(self.confusion),
+            "images": len(self.matrices),
             "void": "ignore",
             "per_class": {
                 name: None if iou is None else round(iou, 2) for name, iou in self.per_class.items()
@@ -149,7 +153,7 @@ class Evaluation:
             for name, iou in self.scores.per_class.items()
         )
         return (
-            f"<table><caption>mIoU {self.miou:.2f} % of {len(self.scores.confusion)} images,"
+            f"<table><caption>mIoU {self.miou:.2f} % of {len(self.scores.matrices)} images,"
             f" {escape(self.conditions.data)}</caption>"
             f"<tr><th>class</th><th>IoU %</th></tr>{rows}</table>"
         )
@@ -198,10 +202,8 @@ def evaluate(
     place = device or next((str(p.device) for p in network.parameters()), "cpu")
     if loader_threads is None:
         loader_threads = default_threads(place, torch.get_num_threads())
-    if flow_cache is not None:
-        return evaluate_split(network, clips, chosen, place, Path(flow_cache), loader_threads)
-    with tempfile.TemporaryDirectory() as cache:
-        return evaluate_split(network, clips, chosen, place, Path(cache), loader_threads)
+    cache = None if flow_cache is None else Path(flow_cache)
+    return evaluate_split(network, clips, chosen, place, cache, loader_threads)
 
 
 def evaluate_split(
@@ -209,41 +211,21 @@ def evaluate_split(
     clips: Clips,
     conditions: Conditions,
     device: str,
-    flow_cache: Path,
+    flow_cache: Path | None = None,
     loader_threads: int = 0,
 ) -> Evaluation:
-    """Return the scores of a network on the clips of a split, which `loader_threads` load ahead.
-    Raises `DataError` for logits that are not finite or not of the data's classes.
+    """Return the scores of a network on the clips of a split, which `loader_threads` load ahead;
+    `flow_cache` keeps estimated flow. Raises `DataError` for logits that are not finite or not of
+    the data's classes.
     """
-    maps: list[NDArray[np.uint8]] = []
     with _evaluating(net):
         read = reader(net, clips, device, loader_threads)
-        confusion = score(
-            net, clips, read=read, on_image=lambda index, predicted: maps.append(predicted)
-        )
-        still = score(net, clips, read=read, still=True) if net.frames > 1 else None
-    found: tuple[PresetScore, ...] = ()
-    if conditions.flow != "none":
-        paired = bool(clips.pairs)
-        found = split_consistency(maps if paired else [], clips, conditions, flow_cache)
-    scores = SplitScores(clips.classes, confusion, still, found, conditions.flow)
-    return Evaluation(scores, conditions, clips.repeated, clips.skipped)
-
-
-def split_consistency(
-    predictions: Sequence[NDArray[np.uint8]],
-    clips: Clips,
-    conditions: Conditions,
-    flow_cache: Path,
-) -> tuple[PresetScore, ...]:
-    """Return the consistency of a split's predicted label maps under the presets of the conditions;
-    `flow_cache` keeps estimated flow.
-    """
-    truths = [clips[i].label for i in range(len(predictions))]
-    flows = flows_of(clips, conditions.flow, flow_cache)
-    return consistency(
-        predictions, truths, clips.pairs, flows, conditions.consistency, len(clips.classes)
+        counts = score_split(net, clips, conditions, read, flow_cache=flow_cache)
+    still = None if counts.still is None else counts.still.sum()
+    scores = SplitScores(
+        clips.classes, counts.confusion, still, counts.consistency, conditions.flow
     )
+    return Evaluation(scores, conditions, clips.repeated, clips.skipped)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from msaf_bench.data.labels.ids import IdFormat, IdMaps, What, check_ids, find_f
 from msaf_bench.data.labels.overlap import check_meaning, check_raw
 from msaf_bench.data.labels.pairs import LabelPair, LabelPairs
 from msaf_bench.errors import DataError
+from msaf_bench.matrices import SparseMatrices
 
 NO_MAPS: IdMaps = {"prediction": {}, "truth": {}}
 
@@ -34,8 +35,8 @@ class Bad(NamedTuple):
 class FolderCounts(NamedTuple):
     """What two folders count to."""
 
-    #: name of each image scored -> (K+1, K+1), rows truth, columns prediction, void last
-    matrices: dict[str, NDArray[np.int64]]
+    names: Sequence[str]  #: of the images scored
+    matrices: SparseMatrices  #: of each, (K+1, K+1): rows truth, columns prediction, void last
     sizes: dict[tuple[int, ...], int]  #: (H, W) -> images
     formats: Mapping[What, IdFormat]
     palettes: int  #: files whose ids are indices of a palette
@@ -84,10 +85,10 @@ def count_folders(
     counted = _read(pairs.both, threads, refuse, on_pair)
     formats = _formats(counted, classes, given, maps) if counted else {}
     scored = list[_Counted]()
-    matrices = dict[str, NDArray[np.int64]]()
+    matrices = SparseMatrices(len(classes.names) + 1)
     for each in counted:
         try:
-            matrices[each.pair.name] = _mapped(each, classes, formats, maps)
+            matrices.append(_mapped(each, classes, formats, maps))
             scored.append(each)
         except DataError as error:
             refuse(each.pair, error)
@@ -102,7 +103,12 @@ def count_folders(
     check_meaning(joint, classes, formats, maps)
     sizes = Counter(each.size for each in scored)
     return FolderCounts(
-        matrices, dict(sizes), formats, sum(each.palettes for each in scored), tuple(bad)
+        [each.pair.name for each in scored],
+        matrices,
+        dict(sizes),
+        formats,
+        sum(each.palettes for each in scored),
+        tuple(bad),
     )
 
 

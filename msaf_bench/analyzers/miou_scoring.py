@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msaf_bench.analyzers.label_arrays import Array, label_arrays
 from msaf_bench.analyzers.miou import Absent, Void, count_ids
@@ -24,6 +23,7 @@ from msaf_bench.data.readers.predicted import (
     truth_classes,
 )
 from msaf_bench.errors import DataError, UsageError, one_of
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.spec import VOID
 
 
@@ -173,7 +173,7 @@ def _count_arrays(pred: Sequence[Array], truth: Sequence[Array], classes: ClassS
     if len(pred) != len(truth) or not len(pred):
         raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give as many of both")
     table = id_table(classes)
-    matrices: dict[str, NDArray[np.int64]] = {}
+    matrices = SparseMatrices(len(classes.names) + 1)
     sizes: dict[tuple[int, ...], int] = {}
     predictions, truths = label_arrays(pred, "prediction"), label_arrays(truth, "truth")
     for index, (prediction, true) in enumerate(zip(predictions, truths, strict=True)):
@@ -187,6 +187,7 @@ def _count_arrays(pred: Sequence[Array], truth: Sequence[Array], classes: ClassS
             )
         matrix = np.zeros((len(classes.names) + 1,) * 2, np.int64)
         np.add.at(matrix, (table[rows], table[columns]), joint[rows, columns])
-        matrices[str(index)] = matrix
+        matrices.append(matrix)
         sizes[true.shape] = sizes.get(true.shape, 0) + 1
-    return FolderCounts(matrices, sizes, {"prediction": "train", "truth": "train"}, 0, ())
+    names = [str(index) for index in range(len(pred))]
+    return FolderCounts(names, matrices, sizes, {"prediction": "train", "truth": "train"}, 0, ())

@@ -1,6 +1,6 @@
 """A network's predictions over a split. Shapes: N images, K classes, H W label map."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -16,7 +16,10 @@ from msaf_bench.data.clips import Clips
 from msaf_bench.data.prefetch import ahead
 from msaf_bench.data.transforms import normalise, stacked
 from msaf_bench.errors import DataError
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.ports import ClipLogits, Reader
+
+Labels = NDArray[np.uint8]
 
 BATCH = 4  #: clips scored together
 
@@ -24,7 +27,7 @@ BATCH = 4  #: clips scored together
 def reader(net: VideoNetwork, clips: Clips, device: str = "cpu", threads: int = 0) -> Reader:
     """What reads clips with a network; so many threads load them ahead."""
 
-    def load(indices: Sequence[int], still: bool) -> tuple[Tensor, list[NDArray[np.uint8]]]:
+    def load(indices: Sequence[int], still: bool) -> tuple[Tensor, list[Labels]]:
         chosen = [clips[i] for i in indices]
         frames = [clip.frames[[-1] * len(clip.frames)] if still else clip.frames for clip in chosen]
         return stacked(frames, device), [clip.label for clip in chosen]
@@ -41,7 +44,7 @@ def reader(net: VideoNetwork, clips: Clips, device: str = "cpu", threads: int = 
 
 def predictions(
     read: Reader, clips: Clips, indices: Sequence[int], *, still: bool = False
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+) -> Generator[tuple[Labels, Labels]]:
     """The predicted label map of each clip's newest frame, at its label's resolution (logits
     brought there bilinearly), and the true one.
 
@@ -73,16 +76,38 @@ def _check_logits(logits: Tensor, clips: Clips, chunk: Sequence[int]) -> None:
         )
 
 
+def counted(
+    read: Reader,
+    clips: Clips,
+    order: Sequence[int],
+    matrices: SparseMatrices,
+    *,
+    still: bool = False,
+    on_image: Callable[[int, Labels], None] = lambda i, m: None,
+) -> Generator[tuple[int, Labels, Labels]]:
+    """Predict clips one by one, and give the index, the predicted and the true label map of each.
+    The counts of those that have a true one go into `matrices`, in this order.
+
+    Raises `DataError` as `predictions` does.
+    """
+    with closing(predictions(read, clips, order, still=still)) as predicted:
+        for index, (labels, truth) in zip(order, predicted, strict=True):
+            if index < len(clips):
+                matrices.append(confusion_matrix(truth, labels, len(clips.classes)))
+                on_image(index, labels)
+            yield index, labels, truth
+
+
 def score(
     net: VideoNetwork,
     clips: Clips,
     *,
     device: str = "cpu",
     still: bool = False,
-    on_image: Callable[[int, NDArray[np.uint8]], None] = lambda i, m: None,
+    on_image: Callable[[int, Labels], None] = lambda i, m: None,
     read: Reader | None = None,
-) -> NDArray[np.int64]:
-    """The confusion matrix of each clip's newest frame, (N, K, K).
+) -> SparseMatrices:
+    """The confusion matrix of each clip's newest frame.
 
     `still` repeats the newest frame in place of its history: what the score loses by it is the
     contribution of past frames. `on_image` is given each clip's index and predicted label map;
@@ -90,10 +115,7 @@ def score(
     does.
     """
     net.eval()
-    matrices = list[NDArray[np.int64]]()
-    for index, (predicted, truth) in enumerate(
-        predictions(read or reader(net, clips, device), clips, range(len(clips)), still=still)
-    ):
-        matrices.append(confusion_matrix(truth, predicted, len(clips.classes)))
-        on_image(index, predicted)
-    return np.stack(matrices)
+    found, read = SparseMatrices(len(clips.classes)), read or reader(net, clips, device)
+    for _ in counted(read, clips, range(len(clips)), found, still=still, on_image=on_image):
+        pass
+    return found

@@ -38,8 +38,6 @@ def evaluate(
     """Score a checkpoint on a data set: mIoU and temporal consistency. The split that the preset
     scores is read, and label maps are compared at their own resolution.
     """
-    import tempfile
-
     from msaf_bench.analyzers.evaluation import evaluate_split
     from msaf_bench.cli.scores import print_scores
     from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
@@ -62,8 +60,8 @@ def evaluate(
             f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on"
             " data of its own classes"
         )
-    with limited_threads(threads), tempfile.TemporaryDirectory() as cache, to_stderr():
-        found = evaluate_split(net, clips, conditions, device, Path(cache), loader_threads)
+    with limited_threads(threads), to_stderr():
+        found = evaluate_split(net, clips, conditions, device, loader_threads=loader_threads)
     print_scores({"checkpoint": str(checkpoint), **found.document()}, as_json=as_json)
 
 

@@ -182,7 +182,7 @@ class RunStatus:
         row.seconds.append(sum(parts.values()))
         self._trained += parts.get("train", 0.0)
         self._taken += sum(parts.values())
-        row.miou[trial.seed] = miou(record.confusion.unpack().sum(0))
+        row.miou[trial.seed] = miou(record.confusion.sparse().sum())
         return row.miou[trial.seed]
 
 

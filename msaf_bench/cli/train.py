@@ -150,8 +150,8 @@ def train(
         about |= {"scored_step": step, "validation_miou": round(validation[step], 2)}
     scores = SplitScores(
         record.class_names,
-        record.confusion.unpack(),
-        record.still.unpack() if record.still else None,
+        record.confusion.sparse(),
+        record.still.sparse().sum() if record.still else None,
         record.consistency,
         record.consistency[0].flow if record.consistency else "",
     )

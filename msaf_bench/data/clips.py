@@ -24,7 +24,11 @@ class Clip(NamedTuple):
 class Clips(Protocol):
     """One split of a data set.
 
-    Opening a split checks it. An index gives the same clip every time.
+    Opening a split checks it. An index gives the same clip every time. The length is the number of
+    clips with a label map: on these networks are trained and scored. Where neighbours of the
+    labelled frames have no label map, `unlabelled` further clips follow: at the indices from the
+    length on, with a label map that is all void, of the size of the others. They are predicted for
+    temporal consistency, which compares a frame with the next one, and are counted nowhere else.
     """
 
     classes: tuple[str, ...]
@@ -32,8 +36,9 @@ class Clips(Protocol):
     fingerprint: str  #: content hash of what the clips are made from
     repeated: int  #: history frames that do not exist and are replaced by the oldest one that does
     skipped: int  #: clips left out because a history frame does not exist
-    videos: tuple[str, ...]  #: the video of each clip
-    #: (earlier, later) clips whose newest frames are neighbours in a video
+    unlabelled: int  #: clips without a label map
+    videos: tuple[str, ...]  #: the video of each labelled clip
+    #: (earlier, later) clips whose newest frames are neighbours in a video; of either kind
     pairs: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int: ...

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import cv2
@@ -18,22 +19,27 @@ KEPT = 2**30  #: bytes of clips with replaced past frames that stay in memory
 
 
 class Subset:
-    """The clips of a split at some indices, in the split's order, as `Clips`."""
+    """The clips of a split at some indices, in the split's order, as `Clips`, and the unlabelled
+    ones that are neighbours of these.
+    """
 
     def __init__(self, clips: Clips, indices: Sequence[int]) -> None:
-        place = {index: i for i, index in enumerate(indices)}
         self.classes, self.colours = clips.classes, clips.colours
         self.fingerprint = f"{clips.fingerprint}[{_ranges(indices)}]"
         self.repeated, self.skipped = clips.repeated, clips.skipped
+        kept = _joined(clips.pairs, set(indices), len(clips))
+        beside = sorted({index for pair in kept for index in pair} - set(indices))
+        self.unlabelled = len(beside)
         self.videos = tuple(clips.videos[index] for index in indices)
-        self.pairs = tuple((place[a], place[b]) for a, b in clips.pairs if {a, b} <= place.keys())
-        self._clips, self._indices = clips, tuple(indices)
+        self._clips, self._length, self._indices = clips, len(indices), (*indices, *beside)
+        place = {index: i for i, index in enumerate(self._indices)}
+        self.pairs = tuple((place[a], place[b]) for a, b in kept)
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return self._length
 
     def _at(self, index: int) -> int:
-        if not 0 <= index < len(self):
+        if not 0 <= index < len(self._indices):
             raise IndexError(index)
         return self._indices[index]
 
@@ -53,6 +59,22 @@ class Subset:
         unknown.
         """
         return self._clips.exact_past(self._at(index))
+
+
+def _joined(
+    pairs: Sequence[tuple[int, int]], inside: AbstractSet[int], labelled: int
+) -> list[tuple[int, int]]:
+    """Return the pairs of clips inside, and those with unlabelled clips that a run of pairs joins
+    to one inside.
+    """
+    within = [pair for pair in pairs if all(i in inside or i >= labelled for i in pair)]
+    reached, before = set(inside), -1
+    while len(reached) > before:
+        before = len(reached)
+        for pair in within:
+            if not reached.isdisjoint(pair):
+                reached.update(pair)
+    return [pair for pair in within if pair[0] in reached]
 
 
 def _ranges(indices: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.analyzers.miou import class_iou, miou
 from msaf_bench.findings.subjects import TrialOutcome
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.records import Record, each_record
 from msaf_bench.spec import Conditions, Spec, System, Trial
 from msaf_bench.stats.bootstrap import Areas
@@ -58,10 +59,10 @@ def reduced(record: Record) -> Result:
     """Return the record without its matrices, and what is made of them."""
     areas = confusion = still = None
     if record.confusion:
-        matrices = record.confusion.unpack()
-        areas, confusion = _areas(matrices), matrices.sum(0)
+        matrices = record.confusion.sparse()
+        areas, confusion = _areas(matrices), matrices.sum()
     if record.still:
-        still = record.still.unpack().sum(0)
+        still = record.still.sparse().sum()
     consistency = tuple(c.model_copy(update={"matrices": None}) for c in record.consistency)
     bare = {"confusion": None, "still": None, "consistency": consistency}
     return Result(record.model_copy(update=bare), confusion, still, areas)
@@ -149,9 +150,8 @@ def _shared(record: Record, kept: dict[str, Spec]) -> Record:
     return record.model_copy(update={"trial": trial, "host": host})
 
 
-def _areas(matrices: NDArray[np.int64]) -> Areas:
-    """(N, K, K) -> the areas of each image, in the smallest type that holds them."""
-    hit = np.diagonal(matrices, axis1=1, axis2=2)
-    union = matrices.sum(1) + matrices.sum(2) - hit
+def _areas(matrices: SparseMatrices) -> Areas:
+    """The areas of each image, in the smallest type that holds them."""
+    hit, union = matrices.areas()
     kind = np.min_scalar_type(int(union.max(initial=0)))
     return Areas(hit.astype(kind), union.astype(kind))

@@ -1,15 +1,14 @@
 """The files of a scored folder of predictions: JSON, the pairs as CSV, the matrices."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from msaf_bench.analyzers.consistency.tc_score import TcScore
 from msaf_bench.documents import json_text
 from msaf_bench.outputs import write_outputs
+from msaf_bench.report.arrays import npz
 from msaf_bench.report.tables.spreadsheet import csv_document
 
 FILES = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write` writes
@@ -19,18 +18,16 @@ def write(score: TcScore, folder: Path) -> list[Path]:
     """Write `tc.json`, the document; `tc_pairs.csv`, each pair or window by itself;
     `tc_matrices.npz`, (P, K, K) for presets with matrices. Return their paths.
     """
-    packed = io.BytesIO()
-    matrices: dict[str, Any] = {
+    matrices = {
         result.score.preset: result.score.matrices
         for result in score.results
         if result.score.matrices is not None
     }
-    np.savez_compressed(packed, **matrices)
     files: dict[str, str | bytes] = {
         "tc.json": json_text(score.document()),
         # names of files may be no text
         "tc_pairs.csv": csv_document(_lines(score)).encode(errors="backslashreplace"),
-        "tc_matrices.npz": packed.getvalue(),
+        "tc_matrices.npz": npz(matrices),
     }
     return write_outputs(folder, files)
 

@@ -19,6 +19,7 @@ from msaf_bench.stats.intervals import PERCENT, POINTS, Interval, mean_interval
 Floats = NDArray[np.float64]
 CHUNK = 1000  #: resamples at a time, so that memory does not grow with their number
 BATCH = 16  #: networks × seeds at a time, for the same reason
+NUMBERS = 2**24  #: in one array: of many images and classes less is worked on at a time
 
 
 class Areas(NamedTuple):
@@ -116,15 +117,17 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
     shape, images = (len(networks), len(networks[0])), len(flat[0].intersections)
     rng = np.random.default_rng(0)
     chunks: list[Floats] = []
-    for begin in range(0, resamples, CHUNK):
-        weights = image_weights(images, min(CHUNK, resamples - begin), rng)
+    chunk = max(1, min(CHUNK, NUMBERS // max(1, images)))
+    for begin in range(0, resamples, chunk):
+        weights = image_weights(images, min(chunk, resamples - begin), rng)
         chunks.append(_miou(flat, weights).reshape(-1, *shape).mean(-1))
     return _miou(flat, np.ones((1, images))).reshape(shape), np.concatenate(chunks)
 
 
 def _miou(flat: Sequence[Areas], weights: Floats) -> Floats:
     """`weighted_miou` of any number of areas, a batch at a time: weights (B, N) -> (B, V)."""
-    batches = [flat[begin : begin + BATCH] for begin in range(0, len(flat), BATCH)]
+    size = max(1, min(BATCH, NUMBERS // max(1, 2 * flat[0].unions.size)))
+    batches = [flat[begin : begin + size] for begin in range(0, len(flat), size)]
     return np.concatenate(
         [
             weighted_miou(

@@ -11,15 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from msaf_bench.analyzers.consistency.scores import PresetScore
 from msaf_bench.analyzers.cost.system import system_cost
-from msaf_bench.analyzers.evaluation import split_consistency
 from msaf_bench.analyzers.miou import miou
 from msaf_bench.analyzers.pulse import pulses
 from msaf_bench.analyzers.scoring import reader, score
+from msaf_bench.analyzers.split_scoring import score_split
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips, sample_indices
 from msaf_bench.errors import DataError, GateError
 from msaf_bench.liveness import Supply
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.ports import Reader
 from msaf_bench.records import Consistency, Cost, Matrices, Pulse
 from msaf_bench.spec import Conditions, System
@@ -29,9 +31,9 @@ from msaf_bench.train.features import Features, cached_reader
 class Scored(NamedTuple):
     """A network's predictions on the scored split, measured."""
 
-    confusion: NDArray[np.int64]  #: (N, K, K)
+    confusion: SparseMatrices  #: of each clip
     #: the same without the past; None where the network reads one frame
-    still: NDArray[np.int64] | None
+    still: SparseMatrices | None
     pulses: tuple[Pulse, ...]
     consistency: tuple[Consistency, ...]
     samples: list[NDArray[np.uint8]]  #: the label maps that reports show
@@ -55,21 +57,18 @@ def measure(
     frozen backbone, `supply` is the gradient of each part at the end of training; `loader_threads`
     load clips ahead.
     """
-    shown, paired = set(sample_indices(clips)), conditions.flow != "none" and bool(clips.pairs)
-    kept: dict[int, NDArray[np.uint8]] = {}
+    shown = set(sample_indices(clips))
+    samples: list[NDArray[np.uint8]] = []
 
     def keep(index: int, prediction: NDArray[np.uint8]) -> None:
-        if paired or index in shown:
-            kept[index] = prediction
+        if index in shown:
+            samples.append(prediction)
 
     read = _reader(net, clips, conditions, device, features, loader_threads)
-    confusion = score(net, clips, on_image=keep, read=read)
-    still = score(net, clips, still=True, read=read) if net.frames > 1 else None
+    counts = score_split(net, clips, conditions, read, flow_cache=flow_cache, on_image=keep)
     taken = pulses(net, clips, read, supply, extracted=features is not None)
-    found = _consistency(
-        [kept[i] for i in range(len(clips))] if paired else [], clips, conditions, flow_cache
-    )
-    return Scored(confusion, still, taken, found, [kept[i] for i in sorted(shown)])
+    found = tuple(recorded(each, conditions.flow) for each in counts.consistency)
+    return Scored(counts.confusion, counts.still, taken, found, samples)
 
 
 def validation_miou(
@@ -84,7 +83,7 @@ def validation_miou(
     frozen backbone. Raises `DataError` where none of them has a labelled pixel.
     """
     read = _reader(net, clips, conditions, device, features, loader_threads)
-    found = miou(score(net, clips, read=read).sum(0))
+    found = miou(score(net, clips, read=read).sum())
     if not np.isfinite(found):
         raise DataError(
             f"the {len(clips)} clips held out for validation have no labelled pixel; set"
@@ -106,25 +105,18 @@ def _reader(
     return reader(net, clips, device, loader_threads)
 
 
-def _consistency(
-    predictions: list[NDArray[np.uint8]], clips: Clips, conditions: Conditions, flow_cache: Path
-) -> tuple[Consistency, ...]:
-    if conditions.flow == "none":
-        return ()
-    found = split_consistency(predictions, clips, conditions, flow_cache)
-    return tuple(
-        Consistency(
-            preset=c.preset,
-            flow=conditions.flow,
-            value=c.value,
-            reason=c.reason,
-            pairs=c.pairs,
-            agreement=c.agreement,
-            votes=c.votes,
-            controls=tuple(c.controls.items()),
-            matrices=None if c.matrices is None else Matrices.pack(c.matrices),
-        )
-        for c in found
+def recorded(score: PresetScore, flow: str) -> Consistency:
+    """Return a preset's score as records hold it."""
+    return Consistency(
+        preset=score.preset,
+        flow=flow,
+        value=score.value,
+        reason=score.reason,
+        pairs=score.pairs,
+        agreement=score.agreement,
+        votes=score.votes,
+        controls=tuple(score.controls.items()),
+        matrices=None if score.matrices is None else Matrices.pack(score.matrices),
     )
 
 

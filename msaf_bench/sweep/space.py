@@ -13,7 +13,7 @@ from msaf_bench.errors import HostError
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.preflight import Opened
 from msaf_bench.sweep.workspace import Workspace
-from msaf_bench.train.features import MOST, clip_bytes, frozen
+from msaf_bench.train.features import MOST, clip_bytes, clip_count, frozen
 
 
 def check_space(
@@ -56,7 +56,8 @@ def _features(trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], data: O
         net, conditions = nets.get(trial.system.key), trial.conditions
         if net is not None and frozen(net, conditions):
             one = clip_bytes(net, conditions)
-            sizes = [one * conditions.draws * len(data.train), one * len(data.score)]
+            scored = clip_count(data.score, "score")
+            sizes = [one * conditions.draws * len(data.train), one * scored]
             if data.validate is not None:
                 sizes.append(one * len(data.validate))
             found[net.frames, net.input_scale, conditions.past] = sum(

@@ -25,6 +25,7 @@ from msaf_bench.files import write_atomic
 from msaf_bench.ports import ClipLogits, Reader
 from msaf_bench.spec import Conditions, content_hash
 
+Part = Literal["train", "score", "validate"]
 MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
 #: The conditions that a clip's features depend on.
 READ = (
@@ -93,7 +94,7 @@ def features_of(
     net: VideoNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: Literal["train", "score", "validate"],
+    split: Part,
     folder: Path,
     device: str,
 ) -> Features | None:
@@ -107,7 +108,7 @@ def features_of(
     if (
         not frozen(net, conditions)
         or not draws
-        or clip_bytes(net, conditions) * draws * len(clips) > MOST
+        or clip_bytes(net, conditions) * draws * clip_count(clips, split) > MOST
     ):
         return None
     path = folder / f"{_key(net, clips, conditions, split)}.safetensors"
@@ -158,6 +159,13 @@ def _locked(path: Path):
         yield
 
 
+def clip_count(clips: Clips, split: Part) -> int:
+    """The number of clips whose features are kept: of the scored split also the unlabelled ones,
+    which are read for temporal consistency.
+    """
+    return len(clips) + (clips.unlabelled if split == "score" else 0)
+
+
 def clip_bytes(net: ExtractingNetwork, conditions: Conditions) -> int:
     """The size of one clip's features."""
     frames = torch.zeros(1, net.frames, 3, *conditions.size, device=next(net.parameters()).device)
@@ -165,13 +173,15 @@ def clip_bytes(net: ExtractingNetwork, conditions: Conditions) -> int:
         return sum(field.nbytes for field in net.eval().extract(frames))
 
 
-def _key(net: ExtractingNetwork, clips: Clips, conditions: Conditions, split: str) -> str:
+def _key(net: ExtractingNetwork, clips: Clips, conditions: Conditions, split: Part) -> str:
     digest = hashlib.sha256()
     for name, tensor in net.backbone.state_dict().items():
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     held = {name: getattr(conditions, name) for name in READ}
+    beside = f" and {clips.unlabelled} unlabelled" if clip_count(clips, split) > len(clips) else ""
     return content_hash(
-        f"{digest.hexdigest()} {net.frames} {net.input_scale} {held} {split} {clips.fingerprint}"
+        f"{digest.hexdigest()} {net.frames} {net.input_scale} {held} {split}"
+        f" {clips.fingerprint}{beside}"
     )
 
 
@@ -180,12 +190,12 @@ def _computed(
     net: ExtractingNetwork,
     clips: Clips,
     conditions: Conditions,
-    split: str,
+    split: Part,
     draws: int,
     device: str,
 ) -> dict[str, Tensor]:
     net.eval()
-    places = [(i, draw) for draw in range(draws) for i in range(len(clips))]
+    places = [(i, draw) for draw in range(draws) for i in range(clip_count(clips, split))]
     found: list[tuple[Tensor, ...]] = []
     labels: list[Tensor] = []
     for first in range(0, len(places), BATCH):

@@ -49,8 +49,8 @@ def test_each_image_has_its_matrix(tmp_path, threads):
     write(tmp_path / "p", predictions)
     done = []
     found = count(tmp_path, class_set("5"), threads=threads, on_pair=lambda: done.append(1))
-    assert list(found.matrices) == ["0", "1", "2", "3"]
-    for matrix, truth, prediction in zip(found.matrices.values(), truths, predictions, strict=True):
+    assert found.names == ["0", "1", "2", "3"]
+    for matrix, truth, prediction in zip(found.matrices, truths, predictions, strict=True):
         np.testing.assert_array_equal(matrix[:5, :5], confusion_matrix(truth, prediction, 5))
         assert matrix[5].sum() == (truth == VOID).sum()
         assert matrix.sum() == truth.size
@@ -78,7 +78,7 @@ def test_raw_ids_and_classes_count_the_same(tmp_path, raw_truth, raw_prediction)
         "prediction": "raw" if raw_prediction else "train",
     }
     expected = sum(confusion_matrix(t, p, 19) for t, p in zip(truths, predictions, strict=True))
-    np.testing.assert_array_equal(sum(found.matrices.values())[:19, :19], expected)
+    np.testing.assert_array_equal(found.matrices.sum()[:19, :19], expected)
 
 
 def test_an_image_of_few_classes_is_read_as_its_folder(tmp_path):
@@ -87,7 +87,7 @@ def test_an_image_of_few_classes_is_read_as_its_folder(tmp_path):
     write(tmp_path / "t", TO_RAW[truths])
     write(tmp_path / "p", predictions)
     found = count(tmp_path, CITYSCAPES)
-    assert found.matrices["1"][13, 13] == truths[1].size
+    assert list(found.matrices)[1][13, 13] == truths[1].size
 
 
 def test_what_could_be_either_is_asked_and_then_believed(tmp_path):
@@ -95,8 +95,8 @@ def test_what_could_be_either_is_asked_and_then_believed(tmp_path):
     write(tmp_path / "p", [np.array([[0, 1, 2]], np.uint8)])
     with pytest.raises(DataError, match="--truth-ids raw or train"):
         count(tmp_path, CITYSCAPES)
-    assert np.trace(sum(count(tmp_path, CITYSCAPES, {"truth": "raw"}).matrices.values())) == 3
-    assert np.trace(sum(count(tmp_path, CITYSCAPES, {"truth": "train"}).matrices.values())) == 0
+    assert np.trace(count(tmp_path, CITYSCAPES, {"truth": "raw"}).matrices.sum()) == 3
+    assert np.trace(count(tmp_path, CITYSCAPES, {"truth": "train"}).matrices.sum()) == 0
 
 
 def spoil_size(folder):
@@ -137,7 +137,7 @@ def test_what_is_wrong_stops_it_or_is_left_out_and_listed(tmp_path, spoil, says)
     with pytest.raises(DataError, match=says):
         count(tmp_path, class_set("5"))
     found = count(tmp_path, class_set("5"), skip_bad=True)
-    assert list(found.matrices) == ["0", "2", "3"]
+    assert found.names == ["0", "2", "3"]
     ((name, why),) = found.bad
     assert name == "1"
     assert re.search(says.split(";")[0], why)
@@ -185,7 +185,7 @@ def espnet(data_folder):
     ("void", "miou", "printed"), [("penalise", 55.65, 55.64), ("ignore", 57.17, None)]
 )
 def test_the_published_figure_comes_out(espnet, void, miou, printed):
-    scores = class_scores(sum(espnet.matrices.values()), void=void, absent="skip")
+    scores = class_scores(espnet.matrices.sum(), void=void, absent="skip")
     assert round(scores.miou, 2) == miou
     assert round(scores.class_accuracy, 2) == 68.30
     if printed:
@@ -194,7 +194,7 @@ def test_the_published_figure_comes_out(espnet, void, miou, printed):
 
 def test_the_published_predictions(espnet):
     assert espnet.sizes == {(360, 480): 233}
-    whole = sum(espnet.matrices.values())
+    whole = espnet.matrices.sum()
     assert whole.sum() == 233 * 360 * 480
     assert whole[:-1, -1].sum() == 1_397_701  # void predicted where the truth is a class
     control = class_scores(constant_counts(whole), void="ignore", absent="skip")

@@ -56,7 +56,7 @@ def test_each_clip_has_its_counts_at_the_size_of_its_label(clips):
     found = score(
         Net(lambda frames: half.expand(len(frames), -1, -1, -1)), clips, on_image=seen.__setitem__
     )
-    assert found.shape == (BATCH + 1, K, K)
+    assert len(found) == BATCH + 1
     for matrix, clip in zip(found, clips, strict=True):
         assert matrix[:, 1].tolist() == np.bincount(clip.label.ravel(), minlength=K).tolist()
         assert matrix.sum() == clip.label.size

@@ -14,15 +14,16 @@ from msaf_bench.cli import main
 from msaf_bench.cli.scores import print_scores
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
+from msaf_bench.matrices import SparseMatrices
 from msaf_bench.train.checkpoint import read_checkpoint, save_checkpoint
 
-NOTHING = np.zeros((2, 3, 3), np.int64)
+NOTHING = SparseMatrices(3, np.zeros((2, 3, 3), np.int64))
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_split_that_is_all_void_has_null_with_reasons_and_is_an_error(capsys, as_json):
     undecided = PresetScore("clean", None, "no pixel has a vote")
-    scores = SplitScores(("a", "b", "c"), NOTHING, NOTHING, (undecided,), "zero")
+    scores = SplitScores(("a", "b", "c"), NOTHING, NOTHING.sum(), (undecided,), "zero")
     with pytest.raises(DataError, match="no mIoU: every pixel of the truth is void"):
         print_scores(scores.document(), as_json=as_json)
     out = capsys.readouterr().out
@@ -35,7 +36,7 @@ def test_a_split_that_is_all_void_has_null_with_reasons_and_is_an_error(capsys, 
 
 
 def test_a_score_that_exists_is_printed_as_it_is(capsys):
-    matrices = np.eye(3, dtype=np.int64)[None] * 4
+    matrices = SparseMatrices(3, [np.eye(3, dtype=np.int64) * 4])
     print_scores(SplitScores(("a", "b", "c"), matrices).document(), as_json=True)
     d = json.loads(capsys.readouterr().out)
     assert (d["miou"], d["undefined"]) == (100, {})

@@ -70,6 +70,8 @@ def test_networks_in_batches_give_the_same_bits(monkeypatch):
     whole = image_interval(list(a.values())), image_difference(a, b)
     monkeypatch.setattr(bootstrap, "BATCH", 2)
     assert (image_interval(list(a.values())), image_difference(a, b)) == whole
+    monkeypatch.setattr(bootstrap, "NUMBERS", 999)  # a network and 111 resamples at a time
+    assert (image_interval(list(a.values())), image_difference(a, b)) == whole
 
 
 def slow_bootstrap(a: list[Areas], b: list[Areas], resamples: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Training from a frozen backbone's features is training from the frames."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,7 +55,8 @@ def test_scores_from_features_are_those_from_frames(tmp_path):
     readers = reader(net, TEST), cached_reader(net, features, TEST, (32, 64), "cpu", 2)
     for still in (False, True):
         one, other = (score(net, TEST, still=still, read=read) for read in readers)
-        assert (one != other).mean() < 0.02  # logits that tie up to rounding
+        moved = [(a != b).mean() for a, b in zip(one, other, strict=True)]
+        assert np.mean(moved) < 0.02  # logits that tie up to rounding
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
 
     Exact flow counts as hidden also what is read across the edge of a true class (see
     `across_edges`). Raises `UsageError` for an unknown kind, and on a pair whose exact flow is not
-    known.
+    known or one of whose clips has no label map.
     """
     one_of("flow", kind, ("exact", *ESTIMATORS))
 
@@ -31,6 +31,8 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
         flow = clips.exact_flow(pair)
         if flow is None:
             raise UsageError("flow exact: this data set does not know its motion; use flow dis")
+        if max(pair) >= len(clips):
+            raise UsageError("flow exact: needs the label maps of both frames; use flow dis")
         earlier, later = (clips[i].label for i in pair)
         edges = across_edges(earlier, later, Warp(flow))
         return flow._replace(occluded=edges if flow.occluded is None else edges | flow.occluded)

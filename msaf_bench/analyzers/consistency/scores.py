@@ -6,32 +6,28 @@ averaged. Two presets are two measures; they are never averaged. A pair is two f
 each other in one video; a video is a run of pairs without a gap.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Container, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from msaf_bench.analyzers.consistency.ewarp import label_error, picture_error
 from msaf_bench.analyzers.consistency.flows import Flows, Pair, flows_of
 from msaf_bench.analyzers.consistency.matrices import agreement
+from msaf_bench.analyzers.consistency.parts import (
+    PREDICTION,
+    FrameMaps,
+    Maps,
+    Numbers,
+    PairParts,
+    WindowParts,
+)
 from msaf_bench.analyzers.consistency.presets import PRESETS, Preset
-from msaf_bench.analyzers.consistency.vc import window_shares
+from msaf_bench.analyzers.consistency.vc import TRUTH
 from msaf_bench.analyzers.consistency.warping import Warp
-from msaf_bench.data.flow import FlowField
-from msaf_bench.errors import DataError, one_of
+from msaf_bench.errors import one_of
+from msaf_bench.matrices import Matrix, SparseMatrices
 
-__all__ = ["PRESETS", "Preset", "PresetScore", "chains", "consistency", "flows_of", "per_video"]
-
-Labels = NDArray[np.uint8]
-Parts = list[Any]  # a matrix or an error a pair, or a share a window, video by video
-
-
-class Maps(Protocol):
-    """Label maps (H, W) or pictures (H, W, 3) by the index of their frame."""
-
-    def __getitem__(self, index: int, /) -> Labels: ...
+__all__ = ["PRESETS", "Maps", "PresetScore", "chains", "consistency", "flows_of", "per_video"]
 
 
 class PresetScore(NamedTuple):
@@ -47,8 +43,8 @@ class PresetScore(NamedTuple):
     agreement: float | None = None
     #: share of the pixels that have one, in percent, where there are matrices
     votes: float | None = None
-    #: (P, K, K), video by video: rows the earlier map, columns the later one pulled back
-    matrices: NDArray[np.int64] | None = None
+    #: of each pair, video by video: rows the earlier map, columns the later one pulled back
+    matrices: SparseMatrices | None = None
     #: of ewarp the error of each pair, of vc8 and vc16 the share of each window; NaN where there is
     #: none
     parts: tuple[float, ...] = ()
@@ -62,35 +58,66 @@ def consistency(
     presets: Sequence[str],
     num_classes: int,
     pictures: Maps | None = None,
+    unlabelled: Container[int] = (),
 ) -> tuple[PresetScore, ...]:
-    """The consistency of predictions under each preset. It goes pair by pair, so maps that are read
-    when asked for need little memory.
+    """The consistency of predictions under each preset.
 
-    `truths` gives the control of that name and makes vc8 and vc16 possible; `pictures` give ewarp
-    the control `frames`. Raises `UsageError` for an unknown preset, `DataError` for maps and flow
-    of different sizes.
+    It goes frame by frame in the order of `chains`, asks for each frame's maps once, the true one
+    after the predicted one, and keeps those of two frames: maps that are read or predicted when
+    asked for need little memory.
+    `truths` gives the control of that name and makes vc8 and vc16 possible: the control where every
+    frame has a true label map, windows where all of theirs have. `unlabelled` are the frames
+    without one. `pictures` give ewarp the control `frames`. Raises `UsageError` for an unknown
+    preset, `DataError` for maps and flow of different sizes.
     """
     chosen = {name: PRESETS[one_of("consistency preset", name, PRESETS)] for name in presets}
-    subjects: dict[str, Callable[[int], Labels]] = {
-        "prediction": predictions.__getitem__,
-        "constant": lambda index: np.zeros_like(predictions[index]),
-    }
-    if truths is not None:
-        subjects["truth"] = truths.__getitem__
+    of_pairs = {name: preset for name, preset in chosen.items() if not preset.window}
+    of_windows = {name: preset for name, preset in chosen.items() if preset.window}
+    labelled = [pair for pair in pairs if not any(index in unlabelled for index in pair)]
+    whole = truths is not None and len(labelled) == len(pairs)
+    subjects = (PREDICTION, "constant", TRUTH) if whole else (PREDICTION, "constant")
+    by_pair = PairParts(of_pairs, num_classes)
+    by_window = WindowParts(of_windows if truths is not None else {}, chains(labelled))
     videos = chains(pairs)
-    pairwise_presets = {name: preset for name, preset in chosen.items() if not preset.window}
-    parts, pixels = _pairwise(subjects, videos, flows, pairwise_presets, num_classes, pictures)
-    for name, preset in chosen.items():
-        if preset.window and truths is not None:
-            parts[name] = {
-                subject: [
-                    share
-                    for video in videos
-                    for share in window_shares(maps, truths.__getitem__, video, preset.window)
-                ]
-                for subject, maps in subjects.items()
-            }
-    return tuple(_result(name, parts.get(name), videos, pixels) for name in chosen)
+    for video in videos if of_pairs or by_window.frames else ():
+        earlier = None
+        for index in video:
+            needed = whole or index in by_window.frames
+            later = _maps(index, predictions, truths if needed else None)
+            if of_pairs and earlier is not None:
+                motion = Warp(flows((earlier.frame, index)))
+                by_pair.add(earlier, later, subjects, motion, pictures)
+            if index in by_window.frames:
+                by_window.add(later)
+            earlier = later
+    results = {name: _pooled(name, by_pair) for name in by_pair.matrices if videos}
+    for name, numbers in (by_pair.errors | by_window.shares).items():
+        if numbers:
+            results[name] = _averaged(name, numbers, videos)
+    return tuple(
+        results.get(name) or PresetScore(name, None, _lacking(preset, videos, whole))
+        for name, preset in chosen.items()
+    )
+
+
+def _maps(index: int, predictions: Maps, truths: Maps | None) -> FrameMaps:
+    predicted = predictions[index]
+    maps = {PREDICTION: predicted, "constant": np.zeros_like(predicted)}
+    if truths is not None:
+        maps[TRUTH] = truths[index]
+    return FrameMaps(index, maps)
+
+
+def _lacking(preset: Preset, videos: Sequence[Sequence[int]], labelled: bool) -> str:
+    """Why there is no pair, or no window; `labelled` says that every frame has a true label map."""
+    if preset.window and not labelled:
+        return "needs the true label map of every frame"
+    if not videos:
+        return "needs 2 frames that follow each other in a video"
+    return (
+        f"needs more than {preset.window} frames without a gap; the longest video has"
+        f" {max(map(len, videos))}"
+    )
 
 
 def chains(pairs: Sequence[Pair]) -> list[list[int]]:
@@ -108,110 +135,54 @@ def chains(pairs: Sequence[Pair]) -> list[list[int]]:
 def per_video(result: PresetScore, videos: Sequence[Sequence[int]]) -> list[float | None]:
     """The number of each video of `chains` by itself; None where it has none."""
     preset = PRESETS[result.preset]
-    parts = list(result.parts) if result.matrices is None else list(result.matrices)
-    return [
-        _value(preset, of, [video])
-        for of, video in zip(_split(preset, parts, videos), videos, strict=True)
-    ]
+    if result.matrices is None:
+        each = zip(_spans(preset, videos), videos, strict=True)
+        return [_mean(preset, result.parts[span], [video]) for span, video in each]
+    return [_of_whole(preset, result.matrices[span].sum()) for span in _spans(preset, videos)]
 
 
-def _pairwise(
-    subjects: Mapping[str, Callable[[int], Labels]],
-    videos: Sequence[Sequence[int]],
-    flows: Flows,
-    presets: Mapping[str, Preset],
-    num_classes: int,
-    pictures: Maps | None,
-) -> tuple[dict[str, dict[str, Parts]], int]:
-    """By preset and subject the parts, and the number of pixels. Of the controls' matrices only the
-    sum is kept.
-    """
-    parts: dict[str, dict[str, Parts]] = {name: {} for name in presets}
-    pixels = 0
-    for pair in (pair for video in videos for pair in pairwise(video)) if presets else ():
-        motion = Warp(flows(pair))
-        maps = {subject: (read(pair[0]), read(pair[1])) for subject, read in subjects.items()}
-        _check_sizes(pair, maps, motion)
-        pixels += motion.unknown.size
-        zero = np.zeros_like(motion.flow.forward)
-        cases = [(subject, of, motion) for subject, of in maps.items()] + [
-            ("no_warp", maps["prediction"], Warp(FlowField(zero, zero)))
-        ]
-        for name, preset in presets.items():
-            for subject, (earlier, later), warp in cases:
-                kept = parts[name].setdefault(subject, [])
-                kept.append((preset.matrix or label_error)(earlier, later, warp, num_classes))
-                if preset.matrix and subject != "prediction":
-                    kept[:] = [np.sum(kept, axis=0)]
-            if not preset.matrix and pictures is not None:
-                parts[name].setdefault("frames", []).append(
-                    picture_error(pictures[pair[0]], pictures[pair[1]], motion)
-                )
-    return parts, pixels
-
-
-def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: Warp) -> None:
-    for subject, of in maps.items():
-        sizes = ["x".join(map(str, each.shape)) for each in (*of, motion.unknown)]
-        if len(set(sizes)) > 1:
-            raise DataError(
-                f"frames {pair[0]} and {pair[1]}: {subject} {sizes[0]} and {sizes[1]}, flow"
-                f" {sizes[2]}; bring all to one size"
-            )
-
-
-def _result(
-    name: str, parts: dict[str, Parts] | None, videos: Sequence[Sequence[int]], pixels: int
-) -> PresetScore:
-    preset = PRESETS[name]
-    if parts is None:
-        return PresetScore(name, None, "needs the true label map of every frame")
-    if not videos:
-        return PresetScore(name, None, "needs 2 frames that follow each other in a video")
-    scored = parts["prediction"]
-    if not scored:
-        longest = max(map(len, videos))
-        return PresetScore(
-            name,
-            None,
-            f"needs more than {preset.window} frames without a gap; the longest video has"
-            f" {longest}",
-        )
-    values = {subject: _value(preset, of, videos) for subject, of in parts.items()}
-    value = values.pop("prediction")
-    reason = "" if value is not None else "no pixel has a vote"
-    if not preset.matrix:
-        return PresetScore(name, value, reason, len(scored), values, parts=tuple(scored))
-    matrices = np.stack(scored)
-    whole = matrices.sum(0)
+def _pooled(name: str, found: PairParts) -> PresetScore:
+    preset, matrices = PRESETS[name], found.matrices[name]
+    whole = matrices.sum()
+    value = _of_whole(preset, whole)
     return PresetScore(
         name,
         value,
-        reason,
-        len(scored),
-        values,
+        _why(value),
+        len(matrices),
+        {subject: _of_whole(preset, counts) for subject, counts in found.sums[name].items()},
         agreement(whole),
-        float(100 * whole.sum() / pixels),
+        float(100 * whole.sum() / found.pixels),
         matrices,
     )
 
 
-def _value(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> float | None:
-    if preset.matrix:
-        whole = np.sum(parts, axis=0)
-        return preset.mean(whole) if whole.any() else None
+def _averaged(name: str, numbers: Numbers, videos: Sequence[Sequence[int]]) -> PresetScore:
+    values = {subject: _mean(PRESETS[name], of, videos) for subject, of in numbers.items()}
+    value, scored = values.pop(PREDICTION), numbers[PREDICTION]
+    return PresetScore(name, value, _why(value), len(scored), values, parts=tuple(scored))
+
+
+def _why(value: float | None) -> str:
+    return "" if value is not None else "no pixel has a vote"
+
+
+def _of_whole(preset: Preset, whole: Matrix) -> float | None:
+    return preset.mean(whole) if whole.any() else None
+
+
+def _mean(preset: Preset, parts: Sequence[float], videos: Sequence[Sequence[int]]) -> float | None:
     # Windows are averaged as they come, errors by video first; of either those that have a number.
-    groups = [parts] if preset.window else _split(preset, parts, videos)
-    means = [
-        np.mean(known) for of in groups if (known := [part for part in of if np.isfinite(part)])
-    ]
+    spans = [slice(None)] if preset.window else _spans(preset, videos)
+    groups = [[part for part in parts[span] if np.isfinite(part)] for span in spans]
+    means = [np.mean(known) for known in groups if known]
     return float(np.mean(means)) if means else None
 
 
-def _split(preset: Preset, parts: Parts, videos: Sequence[Sequence[int]]) -> list[Parts]:
-    """The parts of each video."""
+def _spans(preset: Preset, videos: Sequence[Sequence[int]]) -> list[slice]:
+    """The places of each video's parts."""
     counts = [
         max(len(video) - preset.window, 0) if preset.window else len(video) - 1 for video in videos
     ]
-    ends = np.cumsum(counts)
-    return [parts[end - count : end] for count, end in zip(counts, ends, strict=True)]
+    ends = np.cumsum(counts).tolist()
+    return [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]

@@ -53,7 +53,7 @@ class TcResult:
     def constant(self) -> bool:
         """Whether the prediction is one class wherever it has a vote."""
         matrices = self.score.matrices
-        return matrices is not None and int((matrices.sum((0, 2)) > 0).sum()) == 1
+        return matrices is not None and int((matrices.sum().sum(1) > 0).sum()) == 1
 
     def document(self) -> dict[str, object]:
         """Return the result for JSON; null where there is no number."""
@@ -191,7 +191,7 @@ def result_of(score: PresetScore, frames: PredictedFrames) -> TcResult:
     own = per_video(score, videos) if score.pairs else [None] * len(videos)
     iou: list[float] = []
     if score.matrices is not None:
-        iou = class_iou(score.matrices.sum(0)).tolist()
+        iou = class_iou(score.matrices.sum()).tolist()
     return TcResult(
         score,
         {name: None if math.isnan(each) else each for name, each in zip(names, iou, strict=False)},

@@ -6,51 +6,68 @@ same too, in percent. The prediction is compared with itself, not with the truth
 that is always wrong in the same way scores 100.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.errors import DataError
 
-Maps = Callable[[int], NDArray[np.uint8]]  #: index of a frame -> its label map (H, W)
+Labels = NDArray[np.uint8]  #: (H, W)
+TRUTH = "truth"  #: the subject whose label maps are the true ones
 
 
-def window_shares(predictions: Maps, truths: Maps, video: Sequence[int], n: int) -> list[float]:
-    """The share of each window of n frames in a video, in percent; NaN where no true label lasts.
-
-    As in the script, a video of L frames gives L - n windows, not L - n + 1: the last one is lost,
-    and with it every video of n frames. Void counts as a label that can last. Raises `DataError`
-    for maps of different sizes.
+class VideoWindows:
+    """The windows of one video, whose frames come one by one. Of each pixel it is kept how many
+    frames up to the newest have had its label without a break.
     """
-    shares = list[float]()
-    for place, (true_run, run) in enumerate(
-        zip(_runs(truths, video), _runs(predictions, video), strict=True)
-    ):
-        if true_run.shape != run.shape:
-            raise DataError(
-                f"frame {video[place]}: the prediction is {run.shape}, the truth {true_run.shape};"
-                " bring them to one size"
-            )
-        if n - 1 <= place < len(video) - 1:
-            lasting = true_run >= n
-            both = np.count_nonzero(lasting & (run >= n))
-            shares.append(100 * both / np.count_nonzero(lasting) if lasting.any() else float("nan"))
-    return shares
 
+    def __init__(self, frames: int) -> None:
+        self._frames = frames  # of the whole video
+        self._seen = 0
+        self._last: dict[str, Labels] = {}
+        self._runs: dict[str, NDArray[np.int32]] = {}
 
-def _runs(maps: Maps, video: Sequence[int]) -> Iterator[NDArray[np.int32]]:
-    """For every frame, how many frames up to it have had each pixel's label without a break."""
-    last = maps(video[0])
-    run = np.ones(last.shape, np.int32)
-    yield run
-    for index in video[1:]:
-        current = maps(index)
-        if current.shape != last.shape:
+    def add(self, index: int, maps: Mapping[str, Labels]) -> None:
+        """Take the label maps of the next frame by subject, the true one among them. Raises
+        `DataError` for maps of different sizes.
+        """
+        self._seen += 1
+        for subject, current in maps.items():
+            last = self._last.get(subject)
+            if last is None:
+                self._runs[subject] = np.ones(current.shape, np.int32)
+            elif current.shape != last.shape:
+                raise DataError(
+                    f"frame {index} is {current.shape}, the one before {last.shape}; frames of one"
+                    " video have one size"
+                )
+            else:
+                run = np.where(current == last, self._runs[subject] + 1, 1)
+                self._runs[subject] = run.astype(np.int32)
+            self._last[subject] = current
+        truth = maps[TRUTH].shape
+        others = [current.shape for current in maps.values() if current.shape != truth]
+        if others:
             raise DataError(
-                f"frame {index} is {current.shape}, the one before {last.shape}; frames of one"
-                " video have one size"
+                f"frame {index}: the prediction is {others[0]}, the truth {truth}; bring them to"
+                " one size"
             )
-        run = np.where(current == last, run + 1, 1).astype(np.int32)
-        last = current
-        yield run
+
+    def shares(self, n: int) -> dict[str, float]:
+        """Return the share of the window of n frames that ends at the newest frame by subject, in
+        percent, NaN where no true label lasts; nothing where no window ends there.
+
+        As in the script, a video of L frames gives L - n windows, not L - n + 1: the last one is
+        lost, and with it every video of n frames. Void counts as a label that can last.
+        """
+        if not n <= self._seen < self._frames:
+            return {}
+        lasting = self._runs[TRUTH] >= n
+        pixels = np.count_nonzero(lasting)
+        return {
+            subject: 100 * np.count_nonzero(lasting & (run >= n)) / pixels
+            if pixels
+            else float("nan")
+            for subject, run in self._runs.items()
+        }

@@ -36,7 +36,6 @@ from msaf_bench.data.readers.neighbours import (
 from msaf_bench.spec import VOID, Conditions, content_hash
 
 Split = Literal["train", "score"]
-_NEIGHBOURS = False
 
 
 class LabelledVideos:
@@ -87,7 +86,7 @@ class LabelledVideos:
             labels = {frame.label for frame in self._labelled}
             self.fingerprint = fingerprint(sorted(labels | history.keys()))
         self._between: tuple[Unlabelled, ...] = ()
-        if not (self._train or in_memory) and conditions.flow != "none" and _NEIGHBOURS:
+        if not (self._train or in_memory) and conditions.flow != "none":
             self._between, pairs = unlabelled_of(files, self._labelled, self.pairs, conditions)
             self.pairs = tuple(sorted((*self.pairs, *pairs), key=min))
         self.unlabelled = len(self._between)

@@ -157,6 +157,7 @@ class Street:
 
     classes: tuple[str, ...] = CAMVID_CLASSES
     colours: tuple[Colour, ...] = COLOURS
+    unlabelled = 0
 
     def __init__(
         self, conditions: Conditions, split: Literal["train", "score"], seed: int = 0

@@ -3,7 +3,6 @@
 Counts are (K+1) x (K+1), rows truth, columns prediction, void last. N images, K classes.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from msaf_bench.analyzers.miou_score import MiouScore
 from msaf_bench.findings.digits import number
 from msaf_bench.outputs import write_outputs
+from msaf_bench.report.arrays import npz
 from msaf_bench.report.backend import UndrawnError, drawn_or_why
 from msaf_bench.report.figures.canvas import (
     MANY,
@@ -132,7 +132,6 @@ def write(score: MiouScore, folder: Path) -> list[Path]:
     bootstrap over images.
     """
     labels, counts = [*score.classes.names, "void"], score.confusion
-    matrices = score.counts.matrices
     rules = f"void {score.void}, absent {score.absent}"
     caption = (
         f"{score.images} images, classes {score.classes.name}; mIoU {number(score.miou)} %"
@@ -148,10 +147,7 @@ def write(score: MiouScore, folder: Path) -> list[Path]:
         return both_formats(chart.figure, chart.title, chart.description)
 
     figure, undrawn = drawn_or_why(pictures, {})
-    packed = io.BytesIO()
-    np.savez_compressed(
-        packed, names=list(matrices), matrices=np.stack(list(matrices.values())), labels=labels
-    )
+    arrays = {"names": score.counts.names, "matrices": score.counts.matrices, "labels": labels}
     files: dict[str, str | bytes] = {
         "miou.csv": _class_csv(score),
         "confusion.csv": _csv(
@@ -161,7 +157,7 @@ def write(score: MiouScore, folder: Path) -> list[Path]:
             ]
         ),
         **{f"confusion.{kind}": content for kind, content in figure.items()},
-        "matrices.npz": packed.getvalue(),
+        "matrices.npz": npz(arrays),
     }
     paths = write_outputs(folder, files)
     if undrawn:

@@ -80,7 +80,7 @@ def test_a_perfect_predictor_scores_100_under_clean_with_exact_flow(size):
     assert 55 < found.votes < 90
     assert found.controls["no_warp"] < 90
     assert found.pairs == 6 * 3
-    assert (found.matrices.sum(0).diagonal() > 0).sum() == K
+    assert (found.matrices.sum().diagonal() > 0).sum() == K
 
 
 def test_conditions_know_every_preset():
@@ -183,11 +183,11 @@ def test_ewarp_is_the_mean_of_videos_of_unequal_length():
 def test_matrices_are_pooled_and_split_by_video():
     clips = Streets(seeds=(1, 3), frames=3)
     (found,) = score(clips.labels, clips, kind="dis")
-    assert found.matrices.shape == (4, K, K)
-    assert found.value == miou(found.matrices.sum(0))
+    assert (len(found.matrices), found.matrices.classes) == (4, K)
+    assert found.value == miou(found.matrices.sum())
     assert per_video(found, chains(clips.pairs)) == [
-        miou(found.matrices[:2].sum(0)),
-        miou(found.matrices[2:].sum(0)),
+        miou(found.matrices[:2].sum()),
+        miou(found.matrices[2:].sum()),
     ]
 
 
@@ -203,6 +203,32 @@ def test_windows_are_pooled_over_videos():
     assert found.value == pytest.approx(200 / 3)
     assert found.controls == {"constant": 100, "truth": 100}
     assert per_video(found, chains(pairs)) == [100, 0, None]
+
+
+def test_windows_are_those_whose_frames_all_have_a_true_label_map():
+    maps = [np.full((2, 2), value, np.uint8) for value in (0,) * 5 + (1,) * 5]
+    truths = [np.zeros((2, 2), np.uint8)] * len(maps)
+    pairs, still = [(i, i + 1) for i in range(9)], FlowField(np.zeros((2, 2, 2), np.float32))
+    flow = lambda pair: still  # noqa: E731
+    clean, vc8 = consistency(maps, truths, pairs, flow, ["clean", "vc8"], 2, unlabelled=[0])
+    assert (clean.pairs, list(clean.controls)) == (9, ["constant", "no_warp"])
+    assert vc8.parts == (0,)  # of the nine frames that follow
+    assert vc8.controls == {"constant": 100, "truth": 100}
+    none, lost = consistency(maps, truths, pairs, flow, ["vc8", "vc16"], 2, unlabelled=[5])
+    assert none.reason == lost.reason == "needs the true label map of every frame"
+
+
+def test_maps_are_asked_for_once_in_the_order_of_the_videos():
+    asked = []
+
+    class Asked:
+        def __getitem__(self, index):
+            asked.append(index)
+            return np.zeros((2, 2), np.uint8)
+
+    pairs, still = [(3, 0), (0, 1), (4, 2)], FlowField(np.zeros((2, 2, 2), np.float32))
+    consistency(Asked(), None, pairs, lambda pair: still, ["clean", "etc2020", "ewarp"], 2)
+    assert asked == [3, 0, 1, 4, 2]
 
 
 @pytest.mark.parametrize(

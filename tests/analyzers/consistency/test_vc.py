@@ -3,8 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msaf_bench.analyzers.consistency.vc import window_shares
+from msaf_bench.analyzers.consistency.vc import VideoWindows
 from msaf_bench.errors import DataError
+
+
+def window_shares(predictions, truths, video, n):
+    """Of a video whose frames come one by one."""
+    windows, found = VideoWindows(len(video)), []
+    for index in video:
+        windows.add(index, {"prediction": predictions(index), "truth": truths(index)})
+        found += [share for subject, share in windows.shares(n).items() if subject == "prediction"]
+    return found
 
 
 def slow(predictions, truths, n):
