@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_table
-from msaf_bench.data import needed_root
+from msaf_bench.data import needed_root, root_of
 from msaf_bench.data.prefetch import default_threads
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
@@ -122,8 +122,7 @@ def ablate(
     read = table if isinstance(table, Table) else read_table(str(table))
     readers = () if data.endswith(".toml") or not plugins else tuple(readers_of(plugins))
     conditions = read_conditions(preset, data, systems=not read.base, readers=readers)
-    if root is None and data.endswith(".toml"):
-        root = Path(data).parent
+    root = root_of(data, root)
     files = files_of(start)
     changes = {**(INSTEAD if files else {}), **(changes or {})}
     conditions = changed(conditions, changes, "changes")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from msaf_bench.catalog import list_presets, list_systems, list_tables
+from msaf_bench.catalog import list_data_sets, list_presets, list_systems, list_tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +42,7 @@ def test_the_wheel_holds_the_package_and_every_spec(built):
         "models": list_systems(),
         "ablations": list_tables(),
         "ablations/presets": list_presets(),
+        "datasets": list_data_sets()[1:],
         "ablations/claims": ["paper"],
     }
     for folder, specs in folders.items():

@@ -22,7 +22,7 @@ from msaf_bench.analyzers.scoring import reader
 from msaf_bench.analyzers.split_scoring import score_split
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import read_conditions
-from msaf_bench.data import open_split
+from msaf_bench.data import open_split, root_of
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.prefetch import default_threads
 from msaf_bench.matrices import Matrix, SparseMatrices
@@ -182,7 +182,7 @@ def evaluate(
             oldest frame first, ImageNet-normalised, to logits (B, K, h, w) or to an object with
             an attribute `logits`. It is evaluated in evaluation mode and left as it was.
         data: street, one of `datasets/`, or the path of a `.toml` file that describes a data set.
-        root: The data set's folder; street needs none.
+        root: The data set's folder; street needs none, and that of the `.toml` file is the default.
         preset: smoke, quick, standard or paper.
         conditions: Used in place of the preset's.
         frames: Frames of the clip that `net` reads, the newest ones; by default its attribute
@@ -197,7 +197,7 @@ def evaluate(
         DataError: data that is wrong, or logits that are not finite or not of the data's classes.
     """
     chosen = conditions or read_conditions(preset, data, systems=True)
-    clips = open_split(chosen, "score", None if root is None else Path(root))
+    clips = open_split(chosen, "score", root_of(data, root))
     network = as_network(net, frames, default=chosen.frames)
     place = device or next((str(p.device) for p in network.parameters()), "cpu")
     if loader_threads is None:

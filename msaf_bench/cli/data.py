@@ -161,6 +161,7 @@ def plan_files(
     """
     from msaf_bench.catalog import read_data_set
     from msaf_bench.cli.settings import read_root
+    from msaf_bench.data import root_of
     from msaf_bench.data.readers.downloads import find_needs
     from msaf_bench.outputs import check_outputs, write_outputs
     from msaf_bench.spec import STREET
@@ -175,9 +176,8 @@ def plan_files(
     whole = (data_set.scored,) if need == "tc" else (data_set.train, data_set.scored)
     parts = (one_of(f"split of {data_set.name}", split, known),) if split else whole
     apart = data_set.spacing if spacing is None else spacing
-    if root is None and data.endswith(".toml"):
-        root = Path(data).resolve().parent
-    needs = find_needs(data_set, wanted, parts, frames, apart, read_root(root))
+    root = read_root(root_of(data, root))
+    needs = find_needs(data_set, wanted, parts, frames, apart, root)
     if names:
         if any(n.there is None for n in needs):
             raise DataError(
@@ -187,7 +187,7 @@ def plan_files(
         check_outputs(
             names.parent,
             [names.name],
-            _files_of(read_root(root)),
+            _files_of(root),
             overwrite=overwrite,
             option="--list",
         )

@@ -21,13 +21,12 @@ def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> P
     """The root of a data set that needs one; without one the folder of a file that describes it.
     Raises `UsageError` without any, `DataError` where it is not there.
     """
-    from msaf_bench.data import needed_root
+    from msaf_bench.data import needed_root, root_of
 
+    place = root_of(data, root)
     if data == STREET or data in readers_for(data, plugins):
-        return read_root(root)
-    if root is None and data.endswith(".toml"):
-        return Path(data).resolve().parent
-    return read_root(needed_root(data, root))
+        return read_root(place)
+    return read_root(needed_root(data, place))
 
 
 def readers_for(data: str, plugins: tuple[str, ...]) -> "Readers":

@@ -31,6 +31,7 @@ __all__ = [
     "content_of",
     "needed_root",
     "open_split",
+    "root_of",
 ]
 
 
@@ -51,6 +52,13 @@ def needed_root(name: str, root: Path | None) -> Path:
     if root is None:
         raise UsageError(f"{name} needs --root DIR, the data set's own folder")
     return root
+
+
+def root_of(data: str, root: str | Path | None) -> Path | None:
+    """Return the data set's folder: `root`, else that of the file that describes the data set."""
+    if root is None and data.endswith(".toml"):
+        return Path(data).resolve().parent
+    return None if root is None else Path(root)
 
 
 def open_split(

@@ -127,8 +127,12 @@ class Conditions(Spec):
         return self
 
     def document(self) -> dict[str, object]:
-        """Return the conditions as reports show them, those of validation only where it is on."""
+        """Return the conditions as reports show them: those of validation only where it is on, and
+        the data set only where a file of the user's own describes it.
+        """
         hidden = set[str]() if self.validate_every else {"validate_every", "keep"}
+        if self.described is None:
+            hidden.add("described")
         return self.model_dump(mode="json", exclude=hidden)
 
     @property

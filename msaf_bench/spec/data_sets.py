@@ -302,6 +302,12 @@ class DataSet(Spec):
             if sum(each.share for each in chosen) > 1 + 1e-9:
                 raise ValueError("splits: the shares of the videos are more than 1 together")
 
+    @property
+    def summary(self) -> str:
+        """What identifies it to a reader: its classes, and where frames and label maps lie."""
+        layout = self.layouts[0]
+        return f"{len(self.classes)} classes, {layout.pictures[0]} with {layout.labels[0].pattern}"
+
     def folder_of(self, split: str) -> str:
         """Return what stands for {split} in patterns."""
         return dict(self.splits)[split].folder or split

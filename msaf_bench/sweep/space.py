@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msaf_bench.analyzers.consistency.flows import flow_bytes
 from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
-from msaf_bench.data.flow.estimators import ESTIMATORS
 from msaf_bench.errors import HostError
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.preflight import Opened
@@ -67,12 +67,7 @@ def _features(trials: Sequence[Trial], nets: Mapping[str, VideoNetwork], data: O
 
 
 def _flow(trials: Sequence[Trial], test: Clips) -> int:
-    """Both ways of every pair, four bytes a component."""
-    kinds = {trial.conditions.flow for trial in trials} & ESTIMATORS.keys() - {"zero"}
-    if not kinds or not test.pairs:
-        return 0
-    height, width = test.picture(test.pairs[0][0]).shape[:2]
-    return len(kinds) * len(test.pairs) * 16 * height * width
+    return sum(flow_bytes(test, kind) for kind in {trial.conditions.flow for trial in trials})
 
 
 def _held(folder: Path) -> int:

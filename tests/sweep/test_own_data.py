@@ -34,6 +34,22 @@ def test_the_documentation_shows_what_is_tested():
 
 
 @pytest.mark.slow
+def test_the_documentations_made_up_data(tmp_path, monkeypatch, capsys):
+    """Its blocks, pasted one after the other; the table is left to the test below."""
+    monkeypatch.chdir(tmp_path)
+    text = DOCS.read_text()
+    (command,) = re.findall(r"```\nmsaf-bench (data street .*)\n```", text)
+    assert main(command.split()) == 0
+    (description,) = re.findall(r"```toml\n(stills.*?)```", text, re.DOTALL)
+    (tmp_path / "try" / "made.toml").write_text(description)
+    assert "--data try/made.toml" in text
+    assert main(["data", "check", "--data", "try/made.toml", "--preset", "smoke"]) == 0
+    out = capsys.readouterr().out
+    assert "train: 16 clips, 14 pairs of neighbours" in out
+    assert "score: 16 clips, 14 pairs of neighbours" in out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOOK_ALIKES)
 def test_from_the_check_to_the_report(tmp_path, monkeypatch, capsys, name):
     make, data, classes = LOOK_ALIKES[name]

@@ -63,6 +63,8 @@ def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) ->
 def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
     """Return the conditions that say something, as names and values."""
     settings = conditions.document()
+    if conditions.described:
+        settings["described"] = conditions.described.summary
     return [
         (name.replace("_", " "), _said(value))
         for name, value in settings.items()

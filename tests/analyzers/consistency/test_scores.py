@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from msaf_bench.analyzers.consistency.flows import flow_bytes
 from msaf_bench.analyzers.consistency.scores import (
     PRESETS,
     chains,
@@ -316,3 +317,22 @@ def test_flow_carries_real_labels(camvid_root):
 def test_a_motion_is_worked_out_once():
     motion = Warp(FlowField(np.zeros((4, 4, 2), np.float32)))
     assert motion.doubtful is motion.doubtful
+
+
+def test_flow_of_many_large_frames_is_not_kept(tmp_path):
+    class Many:
+        pairs = ((0, 1),) * 24_159
+
+        def picture(self, index):
+            return np.zeros((480, 853, 3), np.uint8)
+
+    class Few(Many):
+        pairs = ((0, 1),)
+
+    assert flow_bytes(Many(), "dis") == 0
+    assert flow_bytes(Few(), "dis") == 16 * 480 * 853
+    assert flow_bytes(Few(), "exact") == flow_bytes(Few(), "zero") == 0
+    flows_of(Many(), "dis", tmp_path)((0, 1))
+    assert not list(tmp_path.iterdir())
+    flows_of(Few(), "dis", tmp_path)((0, 1))
+    assert list(tmp_path.iterdir())

@@ -68,6 +68,14 @@ def test_clips_end_at_the_labelled_frame(cityscapes, conditions):
         score[1]
 
 
+def test_scored_frames_are_paired_with_the_unlabelled_one_before(cityscapes, conditions):
+    clips = open_split(conditions("cityscapes", flow="dis"), "score", cityscapes)
+    assert (len(clips), clips.unlabelled, clips.pairs) == (1, 1, ((1, 0),))
+    assert clips[1].name == "frankfurt_000000/00293"
+    assert greys(clips[1]) == [shade(292), shade(292), shade(293)]
+    assert (clips[1].label == VOID).all()
+
+
 def test_zips_give_what_folders_give(cityscapes, conditions, pack_cityscapes):
     plain = open_split(conditions("cityscapes"), "train", cityscapes)
     clips = [plain[i] for i in range(len(plain))]

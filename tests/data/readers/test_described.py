@@ -101,6 +101,54 @@ def test_videos_of_ones_own(tmp_path):
     np.testing.assert_array_equal(bright, look_alikes.picture(3, 8)[10, :, 0] > 180)
 
 
+def test_folders_may_be_zips(tmp_path, pack):
+    vspw = look_alikes.vspw(tmp_path / "vspw")
+    kitti = look_alikes.kitti_step(tmp_path / "kitti")
+    own = look_alikes.own_videos(tmp_path / "own")
+    for root, data, folders in (
+        (vspw, "vspw", {"data": "data.zip"}),
+        (kitti, "kitti-step", {"training": "data_tracking_image_2.zip", "panoptic_maps": None}),
+        (own, own / "mine.toml", {"labels": "labels.zip"}),
+    ):
+        plain = opened(data, root)
+        before = [plain[i] for i in range(len(plain))]
+        for folder, archive in folders.items():
+            pack(root, folder, archive)
+        zipped = opened(data, root)
+        assert zipped.fingerprint == plain.fingerprint
+        for one, other in zip(before, (zipped[i] for i in range(len(zipped))), strict=True):
+            np.testing.assert_array_equal(one.frames, other.frames)
+            np.testing.assert_array_equal(one.label, other.label)
+    pack(own, "videos")
+    with pytest.raises(DataError, match=r"videos/ride_0.mp4: a video inside a zip is not read"):
+        opened(own / "mine.toml", own)
+
+
+def test_sparse_labels_are_paired_with_their_unlabelled_neighbours(tmp_path):
+    root = look_alikes.own_videos(tmp_path)
+    val = opened(root / "mine.toml", root)
+    assert (len(val), val.unlabelled) == (4, 4)
+    assert val.pairs == ((4, 0), (5, 1), (6, 2), (7, 3))
+    between = val[5]
+    assert (between.name, between.label.shape) == ("ride_2/00007", look_alikes.SIZE)
+    assert (between.label == VOID).all()
+    labelled = val[1]  # frames 6, 7, 8; the other one has 5, 6, 7
+    np.testing.assert_array_equal(between.frames[1:], labelled.frames[:2])
+    assert (val.picture(5) != val.picture(1)).any()
+    with pytest.raises(IndexError):
+        val[8]
+    alone = opened(root / "mine.toml", root, flow="none")  # nothing that needs them
+    assert (alone.unlabelled, alone.pairs) == (0, ())
+    assert alone.fingerprint == val.fingerprint
+    train = opened(root / "mine.toml", root, "train")
+    assert (train.unlabelled, train.pairs) == (0, ())
+    # a label at the first frame of a video has only a frame after it
+    look_alikes.save(root / "labels/ride_3/000000.png", look_alikes.ids(0))
+    first = opened(root / "mine.toml", root)
+    assert first.pairs[2] == (2, 7)
+    assert first[7].name == "ride_3/00001"
+
+
 def test_a_description_is_part_of_the_trial_and_its_path_is_not(tmp_path):
     root = look_alikes.own_videos(tmp_path / "a", videos=2)
     other = shutil.copytree(root, tmp_path / "b")
