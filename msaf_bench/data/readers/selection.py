@@ -62,10 +62,10 @@ class Chooser:
             return self._shared.get(video) == split
         if selection.ranges:
             return any(
-                fnmatchcase(video, glob) and first <= number <= last
+                _fits(video, glob) and first <= number <= last
                 for glob, (first, last) in selection.ranges
             )
-        return any(fnmatchcase(video, glob) for glob in selection.videos)
+        return any(_fits(video, glob) for glob in selection.videos)
 
     def _names(self, split: str, list_file: str) -> frozenset[str]:
         if split not in self._listed:
@@ -73,6 +73,11 @@ class Chooser:
                 self._root / list_file, split, self._labels, partial=self._partial
             )
         return self._listed[split]
+
+
+def _fits(video: str, glob: str) -> bool:
+    """Return whether a glob selects a video; a name with brackets selects itself too."""
+    return video == glob or fnmatchcase(video, glob)
 
 
 def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str]) -> dict[str, str]:
@@ -85,7 +90,7 @@ def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str])
         if start == end:
             raise DataError(
                 f"split {split}: a share of {shares[split]:g} of {len(ordered)} videos is none;"
-                " give it a larger share, or name its videos"
+                " give it a larger share, name its videos, or cut a video by ranges"
             )
         by_video |= dict.fromkeys(ordered[start:end], split)
     return by_video
@@ -100,20 +105,27 @@ def _read_list(
     """
     videos = {video for video, _ in labels}
     by_name = {_stem(name): f"{video}/{number}" for (video, number), name in labels.items()}
+
+    def find(name: str) -> str | None:
+        name = name.replace("\\", "/").strip("/")
+        stem = _stem(name)
+        folder, _, last = stem.rpartition("/")
+        if name in videos or stem in videos:
+            return name if name in videos else stem
+        if last.isdecimal() and (folder, int(last)) in labels:
+            return f"{folder}/{int(last)}"
+        return by_name.get(stem)
+
     chosen: set[str] = set()
     unknown: list[str] = []
     lines = _lines(path, split)
     for line in lines:
-        stem = _stem(line)
-        folder, _, last = stem.rpartition("/")
-        if line in videos or stem in videos:
-            chosen.add(line if line in videos else stem)
-        elif last.isdecimal() and (folder, int(last)) in labels:
-            chosen.add(f"{folder}/{int(last)}")
-        elif stem in by_name:
-            chosen.add(by_name[stem])
+        word = line.split()[0]
+        name = find(line) or find(word)  # a name may have blanks, or words may follow it
+        if name:
+            chosen.add(name)
         else:
-            unknown.append(line)
+            unknown.append(word)
     if unknown and not partial:
         raise IncompleteError(
             f"{path}: {unknown[0]!r} is no labelled video or frame{_more(unknown, lines)}",
@@ -123,7 +135,7 @@ def _read_list(
 
 
 def _lines(path: Path, split: str) -> list[str]:
-    """Return the first word of each line of a list file."""
+    """Return the lines of a list file that are not blank, without blanks around them."""
     try:
         if regular(path).stat().st_size > LONGEST:
             raise DataError(f"{path}: {path.stat().st_size} bytes are no list of names")
@@ -134,10 +146,10 @@ def _lines(path: Path, split: str) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    words = [line.split()[0] for line in text.splitlines() if line.split()]
-    if not words:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
         raise DataError(f"{path}: names nothing; write a video or VIDEO/FRAME on each line")
-    return [word.replace("\\", "/").strip("/") for word in words]
+    return lines
 
 
 def _stem(name: str) -> str:
