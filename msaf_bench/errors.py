@@ -37,6 +37,20 @@ class DataError(BenchError):
     exit_code = 3
 
 
+class IncompleteError(DataError):
+    """A data set has less, or more, than its official description; made from a fact and a
+    remedy.
+    """
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)
+
+    @property
+    def fact(self) -> str:
+        """What is wrong, without the remedy."""
+        return str(self.args[0])
+
+
 class GateError(BenchError):
     """A check that guards a result did not hold."""
 

@@ -31,6 +31,8 @@ class MiouScore:
     counts: FolderCounts
     maps: tuple[str, ...] = ()  #: as given by `--map`
     ignored: tuple[Ignored, ...] = ()  #: files that were passed over
+    data: str = ""  #: data set and split that the truth is of; empty for a folder or arrays
+    incomplete: str = ""  #: why that split is not the official one; empty if it is
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
@@ -79,8 +81,8 @@ class MiouScore:
 
     @property
     def partial(self) -> bool:
-        """Whether pairs were left out."""
-        return bool(self.counts.bad)
+        """Whether pairs were left out, or the data set lacks some."""
+        return bool(self.counts.bad or self.incomplete)
 
     @property
     def left_out(self) -> list[str]:
@@ -137,6 +139,7 @@ class MiouScore:
             "images": self.images,
             "resolutions": {f"{h}x{w}": images for (h, w), images in sizes},
             "classes": self.classes.name,
+            "data": self.data or None,
             "void": self.void,
             "absent": self.absent,
             "classes_in_mean": len(self.classes.names) - len(self.left_out),
@@ -157,6 +160,7 @@ class MiouScore:
             "confusion_labels": [*self.classes.names, "void"],
             "notes": self.notes,
             "partial": self.partial,
+            "incomplete": self.incomplete or None,
             "bad": [bad._asdict() for bad in self.counts.bad],
             "map": list(self.maps),
             "ignored": [ignored._asdict() for ignored in self.ignored],

@@ -15,15 +15,26 @@ from msaf_bench.analyzers.miou_score import MiouScore
 from msaf_bench.data.labels.classes import ClassSet, class_set
 from msaf_bench.data.labels.ids import NO_CLASS, IdFormat, What, id_table, parse_maps
 from msaf_bench.data.labels.pairs import LabelPairs, pair_label_maps
+from msaf_bench.data.readers.predicted import (
+    check_maps_of_pred,
+    check_source,
+    files_of_split,
+    pair_with_split,
+    truth_classes,
+)
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.matrices import SparseMatrices
+from msaf_bench.spec import VOID
 
 
 def score_miou(
     pred: Path | str | Sequence[Array],
-    truth: Path | str | Sequence[Array],
+    truth: Path | str | Sequence[Array] | None = None,
     *,
-    classes: str | int,
+    classes: str | int | None = None,
+    data: str | None = None,
+    root: Path | str | None = None,
+    split: str | None = None,
     void: Void = "ignore",
     absent: Absent = "skip",
     pred_ids: IdFormat | None = None,
@@ -36,6 +47,7 @@ def score_miou(
 
         score = mb.score_miou("predictions", "labels", classes="cityscapes19")
         score.miou, score.per_class["road"]
+        mb.score_miou("predictions", data="vspw", root="VSPW_480p")
         mb.score_miou([predicted], [true], classes=11)  # arrays (H, W), void = 255
 
     Args:
@@ -43,32 +55,54 @@ def score_miou(
         truth: The ground truth: a folder with the same names, or arrays in the same order.
         classes: camvid11, cityscapes19, a data set or its file, or a number of classes K (ids 0 to
             K-1, void 255).
+        data: Data set that has truth and classes, by name or as the file that describes it, in
+            the place of `truth` and `classes`. Predictions are named VIDEO/FRAME, or like the
+            frames or label maps of the data set.
+        root: Folder of the data set; that of the `.toml` file by default.
+        split: Split of the data set; the one that is scored by default.
         void: Pixels that are void in the truth: ignore, or penalise as false positives.
         absent: A class in neither truth nor prediction: skip it in the mean, or count it zero.
         pred_ids: Ids in the files of `pred`: raw (labelIds) or train; detected by default.
         truth_ids: Ids in the files of `truth`.
         maps: Meanings of single ids in files, as "255=1", "0=void" or "pred:0=1".
-        skip_bad: Leave out pairs of files that cannot be scored; `counts.bad` lists them.
+        skip_bad: Leave out pairs of files that cannot be scored; `counts.bad` lists them. Accept a
+            data set that is not whole; `incomplete` says so.
         threads: Files read at a time.
 
     Raises:
-        UsageError: an unknown class set or rule.
+        UsageError: an unknown class set, data set, split or rule; arguments that do not go
+            together.
         DataError: files or arrays that are not label maps of these classes, or do not match.
     """
     one_of("rule for --void", void, get_args(Void))
     one_of("rule for --absent", absent, get_args(Absent))
-    known = class_set(str(classes))
-    if isinstance(pred, Path | str) and isinstance(truth, Path | str):
-        given = given_formats(known, pred_ids, truth_ids)
+    check_source(
+        data,
+        {"truth": truth, "classes": classes, "truth_ids": truth_ids},
+        {"root": root, "split": split},
+    )
+    if data is not None:
+        if not isinstance(pred, Path | str):
+            raise UsageError("pred: give a folder; arrays do not say which frames they are of")
+        known = truth_classes(data)
+        place = None if root is None else Path(root)
+        files = files_of_split(known.name, place, split, partial=skip_bad)
+        pairs = pair_with_split(Path(pred), files)
+    elif truth is None or classes is None:
+        raise UsageError("give truth and classes, or data")
+    else:
+        known = class_set(str(classes))
+        if not isinstance(pred, Path | str) and not isinstance(truth, Path | str):
+            if maps or pred_ids or truth_ids or skip_bad:
+                raise UsageError("maps, pred_ids, truth_ids and skip_bad go with folders only")
+            return MiouScore(known, void, absent, _count_arrays(pred, truth, known))
+        if not isinstance(pred, Path | str) or not isinstance(truth, Path | str):
+            raise UsageError("pred and truth: give two folders, or two sequences of arrays")
         pairs = pair_label_maps(Path(pred), Path(truth), known)
-        return score_pairs(
-            pairs, known, given, void, absent, maps=maps, skip_bad=skip_bad, threads=threads
-        )
-    if isinstance(pred, Path | str) or isinstance(truth, Path | str):
-        raise UsageError("pred and truth: give two folders, or two sequences of arrays")
-    if maps or pred_ids or truth_ids or skip_bad:
-        raise UsageError("maps, pred_ids, truth_ids and skip_bad go with folders only")
-    return MiouScore(known, void, absent, _count_arrays(pred, truth, known))
+    given = given_formats(known, pred_ids, truth_ids)
+    return score_pairs(
+        pairs, known, given, void, absent, maps=maps, skip_bad=skip_bad, threads=threads
+    )
 
 
 def score_pairs(
@@ -83,19 +117,34 @@ def score_pairs(
     threads: int = 1,
     on_pair: Callable[[], None] = lambda: None,
 ) -> MiouScore:
-    """Return the mIoU of the pairs of two folders; arguments and errors as in `score_miou`.
-    `given` are the formats of ids that are known; `on_pair` is called after each pair.
+    """Return the mIoU of the pairs of two folders, or of a folder and a data set; arguments and
+    errors as in `score_miou`. `given` are the formats of ids that are known; `on_pair` is called
+    after each pair.
     """
+    meanings = parse_maps(maps, classes)
+    if pairs.data:  # which says what the ids of its truth are
+        check_maps_of_pred(maps)
+        given = {**given, "truth": "train"}
+        meanings["truth"] = {VOID: len(classes.names)}
     counts = count_folders(
         pairs,
         classes,
         given,
-        maps=parse_maps(maps, classes),
+        maps=meanings,
         skip_bad=skip_bad,
         threads=threads,
         on_pair=on_pair,
     )
-    return MiouScore(classes, void, absent, counts, tuple(maps), pairs.ignored)
+    return MiouScore(
+        classes,
+        void,
+        absent,
+        counts,
+        tuple(maps),
+        pairs.ignored,
+        pairs.data,
+        pairs.incomplete,
+    )
 
 
 def given_formats(

@@ -95,6 +95,7 @@ COMMANDS: dict[str, Command] = {
         (
             "--pred DIR --truth DIR --classes camvid11",
             "--pred DIR --truth DIR --classes 19 --void penalise",
+            "--pred DIR --data vspw --root DIR",
         ),
     ),
     "score tc": Command(
@@ -103,6 +104,7 @@ COMMANDS: dict[str, Command] = {
         (
             "--pred DIR --frames DIR --classes camvid11",
             "--pred DIR --frames DIR -p clean,etc2020 -c camvid11",
+            "--pred DIR --data vspw --root DIR -p clean,vc8,vc16",
         ),
     ),
     "data check": Command(

@@ -6,16 +6,15 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING
 
-from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_data_set
+from msaf_bench.catalog import changed, list_data_sets, read_conditions
 from msaf_bench.cli.options import split_list
-from msaf_bench.errors import DataError, UsageError, in_any_case, one_of
+from msaf_bench.errors import DataError, UsageError
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import STREET, Conditions
 
 if TYPE_CHECKING:
     from msaf_bench.data import Readers
-    from msaf_bench.data.readers.neighbours import SplitFiles
 
 
 def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> Path | None:
@@ -28,23 +27,6 @@ def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> P
     if data == STREET or data in readers_for(data, plugins):
         return read_root(place)
     return read_root(needed_root(data, place))
-
-
-def split_files(data: str, root: Path | None, split: str | None, *, partial: bool) -> "SplitFiles":
-    """The files of a split of a data set on disk, the scored one by default. Raises `UsageError` or
-    `DataError`.
-    """
-    from msaf_bench.data.readers.splits import find_split
-
-    data = in_any_case(data, list_data_sets())
-    if data == STREET:
-        raise UsageError("--data street: its truth is made, not kept; use --truth DIR")
-    data_set = read_data_set(data)
-    known = [name for name, _ in data_set.splits]
-    name = one_of(f"split of {data_set.name}", split or data_set.scored, known)
-    place = check_data(data, root)
-    assert place is not None
-    return find_split(data_set, name, place, partial=partial)
 
 
 def readers_for(data: str, plugins: tuple[str, ...]) -> "Readers":

@@ -93,7 +93,7 @@ def camvid(root, *more):
         (["ablate", "--table", "3", "--rows", "w/o DCM"], 2, ["w/o DCM", "w/o DCN"]),
         (["ablate", "--table", "3", "--seeds", "0"], 2, ["--seeds 0"]),
         (["ablate", "--table", "3", "--preset", "quik"], 2, ["quik", "quick"]),
-        (["ablate", "--table", "3", "--data", "kitti"], 2, ["kitti", "street"]),
+        (["ablate", "--table", "3", "--data", "nuscenes"], 2, ["nuscenes", "street"]),
         (["ablate", "--table", "3", "--on", "slurm"], 2, ["slurm", "ray"]),
         (["ablate", "--table", "3", "--set", "stepz=4"], 2, ["stepz", "steps"]),
         (["ablate", "--table", "3", "--set", "steps"], 2, ["key=value"]),

@@ -7,7 +7,7 @@ import torch
 import typer
 from typer.testing import CliRunner, Result
 
-from msaf_bench.analyzers.speed import machine
+from msaf_bench import host
 from msaf_bench.analyzers.speed import processes as speed
 from msaf_bench.analyzers.speed.machine import Snapshot
 from msaf_bench.analyzers.speed.tasks import Batch, SpeedTask
@@ -37,7 +37,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[SpeedTask]:
     """What was asked of the processes; each frame takes 1 ms for 1000 pixels, half in a stream, on
     a machine with too much to do.
     """
-    monkeypatch.setattr(machine, "usable_cores", lambda: 8)
+    monkeypatch.setattr(host, "usable_cores", lambda: 8)
     asked: list[SpeedTask] = []
     jitter = {1: 1.0, 2: 1.002, 3: 0.998}  # by process
 

@@ -95,7 +95,7 @@ def test_what_a_callback_raises_is_no_failure_of_the_trial(monkeypatch):
         raise SystemExit(5)
 
     monkeypatch.setattr(trials, "_begin", lambda trial, setting: None)
-    monkeypatch.setattr(trials, "_run", lambda begun, setting, on_step, on_note: on_step(1, 0.0))
+    monkeypatch.setattr(trials, "_run", lambda begun, setting, on_step, *others: on_step(1, 0.0))
     with pytest.raises(SystemExit) as end:
         trials.run_trial(None, trials.Setting(None), stop)
     assert end.value.code == 5

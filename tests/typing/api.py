@@ -36,5 +36,7 @@ trained: mb.Run = mb.ablate("table3", data="street", preset="smoke", seeds=1, on
 ratio: Fraction = mb.attention_cost("97x97").sizes[0].analytic.paper.ratio
 gmacs: float = mb.cost(net, (64, 96)).gmacs
 iou: float | None = mb.score_miou("predictions", "labels", classes="cityscapes19").miou
+known: float | None = mb.score_miou("maps", data="vspw", root="VSPW_480p", split="val").miou
+vc: float | None = mb.score_tc("maps", data="mine.toml", preset="vc8", skip_bad=True).tc
 tc: float | None = mb.score_tc("predictions", "frames", preset="clean").tc
 scored: float = mb.evaluate(net, "street", preset="smoke").miou

@@ -19,6 +19,10 @@ from msaf_bench.data.labels.files import ids_in_use, read_known_ids, read_label_
 from msaf_bench.data.labels.ids import IdMap, What, parse_maps
 from msaf_bench.data.labels.occurrence import check_alone, check_sparse
 from msaf_bench.data.labels.pairs import list_label_maps
+from msaf_bench.data.readers.decoding import read_picture
+from msaf_bench.data.readers.label_maps import read_label
+from msaf_bench.data.readers.neighbours import Labelled, SplitFiles
+from msaf_bench.data.readers.predicted import check_maps_of_pred, frames_of_names, missing_of
 from msaf_bench.errors import DataError, and_more
 from msaf_bench.folders import Ignored
 from msaf_bench.spec import VOID
@@ -53,6 +57,14 @@ class PredictedFrames:
     ignored: Sequence[Ignored] = ()
     turned: Sequence[str] = ()  #: names of the frames that are turned as their file says
     maps: Sequence[str] = ()  #: as given by `--map`
+    data: str = ""  #: data set and split that the frames are of; empty for a folder
+    unlabelled: int = 0  #: frames of a data set without a true label map
+    incomplete: str = ""  #: why that split is not the official one; empty if it is
+
+    @property
+    def partial(self) -> bool:
+        """Whether frames have no prediction, or the data set lacks some."""
+        return bool(self.unpredicted or self.incomplete)
 
     def check_sizes(self, pair: Pair, flow: FlowField | None = None) -> None:
         """Raise `DataError` unless all that belongs to a pair has one size."""
@@ -93,6 +105,13 @@ class PredictedFrames:
             yield (
                 f"PARTIAL: {len(self.unpredicted)} frames have no prediction and are left out, such"
                 f" as {self.unpredicted[0]}"
+            )
+        if self.incomplete:
+            yield f"PARTIAL: {self.incomplete}"
+        if self.unlabelled:
+            yield (
+                f"{self.unlabelled} of {len(self.keys)} frames have no true label map, so the truth"
+                " is no control"
             )
 
 
@@ -148,6 +167,60 @@ def open_predictions(
         tuple(dict.fromkeys(ignored for listing in listings for ignored in listing.ignored)),
         pictures.turned(shown) if pictures else (),
         maps,
+    )
+
+
+def open_predicted_split(
+    pred: Path,
+    files: SplitFiles,
+    classes: ClassSet,
+    maps: Sequence[str] = (),
+    *,
+    skip_bad: bool = False,
+) -> PredictedFrames:
+    """List the predictions of frames of a data set and read which ids are in use. There are truths
+    if every predicted frame is labelled.
+
+    Raises `DataError` as `frames_of_names` does, unless `skip_bad` for a labelled frame without a
+    prediction, and where ids that may be a class would be void; `UsageError` for a map of the
+    truth.
+    """
+    check_maps_of_pred(maps)
+    found = list_label_maps(pred)
+    keys = list(found.by_key)
+    frames = list(frames_of_names(keys, files, pred).values())
+    unpredicted = missing_of(frames, files)
+    if unpredicted and not skip_bad:
+        more = and_more(len(unpredicted) - 1, len(files.labelled))
+        raise DataError(
+            f"{pred}: no prediction for labelled frame {unpredicted[0]!r}{more}; add --skip-bad to"
+            " score the others"
+        )
+    labelled = {(frame.video, frame.number): frame for frame in files.labelled}
+    true = [labelled[frame] for frame in frames if frame in labelled]
+    paths, pictures = list(found.by_key.values()), [files.frames[frame] for frame in frames]
+    known, mapped = _check_ids({"prediction": paths}, classes, maps)
+
+    def prediction(path: Path) -> NDArray[np.uint8]:
+        return read_label_map(path, known, what="prediction", mapped=mapped["prediction"])
+
+    def truth(frame: Labelled) -> NDArray[np.uint8]:
+        return read_label(frame.label, frame.label.read(), frame.form, files.classes)
+
+    return PredictedFrames(
+        keys,
+        known,
+        neighbours([f"{video}/{number:06d}" for video, number in frames], "*/{frame}"),
+        FrameFiles(paths, prediction),
+        FrameFiles(true, truth) if len(true) == len(keys) else None,
+        FrameFiles(pictures, read_picture),
+        unpredicted,
+        (*paths, *(file.path for file in (*pictures, *(frame.label for frame in true)))),
+        found.ignored,
+        maps=maps,
+        data=f"{files.data}, split {files.split}",
+        unlabelled=len(keys) - len(true),
+        incomplete=files.incomplete,
     )
 
 

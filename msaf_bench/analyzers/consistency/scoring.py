@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msaf_bench.analyzers.consistency.flows import Pair
-from msaf_bench.analyzers.consistency.folders import PredictedFrames, open_predictions
+from msaf_bench.analyzers.consistency.folders import (
+    PredictedFrames,
+    open_predicted_split,
+    open_predictions,
+)
 from msaf_bench.analyzers.consistency.presets import PRESETS
 from msaf_bench.analyzers.consistency.scores import consistency
 from msaf_bench.analyzers.consistency.tc_score import TcConditions, TcScore, result_of
@@ -18,6 +22,7 @@ from msaf_bench.data.flow.estimators import ESTIMATORS, estimate, flat
 from msaf_bench.data.flow.files import read_flow
 from msaf_bench.data.frames.neighbours import neighbours
 from msaf_bench.data.labels.classes import class_set
+from msaf_bench.data.readers.predicted import check_source, files_of_split, truth_classes
 from msaf_bench.errors import DataError, UsageError, one_of
 from msaf_bench.spec import VOID
 
@@ -140,6 +145,9 @@ def score_tc(
     preset: str | Sequence[str] = "clean",
     classes: str | int | None = None,
     truth: Path | str | Sequence[Array] | None = None,
+    data: str | None = None,
+    root: Path | str | None = None,
+    split: str | None = None,
     backward_flow: Path | str | None = None,
     maps: Sequence[str] = (),
     frame_pattern: str | None = None,
@@ -151,6 +159,7 @@ def score_tc(
 
         score = mb.score_tc("predictions", "frames", preset=["clean", "ewarp"], classes=19)
         score.tc, score.results[0].score.controls
+        mb.score_tc("predictions", data="vspw", root="VSPW_480p", preset="vc8")
         mb.score_tc([map_0, map_1], [frame_0, frame_1])  # arrays of one video
 
     Args:
@@ -164,23 +173,46 @@ def score_tc(
         classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default
             as many as the ids need.
         truth: True label maps, as `pred`: a control, and needed by vc8 and vc16.
+        data: Data set that has frames, truth and classes, by name or as the file that describes
+            it, in the place of `frames`, `truth` and `classes`. Predictions are named VIDEO/FRAME,
+            or like the frames or label maps of the data set. The truth counts only if every
+            predicted frame is labelled.
+        root: Folder of the data set; that of the `.toml` file by default.
+        split: Split of the data set; the one that is scored by default.
         backward_flow: For flo:DIR, folder of the flow back to the earlier frame.
         maps: Meanings of single ids in files, as "255=1" or "0=void".
         frame_pattern: Place of the number in a file's name, as "img_{frame}_v2".
         flow_cache: Folder that keeps estimated flow for the next time.
-        skip_bad: Leave out frames without a prediction.
+        skip_bad: Leave out frames without a prediction, of a data set the labelled ones. Accept a
+            data set that is not whole; `conditions.frames.incomplete` says so.
 
     Raises:
         UsageError: unknown names, or arguments that do not go together.
         DataError: files or arrays that do not belong together.
     """
+    check_source(
+        data,
+        {"frames": frames, "truth": truth, "classes": classes, "frame_pattern": frame_pattern},
+        {"root": root, "split": split},
+    )
     named = [preset] if isinstance(preset, str) else preset
     backward = Path(backward_flow) if backward_flow is not None else None
+    described = data is not None
     protocol = tc_protocol(
-        named, flow, backward, pictures=frames is not None, classes=classes is not None
+        named,
+        flow,
+        backward,
+        pictures=described or frames is not None,
+        classes=described or classes is not None,
     )
     known = None if classes is None else class_set(str(classes))
-    if isinstance(pred, Path | str):
+    if data is not None:
+        if not isinstance(pred, Path | str):
+            raise UsageError("pred: give a folder; arrays do not say which frames they are of")
+        known, place = truth_classes(data), None if root is None else Path(root)
+        files = files_of_split(known.name, place, split, partial=skip_bad)
+        opened = open_predicted_split(Path(pred), files, known, maps, skip_bad=skip_bad)
+    elif isinstance(pred, Path | str):
         if not isinstance(frames, Path | str | None) or not isinstance(truth, Path | str | None):
             raise UsageError("pred, frames and truth: give folders, or sequences of arrays")
         opened = open_predictions(

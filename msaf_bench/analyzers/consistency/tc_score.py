@@ -105,12 +105,14 @@ class TcConditions:
             "flow_made_by": self.flow_made_by,
             "occlusion": self.occlusion,
             "classes": frames.classes.name,
+            "data": frames.data or None,
             "frames": len(frames.keys),
             "gaps": len(frames.neighbours.gaps),
             "steps": list(frames.neighbours.steps),
             "numbering": self.numbering,
             "ignored": [ignored._asdict() for ignored in frames.ignored],
-            "partial": bool(frames.unpredicted),
+            "partial": frames.partial,
+            "incomplete": frames.incomplete or None,
             "bad": list(frames.unpredicted),
             "notes": self.notes,
             "map": list(frames.maps),
@@ -145,8 +147,8 @@ class TcScore:
 
     @property
     def partial(self) -> bool:
-        """Whether frames have no prediction."""
-        return bool(self.conditions.frames.unpredicted)
+        """Whether frames have no prediction, or the data set lacks some."""
+        return self.conditions.frames.partial
 
     def document(self) -> dict[str, object]:
         """Return what `score tc --json` prints: the first preset, and all under `results`."""

@@ -23,7 +23,7 @@ from msaf_bench.cli.options import (
     choices,
     split_list,
 )
-from msaf_bench.errors import DataError, UsageError, in_any_case
+from msaf_bench.errors import DataError, in_any_case
 
 if TYPE_CHECKING:
     from msaf_bench.analyzers.miou import Absent, Void
@@ -154,29 +154,34 @@ def score_miou(
     The exit code is 3 where there is no mIoU, as when every pixel of the truth is void.
     """
     from msaf_bench.analyzers.miou_scoring import given_formats, score_pairs
-    from msaf_bench.analyzers.split_pairs import pair_with_split
     from msaf_bench.cli.counting import counting
-    from msaf_bench.cli.settings import split_files
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.data.labels.ids import parse_maps
     from msaf_bench.data.labels.pairs import pair_label_maps
+    from msaf_bench.data.readers.predicted import (
+        check_source,
+        files_of_split,
+        pair_with_split,
+        truth_classes,
+    )
     from msaf_bench.outputs import check_folder, check_outputs
 
-    if data and (truth or classes or truth_ids):
-        raise UsageError("--data has truth and classes; leave out --truth, --classes, --truth-ids")
-    if not data and classes is None:
+    beside = {"--truth": truth, "--classes": classes, "--truth-ids": truth_ids}
+    check_source(data, beside, {"--root": root, "--split": split})
+    if data is not None:
+        known = truth_classes(data)
+    elif classes:
+        known = class_set(in_any_case(classes, (*CLASS_SETS, *DATA_SETS)))
+    else:
         raise typer.BadParameter(MISSING["classes"], param_hint="'--classes'")
-    known = class_set(in_any_case(data or classes or "", (*CLASS_SETS, *DATA_SETS)))
     given = given_formats(known, pred_ids, truth_ids)
     meanings = split_list(maps)
     parse_maps(meanings, known)
     if reports:
         check_folder(reports)
-    if data:
-        files = split_files(data, root, split, partial=skip_bad)
-        pairs = pair_with_split(pred, files)
-        given["truth"] = "train"
+    if data is not None:
         truth = root or Path(data).parent
+        pairs = pair_with_split(pred, files_of_split(known.name, root, split, partial=skip_bad))
     elif truth is None:
         raise typer.BadParameter(MISSING["truth"], param_hint="'--truth'")
     else:

@@ -25,13 +25,18 @@ def miou_lines(score: MiouScore, files: Sequence[str] = ()) -> Iterator[str]:
     """
     sizes = ", ".join(f"{n} of {h}x{w}" for (h, w), n in sorted(score.counts.sizes.items()))
     bad = score.counts.bad
-    if score.partial:
+    if bad:
         yield f"PARTIAL SCORE: {len(bad)} left out, listed below"
+    if score.incomplete:
+        yield from _wrapped(f"PARTIAL SCORE: {score.incomplete}")
     yield (
         f"mIoU {_score(score.miou)} %   class accuracy {_score(score.class_accuracy)} %   pixel"
         f" accuracy {_score(score.pixel_accuracy)} %"
     )
-    yield from (f"images: {sizes} (H x W), scored at the size of the label maps", "")
+    yield f"images: {sizes} (H x W), scored at the size of the label maps"
+    if score.data:
+        yield f"truth: {score.data}"
+    yield ""
     yield from (*_classes(score), "", *_rules(score))
     name, constant = score.constant
     yield f"control: {name} everywhere has mIoU {_score(constant)}"

@@ -12,6 +12,9 @@ from msaf_bench.cli.options import (
     Json,
     Maps,
     Overwrite,
+    Root,
+    TruthData,
+    TruthSplit,
     choices,
     split_list,
 )
@@ -98,6 +101,9 @@ def score_tc(
             help="Folder of true label maps: a control, and needed by vc8 and vc16.",
         ),
     ] = None,
+    data: TruthData = None,
+    root: Root = None,
+    split: TruthSplit = None,
     frame_pattern: FramePattern = None,
     maps: Maps = None,
     flow_cache: Annotated[
@@ -136,27 +142,42 @@ def score_tc(
     --json has the list `results`, one entry per preset, and beside it that of the first preset.
     The exit code is 3 where no preset has a number, as for a video of one frame.
     """
-    from msaf_bench.analyzers.consistency.folders import open_predictions
+    from msaf_bench.analyzers.consistency.folders import open_predicted_split, open_predictions
     from msaf_bench.analyzers.consistency.scoring import score_frames, tc_protocol
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.score.tc_text import consistency_lines
     from msaf_bench.data.labels.classes import class_set
+    from msaf_bench.data.readers.predicted import check_source, files_of_split, truth_classes
     from msaf_bench.outputs import check_folder, check_outputs
 
+    beside = {
+        "--frames": frames,
+        "--truth": truth,
+        "--classes": classes,
+        "--frame-pattern": frame_pattern,
+    }
+    check_source(data, beside, {"--root": root, "--split": split})
+    described = data is not None
     protocol = tc_protocol(
         split_list(preset, PRESETS) or ["clean"],
         in_any_case(flow, FLOWS),
         backward_flow,
-        pictures=frames is not None,
-        classes=classes is not None,
+        pictures=described or frames is not None,
+        classes=described or classes is not None,
     )
     if reports:
         check_folder(reports)
-    known = class_set(in_any_case(classes, CLASS_SETS)) if classes else None
-    opened = open_predictions(
-        pred, frames, truth, known, split_list(maps), skip_bad=skip_bad, pattern=frame_pattern
-    )
+    meanings = split_list(maps)
+    if data is not None:
+        known = truth_classes(data)
+        files = files_of_split(known.name, root, split, partial=skip_bad)
+        opened = open_predicted_split(pred, files, known, meanings, skip_bad=skip_bad)
+    else:
+        named = class_set(in_any_case(classes, CLASS_SETS)) if classes else None
+        opened = open_predictions(
+            pred, frames, truth, named, meanings, skip_bad=skip_bad, pattern=frame_pattern
+        )
     if reports:
         from msaf_bench.report.consistency_files import FILES
 

@@ -19,9 +19,9 @@ def consistency_lines(score: TcScore, files: Sequence[str] = ()) -> Iterator[str
     """Lines of up to 100 columns: each preset with its controls, then what all of them hold
     under.
     """
+    conditions = score.conditions
     for result in score.results:
         yield from (*_preset(result), "")
-    conditions = score.conditions
     frames = conditions.frames
     steps = " to ".join(f"{step:.10g}" for step in frames.neighbours.steps) or "not numbered"
     occlusion = f"; occlusion, where it is masked: {conditions.occlusion}"
@@ -32,6 +32,8 @@ def consistency_lines(score: TcScore, files: Sequence[str] = ()) -> Iterator[str
         f"{len(frames.keys)} frames, {frames.classes.name} classes; distance of a pair's frame"
         f" numbers: {steps}"
     )
+    if frames.data:
+        yield f"frames of {frames.data}"
     about = frames.neighbours.describe(frames.keys)
     read = "".join(f"; {key} is {number}" for key, number in about["read"].items())
     yield from _wrapped(

@@ -23,6 +23,7 @@ class ClassSet(NamedTuple):
     void: tuple[int, ...] = (VOID,)  #: ids in files that are no class
     #: raw id of each class in files that hold raw ids; empty if the data set has no such format
     raw: tuple[int, ...] = ()
+    sure: bool = False  #: the truth has these classes, by the description of its data set
 
 
 #: class sets that have a name of their own -> their data set

@@ -96,13 +96,14 @@ def check_list(
     formats: Mapping[What, IdFormat],
 ) -> None:
     """Refuse a class list of which the first classes all occur and the rest, a quarter or more,
-    never does. Raises `DataError`.
+    never does, unless it is sure. Raises `DataError`.
     """
     together, count = set[int]().union(*occurring.values()), len(classes.names)
     used = len(together)
     mapped = {class_id for id_map in maps.values() for class_id in id_map.values()}
     if (
-        "raw" in formats.values()
+        classes.sure
+        or "raw" in formats.values()
         or any(used <= class_id < count for class_id in mapped)
         or together != set(range(used))
         or used < _DENSE

@@ -37,6 +37,8 @@ class LabelPairs(NamedTuple):
     missing: tuple[str, ...]  #: truths without a prediction
     extra: tuple[str, ...]  #: predictions without a truth
     ignored: tuple[Ignored, ...]  #: files of the folders that were passed over
+    data: str = ""  #: data set and split that the truths are of; empty for a folder
+    incomplete: str = ""  #: why that split is not the official one; empty if it is
 
 
 def list_label_maps(folder: Path) -> Files:

@@ -141,19 +141,22 @@ def _in_archive(root: Path, folder: str, archive: str, start: str, suffix: str) 
         raise DataError(
             f"{root / folder}: no such folder, and no {archive} in {root}; copy the data set there"
         )
-    members = {
-        name: member
-        for name, member in list_archive(path).items()
-        if not is_litter(name) and name.lower().endswith(suffix)
-    }
+    members = list_archive(path)
     inside = {
         name.removeprefix(f"{folder}/"): member
         for name, member in members.items()
-        if name.startswith(f"{folder}/{start}")
+        if name.startswith(f"{folder}/{start}") and _is_wanted(name, suffix)
     }
-    at_top = {name: member for name, member in members.items() if "/" not in name}
-    wanted = inside or at_top
+    wanted = inside or {
+        name: member
+        for name, member in members.items()
+        if "/" not in name and _is_wanted(name, suffix)
+    }
     return [File(f"{folder}/{name}", str(path), wanted[name]) for name in sorted(wanted)]
+
+
+def _is_wanted(name: str, suffix: str) -> bool:
+    return name.lower().endswith(suffix) and not is_litter(name)
 
 
 def _by_key(files: Sequence[File], start: str) -> dict[str, File]:

@@ -38,6 +38,8 @@ class SplitFiles(NamedTuple):
     labelled: tuple[Labelled, ...]  #: by video and number
     frames: dict[Key, File]  #: all frames, including the labelled ones
     step: int  #: source frames between labelled neighbours
+    split: str  #: its name
+    incomplete: str = ""  #: why it is not the official split; empty if it is
 
 
 def _tolerances(spacing: int) -> tuple[int, ...]:

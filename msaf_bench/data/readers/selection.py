@@ -6,7 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from msaf_bench.data.readers.neighbours import Key
-from msaf_bench.errors import DataError, and_more
+from msaf_bench.errors import DataError, IncompleteError, and_more
 from msaf_bench.folders import natural
 from msaf_bench.inputs import regular
 from msaf_bench.spec.data_sets import Selection
@@ -127,9 +127,9 @@ def _read_list(
         else:
             unknown.append(word)
     if unknown and not partial:
-        raise DataError(
-            f"{path}: {unknown[0]!r} is no labelled video or frame{_more(unknown, lines)}; copy the"
-            " data set again, or correct the list"
+        raise IncompleteError(
+            f"{path}: {unknown[0]!r} is no labelled video or frame{_more(unknown, lines)}",
+            "copy the data set again, or correct the list",
         )
     return frozenset(chosen)
 

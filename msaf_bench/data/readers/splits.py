@@ -10,7 +10,7 @@ from msaf_bench.data.readers.files import File, is_there, list_files
 from msaf_bench.data.readers.neighbours import Key, Labelled, SplitFiles
 from msaf_bench.data.readers.patterns import Match, Pattern, for_split
 from msaf_bench.data.readers.selection import Chooser
-from msaf_bench.errors import DataError, and_more
+from msaf_bench.errors import DataError, IncompleteError, and_more
 from msaf_bench.spec.data_sets import DataSet, LabelFormat, Layout
 
 Matched = dict[Key, tuple[File, Match]]
@@ -58,9 +58,9 @@ def find_split(data_set: DataSet, split: str, root: Path, *, partial: bool = Fal
     place = pictures if "{split}" in finder.layout.labels[0].pattern else f"{pictures}, {split}"
     count = dict(data_set.splits)[split].count
     if count and len(labels) != count and not partial:
-        raise DataError(
-            f"{place}: {len(labels)} labelled frames, the official split has {count}; copy the"
-            " data set again, or --set data_options.allow_partial=true"
+        raise IncompleteError(
+            f"{place}: {len(labels)} labelled frames, the official split has {count}",
+            "copy the data set again, or --set data_options.allow_partial=true",
         )
     frames = others | own_stills
     return SplitFiles(
@@ -74,6 +74,7 @@ def find_split(data_set: DataSet, split: str, root: Path, *, partial: bool = Fal
         ),
         frames=frames,
         step=data_set.step(split),
+        split=split,
     )
 
 

@@ -137,8 +137,10 @@ def write(score: MiouScore, folder: Path) -> list[Path]:
         f"{score.images} images, classes {score.classes.name}; mIoU {number(score.miou)} %"
         f" ({rules})."
     )
-    if score.partial:
+    if score.counts.bad:
         caption += f" Partial: {len(score.counts.bad)} pairs left out."
+    if score.incomplete:
+        caption += f" Partial: {score.incomplete}."
 
     def pictures() -> dict[str, bytes]:
         chart = draw(counts, labels[:-1], caption, partial=score.partial)

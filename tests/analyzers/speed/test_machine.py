@@ -15,9 +15,9 @@ from msaf_bench.analyzers.speed.machine import (
     reset_peak,
     resident_bytes,
     snapshot,
-    usable_cores,
 )
 from msaf_bench.analyzers.speed.nvml import Gpu, open_gpu
+from msaf_bench.host import usable_cores
 
 
 class Driver:
