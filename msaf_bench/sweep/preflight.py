@@ -11,9 +11,9 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.catalog import systems_of
 from msaf_bench.data import content_of, open_split
 from msaf_bench.data.clips import Clips
-from msaf_bench.errors import UsageError, one_of, text_of
+from msaf_bench.errors import DataError, UsageError, one_of, text_of
 from msaf_bench.registry import Registry
-from msaf_bench.spec import Conditions, System
+from msaf_bench.spec import VOID, Conditions, System
 from msaf_bench.spec.stand_ins import check_weights_kept
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
@@ -144,13 +144,15 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     """Opens the data, so that wrong content stops the sweep before its first trial.
 
     Raises `UsageError` and `DataError` as `open_split` does, also for flow or a past that the data
-    set cannot give.
+    set cannot give, and for a split without a labelled pixel.
     """
     conditions = plan.conditions
     readers = setting.readers(conditions.data)
     train, score = (
         open_split(conditions, split, setting.root, readers=readers) for split in ("train", "score")
     )
+    for name, clips in (("training", train), ("scored", score)):
+        _check_labelled(clips, f"{conditions.data}: every pixel of the {name} split is void")
     if conditions.flow != "none" and score.pairs:
         # exact flow is not known of every data set
         flows_of(score, conditions.flow)(score.pairs[0])
@@ -163,3 +165,9 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     if conditions.validate_every:
         held = open_split(conditions, "validate", setting.root, readers=readers)
     return Opened(train, score, held, content_of(conditions, train, score))
+
+
+def _check_labelled(clips: Clips, fault: str) -> None:
+    """Raises `DataError` for clips whose label maps are all void. Mostly the first one tells."""
+    if not any((clips[index].label != VOID).any() for index in range(len(clips))):
+        raise DataError(f"{fault}; correct the ids or colours of its label maps")

@@ -86,6 +86,19 @@ def test_from_the_check_to_the_report(tmp_path, monkeypatch, capsys, name):
         assert CliRunner().invoke(app, again).exit_code == 0
 
 
+@pytest.mark.slow
+def test_a_split_that_is_all_void_is_refused_before_training(tmp_path, capsys):
+    root = look_alikes.own_videos(tmp_path)
+    void = look_alikes.OWN.replace(
+        '"labels/{video}/{frame}.png"',
+        '{ pattern = "labels/{video}/{frame}.png", first = 3, ignore = [0, 1, 2] }',
+    )
+    (root / "mine.toml").write_text(void)
+    assert main([*SMALL, "--data", str(root / "mine.toml"), "--reports", str(tmp_path / "r")]) == 3
+    assert "mine: every pixel of the training split is void; correct" in capsys.readouterr().err
+    assert not (tmp_path / "r" / "records").exists()
+
+
 PLUGIN = """
 import numpy as np
 from msaf_bench.data.clips import Clip
