@@ -98,6 +98,13 @@ def read_data_set(name: str) -> DataSet:
     return read_spec(DataSet, "datasets", "data set", name)
 
 
+def is_data_set(name: str) -> bool:
+    """Whether a path ends in `.toml` and its file describes a data set, by its keys. Raises
+    `UsageError` for a file that cannot be read.
+    """
+    return name.endswith(".toml") and "classes" in read_toml(Path(name))
+
+
 def data_set_of(conditions: Conditions) -> DataSet:
     """The data set on disk that conditions name. Raises `UsageError`."""
     return conditions.described or read_data_set(conditions.data)

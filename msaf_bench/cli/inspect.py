@@ -72,7 +72,7 @@ def show(
         typer.Argument(
             metavar="NAME",
             autocompletion=lambda: (*systems(), *tables()),
-            help="A system, table, preset or data set by name, or a table's .toml file.",
+            help="A system, table, preset or data set by name, or the .toml file of one's own.",
         ),
     ],
     as_json: Json = False,
@@ -81,6 +81,7 @@ def show(
     printed.
     """
     from msaf_bench.catalog import (
+        is_data_set,
         list_data_sets,
         list_presets,
         list_systems,
@@ -106,7 +107,7 @@ def show(
         conditions = {data: read_conditions(name, data) for data in list_data_sets()}
         shown = {data: each.model_dump(mode="json") for data, each in conditions.items()}
         lines = preset_lines(name, conditions)
-    elif name in on_disk:
+    elif name in on_disk or is_data_set(name):
         data_set = read_data_set(name)
         shown, lines = data_set.model_dump(mode="json"), data_set_lines(data_set)
     elif name in list_systems():

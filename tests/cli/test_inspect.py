@@ -20,6 +20,21 @@ def test_show_prints_every_row_and_how_daggers_were_made(capsys, name, rows, dag
     assert sum(line.count("†") for line in lines if line not in notes) == daggers
 
 
+def test_show_prints_a_data_set_by_name_and_by_file(tmp_path, capsys):
+    assert main(["show", "vspw"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("vspw: VSPW, 124 classes, 480p\n")
+    assert "24,502 labelled frames, the list val.txt" in out
+    assert max(map(len, out.splitlines())) <= 80
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        'frames = "{video}.mp4"\nlabels = "{video}/{frame}.png"\nclasses = ["a", "b"]\n'
+        "splits = { train = 0.5, val = 0.5 }\n"
+    )
+    assert main(["show", str(own), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == ["a", "b"]
+
+
 def test_show_orders_numbers_as_the_paper_does(capsys):
     assert main(["show", "1"]) == 0
     (row,) = [
