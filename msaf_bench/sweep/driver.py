@@ -66,6 +66,9 @@ def run_sweep(
             data = check_data(plan, setting)
             _check_same(_under(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data)
+        elif setting.root is not None:  # the numbers that are here must be those of this data
+            data = check_data(plan, setting)
+            _check_same(_under(plan.conditions, done.values()), data.content, events)
         execute = execute_on(cluster if missing else None)
         workspace.keep(plan)
         events.begun(plan, done)

@@ -87,6 +87,19 @@ def test_from_the_check_to_the_report(tmp_path, monkeypatch, capsys, name):
 
 
 @pytest.mark.slow
+def test_a_finished_run_is_not_that_of_other_data(tmp_path, capsys):
+    one = look_alikes.own_videos(tmp_path / "one")
+    other = look_alikes.own_videos(tmp_path / "other", frames=13)
+    reports = ["--reports", str(tmp_path / "r")]
+    assert main([*SMALL, "--data", str(one / "mine.toml"), *reports]) == 0
+    capsys.readouterr()
+    again = [*SMALL, "--resume", *reports]
+    assert main([*again, "--data", str(other / "mine.toml")]) == 3
+    assert "the finished trials read data of other content" in capsys.readouterr().err
+    assert main([*again, "--data", str(one / "mine.toml")]) == 0
+
+
+@pytest.mark.slow
 def test_a_split_that_is_all_void_is_refused_before_training(tmp_path, capsys):
     root = look_alikes.own_videos(tmp_path)
     void = look_alikes.OWN.replace(
