@@ -1,6 +1,6 @@
 """The frames of a run's data set and its predictions, for the strip."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ SEED = 0  #: whose predictions are shown
 
 
 def read_strip(
-    workspace: Workspace, plan: Plan, root: Path | None
+    workspace: Workspace, plan: Plan, root: Path | None, content: Collection[str]
 ) -> tuple[Strip | None, tuple[str, ...]]:
     """Return sample frames with the first seed's predictions, None where no row has any; and a note
-    for each damaged picture. `root` is the data set's folder.
+    for each damaged picture. `root` is the data set's folder; frames of other data than the records
+    read, by the fingerprints `content`, are not shown.
     """
     from msaf_bench.data import open_split  # only pictures need the data layer
     from msaf_bench.data.clips import sample_indices
@@ -30,6 +31,9 @@ def read_strip(
         return None, ()
     readers = Setting(workspace, root, plugins=plan.plugins).readers(plan.conditions.data)
     clips = open_split(plan.conditions, "score", root, readers=readers)
+    if clips.fingerprint not in {each.rpartition("/")[2] for each in content}:
+        where = "the data set" if root is None else root
+        return None, (f"Frames are not shown: {where} has other content than the run read.",)
     shown = [clips[i] for i in sample_indices(clips)]
     truths = [clip.label for clip in shown]
     predictions: dict[str, Sequence[Picture]] = {}

@@ -42,7 +42,7 @@ def render_run(
     summary = run.summary(allow_mixed=allow_mixed)
     strip = None
     if pictures and (root or plan.conditions.data == "street"):
-        strip, unshown = read_strip(workspace, run.recorded, root)
+        strip, unshown = read_strip(workspace, run.recorded, root, summary.data)
         summary = replace(summary, notes=(*summary.notes, *unshown))
     view = view_of(summary)
     try:
