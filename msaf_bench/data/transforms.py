@@ -95,9 +95,11 @@ def _resized_part(picture: Pixels, whole: Sides, part: Part, how: int) -> Pixels
     sides = zip(picture.shape, whole, part, strict=False)
     (rows, part_rows), (columns, part_columns) = (_strip(*side) for side in sides)
     factors = whole[0] / picture.shape[0], whole[1] / picture.shape[1]
-    strips = cv2.resize(
-        picture[rows, columns], None, fx=factors[1], fy=factors[0], interpolation=how
-    )
+    strip = picture[rows, columns]
+    if all(round(n * factor) == n for n, factor in zip(strip.shape, factors, strict=False)):
+        # Next to a factor of 1 OpenCV would copy a strip whose size stays the same.
+        return _part_of_resized(picture, whole, part, how)
+    strips = cv2.resize(strip, None, fx=factors[1], fy=factors[0], interpolation=how)
     return np.asarray(strips, np.uint8)[part_rows, part_columns]
 
 
