@@ -16,7 +16,7 @@ from msaf_bench.sweep.executors import Cluster, Executor, cluster_of
 from msaf_bench.sweep.plan import Plan, make_plan
 from msaf_bench.sweep.points import Point, distinct, points_of, run_study
 from msaf_bench.sweep.starts import INSTEAD, Given, Named, files_of, with_starts
-from msaf_bench.sweep.workspace import Setting, Workspace
+from msaf_bench.sweep.workspace import Setting, Workspace, readers_for
 
 # Whatever loads torch is imported where it is needed: a plan is printed at once.
 if TYPE_CHECKING:
@@ -116,12 +116,11 @@ def ablate(
         HostError: The machine cannot do it.
         LockedError: Another process runs in the same folder.
     """
-    from msaf_bench.architectures import readers_of
     from msaf_bench.findings.run import load_run
 
     read = table if isinstance(table, Table) else read_table(str(table))
-    readers = () if data.endswith(".toml") or not plugins else tuple(readers_of(plugins))
-    conditions = read_conditions(preset, data, systems=not read.base, readers=readers)
+    readers = readers_for(data, plugins)
+    conditions = read_conditions(preset, data, systems=not read.base, readers=tuple(readers))
     root = root_of(data, root)
     files = files_of(start)
     changes = {**(INSTEAD if files else {}), **(changes or {})}

@@ -44,10 +44,11 @@ def check_splits(
 ) -> None:
     """Read every clip of both splits and print their contents. This checks every file."""
     from msaf_bench.cli.counting import counting
-    from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.data import open_split
     from msaf_bench.data.contents import overlap_of, read_contents
     from msaf_bench.data.readers.files import ignored_below
+    from msaf_bench.sweep.workspace import readers_for
 
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, plugins=modules)

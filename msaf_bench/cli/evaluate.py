@@ -40,11 +40,12 @@ def evaluate(
     """
     from msaf_bench.analyzers.evaluation import evaluate_split
     from msaf_bench.cli.scores import print_scores
-    from msaf_bench.cli.settings import check_data, conditions_from, readers_for, use_plugins
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.data import open_split
     from msaf_bench.data.prefetch import default_threads
     from msaf_bench.foreign import to_stderr
     from msaf_bench.host import check_device, limited_threads
+    from msaf_bench.sweep.workspace import readers_for
 
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)

@@ -168,12 +168,13 @@ def predict(
 
 def _check_overlay(overlay: Path, out: Path, videos: "Videos", rate: float | None) -> None:
     """Raise `UsageError` for an overlay that cannot be, or that label maps would be mixed with."""
-    from msaf_bench.data.frames.video import VIDEO_SUFFIXES, is_video
+    from msaf_bench.data.frames.video import is_video
+    from msaf_bench.spec.data_sets import VIDEO_FILES
 
     if not is_video(overlay):
         if overlay.suffix and not overlay.is_dir():
             raise UsageError(
-                f"--overlay {overlay}: neither a video ({', '.join(VIDEO_SUFFIXES)}) nor a folder"
+                f"--overlay {overlay}: neither a video ({', '.join(VIDEO_FILES)}) nor a folder"
                 " that exists; choose another name"
             )
         if rate is not None:

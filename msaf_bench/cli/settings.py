@@ -6,7 +6,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import TYPE_CHECKING
 
-from msaf_bench.catalog import changed, list_data_sets, read_conditions
+from msaf_bench.catalog import changed, read_conditions
 from msaf_bench.cli.options import split_list
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.host import check_memory
@@ -14,7 +14,7 @@ from msaf_bench.inputs import parse_toml
 from msaf_bench.spec import STREET, Conditions
 
 if TYPE_CHECKING:
-    from msaf_bench.data import Readers
+    pass
 
 
 def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> Path | None:
@@ -22,20 +22,12 @@ def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> P
     Raises `UsageError` without any, `DataError` where it is not there.
     """
     from msaf_bench.data import needed_root, root_of
+    from msaf_bench.sweep.workspace import readers_for
 
     place = root_of(data, root)
     if data == STREET or data in readers_for(data, plugins):
         return read_root(place)
     return read_root(needed_root(data, place))
-
-
-def readers_for(data: str, plugins: tuple[str, ...]) -> "Readers":
-    """The data sets that plug-ins read, where `data` is none of ours: plug-ins load torch."""
-    if data.endswith(".toml") or data in list_data_sets():
-        return {}
-    from msaf_bench.architectures import readers_of
-
-    return readers_of(plugins)
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
@@ -70,6 +62,8 @@ def conditions_from(
     """A preset's conditions with `key=value` changes on top, for whole systems or for variants of
     one. Raises `UsageError`.
     """
+    from msaf_bench.sweep.workspace import readers_for
+
     readers = readers_for(data, plugins)
     conditions = read_conditions(preset, data, systems=systems, readers=tuple(readers))
     if history:

@@ -29,7 +29,7 @@ def read_strip(
     found = _predictions(workspace, plan)
     if not found:
         return None, ()
-    readers = Setting(workspace, root, plugins=plan.plugins).readers(plan.conditions.data)
+    readers = Setting(workspace, root, plugins=plan.plugins).readers(plan.conditions)
     clips = open_split(plan.conditions, "score", root, readers=readers)
     if clips.fingerprint not in {each.rpartition("/")[2] for each in content}:
         where = "the data set" if root is None else root

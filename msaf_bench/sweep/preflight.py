@@ -147,7 +147,7 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     set cannot give, and for a split without a labelled pixel.
     """
     conditions = plan.conditions
-    readers = setting.readers(conditions.data)
+    readers = setting.readers(conditions)
     train, score = (
         open_split(conditions, split, setting.root, readers=readers) for split in ("train", "score")
     )

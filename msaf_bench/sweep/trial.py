@@ -161,7 +161,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
             trial.conditions,
             root=setting.root,
             seed=trial.seed,
-            readers=setting.readers(trial.conditions.data),
+            readers=setting.readers(trial.conditions),
             cache=_cache(setting),
         )
         learn, test = opened("train"), opened("score")

@@ -17,7 +17,7 @@ from msaf_bench.folders import list_folder
 from msaf_bench.host import Host, device_name
 from msaf_bench.inputs import file_name
 from msaf_bench.records import Record, read_records, rename_consistency
-from msaf_bench.spec import Trial
+from msaf_bench.spec import Conditions, Trial
 from msaf_bench.starting import without_content
 from msaf_bench.sweep.plan import Plan, conditions_difference, joined, with_rows_of
 
@@ -218,17 +218,24 @@ class Setting:
         """Number of CPU cores that a trial keeps busy."""
         return self.threads + self.loader_threads
 
-    def readers(self, data: str) -> "Readers":
-        """Return the data sets that plug-ins read, where `data` is none of ours."""
-        if not self.plugins or data in list_data_sets():
-            return {}
-        from msaf_bench.architectures import readers_of
-
-        return readers_of(self.plugins)
+    def readers(self, conditions: Conditions) -> "Readers":
+        """Return the data sets that plug-ins read, where the conditions name none of ours."""
+        return {} if conditions.described else readers_for(conditions.data, self.plugins)
 
     def host(self) -> Host:
         """Return this machine under this setting."""
         return Host.here(self.device, self.threads, device_name(self.device))
+
+
+def readers_for(data: str, plugins: Iterable[str]) -> "Readers":
+    """Return the data sets that plug-ins read, where `data` is none of ours nor a file that
+    describes one: plug-ins load torch.
+    """
+    if data.endswith(".toml") or data in list_data_sets():
+        return {}
+    from msaf_bench.architectures import readers_of
+
+    return readers_of(plugins)
 
 
 def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:

@@ -13,8 +13,9 @@ import msaf_bench as mb
 from msaf_bench.cli import main
 from msaf_bench.data.frames.files import read_frame
 from msaf_bench.data.frames.recording import CODECS
-from msaf_bench.data.frames.video import VIDEO_SUFFIXES, frames_of, probe
+from msaf_bench.data.frames.video import frames_of, probe
 from msaf_bench.errors import Interrupted
+from msaf_bench.spec.data_sets import VIDEO_FILES
 from msaf_bench.train.checkpoint import Sidecar, save_checkpoint
 
 COUNT = 5
@@ -244,7 +245,7 @@ def test_label_maps_are_not_read_from_a_video(street, capsys):
 
 
 def test_every_video_that_is_read_can_be_written():
-    assert set(CODECS) == set(VIDEO_SUFFIXES)
+    assert set(CODECS) == set(VIDEO_FILES)
 
 
 def test_an_odd_size_is_kept_whole(tmp_path):

@@ -165,9 +165,7 @@ def test_without_a_crop_the_whole_clip_is_resized_to_the_bit(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "factor", [0.5, 0.5004, 0.77, 0.9996, 1.0001, 1.0004, 1.3, 1.9996, 2.0]
-)
+@pytest.mark.parametrize("factor", [0.5, 0.5004, 0.77, 0.9996, 1.0001, 1.0004, 1.3, 1.9996, 2.0])
 def test_a_crop_of_the_paper_shows_what_the_whole_frames_show(factor):
     clip = noise(np.random.default_rng(0), 1024, 2048, frames=1)
     asked = conditions((1024, 2048), (factor, factor), crop=(769, 769))

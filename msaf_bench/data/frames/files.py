@@ -16,8 +16,9 @@ from msaf_bench.errors import DataError
 from msaf_bench.files import write_atomic
 from msaf_bench.folders import Files, list_by_key
 from msaf_bench.inputs import regular
+from msaf_bench.spec.data_sets import PICTURE_FILES
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")  #: of frames
+SUFFIXES = PICTURE_FILES  #: of frames
 _TURNED = range(2, 9)  # EXIF orientations that change a picture
 _ACROSS = range(5, 9)  # those that exchange its sides
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.frames.files import SUFFIXES, frame_size, list_frames, read_frame
 from msaf_bench.data.frames.timeline import VideoInfo
-from msaf_bench.data.frames.video import VIDEO_SUFFIXES, is_video, probe, read_video_frame
+from msaf_bench.data.frames.video import is_video, probe, read_video_frame
 from msaf_bench.errors import DataError
 from msaf_bench.folders import Ignored, list_by_key
+from msaf_bench.spec.data_sets import VIDEO_FILES
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def open_frames(place: Path, *, deep: bool = False) -> Frames:
         return Frames(place, [f"{index:06}" for index in range(info.frames)], [place], (), info)
     if place.is_file():
         raise DataError(
-            f"{place}: neither a folder nor a video ({', '.join(VIDEO_SUFFIXES)}); give a folder of"
+            f"{place}: neither a folder nor a video ({', '.join(VIDEO_FILES)}); give a folder of"
             " frames or a video"
         )
     found = list_by_key(place, SUFFIXES, "frame") if deep else list_frames(place)

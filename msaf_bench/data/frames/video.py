@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.frames.timeline import Timeline, VideoInfo, opened, remedy, timeline_of
 from msaf_bench.errors import DataError
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v")
+from msaf_bench.spec.data_sets import VIDEO_FILES
 
 _IDLE = 8  #: readers that stay open
 _KEPT = 4  #: frames that a reader keeps, for clips that overlap
@@ -27,7 +26,7 @@ _REWIND = 16  #: frames that OpenCV's seek goes back at least
 
 def is_video(path: Path) -> bool:
     """Whether a path is named like a video file."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    return path.suffix.lower() in VIDEO_FILES
 
 
 def probe(path: Path) -> VideoInfo:
