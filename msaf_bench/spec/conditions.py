@@ -24,7 +24,12 @@ from msaf_bench.starting import OPTION, start_of
 #: presets of temporal consistency
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 # Later fields count in a key only where they are set, so that earlier trials keep their ids.
-_LATER = ("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep")
+#: how a step is computed; reports show those that are not as they were before they could be chosen
+_STEP = ("accumulate", "channels_last", "compile", "checkpoint_activations", "ema", "deterministic")
+_LATER = (
+    *("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep"),
+    *_STEP,
+)
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
@@ -61,7 +66,17 @@ class Conditions(Spec):
     validate_every: Count = Field(0, ge=0)
     #: weights that are kept and scored: of the last step, or of the highest validation mIoU
     keep: Literal["last", "best"] = "last"
-    precision: Literal["fp32", "bf16"] = "fp32"
+    #: of matrix products and convolutions in training: fp32, the same with TF32, or autocast
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = "fp32"
+    #: parts that a batch is learnt in, one after the other; batch norm sees one part at a time
+    accumulate: Few = Field(1, ge=1)
+    channels_last: Flag = False  #: memory layout of the network
+    compile: Flag = False  #: run the network through `torch.compile` in training
+    #: keep few activations in the forward pass and compute the others again in the backward pass
+    checkpoint_activations: Flag = False
+    #: decay, for each step, of the moving average of the weights that is scored; 0: the weights
+    ema: Rate = Field(0, ge=0, lt=1)
+    deterministic: Flag = False  #: ask for deterministic kernels, where there are others
     #: what stands in for a slot's choice, or for a component or an architecture by its name, on a
     #: small machine
     shrink: Slots = ()
@@ -103,6 +118,15 @@ class Conditions(Spec):
         return self
 
     @model_validator(mode="after")
+    def _batch_in_parts(self) -> Self:
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"accumulate: a batch of {self.batch} has no {self.accumulate} equal parts; give a"
+                " divisor of the batch"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
         low, high = self.scale
         if not 0 < low <= high < float("inf"):
@@ -127,22 +151,25 @@ class Conditions(Spec):
         return self
 
     def document(self) -> dict[str, object]:
-        """Return the conditions as reports show them: those of validation only where it is on, and
-        the data set only where a file of the user's own describes it.
+        """Return the conditions as reports show them: those of validation only where it is on, the
+        data set only where a file of the user's own describes it, and of how a step is computed
+        those that are not the default.
         """
         hidden = set[str]() if self.validate_every else {"validate_every", "keep"}
+        hidden |= {name for name in _STEP if self._is_default(name)}
         if self.described is None:
             hidden.add("described")
         return self.model_dump(mode="json", exclude=hidden)
+
+    def _is_default(self, name: str) -> bool:
+        return getattr(self, name) == type(self).model_fields[name].default
 
     @property
     def key(self) -> str:
         """Content hash. Fields that came later count only where they are set, so that earlier
         trials keep their ids.
         """
-        later = {
-            name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default
-        }
+        later = {name for name in _LATER if self._is_default(name)}
         measured = tuple(_HASHED_AS.get(name, name) for name in self.consistency)
         return content_hash(
             self.model_copy(update={"consistency": measured}).canonical(without=later)
