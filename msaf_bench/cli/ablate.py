@@ -26,6 +26,7 @@ from msaf_bench.cli.ablate_options import (
 )
 from msaf_bench.cli.options import (
     CACHE_GIB,
+    TRACKERS,
     CacheFolder,
     CacheGib,
     Changes,
@@ -39,6 +40,7 @@ from msaf_bench.cli.options import (
     Plugins,
     Preset,
     Root,
+    Track,
     at_most_cores,
     missing,
     split_list,
@@ -85,6 +87,7 @@ def ablate(
     pictures: Pictures = True,
     changes: Changes = None,
     plugins: Plugins = None,
+    track: Track = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -131,6 +134,7 @@ def ablate(
         resume=resume,
         pictures=pictures,
         start=read_starts(start),
+        track=split_list(track, TRACKERS),
     )
     if dry_run:
         _print_estimates(ablation, as_json)

@@ -18,6 +18,7 @@ DATA_SETS = (
 PRESETS = ("smoke", "quick", "standard", "paper")
 HISTORIES = ("repeat", "skip", "error")
 MODES = ("clip", "stream")
+TRACKERS = ("tensorboard", "csv", "wandb", "mlflow")
 
 
 def at_most(
@@ -285,6 +286,20 @@ Json = Annotated[
         "--json",
         rich_help_panel=OUTPUT,
         help="Print one JSON document on standard output, and nothing else there.",
+    ),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar=f"{choices(TRACKERS)}[,...]",
+        autocompletion=lambda: TRACKERS,
+        rich_help_panel=OUTPUT,
+        show_default="none",
+        help=(
+            "Trackers of loss, validation and results, which write below track/ in the run's folder"
+            " or where their own environment says."
+        ),
     ),
 ]
 Overwrite = Annotated[

@@ -11,6 +11,7 @@ from msaf_bench.cli.options import (
     OUTPUT,
     RUN,
     SEED,
+    TRACKERS,
     CacheFolder,
     CacheGib,
     Changes,
@@ -23,6 +24,8 @@ from msaf_bench.cli.options import (
     Preset,
     Root,
     Threads,
+    Track,
+    split_list,
     systems,
 )
 from msaf_bench.errors import HostError
@@ -70,6 +73,7 @@ def train(
     ] = None,
     changes: Changes = None,
     plugins: Plugins = None,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Train and score one system; leave a record and a checkpoint. A run that was stopped goes on
@@ -88,10 +92,13 @@ def train(
     from msaf_bench.spec.stand_ins import shrunk
     from msaf_bench.sweep.driver import pretrained
     from msaf_bench.sweep.plan import pretraining_of
+    from msaf_bench.sweep.tracking import check_trackers, tracked
     from msaf_bench.sweep.trial import run_trial
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
 
+    trackers = split_list(track, TRACKERS)
+    check_trackers(trackers)
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     read = read_system(system)
@@ -116,20 +123,24 @@ def train(
     check_device(device)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})
-    with setting.workspace.lock(), SweepProgress((), tally) as progress:
+    with (
+        setting.workspace.lock(),
+        SweepProgress((), tally) as progress,
+        tracked(progress, trackers, folder) as events,
+    ):
         try:
             setting = pretrained(
                 pretraining_of(small, conditions) if conditions.pretrain_steps else None,
                 setting,
-                progress,
+                events,
             )
-            progress.phase("trials", 0, 1)
+            events.phase("trials", 0, 1)
             record = run_trial(
                 trial,
                 setting,
-                lambda step, loss: progress.step(trial, step, loss),
-                progress.note,
-                lambda step, miou: progress.validated(trial, step, miou),
+                lambda step, loss: events.step(trial, step, loss),
+                events.note,
+                lambda step, miou: events.validated(trial, step, miou),
             )
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
@@ -138,7 +149,7 @@ def train(
                 f" {conditions.steps}"
             )
             raise
-        progress.finished(record)
+        events.finished(record)
     shutil.rmtree(setting.workspace.frames, ignore_errors=True)
     if record.confusion is None:
         raise typer.Exit(1)
