@@ -160,6 +160,7 @@ def _summarise(
         read_speeds(plan, workspace),
         recorded_costs(plan, workspace),
         {label: subjects[label] for label in plan.controls},
+        conditions=plan.conditions,
         allow_mixed=allow_mixed,
     )
     return replace(summary, notes=(*summary.notes, *changed_note(plan)))

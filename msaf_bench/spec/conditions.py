@@ -30,6 +30,11 @@ _LATER = (
     *("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep"),
     *_STEP,
 )
+#: what a row of a table may change: how it is trained, never what it is trained on or measured by
+OF_A_ROW = (
+    *("steps", "batch", "accumulate", "lr", "backbone_rate", "warmup", "power", "weight_decay"),
+    *("rates", "crop", "scale", "flip", "draws", "precision", "ema"),
+)
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from msaf_bench.catalog import controls_of, systems_of
+from msaf_bench.catalog import conditions_of, controls_of, systems_of
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.records import Record
 from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
@@ -47,8 +47,19 @@ class Plan(Spec):
     def _subjects(self) -> Mapping[str, tuple[System, Conditions]]:
         systems = systems_of(self.table, self.conditions)
         controls = controls_of(self.table, self.conditions)
-        rows = {label: (system, self.conditions) for label, system in systems.items()}
-        return {label: (rows | controls)[label] for label in (*self.rows, *self.controls)}
+        own = conditions_of(self.table, self.conditions)
+        rows = {label: (system, own[label]) for label, system in systems.items()}
+        found = {label: (rows | controls)[label] for label in (*self.rows, *self.controls)}
+        owner: dict[tuple[str, str], str] = {}
+        for label in self.rows:
+            system, own_conditions = found[label]
+            other = owner.setdefault((system.key, own_conditions.key), label)
+            if other != label:
+                raise UsageError(
+                    f"{self.table.name}: rows {other!r} and {label!r} are the same system under the"
+                    " same conditions; change one"
+                )
+        return found
 
     def systems(self) -> dict[str, System]:
         """Return the system of each row, by label in the table's order, without the controls.
