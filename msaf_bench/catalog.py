@@ -27,6 +27,7 @@ from msaf_bench.spec import (
     Table,
 )
 from msaf_bench.spec.faults import first_fault
+from msaf_bench.spec.search import Space, Tuned
 from msaf_bench.spec.stand_ins import shrunk, with_parts
 from msaf_bench.starting import pinned
 
@@ -60,6 +61,11 @@ def list_tables() -> tuple[str, ...]:
 def list_presets() -> tuple[str, ...]:
     """The names of the presets in `ablations/presets/`."""
     return _names("ablations/presets")
+
+
+def list_spaces() -> tuple[str, ...]:
+    """The names of the search spaces in `ablations/spaces/`."""
+    return _names("ablations/spaces")
 
 
 def list_data_sets() -> tuple[str, ...]:
@@ -100,6 +106,19 @@ def read_table(name: str) -> Table:
         except UsageError as error:
             raise UsageError(f"{table.name}: {error}") from error
     return table
+
+
+def read_space(name: str) -> Space:
+    """A search space by its name in `ablations/spaces/`, or from a path that ends in `.toml`.
+    Raises `UsageError`.
+    """
+    return read_spec(Space, "ablations/spaces", "search space", name)
+
+
+def read_tuned(path: Path) -> Tuned:
+    """The outcome of a search from its file. Raises `UsageError`."""
+    content = read_toml(path)
+    return _parse(Tuned, path.name, {"name": path.stem, **content})
 
 
 def read_data_set(name: str) -> DataSet:

@@ -57,9 +57,11 @@ def run_sweep(
     that what would stop every trial stops the sweep at once, with one line.
     """
     nets, before, workspace = check_systems(plan), plan.pretraining(), setting.workspace
+    if default := plan.default():
+        nets |= check_systems(default)
     with workspace.lock():
         done = workspace.finished(plan, resume=resume)
-        missing = [trial for trial in plan.trials() if trial.id not in done]
+        missing = [trial for trial in plan.all_trials() if trial.id not in done]
         if missing:
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
