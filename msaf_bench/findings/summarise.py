@@ -104,7 +104,6 @@ def summarise(
         notes=(
             *_mixed(finished, _origins(finished, results)),
             *_partial(conditions, len(asked), len(finished)),
-            *_own_conditions(table),
             *_no_pulse(rows),
             *([NOTHING] if empty else []),
         ),
@@ -195,16 +194,6 @@ def _partial(conditions: Conditions, trials: int, finished: int) -> tuple[str, .
     if missing := trials - finished:
         notes.append(f"The run is partial: {missing} of {trials} trials are not finished.")
     return tuple(notes)
-
-
-def _own_conditions(table: Table) -> tuple[str, ...]:
-    """A note on rows that are trained under conditions of their own."""
-    texts = [
-        f"{label} with {', '.join(f'{name} {value}' for name, value in row.conditions)}"
-        for label, row in table.rows
-        if row.conditions
-    ]
-    return (f"Rows train under conditions of their own: {'; '.join(texts)}.",) if texts else ()
 
 
 def _no_pulse(rows: Sequence[RowSummary]) -> tuple[str, ...]:
