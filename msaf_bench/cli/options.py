@@ -121,6 +121,7 @@ MISSING = {
     "truth": "give the folder of true label maps",
     "frames": "give the folder of video frames",
     "out": "give the folder to write to",
+    "to": "give the file to write, such as msaf.pt2 or msaf.onnx",
     "checkpoint": "give a .safetensors file, as `msaf-bench train` writes it",
     "run": "give a folder that `msaf-bench ablate` wrote",
     "old": "give two folders that `msaf-bench ablate` wrote",
