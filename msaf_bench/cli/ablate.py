@@ -44,6 +44,7 @@ from msaf_bench.cli.options import (
     split_list,
 )
 from msaf_bench.cli.printing import print_json
+from msaf_bench.cli.processes import together
 from msaf_bench.cli.time_text import about
 from msaf_bench.errors import HostError, UsageError
 
@@ -58,6 +59,7 @@ TIMED = "by a step of each row, timed just now beside whatever else runs here"
 SEE = "See `msaf-bench ablate --help`."
 
 
+@together
 def ablate(
     name: TableArgument = None,
     table: TableOption = None,
