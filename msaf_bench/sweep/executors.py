@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inherited import process_rank
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.workspace import Setting
@@ -26,12 +27,6 @@ class Cluster:
     gpus: float = 0.0  #: of each trial; a fraction shares one
 
 
-def launched() -> bool:
-    """Return whether this is one of several processes that torchrun, or its like, has started."""
-    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    return known and os.environ["WORLD_SIZE"] != "1"
-
-
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
@@ -44,7 +39,7 @@ def cluster_of(
         one_of("executor", on, EXECUTORS)
     if on == "local" and (address or workers or gpus):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
-    if launched():
+    if process_rank() is not None:
         if on == "ray":
             raise UsageError("torchrun started this: one trial at a time; give --on local")
         return None
