@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inherited import process_rank
 from msaf_bench.spec import Trial
 from msaf_bench.spec.search import Stopping
 from msaf_bench.sweep.events import Events
@@ -50,6 +51,10 @@ def cluster_of(
         one_of("executor", on, EXECUTORS)
     if on == "local" and (address or workers or gpus):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
+    if process_rank() is not None:
+        if on == "ray":
+            raise UsageError("torchrun started this: one trial at a time; give --on local")
+        return None
     if on == "ray" or (on is None and find_spec("ray")):
         return Cluster(address, workers, gpus)
     return None
@@ -63,12 +68,12 @@ def at_once(cluster: Cluster | None, cores: int) -> int:
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
-    """Run the trials in this process; each leaves its record."""
-    from msaf_bench.sweep.trial import run_trial  # with torch: a plan is printed without it
+    """Run the trials in this process, and in those that follow it; each leaves its record."""
+    from msaf_bench.sweep.following import lead  # with torch: a plan is printed without it
 
     for trial in trials:
         heard = partial(events.step, trial), events.note, partial(events.validated, trial)
-        events.finished(run_trial(trial, setting, *heard))
+        events.finished(lead(trial, setting, *heard))
 
 
 def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
