@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_table
+from msaf_bench.catalog import changed, list_data_sets, read_conditions, read_table, read_tuned
 from msaf_bench.data import needed_root, root_of
 from msaf_bench.data.prefetch import default_threads
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import file_name
 from msaf_bench.spec import Conditions, Table
+from msaf_bench.spec.search import Tuned
 from msaf_bench.sweep.events import Events, Silent
 from msaf_bench.sweep.executors import Cluster, Executor, cluster_of
-from msaf_bench.sweep.plan import Plan, make_plan
+from msaf_bench.sweep.plan import Plan, make_plan, with_tuned
 from msaf_bench.sweep.points import Point, distinct, points_of, run_study
 from msaf_bench.sweep.starts import INSTEAD, Given, Named, files_of, with_starts
 from msaf_bench.sweep.workspace import Setting, Workspace, readers_for
@@ -45,6 +46,7 @@ def ablate(
     preset: str = "quick",
     changes: Mapping[str, object] | None = None,
     start: Given | None = None,
+    tuned: str | Path | None = None,
     seeds: int = 5,
     rows: Sequence[str] = (),
     controls: bool = True,
@@ -88,6 +90,8 @@ def ablate(
         start: File of starting weights for the backbone that all rows have, or files by the name of
             a backbone or a system: `{"resnet50": "resnet50.pth"}`. It takes the place of the common
             pre-training of a preset.
+        tuned: File that `msaf-bench tune` wrote for this table. Its rows are trained as they were
+            found best, and beside that as they are.
         seeds: Number of seeds of each row; from two on there are intervals.
         rows: Only these rows, and the one that all are compared with.
         controls: Train the table's controls too.
@@ -145,6 +149,7 @@ def ablate(
         resume=resume,
         pictures=pictures,
         start=files,
+        tuned=read_tuned(Path(tuned)) if tuned else None,
     )
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
     run(ablation, events or Silent())
@@ -171,9 +176,10 @@ def prepare(
     loader_threads: int | None = None,
     cache_gib: float = 0.0,
     cache_folder: str | Path | None = None,
+    tuned: Tuned | None = None,
 ) -> Ablation:
-    """Return the ablation of a table under these conditions, backbones starting from files. Raises
-    `UsageError`.
+    """Return the ablation of a table under these conditions, backbones starting from files, rows
+    with what a search found for them. Raises `UsageError`.
     """
     data_root = None if root is None else Path(root).resolve()
     if conditions.described or conditions.data in list_data_sets()[1:]:
@@ -181,6 +187,8 @@ def prepare(
     plan = make_plan(table, conditions, rows, seeds, plugins, controls=controls)
     plan = with_starts(plan, start)
     name = f"{table.name}-{conditions.data}-{Path(conditions.preset).stem}"
+    if tuned:
+        plan, name = with_tuned(plan, tuned), f"{name}-tuned"
     folder = Path(reports) if reports else Path("reports") / file_name(name)
     if loader_threads is None:
         loader_threads = default_threads(device, threads)

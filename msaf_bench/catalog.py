@@ -14,9 +14,21 @@ from pydantic import ValidationError
 from msaf_bench.errors import UsageError, in_any_case, one_of
 from msaf_bench.folders import is_litter
 from msaf_bench.inputs import parse_toml, read_toml
-from msaf_bench.spec import STREET, Conditions, DataSet, Ordering, Spec, System, Table
+from msaf_bench.spec import (
+    STREET,
+    Conditions,
+    Control,
+    DataSet,
+    Options,
+    Ordering,
+    Row,
+    Spec,
+    System,
+    Table,
+)
 from msaf_bench.spec.faults import first_fault
-from msaf_bench.spec.stand_ins import shrunk
+from msaf_bench.spec.search import Space, Tuned
+from msaf_bench.spec.stand_ins import shrunk, with_parts
 from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
@@ -49,6 +61,11 @@ def list_tables() -> tuple[str, ...]:
 def list_presets() -> tuple[str, ...]:
     """The names of the presets in `ablations/presets/`."""
     return _names("ablations/presets")
+
+
+def list_spaces() -> tuple[str, ...]:
+    """The names of the search spaces in `ablations/spaces/`."""
+    return _names("ablations/spaces")
 
 
 def list_data_sets() -> tuple[str, ...]:
@@ -89,6 +106,19 @@ def read_table(name: str) -> Table:
         except UsageError as error:
             raise UsageError(f"{table.name}: {error}") from error
     return table
+
+
+def read_space(name: str) -> Space:
+    """A search space by its name in `ablations/spaces/`, or from a path that ends in `.toml`.
+    Raises `UsageError`.
+    """
+    return read_spec(Space, "ablations/spaces", "search space", name)
+
+
+def read_tuned(path: Path) -> Tuned:
+    """The outcome of a search from its file. Raises `UsageError`."""
+    content = read_toml(path)
+    return _parse(Tuned, path.name, {"name": path.stem, **content})
 
 
 def read_data_set(name: str) -> DataSet:
@@ -201,6 +231,8 @@ def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -
 
     Raises `UsageError`, naming the `place`.
     """
+    if not changes:
+        return conditions
     content: Content = dict(conditions.model_dump())
     for name, value in changes.items():
         condition, _, option = name.partition(".")
@@ -229,25 +261,44 @@ def _pop_sections(content: Content, known: Collection[str]) -> dict[str, Content
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
     """Row label -> system, shrunk as the conditions say; rows that are only printed have none.
 
-    Raises `UsageError` if two rows are the same system.
+    Raises `UsageError` if two rows are the same system under the same conditions.
     """
     resolved: dict[str, System] = {}
+    owner: dict[tuple[str, Options], str] = {}
     for label in table.built:
         row = dict(table.rows)[label]
         try:
-            system = read_system(row.system or table.base).swap(row.swap, row.options)
-            resolved[label] = shrunk(system, conditions) if conditions else system
+            system = _resolved(row, table.base, conditions)
         except UsageError as error:
             raise UsageError(f"{table.name}: row {label!r}: {error}") from error
-    owner: dict[str, str] = {}
-    for label, system in resolved.items():
-        if system.key in owner:
+        other = owner.setdefault((system.key, row.conditions), label)
+        if other != label:
             raise UsageError(
-                f"{table.name}: rows {owner[system.key]!r} and {label!r} are the same system;"
-                " change one swap"
+                f"{table.name}: rows {other!r} and {label!r} are the same system; change one swap"
             )
-        owner[system.key] = label
+        resolved[label] = system
     return resolved
+
+
+def _resolved(row: Row | Control, base: str, conditions: Conditions | None) -> System:
+    """Return the system of a row or control, under conditions as they run it."""
+    published = read_system(row.system or base).swap(row.swap, row.options)
+    parts = row.parts if isinstance(row, Row) else ()
+    if conditions is None:
+        return with_parts(published, parts)
+    small = shrunk(published, conditions, row.swap)
+    return with_parts(small.swap(options=row.options), parts)
+
+
+def conditions_of(table: Table, conditions: Conditions) -> dict[str, Conditions]:
+    """Row label -> the conditions that it is trained under: the table's, but for those that the row
+    changes. Raises `UsageError` for a value that one cannot have.
+    """
+    return {
+        label: changed(conditions, dict(row.conditions), f"{table.name}: row {label!r}")
+        for label, row in table.rows
+        if label in table.built
+    }
 
 
 def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System, Conditions]]:
@@ -259,13 +310,10 @@ def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System,
     found: dict[str, tuple[System, Conditions]] = {}
     for label, control in table.controls:
         try:
-            system = read_system(control.system or table.base).swap(control.swap, control.options)
-            found[label] = (
-                shrunk(system, conditions),
-                conditions.model_copy(update={"past": control.past}),
-            )
+            system = _resolved(control, table.base, conditions)
         except UsageError as error:
             raise UsageError(f"{table.name}: control {label!r}: {error}") from error
+        found[label] = (system, conditions.model_copy(update={"past": control.past}))
     return found
 
 

@@ -21,8 +21,10 @@ from msaf_bench.cli.ablate_options import (
     TableArgument,
     TableOption,
     Threads,
+    TunedFile,
     Workers,
     read_starts,
+    table_name,
 )
 from msaf_bench.cli.options import (
     CACHE_GIB,
@@ -40,12 +42,11 @@ from msaf_bench.cli.options import (
     Preset,
     Root,
     at_most_cores,
-    missing,
     split_list,
 )
 from msaf_bench.cli.printing import print_json
 from msaf_bench.cli.time_text import about
-from msaf_bench.errors import HostError, UsageError
+from msaf_bench.errors import HostError
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
 
 #: of an estimate, since a machine may be busy now or later
 TIMED = "by a step of each row, timed just now beside whatever else runs here"
-
-SEE = "See `msaf-bench ablate --help`."
 
 
 def ablate(
@@ -69,6 +68,7 @@ def ablate(
     rows: Rows = None,
     controls: Controls = True,
     start: Start = None,
+    tuned: TunedFile = None,
     on: On = None,
     address: Address = None,
     workers: Workers = None,
@@ -94,11 +94,11 @@ def ablate(
     A table with an axis, such as when_motion_helps, is run once for every value and gives curves.
     The same command started twice shares the work.
     """
-    from msaf_bench.catalog import read_table
+    from msaf_bench.catalog import read_table, read_tuned
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.sweep.starts import INSTEAD
 
-    read = read_table(_table_name(name, table))
+    read = read_table(table_name("ablate", name, table))
     if start:  # before the user's own, which are refused where they undo it
         changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
     modules = use_plugins(plugins)
@@ -131,22 +131,13 @@ def ablate(
         resume=resume,
         pictures=pictures,
         start=read_starts(start),
+        tuned=read_tuned(tuned) if tuned else None,
     )
     if dry_run:
         _print_estimates(ablation, as_json)
         return
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
     _run(ablation, as_json)
-
-
-def _table_name(name: str | None, option: str | None) -> str:
-    """Return the table that was named, in any case, as an argument or an option."""
-    named = name or option
-    if named is None:
-        raise UsageError(f"ablate needs a table: {missing('table')}. {SEE}")
-    if name and option:
-        raise UsageError(f"two tables, {name} and --table {option}; name one. {SEE}")
-    return named
 
 
 def _run(ablation: "Ablation", as_json: bool) -> None:

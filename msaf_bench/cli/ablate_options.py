@@ -1,4 +1,4 @@
-"""Options that `msaf-bench ablate` alone has."""
+"""Options of commands that run a table: `ablate` and `tune`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +15,7 @@ from msaf_bench.cli.options import (
     at_most,
     choice,
     choices,
+    missing,
     split_list,
     tables,
 )
@@ -43,6 +44,16 @@ def read_starts(values: Iterable[str] | None) -> list[tuple[str, Path]]:
             raise UsageError(f"--start {text}: write FILE or NAME=FILE, e.g. resnet50=resnet50.pth")
         found.append((name.strip(), Path(file.strip())))
     return found
+
+
+def table_name(command: str, name: str | None, option: str | None) -> str:
+    """Return the table that was named, as an argument or an option. Raises `UsageError`."""
+    see, named = f"See `msaf-bench {command} --help`.", name or option
+    if named is None:
+        raise UsageError(f"{command} needs a table: {missing('table')}. {see}")
+    if name and option:
+        raise UsageError(f"two tables, {name} and --table {option}; name one. {see}")
+    return named
 
 
 TableArgument = Annotated[
@@ -101,6 +112,15 @@ Start = Annotated[
             "File of starting weights, in place of a common pre-training: for the backbone of all"
             " rows, or for a backbone (resnet50=FILE) or system (msaf-r50=FILE) by name."
         ),
+    ),
+]
+TunedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--tuned",
+        metavar="FILE",
+        rich_help_panel=RUN,
+        help="tuned.toml of `msaf-bench tune`: train every row as it was found best, and as it is.",
     ),
 ]
 On = Annotated[

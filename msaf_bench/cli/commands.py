@@ -15,7 +15,7 @@ class Command(NamedTuple):
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Look around": ("list", "show", "check", "doctor"),
-    "Train and ablate": ("ablate", "train", "evaluate", "predict"),
+    "Train and ablate": ("ablate", "tune", "train", "evaluate", "predict"),
     "Measure": ("flops", "fps", "score"),
     "Data and results": ("data", "report", "compare"),
 }
@@ -55,6 +55,15 @@ COMMANDS: dict[str, Command] = {
             "3 --data camvid --root DIR --seeds 6",
             "3 --rows 'MSAF,w/o DCN' --preset smoke",
             "mine.toml --plugin my_package --dry-run",
+        ),
+    ),
+    "tune": Command(
+        "tune:tune",
+        "Search hyper-parameters for every row of a table with an equal budget.",
+        (
+            "3 --trials 8",
+            "3 --trials 16 --stopping asha --data camvid --root DIR",
+            "mine.toml --space space.toml --dry-run",
         ),
     ),
     "train": Command(

@@ -111,6 +111,10 @@ class RunStatus:
         """Return row and seed of a trial."""
         return f"{self.labels[trial.id]}, seed {trial.seed}"
 
+    def seed_of(self, trial: Trial) -> int:
+        """Return what tells a trial from the others of its row."""
+        return trial.seed
+
     def step(self, trial: Trial, step: int, loss: float) -> None:
         """Note that a trial has done so many steps."""
         share = step / trial.conditions.steps
@@ -173,7 +177,7 @@ class RunStatus:
         trial = record.trial
         row = self.rows[self.labels[trial.id]]
         if self.missing.pop(trial.id, None) is None:  # told twice, by a worker that died after it
-            return row.miou.get(trial.seed)
+            return row.miou.get(self.seed_of(trial))
         row.changed = time.monotonic()
         if record.confusion is None:
             row.failed += 1
@@ -182,10 +186,10 @@ class RunStatus:
         row.seconds.append(sum(parts.values()))
         self._trained += parts.get("train", 0.0)
         self._taken += sum(parts.values())
-        row.miou[trial.seed] = miou(record.confusion.sparse().sum())
-        return row.miou[trial.seed]
+        found = row.miou[self.seed_of(trial)] = miou(record.confusion.sparse().sum())
+        return found
 
 
 def tally_of(plan: Plan, done: Mapping[str, Record]) -> RunStatus:
     """Return the tally of a plan of which these trials were finished before."""
-    return RunStatus(plan.labels(), plan.trials(), done, plan.table.reference)
+    return RunStatus(plan.labels(), plan.all_trials(), done, plan.table.reference)

@@ -73,7 +73,8 @@ def open_split(
 
     A split is checked when it is opened; of large data sets only the names, and each file when it
     is read. With `conditions.scored` "tune" the scored split is part of the training split, and so
-    is "validate"; both have its frame spacing and its size of labels, and "train" is the rest.
+    is "validate"; both have its frame spacing and its size of labels, and "train" is the rest. With
+    "validate" that part is scored.
     `conditions.past` may replace the past frames of every clip.
 
     Args:
@@ -89,6 +90,8 @@ def open_split(
         UsageError: for an unknown data set or option, or a missing root.
         DataError: for wrong content, and for a training split too small to hold a part out.
     """
+    if split == "score" and conditions.scored == "validate":
+        split = "validate"
     tuned = conditions.scored == "tune"
     validated = split == "validate" or (split == "train" and conditions.validate_every > 0)
     source = "score" if split == "score" and not tuned else "train"

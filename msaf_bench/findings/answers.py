@@ -226,6 +226,8 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
             "Every row with an interval is above the best constant prediction"
             f" ({summary.constant.class_name} everywhere, {number(summary.constant.miou, 1)} mIoU)."
         )
+    if summary.tuning:
+        yield summary.tuning.sentence
     if summary.failed:
         yield f"{counted(len(summary.failed), 'trial')} failed and count nowhere."
 

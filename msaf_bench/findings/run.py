@@ -22,6 +22,7 @@ from msaf_bench.findings.recorded import (
 from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.trials import Result, read_results
+from msaf_bench.findings.tuning import tuning_of
 from msaf_bench.records import Record, read_record
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.plan import Plan
@@ -107,8 +108,15 @@ class Run:
         `allow_mixed` lets records that read different data share the table. Raises `DataError`
         where they do without it, `HostError` for a damaged record.
         """
-        workspace = Workspace(self.folder)
-        return _summarise(workspace, self.recorded, self._results, allow_mixed=allow_mixed)
+        workspace, records = Workspace(self.folder), self._results
+        summary = _summarise(workspace, self.recorded, records, allow_mixed=allow_mixed)
+        default, search = self.plan.default(), self.plan.tuned
+        if default is None or search is None:
+            return summary
+        before = as_recorded(default, (result.record for result in records.values()))
+        untuned = _summarise(workspace, before, records, allow_mixed=allow_mixed)
+        point = self.folder.name if search.points else ""
+        return replace(summary, tuning=tuning_of(summary, untuned, search, point))
 
 
 def load_run(folder: str | Path) -> Run:
@@ -160,6 +168,18 @@ def _summarise(
         read_speeds(plan, workspace),
         recorded_costs(plan, workspace),
         {label: subjects[label] for label in plan.controls},
+        conditions=plan.conditions,
         allow_mixed=allow_mixed,
     )
-    return replace(summary, notes=(*summary.notes, *changed_note(plan)))
+    own = () if plan.tuned else _own_conditions(table)
+    return replace(summary, notes=(*summary.notes, *own, *changed_note(plan)))
+
+
+def _own_conditions(table: Table) -> tuple[str, ...]:
+    """A note on rows that are trained under conditions of their own."""
+    texts = [
+        f"{label} with {', '.join(f'{name} {value}' for name, value in row.conditions)}"
+        for label, row in table.rows
+        if row.conditions
+    ]
+    return (f"Rows train under conditions of their own: {'; '.join(texts)}.",) if texts else ()

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from msaf_bench.analyzers.miou import best_constant
 from msaf_bench.analyzers.speed.tasks import Speed
+from msaf_bench.catalog import conditions_of
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.findings.controls import Controls, controls_of, row_conditions, single_frame
 from msaf_bench.findings.orders import agreement_of, by_seed, verdicts_of
@@ -30,6 +31,7 @@ def summarise(
     costs: Mapping[str, SystemCost] = MappingProxyType({}),
     controls: Controls = MappingProxyType({}),
     *,
+    conditions: Conditions | None = None,
     allow_mixed: bool = False,
 ) -> Summary:
     """All that the records say of the table.
@@ -42,15 +44,18 @@ def summarise(
         speeds: by row label
         costs: of the systems as published, by row label
         controls: system and conditions by label
+        conditions: of the table, where rows have some of their own; None: those that the trials of
+            all rows share
         allow_mixed: whether records that read different data may share the table; a note says that
         they do
 
     Raises `UsageError` for no trial, for rows under different conditions, and for classes that
     differ; `DataError` for mixed data.
     """
-    conditions = row_conditions(trials, controls)
+    conditions = conditions or row_conditions(trials, controls)
     asked = {trial.id: trial for trial in trials}
-    subjects = {label: (system, conditions) for label, system in systems.items()}
+    own = conditions_of(table, conditions)
+    subjects = {label: (system, own[label]) for label, system in systems.items()}
     trials_of = {label: NO_TRIALS for label, _ in table.rows} | by_subject(
         subjects | dict(controls), asked, results
     )

@@ -5,12 +5,16 @@ mIoU, IoU and their differences are in percent (0..100) everywhere.
 
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from msaf_bench.findings.subjects import ControlSummary, RowSummary, Subject, TrialOutcome
 from msaf_bench.findings.wording import Word
 from msaf_bench.host import Host
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Agreement, Decision, Difference, Effect, Interval, Omnibus
+
+if TYPE_CHECKING:
+    from msaf_bench.findings.tuning import Tuning
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Summary:
     controls: tuple[ControlSummary, ...] = ()
     #: label of the row or control whose network reads one frame with nothing in its slots
     single: str = ""
+    tuning: "Tuning | None" = None  #: the rows before and after a search; None without one
     undrawn: str = ""  #: why there are no figures, where they could not be drawn
 
     def _repr_html_(self) -> str:

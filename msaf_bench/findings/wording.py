@@ -113,6 +113,8 @@ def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
         )
     if shrunk(conditions):
         yield "the networks are shrunk"
+    if any(row.conditions for _, row in table.rows):
+        yield "rows train under conditions of their own"
     if conditions.preset != "paper":
         yield f"preset {conditions.preset}, not the paper's recipe"
         return

@@ -8,6 +8,7 @@ from msaf_bench.documents import finite
 from msaf_bench.findings.answers import Answer
 from msaf_bench.findings.subjects import ControlSummary, Part, Subject
 from msaf_bench.findings.summary import Verdict
+from msaf_bench.report.tables.tuning import tuning_document
 from msaf_bench.report.view import View
 from msaf_bench.stats import Effect, Interval
 
@@ -40,6 +41,7 @@ def to_json(view: View) -> Document:
         "verdicts": [_verdict(verdict) for verdict in summary.verdicts],
         "claims": [asdict(claim) for claim in view.claims],
         **view.kind.document(view),
+        **({"tuning": tuning_document(summary.tuning)} if summary.tuning else {}),
         "effects": [_effect(effect) for effect in summary.effects],
         "shapley": [_effect(share) for share in summary.shares],
         "kendall_tau_b": summary.agreement.tau,

@@ -16,6 +16,7 @@ from msaf_bench.report.tables.columns import columns, legend
 from msaf_bench.report.tables.groups import groups, second_columns
 from msaf_bench.report.tables.legend import systems_legend
 from msaf_bench.report.tables.pulse import pulse_table
+from msaf_bench.report.tables.tuning import tuning_table
 from msaf_bench.report.tables.validation import validation_table
 from msaf_bench.report.view import Kind, View
 
@@ -61,6 +62,7 @@ def view_of(summary: Summary) -> View:
         claims=claims_of(summary),
         pulse=pulse_table(summary),
         validation=validation_table(summary),
+        tuning=tuning_table(summary.tuning),
         columns=found,
         second=second,
         legend=(

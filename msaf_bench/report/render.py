@@ -18,7 +18,12 @@ from msaf_bench.report.kinds import view_of
 from msaf_bench.report.page.page import to_html
 from msaf_bench.report.pictures import read_strip
 from msaf_bench.report.tables.claims import claims_to_csv, claims_to_markdown
-from msaf_bench.report.tables.values import to_csv, to_per_class_csv, to_validation_csv
+from msaf_bench.report.tables.values import (
+    to_csv,
+    to_per_class_csv,
+    to_tuning_csv,
+    to_validation_csv,
+)
 from msaf_bench.report.view import View
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Workspace
@@ -55,7 +60,8 @@ def render_run(
 def render(view: View, folder: Path, *, strip: Strip | None = None) -> list[Path]:
     """Return the paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`,
     `<table>_per_class.csv`, `<table>_claims.csv|md`, `figures/<table>_*.svg|png`; of whole systems
-    also `<table>_agreement.csv`, of validated trainings `<table>_validation.csv`.
+    also `<table>_agreement.csv`, of validated trainings `<table>_validation.csv`, of tuned rows
+    `<table>_tuning.csv`.
 
     Each file is replaced as a whole, and equal views give equal bytes. Raises `HostError` where the
     folder cannot be written, `UndrawnError` where everything but the figures is.
@@ -92,6 +98,8 @@ def _files(
     }
     if view.validation:
         files[f"{name}_validation.csv"] = to_validation_csv(view)
+    if view.tuning:
+        files[f"{name}_tuning.csv"] = to_tuning_csv(view)
     for ending, content in view.kind.csv_files(view).items():
         files[f"{name}_{ending}.csv"] = content
     files[f"{name}.html"] = to_html(view, figures, strip)

@@ -22,6 +22,7 @@ from msaf_bench.report.provenance import Signature
 from msaf_bench.report.tables.columns import Column, Value
 from msaf_bench.report.tables.groups import Group
 from msaf_bench.report.tables.pulse import PulseTable
+from msaf_bench.report.tables.tuning import TuningTable
 from msaf_bench.report.tables.validation import ValidationTable
 
 
@@ -53,6 +54,7 @@ class View:
     claims: tuple[ClaimVerdict, ...]  #: empty for a table that prints nothing
     pulse: PulseTable | None  #: None where no pulse was taken
     validation: ValidationTable | None  #: None where training was not validated
+    tuning: TuningTable | None  #: None for a run without a search
     columns: tuple[Column[Subject], ...]  #: beside the mIoU, all that the records can fill
     second: tuple[Column[Subject], ...]  #: of these the ones in the second table
     legend: tuple[str, ...] = ()  #: meaning of the columns, in sentences

@@ -30,6 +30,11 @@ _LATER = (
     *("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep"),
     *_STEP,
 )
+#: what a row of a table may change: how it is trained, never what it is trained on or measured by
+OF_A_ROW = (
+    *("steps", "batch", "accumulate", "lr", "backbone_rate", "warmup", "power", "weight_decay"),
+    *("rates", "crop", "scale", "flip", "draws", "precision", "ema"),
+)
 # the older measure had the name `etc2020` in earlier ids
 _HASHED_AS = {"etc2020": "etc2020-nvidia", "etc2020-thc": "etc2020"}
 
@@ -85,8 +90,9 @@ class Conditions(Spec):
     start: Options = ()
     data_options: Options = ()
     void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
-    #: tune: a quarter of the training split, which training then leaves out
-    scored: Literal["score", "tune"] = "score"
+    #: tune: a quarter of the training split, which training then leaves out; validate: the part of
+    #: it that training is validated on
+    scored: Literal["score", "tune", "validate"] = "score"
     past: Past = "real"  #: what stands for a clip's past frames, in training and in scoring
     #: augmented versions of each clip that training repeats; 0: a fresh one in every step
     draws: Few = Field(0, ge=0)
@@ -113,6 +119,8 @@ class Conditions(Spec):
                 f"validate_every: {self.validate_every} is beyond the training's {self.steps}"
                 f" steps; give 1 to {self.steps}, or 0 for no validation"
             )
+        if self.scored == "validate" and not self.validate_every:
+            raise ValueError("scored: 'validate' needs validation; add --set validate_every=N")
         if self.keep == "best" and not self.validate_every:
             raise ValueError("keep: 'best' needs validation; add --set validate_every=N")
         return self

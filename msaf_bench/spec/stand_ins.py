@@ -4,17 +4,35 @@ from. No torch here.
 
 from collections.abc import Mapping
 
-from msaf_bench.errors import UsageError
+from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec.conditions import Conditions
-from msaf_bench.spec.systems import Choice, System
-from msaf_bench.spec.values import Option
+from msaf_bench.spec.systems import Choice, Slots, System
+from msaf_bench.spec.values import Option, Parts
 from msaf_bench.starting import OPTION
 
 BACKBONE = "backbone"  #: the slot whose component starts from a file
+NONE = "none"  #: the component of a slot that nothing fills
 
 
-def shrunk(system: System, conditions: Conditions) -> System:
+def with_parts(system: System, parts: Parts) -> System:
+    """Return the system with further options of the components in some slots.
+
+    Raises `UsageError` for a slot that it does not have, or that nothing fills.
+    """
+    slots = dict(system.slots)
+    for slot, options in parts:
+        one_of("slot", slot, slots)
+        if slots[slot].use == NONE:
+            raise UsageError(f"parts.{slot}: nothing fills this slot here; swap a component in")
+        slots[slot] = _with_options(slots[slot], dict(options))
+    return system.swap(tuple(slots.items())) if parts else system
+
+
+def shrunk(system: System, conditions: Conditions, said: Slots = ()) -> System:
     """Return the system as the conditions run it.
+
+    `said` are the slots that a row of a table fills by itself: their components stay, and a
+    stand-in's options give way to theirs.
 
     A stand-in named like a slot fills it, one named like a component replaces that wherever it is
     chosen: another component with its options, or the same with the given options beside its own.
@@ -23,11 +41,16 @@ def shrunk(system: System, conditions: Conditions) -> System:
 
     Raises `UsageError` for an architecture in the place of another.
     """
-    stand_ins = dict(conditions.shrink)
+    stand_ins, own_slots = dict(conditions.shrink), dict(said)
     slots = {
         slot: _stand_in(choice, stand_ins.get(slot) or stand_ins.get(choice.use) or choice)
         for slot, choice in system.slots
+        if slot not in own_slots
     }
+    for slot, choice in own_slots.items():
+        other = stand_ins.get(choice.use, choice)
+        beside = dict(other.options) if other.use == choice.use else {}
+        slots[slot] = _with_options(choice, beside | dict(choice.options))
     files = dict(conditions.start)
     if name := start_name(system.name, slots.get(BACKBONE), files):
         slots[BACKBONE] = _with_options(slots[BACKBONE], {OPTION: files[name]})
@@ -59,12 +82,14 @@ def _with_options(choice: Choice, options: Mapping[str, Option]) -> Choice:
     return choice.model_copy(update={"options": tuple(sorted(changed.items()))})
 
 
-def check_weights_kept(system: System, conditions: Conditions) -> None:
+def check_weights_kept(system: System, conditions: Conditions, said: Slots = ()) -> None:
     """Raises `UsageError` for a stand-in in the place of a component with starting weights of its
-    own, which would be lost without a word.
+    own, which would be lost without a word; `said` as in `shrunk`.
     """
     stand_ins = dict(conditions.shrink)
     for slot, choice in system.slots:
+        if slot in dict(said):
+            continue
         other = stand_ins.get(slot) or stand_ins.get(choice.use) or choice
         if other.use == choice.use or other.starts():
             continue

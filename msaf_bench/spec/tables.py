@@ -6,11 +6,14 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import BeforeValidator, Field, model_validator
 
 from msaf_bench.errors import one_of
+from msaf_bench.spec.conditions import OF_A_ROW
 from msaf_bench.spec.systems import Slots
 from msaf_bench.spec.values import (
+    Dotted,
     Names,
     Option,
     Options,
+    Parts,
     Past,
     Printed,
     Side,
@@ -30,7 +33,7 @@ def _as_tuple(value: object) -> object:
 
 class Row(Spec):
     """One line of a table: a `swap` against the base system, or the `system` of `models/` it names,
-    and what the paper printed.
+    and what the paper printed. What a row says stands: a preset's stand-ins do not replace it.
 
     In a table without a base, a row that names no system is only printed: there is nothing to run
     yet.
@@ -38,6 +41,8 @@ class Row(Spec):
 
     swap: Slots = ()
     options: Options = ()
+    parts: Parts = ()  #: options of the components in these slots, beside their own
+    conditions: Dotted = ()  #: of its training, in place of the table's
     system: str = ""
     model: str = ""  #: as the paper names it, like its year and backbone
     year: int | None = None
@@ -53,6 +58,8 @@ class Row(Spec):
     def _holds_together(self) -> Self:
         if self.system and self.swap:
             raise ValueError("a row has 'swap' or 'system', not both")
+        for name, _ in self.conditions:
+            one_of("condition that a row may change", name.partition(".")[0], OF_A_ROW)
         for metric in (*self.best, *dict(self.provenance)):
             one_of("printed metric", metric, dict(self.paper))
         return self

@@ -82,6 +82,22 @@ def sorted_pairs(value: object) -> object:
     return value
 
 
+def dotted_pairs(value: object) -> object:
+    """Return a mapping as pairs in the order of its keys, a mapping in it as dotted names:
+    `rates.offset`; anything else as it is.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    flat: dict[str, object] = {}
+    for name, own in cast("Mapping[str, object]", value).items():
+        if isinstance(own, Mapping):
+            more = cast("Mapping[str, object]", own)
+            flat |= {f"{name}.{option}": content for option, content in more.items()}
+        else:
+            flat[name] = own
+    return sorted_pairs(flat)
+
+
 def ordered_pairs(value: object) -> object:
     """Return a mapping as pairs in its own order, pairs as they are. Raises `ValueError` for
     anything else.
@@ -104,6 +120,14 @@ Options = Annotated[
     BeforeValidator(sorted_pairs),
     PlainSerializer(_kept_pairs, when_used="json"),
 ]
+#: options by dotted name
+Dotted = Annotated[
+    tuple[tuple[str, Option], ...],
+    BeforeValidator(dotted_pairs),
+    PlainSerializer(_kept_pairs, when_used="json"),
+]
+#: options by the name of a slot
+Parts = Annotated[tuple[tuple[str, Options], ...], BeforeValidator(sorted_pairs)]
 Numbers = Annotated[tuple[tuple[str, float], ...], BeforeValidator(sorted_pairs)]
 Printed = Annotated[
     tuple[tuple[str, Annotated[float, Field(allow_inf_nan=False)]], ...],

@@ -38,6 +38,7 @@ from msaf_bench.stats.power import (
     seeds_needed,
     seeds_to_match,
 )
+from msaf_bench.stats.search import expected_best
 from msaf_bench.stats.verdicts import Decision, judge
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "concordance",
     "detectable",
     "effects",
+    "expected_best",
     "friedman",
     "image_difference",
     "image_interval",

@@ -57,18 +57,20 @@ def run_sweep(
     that what would stop every trial stops the sweep at once, with one line.
     """
     nets, before, workspace = check_systems(plan), plan.pretraining(), setting.workspace
+    if default := plan.default():
+        nets |= check_systems(default)
     with workspace.lock():
         done = workspace.finished(plan, resume=resume)
-        missing = [trial for trial in plan.trials() if trial.id not in done]
+        missing = [trial for trial in plan.all_trials() if trial.id not in done]
         if missing:
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
             data = check_data(plan, setting)
-            _check_same(_under(plan.conditions, done.values()), data.content, events)
+            _check_same(_with_past(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data)
         elif setting.root is not None:  # the numbers that are here must be those of this data
             data = check_data(plan, setting)
-            _check_same(_under(plan.conditions, done.values()), data.content, events)
+            _check_same(_with_past(plan.conditions, done.values()), data.content, events)
         execute = execute_on(cluster if missing else None)
         workspace.keep(plan)
         events.begun(plan, done)
@@ -105,8 +107,9 @@ def _run_missing(
     execute(missing, setting, events)
 
 
-def _under(conditions: Conditions, records: Iterable[Record]) -> list[Record]:
-    return [record for record in records if record.trial.conditions.key == conditions.key]
+def _with_past(conditions: Conditions, records: Iterable[Record]) -> list[Record]:
+    """Return the records of trials that read the same past frames, and so the same data."""
+    return [record for record in records if record.trial.conditions.past == conditions.past]
 
 
 def _time_rows(plan: Plan, setting: Setting, events: Events, processes: int) -> None:

@@ -1,7 +1,7 @@
 """Where trials run: one after the other in this process, or several at a time on Ray."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -9,6 +9,7 @@ from typing import Literal
 
 from msaf_bench.errors import HostError, UsageError, one_of
 from msaf_bench.spec import Trial
+from msaf_bench.spec.search import Stopping
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.workspace import Setting
 
@@ -29,6 +30,17 @@ class Cluster:
     def processes(self) -> int:
         """Number of processes that train one trial together, each with one GPU."""
         return max(1, int(self.gpus))
+
+
+@dataclass(frozen=True)
+class Stops:
+    """How trials are stopped early, by the mIoU that they reach when they are validated."""
+
+    kind: Stopping  #: asha: the worse half at 1, 2, 4, ... validations; median: below the median
+    groups: Mapping[str, str]  #: a trial is compared with those of its group alone, by id
+    every: int  #: steps between two validations
+    #: what trials of an earlier call reached, by id: they are compared with, and not run again
+    heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
 def cluster_of(
@@ -70,8 +82,10 @@ def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
         events.finished(run_trial(trial, setting, *heard))
 
 
-def execute_on(cluster: Cluster | None) -> Execute:
-    """Return the function that runs trials there. Raises `HostError` if Ray cannot be imported."""
+def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
+    """Return the function that runs trials there; on Ray they may be stopped early. Raises
+    `HostError` if Ray cannot be imported.
+    """
     if cluster is None:
         return run_here
     try:

@@ -6,14 +6,16 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from msaf_bench.catalog import controls_of, systems_of
+from msaf_bench.catalog import conditions_of, controls_of, systems_of
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.records import Record
 from msaf_bench.spec import MOST_SEEDS, Choice, Conditions, Spec, System, Table, Trial
 from msaf_bench.spec.data_sets import DataSet
+from msaf_bench.spec.search import Tuned, tuned_table
 from msaf_bench.starting import OPTION, start_of
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
+UNTUNED = ", not tuned"  #: after the label of a row that is trained as it was before a search
 PRETRAINING_SEED = 1_000_003  #: far from any trial's
 
 
@@ -28,6 +30,11 @@ class Plan(Spec):
     seeds: int = Field(ge=1, le=MOST_SEEDS)
     plugins: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()  #: labels
+    #: the outcome of a search, which the rows of `table` have; of a table with an axis those of its
+    #: points
+    tuned: Tuned | None = None
+    #: the table without it, whose rows are trained beside the tuned ones
+    untuned: Table | None = None
 
     @model_validator(mode="after")
     def _of_its_table(self) -> Self:
@@ -47,8 +54,19 @@ class Plan(Spec):
     def _subjects(self) -> Mapping[str, tuple[System, Conditions]]:
         systems = systems_of(self.table, self.conditions)
         controls = controls_of(self.table, self.conditions)
-        rows = {label: (system, self.conditions) for label, system in systems.items()}
-        return {label: (rows | controls)[label] for label in (*self.rows, *self.controls)}
+        own = conditions_of(self.table, self.conditions)
+        rows = {label: (system, own[label]) for label, system in systems.items()}
+        found = {label: (rows | controls)[label] for label in (*self.rows, *self.controls)}
+        owner: dict[tuple[str, str], str] = {}
+        for label in self.rows:
+            system, own_conditions = found[label]
+            other = owner.setdefault((system.key, own_conditions.key), label)
+            if other != label:
+                raise UsageError(
+                    f"{self.table.name}: rows {other!r} and {label!r} are the same system under the"
+                    " same conditions; change one"
+                )
+        return found
 
     def systems(self) -> dict[str, System]:
         """Return the system of each row, by label in the table's order, without the controls.
@@ -74,13 +92,29 @@ class Plan(Spec):
             for label, (system, _) in self.subjects().items()
         }
 
+    def default(self) -> "Plan | None":
+        """Return the plan of the same rows without what a search found for them; None where there
+        was no search.
+        """
+        if self.untuned is None:
+            return None
+        without = {"table": self.untuned, "untuned": None, "tuned": None, "controls": ()}
+        return self.model_copy(update=without)
+
     def labels(self) -> dict[str, str]:
-        """Return the label of each trial's row or control, by the trial's id."""
-        found: dict[str, str] = {}
-        for label, (system, conditions) in self.subjects().items():
-            for seed in range(self.seeds):
-                found[Trial(system=system, conditions=conditions, seed=seed).id] = label
-        return found
+        """Return the label of each trial's row or control, by the trial's id; those of rows without
+        their tuning say so.
+        """
+        default = self.default()
+        found = default._own_labels(UNTUNED) if default else {}  # equal ones are the row's own
+        return found | self._own_labels()
+
+    def _own_labels(self, more: str = "") -> dict[str, str]:
+        return {
+            Trial(system=system, conditions=conditions, seed=seed).id: label + more
+            for label, (system, conditions) in self.subjects().items()
+            for seed in range(self.seeds)
+        }
 
     def pretraining(self) -> Trial | None:
         """Return the pre-training that all rows start from, made from the reference row.
@@ -109,6 +143,40 @@ class Plan(Spec):
             for seed in range(self.seeds)
             for system, own in subjects
         ]
+
+    def all_trials(self) -> list[Trial]:
+        """Return the trials, and those of the rows without their tuning, seed by seed."""
+        default = self.default()
+        every = [*self.trials(), *(default.trials() if default else ())]
+        distinct = {trial.id: trial for trial in every}
+        return sorted(distinct.values(), key=lambda trial: trial.seed)
+
+
+def with_tuned(plan: Plan, tuned: Tuned, point: str = "") -> Plan:
+    """Return the plan whose rows have what a search found for them, with those that they were
+    beside them.
+
+    Of a table with an axis `point` names one of its points; without one the points get theirs when
+    they are made. Raises `UsageError` where the search was of another table, data set or preset.
+    """
+    of = {
+        "table": (tuned.table, plan.table.name),
+        "data": (tuned.data, plan.conditions.data),
+        "preset": (tuned.preset, plan.conditions.preset),
+    }
+    for what, (found, wanted) in of.items():
+        if found != wanted:
+            raise UsageError(
+                f"--tuned {tuned.name}: it was tuned with {what} {found}, this run has {wanted};"
+                " tune again with `msaf-bench tune`"
+            )
+    if bool(plan.table.axis or point) != bool(tuned.points):
+        other = "every point of an axis" if tuned.points else "a table without an axis"
+        raise UsageError(f"--tuned {tuned.name}: it is of {other}; tune this table again")
+    if plan.table.axis:
+        return plan.model_copy(update={"tuned": tuned})
+    table = tuned_table(plan.table, tuned.rows_of(point))
+    return plan.model_copy(update={"table": table, "untuned": plan.table, "tuned": tuned})
 
 
 def pretraining_of(system: System, conditions: Conditions) -> Trial:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msaf_bench.catalog import changed
 from msaf_bench.errors import LockedError, UsageError
 from msaf_bench.spec import Axis, Conditions, Option
-from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.plan import Plan, with_tuned
 from msaf_bench.sweep.workspace import Setting, Workspace
 
 
@@ -47,7 +47,10 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
             values[conditions] = value
             name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
             folder = folders.setdefault(conditions, Workspace(workspace.folder / "points" / name))
-            own = plan.model_copy(update={"table": table, "conditions": conditions})
+            without = {"table": table, "conditions": conditions, "tuned": None}
+            own = plan.model_copy(update=without)
+            if plan.tuned:
+                own = with_tuned(own, plan.tuned, name)
             found.append(Point(axis, value, own, folder))
     return tuple(found)
 

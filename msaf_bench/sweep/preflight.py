@@ -1,6 +1,6 @@
 """Checks before the first trial: what would stop every trial stops the sweep at once."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 import torch
@@ -31,11 +31,11 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     for name, _ in conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     nets: dict[str, VideoNetwork] = {}
-    published = systems_of(plan.table)
-    for label, (system, _) in plan.subjects().items():
+    published, rows = systems_of(plan.table), dict(plan.table.rows)
+    for label, (system, own) in plan.subjects().items():
         try:
             if label in published:
-                check_weights_kept(published[label], conditions)
+                check_weights_kept(published[label], conditions, rows[label].swap)
             net = _built(registry, system, conditions)
         except (UsageError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error
@@ -44,10 +44,10 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
                 f"row {label!r} reads {net.frames} frames, a clip has {conditions.frames}; add"
                 f" --set frames={net.frames}"
             )
-        if conditions.batch == 1:
-            check_batch_of_one(label, net, conditions.crop or conditions.size)
+        if own.batch == own.accumulate:
+            check_batch_of_one(label, net, own.crop or own.size)
         nets[system.key] = net
-    _check_rates(plan, nets.values())
+    _check_rates(plan, nets)
     most_frames = max(net.frames for net in nets.values())
     if plan.table.base and 1 < most_frames < conditions.frames:
         raise UsageError(
@@ -69,27 +69,38 @@ def _built(registry: Registry, system: System, conditions: Conditions) -> VideoN
     return net
 
 
-def _check_rates(plan: Plan, nets: Iterable[VideoNetwork]) -> None:
-    """Raises `UsageError` for a learning rate of a part that no row has, and for a backbone that
-    would stay random.
+def _check_rates(plan: Plan, nets: Mapping[str, VideoNetwork]) -> None:
+    """Raises `UsageError` for a learning rate of a part that no row has, or not the row that names
+    it; and for a backbone that would stay random.
     """
-    weights = [name for net in nets for name, _ in net.named_parameters()]
-    parts = {part for name in weights for part in name.split(".")}
+    every = {part for net in nets.values() for part in _weight_names(net)}
     for part, _ in plan.conditions.rates:
-        if part not in parts:
+        if part not in every:
             raise UsageError(
                 f"rates.{part}: no row has weights of that name; name a part that it has, or leave"
                 " it out"
             )
-    if plan.conditions.backbone_rate or plan.conditions.pretrain_steps:
-        return
-    for label, (system, _) in plan.subjects().items():
+    for label, (system, own) in plan.subjects().items():
+        names = _weight_names(nets[system.key])
+        for part, _ in set(own.rates) - set(plan.conditions.rates):
+            if part not in names:
+                raise UsageError(
+                    f"row {label!r}: rates.{part}: it has no weights of that name; name a part that"
+                    " it has, or leave it out"
+                )
+        if own.backbone_rate or plan.conditions.pretrain_steps:
+            continue
         backbone = dict(system.slots).get("backbone")
         if backbone is None or "weights" not in dict(backbone.options):
             raise UsageError(
                 f"row {label!r}: backbone_rate = 0 freezes random weights; add --set"
                 " pretrain_steps=1500, or --start FILE"
             )
+
+
+def _weight_names(net: VideoNetwork) -> set[str]:
+    """Return the components of the names of a network's weights."""
+    return {part for name, _ in net.named_parameters() for part in name.split(".")}
 
 
 def _read_starts(registry: Registry, system: System, conditions: Conditions) -> None:

@@ -143,7 +143,7 @@ class Workspace:
                 f"{self.folder} holds {len(records)} records of this run; add --resume to keep them"
                 " and run the rest"
             )
-        trials = plan.trials()
+        trials = plan.all_trials()
         check_starts(trials, records.values())
         wanted = {trial.id for trial in trials}
         found = {trial_id: records[trial_id] for trial_id in records if trial_id in wanted}
@@ -262,7 +262,8 @@ def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:
 
 def _content(plan: Plan) -> tuple[str, str]:
     """Return what makes a plan another run's: rows and seeds may differ."""
-    return plan.table.unnamed().canonical(), plan.conditions.canonical()
+    tuned = plan.tuned.canonical() if plan.tuned else ""
+    return plan.table.unnamed().canonical() + tuned, plan.conditions.canonical()
 
 
 def _upgraded(content: dict[str, object]) -> dict[str, object]:
@@ -272,6 +273,8 @@ def _upgraded(content: dict[str, object]) -> dict[str, object]:
 
 
 def _difference(held: Plan, plan: Plan) -> str:
+    if held.tuned != plan.tuned:
+        return "rows that are tuned otherwise" if held.tuned else "rows that are not tuned"
     if held.table.name != plan.table.name:
         return f"table {held.table.name!r}, not {plan.table.name!r}"
     old, new = held.table.unnamed().canonical(), plan.table.unnamed().canonical()

@@ -6,6 +6,7 @@ from msaf_bench.report.figures.canvas import Chart, styled
 from msaf_bench.report.figures.classes import classes
 from msaf_bench.report.figures.past import past_frames
 from msaf_bench.report.figures.tradeoff import tradeoff_chart
+from msaf_bench.report.figures.tuning import tuning_chart
 from msaf_bench.report.view import View
 
 
@@ -22,6 +23,7 @@ def variant_charts(view: View) -> list[Chart]:
             differences(view),
             classes(view),
             beside(view, log=False),
+            tuning_chart(view),
         )
 
 
@@ -39,6 +41,7 @@ def system_charts(view: View) -> list[Chart]:
             differences(view) if len(view.summary.seeds) > 1 else None,
             classes(view),
             beside(view, log=True),
+            tuning_chart(view),
         )
 
 

@@ -34,6 +34,9 @@ from msaf_bench.report.tables.columns import PAST_HEAD, PAST_LEGEND
 from msaf_bench.report.tables.controls import ROLES, control_legend
 from msaf_bench.report.tables.pulse import TITLE as PULSE_TITLE
 from msaf_bench.report.tables.rankings import RANKING, ranking_legend, ranking_texts
+from msaf_bench.report.tables.tuning import HEADS as TUNING_HEADS
+from msaf_bench.report.tables.tuning import TITLE as TUNING_TITLE
+from msaf_bench.report.tables.tuning import VERDICT_HEADS
 from msaf_bench.report.tables.validation import HEADS, cells
 from msaf_bench.report.tables.validation import TITLE as VALIDATION_TITLE
 from msaf_bench.report.view import View
@@ -181,6 +184,10 @@ def _folds(view: View) -> dict[str, object]:
         "second": [column for column in view.second if column.head != PAST_HEAD],
         "legend": view.legend,
         "power": view.power,
+        "tuning": view.tuning,
+        "tuning_title": TUNING_TITLE,
+        "tuning_heads": TUNING_HEADS,
+        "tuned_verdict_heads": VERDICT_HEADS,
         "validation": view.validation,
         "validation_title": VALIDATION_TITLE,
         "validation_heads": HEADS,

@@ -7,6 +7,9 @@ from msaf_bench.findings.digits import mean_span
 from msaf_bench.findings.subjects import Subject
 from msaf_bench.report.tables.controls import control_heads, control_legend, control_texts
 from msaf_bench.report.tables.pulse import TITLE
+from msaf_bench.report.tables.tuning import HEADS as TUNING_HEADS
+from msaf_bench.report.tables.tuning import TITLE as TUNING_TITLE
+from msaf_bench.report.tables.tuning import VERDICT_HEADS
 from msaf_bench.report.tables.validation import HEADS
 from msaf_bench.report.tables.validation import TITLE as VALIDATION_TITLE
 from msaf_bench.report.view import View
@@ -104,6 +107,26 @@ def markdown_validation(view: View) -> list[str]:
         pipes(HEADS),
         "|---|--:|--:|--:|",
         *map(pipes, table.texts()),
+        *bullets(table.legend),
+    ]
+
+
+def markdown_tuning(view: View) -> list[str]:
+    """Return the rows and the verdicts before and after a search; nothing without one."""
+    table = view.tuning
+    if table is None:
+        return []
+    return [
+        "",
+        f"**{TUNING_TITLE}**, mIoU in percent",
+        "",
+        pipes(TUNING_HEADS),
+        "|---|--:|--:|--:|--:|---|--:|--:|",
+        *map(pipes, table.texts()),
+        "",
+        pipes(VERDICT_HEADS),
+        "|---|---|---|",
+        *map(pipes, table.verdicts()),
         *bullets(table.legend),
     ]
 

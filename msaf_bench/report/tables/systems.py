@@ -23,6 +23,7 @@ from msaf_bench.report.tables.markdown import (
     markdown_pulse,
     markdown_second,
     markdown_text,
+    markdown_tuning,
     markdown_validation,
     pipes,
 )
@@ -112,6 +113,7 @@ def to_markdown(view: View) -> str:
         *bullets(view.legend),
         *markdown_controls(view),
         *_markdown_rankings(view),
+        *markdown_tuning(view),
         *markdown_validation(view),
         *markdown_pulse(view),
     ]

@@ -7,6 +7,7 @@ from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.report.tables.columns import Column, Value, bounds
 from msaf_bench.report.tables.spreadsheet import csv_document
+from msaf_bench.report.tables.tuning import tuning_lines
 from msaf_bench.report.view import View
 
 
@@ -46,6 +47,15 @@ def to_validation_csv(view: View) -> str:
                 scored = int(step == curve.kept_step)
                 lines.append((subject.label, curve.seed, step, miou, scored, *said.values()))
     return csv_lines(("row", "seed", "step", "validation_miou", "scored", *said), lines)
+
+
+def to_tuning_csv(view: View) -> str:
+    """Return the rows before and after a search, one line per row; nothing without one."""
+    if view.tuning is None:
+        return ""
+    heads, lines = tuning_lines(view.tuning)
+    said = said_values(view.summary)
+    return csv_lines((*heads, *said), [(*line, *said.values()) for line in lines])
 
 
 def measured_values(subject: Subject) -> dict[str, Value]:

@@ -25,6 +25,7 @@ from msaf_bench.report.tables.markdown import (
     markdown_pulse,
     markdown_second,
     markdown_text,
+    markdown_tuning,
     markdown_validation,
     pipes,
 )
@@ -144,7 +145,12 @@ def to_markdown(view: View) -> str:
     ]
     if view.second:
         lines += bullets(view.legend)
-    return "\n".join([*lines, *markdown_validation(view), *markdown_pulse(view)]) + "\n"
+    return (
+        "\n".join(
+            [*lines, *markdown_tuning(view), *markdown_validation(view), *markdown_pulse(view)]
+        )
+        + "\n"
+    )
 
 
 def _cells(row: RowSummary, tick: str) -> list[str]:

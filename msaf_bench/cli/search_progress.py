@@ -1,0 +1,63 @@
+"""Progress of a search on stderr: that of a sweep, with attempts in place of seeds."""
+
+from collections.abc import Mapping, Sequence
+
+from msaf_bench.cli.progress import SweepProgress
+from msaf_bench.cli.status import RunStatus, Stage
+from msaf_bench.records import Record
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.tuning.search import Attempt
+
+
+class SearchStatus(RunStatus):
+    """Counts the attempts of a search while they run; those of a row are numbered."""
+
+    def __init__(self, attempts: Sequence[Attempt], total: int) -> None:
+        labels = {each.trial.id: each.row for each in attempts}
+        super().__init__(labels, [each.trial for each in attempts], {})
+        self.numbers = {each.trial.id: each.number for each in attempts}
+        self.total = total
+        for each in attempts:
+            if each.state != "begun":
+                self.stopped(each.trial.id)
+
+    @property
+    def ended(self) -> int:
+        """Number of attempts that have ended."""
+        return len(self.labels) - len(self.missing)
+
+    def title(self, stage: Stage) -> str:
+        """Return the name of a phase."""
+        return "attempts" if stage.name == "trials" else stage.name
+
+    def name(self, trial: Trial) -> str:
+        """Return row and number of an attempt."""
+        return f"{self.labels[trial.id]}, attempt {self.numbers[trial.id]}"
+
+    def seed_of(self, trial: Trial) -> int:
+        """Return the number of the attempt, which tells it from others of its row."""
+        return self.numbers[trial.id]
+
+    def stopped(self, trial: str) -> None:
+        """Note that an attempt ended without a record of this call."""
+        self.missing.pop(trial, None)
+
+
+class SearchProgress(SweepProgress):
+    """Follows a search."""
+
+    def __init__(self, total: int, opening: Sequence[str]) -> None:
+        super().__init__(("pre-training", "trials"), SearchStatus((), total), opening=opening)
+        self._total = total
+
+    def attempts(self, attempts: Mapping[str, Attempt]) -> None:
+        """Count these attempts from here on, those that have ended among them."""
+        for line in self.opening:
+            self.note(line)
+        self.opening = ()
+        self.tally = SearchStatus(tuple(attempts.values()), self._total)
+
+    def finished(self, record: Record) -> None:
+        """Print how an attempt ended."""
+        if record.trial.id in self.tally.labels or record.state == "failed":
+            super().finished(record)

@@ -1,0 +1,297 @@
+"""`msaf-bench tune`: as many attempts with other hyper-parameters for every row of a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from msaf_bench.cli.ablate_options import (
+    Address,
+    DryRun,
+    Gpus,
+    On,
+    Resume,
+    Rows,
+    Start,
+    TableArgument,
+    TableOption,
+    Threads,
+    Workers,
+    read_starts,
+    table_name,
+)
+from msaf_bench.cli.options import (
+    CACHE_GIB,
+    OUTPUT,
+    SEED,
+    CacheFolder,
+    CacheGib,
+    Changes,
+    Data,
+    Device,
+    History,
+    Json,
+    LoaderThreads,
+    Plugins,
+    Preset,
+    Root,
+    at_most,
+    at_most_cores,
+    choice,
+    choices,
+    split_list,
+)
+from msaf_bench.cli.printing import print_json
+from msaf_bench.errors import UsageError
+from msaf_bench.spec.search import METHODS, STOPPINGS, Method, Stopping
+
+if TYPE_CHECKING:
+    from msaf_bench.sweep.tuning.search import Search
+    from msaf_bench.tuning import Outcome, Tuning
+
+SEARCH = "Search"
+
+
+def tune(
+    name: TableArgument = None,
+    table: TableOption = None,
+    space: Annotated[
+        str,
+        typer.Option(
+            "--space",
+            metavar="SPACE",
+            rich_help_panel=SEARCH,
+            help=(
+                "What is searched: a name in ablations/spaces, a .toml file, or `axis` for the"
+                " values of the table's own axis."
+            ),
+        ),
+    ] = "rates",
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials",
+            min=1,
+            metavar="N",
+            callback=at_most(200, "a page shows no more"),
+            rich_help_panel=SEARCH,
+            help="Attempts for each row; the first one has the values that the row has anyway.",
+        ),
+    ] = 8,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar=choices(METHODS),
+            callback=choice("method", METHODS),
+            rich_help_panel=SEARCH,
+            help="How values are chosen; optuna needs msaf-bench[search].",
+        ),
+    ] = "random",
+    stopping: Annotated[
+        str,
+        typer.Option(
+            metavar=choices(STOPPINGS),
+            callback=choice("stopping rule", STOPPINGS),
+            rich_help_panel=SEARCH,
+            help="Stop attempts early that fall behind others of their row; needs Ray.",
+        ),
+    ] = "none",
+    rungs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            callback=at_most(100, "validation would take longer than training"),
+            rich_help_panel=SEARCH,
+            show_default="4 with --stopping, else 1",
+            help="Validations in each attempt.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--search-seed",
+            min=0,
+            metavar="N",
+            callback=SEED,
+            rich_help_panel=SEARCH,
+            help="Seed of the values that are drawn.",
+        ),
+    ] = 0,
+    data: Data = "street",
+    root: Root = None,
+    preset: Preset = "quick",
+    history: History = None,
+    rows: Rows = None,
+    start: Start = None,
+    on: On = None,
+    address: Address = None,
+    workers: Workers = None,
+    gpus_per_trial: Gpus = 0.0,
+    threads: Threads = 1,
+    loader_threads: LoaderThreads = None,
+    device: Device = "cpu",
+    cache: CacheGib = CACHE_GIB,
+    cache_folder: CacheFolder = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            "--reports",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            show_default="reports/tune-TABLE-DATA-PRESET",
+            help="Folder of this search: its attempts, attempts.csv and tuned.toml.",
+        ),
+    ] = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    changes: Changes = None,
+    plugins: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Search hyper-parameters for every row of a table with an equal budget, on a part of the
+    training split. `tuned.toml` is written, which `ablate --tuned` runs.
+
+    A table with an axis is tuned at every point of it.
+    """
+    from msaf_bench.ablation import prepare as prepare_ablation
+    from msaf_bench.catalog import read_space, read_table
+    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.inputs import file_name
+    from msaf_bench.sweep.executors import cluster_of
+    from msaf_bench.sweep.starts import INSTEAD
+    from msaf_bench.sweep.tuning.search import AXIS
+    from msaf_bench.tuning import check, prepare
+
+    read = read_table(table_name("tune", name, table))
+    if start:
+        changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
+    modules = use_plugins(plugins)
+    conditions = conditions_from(
+        preset, data, changes, history, systems=not read.base, plugins=modules
+    )
+    data_root = check_data(data, root, modules)
+    if address is None:
+        at_most_cores(threads)  # a cluster's machines may have more than this one
+    folder = reports or Path("reports") / file_name(
+        f"tune-{read.name}-{conditions.data}-{Path(conditions.preset).stem}"
+    )
+    cluster = cluster_of(on, address, workers, gpus_per_trial)
+    if cluster is None and stopping != "none":
+        raise UsageError(f"--stopping {stopping} needs Ray; add --on ray, or leave it out")
+    ablation = prepare_ablation(
+        read,
+        conditions,
+        root=data_root,
+        seeds=1,
+        rows=split_list(rows, [label for label, _ in read.rows]),
+        controls=False,
+        cluster=cluster,
+        speed_processes=0,
+        threads=threads,
+        loader_threads=loader_threads,
+        device=device,
+        cache_gib=cache,
+        cache_folder=cache_folder,
+        plugins=modules,
+        reports=folder,
+        resume=resume,
+        pictures=False,
+        start=read_starts(start),
+    )
+    tuning = prepare(
+        ablation.plan,
+        ablation.setting,
+        space=None if space == AXIS else read_space(space),
+        trials=trials,
+        method=cast("Method", method),
+        stopping=cast("Stopping", stopping),
+        rungs=rungs or (1 if stopping == "none" else 4),
+        seed=seed,
+        cluster=cluster,
+        resume=resume,
+    )
+    if dry_run:
+        check(tuning)
+        _print_plan(tuning, as_json)
+        return
+    _run(tuning, as_json)
+
+
+def plan_lines(tuning: "Tuning") -> list[str]:
+    """Return what is searched, how, and where the outcome goes."""
+    first = tuning.parts[0].search
+    conditions, rows = first.plan.conditions, first.plan.rows
+    points = f"{len(tuning.parts)} points x " if len(tuning.parts) > 1 else ""
+    total = len(tuning.parts) * len(rows) * first.trials
+    how = f"{first.method} search"
+    if first.stopping != "none":
+        how += f", {first.stopping} stopping"
+    return [
+        f"Tune {first.plan.table.name} on {conditions.data}, preset {conditions.preset}",
+        f"  {total} attempts = {points}{len(rows)} rows x {first.trials}, the row as it is first",
+        f"  {how} of {', '.join(_names(first))}",
+        f"  {conditions.steps:,} steps each, scored on a held-out part of the training split",
+        f"  writes to {tuning.setting.workspace.folder}",
+    ]
+
+
+def _names(search: "Search") -> list[str]:
+    return list(dict.fromkeys(name for spans in search.spans.values() for name in spans))
+
+
+def _print_plan(tuning: "Tuning", as_json: bool) -> None:
+    first = tuning.parts[0].search
+    if as_json:
+        content = {
+            "table": first.plan.table.name,
+            "rows": list(first.plan.rows),
+            "points": [part.point for part in tuning.parts if part.point],
+            "trials": first.trials,
+            "attempts": len(tuning.parts) * len(first.plan.rows) * first.trials,
+            "steps": first.plan.conditions.steps,
+            "space": first.space.model_dump(mode="json"),
+            "folder": str(tuning.setting.workspace.folder),
+        }
+        print_json(content)
+        return
+    for line in plan_lines(tuning):
+        typer.echo(line)
+
+
+def _run(tuning: "Tuning", as_json: bool) -> None:
+    from msaf_bench.cli.search_progress import SearchProgress
+    from msaf_bench.foreign import to_stderr
+    from msaf_bench.tuning import run
+
+    first = tuning.parts[0].search
+    progress = SearchProgress(first.trials * len(first.plan.rows), plan_lines(tuning))
+    try:
+        with progress, to_stderr():
+            outcome = run(tuning, progress, progress.attempts)
+    except (KeyboardInterrupt, SystemExit):
+        progress.note("stopped; the same command with --resume goes on")
+        raise
+    _print_outcome(outcome, as_json)
+    if outcome.without:
+        raise typer.Exit(1)
+
+
+def _print_outcome(outcome: "Outcome", as_json: bool) -> None:
+    tuned = outcome.tuned
+    if as_json:
+        print_json({**tuned.model_dump(mode="json", exclude={"name"}), "file": str(outcome.path)})
+        return
+    for point, rows in tuned.points or (("", tuned.rows),):
+        if point:
+            typer.echo(point)
+        for label, row in rows:
+            values = ", ".join(f"{name} {value}" for name, value in row.values) or "as it is"
+            before = "-" if row.default is None else f"{row.default:.1f}"
+            ill = f"; NOT LIVE: {', '.join(row.dead)}" if row.dead else ""
+            typer.echo(f"{label:<20} mIoU {before:>5} -> {row.miou:.1f} with {values}{ill}")
+    for label in outcome.without:
+        typer.echo(f"{label}: no attempt was trained to its end, see {outcome.path.parent}")
+    typer.echo(f"mIoU of one seed on {tuned.scored}")
+    typer.echo(f"msaf-bench ablate {tuned.table} --tuned {outcome.path}")

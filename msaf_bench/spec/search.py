@@ -1,0 +1,183 @@
+"""What is searched of a table's rows, and what was found. No torch here.
+
+A name is a condition of the row's training (`lr`, `rates.offset`), an option of its architecture
+(`options.width`) or an option of the component in a slot (`motion.heads`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from msaf_bench.errors import one_of
+from msaf_bench.spec.conditions import OF_A_ROW
+from msaf_bench.spec.tables import Row, Table
+from msaf_bench.spec.values import Dotted, Option, Spec, ordered_pairs
+
+OPTIONS = "options"  #: first part of the name of an option of the architecture
+BUDGET = "steps"  #: the condition that every row gets alike
+Number = int | float
+Bounds = tuple[Number, Number]
+Method = Literal["random", "optuna"]
+METHODS: tuple[Method, ...] = ("random", "optuna")
+Stopping = Literal["none", "asha", "median"]
+STOPPINGS: tuple[Stopping, ...] = ("none", "asha", "median")
+
+
+class Span(Spec):
+    """The values that are tried under one name: exactly one of four kinds."""
+
+    between: Bounds | None = None  #: evenly; whole numbers where both bounds are whole
+    log: Bounds | None = None  #: evenly on a logarithmic scale
+    #: multiples of the value that the row has without a search, evenly on a logarithmic scale
+    factor: Bounds | None = None
+    values: tuple[Option, ...] = ()  #: one of these
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of between, log, factor and values, not {' and '.join(given) or 'none'}"
+            )
+        if self.values and len(set(map(repr, self.values))) < 2:
+            raise ValueError("values: give two or more that differ")
+        for name, bounds in (("between", self.between), ("log", self.log), ("factor", self.factor)):
+            if bounds and not bounds[0] < bounds[1]:
+                raise ValueError(f"{name}: {list(bounds)} is no range; write [low, high]")
+            if bounds and name != "between" and bounds[0] <= 0:
+                raise ValueError(f"{name}: a logarithmic scale has no {bounds[0]:g}; start above 0")
+        return self
+
+    def at(self, share: float, present: Option | None = None) -> Option:
+        """Return the value at a share of the span, in [0, 1); `present` is the value that the row
+        has, which a factor multiplies.
+        """
+        if self.values:
+            return self.values[int(share * len(self.values))]
+        if self.between:
+            low, high = self.between
+            if isinstance(low, int) and isinstance(high, int):
+                return low + int(share * (high - low + 1))
+            return low + share * (high - low)
+        bounds = self.log or self.factor
+        assert bounds is not None
+        value = bounds[0] * (bounds[1] / bounds[0]) ** share
+        if self.factor:
+            assert isinstance(present, int | float)
+            value *= present
+        return float(f"{value:.4g}")
+
+    def extremes(self, present: Option | None = None) -> tuple[Option, ...]:
+        """Return the values that a check tries: the bounds, or every one."""
+        if self.values:
+            return self.values
+        return self.at(0.0, present), self.at(1 - 1e-9, present)
+
+
+Spans = Annotated[tuple[tuple[str, Span], ...], BeforeValidator(ordered_pairs)]
+RowSpans = Annotated[tuple[tuple[str, Spans], ...], BeforeValidator(ordered_pairs)]
+
+
+def check_name(name: str) -> None:
+    """Raise `ValueError` for a name that nobody searches."""
+    first, _, rest = name.partition(".")
+    if name == BUDGET:
+        raise ValueError(f"{name}: every row gets the same number of steps; leave it out")
+    if first not in OF_A_ROW and not rest:
+        one_of(f"condition (or options.{first}, or SLOT.{first})", first, OF_A_ROW)
+
+
+class Space(Spec):
+    """A search space: one TOML file."""
+
+    name: str
+    search: Spans = ()  #: of every row
+    rows: RowSpans = ()  #: of some rows, by label, beside or in place of those of all
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        for spans in (self.search, *(own for _, own in self.rows)):
+            for name, _ in spans:
+                check_name(name)
+        if not self.search and not self.rows:
+            raise ValueError("nothing is searched; write [search] with a name and its span")
+        return self
+
+    def of(self, label: str) -> dict[str, Span]:
+        """Return what is searched of a row, by name."""
+        return {**dict(self.search), **dict(dict(self.rows).get(label, ()))}
+
+
+def with_values(row: Row, values: Mapping[str, Option]) -> Row:
+    """Return the row with these values, by name, in place of what it says or leaves open."""
+    conditions, options = dict(row.conditions), dict(row.options)
+    parts = {slot: dict(own) for slot, own in row.parts}
+    for name, value in values.items():
+        first, _, rest = name.partition(".")
+        if first in OF_A_ROW:
+            conditions[name] = value
+        elif first == OPTIONS:
+            options[rest] = value
+        else:
+            parts.setdefault(first, {})[rest] = value
+    changed = {"conditions": conditions, "options": options, "parts": parts}
+    return Row.model_validate({**row.model_dump(), **changed})
+
+
+def tuned_table(table: Table, rows: Mapping[str, "TunedRow"]) -> Table:
+    """Return the table whose rows have what was found for them. Raises `UsageError` for a row that
+    it does not have.
+    """
+    for label in rows:
+        one_of("row", label, table.built)
+    changed = tuple(
+        (label, with_values(row, dict(rows[label].values)) if label in rows else row)
+        for label, row in table.rows
+    )
+    return table.model_copy(update={"rows": changed})
+
+
+class TunedRow(Spec):
+    """What was found for one row, with its whole search."""
+
+    values: Dotted = ()  #: empty: those it had are best
+    miou: float  #: in percent, of the best attempt on the part held out of training
+    default: float | None = None  #: the same, of the row as it was
+    #: mIoU of every attempt that was trained to its end, in the order of the search
+    attempts: tuple[float, ...]
+    stopped: int = 0  #: attempts that were stopped early
+    failed: int = 0
+    steps: int  #: of training, in all attempts
+    dead: tuple[str, ...] = ()  #: parts that were not live in the best attempt
+
+
+TunedRows = Annotated[tuple[tuple[str, TunedRow], ...], BeforeValidator(ordered_pairs)]
+TunedPoints = Annotated[tuple[tuple[str, TunedRows], ...], BeforeValidator(ordered_pairs)]
+
+
+class Tuned(Spec):
+    """The outcome of a search: `tuned.toml`."""
+
+    name: str
+    table: str
+    data: str
+    preset: str
+    space: str  #: its name
+    trials: int = Field(ge=1)  #: attempts for each row
+    method: Method
+    stopping: Stopping
+    seed: int
+    conditions: str  #: key of the conditions that the rows have without a search
+    scored: str = ""  #: what the attempts were scored on, in words
+    rows: TunedRows = ()
+    points: TunedPoints = ()  #: of a table with an axis: the rows of each point, by its folder
+
+    def rows_of(self, point: str = "") -> dict[str, TunedRow]:
+        """Return what was found, by label; of one point of a table with an axis. Raises
+        `UsageError` for a point that was not searched.
+        """
+        if not point:
+            return dict(self.rows)
+        points = dict(self.points)
+        return dict(points[one_of("point of the search", point, points)])

@@ -1,0 +1,1 @@
+"""The search for hyper-parameters: as many attempts for every row of a table."""

@@ -1,0 +1,154 @@
+"""The values of the attempts of a row: drawn at random, or proposed by Optuna."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from msaf_bench.errors import HostError
+from msaf_bench.spec import Option
+from msaf_bench.spec.search import Span
+from msaf_bench.sweep.tuning.search import Attempt, Search, Values
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+TRIES = 100  #: draws for each attempt, before a space counts as exhausted
+STARTUP = 4  #: one in so many attempts is drawn at random before Optuna proposes
+
+
+def proposals(search: Search, label: str, past: Sequence[Attempt]) -> list[Values]:
+    """Return the values of the next attempts of a row, none once it has all; the first one has none
+    of its own. A space with fewer values than that is tried whole.
+
+    At random they do not depend on what was found, and under one name they lie at the same place of
+    the span for every row.
+    """
+    found: list[Values] = [] if past else [{}]
+    tried = {_key(search, label, dict(attempt.values)) for attempt in past} | {
+        _key(search, label, values) for values in found
+    }
+    if search.method == "optuna" and len(past) >= max(1, search.trials // STARTUP):
+        return _of_optuna(search, label, past, tried)
+    wanted = search.trials
+    if search.method == "optuna":
+        wanted = max(1, search.trials // STARTUP)
+    for values in _drawn(search, label):
+        if len(past) + len(found) >= wanted:
+            break
+        key = _key(search, label, values)
+        if key not in tried:
+            tried.add(key)
+            found.append(values)
+    return found
+
+
+def _key(search: Search, label: str, values: Values) -> str:
+    """Return what tells two attempts of a row apart: values that it has anyway are no others."""
+    present = search.present(label)
+    return repr(sorted((name, values.get(name, present.get(name))) for name in search.spans[label]))
+
+
+def _drawn(search: Search, label: str) -> Iterator[Values]:
+    present = search.present(label)
+    for number in range(1, TRIES * search.trials):
+        yield {
+            name: span.at(_share(search.seed, number, name), present.get(name))
+            for name, span in search.spans[label].items()
+        }
+
+
+def _share(seed: int, number: int, name: str) -> float:
+    return float(np.random.default_rng((seed, number, crc32(name.encode()))).random())
+
+
+def _of_optuna(
+    search: Search, label: str, past: Sequence[Attempt], tried: set[str]
+) -> list[Values]:
+    """Return about a quarter of the attempts of a row, by what the past ones found."""
+    optuna = _optuna()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    spans, present = search.spans[label], search.present(label)
+    distributions = {name: _distribution(span) for name, span in spans.items()}
+    sampler = optuna.samplers.TPESampler(
+        seed=(search.seed + len(past)) % 2**32, n_startup_trials=1, constant_liar=True
+    )
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for attempt in past:
+        values = dict(attempt.values)
+        if not values or not attempt.curve or attempt.state == "failed":
+            continue
+        params = {name: _param(spans[name], values[name], present.get(name)) for name in values}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=attempt.curve[-1][1]
+            )
+        )
+    found: list[Values] = []
+    count = min(max(1, search.trials // STARTUP), search.trials - len(past))
+    for _ in range(TRIES):
+        if len(found) >= count:
+            break
+        params = study.ask(distributions).params
+        values = {name: _value(spans[name], params[name], present.get(name)) for name in spans}
+        key = _key(search, label, values)
+        if key not in tried:
+            tried.add(key)
+            found.append(values)
+    return found
+
+
+def _optuna() -> "object":
+    try:
+        import optuna
+    except ImportError as error:
+        raise HostError(
+            "--method optuna: Optuna is not installed; pip install 'msaf-bench[search]', or"
+            " --method random"
+        ) from error
+    return optuna
+
+
+def _distribution(span: Span) -> "BaseDistribution":
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if span.values:
+        return CategoricalDistribution(list(range(len(span.values))))
+    if span.between:
+        low, high = span.between
+        if isinstance(low, int) and isinstance(high, int):
+            return IntDistribution(low, high)
+        return FloatDistribution(low, high)
+    low, high = span.log or span.factor or (1.0, 1.0)
+    return FloatDistribution(low, high, log=True)
+
+
+def _param(span: Span, value: Option, present: Option | None) -> Option:
+    """Return the value of a name as Optuna has it."""
+    if span.values:
+        return span.values.index(value)
+    if span.factor:
+        assert isinstance(value, int | float)
+        assert isinstance(present, int | float)
+        low, high = span.factor
+        return min(max(value / present, low), high)
+    return value
+
+
+def _value(span: Span, param: Option, present: Option | None) -> Option:
+    """Return what Optuna proposes as the row has it."""
+    if span.values:
+        return span.values[int(param)]
+    if span.between:
+        return param
+    assert isinstance(param, int | float)
+    value = float(param)
+    if span.factor:
+        assert isinstance(present, int | float)
+        value *= present
+    return float(f"{value:.4g}")
