@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 from ray.util import get_current_placement_group, get_node_ip_address
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from torch import distributed
@@ -98,7 +99,7 @@ def _ended(trial: Trial, setting: Setting, report: Report | None) -> Message:
     except BenchError as error:
         kind = next(name for name, known in STOPS_ALL.items() if isinstance(error, known))
         return {"fatal": kind, "text": str(error)}
-    return {"state": record.state, "reason": record.reason}
+    return {"state": record.state if record else "done"}
 
 
 @ray.remote
@@ -134,10 +135,11 @@ def _fault(ended: ray.ObjectRef) -> Message | None:
         message = ray.get(ended)
     except LostError:
         return None
-    except Exception as error:  # noqa: BLE001 - its process or its node died
-        return {"lost": f"another of its processes died ({type(error).__name__})"}
-    if message.get("state") == "failed":
-        return {"lost": f"another of its processes failed: {message['reason']}"}
+    except RayTaskError as error:
+        cause = error.cause
+        return {"lost": f"another of its processes failed: {type(cause).__name__}: {cause}"}
+    except RayError:
+        return {"lost": "another of its processes died"}
     return message if "fatal" in message else None
 
 
