@@ -43,6 +43,12 @@ class Stops:
     heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
+def launched() -> bool:
+    """Return whether this is one of several processes that torchrun, or its like, has started."""
+    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return known and os.environ["WORLD_SIZE"] != "1"
+
+
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
@@ -61,6 +67,10 @@ def cluster_of(
             f"--gpus-per-trial {gpus:g}: above 1 it is a whole number, one GPU for each process of"
             f" a trial; use {int(gpus)} or {int(gpus) + 1}"
         )
+    if launched():
+        if on == "ray":
+            raise UsageError("torchrun started this: one trial at a time; give --on local")
+        return None
     if on == "ray" or (on is None and find_spec("ray")):
         return Cluster(address, workers, gpus)
     return None
@@ -74,12 +84,12 @@ def at_once(cluster: Cluster | None, cores: int) -> int:
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
-    """Run the trials in this process; each leaves its record."""
-    from msaf_bench.sweep.trial import run_trial  # with torch: a plan is printed without it
+    """Run the trials in this process, and in those that follow it; each leaves its record."""
+    from msaf_bench.sweep.following import lead  # with torch: a plan is printed without it
 
     for trial in trials:
         heard = partial(events.step, trial), events.note, partial(events.validated, trial)
-        events.finished(run_trial(trial, setting, *heard))
+        events.finished(lead(trial, setting, *heard))
 
 
 def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import NamedTuple
@@ -17,14 +18,13 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util import get_current_placement_group, get_node_ip_address
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-from torch import distributed
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 from msaf_bench.errors import BenchError, DataError, HostError, UsageError
 from msaf_bench.spec import Trial
-from msaf_bench.sweep.trial import run_trial
+from msaf_bench.sweep.trial import AloneError, run_trial
 from msaf_bench.sweep.workspace import Setting
-from msaf_bench.train.parallel import PATIENCE, LostError
+from msaf_bench.train.parallel import PATIENCE, LostError, joined
 
 Message = dict[str, object]
 Report = Callable[[Message], None]
@@ -62,8 +62,10 @@ def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message
     others, ends = _start_others(place, trial, setting)
     Thread(target=_watch, args=(ends, faults, over, report), daemon=True).start()
     try:
-        with _joined(store, place, setting.device):
-            return _ended(trial, setting, report)
+        with _at(place, store, setting) as own:
+            return _ended(trial, own, report)
+    except AloneError:
+        return {"state": "failed"}
     except LostError:
         over.set()
         with suppress(Empty):
@@ -94,7 +96,7 @@ def _ended(trial: Trial, setting: Setting, report: Report | None) -> Message:
                 " --reports on a shared folder"
             )
         record = run_trial(trial, setting, *heard)
-    except LostError:
+    except (AloneError, LostError):
         raise
     except BenchError as error:
         kind = next(name for name, known in STOPS_ALL.items() if isinstance(error, known))
@@ -109,8 +111,8 @@ class Other:
     def run(self, place: Place, trial: Trial, setting: Setting) -> Message:
         """Train along; return how it ended."""
         store = TCPStore(place.address, place.port, place.size, timeout=PATIENCE)
-        with _joined(store, place, setting.device):
-            return _ended(trial, setting, None)
+        with _at(place, store, setting) as own:
+            return _ended(trial, own, None)
 
 
 def _watch(
@@ -179,21 +181,13 @@ def _start_others(place: Place, trial: Trial, setting: Setting) -> tuple[list, l
 
 
 @contextmanager
-def _joined(store: TCPStore, place: Place, device: str) -> Generator[None]:
-    """Make this process one of those that train a trial."""
-    name = _interface(get_node_ip_address())
-    if name:
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
-        os.environ.setdefault("NCCL_SOCKET_IFNAME", name)
-    # who waits for rank 0 does not keep a GPU busy
-    backend = "cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo"
-    distributed.init_process_group(
-        backend, store=store, rank=place.rank, world_size=place.size, timeout=PATIENCE
-    )
-    try:
-        yield
-    finally:
-        distributed.destroy_process_group()
+def _at(place: Place, store: TCPStore, setting: Setting) -> Generator[Setting]:
+    """Make this process one of those that train a trial; yield its own setting."""
+    if name := _interface(get_node_ip_address()):
+        for library in ("GLOO", "NCCL"):
+            os.environ.setdefault(f"{library}_SOCKET_IFNAME", name)
+    with joined(setting.device, store, place.rank, place.size) as device:
+        yield replace(setting, device=device)
 
 
 def _interface(address: str) -> str:

@@ -36,7 +36,11 @@ def fit(
     tuner = tune.Tuner(
         tune.with_resources(work, tune.PlacementGroupFactory(bundles, strategy="PACK")),
         param_space=space,
-        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=cluster.workers),
+        tune_config=tune.TuneConfig(
+            # a process that belonged to a group is not used again
+            reuse_actors=cluster.processes == 1,
+            max_concurrent_trials=cluster.workers,
+        ),
         run_config=tune.RunConfig(
             storage_path=str(storage),
             name="sweep",
