@@ -72,9 +72,10 @@ def register(registry):
 
         def heard(step, loss):
             say(step)
-            if step == 4 and node == (here / "stop").read_text():
+            if step == 4 and (here / "stop").read_text() in (node, "first"):
                 (here / "stopped").touch()
-                time.sleep(600)
+                while (here / "stop").read_text():
+                    time.sleep(0.1)
             on_step(step, loss)
 
         say(0)
@@ -129,7 +130,7 @@ def plain(tmp_path_factory):
 
 
 def started(nodes, tmp_path, stop, *more):
-    """A sweep over the nodes that stops its trials on the node `stop`."""
+    """A sweep over the nodes that stops its trials at the node `stop`, or the first trial."""
     (tmp_path / "watched.py").write_text(WATCHED.replace("HERE", str(tmp_path)))
     (tmp_path / "stop").write_text(stop)
     over = ["--address", nodes.address, "--plugin", "watched", "--reports", str(tmp_path / "run")]
@@ -152,6 +153,18 @@ def heard(tmp_path):
 def wait_for(path, process):
     while process.poll() is None and not path.exists():
         time.sleep(0.1)
+
+
+def check_same_losses(together, alone):
+    """One seed in several processes learnt what it learnt in one."""
+    alone, together = read_records(alone / "records"), read_records(together / "records")
+    assert len(together) == 2
+    for name, record in together.items():
+        assert record.state == "done"
+        steps, losses = zip(*record.loss, strict=True)
+        alone_steps, alone_losses = zip(*alone[name].loss, strict=True)
+        assert steps == alone_steps
+        assert losses == pytest.approx(alone_losses, rel=1e-4)
 
 
 @pytest.mark.slow
@@ -183,27 +196,26 @@ def test_one_trial_over_both_nodes_learns_what_one_process_does(nodes, tmp_path,
     assert sweep.returncode == 0, said
     assert "Traceback" not in said
     assert {node for _, node, _ in heard(tmp_path)} == {nodes.head, nodes.second}
-    alone, together = read_records(plain / "records"), read_records(tmp_path / "run" / "records")
-    assert len(together) == 2
-    for name, record in together.items():
-        assert record.state == "done"
-        assert [step for step, _ in record.loss] == [step for step, _ in alone[name].loss]
-        losses = [[loss for _, loss in each.loss] for each in (record, alone[name])]
-        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    check_same_losses(tmp_path / "run", plain)
 
 
 @pytest.mark.slow
 def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
     nodes, tmp_path, plain
 ):
-    # Each process takes both CPUs of a node.
+    # Each of two processes takes both CPUs of a node. The one that speaks stops.
     two = ["--rows", "Baseline", "--seeds", "1", "--gpus-per-trial", "2", "--loader-threads", "1"]
-    with started(nodes, tmp_path, nodes.second, *two) as sweep:
+    with started(nodes, tmp_path, "first", *two) as sweep:
         wait_for(tmp_path / "stopped", sweep)
         nodes.tell("kill")
-        time.sleep(1)
+        (tmp_path / "stop").write_text("")
         nodes.tell("add")
         said = sweep.communicate()[0]
     assert sweep.returncode == 0, said
     assert "Traceback" not in said
     assert "it is tried again" in said
+    trained = heard(tmp_path)
+    assert len({node for _, node, _ in trained}) == 3
+    first = trained[0][0]
+    assert [step for trial, _, step in trained if trial == first] == [0, 0, 2, 4, 0, 0, 4]
+    check_same_losses(tmp_path / "run", plain)
