@@ -7,6 +7,9 @@ from typing import Any
 
 import typer
 
+#: of what torch's C++ code warns of, such as that no weight rests in a step
+QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
+
 
 def together(command: Callable[..., None]) -> Callable[..., None]:
     """Run a command that trains: in process 0 as ever, while the others follow its trials."""
@@ -18,6 +21,7 @@ def together(command: Callable[..., None]) -> Callable[..., None]:
         if not launched():
             command(**options)
             return
+        os.environ.setdefault(*QUIET)
         from msaf_bench.sweep.following import follow, leading
 
         if os.environ["RANK"] != "0":

@@ -244,15 +244,17 @@ def _learn(
 ) -> Trained:
     """Train, in every process of the group."""
     trial, net = begun.trial, begun.net
-    validate = partial(
-        validation_miou,
-        net,
-        begun.validate,
-        trial.conditions,
-        setting.device,
-        features.get("validate"),
-        setting.loader_threads,
-    )
+    validate = None
+    if begun.validate:
+        validate = partial(
+            validation_miou,
+            net,
+            begun.validate,
+            trial.conditions,
+            setting.device,
+            features.get("validate"),
+            setting.loader_threads,
+        )
     with _timed("train", begun.seconds):
         return train(
             net,
@@ -264,7 +266,7 @@ def _learn(
             device=setting.device,
             features=features["train"],
             loader_threads=setting.loader_threads,
-            validate=validate if begun.validate else None,
+            validate=validate,
             on_step=on_step,
             on_note=on_note,
             on_validation=on_validation,

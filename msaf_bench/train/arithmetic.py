@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 
@@ -50,15 +51,13 @@ def arithmetic(conditions: Conditions, device: str) -> Generator[Determinism]:
 @contextmanager
 def _tf32(*, allowed: bool) -> Generator[None]:
     # Not `fp32_precision`: torch's own code that reads these refuses a mixture of both.
-    places = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = [place.allow_tf32 for place in places]
-    for place in places:
-        place.allow_tf32 = allowed
+    products, cudnn = torch.backends.cuda.matmul, cast("Any", torch.backends.cudnn)
+    before = products.allow_tf32, cudnn.allow_tf32
+    products.allow_tf32 = cudnn.allow_tf32 = allowed
     try:
         yield
     finally:
-        for place, was in zip(places, before, strict=True):
-            place.allow_tf32 = was
+        products.allow_tf32, cudnn.allow_tf32 = before
 
 
 @contextmanager
