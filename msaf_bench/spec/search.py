@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from msaf_bench.errors import one_of
-from msaf_bench.spec.conditions import OF_A_ROW
+from msaf_bench.spec.conditions import OF_A_ROW, Conditions
 from msaf_bench.spec.tables import Row, Table
 from msaf_bench.spec.values import Dotted, Option, Spec, ordered_pairs
 
@@ -84,7 +84,7 @@ def check_name(name: str) -> None:
     first, _, rest = name.partition(".")
     if name == BUDGET:
         raise ValueError(f"{name}: every row gets the same number of steps; leave it out")
-    if first not in OF_A_ROW and not rest:
+    if first not in OF_A_ROW and (not rest or first in Conditions.model_fields):
         one_of(f"condition (or options.{first}, or SLOT.{first})", first, OF_A_ROW)
 
 
