@@ -1,6 +1,7 @@
 # pyright: basic
 """Early stopping by Ray Tune's schedulers, each group of trials by one of its own."""
 
+import math
 from typing import Any
 
 from ray.tune.schedulers import (
@@ -56,7 +57,12 @@ class GroupScheduler(FIFOScheduler):
     def _made(self, steps: int) -> Any:
         every = self._stops.every
         if self._stops.kind == "median":
-            return MedianStoppingRule(**READ, grace_period=every, min_samples_required=SEEN)
+            return MedianStoppingRule(
+                **READ,
+                grace_period=every,
+                min_samples_required=SEEN,
+                min_time_slice=math.inf,  # else it pauses trials, which would begin anew
+            )
         return ASHAScheduler(
             **READ, grace_period=every, max_t=max(every, steps), reduction_factor=KEPT
         )
