@@ -101,4 +101,4 @@ def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
             f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on"
             " local"
         ) from error
-    return partial(on_ray.run_on, cluster=cluster)
+    return partial(on_ray.run_on, cluster=cluster, stops=stops)
