@@ -28,10 +28,12 @@ from msaf_bench.cli.options import (
     split_list,
     systems,
 )
+from msaf_bench.cli.processes import together
 from msaf_bench.errors import HostError
 from msaf_bench.inputs import file_name
 
 
+@together
 def train(
     system: Annotated[
         str,
@@ -87,15 +89,16 @@ def train(
     from msaf_bench.cli.status import RunStatus
     from msaf_bench.data.prefetch import default_threads
     from msaf_bench.host import check_device
-    from msaf_bench.records import read_records
+    from msaf_bench.records import read_record, read_records
     from msaf_bench.spec import Trial
     from msaf_bench.spec.stand_ins import shrunk
     from msaf_bench.sweep.driver import pretrained
+    from msaf_bench.sweep.executors import run_here
     from msaf_bench.sweep.plan import pretraining_of
     from msaf_bench.sweep.tracking import check_trackers, tracked
-    from msaf_bench.sweep.trial import run_trial
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
+    from msaf_bench.train.parallel import check_group, current
 
     trackers = split_list(track, TRACKERS)
     check_trackers(trackers)
@@ -121,6 +124,7 @@ def train(
         cache_folder=cache_folder.resolve() if cache_folder else None,
     )
     check_device(device)
+    check_group(conditions, current().size)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})
     with (
@@ -135,13 +139,7 @@ def train(
                 events,
             )
             events.phase("trials", 0, 1)
-            record = run_trial(
-                trial,
-                setting,
-                lambda step, loss: events.step(trial, step, loss),
-                events.note,
-                lambda step, miou: events.validated(trial, step, miou),
-            )
+            run_here([trial], setting, events)
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
             progress.note(
@@ -149,7 +147,7 @@ def train(
                 f" {conditions.steps}"
             )
             raise
-        events.finished(record)
+    record = read_record(setting.workspace.record(trial))
     shutil.rmtree(setting.workspace.frames, ignore_errors=True)
     if record.confusion is None:
         raise typer.Exit(1)

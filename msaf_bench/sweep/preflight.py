@@ -17,6 +17,7 @@ from msaf_bench.spec import VOID, Conditions, System
 from msaf_bench.spec.stand_ins import check_weights_kept
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.parallel import check_group, current
 
 
 def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
@@ -44,6 +45,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
                 f"row {label!r} reads {net.frames} frames, a clip has {conditions.frames}; add"
                 f" --set frames={net.frames}"
             )
+        check_group(own, current().size)
         if own.batch == own.accumulate:
             check_batch_of_one(label, net, own.crop or own.size)
         nets[system.key] = net
