@@ -165,6 +165,8 @@ class Tracking(Silent):
             name = f"{row}, seed {trial.seed}"
             if trial.seed == PRETRAINING_SEED:
                 row = name = "pre-training"
+            if any(other.name == name for other in self._trials.values()):
+                name += f", {trial.id}"  # under other conditions, as in a search
             self._trials[trial.id] = Tracked(
                 trial.id,
                 f"{_key(self._folder)}-{trial.id}",

@@ -133,6 +133,15 @@ def test_rows_have_the_labels_of_the_table(tmp_path):
     assert folders >= {"w-o-DCN-seed-0", "MSAF-seed-0"}
 
 
+def test_trials_of_one_name_are_told_apart(tmp_path, trials):
+    other = trials[0].model_copy(update={"conditions": SMOKE.model_copy(update={"lr": 0.5})})
+    with tracked(Heard(), ["tensorboard"], tmp_path) as events:
+        for trial in (trials[0], other):
+            events.step(trial, 1, 1.0)
+    folders = {path.name for path in (tmp_path / "track" / "tensorboard").iterdir()}
+    assert folders == {"msaf-r18-seed-0", f"msaf-r18-seed-0-{other.id}"}
+
+
 def test_conditions_are_the_hyper_parameters(tmp_path, trials):
     with tracked(Heard(), ["tensorboard"], tmp_path) as events:
         events.finished(record_of(trials[0]))
