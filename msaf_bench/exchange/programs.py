@@ -7,6 +7,7 @@ B batch, T frames, K classes, H W image.
 import copy
 import json
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -88,12 +89,13 @@ def export(
     clips = net.frames, 3, *size
     example = torch.randn(batch or 2, *clips, generator=torch.Generator().manual_seed(0))
     told = {**(about or {}), **metadata(net, size, batch)}
-    with torch.no_grad(), to_stderr():
+    with torch.no_grad(), to_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's exporters about their own code
         module = _ClipLogits(copy.deepcopy(net).cpu().eval())
         _check_runs(module, example)
         program = _exported(module, example, any_batch=batch is None)
         with replacing(path, path.suffix) as temporary:
-            run = WRITERS[path.suffix](program, temporary, told)
+            run = _written(program, temporary, path.suffix, told)
             difference, agreement = compared(module, run, example)
             if not (difference <= TOLERANCE and agreement >= AGREEMENT):
                 raise GateError(
@@ -182,6 +184,17 @@ def _exported(module: nn.Module, example: Tensor, *, any_batch: bool) -> "Export
         raise UsageError(
             f"torch.export cannot follow this network: {text_of(error)}{fixed}"
         ) from error
+
+
+def _written(
+    program: "ExportedProgram", path: Path, suffix: str, about: Mapping[str, object]
+) -> Run:
+    try:
+        return WRITERS[suffix](program, path, about)
+    except Exception as error:
+        if host_fault(error) or isinstance(error, OSError | MemoryError):
+            raise
+        raise UsageError(f"{FORMATS[suffix]} cannot hold this network: {text_of(error)}") from error
 
 
 def _write_torch(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Run:
