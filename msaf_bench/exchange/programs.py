@@ -28,7 +28,7 @@ from msaf_bench.foreign import to_stderr
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-Run = Callable[[Tensor], Tensor]  #: clip (B, T, 3, H, W) -> logits (B, K, H, W)
+Call = Callable[[Tensor], Tensor]  #: clip (B, T, 3, H, W) -> logits (B, K, H, W)
 
 FORMATS = {".pt2": "torch.export", ".onnx": "ONNX"}  #: by suffix
 NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime")}  #: packages, by suffix
@@ -131,7 +131,7 @@ def metadata(net: VideoNetwork, size: tuple[int, int], batch: int | None) -> dic
     }
 
 
-def compared(network: Run, program: Run, example: Tensor) -> tuple[float, float]:
+def compared(network: Call, program: Call, example: Tensor) -> tuple[float, float]:
     """Return the largest difference of logits relative to the largest logit, and the percent of
     pixels that have the same class, over random clips.
     """
@@ -188,7 +188,7 @@ def _exported(module: nn.Module, example: Tensor, *, any_batch: bool) -> "Export
 
 def _written(
     program: "ExportedProgram", path: Path, suffix: str, about: Mapping[str, object]
-) -> Run:
+) -> Call:
     try:
         return WRITERS[suffix](program, path, about)
     except Exception as error:
@@ -197,13 +197,13 @@ def _written(
         raise UsageError(f"{FORMATS[suffix]} cannot hold this network: {text_of(error)}") from error
 
 
-def _write_torch(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Run:
+def _write_torch(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Call:
     """Write a .pt2 file; return the function that the file holds."""
     torch.export.save(program, path, extra_files={ABOUT: json.dumps(about)})
-    return cast("Run", torch.export.load(path).module())
+    return cast("Call", torch.export.load(path).module())
 
 
-def _write_onnx(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Run:
+def _write_onnx(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Call:
     """Write an ONNX file; return the function that ONNX Runtime makes of it."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of torchvision's absence
     onnxruntime: Any = import_module("onnxruntime")

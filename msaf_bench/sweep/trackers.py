@@ -169,7 +169,7 @@ class Mlflow:
     come again it keeps the old.
     """
 
-    KEY = "msaf_bench.trial"  #: tag that finds a run again
+    KEY = "msaf-bench.trial"  #: tag that finds a run again
 
     def __init__(self, folder: Path) -> None:
         self._package: Any = import_module("mlflow")

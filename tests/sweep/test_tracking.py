@@ -289,7 +289,7 @@ class Client:
     def create_run(self, experiment, run_name, tags):
         info = SimpleNamespace(run_id=str(len(self.runs)))
         run = SimpleNamespace(info=info, name=run_name, metrics=[], params=[], states=[], tags=tags)
-        self.runs[tags["msaf_bench.trial"]] = run
+        self.runs[tags["msaf-bench.trial"]] = run
         return run
 
     def _run(self, run_id):
