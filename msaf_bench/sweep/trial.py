@@ -31,6 +31,10 @@ from msaf_bench.train.loop import Trained, train
 from msaf_bench.train.parallel import current
 
 
+class AloneError(HostError):
+    """A trial failed in process 0 alone; its other processes cannot go on."""
+
+
 @contextmanager
 def _timed(part: str, seconds: dict[str, float]) -> Generator[None]:
     begin = time.perf_counter()
@@ -76,7 +80,7 @@ def run_trial(
             write_record(setting.workspace.records, record)
             shared = "train" in begun.seconds or isinstance(error, NonFiniteLossError)
             if group.size > 1 and not shared:
-                raise HostError(
+                raise AloneError(
                     f"{record.reason}; the trial is recorded as failed, and its other processes"
                     " cannot go on. --resume tries it again"
                 ) from error
