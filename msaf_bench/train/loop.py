@@ -13,7 +13,7 @@ from msaf_bench.train.batches import batches
 from msaf_bench.train.course import Course, Loss
 from msaf_bench.train.features import Features
 from msaf_bench.train.optimizer import optimizer_of
-from msaf_bench.train.parallel import current
+from msaf_bench.train.parallel import check_group, current
 from msaf_bench.train.step import prepared
 from msaf_bench.train.validation import Validate
 from msaf_bench.vitals import Monitor
@@ -59,10 +59,15 @@ def train(
     `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
     `on_validation` (steps done, mIoU in percent), `on_note` what a user should know: a part that is
     not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal
-    threads, interrupted or not. Raises `NonFiniteLossError`.
+    threads, interrupted or not.
+
+    In a group of processes (`train.parallel`) each calls it with the same arguments; process 0
+    alone validates, writes and is heard. Raises `NonFiniteLossError`, in all processes at the same
+    step, and `LostError` where another process has ended.
     """
-    optimizer = optimizer_of(net, conditions)
     group = current()
+    check_group(conditions, group.size)
+    optimizer = optimizer_of(net, conditions)
     with prepared(net, conditions, group) as learner:
         course = Course(
             trial=Trial(system=system, conditions=conditions, seed=seed),
