@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {
 }
 SMALL = [
     "ablate", "--table", "3", "--preset", "smoke", "--set", "batch=4", "--set",
-    "checkpoint_every=2", "--speed", "0", "--no-controls", "--no-pictures",
+    "steps=6", "--set", "checkpoint_every=2", "--speed", "0", "--no-controls", "--no-pictures",
 ]  # fmt: skip
 NODES = """
 import json, sys
@@ -155,6 +155,15 @@ def wait_for(path, process):
         time.sleep(0.1)
 
 
+def check_went_on(steps):
+    """A trial that was stopped after step 4 was not begun again."""
+    again = steps[steps.index(4) + 1 :]
+    assert steps[: -len(again)][-2:] == [2, 4]
+    assert again[0] == 0
+    assert again[-1] == 6
+    assert 2 not in again
+
+
 def check_same_losses(together, alone):
     """One seed in several processes learnt what it learnt in one."""
     alone, together = read_records(alone / "records"), read_records(together / "records")
@@ -183,7 +192,7 @@ def test_a_sweep_goes_over_both_nodes_and_its_trials_go_on_where_one_is_killed(
     trained = heard(tmp_path)
     assert {node for _, node, _ in trained} == {nodes.head, nodes.second}
     killed = next(trial for trial, node, _ in trained if node == nodes.second)
-    assert [step for trial, _, step in trained if trial == killed] == [0, 2, 4, 0, 4]
+    check_went_on([step for trial, _, step in trained if trial == killed])
     assert (tmp_path / "run" / "table3.csv").read_text() == (plain / "table3.csv").read_text()
     nodes.tell("add")
 
@@ -216,6 +225,5 @@ def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
     assert "it is tried again" in said
     trained = heard(tmp_path)
     assert len({node for _, node, _ in trained}) == 3
-    first = trained[0][0]
-    assert [step for trial, _, step in trained if trial == first] == [0, 0, 2, 4, 0, 0, 4]
+    check_went_on([step for trial, _, step in trained if trial == trained[0][0]])
     check_same_losses(tmp_path / "run", plain)
