@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inherited import process_rank
 from msaf_bench.spec import Trial
 from msaf_bench.spec.search import Stopping
 from msaf_bench.sweep.events import Events
@@ -43,12 +44,6 @@ class Stops:
     heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
-def launched() -> bool:
-    """Return whether this is one of several processes that torchrun, or its like, has started."""
-    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    return known and os.environ["WORLD_SIZE"] != "1"
-
-
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
@@ -67,7 +62,7 @@ def cluster_of(
             f"--gpus-per-trial {gpus:g}: above 1 it is a whole number, one GPU for each process of"
             f" a trial; use {int(gpus)} or {int(gpus) + 1}"
         )
-    if launched():
+    if process_rank() is not None:
         if on == "ray":
             raise UsageError("torchrun started this: one trial at a time; give --on local")
         return None
@@ -106,4 +101,4 @@ def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
             f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on"
             " local"
         ) from error
-    return partial(on_ray.run_on, cluster=cluster)
+    return partial(on_ray.run_on, cluster=cluster, stops=stops)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 
+from msaf_bench.records import BIT_FOR_BIT
 from msaf_bench.spec import Conditions
 
 #: cuBLAS is deterministic with a workspace of this size (NVIDIA's documentation)
@@ -31,7 +32,7 @@ class Determinism:
             return f"asked for; not deterministic: {', '.join(dict.fromkeys(self.unable))}"
         if self.asked:
             return "asked for"
-        return "not asked for" if self.device.startswith("cuda") else "bit for bit"
+        return "not asked for" if self.device.startswith("cuda") else BIT_FOR_BIT
 
 
 @contextmanager
