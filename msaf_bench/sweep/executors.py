@@ -75,7 +75,7 @@ def at_once(cluster: Cluster | None, cores: int) -> int:
     """Return how many trials of so many cores run at a time, as far as this machine can tell."""
     if cluster is None:
         return 1
-    return cluster.workers or max(1, (os.cpu_count() or 1) // cores)
+    return cluster.workers or max(1, (os.cpu_count() or 1) // (cores * cluster.processes))
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:

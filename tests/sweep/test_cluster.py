@@ -102,7 +102,8 @@ class Nodes:
 
 
 @pytest.fixture(scope="module")
-def nodes():
+def starting():
+    """The process of the cluster, which starts it while other things are done."""
     with subprocess.Popen(
         [sys.executable, "-c", NODES],
         stdin=subprocess.PIPE,
@@ -112,7 +113,7 @@ def nodes():
         env=ENVIRONMENT,
     ) as process:
         try:
-            yield Nodes(process)
+            yield process
             process.communicate()
         finally:
             with suppress(ProcessLookupError):
@@ -120,13 +121,18 @@ def nodes():
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(starting, tmp_path_factory):
     """A run of two seeds by the plain loop."""
     folder = tmp_path_factory.mktemp("plain")
     two = ["--rows", "Baseline", "--seeds", "2"]
     with blank_figures():
         assert main([*SMALL, *two, "--on", "local", "--reports", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def nodes(starting, plain):
+    return Nodes(starting)
 
 
 def started(nodes, tmp_path, stop, *more):
@@ -227,3 +233,15 @@ def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
     assert len({node for _, node, _ in trained}) == 3
     check_went_on([step for trial, _, step in trained if trial == trained[0][0]])
     check_same_losses(tmp_path / "run", plain)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_under_a_sweep_is_told_in_one_line(nodes, tmp_path):
+    one = ["--rows", "Baseline", "--seeds", "1"]
+    with started(nodes, tmp_path, "first", *one) as sweep:
+        wait_for(tmp_path / "stopped", sweep)
+        nodes.process.communicate()  # the last test of the module: the cluster ends
+        said = sweep.communicate()[0]
+    assert sweep.returncode == 5, said
+    assert "Traceback" not in said
+    assert "Ray: " in said.splitlines()[-1]

@@ -146,6 +146,8 @@ class Listener(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, **info: object
     ) -> None:
         """Say that a trial is tried again, and what it waits for."""
+        if trial.config["index"] >= len(self.trials):
+            return
         ours = self.trials[trial.config["index"]]
         why = self.lost.get(ours.id, "its worker died")
         self.events.note(f"{ours.system.name}, seed {ours.seed}: {why}; it is tried again")
