@@ -56,11 +56,11 @@ def setting(tmp_path):
 @pytest.mark.slow
 def test_this_machine_is_like_itself(trial, setting, tmp_path):
     with nodes._probe(tmp_path) as probe:
-        found = found_here(trial, setting, probe)
+        found = found_here(trial, [], setting, probe)
     assert not found.faults
     assert found.data
     assert found.software.keys() == {"msaf-bench", "torch"}
-    assert not differences(found, found_here(trial, setting, tmp_path))
+    assert not differences(found, found_here(trial, [], setting, tmp_path))
     assert not list(tmp_path.iterdir())
 
 
@@ -68,7 +68,7 @@ def test_a_folder_of_reports_that_a_node_does_not_see_or_write_is_named(
     trial, setting, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(nodes, "SEEN_S", 0)
-    (fault,) = found_here(trial, setting, tmp_path / "probe").faults
+    (fault,) = found_here(trial, [], setting, tmp_path / "probe").faults
     assert fault == f"--reports {tmp_path} is not seen there; put it on a shared folder"
 
     def refused(self, *_):
@@ -76,20 +76,26 @@ def test_a_folder_of_reports_that_a_node_does_not_see_or_write_is_named(
 
     with nodes._probe(tmp_path) as probe:
         monkeypatch.setattr(nodes.Path, "touch", refused)
-        (fault,) = found_here(trial, setting, probe).faults
+        (fault,) = found_here(trial, [], setting, probe).faults
     assert fault.startswith(f"--reports {tmp_path} cannot be written there (Permission denied)")
+
+
+def test_weights_that_a_node_does_not_see_are_named(trial, setting, tmp_path):
+    with nodes._probe(tmp_path) as probe:
+        (fault,) = found_here(trial, ["/nowhere/r50.pth"], setting, probe).faults
+    assert fault == "weights /nowhere/r50.pth are not seen there; put them on a shared folder"
 
 
 def test_a_plug_in_and_data_that_a_node_lacks_are_named(trial, setting, tmp_path):
     with nodes._probe(tmp_path) as probe:
         lacking = Setting(Workspace(tmp_path), plugins=("nowhere_to_be_found",))
-        (fault,) = found_here(trial, lacking, probe).faults
+        (fault,) = found_here(trial, [], lacking, probe).faults
         assert fault.startswith("--plugin: ")
         assert "nowhere_to_be_found" in fault
         conditions = read_conditions("smoke", "camvid")
         of_camvid = Trial(system=trial.system, conditions=conditions, seed=0)
         gone = Setting(Workspace(tmp_path), root=tmp_path / "gone")
-        (fault,) = found_here(of_camvid, gone, probe).faults
+        (fault,) = found_here(of_camvid, [], gone, probe).faults
         assert fault.startswith(f"--root {tmp_path / 'gone'}: ")
 
 
@@ -145,7 +151,7 @@ def test_a_bad_node_is_named_in_one_line(answer, said, trial, setting, monkeypat
     monkeypatch.setattr(nodes, "found_here", lambda *_: HERE)
     monkeypatch.setattr(nodes, "room", lambda *_: dict.fromkeys(IDS, 1))
     with pytest.raises(HostError, match=r"^node host-1 \(192.0.2.1\):? ") as caught:
-        check_nodes(trial, setting, Cluster("somewhere:1"))
+        check_nodes([trial], setting, Cluster("somewhere:1"))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -156,7 +162,7 @@ def test_nodes_without_room_for_a_trial_are_not_asked(trial, setting, monkeypatc
     monkeypatch.setattr(nodes, "_found", there)
     monkeypatch.setattr(nodes, "found_here", lambda *_: HERE)
     monkeypatch.setattr(nodes, "room", lambda *_: {IDS[0]: 1, IDS[1]: 0})
-    check_nodes(trial, setting, Cluster("somewhere:1"))
+    check_nodes([trial], setting, Cluster("somewhere:1"))
     assert len(there.answers) == 1
 
 

@@ -38,7 +38,7 @@ def run_on(
         with connected(cluster, setting.cores) as scratch:
             check_resources(cluster, setting)
             if cluster.address is not None and trials:
-                check_nodes(trials[0], setting, cluster)
+                check_nodes(trials, setting, cluster)
             heard = fit(trials, setting, events, cluster, scratch / "tune", stops)
     except BenchError:
         raise

@@ -1,6 +1,18 @@
 # pyright: basic
 """One trial in one or several processes, each with its own GPU: rank 0 is the worker that Tune
 started, the others run in the rest of what Tune reserved.
+
+This is torch.distributed over Tune's placement group, not Ray Train. Tried with Ray 2.60, a
+`TorchTrainer` inside a Tune trial, two processes on two nodes:
+
+- `ray.train.report` waits for all processes, but here rank 0 alone speaks: nothing arrives.
+- When all report, each report waits for the controller's poll: steps of 0.05 s took 0.55 s with
+  a poll every 0.5 s, and 2 s is the default.
+- Tune does not know what a trainer reserves: every trial starts, and those that find no room fail
+  after 60 s and start over, each with a controller and a synchronisation process of its own.
+
+With a placement group of Tune's, trials queue for their GPUs, and a lost process is one more
+failure that Tune retries.
 """
 
 import fcntl
