@@ -32,6 +32,13 @@ class Cluster:
         """Number of processes that train one trial together, each with one GPU."""
         return max(1, int(self.gpus))
 
+    @property
+    def drives_only(self) -> bool:
+        """Whether the driver trains nothing itself: it may have no accelerator of its own, nor room
+        for a whole batch.
+        """
+        return self.address is not None or self.processes > 1
+
 
 @dataclass(frozen=True)
 class Stops:

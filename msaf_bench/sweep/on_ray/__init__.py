@@ -19,6 +19,7 @@ from msaf_bench.sweep.on_ray.nodes import check_nodes
 from msaf_bench.sweep.on_ray.resources import check_resources
 from msaf_bench.sweep.on_ray.trials import RETRIES, fit
 from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.parallel import check_group
 
 
 def run_on(
@@ -31,9 +32,12 @@ def run_on(
     """Run the trials; each leaves its record, except for those that `stops` ends early. A trial
     whose worker dies is tried again from its newest checkpoint, then recorded as failed.
 
-    Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster
-    that is not there and a node that cannot run these trials.
+    Raises `UsageError` for a batch that the processes of a trial cannot share and a resource that
+    the cluster does not have, `HostError` for a cluster that is not there and a node that cannot
+    run these trials.
     """
+    for trial in trials:
+        check_group(trial.conditions, cluster.processes)
     try:
         with connected(cluster, setting.cores) as scratch:
             check_resources(cluster, setting)

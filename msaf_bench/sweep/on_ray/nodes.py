@@ -47,7 +47,6 @@ def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> 
     nodes = [node for node in ray.nodes() if fits.get(node["NodeID"])]
     with _probe(setting.workspace.folder) as probe:
         asked = trials[0], starts, setting, probe
-        here = found_here(*asked)
         answers = [
             _found.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -55,6 +54,7 @@ def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> 
             for node in nodes
         ]
         until = time.monotonic() + NODES_S
+        here = found_here(*asked)
         for node, answer in zip(nodes, answers, strict=True):
             try:
                 there = ray.get(answer, timeout=max(1, until - time.monotonic()))
