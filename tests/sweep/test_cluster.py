@@ -72,7 +72,8 @@ def register(registry):
 
         def heard(step, loss):
             say(step)
-            if step == 4 and (here / "stop").read_text() in (node, "first"):
+            stop = (here / "stop").read_text()
+            if step == 4 and stop in (node, "first") and not (here / "stopped").exists():
                 (here / "stopped").touch()
                 while (here / "stop").read_text():
                     time.sleep(0.1)
@@ -173,7 +174,7 @@ def check_went_on(steps):
 def check_same_losses(together, alone):
     """One seed in several processes learnt what it learnt in one."""
     alone, together = read_records(alone / "records"), read_records(together / "records")
-    assert len(together) == 2
+    assert len(together) == 1
     for name, record in together.items():
         assert record.state == "done"
         steps, losses = zip(*record.loss, strict=True)
@@ -205,7 +206,7 @@ def test_a_sweep_goes_over_both_nodes_and_its_trials_go_on_where_one_is_killed(
 
 @pytest.mark.slow
 def test_one_trial_over_both_nodes_learns_what_one_process_does(nodes, tmp_path, plain):
-    four = ["--rows", "Baseline", "--seeds", "1", "--gpus-per-trial", "4"]
+    four = ["--rows", "MSAF", "--seeds", "1", "--gpus-per-trial", "4"]
     with started(nodes, tmp_path, "", *four) as sweep:
         said = sweep.communicate()[0]
     assert sweep.returncode == 0, said
@@ -219,12 +220,12 @@ def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
     nodes, tmp_path, plain
 ):
     # Each of two processes takes both CPUs of a node. The one that speaks stops.
-    two = ["--rows", "Baseline", "--seeds", "1", "--gpus-per-trial", "2", "--loader-threads", "1"]
+    two = ["--rows", "MSAF", "--seeds", "1", "--gpus-per-trial", "2", "--loader-threads", "1"]
     with started(nodes, tmp_path, "first", *two) as sweep:
         wait_for(tmp_path / "stopped", sweep)
         nodes.tell("kill")
+        nodes.tell("add")  # takes longer than the other processes take to die
         (tmp_path / "stop").write_text("")
-        nodes.tell("add")
         said = sweep.communicate()[0]
     assert sweep.returncode == 0, said
     assert "Traceback" not in said
@@ -237,7 +238,7 @@ def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
 
 @pytest.mark.slow
 def test_a_cluster_that_goes_away_under_a_sweep_is_told_in_one_line(nodes, tmp_path):
-    one = ["--rows", "Baseline", "--seeds", "1"]
+    one = ["--rows", "MSAF", "--seeds", "1"]
     with started(nodes, tmp_path, "first", *one) as sweep:
         wait_for(tmp_path / "stopped", sweep)
         nodes.process.communicate()  # the last test of the module: the cluster ends
@@ -245,3 +246,5 @@ def test_a_cluster_that_goes_away_under_a_sweep_is_told_in_one_line(nodes, tmp_p
     assert sweep.returncode == 5, said
     assert "Traceback" not in said
     assert "Ray: " in said.splitlines()[-1]
+    assert "core_worker" not in said
+    assert not list((tmp_path / "run" / "records").glob("*.json"))  # none is taken to have failed

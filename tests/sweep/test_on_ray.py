@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from forked import blank_figures, start
@@ -352,7 +353,8 @@ def test_the_environment_is_put_back(tmp_path, monkeypatch):
     before = dict(os.environ)
     monkeypatch.setattr(connection, "_join", lambda *_: seen.append(dict(os.environ)))
     monkeypatch.setattr(on_ray, "check_resources", lambda *_: None)
-    monkeypatch.setattr(on_ray, "fit", lambda *_: None)
+    nothing = SimpleNamespace(finished=set(), stopped=set(), lost={})
+    monkeypatch.setattr(on_ray, "fit", lambda *_: nothing)
     for address in (None, "somewhere:1"):
         on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster(address))
         assert dict(os.environ) == before
