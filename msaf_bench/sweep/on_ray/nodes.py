@@ -42,8 +42,8 @@ def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> 
     All nodes with room for a process of a trial are asked at once.
     """
     fits = room(cluster, setting)
-    systems = {trial.system for trial in trials}
-    starts = sorted({start.path for system in systems for start in system.starts()})
+    systems = {trial.system.key: trial.system for trial in trials}
+    starts = sorted({start.path for system in systems.values() for start in system.starts()})
     nodes = [node for node in ray.nodes() if fits.get(node["NodeID"])]
     with _probe(setting.workspace.folder) as probe:
         asked = trials[0], starts, setting, probe
