@@ -75,10 +75,10 @@ def run_search(
     with workspace.lock():
         check_data(search.plan, setting)
         keeper = AttemptKeeper(keep_search(search, workspace, resume=resume), workspace, events)
-        joined = cluster is not None and cluster.address is not None
+        there = cluster is not None and cluster.drives_only
         on_attempts(keeper.attempts)
         before = search.plan.pretraining()
-        setting = pretrained(before, setting, events, execute_on(cluster if joined else None))
+        setting = pretrained(before, setting, events, execute_on(cluster if there else None))
         events.phase("trials", 0, search.trials * len(search.plan.rows))
         while waiting := _waiting(search, keeper):
             on_attempts(keeper.attempts)
