@@ -191,6 +191,10 @@ class Record(Spec):
     validation: tuple[tuple[int, float], ...] = ()
     #: step whose weights were scored, where those of the highest validation mIoU were kept; else 0
     kept_step: int = 0
+    processes: int = 1  #: that trained it together
+    #: how far equal seeds give equal numbers: "bit for bit" on one machine with equal threads,
+    #: or what was asked for and could not be; empty in earlier records
+    determinism: str = ""
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
     peak_mib: float = 0.0  #: highest resident memory of the process so far
     plugins: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from msaf_bench.components.blocks.resize import resize
+from msaf_bench.components.whole_batch import labelled, mean_of
 from msaf_bench.ports import Output
 from msaf_bench.spec import VOID
 
@@ -24,7 +25,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     total = functional.cross_entropy(
         resize(logits, labels), labels, ignore_index=VOID, reduction="sum"
     )
-    return total / (labels != VOID).sum().clamp(min=1)
+    return mean_of(total, labelled(labels))
 
 
 def supervised(out: Output, labels: Tensor, weights: Mapping[str, float] = EQUAL) -> Tensor:

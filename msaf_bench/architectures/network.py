@@ -18,6 +18,9 @@ class VideoNetwork(nn.Module, ABC):
     frames: int  #: number of a clip's frames that it reads, the newest ones
     backbone: nn.Module  #: holds the weights that learn at the backbone's rate
     training_only: tuple[str, ...] = ()  #: names of the children that no inference uses
+    #: whether its loss selects by, or divides by the number of, what only the outputs of the whole
+    #: batch tell (`components.whole_batch.of_all`)
+    batchwise_loss: bool = False
     recursive: bool = False  #: whether a stream's result depends on all frames since its reset
     #: names of the parts that choose a way through the network: their pulse is read without
     #: silencing them

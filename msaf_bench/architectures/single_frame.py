@@ -6,7 +6,6 @@ Shapes: B batch, T frames, K classes, H W image, h w grid.
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from msaf_bench.architectures.loss import AUXILIARY_WEIGHT, cross_entropy
@@ -14,6 +13,7 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.architectures.stream import FrameStream
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.interfaces import Backbone, Head
+from msaf_bench.components.whole_batch import draw_order
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
@@ -92,7 +92,7 @@ def neighbours(clip: Tensor, count: int) -> list[Tensor]:
 
     There are fewer where T is small.
     """
-    gaps = 1 + torch.randperm(min(REACH, clip.shape[1] - 1))[:count].sort().values
+    gaps = 1 + draw_order(min(REACH, clip.shape[1] - 1))[:count].sort().values
     return [clip[:, -1 - int(gap)] for gap in gaps]
 
 

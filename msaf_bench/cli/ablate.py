@@ -45,6 +45,7 @@ from msaf_bench.cli.options import (
     split_list,
 )
 from msaf_bench.cli.printing import print_json
+from msaf_bench.cli.processes import together
 from msaf_bench.cli.time_text import about
 from msaf_bench.errors import HostError
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 TIMED = "by a step of each row, timed just now beside whatever else runs here"
 
 
+@together
 def ablate(
     name: TableArgument = None,
     table: TableOption = None,

@@ -25,10 +25,12 @@ from msaf_bench.cli.options import (
     Threads,
     systems,
 )
+from msaf_bench.cli.processes import together
 from msaf_bench.errors import HostError
 from msaf_bench.inputs import file_name
 
 
+@together
 def train(
     system: Annotated[
         str,
@@ -83,14 +85,15 @@ def train(
     from msaf_bench.cli.status import RunStatus
     from msaf_bench.data.prefetch import default_threads
     from msaf_bench.host import check_device
-    from msaf_bench.records import read_records
+    from msaf_bench.records import read_record, read_records
     from msaf_bench.spec import Trial
     from msaf_bench.spec.stand_ins import shrunk
     from msaf_bench.sweep.driver import pretrained
+    from msaf_bench.sweep.executors import run_here
     from msaf_bench.sweep.plan import pretraining_of
-    from msaf_bench.sweep.trial import run_trial
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
+    from msaf_bench.train.parallel import check_group, current
 
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
@@ -114,6 +117,7 @@ def train(
         cache_folder=cache_folder.resolve() if cache_folder else None,
     )
     check_device(device)
+    check_group(conditions, current().size)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})
     with setting.workspace.lock(), SweepProgress((), tally) as progress:
@@ -124,13 +128,7 @@ def train(
                 progress,
             )
             progress.phase("trials", 0, 1)
-            record = run_trial(
-                trial,
-                setting,
-                lambda step, loss: progress.step(trial, step, loss),
-                progress.note,
-                lambda step, miou: progress.validated(trial, step, miou),
-            )
+            run_here([trial], setting, progress)
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
             progress.note(
@@ -138,7 +136,7 @@ def train(
                 f" {conditions.steps}"
             )
             raise
-        progress.finished(record)
+    record = read_record(setting.workspace.record(trial))
     shutil.rmtree(setting.workspace.frames, ignore_errors=True)
     if record.confusion is None:
         raise typer.Exit(1)

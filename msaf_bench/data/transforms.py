@@ -23,6 +23,8 @@ STD = (0.229, 0.224, 0.225)
 #: pixels, 255, and along both sides, that is half an intensity: it shows in the rounding alone.
 PHASE = 1 / 1024
 
+DRAWN = 4  #: random numbers of a clip
+
 Pixels = NDArray[np.uint8]
 Sides = tuple[int, int]  #: H, W
 Part = tuple[slice, slice]  #: rows, columns
@@ -40,7 +42,7 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
     the whole resized image, intensities differ from it by 1 of 255 at most. Four numbers are drawn
     under any conditions.
     """
-    zoom, down, across, mirror = rng.random(4)
+    zoom, down, across, mirror = rng.random(DRAWN)
     low, high = conditions.scale
     factor = low + (high - low) * zoom
     height, width = clip.label.shape
@@ -68,6 +70,11 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
     ]
     label = window(_nearest_part(clip.label, whole, (rows, columns)), _UNSEEN)
     return Clip(np.stack(frames), np.ascontiguousarray(label), clip.name)
+
+
+def pass_over(rng: Generator, clips: int) -> None:
+    """Draw what `augment` draws for so many clips, which somebody else augments."""
+    rng.random((clips, DRAWN))
 
 
 def _place(have: int, size: int, place: float) -> tuple[slice, slice]:

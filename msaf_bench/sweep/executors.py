@@ -38,6 +38,12 @@ class Stops:
     heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
+def launched() -> bool:
+    """Return whether this is one of several processes that torchrun, or its like, has started."""
+    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return known and os.environ["WORLD_SIZE"] != "1"
+
+
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
@@ -50,6 +56,10 @@ def cluster_of(
         one_of("executor", on, EXECUTORS)
     if on == "local" and (address or workers or gpus):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
+    if launched():
+        if on == "ray":
+            raise UsageError("torchrun started this: one trial at a time; give --on local")
+        return None
     if on == "ray" or (on is None and find_spec("ray")):
         return Cluster(address, workers, gpus)
     return None
@@ -63,12 +73,12 @@ def at_once(cluster: Cluster | None, cores: int) -> int:
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
-    """Run the trials in this process; each leaves its record."""
-    from msaf_bench.sweep.trial import run_trial  # with torch: a plan is printed without it
+    """Run the trials in this process, and in those that follow it; each leaves its record."""
+    from msaf_bench.sweep.following import lead  # with torch: a plan is printed without it
 
     for trial in trials:
         heard = partial(events.step, trial), events.note, partial(events.validated, trial)
-        events.finished(run_trial(trial, setting, *heard))
+        events.finished(lead(trial, setting, *heard))
 
 
 def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:

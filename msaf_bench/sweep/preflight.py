@@ -17,6 +17,7 @@ from msaf_bench.spec import VOID, Conditions, System
 from msaf_bench.spec.stand_ins import check_weights_kept
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.parallel import check_group, current
 
 
 def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
@@ -28,6 +29,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     no row reads them all.
     """
     registry, conditions = builtin().extend(plan.plugins), plan.conditions
+    check_group(conditions, current().size)
     for name, _ in conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     nets: dict[str, VideoNetwork] = {}

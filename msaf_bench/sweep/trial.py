@@ -3,8 +3,8 @@
 import resource
 import time
 import traceback
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypedDict
@@ -26,8 +26,9 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep.evaluation import cost_of, measure, validation_miou
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
-from msaf_bench.train.features import features_of
-from msaf_bench.train.loop import train
+from msaf_bench.train.features import Features, Part, features_of
+from msaf_bench.train.loop import NonFiniteLossError, Trained, train
+from msaf_bench.train.parallel import current
 
 P = ParamSpec("P")
 
@@ -45,16 +46,24 @@ def run_trial(
     on_step: Callable[[int, float], None] = lambda step, loss: None,
     on_note: Callable[[str], None] = lambda text: None,
     on_validation: Callable[[int, float], None] = lambda step, miou: None,
-) -> Record:
+) -> Record | None:
     """Trains, scores and records one trial. A failure of the trial itself is recorded as failed
     with its reason.
+
+    In a group of processes (`train.parallel`) each calls it with the same trial; only process 0
+    scores, writes, speaks and returns a record. An error that not all processes share ends all.
 
     A component that wants to end the program fails its trial; what the callbacks raise is the
     caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail every
     trial alike: device, data, components, starting weights, a disk that is full, read-only or gone.
     """
+    group = current()
     with limited_threads(setting.threads), _host_faults(setting):
         begun = _begin(trial, setting)
+        if not group.leads:
+            with suppress(NonFiniteLossError):  # in all processes; process 0 records it
+                _learn(begun, setting, _features(begun, setting))
+            return None
         try:
             with guarded("a component"):
                 record = _run(
@@ -66,6 +75,14 @@ def run_trial(
             if _stops_all(error):
                 raise
             record = _failed(begun, _reason(error), setting)
+            write_record(setting.workspace.records, record)
+            shared = "train" in begun.seconds or isinstance(error, NonFiniteLossError)
+            if group.size > 1 and not shared:
+                raise HostError(
+                    f"{record.reason}; the trial is recorded as failed, and its other processes"
+                    " cannot go on. --resume tries it again"
+                ) from error
+            return record
         write_record(setting.workspace.records, record)
     return record
 
@@ -188,6 +205,68 @@ def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
     return Record(state="failed", reason=reason, **begun.common(setting))
 
 
+def _silent(*said: object) -> None:
+    """Tell nobody."""
+
+
+def _features(begun: _Begun, setting: Setting) -> dict[Part, Features | None]:
+    """Return what is kept of each split; process 0 makes it, the others read that of training."""
+    group = current()
+    splits: dict[Part, Clips | None] = {"train": begun.train}
+    if group.leads:
+        splits |= {"score": begun.score, "validate": begun.validate}
+    with _timed("features", begun.seconds), group.first():
+        return {
+            split: features_of(
+                begun.net,
+                clips,
+                begun.trial.conditions,
+                split,
+                setting.workspace.features,
+                setting.device,
+            )
+            for split, clips in splits.items()
+            if clips
+        }
+
+
+def _learn(
+    begun: _Begun,
+    setting: Setting,
+    features: Mapping[Part, Features | None],
+    on_step: Callable[[int, float], None] = _silent,
+    on_note: Callable[[str], None] = _silent,
+    on_validation: Callable[[int, float], None] = _silent,
+) -> Trained:
+    """Train, in every process of the group."""
+    trial, net = begun.trial, begun.net
+    validate = partial(
+        validation_miou,
+        net,
+        begun.validate,
+        trial.conditions,
+        setting.device,
+        features.get("validate"),
+        setting.loader_threads,
+    )
+    with _timed("train", begun.seconds):
+        return train(
+            net,
+            begun.train,
+            trial.conditions,
+            trial.seed,
+            system=trial.system,
+            folder=setting.workspace.checkpoints(trial),
+            device=setting.device,
+            features=features["train"],
+            loader_threads=setting.loader_threads,
+            validate=validate if begun.validate else None,
+            on_step=on_step,
+            on_note=on_note,
+            on_validation=on_validation,
+        )
+
+
 def _run(
     begun: _Begun,
     setting: Setting,
@@ -196,47 +275,8 @@ def _run(
     on_validation: Callable[[int, float], None],
 ) -> Record:
     trial, net = begun.trial, begun.net
-    keep = partial(
-        features_of,
-        net,
-        conditions=trial.conditions,
-        folder=setting.workspace.features,
-        device=setting.device,
-    )
-    with _timed("features", begun.seconds):
-        learnt, tested = (
-            keep(clips=begun.train, split="train"),
-            keep(clips=begun.score, split="score"),
-        )
-        validate = (
-            partial(
-                validation_miou,
-                net,
-                begun.validate,
-                trial.conditions,
-                setting.device,
-                keep(clips=begun.validate, split="validate"),
-                setting.loader_threads,
-            )
-            if begun.validate
-            else None
-        )
-    with _timed("train", begun.seconds):
-        trained = train(
-            net,
-            begun.train,
-            trial.conditions,
-            trial.seed,
-            system=trial.system,
-            folder=setting.workspace.checkpoints(trial),
-            device=setting.device,
-            features=learnt,
-            loader_threads=setting.loader_threads,
-            validate=validate,
-            on_step=on_step,
-            on_note=on_note,
-            on_validation=on_validation,
-        )
+    features = _features(begun, setting)
+    trained = _learn(begun, setting, features, on_step, on_note, on_validation)
     with _timed("score", begun.seconds):
         scored = measure(
             net,
@@ -245,7 +285,7 @@ def _run(
             setting.device,
             setting.workspace.flow,
             supply=trained.supply,
-            features=tested,
+            features=features["score"],
             loader_threads=setting.loader_threads,
         )
     write_stack(setting.workspace.predictions(trial), scored.samples)
@@ -265,6 +305,8 @@ def _run(
         loss=tuple(trained.loss),
         validation=tuple(trained.validation),
         kept_step=trained.kept_step,
+        processes=current().size,
+        determinism=trained.determinism,
         seconds=tuple(begun.seconds.items()),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         **begun.common(setting),

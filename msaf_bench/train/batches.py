@@ -12,9 +12,10 @@ from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
 from msaf_bench.data.prefetch import ahead
-from msaf_bench.data.transforms import augment, stacked, to_tensors
+from msaf_bench.data.transforms import augment, pass_over, stacked, to_tensors
 from msaf_bench.spec import Conditions
 from msaf_bench.train.features import Features, drawn
+from msaf_bench.train.parallel import ALONE, Group
 from msaf_bench.train.schedule import augmentation_rng, batch_indices
 
 Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
@@ -37,19 +38,24 @@ def batches(
     device: str = "cpu",
     features: Features | None = None,
     threads: int = 0,
+    group: Group = ALONE,
 ) -> Generator[Iterator[TrainingBatch]]:
     """Return the batches of the steps from `start` on, on the device; `ahead` says how they are
     made.
 
-    `features` stand for the frames of clips that are drawn once (`conditions.draws`).
+    `features` stand for the frames of clips that are drawn once (`conditions.draws`). Each process
+    of a group reads its own clips of a batch; all random numbers are those of the whole batch.
     """
+    share = conditions.batch // group.size
+    own = slice(group.rank * share, (group.rank + 1) * share)
 
     def make(step: int) -> tuple[Inputs, Tensor]:
         rng = augmentation_rng(step, seed)
-        chosen = batch_indices(step, conditions.batch, len(clips), seed)
+        chosen = batch_indices(step, conditions.batch, len(clips), seed)[own]
         if not conditions.draws:
+            pass_over(rng, own.start)
             return _stacked([augment(clips[i], conditions, rng) for i in chosen], device)
-        draws = rng.integers(conditions.draws, size=len(chosen)).tolist()
+        draws = rng.integers(conditions.draws, size=conditions.batch)[own].tolist()
         if features is None:
             pairs = zip(chosen, draws, strict=True)
             return _stacked([drawn(clips, conditions, i, draw) for i, draw in pairs], device)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -54,9 +55,11 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer | None,
     sidecar: Sidecar,
     needed: Collection[int] = (),
+    beside: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Path:
     """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP` and those
-    of the steps that are still `needed`. The sha256 is filled in here.
+    of the steps that are still `needed`. The sha256 is filled in here. `beside` are further tensors
+    that a training needs to go on.
 
     Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it
     cannot be written.
@@ -64,7 +67,8 @@ def save_checkpoint(
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     states: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"] if optimizer else {}
     for index, state in states.items():
-        tensors |= {f"optimizer.{index}.{k}": v.detach().cpu().clone() for k, v in state.items()}
+        tensors |= {f"optimizer.{index}.{k}": _held(v) for k, v in state.items()}
+    tensors |= {name: _held(value) for name, value in beside.items()}
     content = save(tensors)
     path = path_of(folder, sidecar.step)
     sidecar = sidecar.model_copy(update={"sha256": hashlib.sha256(content).hexdigest()})
@@ -72,6 +76,11 @@ def save_checkpoint(
     write_atomic(path, content)
     keep_only(folder, {*steps_in(folder)[-KEEP:], *needed})
     return path
+
+
+def _held(tensor: Tensor) -> Tensor:
+    """Return a copy in main memory, of the plain layout that a file has."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def path_of(folder: Path, step: int) -> Path:
@@ -177,6 +186,30 @@ def restore(
             if found := re.fullmatch(r"optimizer\.(\d+)\.(\w+)", key):
                 states.setdefault(int(found[1]), {})[found[2]] = value
         optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
+        for weights, state in optimizer.state.items():
+            # The optimizer's kernels read both in the layout of the weights.
+            state |= {
+                name: torch.empty_like(weights).copy_(value)
+                for name, value in state.items()
+                if value.shape == weights.shape
+            }
+
+
+def scaler_tensors(scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
+    """Return what a checkpoint keeps of the scale of fp16; nothing under another precision."""
+    return {
+        f"scaler.{name}": torch.tensor(float(value)) for name, value in scaler.state_dict().items()
+    }
+
+
+def restore_scaler(scaler: torch.amp.GradScaler, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `scaler_tensors` gave."""
+    if scaler.is_enabled():
+        held = scaler.state_dict()
+        kinds = {name: type(value) for name, value in held.items()}
+        scaler.load_state_dict(
+            {name: kind(tensors[f"scaler.{name}"].item()) for name, kind in kinds.items()}
+        )
 
 
 def backbone_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -2,31 +2,40 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from msaf_bench.architectures.network import ExtractingNetwork, VideoNetwork
+from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.data.clips import Clips
 from msaf_bench.errors import BenchError
 from msaf_bench.liveness import Supply
 from msaf_bench.spec import Conditions, System, Trial
-from msaf_bench.train.batches import Inputs, batches
+from msaf_bench.train.average import Average
+from msaf_bench.train.batches import TrainingBatch, batches
 from msaf_bench.train.checkpoint import (
+    Checkpoint,
     Sidecar,
     keep_only,
     newest_checkpoint,
+    read_checkpoint,
     restore,
+    restore_scaler,
     save_checkpoint,
+    scaler_tensors,
     steps_in,
     training_id,
 )
 from msaf_bench.train.features import Features
+from msaf_bench.train.parallel import current
 from msaf_bench.train.schedule import learning_rate, step_seed
+from msaf_bench.train.step import Learner, prepared
 from msaf_bench.train.validation import (
     Validate,
     best_checkpoint,
@@ -55,6 +64,7 @@ class Trained(NamedTuple):
     supply: dict[str, Supply]  #: gradient of each part over the last tenth
     validation: Loss  #: (steps done, mIoU in percent)
     kept_step: int  #: step whose weights the network has now, where the best were kept; else 0
+    determinism: str  #: how far equal seeds give equal numbers
 
 
 class NonFiniteLossError(BenchError):
@@ -94,80 +104,210 @@ def train(
     threads, interrupted or not. Raises `NonFiniteLossError`.
     """
     optimizer = _optimizer(net, conditions)
-    identity = training_id(Trial(system=system, conditions=conditions, seed=seed))
-    found, damaged = newest_checkpoint(folder, identity)
-    best = conditions.keep == "best"
-    if best:
-        found, damaged = with_best(found, damaged, folder)
-    start, curve, points, kept_step = 0, Loss(), Loss(), 0
-    monitor = Monitor(net, on_note)
-    if found:
-        restore(found, net, optimizer)
-        start, kept_step = found.sidecar.step, found.sidecar.kept_step
-        curve, points = list(found.sidecar.loss), list(found.sidecar.validation)
-        monitor.supplies = {
-            part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies
-        }
-    for text in damaged:
-        on_note(f"{text}; going on from step {start}")
-    net.train()
-    if conditions.backbone_rate == 0:
-        net.backbone.eval()
-    recent = list[Tensor]()
-    kept, took = time.monotonic(), 0.0  # when a checkpoint was written last, and how long it took
-    with batches(
-        clips,
-        conditions,
-        seed,
-        start=start,
-        device=device,
-        features=features,
-        threads=loader_threads,
-    ) as made:
-        for step, (inputs, labels) in enumerate(made, start):
-            torch.manual_seed(step_seed(step, seed))
-            done = step + 1
-            keep = (
-                conditions.checkpoint_every
-                and done % conditions.checkpoint_every == 0
-                and done < conditions.steps
-            )
-            due = validate is not None and is_due(done, conditions)
-            log = done % LOG_EVERY == 0 or done == conditions.steps or keep or due
-            with monitor.watch(done, late=done > LATE * conditions.steps) if log else nullcontext():
-                recent.append(_step(net, optimizer, inputs, labels, step, conditions))
-            if log:
-                # Before a checkpoint too: no weights after a loss that was not finite are kept.
-                curve.append((done, _mean(recent, done)))
-                recent.clear()
-                on_step(*curve[-1])
-            if validate is not None and due:
-                _check_finite(net, done)
-                points.append((done, validated(net, validate)))
-                on_validation(*points[-1])
-                keep = keep or (best and best_step(points, done) == done < conditions.steps)
-            late = time.monotonic() - kept >= max(CLOCK_S, took / CLOCK_SHARE)
-            if keep or (log and late and done < conditions.steps):
-                begin = time.monotonic()
-                _check_finite(net, done)
-                sidecar = _sidecar(identity, system, clips, done, curve, monitor, points)
-                needed = needed_steps(folder, points, done) if best else ()
-                save_checkpoint(folder, net, optimizer, sidecar, needed)
-                kept = time.monotonic()
-                took = kept - begin
-    if start < conditions.steps:
-        _check_finite(net, conditions.steps)
-        if best:
-            kept_step = best_step(points, conditions.steps)
-            if chosen := best_checkpoint(folder, points, conditions.steps):
-                restore(chosen, net)
-        sidecar = _sidecar(identity, system, clips, conditions.steps, curve, monitor, points)
-        save_checkpoint(folder, net, None, sidecar.model_copy(update={"kept_step": kept_step}))
-    every = conditions.checkpoint_every
-    keep_only(
-        folder, [s for s in steps_in(folder) if s == conditions.steps or (every and s % every == 0)]
+    group = current()
+    with prepared(net, conditions, group) as learner:
+        course = _Course(
+            trial=Trial(system=system, conditions=conditions, seed=seed),
+            num_classes=len(clips.classes),
+            folder=folder,
+            learner=learner,
+            optimizer=optimizer,
+            monitor=Monitor(net, on_note if group.leads else lambda text: None),
+            average=Average(net, conditions.ema) if conditions.ema else None,
+            validate=validate,
+        )
+        start = course.resume(on_note)
+        net.train()
+        if conditions.backbone_rate == 0:
+            net.backbone.eval()
+        with batches(
+            clips,
+            conditions,
+            seed,
+            start=start,
+            device=device,
+            features=features,
+            threads=loader_threads,
+            group=group,
+        ) as made:
+            for step, batch in enumerate(made, start):
+                course.step(step, batch, on_step, on_validation)
+        kept_step = course.end(start)
+    return Trained(
+        course.curve, course.monitor.supply(), course.points, kept_step, learner.determinism
     )
-    return Trained(curve, monitor.supply(), points, kept_step)
+
+
+@dataclass
+class _Course:
+    """A training under way."""
+
+    trial: Trial
+    num_classes: int
+    folder: Path
+    learner: Learner
+    optimizer: torch.optim.Optimizer
+    monitor: Monitor
+    average: Average | None
+    validate: Validate | None
+    curve: Loss = field(default_factory=Loss)
+    points: Loss = field(default_factory=Loss)
+    kept_step: int = 0
+    recent: list[Tensor] = field(default_factory=list[Tensor])
+    kept: float = field(default_factory=time.monotonic)  #: when a checkpoint was written last
+    took: float = 0.0  #: seconds that it took
+
+    def __post_init__(self) -> None:
+        self.net, self.group = self.learner.net, self.learner.group
+        self.conditions = self.trial.conditions
+        self.best = self.conditions.keep == "best"
+
+    def resume(self, on_note: Callable[[str], None]) -> int:
+        """Put back the newest checkpoint that is whole, the same in all processes; return the steps
+        that it has done.
+        """
+        found, damaged = None, list[str]()
+        if self.group.leads:
+            found, damaged = newest_checkpoint(self.folder, training_id(self.trial))
+            if self.best:
+                found, damaged = with_best(found, damaged, self.folder)
+        path = self.group.said(lambda: found.path if found else None)
+        if path and not found:
+            found = read_checkpoint(path)
+        start = 0
+        if found:
+            restore(found, self.net, self.optimizer)
+            self._restore_beside(found)
+            start, self.kept_step = found.sidecar.step, found.sidecar.kept_step
+            self.curve, self.points = list(found.sidecar.loss), list(found.sidecar.validation)
+            self.monitor.supplies = {
+                part: [Supply(*s) for s in held] for part, held in found.sidecar.supplies
+            }
+        for text in damaged:
+            on_note(f"{text}; going on from step {start}")
+        return start
+
+    def step(
+        self,
+        step: int,
+        batch: TrainingBatch,
+        on_step: Callable[[int, float], None],
+        on_validation: Callable[[int, float], None],
+    ) -> None:
+        """Do one step, and all that is due after it."""
+        conditions, done = self.conditions, step + 1
+        every = conditions.checkpoint_every
+        keep = every > 0 and done % every == 0 and done < conditions.steps
+        due = self.validate is not None and is_due(done, conditions)
+        log = done % LOG_EVERY == 0 or done == conditions.steps or keep or due
+        self._learn(step, batch, log=log)
+        late = False
+        if log:
+            # Before a checkpoint too: no weights after a loss that was not finite are kept.
+            late = self._log(done, on_step)
+        if due:
+            _check_finite(self.net, done)
+            self.points.append((done, self.group.said(self._validated)))
+            if self.group.leads:
+                on_validation(*self.points[-1])
+            best = self.best and best_step(self.points, done) == done
+            keep = keep or (best and done < conditions.steps)
+        if keep or (late and done < conditions.steps):
+            self._keep(done)
+
+    def _learn(self, step: int, batch: TrainingBatch, *, log: bool) -> None:
+        done = step + 1
+        late = done > LATE * self.conditions.steps
+        self.learner.objective.watched = log
+        watch = self.monitor.watch(done, late=late) if log and self.group.leads else nullcontext()
+        with watch:
+            self.recent.append(_step(self.learner, self.optimizer, batch, step, self.trial.seed))
+        if self.average:
+            self.average.update(done)
+
+    def _log(self, done: int, on_step: Callable[[int, float], None]) -> bool:
+        """Note the mean loss since the last entry; return whether it is time for a checkpoint."""
+        # Read together, so that a GPU is not made to wait at every step.
+        losses = torch.stack(self.recent).float()
+        self.recent.clear()
+        late = time.monotonic() - self.kept >= max(CLOCK_S, self.took / CLOCK_SHARE)
+        if self.group.size > 1:
+            own = torch.tensor([float(late and self.group.leads)], device=losses.device)
+            losses, own = self.group.sum(torch.cat((losses, own))).split((len(losses), 1))
+            losses, late = losses / self.group.size, bool(own > 0)
+        mean = _mean(losses.tolist(), done, self.learner.scaler)
+        if mean is not None:
+            self.curve.append((done, mean))
+            if self.group.leads:
+                on_step(done, mean)
+        return late
+
+    def _validated(self) -> float:
+        assert self.validate is not None
+        with self.average.applied() if self.average else nullcontext():
+            return validated(self.net, self.validate)
+
+    def _keep(self, done: int) -> None:
+        begin = time.monotonic()
+        _check_finite(self.net, done)
+        if not self.group.leads:
+            return
+        needed = needed_steps(self.folder, self.points, done) if self.best else ()
+        beside = scaler_tensors(self.learner.scaler)
+        if self.average:
+            beside |= self.average.tensors()
+        sidecar = self._sidecar(done)
+        save_checkpoint(self.folder, self.net, self.optimizer, sidecar, needed, beside)
+        self.kept = time.monotonic()
+        self.took = self.kept - begin
+
+    def end(self, start: int) -> int:
+        """Leave the weights that are scored in the network, and of a training that began at step
+        `start` in its last checkpoint; return the step of the best, where these were kept.
+        """
+        steps, every = self.conditions.steps, self.conditions.checkpoint_every
+        if start < steps:
+            _check_finite(self.net, steps)
+            if self.group.leads:
+                self._finish(steps)
+        if self.group.leads:
+            last = {s for s in steps_in(self.folder) if s == steps or (every and s % every == 0)}
+            keep_only(self.folder, last)
+        return self.kept_step
+
+    def _finish(self, steps: int) -> None:
+        if self.best:
+            self.kept_step = best_step(self.points, steps)
+            if chosen := best_checkpoint(self.folder, self.points, steps):
+                restore(chosen, self.net)
+                self._restore_beside(chosen)
+        if self.average:
+            self.average.exchange()
+        sidecar = self._sidecar(steps).model_copy(update={"kept_step": self.kept_step})
+        save_checkpoint(self.folder, self.net, None, sidecar)
+
+    def _restore_beside(self, found: Checkpoint) -> None:
+        """Put back what a checkpoint on the way holds beside weights and optimizer."""
+        if found.sidecar.step < self.conditions.steps:
+            restore_scaler(self.learner.scaler, found.tensors)
+            if self.average:
+                self.average.restore(found.tensors)
+
+    def _sidecar(self, step: int) -> Sidecar:
+        supplies = tuple(
+            (part, tuple((s.relative, s.silent) for s in held))
+            for part, held in self.monitor.supplies.items()
+        )
+        return Sidecar(
+            sha256="",
+            step=step,
+            trial=training_id(self.trial),
+            system=self.trial.system.trained(),
+            num_classes=self.num_classes,
+            loss=tuple(self.curve),
+            validation=tuple(self.points),
+            supplies=supplies,
+        )
 
 
 def _optimizer(net: VideoNetwork, conditions: Conditions) -> torch.optim.Optimizer:
@@ -189,37 +329,34 @@ def _optimizer(net: VideoNetwork, conditions: Conditions) -> torch.optim.Optimiz
 
 
 def _step(
-    net: VideoNetwork,
+    learner: Learner,
     optimizer: torch.optim.Optimizer,
-    inputs: Inputs,
-    labels: Tensor,
+    batch: TrainingBatch,
     step: int,
-    conditions: Conditions,
+    seed: int,
 ) -> Tensor:
     for group in optimizer.param_groups:
-        group["lr"] = group["rate"] * learning_rate(step, conditions)
-    with torch.autocast(labels.device.type, torch.bfloat16, enabled=conditions.precision == "bf16"):
-        if isinstance(inputs, Tensor):
-            out = net(inputs)
-        else:
-            assert isinstance(net, ExtractingNetwork)
-            out = net.from_features(inputs, labels)
-        loss = net.loss(out, labels)
+        group["lr"] = group["rate"] * learning_rate(step, learner.conditions)
     optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+    loss = learner.gradients(*batch, partial(step_seed, step, seed))
+    learner.scaler.unscale_(optimizer)
+    learner.scaler.step(optimizer)
+    learner.scaler.update()
+    return loss
 
 
-def _mean(losses: list[Tensor], step: int) -> float:
-    # Read together, so that a GPU is not made to wait at every step.
-    values = cast("list[float]", torch.stack(losses).float().tolist())
+def _mean(values: Sequence[float], step: int, scaler: torch.amp.GradScaler) -> float | None:
+    """Return the mean of the losses up to a step; None where the scaler skipped all those steps."""
+    if scaler.is_enabled():
+        if scaler.get_scale() < 1:
+            raise NonFiniteLossError(f"non-finite gradients in fp16 at step {step}, at any scale")
+        values = [value for value in values if math.isfinite(value)]
     for i, value in enumerate(values):
         if not math.isfinite(value):
             raise NonFiniteLossError(
                 f"non-finite loss ({value}) at step {step - len(values) + i + 1}"
             )
-    return sum(values) / len(values)
+    return sum(values) / len(values) if values else None
 
 
 def _check_finite(net: nn.Module, step: int) -> None:
@@ -229,28 +366,3 @@ def _check_finite(net: nn.Module, step: int) -> None:
     for name, weights in net.named_parameters():
         if not torch.isfinite(weights).all():
             raise NonFiniteLossError(f"non-finite weights ({name}) after step {step}")
-
-
-def _sidecar(
-    trial: str,
-    system: System,
-    clips: Clips,
-    step: int,
-    curve: Loss,
-    monitor: Monitor,
-    points: Loss,
-) -> Sidecar:
-    supplies = tuple(
-        (part, tuple((s.relative, s.silent) for s in held))
-        for part, held in monitor.supplies.items()
-    )
-    return Sidecar(
-        sha256="",
-        step=step,
-        trial=trial,
-        system=system.trained(),
-        num_classes=len(clips.classes),
-        loss=tuple(curve),
-        validation=tuple(points),
-        supplies=supplies,
-    )

@@ -30,6 +30,7 @@ def augmentation_rng(step: int, seed: int) -> np.random.Generator:
     return np.random.default_rng((seed, step, 1))
 
 
-def step_seed(step: int, seed: int) -> int:
-    """What a step's dropout is drawn from."""
-    return int.from_bytes(np.random.default_rng((seed, step, 2)).bytes(4))
+def step_seed(step: int, seed: int, part: int = 0) -> int:
+    """What the dropout of a step is drawn from, of each part of its batch another."""
+    places = (seed, step, 2, part) if part else (seed, step, 2)
+    return int.from_bytes(np.random.default_rng(places).bytes(4))

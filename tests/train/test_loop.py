@@ -323,10 +323,10 @@ def test_what_lies_beside_the_checkpoints_stays(tmp_path):
 def test_weights_that_the_last_step_breaks_are_said(tmp_path, monkeypatch):
     plain = loop._step
 
-    def broken(net, optimizer, inputs, labels, step, conditions):
-        loss = plain(net, optimizer, inputs, labels, step, conditions)
-        if step + 1 == conditions.steps:
-            torch.nn.init.constant_(next(net.parameters()), float("nan"))
+    def broken(learner, optimizer, batch, step, seed):
+        loss = plain(learner, optimizer, batch, step, seed)
+        if step + 1 == learner.conditions.steps:
+            torch.nn.init.constant_(next(learner.net.parameters()), float("nan"))
         return loss
 
     monkeypatch.setattr(loop, "_step", broken)

@@ -26,6 +26,7 @@ from msaf_bench.components.blocks.convolution import conv_bn_relu
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.blocks.warp import bounded, warp
 from msaf_bench.components.interfaces import Backbone, Head
+from msaf_bench.components.whole_batch import draw
 from msaf_bench.data.transforms import denormalise
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
@@ -101,6 +102,7 @@ class EFC(VideoNetwork):
     """
 
     frames = 1
+    batchwise_loss = True
     training_only: tuple[str, ...] = ("auxiliary", "decoder")
 
     def __init__(
@@ -127,7 +129,7 @@ class EFC(VideoNetwork):
         if self.training:
             aux["auxiliary"] = self.auxiliary(stages.f4)
         if self.training and past.shape[1]:
-            other = past[:, int(torch.randint(past.shape[1], ()))]
+            other = past[:, draw(past.shape[1])]
             aux |= self.motion_losses(
                 torch.cat((image, other)), torch.cat((stages.f4, Stages(*self.backbone(other)).f4))
             )

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from msaf_bench.components.whole_batch import mean_of, of_all
+
 #: of the photometric error; the rest is the absolute difference (Godard et al. 2017)
 SSIM_SHARE = 0.85
 EDGE = 10.0  #: how fast smoothness gives way where the image changes (Wang et al. 2018)
@@ -18,7 +20,7 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     """The mean of x (B, C, h, w) where the mask (B, 1, h, w) is 1, in between weighted; 0 where it
     is 0 everywhere.
     """
-    return (x.mean(1, keepdim=True) * mask).sum() / mask.sum().clamp(min=1)
+    return mean_of((x.mean(1, keepdim=True) * mask).sum(), of_all(mask.sum()).sum())
 
 
 def photometric(image: Tensor, warped: Tensor) -> Tensor:

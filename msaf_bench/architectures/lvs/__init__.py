@@ -17,6 +17,7 @@ from msaf_bench.architectures.network import VideoNetwork
 from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge
 from msaf_bench.components.interfaces import Backbone, Head, ResNetLayers, offers
+from msaf_bench.components.whole_batch import draw_each
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
@@ -119,7 +120,7 @@ class LVS(VideoNetwork):
     def _pair(self, clip: Tensor) -> Output:
         """Training: the newest frame from a random past one, with its own high features beside."""
         rows = torch.arange(len(clip), device=clip.device)
-        past = clip[rows, torch.randint(self.frames - 1, (len(clip),), device=clip.device)]
+        past = clip[rows, draw_each(self.frames - 1, len(clip), clip.device)]
         low = self.low(torch.cat((past, clip[:, -1])))
         key_low, newest_low = low.chunk(2)
         features, own = self.high(low).chunk(2)

@@ -20,6 +20,7 @@ from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.gauges import gauge, memory_share
 from msaf_bench.components.heads import FCN
 from msaf_bench.components.interfaces import Backbone, Head, Teacher
+from msaf_bench.components.whole_batch import draw, mean_of, of_all
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
@@ -38,6 +39,7 @@ class TDNet(VideoNetwork):
 
     backbone: nn.ModuleList
     training_only = ("auxiliary", "teacher")
+    batchwise_loss = True
 
     def __init__(
         self,
@@ -83,9 +85,7 @@ class TDNet(VideoNetwork):
 
     def forward(self, clip: Tensor) -> Output:
         *old, new = newest(clip, self.frames).unbind(1)
-        turn = (
-            int(torch.randint(self.frames, (), device="cpu")) if self.training else self.frames - 1
-        )
+        turn = draw(self.frames) if self.training else self.frames - 1
         past = [self.remember(frame, (turn + 1 + i) % self.frames) for i, frame in enumerate(old)]
         path = self.path(turn)
         stages = Stages(*self.backbone[turn](new))
@@ -210,9 +210,12 @@ def hard_cross_entropy(
     losses = functional.cross_entropy(
         resize(logits, labels, corners=True), labels, ignore_index=VOID, reduction="none"
     )
-    hardest = losses.detach().flatten().topk(max(1, losses.numel() // least)).values[-1]
-    hard = (labels != VOID) & (losses >= hardest.clamp(max=-math.log(sure)))
-    return (losses * hard).sum() / hard.sum().clamp(min=1)
+    unlabelled = labels == VOID
+    everyone = of_all(losses.masked_fill(unlabelled, -1))
+    hardest = everyone.clamp(min=0).flatten().topk(max(1, everyone.numel() // least)).values[-1]
+    bound = hardest.clamp(max=-math.log(sure))
+    hard = ~unlabelled & (losses >= bound)
+    return mean_of((losses * hard).sum(), (everyone >= bound).sum())
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:

@@ -1,0 +1,80 @@
+"""The parts that a batch is learnt in: those of several processes, and those that each of these
+learns one after the other. Together they have the loss of the whole batch.
+
+Shapes: P parts of the whole batch, B clips of this process, H W image.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from msaf_bench.components.whole_batch import Gather, Part, learning
+from msaf_bench.spec import VOID
+from msaf_bench.train.batches import Inputs
+from msaf_bench.train.parallel import Group
+
+Seed = Callable[[int], int]  #: index of a part in the whole batch -> what its dropout is drawn from
+Learn = Callable[[Inputs, Tensor], None]
+
+
+class Parts(NamedTuple):
+    """The parts of this process, and where they lie in the whole batch."""
+
+    own: Sequence[tuple[Inputs, Tensor]]  #: what the network reads, and labels
+    group: Group
+    labelled: Tensor  #: number of labelled pixels of the whole batch
+    seed: Seed
+
+    @contextmanager
+    def part(self, number: int, gather: Gather) -> Generator[tuple[Inputs, Tensor]]:
+        """Give one of this process's parts to be learnt inside."""
+        index = self.group.rank * len(self.own) + number
+        torch.manual_seed(self.seed(index))
+        inputs, labels = self.own[number]
+        chance = torch.Generator().manual_seed(self.seed(0))
+        count = self.group.size * len(self.own)
+        with learning(Part(index, count, labels, self.labelled, gather, chance)):
+            yield inputs, labels
+
+    def counted(self, run: Learn) -> list[Tensor]:
+        """Run all parts without learning; return what their losses ask of the whole batch, in the
+        order in which they ask, each (P, ...).
+        """
+        asked: list[list[Tensor]] = []
+
+        def ask(x: Tensor) -> Tensor:
+            asked[-1].append(x)
+            return x.expand(self.group.size * len(self.own), *x.shape)
+
+        for number in range(len(self.own)):
+            asked.append([])
+            with torch.no_grad(), self.part(number, ask) as (inputs, labels):
+                run(inputs, labels)
+        return [
+            self.group.gathered(torch.stack(each)).flatten(0, 1)
+            for each in zip(*asked, strict=True)
+        ]
+
+
+def parts_of(inputs: Inputs, labels: Tensor, count: int, group: Group, seed: Seed) -> Parts:
+    """Return the parts of a batch (B, ...) of which this process learns `count`."""
+    labelled = group.sum((labels != VOID).sum())
+    own = zip(_split(inputs, count), labels.chunk(count), strict=True)
+    return Parts(list(own), group, labelled, seed)
+
+
+def _split(inputs: Inputs, count: int) -> Sequence[Inputs]:
+    if isinstance(inputs, Tensor):
+        return inputs.chunk(count)
+    return list(zip(*(field.chunk(count) for field in inputs), strict=True))
+
+
+def unasked(x: Tensor) -> Tensor:
+    """Raise an error for a loss that asks for the whole batch without having said so."""
+    raise RuntimeError(
+        "its loss reads the whole batch (`whole_batch.of_all`), so its network must set"
+        " `batchwise_loss = True` to be trained with accumulate > 1"
+    )
