@@ -117,7 +117,7 @@ class Learner:
     def _loss(self, inputs: Inputs, labels: Tensor) -> Tensor:
         run = self.run if torch.is_grad_enabled() else self.objective
         half = AUTOCAST.get(self.conditions.precision)
-        with torch.autocast(self.device.type, half, enabled=half is not None):
+        with torch.autocast(self.device.type, half) if half else nullcontext():
             return run(inputs, labels)
 
     def _backward(self, inputs: Inputs, labels: Tensor, share: int = 1) -> Tensor:
