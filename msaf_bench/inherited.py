@@ -36,6 +36,14 @@ def inherited(what: Mapping[str, str]) -> list[str]:
     ]
 
 
+def process_rank() -> int | None:
+    """Return the number of this process among those that torchrun, or its like, has started for one
+    command; None where there is no other.
+    """
+    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+    return int(os.environ["RANK"]) if known and os.environ["WORLD_SIZE"] != "1" else None
+
+
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Generator[None]:
     """Set variables of this process; afterwards its environment is as it was."""

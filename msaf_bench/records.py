@@ -20,6 +20,8 @@ from msaf_bench.matrices import MOST, SparseMatrices
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 FORMAT = 2  #: of a record
+#: determinism of a training whose equal seeds give equal numbers
+BIT_FOR_BIT = "bit for bit"
 CHUNK = 2**14  #: bytes that are unpacked at a time; they become a thousand times as many at most
 RENAMED = {"etc2020": "etc2020-thc"}  #: consistency presets of format 1
 
@@ -192,8 +194,9 @@ class Record(Spec):
     #: step whose weights were scored, where those of the highest validation mIoU were kept; else 0
     kept_step: int = 0
     processes: int = 1  #: that trained it together
-    #: how far equal seeds give equal numbers: "bit for bit" on one machine with equal threads,
-    #: or what was asked for and could not be; empty in earlier records
+    #: how far equal seeds give equal numbers: `BIT_FOR_BIT` with equal threads and processes, or
+    #: whether deterministic kernels were asked for, and which there were not; empty in earlier
+    #: records
     determinism: str = ""
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
     peak_mib: float = 0.0  #: highest resident memory of the process so far

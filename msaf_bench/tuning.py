@@ -154,7 +154,7 @@ def tuned_toml(tuned: Tuned) -> str:
 
     def row(found: TunedRow) -> dict[str, object]:
         content = found.model_dump(exclude_defaults=True)
-        content["values"] = {name: _plain(value) for name, value in found.values}
+        content["values"] = dict(found.values)  # a tuple becomes an array
         content["attempts"] = [round(miou, 3) for miou in found.attempts]
         for name in ("miou", "default"):
             if content.get(name) is not None:
@@ -169,10 +169,6 @@ def tuned_toml(tuned: Tuned) -> str:
             point: {label: row(found) for label, found in rows} for point, rows in tuned.points
         }
     return tomli_w.dumps(content)
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def attempts_csv(attempts: Iterable[tuple[str, Attempt]]) -> str:

@@ -16,7 +16,8 @@ import typer
 
 from msaf_bench.cli.help import PROGRAM, Lazy
 from msaf_bench.cli.output import TerminalOutput, watched_output
-from msaf_bench.errors import HostError, Interrupted, Stopped
+from msaf_bench.errors import HostError, Interrupted, Stopped, UsageError
+from msaf_bench.inherited import process_rank
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4"
@@ -131,7 +132,9 @@ def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
         from msaf_bench.cli.explain import explain
 
         text, code = explain(error)
-        _say(f"msaf-bench: {text}\n")
+        # What is wrong with the command process 0 says for all.
+        if code != UsageError.exit_code or not process_rank():
+            _say(f"msaf-bench: {text}\n")
         return code
     return 0
 

@@ -7,20 +7,25 @@ from typing import Any
 
 import typer
 
+from msaf_bench.inherited import process_rank
+
+#: of what torch's C++ code warns of, such as that no weight rests in a step
+QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
+
 
 def together(command: Callable[..., None]) -> Callable[..., None]:
     """Run a command that trains: in process 0 as ever, while the others follow its trials."""
 
     @wraps(command)
     def run(**options: Any) -> None:
-        from msaf_bench.sweep.executors import launched
-
-        if not launched():
+        rank = process_rank()
+        if rank is None:
             command(**options)
             return
+        os.environ.setdefault(*QUIET)
         from msaf_bench.sweep.following import follow, leading
 
-        if os.environ["RANK"] != "0":
+        if rank > 0:
             from msaf_bench.cli.settings import use_plugins
 
             use_plugins(options["plugins"])

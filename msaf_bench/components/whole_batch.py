@@ -11,7 +11,7 @@ Shapes: P parts, B clips of a part, H W image.
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,10 +21,11 @@ from msaf_bench.spec import VOID
 Gather = Callable[[Tensor], Tensor]  #: a part's tensor -> (P, ...), those of all parts
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """One part of a batch while it is learnt."""
 
-    index: int
+    index: int  #: from 0
     count: int  #: P
     labels: Tensor  #: (B, H, W)
     labelled: Tensor  #: number of labelled pixels of the whole batch

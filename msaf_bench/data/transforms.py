@@ -72,9 +72,9 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
     return Clip(np.stack(frames), np.ascontiguousarray(label), clip.name)
 
 
-def pass_over(rng: Generator, clips: int) -> None:
-    """Draw what `augment` draws for so many clips, which somebody else augments."""
-    rng.random((clips, DRAWN))
+def pass_over(rng: Generator) -> None:
+    """Draw what `augment` draws, for a clip that somebody else augments."""
+    rng.random(DRAWN)
 
 
 def _place(have: int, size: int, place: float) -> tuple[slice, slice]:

@@ -15,7 +15,7 @@ from msaf_bench.findings.rows import rows_of, with_grounds
 from msaf_bench.findings.subjects import ControlSummary, RowSummary, Subject
 from msaf_bench.findings.summary import Constant, Summary
 from msaf_bench.findings.trials import Result, Trials, by_subject
-from msaf_bench.records import Host, Record, SystemCost, hosts_of
+from msaf_bench.records import BIT_FOR_BIT, Host, Record, SystemCost, hosts_of
 from msaf_bench.spec import Conditions, System, Table, Trial
 from msaf_bench.stats import effects, friedman, shapley
 
@@ -103,6 +103,7 @@ def summarise(
         class_names=class_names,
         notes=(
             *_mixed(finished, _origins(finished, results)),
+            *_computed(finished),
             *_partial(conditions, len(asked), len(finished)),
             *_no_pulse(rows),
             *([NOTHING] if empty else []),
@@ -165,11 +166,22 @@ def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, .
         "different machines or versions": len(hosts_of([*records, *origins])),
         "networks with different plug-ins": len({record.plugins for record in records}),
         "backbones with different starting weights": len({record.start for record in records}),
+        "different numbers of processes": len({record.processes for record in records}),
     }
     return tuple(
         f"The records come from {what}: rows may differ in more than their parts."
         for what, count in kinds.items()
         if count > 1
+    )
+
+
+def _computed(records: Sequence[Record]) -> tuple[str, ...]:
+    """How trials were computed, unless by one process that gives equal numbers for equal seeds."""
+    counts = {record.processes for record in records}
+    levels = sorted({record.determinism for record in records} - {"", BIT_FOR_BIT})
+    return (
+        *(f"Each trial was trained by {n} processes." for n in counts if counts == {n} != {1}),
+        *(f"Deterministic kernels were {level}." for level in levels),
     )
 
 

@@ -28,6 +28,7 @@ def made_how(summary: Summary) -> str:
         f"preset {c.preset}",
         _networks(summary),
         "weights of the best validation" if c.keep == "best" else "",
+        f"rows tuned with {summary.tuning.search.trials} attempts each" if summary.tuning else "",
         f"{seed_list(summary.seeds)} ({_spread(summary)})",
         _host(summary),
     )
@@ -64,6 +65,8 @@ def command(summary: Summary) -> str:
     parts.append(f"--data {data}" if c.data == STREET else f"--data {data} --root DIR")
     parts.append(f"--preset {c.preset} --seeds {len(summary.seeds)}")
     parts += [f"--start {name}=FILE" for name, _ in c.start]
+    if summary.tuning:
+        parts.append("--tuned tuned.toml")
     return " ".join(parts)
 
 

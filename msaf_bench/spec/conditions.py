@@ -135,6 +135,14 @@ class Conditions(Spec):
         return self
 
     @model_validator(mode="after")
+    def _compiled_or_checkpointed(self) -> Self:
+        if self.compile and self.checkpoint_activations:
+            raise ValueError(
+                "compile: a compiled network cannot checkpoint activations; set one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _scale_in_order(self) -> Self:
         low, high = self.scale
         if not 0 < low <= high < float("inf"):

@@ -18,6 +18,7 @@ from msaf_bench.sweep.row_speeds import measure_rows
 from msaf_bench.sweep.space import check_space
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint, training_id
+from msaf_bench.train.parallel import check_group
 
 
 def pretrained(
@@ -63,6 +64,9 @@ def run_sweep(
         done = workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.all_trials() if trial.id not in done]
         if missing:
+            if cluster is not None:
+                for trial in [*missing, *([before] if before else [])]:
+                    check_group(trial.conditions, cluster.processes)
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
             data = check_data(plan, setting)
@@ -101,8 +105,9 @@ def _run_missing(
         touched |= CUDA
     for text in inherited(touched):
         events.note(text)
-    # The driver of a cluster may have no accelerator of its own.
-    setting = pretrained(before, setting, events, execute if joined else run_here)
+    # The driver of a cluster may have no accelerator of its own, nor room for a whole batch.
+    there = joined or (cluster is not None and cluster.processes > 1)
+    setting = pretrained(before, setting, events, execute if there else run_here)
     events.phase("trials", 0, len(missing))
     execute(missing, setting, events)
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from msaf_bench.errors import HostError, UsageError, one_of
+from msaf_bench.inherited import process_rank
 from msaf_bench.spec import Trial
 from msaf_bench.spec.search import Stopping
 from msaf_bench.sweep.events import Events
@@ -26,6 +27,11 @@ class Cluster:
     workers: int | None = None  #: trials at a time; None: as many as fit
     gpus: float = 0.0  #: of each trial; a fraction shares one
 
+    @property
+    def processes(self) -> int:
+        """Number of processes that train one trial together, each with one GPU."""
+        return max(1, int(self.gpus))
+
 
 @dataclass(frozen=True)
 class Stops:
@@ -38,25 +44,25 @@ class Stops:
     heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
-def launched() -> bool:
-    """Return whether this is one of several processes that torchrun, or its like, has started."""
-    known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    return known and os.environ["WORLD_SIZE"] != "1"
-
-
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
     """Return the cluster that trials run on, None for this process alone.
 
     `on` names the executor; None takes Ray where it is installed. Raises `UsageError` for an
-    unknown executor, and where what only Ray knows is given to the other.
+    unknown executor, where what only Ray knows is given to the other, and for a number of GPUs
+    above 1 that is not whole.
     """
     if on is not None:
         one_of("executor", on, EXECUTORS)
     if on == "local" and (address or workers or gpus):
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
-    if launched():
+    if gpus > 1 and gpus != int(gpus):
+        raise UsageError(
+            f"--gpus-per-trial {gpus:g}: above 1 it is a whole number, one GPU for each process of"
+            f" a trial; use {int(gpus)} or {int(gpus) + 1}"
+        )
+    if process_rank() is not None:
         if on == "ray":
             raise UsageError("torchrun started this: one trial at a time; give --on local")
         return None
@@ -95,4 +101,4 @@ def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
             f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on"
             " local"
         ) from error
-    return partial(on_ray.run_on, cluster=cluster)
+    return partial(on_ray.run_on, cluster=cluster, stops=stops)

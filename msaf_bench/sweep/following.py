@@ -1,7 +1,7 @@
 """A sweep in several processes that torchrun started: process 0 drives it, the others follow."""
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from msaf_bench.records import Record
@@ -21,7 +21,7 @@ def lead(
     on_note: Callable[[str], None],
     on_validation: Callable[[int, float], None],
 ) -> Record:
-    """Run a trial with all processes that follow this one; without any it is that of `run_trial`."""
+    """Run a trial, with all processes that follow this one if there are any."""
     order: Order = trial, setting
     current().said(lambda: order)
     _BUSY.append(trial)
@@ -41,7 +41,8 @@ def leading(device: str) -> Generator[str]:
             # In the midst of a trial they would take the word for a gradient.
             if not _BUSY:
                 code = getattr(error, "exit_code", 1)
-                current().said(lambda: code)
+                with suppress(LostError):
+                    current().said(lambda: code)
             raise
         current().said(lambda: 0)
 

@@ -29,7 +29,6 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     no row reads them all.
     """
     registry, conditions = builtin().extend(plan.plugins), plan.conditions
-    check_group(conditions, current().size)
     for name, _ in conditions.shrink:
         one_of("slot, component or architecture to shrink", name, registry.names())
     nets: dict[str, VideoNetwork] = {}
@@ -46,6 +45,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
                 f"row {label!r} reads {net.frames} frames, a clip has {conditions.frames}; add"
                 f" --set frames={net.frames}"
             )
+        check_group(own, current().size)
         if own.batch == own.accumulate:
             check_batch_of_one(label, net, own.crop or own.size)
         nets[system.key] = net

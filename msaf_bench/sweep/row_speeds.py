@@ -58,11 +58,12 @@ def measure_rows(
 
 
 def _conditions(plan: Plan, setting: Setting, mode: Mode, processes: int) -> SpeedConditions:
+    trained_in = plan.conditions.precision
     return SpeedConditions(
         size=plan.conditions.size,
         mode=mode,
         device=setting.device,
-        precision=plan.conditions.precision,
+        precision="fp32" if trained_in == "tf32" else trained_in,
         threads=setting.threads,
         processes=processes,
         seconds=SECONDS,

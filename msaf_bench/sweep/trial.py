@@ -33,6 +33,10 @@ from msaf_bench.train.parallel import current
 P = ParamSpec("P")
 
 
+class AloneError(HostError):
+    """A trial failed in process 0 alone; its other processes cannot go on."""
+
+
 @contextmanager
 def _timed(part: str, seconds: dict[str, float]) -> Generator[None]:
     begin = time.perf_counter()
@@ -78,7 +82,7 @@ def run_trial(
             write_record(setting.workspace.records, record)
             shared = "train" in begun.seconds or isinstance(error, NonFiniteLossError)
             if group.size > 1 and not shared:
-                raise HostError(
+                raise AloneError(
                     f"{record.reason}; the trial is recorded as failed, and its other processes"
                     " cannot go on. --resume tries it again"
                 ) from error
@@ -240,15 +244,17 @@ def _learn(
 ) -> Trained:
     """Train, in every process of the group."""
     trial, net = begun.trial, begun.net
-    validate = partial(
-        validation_miou,
-        net,
-        begun.validate,
-        trial.conditions,
-        setting.device,
-        features.get("validate"),
-        setting.loader_threads,
-    )
+    validate = None
+    if begun.validate:
+        validate = partial(
+            validation_miou,
+            net,
+            begun.validate,
+            trial.conditions,
+            setting.device,
+            features.get("validate"),
+            setting.loader_threads,
+        )
     with _timed("train", begun.seconds):
         return train(
             net,
@@ -260,7 +266,7 @@ def _learn(
             device=setting.device,
             features=features["train"],
             loader_threads=setting.loader_threads,
-            validate=validate if begun.validate else None,
+            validate=validate,
             on_step=on_step,
             on_note=on_note,
             on_validation=on_validation,

@@ -7,9 +7,11 @@ import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 
+from msaf_bench.records import BIT_FOR_BIT
 from msaf_bench.spec import Conditions
 
 #: cuBLAS is deterministic with a workspace of this size (NVIDIA's documentation)
@@ -30,7 +32,7 @@ class Determinism:
             return f"asked for; not deterministic: {', '.join(dict.fromkeys(self.unable))}"
         if self.asked:
             return "asked for"
-        return "not asked for" if self.device.startswith("cuda") else "bit for bit"
+        return "not asked for" if self.device.startswith("cuda") else BIT_FOR_BIT
 
 
 @contextmanager
@@ -50,15 +52,13 @@ def arithmetic(conditions: Conditions, device: str) -> Generator[Determinism]:
 @contextmanager
 def _tf32(*, allowed: bool) -> Generator[None]:
     # Not `fp32_precision`: torch's own code that reads these refuses a mixture of both.
-    places = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = [place.allow_tf32 for place in places]
-    for place in places:
-        place.allow_tf32 = allowed
+    products, cudnn = torch.backends.cuda.matmul, cast("Any", torch.backends.cudnn)
+    before = products.allow_tf32, cudnn.allow_tf32
+    products.allow_tf32 = cudnn.allow_tf32 = allowed
     try:
         yield
     finally:
-        for place, was in zip(places, before, strict=True):
-            place.allow_tf32 = was
+        products.allow_tf32, cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from msaf_bench.data.clips import Clip, Clips
@@ -46,15 +47,17 @@ def batches(
     `features` stand for the frames of clips that are drawn once (`conditions.draws`). Each process
     of a group reads its own clips of a batch; all random numbers are those of the whole batch.
     """
-    share = conditions.batch // group.size
-    own = slice(group.rank * share, (group.rank + 1) * share)
+    # Part after part, and of each the share of this process: a part of the batch holds the same
+    # clips under any number of processes.
+    share = conditions.batch // (conditions.accumulate * group.size)
+    own = [i for i in range(conditions.batch) if i // share % group.size == group.rank]
 
     def make(step: int) -> tuple[Inputs, Tensor]:
         rng = augmentation_rng(step, seed)
-        chosen = batch_indices(step, conditions.batch, len(clips), seed)[own]
+        whole = batch_indices(step, conditions.batch, len(clips), seed)
         if not conditions.draws:
-            pass_over(rng, own.start)
-            return _stacked([augment(clips[i], conditions, rng) for i in chosen], device)
+            return _stacked(_augmented(clips, conditions, rng, whole, own), device)
+        chosen = [whole[i] for i in own]
         draws = rng.integers(conditions.draws, size=conditions.batch)[own].tolist()
         if features is None:
             pairs = zip(chosen, draws, strict=True)
@@ -64,6 +67,23 @@ def batches(
 
     with ahead(make, range(start, conditions.steps), threads) as made:
         yield (_on_device(inputs, labels, device) for inputs, labels in made)
+
+
+def _augmented(
+    clips: Clips,
+    conditions: Conditions,
+    rng: np.random.Generator,
+    whole: Sequence[int],
+    own: Sequence[int],
+) -> list[Clip]:
+    """Return the clips at the places `own` of a whole batch, augmented; only these are read."""
+    found = list[Clip]()
+    for place, index in enumerate(whole):
+        if place in own:
+            found.append(augment(clips[index], conditions, rng))
+        else:
+            pass_over(rng)
+    return found
 
 
 def _stacked(clips: Sequence[Clip], device: str) -> tuple[Tensor, Tensor]:

@@ -205,10 +205,9 @@ def scaler_tensors(scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
 def restore_scaler(scaler: torch.amp.GradScaler, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `scaler_tensors` gave."""
     if scaler.is_enabled():
-        held = scaler.state_dict()
-        kinds = {name: type(value) for name, value in held.items()}
+        held: dict[str, float] = scaler.state_dict()
         scaler.load_state_dict(
-            {name: kind(tensors[f"scaler.{name}"].item()) for name, kind in kinds.items()}
+            {name: type(v)(tensors[f"scaler.{name}"].item()) for name, v in held.items()}
         )
 
 

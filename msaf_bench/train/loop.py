@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -232,10 +232,11 @@ class _Course:
         self.recent.clear()
         late = time.monotonic() - self.kept >= max(CLOCK_S, self.took / CLOCK_SHARE)
         if self.group.size > 1:
-            own = torch.tensor([float(late and self.group.leads)], device=losses.device)
-            losses, own = self.group.sum(torch.cat((losses, own))).split((len(losses), 1))
-            losses, late = losses / self.group.size, bool(own > 0)
-        mean = _mean(losses.tolist(), done, self.learner.scaler)
+            said = losses.new_tensor([float(late and self.group.leads)])
+            sums = self.group.sum(torch.cat((losses, said)))
+            losses, late = sums[:-1] / self.group.size, bool(sums[-1] > 0)
+        values = cast("list[float]", losses.tolist())
+        mean = _mean(values, done, self.learner.scaler)
         if mean is not None:
             self.curve.append((done, mean))
             if self.group.leads:

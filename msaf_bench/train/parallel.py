@@ -103,8 +103,11 @@ def lost() -> Generator[None]:
 
 
 @contextmanager
-def joined(device: str) -> Generator[str]:
-    """Join the group that torchrun's variables describe; yield the device of this process.
+def joined(
+    device: str, store: distributed.Store | None = None, rank: int = -1, size: int = -1
+) -> Generator[str]:
+    """Join the group that meets at a store, or else the one that torchrun's variables describe;
+    yield the device of this process.
 
     On a GPU that is the one of this process's number on its machine. Raises `UsageError` for
     "cuda:N", and for more processes on a machine than it has GPUs.
@@ -123,7 +126,9 @@ def joined(device: str) -> Generator[str]:
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"  # who waits for process 0 does not keep a GPU busy
     with lost():
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=size, timeout=PATIENCE
+        )
     try:
         yield device
     except BaseException:

@@ -17,7 +17,6 @@ from msaf_bench.train.batches import Inputs
 from msaf_bench.train.parallel import Group
 
 Seed = Callable[[int], int]  #: index of a part in the whole batch -> what its dropout is drawn from
-Learn = Callable[[Inputs, Tensor], None]
 
 
 class Parts(NamedTuple):
@@ -31,7 +30,7 @@ class Parts(NamedTuple):
     @contextmanager
     def part(self, number: int, gather: Gather) -> Generator[tuple[Inputs, Tensor]]:
         """Give one of this process's parts to be learnt inside."""
-        index = self.group.rank * len(self.own) + number
+        index = number * self.group.size + self.group.rank
         torch.manual_seed(self.seed(index))
         inputs, labels = self.own[number]
         chance = torch.Generator().manual_seed(self.seed(0))
@@ -39,7 +38,7 @@ class Parts(NamedTuple):
         with learning(Part(index, count, labels, self.labelled, gather, chance)):
             yield inputs, labels
 
-    def counted(self, run: Learn) -> list[Tensor]:
+    def counted(self, run: Callable[[Inputs, Tensor], Tensor]) -> list[Tensor]:
         """Run all parts without learning; return what their losses ask of the whole batch, in the
         order in which they ask, each (P, ...).
         """
@@ -54,7 +53,7 @@ class Parts(NamedTuple):
             with torch.no_grad(), self.part(number, ask) as (inputs, labels):
                 run(inputs, labels)
         return [
-            self.group.gathered(torch.stack(each)).flatten(0, 1)
+            self.group.gathered(torch.stack(each)).transpose(0, 1).flatten(0, 1)
             for each in zip(*asked, strict=True)
         ]
 

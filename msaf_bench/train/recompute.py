@@ -10,7 +10,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
-from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+from torch.utils.checkpoint import (
+    checkpoint,  # pyright: ignore[reportUnknownVariableType]
+    set_checkpoint_early_stop,
+)
 
 #: modules with weights that a unit has at most: a residual or a transformer block has up to 8
 LARGEST = 10
@@ -36,7 +39,9 @@ def units(net: nn.Module) -> Iterator[nn.Module]:
     transformer blocks, a convolution with its norm.
     """
     for child in net.children():
-        weighted = sum(1 for module in child.modules() if module._parameters)
+        weighted = sum(
+            1 for m in child.modules() if next(m.parameters(recurse=False), None) is not None
+        )
         if weighted > LARGEST or isinstance(child, nn.ModuleList | nn.ModuleDict):
             yield from units(child)
         elif weighted > 1 and not _writes_its_input(child):
@@ -54,7 +59,8 @@ def _forward(unit: nn.Module, forward: Callable[..., object], *inputs: object) -
         return forward(*inputs)
     # Modules are computed to their end again, so that what follows them sees them end.
     with set_checkpoint_early_stop(False):
-        return checkpoint(
+        run = cast("Callable[..., object]", checkpoint)
+        return run(
             forward,
             *inputs,
             use_reentrant=False,

@@ -3,6 +3,7 @@
 Shapes: B clips of a batch, or of this process's share of it; T frames, C channels, H W image.
 """
 
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import cast
@@ -59,14 +60,7 @@ class Learner:
         self.net, self.conditions, self.group = net, conditions, group
         self.device = next(net.parameters()).device
         self.objective = Objective(net, compiled=conditions.compile)
-        self.run: nn.Module = self.objective
-        if group.size > 1:
-            self.run = DistributedDataParallel(
-                self.objective,
-                device_ids=[self.device] if self.device.type == "cuda" else None,
-                broadcast_buffers=False,  # batch norm is synchronised, the others are constants
-                find_unused_parameters=True,  # of sub-networks that take turns
-            )
+        self.run = _shared(self.objective, self.device) if group.size > 1 else self.objective
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=conditions.precision == "fp16")
         self.determinism = ""  #: how far equal seeds give equal numbers
 
@@ -99,7 +93,8 @@ class Learner:
         if not self.net.batchwise_loss:
             return lambda: unasked
         before = [(buffer, buffer.clone()) for buffer in self.net.buffers()]
-        known = parts.counted(self._loss)
+        with lost():
+            known = parts.counted(self._loss)
         for buffer, held in before:
             buffer.copy_(held)
 
@@ -137,17 +132,30 @@ def prepared(net: VideoNetwork, conditions: Conditions, group: Group = ALONE) ->
     with ExitStack() as stack:
         determinism: Determinism = stack.enter_context(arithmetic(conditions, device))
         if conditions.channels_last:
-            net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            stack.callback(net.to, memory_format=torch.contiguous_format)
+            laid_out = cast("Callable[..., object]", net.to)  # whose stub knows no layout
+            laid_out(memory_format=torch.channels_last)
+            stack.callback(laid_out, memory_format=torch.contiguous_format)
         if group.size > 1:
             stack.enter_context(synchronised(net))
         if conditions.checkpoint_activations:
             stack.enter_context(recomputed(net))
         if conditions.compile:
-            stack.callback(torch._dynamo.reset)
+            stack.callback(torch.compiler.reset)
         learner = Learner(net, conditions, group)
         yield learner
         learner.determinism = determinism.text()
+
+
+def _shared(objective: nn.Module, device: torch.device) -> nn.Module:
+    """Return the objective of a group of processes, which exchange its gradients."""
+    with lost(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(
+            objective,
+            device_ids=[device] if device.type == "cuda" else None,
+            broadcast_buffers=False,  # batch norm is synchronised, the others are constants
+            find_unused_parameters=True,  # of sub-networks that take turns
+        )
 
 
 def _laid_out(inputs: Inputs, *, channels_last: bool) -> Inputs:
@@ -164,12 +172,14 @@ def _laid_out(inputs: Inputs, *, channels_last: bool) -> Inputs:
 
 
 def _compiled(run: Callable[..., Output]) -> Callable[..., Output]:
-    compiled = cast("Callable[..., Output]", torch.compile(run))
+    compiled = torch.compile(run)
 
     def call(*inputs: object) -> Output:
         try:
             return compiled(*inputs)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+        except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
             raise HostError(
                 f"torch.compile: {text_of(error)}; mend that, or add --set compile=false"
             ) from error

@@ -96,6 +96,8 @@ def _twin(norm: Any) -> nn.Module:
     twin = kind(
         norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
     ).train(norm.training)
-    twin._parameters = norm._parameters
-    twin._buffers = norm._buffers
+    for name, weights in norm.named_parameters():
+        setattr(twin, name, weights)
+    for name, statistics in norm.named_buffers():
+        setattr(twin, name, statistics)
     return twin

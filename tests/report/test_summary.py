@@ -242,6 +242,19 @@ def test_mixed_records_are_said_or_refused(make: Make, table: Table, summary: Su
     )
     with pytest.raises(UsageError, match="different classes"):
         make(change=change("class_names", tuple("abcdefghijk")))
+    assert "different numbers of processes" in make(change=change("processes", 4)).notes[0]
+
+
+@pytest.mark.slow
+def test_how_trials_were_computed_is_said_unless_by_one_process_and_exactly(make: Make):
+    def change(records: Change, trials: list[Trial]) -> Change:
+        how = {"processes": 4, "determinism": "asked for; not deterministic: put_"}
+        return {name: record.model_copy(update=how) for name, record in records.items()}
+
+    assert make(change=change).notes[:2] == (
+        "Each trial was trained by 4 processes.",
+        "Deterministic kernels were asked for; not deterministic: put_.",
+    )
 
 
 def test_one_set_of_conditions_only(

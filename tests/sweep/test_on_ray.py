@@ -17,13 +17,14 @@ from msaf_bench.cli import main
 from msaf_bench.errors import HostError, UsageError
 from msaf_bench.records import read_records
 from msaf_bench.sweep import on_ray
-from msaf_bench.sweep.executors import Cluster
-from msaf_bench.sweep.on_ray import FOLDER
+from msaf_bench.sweep.executors import Cluster, cluster_of
+from msaf_bench.sweep.on_ray import connection, resources
+from msaf_bench.sweep.on_ray.connection import FOLDER
 from msaf_bench.sweep.workspace import Setting, Workspace
 
 
 def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(on_ray, "LONGEST", 1000)
+    monkeypatch.setattr(connection, "LONGEST", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -33,7 +34,7 @@ def test_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp
     )
     for folder in (old, living, other):
         (folder / "deep").mkdir(parents=True)
-    with on_ray._scratch() as scratch:
+    with connection.scratch() as scratch:
         assert scratch.parent == tmp_path
         assert scratch.stat().st_mode & 0o077 == 0
         assert not old.exists()
@@ -44,7 +45,7 @@ def test_a_temporary_folder_with_a_long_path_is_shortened_or_refused_by_name(tmp
     long = tmp_path / ("x" * 80)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    with on_ray._scratch() as scratch:
+    with connection.scratch() as scratch:
         assert scratch.parent == Path("/tmp")
         session = (
             scratch
@@ -53,28 +54,34 @@ def test_a_temporary_folder_with_a_long_path_is_shortened_or_refused_by_name(tmp
             / "plasma_store"
         )
         assert len(os.fsencode(session)) <= 103
-    monkeypatch.setattr(on_ray, "LONGEST", 1)
-    with pytest.raises(HostError, match="x" * 80 + ".*TMPDIR=/tmp"), on_ray._scratch():
+    monkeypatch.setattr(connection, "LONGEST", 1)
+    with pytest.raises(HostError, match="x" * 80 + ".*TMPDIR=/tmp"), connection.scratch():
         pass
+
+
+NODES_OF = [
+    {"NodeID": "a", "Alive": True, "Resources": {"CPU": 4.0}},
+    {"NodeID": "b", "Alive": True, "Resources": {"CPU": 2.0, "GPU": 2.0}},
+    {"NodeID": "c", "Alive": True, "Resources": {"CPU": 8.0, "GPU": 1.0}},
+    {"NodeID": "d", "Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}},
+]
+for number, node in enumerate(NODES_OF):
+    node |= {"NodeManagerHostname": f"host-{number}", "NodeManagerAddress": f"192.0.2.{number}"}
 
 
 @pytest.mark.parametrize(
     ("threads", "loaders", "gpus", "fits"),
     [
-        (2, 0, 2, True), (1, 1, 2, True), (4, 0, 0, True), (1, 3, 0, True), (4, 0, 1, False),
-        (1, 2, 1, False), (2, 0, 3, False), (5, 0, 0, False), (2, 3, 0, False),
+        (8, 0, 0, True), (1, 7, 0, True), (9, 0, 0, False), (8, 1, 0, False), (8, 0, 1, True),
+        (8, 0, 0.5, True), (2, 0, 0.5, True), (9, 0, 0.5, False), (4, 4, 1, True),
+        (1, 8, 1, False),
     ],
 )  # fmt: skip
 def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, loaders, gpus, fits):
-    nodes = [
-        {"Alive": True, "Resources": {"CPU": 4.0}},
-        {"Alive": True, "Resources": {"CPU": 2.0, "GPU": 2.0}},
-        {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}},
-    ]
-    monkeypatch.setattr(on_ray.ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(resources.ray, "nodes", lambda: NODES_OF)
     setting = Setting(Workspace(tmp_path), threads=threads, loader_threads=loaders)
     if fits:
-        on_ray._check_resources(Cluster(gpus=gpus), setting)
+        resources.check_resources(Cluster(gpus=gpus), setting)
         return
     with pytest.raises(
         UsageError,
@@ -83,7 +90,33 @@ def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, l
             " has 2 CPU and 2 GPU"
         ),
     ):
-        on_ray._check_resources(Cluster(gpus=gpus), setting)
+        resources.check_resources(Cluster(gpus=gpus), setting)
+
+
+@pytest.mark.parametrize(
+    ("threads", "gpus", "fits"),
+    [(1, 2, True), (1, 3, True), (1, 4, False), (2, 2, True), (2, 3, False), (3, 2, False)],
+)
+def test_the_processes_of_a_trial_may_lie_on_several_nodes_each_with_a_whole_gpu(
+    tmp_path, monkeypatch, threads, gpus, fits
+):
+    monkeypatch.setattr(resources.ray, "nodes", lambda: NODES_OF)
+    setting = Setting(Workspace(tmp_path), threads=threads)
+    if fits:
+        resources.check_resources(Cluster(gpus=gpus), setting)
+        return
+    with pytest.raises(UsageError) as caught:
+        resources.check_resources(Cluster(gpus=gpus), setting)
+    said = str(caught.value)
+    assert f"--gpus-per-trial {gpus}: a trial needs {gpus} times {threads} CPU and 1 GPU" in said
+    assert "node host-1 (192.0.2.1) has 2 CPU and 2 GPU" in said
+    assert "host-3" not in said
+
+
+@pytest.mark.parametrize("gpus", [1.5, 2.25])
+def test_gpus_above_one_are_whole(gpus):
+    with pytest.raises(UsageError, match=rf"--gpus-per-trial {gpus}: .*use {int(gpus)} or"):
+        cluster_of("ray", None, None, gpus)
 
 
 def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
@@ -92,7 +125,7 @@ def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
             "Traceback (most recent call last):\n  File x\nValueError: the node is gone\n"
         )
 
-    monkeypatch.setattr(on_ray, "_join", broken)
+    monkeypatch.setattr(connection, "_join", broken)
     with pytest.raises(
         HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"
     ):
@@ -125,7 +158,7 @@ def plain(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_an_error_at_once(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(on_ray.ray, "init", None)  # it would try for minutes
+    monkeypatch.setattr(connection.ray, "init", None)  # it would try for minutes
     over = ["--on", "ray", "--address", "127.0.0.1:9"]
     assert main([*SMALL, "--seeds", "1", *over, "--reports", str(tmp_path)]) == 5
     assert "no Ray cluster" in capsys.readouterr().err
@@ -317,23 +350,23 @@ def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path, plain):
 def test_the_environment_is_put_back(tmp_path, monkeypatch):
     seen = []
     before = dict(os.environ)
-    monkeypatch.setattr(on_ray, "_join", lambda *_: seen.append(dict(os.environ)))
-    monkeypatch.setattr(on_ray, "_check_resources", lambda *_: None)
-    monkeypatch.setattr(on_ray, "_fit", lambda *_: set())
+    monkeypatch.setattr(connection, "_join", lambda *_: seen.append(dict(os.environ)))
+    monkeypatch.setattr(on_ray, "check_resources", lambda *_: None)
+    monkeypatch.setattr(on_ray, "fit", lambda *_: None)
     for address in (None, "somewhere:1"):
         on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster(address))
         assert dict(os.environ) == before
     own, joined = seen
-    assert joined.items() >= on_ray.VARIABLES.items()
-    assert own.items() >= (on_ray.VARIABLES | on_ray.OWN).items()
+    assert joined.items() >= connection.VARIABLES.items()
+    assert own.items() >= (connection.VARIABLES | connection.OWN).items()
     assert "RAY_AUTH_TOKEN" not in joined.keys() - before.keys()
 
 
 @pytest.mark.slow
 def test_importing_it_sets_no_variable():
     code = (
-        "import os; before = dict(os.environ); import msaf_bench.sweep.on_ray;"
-        " ours = msaf_bench.sweep.on_ray.VARIABLES.keys() | msaf_bench.sweep.on_ray.OWN.keys();"
+        "import os; before = dict(os.environ); from msaf_bench.sweep.on_ray import connection;"
+        " ours = connection.VARIABLES.keys() | connection.OWN.keys();"
         " print(ours & (os.environ.keys() - before.keys()))"
     )
     environment = {name: value for name, value in os.environ.items() if name[:4] != "RAY_"}

@@ -9,6 +9,7 @@ import torch
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.train.batches import batches
+from msaf_bench.train.parallel import Group
 
 PLAIN = read_conditions("smoke", "street", {"steps": 8, "batch": 3})
 AUGMENTED = {"scale": (0.5, 2.0), "flip": True}
@@ -89,3 +90,37 @@ def test_features_stand_for_frames():
             (field,) = batch.inputs
             assert field[:, 0].tolist() == batch.labels[:, 0, 0].tolist()
             assert batch.labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("changes", [AUGMENTED, {**AUGMENTED, "draws": 2}])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_processes_share_the_batch_of_one_and_read_no_other_clips(changes, accumulate):
+    conditions = PLAIN.model_copy(
+        update={**changes, "batch": 4, "steps": 3, "accumulate": accumulate}
+    )
+    whole = made(conditions, threads=0)
+    shares = []
+    for rank in range(2):
+        counted = Counted()
+        with batches(counted, conditions, 0, group=Group(rank, 2)) as found:
+            shares.append(list(found))
+        assert counted.read == 2 * 3
+    for batch, *own in zip(whole, *shares, strict=True):
+        for field, whole_field in enumerate(batch):
+            parts = [share[field].chunk(accumulate) for share in own]
+            again = [part for pair in zip(*parts, strict=True) for part in pair]
+            assert torch.equal(torch.cat(again), whole_field)
+
+
+class Counted:
+    """A split that counts the clips that are read."""
+
+    def __init__(self):
+        self.read = 0
+
+    def __len__(self):
+        return len(CLIPS)
+
+    def __getitem__(self, index):
+        self.read += 1
+        return CLIPS[index]

@@ -1,5 +1,8 @@
 """A batch learnt in parts has the gradient of the whole batch."""
 
+import threading
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +12,7 @@ from msaf_bench.architectures import build
 from msaf_bench.catalog import list_systems, read_conditions, read_system
 from msaf_bench.spec import VOID
 from msaf_bench.spec.stand_ins import shrunk
+from msaf_bench.train.parallel import Group
 from msaf_bench.train.step import prepared
 
 #: parts of these compute in single precision
@@ -66,3 +70,58 @@ def test_parts_have_the_gradient_of_the_whole_batch(name):
             found[weights], gradient, rtol=1e-7 * single, atol=1e-10 * single * largest
         )
         assert near, weights
+
+
+class Threads(Group):
+    """A group of threads, which say to each other what processes would."""
+
+    meet = threading.Barrier(2, timeout=120)
+    said: ClassVar = [None, None]
+
+    def gathered(self, x):
+        self.said[self.rank] = x
+        self.meet.wait()
+        everyone = torch.stack(self.said)
+        self.meet.wait()
+        return everyone
+
+    def sum(self, x):
+        return self.gathered(x).sum(0)
+
+
+def share(whole, rank, accumulate):
+    """The clips of a process: of each part its half."""
+    return torch.cat([part.chunk(2)[rank] for part in whole.chunk(accumulate)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("name", ["single-frame", "tdnet", "efc", "lvs"])
+def test_processes_have_the_gradient_of_the_whole_batch(name, accumulate):
+    system = BY_ARCHITECTURE[name]
+    whole_loss, whole = gradients(system, 1)
+    nets = [network(system) for _ in range(2)]
+    frames, labels = batch(nets[0])
+    conditions = PLAIN.model_copy(update={"accumulate": accumulate})
+    losses = [None, None]
+
+    def learn(rank):
+        with prepared(nets[rank], conditions) as learner:
+            learner.group = Threads(rank, 2)
+            own = (share(x, rank, accumulate) for x in (frames, labels))
+            losses[rank] = learner.gradients(*own).item()
+
+    threads = [threading.Thread(target=learn, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    single = SINGLE.get(name, 1)
+    assert sum(losses) / 2 == pytest.approx(whole_loss.item(), rel=1e-10 * single)
+    largest = max(gradient.abs().max() for gradient in whole.values())
+    for weights, gradient in whole.items():
+        both = [net.get_parameter(weights).grad for net in nets]
+        mean = sum(each for each in both if each is not None) / 2
+        assert torch.allclose(mean, gradient, rtol=1e-7 * single, atol=1e-10 * single * largest), (
+            weights
+        )

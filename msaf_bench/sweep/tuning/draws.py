@@ -1,7 +1,7 @@
 """The values of the attempts of a row: drawn at random, or proposed by Optuna."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zlib import crc32
 
 import numpy as np
@@ -67,7 +67,13 @@ def _of_optuna(
     search: Search, label: str, past: Sequence[Attempt], tried: set[str]
 ) -> list[Values]:
     """Return about a quarter of the attempts of a row, by what the past ones found."""
-    optuna = _optuna()
+    try:
+        import optuna
+    except ImportError as error:
+        raise HostError(
+            "--method optuna: Optuna is not installed; pip install 'msaf-bench[search]', or"
+            " --method random"
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     spans, present = search.spans[label], search.present(label)
     distributions = {name: _distribution(span) for name, span in spans.items()}
@@ -90,24 +96,13 @@ def _of_optuna(
     for _ in range(TRIES):
         if len(found) >= count:
             break
-        params = study.ask(distributions).params
+        params = cast("dict[str, Option]", study.ask(distributions).params)
         values = {name: _value(spans[name], params[name], present.get(name)) for name in spans}
         key = _key(search, label, values)
         if key not in tried:
             tried.add(key)
             found.append(values)
     return found
-
-
-def _optuna() -> "object":
-    try:
-        import optuna
-    except ImportError as error:
-        raise HostError(
-            "--method optuna: Optuna is not installed; pip install 'msaf-bench[search]', or"
-            " --method random"
-        ) from error
-    return optuna
 
 
 def _distribution(span: Span) -> "BaseDistribution":
@@ -142,11 +137,11 @@ def _param(span: Span, value: Option, present: Option | None) -> Option:
 
 def _value(span: Span, param: Option, present: Option | None) -> Option:
     """Return what Optuna proposes as the row has it."""
+    assert isinstance(param, int | float)
     if span.values:
         return span.values[int(param)]
     if span.between:
         return param
-    assert isinstance(param, int | float)
     value = float(param)
     if span.factor:
         assert isinstance(present, int | float)

@@ -1,0 +1,150 @@
+# pyright: basic
+"""Checks of the nodes of a cluster that somebody else started, before any training."""
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import ray
+from ray.exceptions import GetTimeoutError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from msaf_bench.architectures import builtin
+from msaf_bench.data import content_of, open_split
+from msaf_bench.errors import BenchError, HostError, text_of
+from msaf_bench.host import Host
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.executors import Cluster
+from msaf_bench.sweep.on_ray.resources import named, room
+from msaf_bench.sweep.workspace import Setting
+
+NODES_S = 180  #: for all nodes to answer; each imports torch and lists the data
+SEEN_S = 5  #: for a new file to be seen on a network file system
+
+
+class Findings(NamedTuple):
+    """What a node has. A fault takes the place of what cannot be had, with its remedy."""
+
+    software: Mapping[str, str]  #: version by package
+    data: str  #: fingerprint
+    faults: tuple[str, ...]  #: each with the key and the remedy
+
+
+def check_nodes(trial: Trial, setting: Setting, cluster: Cluster) -> None:
+    """Raise `HostError` naming the first node that cannot run trials like this one as this machine
+    would: other software, no folder of reports, other data, a plug-in that is missing.
+
+    All nodes with room for a process of a trial are asked at once.
+    """
+    fits = room(cluster, setting)
+    nodes = [node for node in ray.nodes() if fits.get(node["NodeID"])]
+    with _probe(setting.workspace.folder) as probe:
+        here = found_here(trial, setting, probe)
+        answers = [
+            _found.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote(trial, setting, probe)
+            for node in nodes
+        ]
+        until = time.monotonic() + NODES_S
+        for node, answer in zip(nodes, answers, strict=True):
+            try:
+                there = ray.get(answer, timeout=max(1, until - time.monotonic()))
+            except GetTimeoutError as error:
+                raise HostError(
+                    f"{named(node)} gives no answer in {NODES_S} s; look at it with `ray status`,"
+                    " or take it out of the cluster"
+                ) from error
+            except Exception as error:
+                raise HostError(f"{named(node)}: {_why(error)}") from error
+            for fault in differences(here, there):
+                raise HostError(f"{named(node)}: {fault}")
+
+
+def differences(here: Findings, there: Findings) -> list[str]:
+    """Return what a node lacks, or has other than this machine, each with the remedy."""
+    others = [
+        f"{package} is {there.software[package]}, here {version}; install the same on all nodes"
+        for package, version in here.software.items()
+        if there.software[package] != version
+    ]
+    if there.faults:
+        return [*others, *there.faults]
+    if there.data != here.data:
+        others.append(
+            f"--root has other content ({there.data}, here {here.data}); use one shared folder, or"
+            " copy it again"
+        )
+    return others
+
+
+def found_here(trial: Trial, setting: Setting, probe: Path) -> Findings:
+    """Return what this machine has for trials like this one."""
+    host = Host.here()
+    software = {
+        "msaf-bench": f"{host.msaf_bench} {host.commit}".strip(),
+        "torch": host.torch,
+    }
+    if fault := _reports_fault(probe):
+        return Findings(software, "", (fault,))
+    try:
+        builtin().extend(setting.plugins)
+    except BenchError as error:
+        return Findings(software, "", (f"--plugin: {text_of(error)}; install it on all nodes",))
+    conditions, readers = trial.conditions, setting.readers(trial.conditions)
+    try:
+        learn, test = (
+            open_split(conditions, split, setting.root, readers=readers)
+            for split in ("train", "score")
+        )
+    except BenchError as error:
+        return Findings(software, "", (f"--root {setting.root}: {text_of(error)}",))
+    return Findings(software, content_of(conditions, learn, test), ())
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _found(trial: Trial, setting: Setting, probe: Path) -> Findings:
+    return found_here(trial, setting, probe)
+
+
+@contextmanager
+def _probe(folder: Path) -> Generator[Path]:
+    """Keep a file in the folder of reports that only this process can have written."""
+    path = folder / f".msaf-bench-probe-{secrets.token_hex(8)}"
+    path.touch()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _reports_fault(probe: Path) -> str:
+    """Return why the folder of reports cannot be used here, empty where it can."""
+    until = time.monotonic() + SEEN_S
+    while not probe.exists():
+        if time.monotonic() > until:
+            return f"--reports {probe.parent} is not seen there; put it on a shared folder"
+        time.sleep(0.2)
+    own = probe.with_name(f"{probe.name}-{platform.node()}-{os.getpid()}")
+    try:
+        own.touch()
+        own.unlink()
+    except OSError as error:
+        return (
+            f"--reports {probe.parent} cannot be written there ({error.strerror}); correct its"
+            " permissions"
+        )
+    return ""
+
+
+def _why(error: Exception) -> str:
+    """Return why a node could not even be asked, with the remedy."""
+    if "No module named 'msaf_bench" in str(error):
+        return "the package msaf_bench is not installed there; install the same on all nodes"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{lines[-1].strip()}; look at it with `ray status`"

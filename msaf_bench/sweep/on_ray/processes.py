@@ -1,0 +1,204 @@
+# pyright: basic
+"""One trial in one or several processes, each with its own GPU: rank 0 is the worker that Tune
+started, the others run in the rest of what Tune reserved.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import NamedTuple
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.util import get_current_placement_group, get_node_ip_address
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
+
+from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.trial import AloneError, run_trial
+from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.parallel import PATIENCE, LostError, joined
+
+Message = dict[str, object]
+Report = Callable[[Message], None]
+
+#: what stops every trial
+STOPS_ALL: dict[str, type[BenchError]] = {
+    "UsageError": UsageError,
+    "DataError": DataError,
+    "HostError": HostError,
+}
+GRACE_S = 20  #: for this process to notice that another one has ended; with NCCL it cannot
+LOST_S = 90  #: for Ray to notice that a process has ended whose connections are closed
+SIOCGIFADDR = 0x8915  #: asks Linux for the address of a network interface
+
+
+class Place(NamedTuple):
+    """Where the processes of a trial meet, and which of them one is."""
+
+    address: str
+    port: int
+    rank: int
+    size: int
+
+
+def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message:
+    """Run a trial in this process and `size` - 1 others; return how it ended.
+
+    Raises `LostError` where another process has died or failed alone, after reporting which: Tune
+    starts the trial again. This process ends where it waits for one that has ended.
+    """
+    if size == 1:
+        return _ended(trial, setting, report)
+    faults, over = SimpleQueue[Message](), Event()
+    store, place = _meeting(size)
+    others, ends = _start_others(place, trial, setting)
+    Thread(target=_watch, args=(ends, faults, over, report), daemon=True).start()
+    try:
+        with _at(place, store, setting) as own:
+            return _ended(trial, own, report)
+    except AloneError:
+        return {"state": "failed"}
+    except LostError:
+        over.set()
+        with suppress(Empty):
+            fault = faults.get(timeout=LOST_S)
+            if "fatal" in fault:
+                return fault
+            report(fault)
+        raise
+    finally:
+        over.set()
+        for other in others:
+            ray.kill(other)
+
+
+def _ended(trial: Trial, setting: Setting, report: Report | None) -> Message:
+    """Run a trial and return how it ended: its state, or what stops every other trial too."""
+    heard = []
+    if report is not None:
+        heard = [
+            lambda step, loss: report({"step": step, "loss": loss}),
+            lambda text: report({"note": text}),
+            lambda step, miou: report({"step": step, "validation": miou}),
+        ]
+    try:
+        if not setting.workspace.folder.is_dir():
+            raise HostError(
+                f"a worker on {socket.gethostname()} does not see {setting.workspace.folder}; put"
+                " --reports on a shared folder"
+            )
+        record = run_trial(trial, setting, *heard)
+    except (AloneError, LostError):
+        raise
+    except BenchError as error:
+        kind = next(name for name, known in STOPS_ALL.items() if isinstance(error, known))
+        return {"fatal": kind, "text": str(error)}
+    return {"state": record.state if record else "done"}
+
+
+@ray.remote
+class Other:
+    """A process of a trial that is not rank 0."""
+
+    def run(self, place: Place, trial: Trial, setting: Setting) -> Message:
+        """Train along; return how it ended."""
+        store = TCPStore(place.address, place.port, place.size, timeout=PATIENCE)
+        with _at(place, store, setting) as own:
+            return _ended(trial, own, None)
+
+
+def _watch(
+    waiting: list[ray.ObjectRef], faults: SimpleQueue[Message], over: Event, report: Report
+) -> None:
+    """Hear how the other processes end. Where one ends badly and this one does not notice, end this
+    one too.
+    """
+    while waiting:
+        ended, waiting = ray.wait(waiting)
+        if fault := _fault(ended[0]):
+            faults.put(fault)
+            if not over.wait(GRACE_S):
+                report(fault)
+                os._exit(1)
+            return
+
+
+def _fault(ended: ray.ObjectRef) -> Message | None:
+    """Return why another process ended badly, None where it did not, or because of a third one."""
+    try:
+        message = ray.get(ended)
+    except LostError:
+        return None
+    except RayTaskError as error:
+        cause = error.cause
+        return {"lost": f"another of its processes failed: {type(cause).__name__}: {cause}"}
+    except RayError:
+        return {"lost": "another of its processes died"}
+    return message if "fatal" in message else None
+
+
+def _meeting(size: int) -> tuple[TCPStore, Place]:
+    """Open the place where the processes of a trial meet, for this node's own address alone."""
+    address = get_node_ip_address()
+    listener = socket.create_server((address, 0))
+    port = listener.getsockname()[1]
+    store = TCPStore(
+        address,
+        port,
+        size,
+        is_master=True,
+        timeout=PATIENCE,
+        wait_for_workers=False,
+        master_listen_fd=listener.detach(),
+    )
+    return store, Place(address, port, 0, size)
+
+
+def _start_others(place: Place, trial: Trial, setting: Setting) -> tuple[list, list]:
+    """Start the other processes in what Tune reserved for them; return them and how they end."""
+    reserved = get_current_placement_group()
+    if reserved is None:
+        raise HostError("Ray reserved nothing for the other processes of a trial")
+    others, ends = [], []
+    for rank in range(1, place.size):
+        bundle = reserved.bundle_specs[rank]
+        other = Other.options(
+            num_cpus=bundle.get("CPU", 0),
+            num_gpus=bundle.get("GPU", 0),
+            scheduling_strategy=PlacementGroupSchedulingStrategy(reserved, rank),
+        ).remote()
+        others.append(other)
+        ends.append(other.run.remote(place._replace(rank=rank), trial, setting))
+    return others, ends
+
+
+@contextmanager
+def _at(place: Place, store: TCPStore, setting: Setting) -> Generator[Setting]:
+    """Make this process one of those that train a trial; yield its own setting."""
+    if name := _interface(get_node_ip_address()):
+        for library in ("GLOO", "NCCL"):
+            os.environ.setdefault(f"{library}_SOCKET_IFNAME", name)
+    with joined(setting.device, store, place.rank, place.size) as device:
+        yield replace(setting, device=device)
+
+
+def _interface(address: str) -> str:
+    """Return the name of the network interface of an address, empty where it is not found: torch
+    would take the one of the host's name, which need not be that of the cluster.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for _, name in socket.if_nameindex():
+            asked = struct.pack("256s", name.encode())
+            with suppress(OSError):
+                answer = fcntl.ioctl(any_socket, SIOCGIFADDR, asked)
+                if socket.inet_ntoa(answer[20:24]) == address:
+                    return name
+    return ""

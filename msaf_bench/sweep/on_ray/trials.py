@@ -1,0 +1,157 @@
+# pyright: basic
+"""Trials as trials of Ray Tune: what each reserves, what it reports, and what the driver hears."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from msaf_bench.errors import BenchError
+from msaf_bench.records import read_record
+from msaf_bench.spec import Trial
+from msaf_bench.sweep.events import Events
+from msaf_bench.sweep.executors import Cluster, Stops
+from msaf_bench.sweep.on_ray.processes import STOPS_ALL, run_in
+from msaf_bench.sweep.on_ray.resources import bundle, room
+from msaf_bench.sweep.on_ray.stopping import GroupScheduler
+from msaf_bench.sweep.workspace import Setting
+
+RETRIES = 2  #: of a trial whose worker died
+
+
+def fit(
+    trials: Sequence[Trial],
+    setting: Setting,
+    events: Events,
+    cluster: Cluster,
+    storage: Path,
+    stops: Stops | None = None,
+) -> "Listener":
+    """Run the trials, as many at a time as the cluster has room for; return what was heard. Those
+    that `stops` has heard of report again what they reached, and nothing is run for them.
+
+    The processes of a trial are reserved together or not at all, on one node where they fit one:
+    trials that wait hold nothing, so that they cannot lock each other out.
+    """
+    listener = Listener(trials, setting, events, cluster)
+    heard = stops.heard if stops else {}
+    order = [*range(len(trials), len(trials) + len(heard)), *range(len(trials))]
+    space = {"index": tune.grid_search(order)}
+    work = tune.with_parameters(
+        _work,
+        trials=list(trials),
+        setting=setting,
+        processes=cluster.processes,
+        curves=list(heard.values()),
+    )
+    scheduler = None
+    if stops:
+        last = [trial.conditions.steps for trial in trials]
+        last += [curve[-1][0] + 1 if curve else 1 for curve in heard.values()]
+        scheduler = GroupScheduler(stops, [*(trial.id for trial in trials), *heard], last)
+    bundles = [bundle(cluster, setting)] * cluster.processes
+    tuner = tune.Tuner(
+        tune.with_resources(work, tune.PlacementGroupFactory(bundles, strategy="PACK")),
+        param_space=space,
+        tune_config=tune.TuneConfig(
+            # a process that belonged to a group is not used again
+            reuse_actors=cluster.processes == 1,
+            max_concurrent_trials=cluster.workers,
+            scheduler=scheduler,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(storage),
+            name="sweep",
+            verbose=0,
+            callbacks=[listener],
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+        ),
+    )
+    try:
+        tuner.fit()
+    except Exception:
+        if listener.fatal is None:
+            raise
+    if listener.fatal is not None:
+        raise listener.fatal
+    return listener
+
+
+def _work(
+    config: dict[str, int],
+    trials: list[Trial],
+    setting: Setting,
+    processes: int,
+    curves: list[Sequence[tuple[int, float]]],
+) -> None:
+    """Run one trial, in a worker; of one of an earlier call report what it reached."""
+    index = config["index"]
+    if index < len(trials):
+        tune.report(run_in(processes, trials[index], setting, tune.report))
+        return
+    for step, miou in curves[index - len(trials)]:
+        tune.report({"step": step, "validation": miou})
+
+
+class Listener(tune.Callback):
+    """Turns what workers report into events."""
+
+    def __init__(
+        self, trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster
+    ) -> None:
+        self.trials, self.setting, self.events = trials, setting, events
+        self.cluster = cluster
+        self.fatal: BenchError | None = None
+        self.finished: set[str] = set()  #: ids of the trials that left a record
+        self.stopped: set[str] = set()  #: ids of those that were stopped early
+        self.lost: dict[str, str] = {}  #: why a process of a trial was lost, by the trial's id
+
+    def __getstate__(self) -> dict[str, object]:
+        # Ray pickles callbacks into its own record of the run, which nobody reads; a progress
+        # display cannot be pickled.
+        return {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: object
+    ) -> None:
+        """Hear one message of a worker."""
+        if trial.config["index"] >= len(self.trials):  # one of an earlier call
+            return
+        ours = self.trials[trial.config["index"]]
+        if "fatal" in result:
+            self.fatal = STOPS_ALL[result["fatal"]](result["text"])
+            raise self.fatal
+        if "note" in result:
+            self.events.note(result["note"])
+        elif "lost" in result:
+            self.lost[ours.id] = result["lost"]
+        elif "state" in result:
+            self.finished.add(ours.id)
+            self.events.finished(read_record(self.setting.workspace.record(ours)))
+        elif "validation" in result:
+            self.events.validated(ours, result["step"], result["validation"])
+        else:
+            self.events.step(ours, result["step"], result["loss"])
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Any], trial: Any, **info: object
+    ) -> None:
+        """Hear that a trial ended: without a record its scheduler stopped it."""
+        index = trial.config["index"]
+        if index < len(self.trials) and self.trials[index].id not in self.finished:
+            self.stopped.add(self.trials[index].id)
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Any], trial: Any, **info: object
+    ) -> None:
+        """Say that a trial is tried again, and what it waits for."""
+        ours = self.trials[trial.config["index"]]
+        why = self.lost.get(ours.id, "its worker died")
+        self.events.note(f"{ours.system.name}, seed {ours.seed}: {why}; it is tried again")
+        free = sum(room(self.cluster, self.setting).values())
+        if free < self.cluster.processes:
+            self.events.note(
+                f"the cluster has room for {free} of the {self.cluster.processes} processes of a"
+                " trial: trials wait until a node joins"
+            )
