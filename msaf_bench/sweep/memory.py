@@ -26,7 +26,7 @@ Subject = tuple[System, Conditions]
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuRoom:
     """The GPU memory of each process of a trial."""
 
     processes: int  #: that train a trial together, each with a GPU
@@ -37,7 +37,7 @@ class Gpu:
         return self.gib is None or needed_gib(size) <= self.gib
 
 
-def gpu_of(setting: Setting, cluster: Cluster | None) -> Gpu:
+def gpu_of(setting: Setting, cluster: Cluster | None) -> GpuRoom:
     """Return what a process of a trial has: as it was stated, or as the driver here tells it."""
     processes = cluster.processes if cluster else current().size
     share = cluster.gpus if cluster and 0 < cluster.gpus < 1 else 1.0
@@ -45,7 +45,7 @@ def gpu_of(setting: Setting, cluster: Cluster | None) -> Gpu:
     here = cluster is None or cluster.address is None
     if gib is None and here and setting.device.startswith("cuda") and torch.cuda.is_available():
         gib = torch.cuda.get_device_properties(setting.device).total_memory / GIB
-    return Gpu(processes, None if gib is None else share * gib)
+    return GpuRoom(processes, None if gib is None else share * gib)
 
 
 def needed_gib(size: StepSize) -> float:
@@ -77,7 +77,7 @@ def step_sizes(plan: Plan, processes: int) -> dict[str, StepSize | str]:
     return found
 
 
-def memory_text(plan: Plan, gpu: Gpu) -> str:
+def memory_text(plan: Plan, gpu: GpuRoom) -> str:
     """Return from where to where the need of the rows goes, and what the GPU has."""
     sizes = step_sizes(plan, gpu.processes).values()
     needs = [needed_gib(size) for size in sizes if isinstance(size, StepSize)]
@@ -115,7 +115,7 @@ def check_fits(plan: Plan, setting: Setting, cluster: Cluster | None) -> None:
 
 
 def _remedy(
-    plan: Plan, large: Mapping[str, StepSize], label: str, gpu: Gpu, *, on_ray: bool
+    plan: Plan, large: Mapping[str, StepSize], label: str, gpu: GpuRoom, *, on_ray: bool
 ) -> str:
     subjects = plan.subjects()
     fitting: dict[tuple[str, ...], str] = {}  # one of each kind
@@ -133,9 +133,7 @@ def _remedy(
             effect = _side_effect(changes, changed[label][1])
             fitting[kind] = f"{text} ({needed:.1f} GiB; {effect})"
     if not fitting:
-        return (
-            "no more GPUs, parts of a batch or bf16 make it fit: choose a smaller crop or network"
-        )
+        return "no number of GPUs or parts makes it fit, nor bf16; choose a smaller crop or network"
     return f"add {', or '.join(fitting.values())}"
 
 
@@ -143,12 +141,12 @@ def _changes(
     conditions: Conditions, processes: int, *, on_ray: bool
 ) -> Iterator[tuple[str, dict[str, object], int]]:
     """Yield options, the conditions that they change and the number of processes: those under which
-    the numbers stay the same first, then parts of a batch, then precision, then all together.
+    the numbers stay the same first, then parts of a batch, then precision, then several together.
     """
     batch = conditions.batch
     parts = [n for n in range(2, batch // processes) if batch % (processes * n) == 0]
     more = [n for n in GPUS if n > processes and batch % (n * conditions.accumulate) == 0]
-    again = {"checkpoint_activations": True}
+    again: dict[str, object] = {"checkpoint_activations": True}
     if on_ray:
         yield from ((f"--gpus-per-trial {n}", {}, n) for n in more)
     if not conditions.compile:
@@ -159,7 +157,10 @@ def _changes(
     half: dict[str, object] = {"precision": "bf16"}
     if conditions.precision in ("fp32", "tf32"):
         yield _set(half), half, processes
-    for together in ({**again, **half}, {**again, **half, "accumulate": max(parts, default=1)}):
+    if conditions.compile:
+        return
+    fewest = {"accumulate": parts[-1]} if parts else {}
+    for together in (again | fewest, again | half, again | half | fewest):
         yield _set(together), together, processes
 
 

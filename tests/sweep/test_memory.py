@@ -12,7 +12,7 @@ from msaf_bench.errors import UsageError
 from msaf_bench.sweep import memory
 from msaf_bench.sweep.estimate import H100_TFLOPS, estimate
 from msaf_bench.sweep.executors import Cluster
-from msaf_bench.sweep.memory import Gpu, check_fits, gpu_of, needed_gib, step_sizes
+from msaf_bench.sweep.memory import GpuRoom, check_fits, gpu_of, needed_gib, step_sizes
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.workspace import Setting, Workspace
 from msaf_bench.train.memory import NotCountedError, step_size
@@ -67,34 +67,34 @@ def test_a_row_that_does_not_fit_is_refused_with_changes_that_do(tmp_path):
 
 def test_more_gpus_are_proposed_on_ray_and_several_changes_where_one_is_not_enough(tmp_path):
     plan = plan_of()
-    small = setting_of(tmp_path, gpu_memory_gib=4.5)
+    small = setting_of(tmp_path, gpu_memory_gib=4.8)
     assert "add --gpus-per-trial 4 (" in refusal(plan, small, Cluster(gpus=1))
     assert "on each of 2 GPUs" in refusal(plan, small, Cluster(gpus=2))
-    text = refusal(plan, setting_of(tmp_path, gpu_memory_gib=2.9))
-    assert "add --set checkpoint_activations=true --set precision=bf16 (" in text
+    text = refusal(plan, setting_of(tmp_path, gpu_memory_gib=3.4))
+    assert "add --set checkpoint_activations=true --set accumulate=4 (" in text
     text = refusal(plan, setting_of(tmp_path, gpu_memory_gib=1.1))
     assert text.endswith("choose a smaller crop or network")
 
 
 def test_a_part_of_a_gpu_has_a_part_of_its_memory(tmp_path):
     setting = setting_of(tmp_path, gpu_memory_gib=40.0)
-    assert gpu_of(setting, Cluster(gpus=0.5)) == Gpu(1, 20.0)
-    assert gpu_of(setting, Cluster(gpus=4)) == Gpu(4, 40.0)
-    assert gpu_of(setting, None) == Gpu(1, 40.0)
-    assert gpu_of(setting_of(tmp_path), None) == Gpu(1, None)
+    assert gpu_of(setting, Cluster(gpus=0.5)) == GpuRoom(1, 20.0)
+    assert gpu_of(setting, Cluster(gpus=4)) == GpuRoom(4, 40.0)
+    assert gpu_of(setting, None) == GpuRoom(1, 40.0)
+    assert gpu_of(setting_of(tmp_path), None) == GpuRoom(1, None)
     remote = setting_of(tmp_path, device="cuda")
-    assert gpu_of(remote, Cluster("10.0.0.1:6379", gpus=1)) == Gpu(1, None)
+    assert gpu_of(remote, Cluster("10.0.0.1:6379", gpus=1)) == GpuRoom(1, None)
 
 
 def test_a_run_is_refused_before_any_training(tmp_path):
-    with pytest.raises(UsageError, match="row 'MSAF' needs .* the GPU has 2.0; add "):
+    with pytest.raises(UsageError, match="row 'MSAF' needs .* the GPU has 6.0; add "):
         ablate(
             "3",
             preset="paper",
             changes={"crop": [321, 321]},
             rows=["MSAF"],
             on="local",
-            gpu_memory_gib=2.0,
+            gpu_memory_gib=6.0,
             reports=tmp_path / "run",
         )
     assert not (tmp_path / "run" / "records").exists()
@@ -142,7 +142,7 @@ def test_the_throughput_is_the_one_that_was_measured():
 
 
 def test_a_dry_run_prints_memory_and_hours(capsys, tmp_path):
-    command = [*ABLATE, "--rows", "MSAF", "--set", "crop=321,321", "--dry-run"]
+    command = [*ABLATE, "--rows", "MSAF", "--set", "crop=[321,321]", "--dry-run"]
     command += ["--device", "cuda", "--reports", str(tmp_path / "r")]
     assert main(command) == 0
     said = capsys.readouterr().out
