@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         read_system,
         read_table,
     )
+    from msaf_bench.exchange.programs import export
     from msaf_bench.findings.run import Run, load_run
 
     __version__: str
@@ -39,6 +40,7 @@ __all__ = [
     "builtin",
     "cost",
     "evaluate",
+    "export",
     "latency",
     "list_data_sets",
     "list_presets",
@@ -65,6 +67,7 @@ _LAZY = {
     "builtin": "msaf_bench.architectures",
     "cost": "msaf_bench.analyzers.cost.counted",
     "evaluate": "msaf_bench.analyzers.evaluation",
+    "export": "msaf_bench.exchange.programs",
     "latency": "msaf_bench.analyzers.speed.frame_latency",
     "list_data_sets": "msaf_bench.catalog",
     "list_presets": "msaf_bench.catalog",

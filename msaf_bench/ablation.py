@@ -36,6 +36,7 @@ class Ablation:
     resume: bool = False  #: keep what is finished
     speed_processes: int = 0  #: that time the rows after the trials
     pictures: bool = True  #: show frames of the data set in the report
+    track: Sequence[str] = ()  #: trackers that hear of the trials
 
 
 def ablate(
@@ -65,6 +66,7 @@ def ablate(
     reports: str | Path | None = None,
     resume: bool = False,
     pictures: bool = True,
+    track: Sequence[str] = (),
     overwrite: bool = False,
     events: Events | None = None,
 ) -> "Run":
@@ -113,6 +115,7 @@ def ablate(
         reports: Folder of this run; None: `reports/TABLE-DATA-PRESET`.
         resume: Keep finished trials and run what is missing or failed.
         pictures: Show frames and labels of the data set in the report.
+        track: Trackers of loss, validation and results: "tensorboard", "csv", "wandb", "mlflow".
         overwrite: Replace files in the folder that are not of a run.
         events: Hears of every phase, step, finished trial and note; what derives from
             `msaf_bench.sweep.events.Silent` need not have all methods.
@@ -120,7 +123,7 @@ def ablate(
     Raises:
         UsageError: A name, option or component is wrong, or the folder holds another run.
         DataError: The data set's content is wrong.
-        HostError: The machine cannot do it.
+        HostError: The machine cannot do it, or a tracker is not installed.
         LockedError: Another process runs in the same folder.
     """
     from msaf_bench.findings.run import load_run
@@ -153,6 +156,7 @@ def ablate(
         resume=resume,
         pictures=pictures,
         start=files,
+        track=track,
         tuned=read_tuned(Path(tuned)) if tuned else None,
     )
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
@@ -181,11 +185,17 @@ def prepare(
     cache_gib: float = 0.0,
     cache_folder: str | Path | None = None,
     gpu_memory_gib: float | None = None,
+    track: Sequence[str] = (),
     tuned: Tuned | None = None,
 ) -> Ablation:
     """Return the ablation of a table under these conditions, backbones starting from files, rows
-    with what a search found for them. Raises `UsageError`.
+    with what a search found for them. Raises `UsageError`, and `HostError` for a tracker that
+    cannot be used.
     """
+    if track:
+        from msaf_bench.sweep.tracking import check_trackers
+
+        check_trackers(track)
     data_root = None if root is None else Path(root).resolve()
     if conditions.described or conditions.data in list_data_sets()[1:]:
         data_root = needed_root(conditions.data, data_root)
@@ -208,7 +218,7 @@ def prepare(
         cache_folder=Path(cache_folder).resolve() if cache_folder else None,
         gpu_memory_gib=gpu_memory_gib,
     )
-    return Ablation(plan, setting, cluster, resume, speed_processes, pictures)
+    return Ablation(plan, setting, cluster, resume, speed_processes, pictures, track)
 
 
 def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
@@ -237,19 +247,21 @@ def run(ablation: Ablation, events: Events) -> "Outcome":
     """Run what is missing, then render the report."""
     from msaf_bench.report.outcome import render
     from msaf_bench.sweep.driver import run_sweep
+    from msaf_bench.sweep.tracking import tracked
 
     setting, left = ablation.setting, ()
     if ablation.plan.table.axis:
         left = _run_study(ablation, events)
     else:
-        run_sweep(
-            ablation.plan,
-            setting,
-            events,
-            cluster=ablation.cluster,
-            resume=ablation.resume,
-            speed_processes=ablation.speed_processes,
-        )
+        with tracked(events, ablation.track, setting.workspace.folder) as heard:
+            run_sweep(
+                ablation.plan,
+                setting,
+                heard,
+                cluster=ablation.cluster,
+                resume=ablation.resume,
+                speed_processes=ablation.speed_processes,
+            )
     events.phase("page", 0, 1, "tables, figures and the page itself")
     outcome = render(setting.workspace, setting.root, pictures=ablation.pictures)
     return replace(outcome, left=left)
@@ -259,6 +271,7 @@ def _run_study(ablation: Ablation, events: Events) -> tuple[Path, ...]:
     """Run every point of a table with an axis; return the folders that another process runs."""
     from msaf_bench.sweep.driver import run_sweep
     from msaf_bench.sweep.preflight import check_data, check_systems
+    from msaf_bench.sweep.tracking import tracked
 
     folders = [setting.workspace.folder for _, setting in sweeps(ablation)]
 
@@ -269,6 +282,7 @@ def _run_study(ablation: Ablation, events: Events) -> tuple[Path, ...]:
     def run_point(point: Point, setting: Setting) -> None:
         number = folders.index(setting.workspace.folder) + 1
         events.note(f"point {number}/{len(folders)}: {point.axis.shown} = {point.value}")
-        run_sweep(point.plan, setting, events, cluster=ablation.cluster, resume=True)
+        with tracked(events, ablation.track, setting.workspace.folder) as heard:
+            run_sweep(point.plan, setting, heard, cluster=ablation.cluster, resume=True)
 
     return run_study(ablation.plan, ablation.setting, check, run_point, resume=ablation.resume)

@@ -23,7 +23,7 @@ HEADER = (
 
 
 @dataclass(frozen=True)
-class Part:
+class PointSearch:
     """The search of one table under one set of conditions; of an axis one for each point."""
 
     point: str  #: name of its folder; empty without an axis
@@ -32,17 +32,17 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Searches:
     """A table that is to be tuned, and how."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PointSearch, ...]
     setting: Setting
     cluster: Cluster | None  #: None: attempts run in this process
     resume: bool
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TuningOutcome:
     """A search that has ended."""
 
     tuned: Tuned
@@ -62,7 +62,7 @@ def prepare(
     seed: int,
     cluster: Cluster | None,
     resume: bool,
-) -> Tuning:
+) -> Searches:
     """Return the search of a plan's rows. `space` None stands for the table's own axis. Raises
     `UsageError`.
     """
@@ -81,7 +81,7 @@ def prepare(
         own = [(p.plan, replace(setting, workspace=p.workspace)) for p in points]
     else:
         own = [(plan, setting)]
-    parts: list[Part] = []
+    parts: list[PointSearch] = []
     for each, where in own:
         search = Search(
             plan=search_plan(each, rungs),
@@ -92,11 +92,11 @@ def prepare(
             seed=seed,
             conditions=each.conditions.key,
         )
-        parts.append(Part(where.workspace.folder.name if axis else "", search, where))
-    return Tuning(tuple(parts), setting, cluster, resume)
+        parts.append(PointSearch(where.workspace.folder.name if axis else "", search, where))
+    return Searches(tuple(parts), setting, cluster, resume)
 
 
-def check(tuning: Tuning) -> None:
+def check(tuning: Searches) -> None:
     """Raise for whatever would stop one of the searches. Nothing is written."""
     from msaf_bench.sweep.tuning.run import check_search
 
@@ -105,10 +105,10 @@ def check(tuning: Tuning) -> None:
 
 
 def run(
-    tuning: Tuning,
+    tuning: Searches,
     events: Events,
     on_attempts: Callable[[Mapping[str, Attempt]], None] = lambda attempts: None,
-) -> Outcome:
+) -> TuningOutcome:
     """Run what is missing, then write `tuned.toml` and `attempts.csv`. `on_attempts` as in
     `run_search`.
 
@@ -145,7 +145,7 @@ def run(
     folder = tuning.setting.workspace.folder
     write_atomic(folder / ATTEMPTS, attempts_csv(every))
     write_atomic(folder / FILE, HEADER + tuned_toml(tuned))
-    return Outcome(tuned, folder / FILE, tuple(without))
+    return TuningOutcome(tuned, folder / FILE, tuple(without))
 
 
 def tuned_toml(tuned: Tuned) -> str:

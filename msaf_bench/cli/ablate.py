@@ -31,6 +31,7 @@ from msaf_bench.cli.ablate_options import (
 from msaf_bench.cli.estimate_text import print_estimates
 from msaf_bench.cli.options import (
     CACHE_GIB,
+    TRACKERS,
     CacheFolder,
     CacheGib,
     Changes,
@@ -44,6 +45,7 @@ from msaf_bench.cli.options import (
     Plugins,
     Preset,
     Root,
+    Track,
     at_most_cores,
     split_list,
 )
@@ -86,6 +88,7 @@ def ablate(
     pictures: Pictures = True,
     changes: Changes = None,
     plugins: Plugins = None,
+    track: Track = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -133,6 +136,7 @@ def ablate(
         resume=resume,
         pictures=pictures,
         start=read_starts(start),
+        track=split_list(track, TRACKERS),
         tuned=read_tuned(tuned) if tuned else None,
     )
     if dry_run:

@@ -120,7 +120,7 @@ TunedFile = Annotated[
         "--tuned",
         metavar="FILE",
         rich_help_panel=RUN,
-        help="tuned.toml of `msaf-bench tune`: train every row as it was found best, and as it is.",
+        help="File of `msaf-bench tune`: train every row as it was found best, and as it is.",
     ),
 ]
 On = Annotated[

@@ -15,7 +15,7 @@ class Command(NamedTuple):
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Look around": ("list", "show", "check", "doctor"),
-    "Train and ablate": ("ablate", "tune", "train", "evaluate", "predict"),
+    "Train and ablate": ("ablate", "tune", "train", "evaluate", "predict", "export"),
     "Measure": ("flops", "fps", "score"),
     "Data and results": ("data", "report", "compare"),
 }
@@ -82,6 +82,15 @@ COMMANDS: dict[str, Command] = {
         (
             "step-300.safetensors --frames DIR --out predictions",
             "step-9.safetensors --frames a.mp4 -o DIR --overlay b.webm",
+        ),
+    ),
+    "export": Command(
+        "export:export",
+        "Export a system or a checkpoint as torch.export or ONNX.",
+        (
+            "step-300.safetensors --to msaf.pt2",
+            "step-300.safetensors --to msaf.onnx --dynamic",
+            "msaf-r18 --to msaf.onnx --size 256x512 -c camvid11",
         ),
     ),
     "flops": Command(

@@ -18,6 +18,7 @@ DATA_SETS = (
 PRESETS = ("smoke", "quick", "standard", "paper")
 HISTORIES = ("repeat", "skip", "error")
 MODES = ("clip", "stream")
+TRACKERS = ("tensorboard", "csv", "wandb", "mlflow")
 
 
 def at_most(
@@ -120,6 +121,7 @@ MISSING = {
     "truth": "give the folder of true label maps",
     "frames": "give the folder of video frames",
     "out": "give the folder to write to",
+    "to": "give the file to write, such as msaf.pt2 or msaf.onnx",
     "checkpoint": "give a .safetensors file, as `msaf-bench train` writes it",
     "run": "give a folder that `msaf-bench ablate` wrote",
     "old": "give two folders that `msaf-bench ablate` wrote",
@@ -285,6 +287,20 @@ Json = Annotated[
         "--json",
         rich_help_panel=OUTPUT,
         help="Print one JSON document on standard output, and nothing else there.",
+    ),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar=f"{choices(TRACKERS)}[,...]",
+        autocompletion=lambda: TRACKERS,
+        rich_help_panel=OUTPUT,
+        show_default="none",
+        help=(
+            "Trackers of loss, validation and results, which write below track/ in the run's folder"
+            " or where their own environment says."
+        ),
     ),
 ]
 Overwrite = Annotated[

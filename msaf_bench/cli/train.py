@@ -11,6 +11,7 @@ from msaf_bench.cli.options import (
     OUTPUT,
     RUN,
     SEED,
+    TRACKERS,
     CacheFolder,
     CacheGib,
     Changes,
@@ -23,6 +24,8 @@ from msaf_bench.cli.options import (
     Preset,
     Root,
     Threads,
+    Track,
+    split_list,
     systems,
 )
 from msaf_bench.cli.processes import together
@@ -72,6 +75,7 @@ def train(
     ] = None,
     changes: Changes = None,
     plugins: Plugins = None,
+    track: Track = None,
     as_json: Json = False,
 ) -> None:
     """Train and score one system; leave a record and a checkpoint. A run that was stopped goes on
@@ -91,10 +95,13 @@ def train(
     from msaf_bench.sweep.driver import pretrained
     from msaf_bench.sweep.executors import run_here
     from msaf_bench.sweep.plan import pretraining_of
+    from msaf_bench.sweep.tracking import check_trackers, tracked
     from msaf_bench.sweep.workspace import Setting, Workspace, check_starts
     from msaf_bench.train.checkpoint import steps_in
     from msaf_bench.train.parallel import check_group, current
 
+    trackers = split_list(track, TRACKERS)
+    check_trackers(trackers)
     modules = use_plugins(plugins)
     conditions = conditions_from(preset, data, changes, history, systems=True, plugins=modules)
     read = read_system(system)
@@ -120,15 +127,19 @@ def train(
     check_group(conditions, current().size)
     check_starts([trial], read_records(setting.workspace.records).values())
     tally = RunStatus({trial.id: read.name}, [trial], {})
-    with setting.workspace.lock(), SweepProgress((), tally) as progress:
+    with (
+        setting.workspace.lock(),
+        SweepProgress((), tally) as progress,
+        tracked(progress, trackers, folder) as events,
+    ):
         try:
             setting = pretrained(
                 pretraining_of(small, conditions) if conditions.pretrain_steps else None,
                 setting,
-                progress,
+                events,
             )
-            progress.phase("trials", 0, 1)
-            run_here([trial], setting, progress)
+            events.phase("trials", 0, 1)
+            run_here([trial], setting, events)
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
             progress.note(

@@ -47,7 +47,7 @@ from msaf_bench.spec.search import METHODS, STOPPINGS, Method, Stopping
 
 if TYPE_CHECKING:
     from msaf_bench.sweep.tuning.search import Search
-    from msaf_bench.tuning import Outcome, Tuning
+    from msaf_bench.tuning import Searches, TuningOutcome
 
 SEARCH = "Search"
 
@@ -150,8 +150,8 @@ def tune(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Search hyper-parameters for every row of a table with an equal budget, on a part of the
-    training split. `tuned.toml` is written, which `ablate --tuned` runs.
+    """Search hyper-parameters for every row of a table with an equal budget. Attempts are scored
+    on a part of the training split; `ablate --tuned` runs the best of them.
 
     A table with an axis is tuned at every point of it.
     """
@@ -219,7 +219,7 @@ def tune(
     _run(tuning, as_json)
 
 
-def plan_lines(tuning: "Tuning") -> list[str]:
+def plan_lines(tuning: "Searches") -> list[str]:
     """Return what is searched, how, and where the outcome goes."""
     first = tuning.parts[0].search
     conditions, rows = first.plan.conditions, first.plan.rows
@@ -241,7 +241,7 @@ def _names(search: "Search") -> list[str]:
     return list(dict.fromkeys(name for spans in search.spans.values() for name in spans))
 
 
-def _print_plan(tuning: "Tuning", as_json: bool) -> None:
+def _print_plan(tuning: "Searches", as_json: bool) -> None:
     first = tuning.parts[0].search
     if as_json:
         content = {
@@ -260,7 +260,7 @@ def _print_plan(tuning: "Tuning", as_json: bool) -> None:
         typer.echo(line)
 
 
-def _run(tuning: "Tuning", as_json: bool) -> None:
+def _run(tuning: "Searches", as_json: bool) -> None:
     from msaf_bench.cli.search_progress import SearchProgress
     from msaf_bench.foreign import to_stderr
     from msaf_bench.tuning import run
@@ -278,7 +278,7 @@ def _run(tuning: "Tuning", as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _print_outcome(outcome: "Outcome", as_json: bool) -> None:
+def _print_outcome(outcome: "TuningOutcome", as_json: bool) -> None:
     tuned = outcome.tuned
     if as_json:
         print_json({**tuned.model_dump(mode="json", exclude={"name"}), "file": str(outcome.path)})

@@ -81,7 +81,7 @@ def tuning_of(tuned: Summary, default: Summary, search: Tuned, point: str = "") 
         for row in tuned.rows
         if row.system is not None
     )
-    words = {(verdict.better, verdict.worse): verdict.word for verdict in default.verdicts}
+    words: dict[tuple[str, str], Word] = {(v.better, v.worse): v.word for v in default.verdicts}
     verdicts = tuple(
         VerdictPair(v.better, v.worse, words[v.better, v.worse], v.word)
         for v in tuned.verdicts

@@ -1,6 +1,6 @@
 """What a sweep tells while it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from msaf_bench.records import Record
@@ -61,3 +61,40 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Do nothing."""
+
+
+class Together:
+    """Tells several listeners everything, one after the other."""
+
+    def __init__(self, listeners: Sequence[Events]) -> None:
+        self.listeners = listeners
+
+    def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
+        """Tell that the sweep of a plan begins."""
+        for each in self.listeners:
+            each.begun(plan, done)
+
+    def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
+        """Tell how far a phase is."""
+        for each in self.listeners:
+            each.phase(name, done, total, now)
+
+    def step(self, trial: Trial, step: int, loss: float) -> None:
+        """Tell that a trial has done so many steps."""
+        for each in self.listeners:
+            each.step(trial, step, loss)
+
+    def validated(self, trial: Trial, step: int, miou: float) -> None:
+        """Tell that a trial was validated."""
+        for each in self.listeners:
+            each.validated(trial, step, miou)
+
+    def finished(self, record: Record) -> None:
+        """Tell that a trial's record is on disk."""
+        for each in self.listeners:
+            each.finished(record)
+
+    def note(self, text: str) -> None:
+        """Tell what the user should know."""
+        for each in self.listeners:
+            each.note(text)

@@ -206,7 +206,7 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> NetworkCost:
         phases=tuple(
             sum(op.macs for op in sheet.operators[a:b]) for a, b in pairwise((0, *sheet.steps))
         ),
-        outside=_outside(net),
+        outside=outside_of(net),
     )
 
 
@@ -215,7 +215,8 @@ def parameters_of(net: nn.Module) -> dict[str, int]:
     return {name: p.numel() for name, p in net.named_parameters() if _infers(net, name)}
 
 
-def _outside(net: nn.Module) -> tuple[str, ...]:
+def outside_of(net: nn.Module) -> tuple[str, ...]:
+    """Return what parts say that they compute outside torch, such as flow by OpenCV."""
     modules: dict[str, Any] = dict(net.named_modules())  # pyright: ignore
     return tuple(
         sorted(

@@ -129,26 +129,12 @@ def _legend(tuning: Tuning) -> Iterator[str]:
         " seed; attempts that were stopped early are left out. It shows what more attempts bring,"
         " and is no number of the table."
     )
-    stopped = [f"{row.tuned.label} {row.found.stopped}" for row in tuning.rows if _stopped(row)]
-    if stopped:
+    found = [(row.tuned.label, row.found) for row in tuning.rows if row.found]
+    if stopped := [f"{label} {own.stopped}" for label, own in found if own.stopped]:
         yield f"Stopped early: {', '.join(stopped)}."
-    failed = [
-        f"{row.tuned.label} {row.found.failed}"
-        for row in tuning.rows
-        if row.found and row.found.failed
-    ]
-    if failed:
+    if failed := [f"{label} {own.failed}" for label, own in found if own.failed]:
         yield f"Failed attempts, which count as tried: {', '.join(failed)}."
-    ill = [
-        f"{row.tuned.label}: {', '.join(row.found.dead)}"
-        for row in tuning.rows
-        if row.found and row.found.dead
-    ]
-    if ill:
+    if ill := [f"{label}: {', '.join(own.dead)}" for label, own in found if own.dead]:
         yield f"Not live in the best attempt: {'; '.join(ill)}."
     if tuning.stale:
         yield "The search ran under other conditions than this table: its values may not be best."
-
-
-def _stopped(row: RowTuning) -> bool:
-    return bool(row.found and row.found.stopped)

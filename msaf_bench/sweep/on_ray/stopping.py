@@ -2,7 +2,7 @@
 """Early stopping by Ray Tune's schedulers, each group of trials by one of its own."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from ray.tune.schedulers import (
     ASHAScheduler,
@@ -13,7 +13,11 @@ from ray.tune.schedulers import (
 
 from msaf_bench.sweep.executors import Stops
 
-READ = {"time_attr": "step", "metric": "validation", "mode": "max"}  #: of what trials report
+READ: dict[str, Any] = {
+    "time_attr": "step",
+    "metric": "validation",
+    "mode": "max",
+}  #: of what trials report
 KEPT = 2  #: ASHA goes on with one in so many
 SEEN = 2  #: trials that the median is taken of, at least
 
@@ -61,7 +65,9 @@ class GroupScheduler(FIFOScheduler):
                 **READ,
                 grace_period=every,
                 min_samples_required=SEEN,
-                min_time_slice=math.inf,  # else it pauses trials, which would begin anew
+                min_time_slice=cast(
+                    "int", math.inf
+                ),  # else it pauses trials, which would begin anew
             )
         return ASHAScheduler(
             **READ, grace_period=every, max_t=max(every, steps), reduction_factor=KEPT

@@ -1,0 +1,1 @@
+"""Networks for use elsewhere: programs of torch.export, ONNX files, and their model cards."""
