@@ -32,6 +32,7 @@ def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
         *_validation(conditions),
         *_starts(plan),
         _where(ablation),
+        *_memory(ablation),
         *_time(ablation, tallies),
         f"writes to {_short(ablation.setting.workspace.folder)}",
     ]
@@ -103,6 +104,16 @@ def _where(ablation: Ablation) -> str:
         return f"trials on the Ray cluster at {cluster.address}"
     workers = at_once(cluster, ablation.setting.cores)
     return f"{counted(workers, 'trial')} at a time, on Ray"
+
+
+def _memory(ablation: Ablation) -> list[str]:
+    """Return the GPU memory of a training step; nothing on a CPU."""
+    if not ablation.setting.device.startswith("cuda"):
+        return []
+    from msaf_bench.sweep.memory import gpu_of, memory_text
+
+    gpu = gpu_of(ablation.setting, ablation.cluster)
+    return [memory_text(ablation.plan, gpu)]
 
 
 def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:
