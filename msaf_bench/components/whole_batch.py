@@ -22,7 +22,7 @@ Gather = Callable[[Tensor], Tensor]  #: a part's tensor -> (P, ...), those of al
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """One part of a batch while it is learnt."""
 
     index: int  #: from 0
@@ -33,11 +33,11 @@ class Part:
     chance: torch.Generator  #: in the same state in every part
 
 
-_PART: ContextVar[Part | None] = ContextVar("part", default=None)
+_PART: ContextVar[BatchPart | None] = ContextVar("part", default=None)
 
 
 @contextmanager
-def learning(part: Part) -> Generator[None]:
+def learning(part: BatchPart) -> Generator[None]:
     """Let a part of a batch be learnt inside."""
     token = _PART.set(part)
     try:

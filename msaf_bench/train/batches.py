@@ -16,7 +16,7 @@ from msaf_bench.data.prefetch import ahead
 from msaf_bench.data.transforms import augment, pass_over, stacked, to_tensors
 from msaf_bench.spec import Conditions
 from msaf_bench.train.features import Features, drawn
-from msaf_bench.train.parallel import ALONE, Group
+from msaf_bench.train.parallel import ALONE, ProcessGroup
 from msaf_bench.train.schedule import augmentation_rng, batch_indices
 
 Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
@@ -39,7 +39,7 @@ def batches(
     device: str = "cpu",
     features: Features | None = None,
     threads: int = 0,
-    group: Group = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> Generator[Iterator[TrainingBatch]]:
     """Return the batches of the steps from `start` on, on the device; `ahead` says how they are
     made.

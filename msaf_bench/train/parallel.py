@@ -27,7 +27,7 @@ GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """The processes that train one network together, and which of them this one is."""
 
     rank: int = 0
@@ -74,18 +74,18 @@ class Group:
         return torch.stack(found)
 
 
-ALONE = Group()
+ALONE = ProcessGroup()
 
 
 class LostError(HostError):
     """Another process of the group has ended."""
 
 
-def current() -> Group:
+def current() -> ProcessGroup:
     """Return the group that this process belongs to, whoever made it."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return ALONE
-    return Group(distributed.get_rank(), distributed.get_world_size())
+    return ProcessGroup(distributed.get_rank(), distributed.get_world_size())
 
 
 @contextmanager

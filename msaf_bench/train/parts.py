@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from msaf_bench.components.whole_batch import Gather, Part, learning
+from msaf_bench.components.whole_batch import BatchPart, Gather, learning
 from msaf_bench.spec import VOID
 from msaf_bench.train.batches import Inputs
-from msaf_bench.train.parallel import Group
+from msaf_bench.train.parallel import ProcessGroup
 
 Seed = Callable[[int], int]  #: index of a part in the whole batch -> what its dropout is drawn from
 
@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     """The parts of this process, and where they lie in the whole batch."""
 
     own: Sequence[tuple[Inputs, Tensor]]  #: what the network reads, and labels
-    group: Group
+    group: ProcessGroup
     labelled: Tensor  #: number of labelled pixels of the whole batch
     seed: Seed
 
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
         inputs, labels = self.own[number]
         chance = torch.Generator().manual_seed(self.seed(0))
         count = self.group.size * len(self.own)
-        with learning(Part(index, count, labels, self.labelled, gather, chance)):
+        with learning(BatchPart(index, count, labels, self.labelled, gather, chance)):
             yield inputs, labels
 
     def counted(self, run: Callable[[Inputs, Tensor], Tensor]) -> list[Tensor]:
@@ -58,7 +58,7 @@ class Parts(NamedTuple):
         ]
 
 
-def parts_of(inputs: Inputs, labels: Tensor, count: int, group: Group, seed: Seed) -> Parts:
+def parts_of(inputs: Inputs, labels: Tensor, count: int, group: ProcessGroup, seed: Seed) -> Parts:
     """Return the parts of a batch (B, ...) of which this process learns `count`."""
     labelled = group.sum((labels != VOID).sum())
     own = zip(_split(inputs, count), labels.chunk(count), strict=True)

@@ -19,7 +19,7 @@ from msaf_bench.ports import Output
 from msaf_bench.spec import Conditions
 from msaf_bench.train.arithmetic import Determinism, arithmetic
 from msaf_bench.train.batches import Inputs
-from msaf_bench.train.parallel import ALONE, Group, lost
+from msaf_bench.train.parallel import ALONE, ProcessGroup, lost
 from msaf_bench.train.parts import Parts, Seed, parts_of, unasked
 from msaf_bench.train.recompute import recomputed
 from msaf_bench.train.sync_norm import synchronised
@@ -56,7 +56,7 @@ class Objective(nn.Module):
 class Learner:
     """Computes the gradients of a network under conditions; `prepared` makes it."""
 
-    def __init__(self, net: VideoNetwork, conditions: Conditions, group: Group) -> None:
+    def __init__(self, net: VideoNetwork, conditions: Conditions, group: ProcessGroup) -> None:
         self.net, self.conditions, self.group = net, conditions, group
         self.device = next(net.parameters()).device
         self.objective = Objective(net, compiled=conditions.compile)
@@ -124,7 +124,9 @@ class Learner:
 
 
 @contextmanager
-def prepared(net: VideoNetwork, conditions: Conditions, group: Group = ALONE) -> Generator[Learner]:
+def prepared(
+    net: VideoNetwork, conditions: Conditions, group: ProcessGroup = ALONE
+) -> Generator[Learner]:
     """Prepare a network on its device to learn under conditions; undo it afterwards. A frozen
     backbone asks for no gradient before.
     """

@@ -9,7 +9,7 @@ import torch
 from msaf_bench.catalog import read_conditions
 from msaf_bench.data import open_split
 from msaf_bench.train.batches import batches
-from msaf_bench.train.parallel import Group
+from msaf_bench.train.parallel import ProcessGroup
 
 PLAIN = read_conditions("smoke", "street", {"steps": 8, "batch": 3})
 AUGMENTED = {"scale": (0.5, 2.0), "flip": True}
@@ -102,7 +102,7 @@ def test_processes_share_the_batch_of_one_and_read_no_other_clips(changes, accum
     shares = []
     for rank in range(2):
         counted = Counted()
-        with batches(counted, conditions, 0, group=Group(rank, 2)) as found:
+        with batches(counted, conditions, 0, group=ProcessGroup(rank, 2)) as found:
             shares.append(list(found))
         assert counted.read == 2 * 3
     for batch, *own in zip(whole, *shares, strict=True):

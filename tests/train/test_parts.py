@@ -12,7 +12,7 @@ from msaf_bench.architectures import build
 from msaf_bench.catalog import list_systems, read_conditions, read_system
 from msaf_bench.spec import VOID
 from msaf_bench.spec.stand_ins import shrunk
-from msaf_bench.train.parallel import Group
+from msaf_bench.train.parallel import ProcessGroup
 from msaf_bench.train.step import prepared
 
 #: parts of these compute in single precision
@@ -72,7 +72,7 @@ def test_parts_have_the_gradient_of_the_whole_batch(name):
         assert near, weights
 
 
-class Threads(Group):
+class Threads(ProcessGroup):
     """A group of threads, which say to each other what processes would."""
 
     meet = threading.Barrier(2, timeout=120)
