@@ -101,7 +101,8 @@ def ablate(
         on: "ray" or "local"; None takes Ray where it is installed.
         address: Join this Ray cluster; all its nodes must see `reports`.
         workers: Trials at a time on Ray; None: as many as fit.
-        gpus_per_trial: GPUs of each trial on Ray; a fraction shares one.
+        gpus_per_trial: GPUs of each trial on Ray; a fraction shares one, from 2 on each has a
+            process.
         gpu_memory_gib: Memory of a GPU, where this machine cannot tell it; rows that need more are
             refused.
         speed_processes: Processes that time all rows after the trials; 0: no timing.

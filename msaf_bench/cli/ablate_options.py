@@ -159,7 +159,7 @@ Gpus = Annotated[
         metavar="N",
         callback=at_most(64, "no node has more"),
         rich_help_panel=RUN,
-        help="GPUs of each trial on Ray; a fraction shares one.",
+        help="GPUs of each trial on Ray; a fraction shares one, from 2 on each has a process.",
     ),
 ]
 GpuMemory = Annotated[

@@ -19,7 +19,6 @@ from msaf_bench.sweep.row_speeds import measure_rows
 from msaf_bench.sweep.space import check_space
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import newest_checkpoint, training_id
-from msaf_bench.train.parallel import check_group
 
 
 def pretrained(
@@ -65,9 +64,6 @@ def run_sweep(
         done = workspace.finished(plan, resume=resume)
         missing = [trial for trial in plan.all_trials() if trial.id not in done]
         if missing:
-            if cluster is not None:
-                for trial in [*missing, *([before] if before else [])]:
-                    check_group(trial.conditions, cluster.processes)
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
             check_fits(plan, setting, cluster)
@@ -107,8 +103,7 @@ def _run_missing(
         touched |= CUDA
     for text in inherited(touched):
         events.note(text)
-    # The driver of a cluster may have no accelerator of its own, nor room for a whole batch.
-    there = joined or (cluster is not None and cluster.processes > 1)
+    there = cluster is not None and cluster.drives_only
     setting = pretrained(before, setting, events, execute if there else run_here)
     events.phase("trials", 0, len(missing))
     execute(missing, setting, events)

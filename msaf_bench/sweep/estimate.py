@@ -20,7 +20,7 @@ from msaf_bench.spec import Conditions
 from msaf_bench.stats import level_of_each, power_sentence
 from msaf_bench.sweep.executors import Cluster, Executor, at_once
 from msaf_bench.sweep.memory import GIB, Subject, check_fits, gpu_of, size_of, step_sizes
-from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.plan import UNTUNED, Plan
 from msaf_bench.sweep.preflight import check_systems
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.batches import Inputs
@@ -94,7 +94,11 @@ def estimate(
     sizes = step_sizes(plan, processes)
     check_fits(plan, setting, cluster)
     subjects, labels = plan.subjects(), plan.labels()
-    missing = [labels[trial.id] for trial in plan.trials() if trial.id not in done]
+    missing = [
+        labels[trial.id].removesuffix(UNTUNED)
+        for trial in plan.all_trials()
+        if trial.id not in done
+    ]
     before = plan.pretraining()
     if before and missing and not setting.workspace.record(before).exists():
         subjects[PRETRAINING] = before.system, before.conditions

@@ -32,6 +32,13 @@ class Cluster:
         """Number of processes that train one trial together, each with one GPU."""
         return max(1, int(self.gpus))
 
+    @property
+    def drives_only(self) -> bool:
+        """Whether the driver trains nothing itself: it may have no accelerator of its own, nor room
+        for a whole batch.
+        """
+        return self.address is not None or self.processes > 1
+
 
 @dataclass(frozen=True)
 class Stops:
@@ -75,7 +82,7 @@ def at_once(cluster: Cluster | None, cores: int) -> int:
     """Return how many trials of so many cores run at a time, as far as this machine can tell."""
     if cluster is None:
         return 1
-    return cluster.workers or max(1, (os.cpu_count() or 1) // cores)
+    return cluster.workers or max(1, (os.cpu_count() or 1) // (cores * cluster.processes))
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:

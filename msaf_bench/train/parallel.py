@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed import Store  # pyright: ignore[reportPrivateImportUsage]
 
 from msaf_bench.errors import HostError, UsageError
 from msaf_bench.spec import Conditions
@@ -104,7 +105,7 @@ def lost() -> Generator[None]:
 
 @contextmanager
 def joined(
-    device: str, store: distributed.Store | None = None, rank: int = -1, size: int = -1
+    device: str, store: Store | None = None, rank: int = -1, size: int = -1
 ) -> Generator[str]:
     """Join the group that meets at a store, or else the one that torchrun's variables describe;
     yield the device of this process.

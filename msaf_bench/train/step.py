@@ -180,8 +180,9 @@ def _compiled(run: Callable[..., Output]) -> Callable[..., Output]:
         except Exception as error:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
+            said = text_of(error).partition(" Set TORCHDYNAMO_VERBOSE")[0]
             raise HostError(
-                f"torch.compile: {text_of(error)}; mend that, or add --set compile=false"
+                f"torch.compile: {said}; mend that, or add --set compile=false"
             ) from error
 
     return call

@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {
 }
 SMALL = [
     "ablate", "--table", "3", "--preset", "smoke", "--set", "batch=4", "--set",
-    "checkpoint_every=2", "--speed", "0", "--no-controls", "--no-pictures",
+    "steps=6", "--set", "checkpoint_every=2", "--speed", "0", "--no-controls", "--no-pictures",
 ]  # fmt: skip
 NODES = """
 import json, sys
@@ -72,7 +72,8 @@ def register(registry):
 
         def heard(step, loss):
             say(step)
-            if step == 4 and (here / "stop").read_text() in (node, "first"):
+            stop = (here / "stop").read_text()
+            if step == 4 and stop in (node, "first") and not (here / "stopped").exists():
                 (here / "stopped").touch()
                 while (here / "stop").read_text():
                     time.sleep(0.1)
@@ -102,7 +103,8 @@ class Nodes:
 
 
 @pytest.fixture(scope="module")
-def nodes():
+def starting():
+    """The process of the cluster, which starts it while other things are done."""
     with subprocess.Popen(
         [sys.executable, "-c", NODES],
         stdin=subprocess.PIPE,
@@ -112,7 +114,7 @@ def nodes():
         env=ENVIRONMENT,
     ) as process:
         try:
-            yield Nodes(process)
+            yield process
             process.communicate()
         finally:
             with suppress(ProcessLookupError):
@@ -120,13 +122,18 @@ def nodes():
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(starting, tmp_path_factory):
     """A run of two seeds by the plain loop."""
     folder = tmp_path_factory.mktemp("plain")
     two = ["--rows", "Baseline", "--seeds", "2"]
     with blank_figures():
         assert main([*SMALL, *two, "--on", "local", "--reports", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def nodes(starting, plain):
+    return Nodes(starting)
 
 
 def started(nodes, tmp_path, stop, *more):
@@ -155,10 +162,19 @@ def wait_for(path, process):
         time.sleep(0.1)
 
 
+def check_went_on(steps):
+    """A trial that was stopped after step 4 was not begun again."""
+    again = steps[steps.index(4) + 1 :]
+    assert steps[: -len(again)][-2:] == [2, 4]
+    assert again[0] == 0
+    assert again[-1] == 6
+    assert 2 not in again
+
+
 def check_same_losses(together, alone):
     """One seed in several processes learnt what it learnt in one."""
     alone, together = read_records(alone / "records"), read_records(together / "records")
-    assert len(together) == 2
+    assert len(together) == 1
     for name, record in together.items():
         assert record.state == "done"
         steps, losses = zip(*record.loss, strict=True)
@@ -183,14 +199,14 @@ def test_a_sweep_goes_over_both_nodes_and_its_trials_go_on_where_one_is_killed(
     trained = heard(tmp_path)
     assert {node for _, node, _ in trained} == {nodes.head, nodes.second}
     killed = next(trial for trial, node, _ in trained if node == nodes.second)
-    assert [step for trial, _, step in trained if trial == killed] == [0, 2, 4, 0, 4]
+    check_went_on([step for trial, _, step in trained if trial == killed])
     assert (tmp_path / "run" / "table3.csv").read_text() == (plain / "table3.csv").read_text()
     nodes.tell("add")
 
 
 @pytest.mark.slow
 def test_one_trial_over_both_nodes_learns_what_one_process_does(nodes, tmp_path, plain):
-    four = ["--rows", "Baseline", "--seeds", "1", "--gpus-per-trial", "4"]
+    four = ["--rows", "MSAF", "--seeds", "1", "--gpus-per-trial", "4"]
     with started(nodes, tmp_path, "", *four) as sweep:
         said = sweep.communicate()[0]
     assert sweep.returncode == 0, said
@@ -204,18 +220,31 @@ def test_a_trial_that_needs_both_nodes_waits_for_another_one_and_goes_on_there(
     nodes, tmp_path, plain
 ):
     # Each of two processes takes both CPUs of a node. The one that speaks stops.
-    two = ["--rows", "Baseline", "--seeds", "1", "--gpus-per-trial", "2", "--loader-threads", "1"]
+    two = ["--rows", "MSAF", "--seeds", "1", "--gpus-per-trial", "2", "--loader-threads", "1"]
     with started(nodes, tmp_path, "first", *two) as sweep:
         wait_for(tmp_path / "stopped", sweep)
         nodes.tell("kill")
+        nodes.tell("add")  # takes longer than the other processes take to die
         (tmp_path / "stop").write_text("")
-        nodes.tell("add")
         said = sweep.communicate()[0]
     assert sweep.returncode == 0, said
     assert "Traceback" not in said
     assert "it is tried again" in said
     trained = heard(tmp_path)
     assert len({node for _, node, _ in trained}) == 3
-    first = trained[0][0]
-    assert [step for trial, _, step in trained if trial == first] == [0, 0, 2, 4, 0, 0, 4]
+    check_went_on([step for trial, _, step in trained if trial == trained[0][0]])
     check_same_losses(tmp_path / "run", plain)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_goes_away_under_a_sweep_is_told_in_one_line(nodes, tmp_path):
+    one = ["--rows", "MSAF", "--seeds", "1"]
+    with started(nodes, tmp_path, "first", *one) as sweep:
+        wait_for(tmp_path / "stopped", sweep)
+        nodes.process.communicate()  # the last test of the module: the cluster ends
+        said = sweep.communicate()[0]
+    assert sweep.returncode == 5, said
+    assert "Traceback" not in said
+    assert "Ray: " in said.splitlines()[-1]
+    assert "core_worker" not in said
+    assert not list((tmp_path / "run" / "records").glob("*.json"))  # none is taken to have failed

@@ -1,14 +1,13 @@
 """Ray: who may talk to it, what it leaves behind, and what becomes of a trial that cannot run."""
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from forked import blank_figures, start
@@ -300,59 +299,13 @@ def test_a_disk_that_is_full_stops_a_sweep_on_ray_at_once(tmp_path):
     assert not read_records(tmp_path / "run" / "records")
 
 
-NODES = """
-import sys
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-second = cluster.add_node(num_cpus=1)
-cluster.wait_for_nodes()
-print(cluster.address, flush=True)
-sys.stdin.readline()
-cluster.remove_node(second, allow_graceful=False)
-sys.stdin.readline()
-cluster.shutdown()
-"""
-
-
-@pytest.mark.slow
-def test_a_node_that_is_killed_in_the_middle_changes_no_number(tmp_path, plain):
-    """Two nodes on this machine, one of them killed when the first trial has ended."""
-    environment = os.environ | {
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",
-    }
-    command = [sys.executable, "-m", "msaf_bench", *SMALL, "--seeds", "2"]
-    pipes = {"stdout": subprocess.PIPE, "text": True, "env": environment}
-    with subprocess.Popen(
-        [sys.executable, "-c", NODES], stdin=subprocess.PIPE, start_new_session=True, **pipes
-    ) as nodes:
-        try:
-            address = nodes.stdout.readline().strip()
-            over = ["--on", "ray", "--address", address, "--reports", str(tmp_path / "nodes")]
-            with subprocess.Popen([*command, *over], stderr=subprocess.STDOUT, **pipes) as sweep:
-                while sweep.poll() is None and not list(
-                    (tmp_path / "nodes" / "records").glob("*.json")
-                ):
-                    time.sleep(0.1)
-                nodes.stdin.write("\n")
-                nodes.stdin.flush()
-                text = sweep.communicate()[0]
-            assert sweep.returncode == 0, text
-            assert "Traceback" not in text
-            nodes.communicate("\n")
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(nodes.pid, signal.SIGKILL)
-    assert (tmp_path / "nodes" / "table3.csv").read_text() == (plain / "table3.csv").read_text()
-
-
 def test_the_environment_is_put_back(tmp_path, monkeypatch):
     seen = []
     before = dict(os.environ)
     monkeypatch.setattr(connection, "_join", lambda *_: seen.append(dict(os.environ)))
     monkeypatch.setattr(on_ray, "check_resources", lambda *_: None)
-    monkeypatch.setattr(on_ray, "fit", lambda *_: None)
+    nothing = SimpleNamespace(finished=set(), stopped=set(), lost={})
+    monkeypatch.setattr(on_ray, "fit", lambda *_: nothing)
     for address in (None, "somewhere:1"):
         on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster(address))
         assert dict(os.environ) == before

@@ -16,9 +16,10 @@ from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.executors import Cluster, Stops
 from msaf_bench.sweep.on_ray.connection import connected
 from msaf_bench.sweep.on_ray.nodes import check_nodes
-from msaf_bench.sweep.on_ray.resources import check_resources
+from msaf_bench.sweep.on_ray.resources import check_resources, room
 from msaf_bench.sweep.on_ray.trials import RETRIES, fit
 from msaf_bench.sweep.workspace import Setting
+from msaf_bench.train.parallel import check_group
 
 
 def run_on(
@@ -31,31 +32,44 @@ def run_on(
     """Run the trials; each leaves its record, except for those that `stops` ends early. A trial
     whose worker dies is tried again from its newest checkpoint, then recorded as failed.
 
-    Raises `UsageError` for a resource that the cluster does not have, `HostError` for a cluster
-    that is not there and a node that cannot run these trials.
+    Raises `UsageError` for a batch that the processes of a trial cannot share and a resource that
+    the cluster does not have, `HostError` for a cluster that is not there and a node that cannot
+    run these trials.
     """
+    for trial in trials:
+        check_group(trial.conditions, cluster.processes)
     try:
         with connected(cluster, setting.cores) as scratch:
             check_resources(cluster, setting)
             if cluster.address is not None and trials:
-                check_nodes(trials[0], setting, cluster)
+                check_nodes(trials, setting, cluster)
             heard = fit(trials, setting, events, cluster, scratch / "tune", stops)
+            ended = heard.finished | heard.stopped
+            missing = [trial for trial in trials if trial.id not in ended]
+            if missing and not any(room(cluster, setting).values()):
+                raise HostError(
+                    "Ray: the cluster has no node left for a trial; mend it, then --resume"
+                )
     except BenchError:
         raise
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise HostError(f"Ray: {said[-1].strip()}; --on local does without it") from error
-    for trial in trials:
-        if trial.id not in heard.finished | heard.stopped:
-            why = f"; the last time: {heard.lost[trial.id]}" if trial.id in heard.lost else ""
-            lost = Record(
-                trial=trial,
-                state="failed",
-                reason=f"its worker died {RETRIES + 1} times{why}",
-                host=Host.here(setting.device, setting.threads),
-                ended=utc_now(),
-                data="",
-                plugins=setting.plugins,
-            )
-            write_record(setting.workspace.records, lost)
-            events.finished(lost)
+    for trial in missing:
+        lost = _lost(trial, setting, heard.lost.get(trial.id))
+        write_record(setting.workspace.records, lost)
+        events.finished(lost)
+
+
+def _lost(trial: Trial, setting: Setting, why: str | None) -> Record:
+    """Return the record of a trial that left none."""
+    last = "" if why is None else f"; the last time: {why}"
+    return Record(
+        trial=trial,
+        state="failed",
+        reason=f"its worker died {RETRIES + 1} times{last}",
+        host=Host.here(setting.device, setting.threads),
+        ended=utc_now(),
+        data="",
+        plugins=setting.plugins,
+    )

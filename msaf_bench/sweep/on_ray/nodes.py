@@ -5,7 +5,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -35,23 +35,26 @@ class Findings(NamedTuple):
     faults: tuple[str, ...]  #: each with the key and the remedy
 
 
-def check_nodes(trial: Trial, setting: Setting, cluster: Cluster) -> None:
-    """Raise `HostError` naming the first node that cannot run trials like this one as this machine
-    would: other software, no folder of reports, other data, a plug-in that is missing.
+def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> None:
+    """Raise `HostError` naming the first node that cannot run these trials as this machine
+    would: other software, no folder of reports, no starting weights, other data, no plug-in.
 
     All nodes with room for a process of a trial are asked at once.
     """
     fits = room(cluster, setting)
+    systems = {trial.system.key: trial.system for trial in trials}
+    starts = sorted({start.path for system in systems.values() for start in system.starts()})
     nodes = [node for node in ray.nodes() if fits.get(node["NodeID"])]
     with _probe(setting.workspace.folder) as probe:
-        here = found_here(trial, setting, probe)
+        asked = trials[0], starts, setting, probe
         answers = [
             _found.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(trial, setting, probe)
+            ).remote(*asked)
             for node in nodes
         ]
         until = time.monotonic() + NODES_S
+        here = found_here(*asked)
         for node, answer in zip(nodes, answers, strict=True):
             try:
                 there = ray.get(answer, timeout=max(1, until - time.monotonic()))
@@ -83,8 +86,8 @@ def differences(here: Findings, there: Findings) -> list[str]:
     return others
 
 
-def found_here(trial: Trial, setting: Setting, probe: Path) -> Findings:
-    """Return what this machine has for trials like this one."""
+def found_here(trial: Trial, starts: Sequence[str], setting: Setting, probe: Path) -> Findings:
+    """Return what this machine has for trials like this one and files of starting weights."""
     host = Host.here()
     software = {
         "msaf-bench": f"{host.msaf_bench} {host.commit}".strip(),
@@ -92,6 +95,11 @@ def found_here(trial: Trial, setting: Setting, probe: Path) -> Findings:
     }
     if fault := _reports_fault(probe):
         return Findings(software, "", (fault,))
+    for start in starts:
+        if not Path(start).is_file():
+            return Findings(
+                software, "", (f"weights {start} are not seen there; put them on a shared folder",)
+            )
     try:
         builtin().extend(setting.plugins)
     except BenchError as error:
@@ -108,8 +116,8 @@ def found_here(trial: Trial, setting: Setting, probe: Path) -> Findings:
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def _found(trial: Trial, setting: Setting, probe: Path) -> Findings:
-    return found_here(trial, setting, probe)
+def _found(trial: Trial, starts: Sequence[str], setting: Setting, probe: Path) -> Findings:
+    return found_here(trial, starts, setting, probe)
 
 
 @contextmanager

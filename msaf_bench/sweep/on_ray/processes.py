@@ -1,6 +1,18 @@
 # pyright: basic
 """One trial in one or several processes, each with its own GPU: rank 0 is the worker that Tune
 started, the others run in the rest of what Tune reserved.
+
+This is torch.distributed over Tune's placement group, not Ray Train. Tried with Ray 2.60, a
+`TorchTrainer` inside a Tune trial, two processes on two nodes:
+
+- `ray.train.report` waits for all processes, but here rank 0 alone speaks: nothing arrives.
+- When all report, each report waits for the controller's poll: steps of 0.05 s took 0.55 s with
+  a poll every 0.5 s, and 2 s is the default.
+- Tune does not know what a trainer reserves: every trial starts, and those that find no room fail
+  after 60 s and start over, each with a controller and a synchronisation process of its own.
+
+With a placement group of Tune's, trials queue for their GPUs, and a lost process is one more
+failure that Tune retries.
 """
 
 import fcntl
@@ -10,6 +22,7 @@ import struct
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import NamedTuple
@@ -20,7 +33,8 @@ from ray.util import get_current_placement_group, get_node_ip_address
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
-from msaf_bench.errors import BenchError, DataError, HostError, UsageError
+from msaf_bench.errors import BenchError, DataError, HostError, UsageError, text_of
+from msaf_bench.records import Record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.trial import AloneError, run_trial
 from msaf_bench.sweep.workspace import Setting
@@ -56,16 +70,13 @@ def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message
     starts the trial again. This process ends where it waits for one that has ended.
     """
     if size == 1:
-        return _ended(trial, setting, report)
+        return _outcome(partial(_run, trial, setting, report))
     faults, over = SimpleQueue[Message](), Event()
     store, place = _meeting(size)
     others, ends = _start_others(place, trial, setting)
     Thread(target=_watch, args=(ends, faults, over, report), daemon=True).start()
     try:
-        with _at(place, store, setting) as own:
-            return _ended(trial, own, report)
-    except AloneError:
-        return {"state": "failed"}
+        return _outcome(partial(_run_at, place, store, trial, setting, report))
     except LostError:
         over.set()
         with suppress(Empty):
@@ -80,28 +91,40 @@ def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message
             ray.kill(other)
 
 
-def _ended(trial: Trial, setting: Setting, report: Report | None) -> Message:
-    """Run a trial and return how it ended: its state, or what stops every other trial too."""
-    heard = []
-    if report is not None:
-        heard = [
-            lambda step, loss: report({"step": step, "loss": loss}),
-            lambda text: report({"note": text}),
-            lambda step, miou: report({"step": step, "validation": miou}),
-        ]
+def _outcome(run: Callable[[], Record | None]) -> Message:
+    """Return how a trial ended: its state, or what stops every other trial too."""
     try:
-        if not setting.workspace.folder.is_dir():
-            raise HostError(
-                f"a worker on {socket.gethostname()} does not see {setting.workspace.folder}; put"
-                " --reports on a shared folder"
-            )
-        record = run_trial(trial, setting, *heard)
-    except (AloneError, LostError):
+        record = run()
+    except AloneError:
+        return {"state": "failed"}
+    except LostError:
         raise
     except BenchError as error:
         kind = next(name for name, known in STOPS_ALL.items() if isinstance(error, known))
         return {"fatal": kind, "text": str(error)}
     return {"state": record.state if record else "done"}
+
+
+def _run(trial: Trial, setting: Setting, report: Report) -> Record | None:
+    if not setting.workspace.folder.is_dir():
+        raise HostError(
+            f"a worker on {socket.gethostname()} does not see {setting.workspace.folder}; put"
+            " --reports on a shared folder"
+        )
+    return run_trial(
+        trial,
+        setting,
+        lambda step, loss: report({"step": step, "loss": loss}),
+        lambda text: report({"note": text}),
+        lambda step, miou: report({"step": step, "validation": miou}),
+    )
+
+
+def _run_at(
+    place: Place, store: TCPStore, trial: Trial, setting: Setting, report: Report
+) -> Record | None:
+    with _at(place, store, setting) as own:
+        return _run(trial, own, report)
 
 
 @ray.remote
@@ -111,8 +134,7 @@ class Other:
     def run(self, place: Place, trial: Trial, setting: Setting) -> Message:
         """Train along; return how it ended."""
         store = TCPStore(place.address, place.port, place.size, timeout=PATIENCE)
-        with _at(place, store, setting) as own:
-            return _ended(trial, own, None)
+        return _outcome(partial(_run_at, place, store, trial, setting, lambda message: None))
 
 
 def _watch(
@@ -139,7 +161,9 @@ def _fault(ended: ray.ObjectRef) -> Message | None:
         return None
     except RayTaskError as error:
         cause = error.cause
-        return {"lost": f"another of its processes failed: {type(cause).__name__}: {cause}"}
+        return {
+            "lost": f"another of its processes failed: {type(cause).__name__}: {text_of(cause)}"
+        }
     except RayError:
         return {"lost": "another of its processes died"}
     return message if "fatal" in message else None

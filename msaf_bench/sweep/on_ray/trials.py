@@ -146,9 +146,11 @@ class Listener(tune.Callback):
         self, iteration: int, trials: list[Any], trial: Any, **info: object
     ) -> None:
         """Say that a trial is tried again, and what it waits for."""
+        if trial.config["index"] >= len(self.trials):
+            return
         ours = self.trials[trial.config["index"]]
-        why = self.lost.get(ours.id, "its worker died")
-        self.events.note(f"{ours.system.name}, seed {ours.seed}: {why}; it is tried again")
+        why = self.lost.pop(ours.id, "its worker died")
+        self.events.note(f"trial {ours.id}, seed {ours.seed}: {why}; it is tried again")
         free = sum(room(self.cluster, self.setting).values())
         if free < self.cluster.processes:
             self.events.note(

@@ -8,6 +8,7 @@ from msaf_bench.spec.search import Tuned, TunedRow
 from msaf_bench.sweep.driver import pretrained
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.executors import Cluster, Stops, execute_on
+from msaf_bench.sweep.memory import check_fits
 from msaf_bench.sweep.preflight import check_data, check_systems
 from msaf_bench.sweep.tuning.attempts import AttemptKeeper, keep_search
 from msaf_bench.sweep.tuning.draws import proposals
@@ -73,12 +74,13 @@ def run_search(
         check_device(setting.device)
     workspace = setting.workspace
     with workspace.lock():
+        check_fits(search.plan, setting, cluster)
         check_data(search.plan, setting)
         keeper = AttemptKeeper(keep_search(search, workspace, resume=resume), workspace, events)
-        joined = cluster is not None and cluster.address is not None
+        there = cluster is not None and cluster.drives_only
         on_attempts(keeper.attempts)
         before = search.plan.pretraining()
-        setting = pretrained(before, setting, events, execute_on(cluster if joined else None))
+        setting = pretrained(before, setting, events, execute_on(cluster if there else None))
         events.phase("trials", 0, search.trials * len(search.plan.rows))
         while waiting := _waiting(search, keeper):
             on_attempts(keeper.attempts)
