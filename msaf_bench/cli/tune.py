@@ -45,15 +45,17 @@ from msaf_bench.cli.options import (
 )
 from msaf_bench.cli.printing import print_json
 from msaf_bench.errors import UsageError
-from msaf_bench.spec.search import METHODS, STOPPINGS, Method, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msaf_bench.spec.search import Method, Stopping
     from msaf_bench.sweep.tuning.search import Search
     from msaf_bench.tuning import Searches, TuningOutcome
 
 SEARCH = "Search"
+METHODS = ("random", "optuna")
+STOPPINGS = ("none", "asha", "median")
 
 
 def tune(

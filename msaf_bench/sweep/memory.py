@@ -44,7 +44,7 @@ def gpu_of(setting: Setting, cluster: Cluster | None) -> GpuRoom:
     gib = setting.gpu_memory_gib
     here = cluster is None or cluster.address is None
     if gib is None and here and setting.device.startswith("cuda") and torch.cuda.is_available():
-        gib = torch.cuda.get_device_properties(setting.device).total_memory / GIB
+        gib = torch.cuda.mem_get_info(setting.device)[1] / GIB
     return GpuRoom(processes, None if gib is None else share * gib)
 
 
@@ -63,7 +63,14 @@ def classes_of(conditions: Conditions) -> int:
 def size_of(subject: Subject, plugins: tuple[str, ...], processes: int) -> StepSize:
     """Return the size of a training step. Raises `NotCountedError`."""
     system, conditions = subject
-    return step_size(system, conditions, classes_of(conditions), processes, plugins)
+    # frozen models have a hash, which their stubs hide
+    return step_size(
+        system,  # pyright: ignore[reportArgumentType]
+        conditions,  # pyright: ignore[reportArgumentType]
+        classes_of(conditions),
+        processes,
+        plugins,
+    )
 
 
 def step_sizes(plan: Plan, processes: int) -> dict[str, StepSize | str]:

@@ -47,18 +47,18 @@ class LikeCuda(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        kwargs = dict(kwargs or {})
+        named: Any = dict(kwargs or {})
         name = getattr(func, "__name__", "")
         if func is Tensor.backward:
             with self:  # what is computed again in the backward pass calls functions
                 return _run_backward(args[0])
         if self.half and name in TO_HALF:
-            args, kwargs = tree_map(self._halved, (args, kwargs))
+            args, named = tree_map(self._halved, (args, named))
         elif self.half and name in TO_FULL:
-            args, kwargs = tree_map(_full, (args, kwargs))
+            args, named = tree_map(_full, (args, named))
         if func is functional.scaled_dot_product_attention and args[0].ndim == 4:
-            return _fused(*args, **kwargs)
-        return func(*args, **kwargs)
+            return _fused(*args, **named)
+        return func(*args, **named)
 
     def _halved(self, value: object) -> object:
         if not isinstance(value, Tensor) or value.dtype != torch.float32:
@@ -76,7 +76,8 @@ def _full(value: object) -> object:
 
 def _run_backward(loss: Tensor) -> None:
     # `torch.autograd.backward` is a function that the mode hears too, and would be off inside.
-    Variable._execution_engine.run_backward(
+    engine: Any = Variable._execution_engine  # pyright: ignore[reportPrivateUsage]
+    engine.run_backward(
         (loss,),
         (torch.ones_like(loss),),
         False,
