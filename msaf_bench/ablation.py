@@ -55,6 +55,7 @@ def ablate(
     address: str | None = None,
     workers: int | None = None,
     gpus_per_trial: float = 0.0,
+    gpu_memory_gib: float | None = None,
     speed_processes: int = 2,
     threads: int = 1,
     loader_threads: int | None = None,
@@ -102,6 +103,8 @@ def ablate(
         workers: Trials at a time on Ray; None: as many as fit.
         gpus_per_trial: GPUs of each trial on Ray; a fraction shares one, from 2 on each has a
             process.
+        gpu_memory_gib: Memory of a GPU, where this machine cannot tell it; rows that need more are
+            refused.
         speed_processes: Processes that time all rows after the trials; 0: no timing.
         threads: CPU threads of each trial.
         loader_threads: Further threads of each trial that load clips while its network computes;
@@ -148,6 +151,7 @@ def ablate(
         device=device,
         cache_gib=cache_gib,
         cache_folder=cache_folder,
+        gpu_memory_gib=gpu_memory_gib,
         plugins=plugins,
         reports=reports,
         resume=resume,
@@ -181,6 +185,7 @@ def prepare(
     loader_threads: int | None = None,
     cache_gib: float = 0.0,
     cache_folder: str | Path | None = None,
+    gpu_memory_gib: float | None = None,
     track: Sequence[str] = (),
     tuned: Tuned | None = None,
 ) -> Ablation:
@@ -212,6 +217,7 @@ def prepare(
         loader_threads=loader_threads,
         cache_gib=cache_gib,
         cache_folder=Path(cache_folder).resolve() if cache_folder else None,
+        gpu_memory_gib=gpu_memory_gib,
     )
     return Ablation(plan, setting, cluster, resume, speed_processes, pictures, track)
 
@@ -227,11 +233,15 @@ def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
     return [(point.plan, replace(setting, workspace=point.workspace)) for point in points]
 
 
-def estimates(ablation: Ablation) -> "list[Estimate]":
-    """Return what each sweep would take."""
+def estimates(ablation: Ablation, gpu_tflops: float | None = None) -> "list[Estimate]":
+    """Return what each sweep would take; `gpu_tflops` is the throughput of a GPU where a step
+    cannot be timed here, None what was measured on an H100.
+    """
     from msaf_bench.sweep.estimate import estimate
 
-    return [estimate(plan, setting, ablation.cluster) for plan, setting in sweeps(ablation)]
+    return [
+        estimate(plan, setting, ablation.cluster, gpu_tflops) for plan, setting in sweeps(ablation)
+    ]
 
 
 def run(ablation: Ablation, events: Events) -> "Outcome":

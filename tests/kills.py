@@ -29,7 +29,7 @@ from msaf_bench.report.tables.values import to_csv
 from msaf_bench.sweep.driver import run_sweep
 from msaf_bench.sweep.plan import make_plan
 from msaf_bench.sweep.workspace import Setting, Workspace
-from msaf_bench.train import loop
+from msaf_bench.train import course
 
 CONDITIONS = read_conditions(
     "smoke", "street", {"steps": 8, "pretrain_steps": 8, "checkpoint_every": 2, "flow": "dis"}
@@ -47,7 +47,7 @@ def begin(folder):
     code = 1
     try:
         torch.set_num_threads(1)
-        loop.CLOCK_S = 0.05  # the wall clock asks for checkpoints too
+        course.CLOCK_S = 0.05  # the wall clock asks for checkpoints too
         run_sweep(PLAN, Setting(Workspace(folder)), Heard(), resume=True)
         code = 0
     finally:

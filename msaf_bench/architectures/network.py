@@ -34,7 +34,11 @@ class VideoNetwork(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Return the training loss, a scalar. Labels are (B, H, W) with void = 255."""
+        """Return the training loss, a scalar. Labels are (B, H, W) with void = 255.
+
+        It is a mean over the clips; what else it counts, selects or draws comes from
+        `components.whole_batch`, so that a batch may be learnt in parts.
+        """
 
     @abstractmethod
     def stream(self) -> Stream:

@@ -10,7 +10,9 @@ from msaf_bench.cli.ablate_options import (
     Address,
     Controls,
     DryRun,
+    GpuMemory,
     Gpus,
+    GpuTflops,
     On,
     Reports,
     Resume,
@@ -26,6 +28,7 @@ from msaf_bench.cli.ablate_options import (
     read_starts,
     table_name,
 )
+from msaf_bench.cli.estimate_text import print_estimates
 from msaf_bench.cli.options import (
     CACHE_GIB,
     TRACKERS,
@@ -46,18 +49,12 @@ from msaf_bench.cli.options import (
     at_most_cores,
     split_list,
 )
-from msaf_bench.cli.printing import print_json
 from msaf_bench.cli.processes import together
-from msaf_bench.cli.time_text import about
 from msaf_bench.errors import HostError
 
 if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
     from msaf_bench.cli.progress import SweepProgress
-    from msaf_bench.sweep.estimate import Estimate
-
-#: of an estimate, since a machine may be busy now or later
-TIMED = "by a step of each row, timed just now beside whatever else runs here"
 
 
 @together
@@ -77,6 +74,8 @@ def ablate(
     address: Address = None,
     workers: Workers = None,
     gpus_per_trial: Gpus = 0.0,
+    gpu_memory: GpuMemory = None,
+    gpu_tflops: GpuTflops = None,
     speed: SpeedProcesses = 2,
     threads: Threads = 1,
     loader_threads: LoaderThreads = None,
@@ -131,6 +130,7 @@ def ablate(
         device=device,
         cache_gib=cache,
         cache_folder=cache_folder,
+        gpu_memory_gib=gpu_memory,
         plugins=modules,
         reports=reports,
         resume=resume,
@@ -140,7 +140,7 @@ def ablate(
         tuned=read_tuned(tuned) if tuned else None,
     )
     if dry_run:
-        _print_estimates(ablation, as_json)
+        print_estimates(ablation, gpu_tflops, as_json)
         return
     ablation.setting.workspace.check_free(read.name, overwrite=overwrite)
     _run(ablation, as_json)
@@ -184,54 +184,3 @@ def _resumable(progress: "SweepProgress", *, resumed: bool) -> "Generator[None]"
             rest = "the same command runs the rest" if resumed else "--resume runs the rest"
             progress.note(f"stopped; {count}{rest}")
         raise
-
-
-def _print_estimates(ablation: "Ablation", as_json: bool) -> None:
-    from msaf_bench.ablation import estimates
-    from msaf_bench.cli.plan_text import plan_lines
-    from msaf_bench.foreign import to_stderr
-    from msaf_bench.sweep.plan import ONE_SEED
-
-    if ablation.plan.seeds == 1:
-        typer.echo(ONE_SEED, err=True)
-    lines = plan_lines(ablation, resume=True)
-    with to_stderr():
-        found = estimates(ablation)
-    if not as_json:
-        typer.echo("\n".join(lines))
-    if ablation.plan.table.axis:
-        _print_points(found, as_json)
-    elif as_json:
-        print_json(found[0].document())
-    else:
-        _print_estimate(found[0])
-
-
-def _print_estimate(found: "Estimate") -> None:
-    for label, row in found.rows.items():
-        typer.echo(
-            f"{label:<30}{row.params:>12,} parameters  {1000 * row.step_seconds:>8.0f} ms a step"
-        )
-    if len({row.start for row in found.rows.values()}) > 1:
-        for label, row in found.rows.items():
-            typer.echo(f"{label:<30}starts from {row.start}")
-    if found.finished < found.trials:
-        typer.echo(f"{about(60 * found.minutes)} of training, {TIMED}")
-    for sentence in found.power:
-        typer.echo(sentence)
-
-
-def _print_points(points: "list[Estimate]", as_json: bool) -> None:
-    """Print the estimate of every point of a table with an axis, and their sum."""
-    minutes = sum(point.minutes for point in points)
-    trials = sum(point.trials for point in points)
-    if as_json:
-        documents = {str(point.folder): point.document() for point in points}
-        print_json({"points": documents, "trials": trials, "minutes": minutes})
-        return
-    for point in points:
-        typer.echo(
-            f"{point.folder.name:<30}{point.trials:>6} trials, {point.finished} finished;"
-            f" {about(60 * point.minutes)}"
-        )
-    typer.echo(f"{about(60 * minutes)} of training, {TIMED}")

@@ -162,6 +162,29 @@ Gpus = Annotated[
         help="GPUs of each trial on Ray; a fraction shares one, from 2 on each has a process.",
     ),
 ]
+GpuMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-memory",
+        min=0.1,
+        metavar="GIB",
+        callback=at_most(10_000, "no GPU has more"),
+        rich_help_panel=RUN,
+        show_default="as the driver here tells",
+        help="Memory of a GPU in GiB; rows whose training step needs more are refused at once.",
+    ),
+]
+GpuTflops = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        metavar="N",
+        callback=at_most(1_000_000, "no GPU computes faster"),
+        rich_help_panel=RUN,
+        show_default="as one H100 in that precision",
+        help="Sustained TFLOP/s of a GPU, for --dry-run where a step cannot be timed here.",
+    ),
+]
 SpeedProcesses = Annotated[
     int,
     typer.Option(

@@ -9,7 +9,7 @@ from msaf_bench.cli.time_text import about
 from msaf_bench.findings.digits import counted
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.executors import at_once
-from msaf_bench.sweep.plan import Plan
+from msaf_bench.sweep.plan import UNTUNED, Plan
 
 
 def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
@@ -32,6 +32,7 @@ def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
         *_validation(conditions),
         *_starts(plan),
         _where(ablation),
+        *_memory(ablation),
         *_time(ablation, tallies),
         f"writes to {_short(ablation.setting.workspace.folder)}",
     ]
@@ -61,8 +62,11 @@ def _name(table: Table) -> str:
 def _factors(plan: Plan, points: int) -> str:
     """Return what the number of trials is made of: "(9 rows + 4 controls) x 5 seeds"."""
     subjects = counted(len(plan.rows), "row")
-    if plan.controls:
-        subjects = f"({subjects} + {counted(len(plan.controls), 'control')})"
+    more = [counted(len(plan.controls), "control")] if plan.controls else []
+    if untuned := {label for label in plan.labels().values() if label.endswith(UNTUNED)}:
+        more.insert(0, f"{counted(len(untuned), 'row')} not tuned")
+    if more:
+        subjects = f"({' + '.join([subjects, *more])})"
     factors = [subjects, counted(plan.seeds, "seed")]
     if plan.table.axis:
         factors.insert(0, counted(points, "point"))
@@ -103,6 +107,16 @@ def _where(ablation: Ablation) -> str:
         return f"trials on the Ray cluster at {cluster.address}"
     workers = at_once(cluster, ablation.setting.cores)
     return f"{counted(workers, 'trial')} at a time, on Ray"
+
+
+def _memory(ablation: Ablation) -> list[str]:
+    """Return the GPU memory of a training step; nothing on a CPU."""
+    if not ablation.setting.device.startswith("cuda"):
+        return []
+    from msaf_bench.sweep.memory import gpu_of, memory_text
+
+    gpu = gpu_of(ablation.setting, ablation.cluster)
+    return [memory_text(ablation.plan, gpu)]
 
 
 def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:

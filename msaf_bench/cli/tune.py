@@ -24,6 +24,7 @@ from msaf_bench.cli.options import (
     CACHE_GIB,
     OUTPUT,
     SEED,
+    TRACKERS,
     CacheFolder,
     CacheGib,
     Changes,
@@ -35,6 +36,7 @@ from msaf_bench.cli.options import (
     Plugins,
     Preset,
     Root,
+    Track,
     at_most,
     at_most_cores,
     choice,
@@ -43,13 +45,17 @@ from msaf_bench.cli.options import (
 )
 from msaf_bench.cli.printing import print_json
 from msaf_bench.errors import UsageError
-from msaf_bench.spec.search import METHODS, STOPPINGS, Method, Stopping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from msaf_bench.spec.search import Method, Stopping
     from msaf_bench.sweep.tuning.search import Search
     from msaf_bench.tuning import Searches, TuningOutcome
 
 SEARCH = "Search"
+METHODS = ("random", "optuna")
+STOPPINGS = ("none", "asha", "median")
 
 
 def tune(
@@ -146,6 +152,7 @@ def tune(
     ] = None,
     resume: Resume = False,
     dry_run: DryRun = False,
+    track: Track = None,
     changes: Changes = None,
     plugins: Plugins = None,
     as_json: Json = False,
@@ -199,6 +206,7 @@ def tune(
         resume=resume,
         pictures=False,
         start=read_starts(start),
+        track=split_list(track, TRACKERS),
     )
     tuning = prepare(
         ablation.plan,
@@ -216,7 +224,7 @@ def tune(
         check(tuning)
         _print_plan(tuning, as_json)
         return
-    _run(tuning, as_json)
+    _run(tuning, ablation.track, as_json)
 
 
 def plan_lines(tuning: "Searches") -> list[str]:
@@ -260,16 +268,18 @@ def _print_plan(tuning: "Searches", as_json: bool) -> None:
         typer.echo(line)
 
 
-def _run(tuning: "Searches", as_json: bool) -> None:
+def _run(tuning: "Searches", track: "Sequence[str]", as_json: bool) -> None:
     from msaf_bench.cli.search_progress import SearchProgress
     from msaf_bench.foreign import to_stderr
+    from msaf_bench.sweep.tracking import tracked
     from msaf_bench.tuning import run
 
     first = tuning.parts[0].search
     progress = SearchProgress(first.trials * len(first.plan.rows), plan_lines(tuning))
     try:
-        with progress, to_stderr():
-            outcome = run(tuning, progress, progress.attempts)
+        folder = tuning.setting.workspace.folder
+        with progress, to_stderr(), tracked(progress, track, folder) as events:
+            outcome = run(tuning, events, progress.attempts)
     except (KeyboardInterrupt, SystemExit):
         progress.note("stopped; the same command with --resume goes on")
         raise

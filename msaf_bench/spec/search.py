@@ -19,9 +19,7 @@ BUDGET = "steps"  #: the condition that every row gets alike
 Number = int | float
 Bounds = tuple[Number, Number]
 Method = Literal["random", "optuna"]
-METHODS: tuple[Method, ...] = ("random", "optuna")
 Stopping = Literal["none", "asha", "median"]
-STOPPINGS: tuple[Stopping, ...] = ("none", "asha", "median")
 
 
 class Span(Spec):

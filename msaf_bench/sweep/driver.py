@@ -11,6 +11,7 @@ from msaf_bench.records import Record, read_record
 from msaf_bench.spec import Conditions, Trial
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.executors import Cluster, Execute, execute_on, run_here
+from msaf_bench.sweep.memory import check_fits
 from msaf_bench.sweep.plan import ONE_SEED, Plan
 from msaf_bench.sweep.preflight import check_data, check_systems
 from msaf_bench.sweep.row_costs import count_rows
@@ -65,6 +66,7 @@ def run_sweep(
         if missing:
             if cluster is None or cluster.address is None:
                 check_device(setting.device)
+            check_fits(plan, setting, cluster)
             data = check_data(plan, setting)
             _check_same(_with_past(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data)

@@ -2,12 +2,10 @@
 
 import resource
 import time
-import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypedDict
+from typing import NamedTuple, TypedDict
 
 import torch
 
@@ -18,19 +16,19 @@ from msaf_bench.data import content_of, open_split
 from msaf_bench.data.cache import Cache
 from msaf_bench.data.clips import Clips
 from msaf_bench.data.labels.stack import write_stack
-from msaf_bench.errors import BenchError, DataError, HostError, Stopped, host_fault, text_of
+from msaf_bench.errors import HostError
 from msaf_bench.foreign import guarded
 from msaf_bench.host import Host, limited_threads, utc_now
 from msaf_bench.records import Matrices, Record, write_record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.evaluation import cost_of, measure, validation_miou
+from msaf_bench.sweep.faults import CallersError, host_faults, of_caller, reason_of, stops_all
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.checkpoint import backbone_weights, newest_checkpoint, training_id
+from msaf_bench.train.divergence import NonFiniteLossError
 from msaf_bench.train.features import Features, Part, features_of
-from msaf_bench.train.loop import NonFiniteLossError, Trained, train
+from msaf_bench.train.loop import Trained, train
 from msaf_bench.train.parallel import current
-
-P = ParamSpec("P")
 
 
 class AloneError(HostError):
@@ -62,7 +60,7 @@ def run_trial(
     trial alike: device, data, components, starting weights, a disk that is full, read-only or gone.
     """
     group = current()
-    with limited_threads(setting.threads), _host_faults(setting):
+    with limited_threads(setting.threads), host_faults(setting):
         begun = _begin(trial, setting)
         if not group.leads:
             with suppress(NonFiniteLossError):  # in all processes; process 0 records it
@@ -71,14 +69,14 @@ def run_trial(
         try:
             with guarded("a component"):
                 record = _run(
-                    begun, setting, _callers(on_step), _callers(on_note), _callers(on_validation)
+                    begun, setting, of_caller(on_step), of_caller(on_note), of_caller(on_validation)
                 )
-        except _CallersError as error:
+        except CallersError as error:
             raise error.cause from None
         except Exception as error:
-            if _stops_all(error):
+            if stops_all(error):
                 raise
-            record = _failed(begun, _reason(error), setting)
+            record = _failed(begun, reason_of(error), setting)
             write_record(setting.workspace.records, record)
             shared = "train" in begun.seconds or isinstance(error, NonFiniteLossError)
             if group.size > 1 and not shared:
@@ -89,57 +87,6 @@ def run_trial(
             return record
         write_record(setting.workspace.records, record)
     return record
-
-
-@contextmanager
-def _host_faults(setting: Setting) -> Generator[None]:
-    """Turns whatever was raised because of the host into a `HostError`."""
-    try:
-        yield
-    except Exception as error:
-        if (fault := host_fault(error)) and not isinstance(error, HostError):
-            raise HostError(
-                f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then"
-                " --resume"
-            ) from error
-        raise
-
-
-def _stops_all(error: Exception) -> bool:
-    """Whether an error would meet every other trial too: one of the host, or a file of the data
-    that is gone.
-    """
-    lost = (
-        isinstance(error, DataError)
-        and isinstance(error.__cause__, OSError)
-        and bool(error.__cause__.errno)
-    )
-    return lost or isinstance(error, HostError) or host_fault(error) is not None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, BenchError):
-        return text_of(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {text_of(error)} ({Path(place.filename).name}:{place.lineno})"
-
-
-class _CallersError(Stopped):
-    """Carries what a callback raised past everything that catches the errors of a trial."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__()
-        self.cause = cause
-
-
-def _callers(callback: Callable[P, None]) -> Callable[P, None]:
-    def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            callback(*args, **kwargs)
-        except BaseException as error:
-            raise _CallersError(error) from error
-
-    return call
 
 
 class _Common(TypedDict):

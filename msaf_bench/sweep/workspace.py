@@ -211,6 +211,7 @@ class Setting:
     loader_threads: int = 0  #: of each trial, that load data ahead of its network
     cache_gib: float = 0.0  #: of decoded frames that are kept on disk, at most
     cache_folder: Path | None = None  #: where; None: in the workspace
+    gpu_memory_gib: float | None = None  #: of a GPU, as stated; None: as the driver tells it
     start: Trial | None = None  #: the pre-training whose backbone the trials start from
 
     @property

@@ -112,7 +112,7 @@ class Learner:
     def _loss(self, inputs: Inputs, labels: Tensor) -> Tensor:
         run = self.run if torch.is_grad_enabled() else self.objective
         half = AUTOCAST.get(self.conditions.precision)
-        with torch.autocast(self.device.type, half, enabled=half is not None):
+        with torch.autocast(self.device.type, half) if half else nullcontext():
             return run(inputs, labels)
 
     def _backward(self, inputs: Inputs, labels: Tensor, share: int = 1) -> Tensor:
@@ -180,8 +180,9 @@ def _compiled(run: Callable[..., Output]) -> Callable[..., Output]:
         except Exception as error:
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
+            said = text_of(error).partition(" Set TORCHDYNAMO_VERBOSE")[0]
             raise HostError(
-                f"torch.compile: {text_of(error)}; mend that, or add --set compile=false"
+                f"torch.compile: {said}; mend that, or add --set compile=false"
             ) from error
 
     return call

@@ -9,9 +9,10 @@ from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.errors import DataError
 from msaf_bench.spec import System
-from msaf_bench.train import checkpoint, loop
+from msaf_bench.train import checkpoint, course
 from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, restore
-from msaf_bench.train.loop import NonFiniteLossError, train
+from msaf_bench.train.divergence import NonFiniteLossError
+from msaf_bench.train.loop import train
 
 CONDITIONS = read_conditions("smoke", "street", {"steps": 24, "checkpoint_every": 10})
 SYSTEM = systems_of(read_table("3"), CONDITIONS)["MSAF"]
@@ -85,8 +86,8 @@ def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_noth
 ):
     conditions = CONDITIONS.model_copy(update={"checkpoint_every": 0})
     whole = run(tmp_path / "whole", conditions)
-    monkeypatch.setattr(loop, "CLOCK_S", 0)
-    monkeypatch.setattr(loop, "CLOCK_SHARE", float("inf"))
+    monkeypatch.setattr(course, "CLOCK_S", 0)
+    monkeypatch.setattr(course, "CLOCK_SHARE", float("inf"))
     with pytest.raises(Killed):
         run(tmp_path / "cut", conditions, die_at=20)
     assert newest_checkpoint(tmp_path / "cut")[0].sidecar.step == 10
@@ -96,7 +97,7 @@ def test_the_clock_keeps_a_training_that_asks_for_no_checkpoint_and_changes_noth
     assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted(
         p.name for p in (tmp_path / "whole").iterdir()
     )
-    monkeypatch.setattr(loop, "CLOCK_S", 60)
+    monkeypatch.setattr(course, "CLOCK_S", 60)
     with pytest.raises(Killed):
         run(tmp_path / "unkept", conditions, die_at=20)
     assert newest_checkpoint(tmp_path / "unkept")[0] is None
@@ -321,7 +322,7 @@ def test_what_lies_beside_the_checkpoints_stays(tmp_path):
 
 @pytest.mark.slow
 def test_weights_that_the_last_step_breaks_are_said(tmp_path, monkeypatch):
-    plain = loop._step
+    plain = course._step
 
     def broken(learner, optimizer, batch, step, seed):
         loss = plain(learner, optimizer, batch, step, seed)
@@ -329,7 +330,7 @@ def test_weights_that_the_last_step_breaks_are_said(tmp_path, monkeypatch):
             torch.nn.init.constant_(next(learner.net.parameters()), float("nan"))
         return loss
 
-    monkeypatch.setattr(loop, "_step", broken)
+    monkeypatch.setattr(course, "_step", broken)
     with pytest.raises(NonFiniteLossError, match=r"non-finite weights .* after step 24"):
         run(tmp_path / "bad")
     assert newest_checkpoint(tmp_path / "bad")[0].sidecar.step == 20

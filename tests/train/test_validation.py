@@ -7,7 +7,7 @@ from msaf_bench import build
 from msaf_bench.catalog import read_conditions, read_table, systems_of
 from msaf_bench.data import open_split
 from msaf_bench.sweep.evaluation import validation_miou
-from msaf_bench.train import loop
+from msaf_bench.train import course
 from msaf_bench.train.checkpoint import newest_checkpoint, read_checkpoint, steps_in
 from msaf_bench.train.loop import train
 from msaf_bench.train.validation import best_step, is_due, needed_steps, validated
@@ -95,7 +95,7 @@ def test_all_modules_are_back_in_their_modes_whatever_happens():
 
 @pytest.mark.slow
 def test_the_weights_after_every_step_are_those_of_a_training_without(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(course, "LOG_EVERY", 1)
     heard = []
     checked, plain = run(tmp_path / "a", heard=heard), run(tmp_path / "b", validate=False)
     assert checked[2].keys() == plain[2].keys() == set(range(1, 13))
@@ -128,7 +128,7 @@ def test_the_best_weights_are_kept_and_the_files_are_those_of_any_training(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("die_at", [2, 5, 8, 9, 12])
 def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path, monkeypatch, die_at):
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(course, "LOG_EVERY", 1)
     kept = BEST.model_copy(update={"checkpoint_every": 3})
     whole = run(tmp_path / "whole", kept, found=FOUND)
     with pytest.raises(Killed):

@@ -65,9 +65,7 @@ class GroupScheduler(FIFOScheduler):
                 **READ,
                 grace_period=every,
                 min_samples_required=SEEN,
-                min_time_slice=cast(
-                    "int", math.inf
-                ),  # else it pauses trials, which would begin anew
+                min_time_slice=cast("int", math.inf),  # else it pauses
             )
         return ASHAScheduler(
             **READ, grace_period=every, max_t=max(every, steps), reduction_factor=KEPT

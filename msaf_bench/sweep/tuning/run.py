@@ -8,6 +8,7 @@ from msaf_bench.spec.search import Tuned, TunedRow
 from msaf_bench.sweep.driver import pretrained
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.executors import Cluster, Stops, execute_on
+from msaf_bench.sweep.memory import check_fits
 from msaf_bench.sweep.preflight import check_data, check_systems
 from msaf_bench.sweep.tuning.attempts import AttemptKeeper, keep_search
 from msaf_bench.sweep.tuning.draws import proposals
@@ -73,6 +74,7 @@ def run_search(
         check_device(setting.device)
     workspace = setting.workspace
     with workspace.lock():
+        check_fits(search.plan, setting, cluster)
         check_data(search.plan, setting)
         keeper = AttemptKeeper(keep_search(search, workspace, resume=resume), workspace, events)
         there = cluster is not None and cluster.drives_only

@@ -76,7 +76,8 @@ class Search(Spec):
         """
         plan = self.with_rows({label: values})
         system, conditions = plan.subjects()[label]
-        trial = Trial(system=system, conditions=conditions, seed=SEED)
+        named = system.model_copy(update={"name": f"{label}, attempt {number}"})  # for trackers
+        trial = Trial(system=named, conditions=conditions, seed=SEED)
         return Attempt(row=label, number=number, values=tuple(sorted(values.items())), trial=trial)
 
     def with_rows(self, values: Mapping[str, Mapping[str, Option]]) -> Plan:
