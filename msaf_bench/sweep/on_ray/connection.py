@@ -21,9 +21,8 @@ from msaf_bench.files import lives
 from msaf_bench.inherited import environment
 from msaf_bench.sweep.executors import Cluster
 
-#: no usage report, no logger files, no lines of Ray's own, and Ctrl-C stays ours
+#: no usage report, no logger files, and Ctrl-C stays ours
 VARIABLES = {
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
