@@ -54,7 +54,7 @@ LOST_S = 90  #: for Ray to notice that a process has ended whose connections are
 SIOCGIFADDR = 0x8915  #: asks Linux for the address of a network interface
 
 
-class Place(NamedTuple):
+class Meeting(NamedTuple):
     """Where the processes of a trial meet, and which of them one is."""
 
     address: str
@@ -121,7 +121,7 @@ def _run(trial: Trial, setting: Setting, report: Report) -> Record | None:
 
 
 def _run_at(
-    place: Place, store: TCPStore, trial: Trial, setting: Setting, report: Report
+    place: Meeting, store: TCPStore, trial: Trial, setting: Setting, report: Report
 ) -> Record | None:
     with _at(place, store, setting) as own:
         return _run(trial, own, report)
@@ -131,7 +131,7 @@ def _run_at(
 class Other:
     """A process of a trial that is not rank 0."""
 
-    def run(self, place: Place, trial: Trial, setting: Setting) -> Message:
+    def run(self, place: Meeting, trial: Trial, setting: Setting) -> Message:
         """Train along; return how it ended."""
         store = TCPStore(place.address, place.port, place.size, timeout=PATIENCE)
         return _outcome(partial(_run_at, place, store, trial, setting, lambda message: None))
@@ -169,7 +169,7 @@ def _fault(ended: ray.ObjectRef) -> Message | None:
     return message if "fatal" in message else None
 
 
-def _meeting(size: int) -> tuple[TCPStore, Place]:
+def _meeting(size: int) -> tuple[TCPStore, Meeting]:
     """Open the place where the processes of a trial meet, for this node's own address alone."""
     address = get_node_ip_address()
     listener = socket.create_server((address, 0))
@@ -183,10 +183,10 @@ def _meeting(size: int) -> tuple[TCPStore, Place]:
         wait_for_workers=False,
         master_listen_fd=listener.detach(),
     )
-    return store, Place(address, port, 0, size)
+    return store, Meeting(address, port, 0, size)
 
 
-def _start_others(place: Place, trial: Trial, setting: Setting) -> tuple[list, list]:
+def _start_others(place: Meeting, trial: Trial, setting: Setting) -> tuple[list, list]:
     """Start the other processes in what Tune reserved for them; return them and how they end."""
     reserved = get_current_placement_group()
     if reserved is None:
@@ -205,7 +205,7 @@ def _start_others(place: Place, trial: Trial, setting: Setting) -> tuple[list, l
 
 
 @contextmanager
-def _at(place: Place, store: TCPStore, setting: Setting) -> Generator[Setting]:
+def _at(place: Meeting, store: TCPStore, setting: Setting) -> Generator[Setting]:
     """Make this process one of those that train a trial; yield its own setting."""
     if name := _interface(get_node_ip_address()):
         for library in ("GLOO", "NCCL"):

@@ -27,14 +27,14 @@ def fit(
     cluster: Cluster,
     storage: Path,
     stops: Stops | None = None,
-) -> "Listener":
+) -> "TuneListener":
     """Run the trials, as many at a time as the cluster has room for; return what was heard. Those
     that `stops` has heard of report again what they reached, and nothing is run for them.
 
     The processes of a trial are reserved together or not at all, on one node where they fit one:
     trials that wait hold nothing, so that they cannot lock each other out.
     """
-    listener = Listener(trials, setting, events, cluster)
+    listener = TuneListener(trials, setting, events, cluster)
     heard = stops.heard if stops else {}
     order = [*range(len(trials), len(trials) + len(heard)), *range(len(trials))]
     space = {"index": tune.grid_search(order)}
@@ -94,7 +94,7 @@ def _work(
         tune.report({"step": step, "validation": miou})
 
 
-class Listener(tune.Callback):
+class TuneListener(tune.Callback):
     """Turns what workers report into events."""
 
     def __init__(
