@@ -229,16 +229,18 @@ def tune(
 
 def plan_lines(tuning: "Searches") -> list[str]:
     """Return what is searched, how, and where the outcome goes."""
+    from msaf_bench.findings.digits import counted
+
     first = tuning.parts[0].search
     conditions, rows = first.plan.conditions, first.plan.rows
-    points = f"{len(tuning.parts)} points x " if len(tuning.parts) > 1 else ""
+    points = f"{counted(len(tuning.parts), 'point')} x " if len(tuning.parts) > 1 else ""
     total = len(tuning.parts) * len(rows) * first.trials
     how = f"{first.method} search"
     if first.stopping != "none":
         how += f", {first.stopping} stopping"
     return [
         f"Tune {first.plan.table.name} on {conditions.data}, preset {conditions.preset}",
-        f"  {total} attempts = {points}{len(rows)} rows x {first.trials}, the row as it is first",
+        f"  {total} attempts = {points}{counted(len(rows), 'row')} x {first.trials}, the row as it is first",
         f"  {how} of {', '.join(_names(first))}",
         f"  {conditions.steps:,} steps each, scored on a held-out part of the training split",
         f"  writes to {tuning.setting.workspace.folder}",
