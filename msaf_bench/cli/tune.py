@@ -232,15 +232,15 @@ def plan_lines(tuning: "Searches") -> list[str]:
     from msaf_bench.findings.digits import counted
 
     first = tuning.parts[0].search
-    conditions, rows = first.plan.conditions, first.plan.rows
+    conditions, rows = first.plan.conditions, counted(len(first.plan.rows), "row")
     points = f"{counted(len(tuning.parts), 'point')} x " if len(tuning.parts) > 1 else ""
-    total = len(tuning.parts) * len(rows) * first.trials
+    total = len(tuning.parts) * len(first.plan.rows) * first.trials
     how = f"{first.method} search"
     if first.stopping != "none":
         how += f", {first.stopping} stopping"
     return [
         f"Tune {first.plan.table.name} on {conditions.data}, preset {conditions.preset}",
-        f"  {total} attempts = {points}{counted(len(rows), 'row')} x {first.trials}, the row as it is first",
+        f"  {total} attempts = {points}{rows} x {first.trials}, the row as it is first",
         f"  {how} of {', '.join(_names(first))}",
         f"  {conditions.steps:,} steps each, scored on a held-out part of the training split",
         f"  writes to {tuning.setting.workspace.folder}",
