@@ -7,6 +7,7 @@ from typing import Literal
 from msaf_bench.errors import UsageError
 from msaf_bench.findings.subjects import RowSummary
 from msaf_bench.findings.summary import Summary
+from msaf_bench.spec import Options
 from msaf_bench.stats import Decision, Difference, judge, paired_difference
 
 State = Literal["same", "better", "worse", "undecided", "new failure", "fixed", "not comparable"]
@@ -27,6 +28,7 @@ class Compared:
     measured: Mapping[int, float]  #: mIoU by seed
     state: str  #: outcome of its trials
     ill: str = ""  #: why it is not live
+    conditions: Options = ()  #: that the row has of its own
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def compare(old: Summary, new: Summary) -> list[Change]:
             "the two runs cannot be compared: they read data of other content"
             f" ({', '.join(old.data)} and {', '.join(new.data)})"
         )
-    return changes(*({row.label: _compared(row) for row in run.rows} for run in (old, new)))
+    return changes(*(_rows_of(run) for run in (old, new)))
 
 
 def changes(old: Mapping[str, Compared], new: Mapping[str, Compared]) -> list[Change]:
@@ -69,9 +71,14 @@ def changes(old: Mapping[str, Compared], new: Mapping[str, Compared]) -> list[Ch
     ]
 
 
-def _compared(row: RowSummary) -> Compared:
+def _rows_of(run: Summary) -> dict[str, Compared]:
+    own = {label: row.conditions for label, row in run.table.rows}
+    return {row.label: _compared(row, own[row.label]) for row in run.rows}
+
+
+def _compared(row: RowSummary, conditions: Options) -> Compared:
     system = row.system.key if row.system else None
-    return Compared(system, row.measured, row.state, row.ill)
+    return Compared(system, row.measured, row.state, row.ill, conditions)
 
 
 def _change(label: str, old: Compared | None, new: Compared | None, family: int) -> Change:
@@ -79,6 +86,8 @@ def _change(label: str, old: Compared | None, new: Compared | None, family: int)
         return Change(label, "not comparable", reason="only in one run")
     if old.system != new.system:
         return Change(label, "not comparable", reason="the row is another system now")
+    if old.conditions != new.conditions:
+        return Change(label, "not comparable", reason="the row has other conditions now")
     if not old.measured or not new.measured:
         return Change(label, _failure(old, new), reason=new.state)
     faults = [f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.ill]

@@ -70,3 +70,12 @@ def test_another_system_under_the_same_label_is_not_compared(summary):
         for change in compare(summary, replace(summary, rows=tuple(rows)))
     }
     assert changes["MSAF"] == "not comparable"
+
+
+def test_a_row_under_other_conditions_of_its_own_is_not_compared(summary):
+    rows = dict(summary.table.rows)
+    rows["MSAF"] = rows["MSAF"].model_copy(update={"conditions": (("lr", 0.003),)})
+    table = summary.table.model_copy(update={"rows": tuple(rows.items())})
+    found = {each.label: each for each in compare(summary, replace(summary, table=table))}
+    assert (found["MSAF"].state, found["Baseline"].state) == ("not comparable", "same")
+    assert found["MSAF"].reason == "the row has other conditions now"

@@ -104,7 +104,10 @@ def histories(runs: Iterable[ListedRun]) -> list[History]:
     for run in runs:
         if run.plan and run.document and any(row.miou_by_seed for row in run.document.rows):
             document, plan = run.document, run.plan
-            kind = (plan.table.name, plan.conditions.key, document.seeds, document.data_content)
+            own = tuple(row.conditions for _, row in plan.table.rows)
+            kind = (
+                plan.table.name, plan.conditions.key, own, document.seeds, document.data_content
+            )  # fmt: skip
             alike.setdefault(kind, {}).setdefault((run.commits, run.time), run)
     return [_history(sorted(each.values(), key=_order)) for each in alike.values() if len(each) > 1]
 

@@ -130,6 +130,8 @@ def _facts(run: ListedRun) -> list[str]:
         return []
     plan, document = run.plan, run.document
     facts = [f"preset {plan.conditions.preset}"]
+    if plan.tuned:
+        facts.append("tuned")
     rows = counted(len(plan.rows), "row")
     if plan.controls:
         rows += f", {counted(len(plan.controls), 'control')}"
