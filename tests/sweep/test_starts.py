@@ -172,7 +172,7 @@ def test_the_command_of_a_report_names_them(here):
     plan = with_starts(planned(), files_of("net.pth"))
 
     class Summary:
-        conditions, table, seeds = plan.conditions, plan.table, (0,)
+        conditions, table, seeds, tuning = plan.conditions, plan.table, (0,), None
 
     assert command(Summary()).endswith("--seeds 1 --start resnet10=FILE")
 

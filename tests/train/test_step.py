@@ -188,13 +188,15 @@ def test_fp32_has_no_tf32_and_tf32_has(precision, allowed):
 
 def test_deterministic_kernels_are_asked_for_and_those_that_are_not_are_named():
     conditions = CONDITIONS.model_copy(update={"deterministic": True})
-    with warnings.catch_warnings(record=True) as others, arithmetic(conditions, "cuda") as found:
-        assert torch.are_deterministic_algorithms_enabled()
-        assert torch.backends.cudnn.deterministic
-        assert found.text() == "asked for"
-        for _ in range(2):
-            torch.zeros(4).put_(torch.tensor([1]), torch.ones(1))
-        warnings.warn("something else", stacklevel=1)
+    with warnings.catch_warnings(record=True) as others:
+        warnings.simplefilter("always")
+        with arithmetic(conditions, "cuda") as found:
+            assert torch.are_deterministic_algorithms_enabled()
+            assert torch.backends.cudnn.deterministic
+            assert found.text() == "asked for"
+            for _ in range(2):
+                torch.zeros(4).put_(torch.tensor([1]), torch.ones(1))
+            warnings.warn("something else", stacklevel=1)
     assert [str(other.message) for other in others] == ["something else"]
     assert found.text() == "asked for; not deterministic: put_"
     assert not torch.are_deterministic_algorithms_enabled()
