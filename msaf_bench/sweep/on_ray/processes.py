@@ -8,8 +8,8 @@ This is torch.distributed over Tune's placement group, not Ray Train. Tried with
 - `ray.train.report` waits for all processes, but here rank 0 alone speaks: nothing arrives.
 - When all report, each report waits for the controller's poll: steps of 0.05 s took 0.55 s with
   a poll every 0.5 s, and 2 s is the default.
-- Tune does not know what a trainer reserves: every trial starts, and those that find no room fail
-  after 60 s and start over, each with a controller and a synchronisation process of its own.
+- By Ray's source, not tried: Tune does not know what a trainer reserves, so every trial starts,
+  and those that find no room fail after 60 s and start over.
 
 With a placement group of Tune's, trials queue for their GPUs, and a lost process is one more
 failure that Tune retries.
