@@ -40,6 +40,11 @@ class Searches:
     cluster: Cluster | None  #: None: attempts run in this process
     resume: bool
 
+    @property
+    def attempts(self) -> int:
+        """Number of attempts in all."""
+        return sum(part.search.attempts for part in self.parts)
+
 
 @dataclass(frozen=True)
 class TuningOutcome:
@@ -100,6 +105,9 @@ def check(tuning: Searches) -> None:
     """Raise for whatever would stop one of the searches. Nothing is written."""
     from msaf_bench.sweep.tuning.run import check_search
 
+    stopping = tuning.parts[0].search.stopping
+    if tuning.cluster is None and stopping != "none":
+        raise UsageError(f"--stopping {stopping} needs Ray; add --on ray, or leave it out")
     for part in tuning.parts:
         check_search(part.search)
 

@@ -46,7 +46,6 @@ from msaf_bench.cli.options import (
     Preset,
     Root,
     Track,
-    at_most_cores,
     split_list,
 )
 from msaf_bench.cli.processes import together
@@ -99,27 +98,29 @@ def ablate(
     The same command started twice shares the work.
     """
     from msaf_bench.catalog import read_table, read_tuned
-    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
-    from msaf_bench.sweep.starts import INSTEAD
+    from msaf_bench.cli.settings import table_run
 
     read = read_table(table_name("ablate", name, table))
-    if start:  # before the user's own, which are refused where they undo it
-        changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
-    modules = use_plugins(plugins)
-    conditions = conditions_from(
-        preset, data, changes, history, systems=not read.base, plugins=modules
+    given = table_run(
+        read,
+        preset=preset,
+        data=data,
+        root=root,
+        changes=changes,
+        history=history,
+        start=start,
+        plugins=plugins,
+        address=address,
+        threads=threads,
     )
-    data_root = check_data(data, root, modules)
-    if address is None:
-        at_most_cores(threads)  # a cluster's machines may have more than this one
 
     from msaf_bench.ablation import prepare
     from msaf_bench.sweep.executors import cluster_of
 
     ablation = prepare(
         read,
-        conditions,
-        root=data_root,
+        given.conditions,
+        root=given.root,
         seeds=seeds,
         rows=split_list(rows, [label for label, _ in read.rows]),
         controls=controls,
@@ -131,7 +132,7 @@ def ablate(
         cache_gib=cache,
         cache_folder=cache_folder,
         gpu_memory_gib=gpu_memory,
-        plugins=modules,
+        plugins=given.plugins,
         reports=reports,
         resume=resume,
         pictures=pictures,

@@ -19,7 +19,7 @@ class SearchStatus(RunStatus):
         self.total = total
         for each in attempts:
             if each.state != "begun":
-                self.stopped(each.trial.id)
+                self.missing.pop(each.trial.id)  # it has no record in this call
 
     @property
     def ended(self) -> int:
@@ -37,10 +37,6 @@ class SearchStatus(RunStatus):
     def seed_of(self, trial: Trial) -> int:
         """Return the number of the attempt, which tells it from others of its row."""
         return self.numbers[trial.id]
-
-    def stopped(self, trial: str) -> None:
-        """Note that an attempt ended without a record of this call."""
-        self.missing.pop(trial, None)
 
 
 class SearchProgress(SweepProgress):

@@ -4,17 +4,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from msaf_bench.catalog import changed, read_conditions
-from msaf_bench.cli.options import split_list
+from msaf_bench.cli.options import at_most_cores, split_list
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.host import check_memory
 from msaf_bench.inputs import parse_toml
-from msaf_bench.spec import STREET, Conditions
-
-if TYPE_CHECKING:
-    pass
+from msaf_bench.spec import STREET, Conditions, Table
 
 
 def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> Path | None:
@@ -75,6 +72,42 @@ def conditions_from(
         conditions = changed(conditions, {name.strip(): _value(value)}, f"--set {text}")
     check_memory(conditions)
     return conditions
+
+
+class TableRun(NamedTuple):
+    """What the options of a command that runs a table become."""
+
+    conditions: Conditions
+    root: Path | None
+    plugins: tuple[str, ...]
+
+
+def table_run(
+    table: Table,
+    *,
+    preset: str,
+    data: str,
+    root: Path | None,
+    changes: Iterable[str] | None,
+    history: str | None,
+    start: Iterable[str] | None,
+    plugins: Iterable[str] | None,
+    address: str | None,
+    threads: int,
+) -> TableRun:
+    """Return conditions, root and plug-ins for a table. Raises `UsageError` and `DataError`."""
+    from msaf_bench.sweep.starts import INSTEAD
+
+    if start:  # before the user's own, which are refused where they undo it
+        changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
+    modules = use_plugins(plugins)
+    conditions = conditions_from(
+        preset, data, changes, history, systems=not table.base, plugins=modules
+    )
+    place = check_data(data, root, modules)
+    if address is None:
+        at_most_cores(threads)  # a cluster's machines may have more than this one
+    return TableRun(conditions, place, modules)
 
 
 def _value(text: str) -> object:

@@ -38,13 +38,11 @@ from msaf_bench.cli.options import (
     Root,
     Track,
     at_most,
-    at_most_cores,
     choice,
     choices,
     split_list,
 )
 from msaf_bench.cli.printing import print_json
-from msaf_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,33 +162,34 @@ def tune(
     """
     from msaf_bench.ablation import prepare as prepare_ablation
     from msaf_bench.catalog import read_space, read_table
-    from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
+    from msaf_bench.cli.settings import table_run
     from msaf_bench.inputs import file_name
     from msaf_bench.sweep.executors import cluster_of
-    from msaf_bench.sweep.starts import INSTEAD
     from msaf_bench.sweep.tuning.search import AXIS
     from msaf_bench.tuning import check, prepare
 
     read = read_table(table_name("tune", name, table))
-    if start:
-        changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
-    modules = use_plugins(plugins)
-    conditions = conditions_from(
-        preset, data, changes, history, systems=not read.base, plugins=modules
+    given = table_run(
+        read,
+        preset=preset,
+        data=data,
+        root=root,
+        changes=changes,
+        history=history,
+        start=start,
+        plugins=plugins,
+        address=address,
+        threads=threads,
     )
-    data_root = check_data(data, root, modules)
-    if address is None:
-        at_most_cores(threads)  # a cluster's machines may have more than this one
+    conditions = given.conditions
     folder = reports or Path("reports") / file_name(
         f"tune-{read.name}-{conditions.data}-{Path(conditions.preset).stem}"
     )
     cluster = cluster_of(on, address, workers, gpus_per_trial)
-    if cluster is None and stopping != "none":
-        raise UsageError(f"--stopping {stopping} needs Ray; add --on ray, or leave it out")
     ablation = prepare_ablation(
         read,
         conditions,
-        root=data_root,
+        root=given.root,
         seeds=1,
         rows=split_list(rows, [label for label, _ in read.rows]),
         controls=False,
@@ -201,7 +200,7 @@ def tune(
         device=device,
         cache_gib=cache,
         cache_folder=cache_folder,
-        plugins=modules,
+        plugins=given.plugins,
         reports=folder,
         resume=resume,
         pictures=False,
@@ -234,13 +233,12 @@ def plan_lines(tuning: "Searches") -> list[str]:
     first = tuning.parts[0].search
     conditions, rows = first.plan.conditions, counted(len(first.plan.rows), "row")
     points = f"{counted(len(tuning.parts), 'point')} x " if len(tuning.parts) > 1 else ""
-    total = len(tuning.parts) * len(first.plan.rows) * first.trials
     how = f"{first.method} search"
     if first.stopping != "none":
         how += f", {first.stopping} stopping"
     return [
         f"Tune {first.plan.table.name} on {conditions.data}, preset {conditions.preset}",
-        f"  {total} attempts = {points}{rows} x {first.trials}, the row as it is first",
+        f"  {tuning.attempts} attempts = {points}{rows} x {first.trials}, the row as it is first",
         f"  {how} of {', '.join(_names(first))}",
         f"  {conditions.steps:,} steps each, scored on a held-out part of the training split",
         f"  writes to {tuning.setting.workspace.folder}",
@@ -259,7 +257,7 @@ def _print_plan(tuning: "Searches", as_json: bool) -> None:
             "rows": list(first.plan.rows),
             "points": [part.point for part in tuning.parts if part.point],
             "trials": first.trials,
-            "attempts": len(tuning.parts) * len(first.plan.rows) * first.trials,
+            "attempts": tuning.attempts,
             "steps": first.plan.conditions.steps,
             "space": first.space.model_dump(mode="json"),
             "folder": str(tuning.setting.workspace.folder),
@@ -276,8 +274,7 @@ def _run(tuning: "Searches", track: "Sequence[str]", as_json: bool) -> None:
     from msaf_bench.sweep.tracking import tracked
     from msaf_bench.tuning import run
 
-    first = tuning.parts[0].search
-    progress = SearchProgress(first.trials * len(first.plan.rows), plan_lines(tuning))
+    progress = SearchProgress(tuning.parts[0].search.attempts, plan_lines(tuning))
     try:
         folder = tuning.setting.workspace.folder
         with progress, to_stderr(), tracked(progress, track, folder) as events:
@@ -299,7 +296,7 @@ def _print_outcome(outcome: "TuningOutcome", as_json: bool) -> None:
         if point:
             typer.echo(point)
         for label, row in rows:
-            values = ", ".join(f"{name} {value}" for name, value in row.values) or "as it is"
+            values = row.shown or "as it is"
             before = "-" if row.default is None else f"{row.default:.1f}"
             ill = f"; NOT LIVE: {', '.join(row.dead)}" if row.dead else ""
             typer.echo(f"{label:<20} mIoU {before:>5} -> {row.miou:.1f} with {values}{ill}")

@@ -28,7 +28,7 @@ class RowTuning:
         """What was found, in words."""
         if self.found is None:
             return "not tuned"
-        return ", ".join(f"{name} {value}" for name, value in self.found.values) or "as it was"
+        return self.found.shown or "as it was"
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,11 @@ class TunedRow(Spec):
     steps: int  #: of training, in all attempts
     dead: tuple[str, ...] = ()  #: parts that were not live in the best attempt
 
+    @property
+    def shown(self) -> str:
+        """Its values as text; empty where those that it had are best."""
+        return ", ".join(f"{name} {value}" for name, value in self.values)
+
 
 TunedRows = Annotated[tuple[tuple[str, TunedRow], ...], BeforeValidator(ordered_pairs)]
 TunedPoints = Annotated[tuple[tuple[str, TunedRows], ...], BeforeValidator(ordered_pairs)]

@@ -26,14 +26,13 @@ def proposals(search: Search, label: str, past: Sequence[Attempt]) -> list[Value
     the span for every row.
     """
     found: list[Values] = [] if past else [{}]
-    tried = {_key(search, label, dict(attempt.values)) for attempt in past} | {
-        _key(search, label, values) for values in found
-    }
-    if search.method == "optuna" and len(past) >= max(1, search.trials // STARTUP):
-        return _of_optuna(search, label, past, tried)
+    known = [*(dict(attempt.values) for attempt in past), *found]
+    tried = {_key(search, label, values) for values in known}
     wanted = search.trials
     if search.method == "optuna":
-        wanted = max(1, search.trials // STARTUP)
+        wanted = _batch(search)
+        if len(past) >= wanted:
+            return _of_optuna(search, label, past, tried)
     for values in _drawn(search, label):
         if len(past) + len(found) >= wanted:
             break
@@ -42,6 +41,11 @@ def proposals(search: Search, label: str, past: Sequence[Attempt]) -> list[Value
             tried.add(key)
             found.append(values)
     return found
+
+
+def _batch(search: Search) -> int:
+    """Return the number of attempts that Optuna proposes at a time, and that are drawn before."""
+    return max(1, search.trials // STARTUP)
 
 
 def _key(search: Search, label: str, values: Values) -> str:
@@ -92,7 +96,7 @@ def _of_optuna(
             )
         )
     found: list[Values] = []
-    count = min(max(1, search.trials // STARTUP), search.trials - len(past))
+    count = min(_batch(search), search.trials - len(past))
     for _ in range(TRIES):
         if len(found) >= count:
             break

@@ -64,12 +64,9 @@ def run_search(
     """Run the attempts that are missing, on Ray or in this process; return all. `on_attempts` hears
     of those that there are, by the id of their trial, whenever there are more.
 
-    Raises `UsageError`, `DataError` and `HostError` for what would stop every attempt, before the
-    first one.
+    The search was checked before (`check_search`). Raises `UsageError`, `DataError` and `HostError`
+    for what else would stop every attempt, before the first one.
     """
-    if cluster is None and search.stopping != "none":
-        raise UsageError(f"--stopping {search.stopping} needs Ray; add --on ray, or leave it out")
-    check_search(search)
     if cluster is None or cluster.address is None:
         check_device(setting.device)
     workspace = setting.workspace
@@ -81,7 +78,7 @@ def run_search(
         on_attempts(keeper.attempts)
         before = search.plan.pretraining()
         setting = pretrained(before, setting, events, execute_on(cluster if there else None))
-        events.phase("trials", 0, search.trials * len(search.plan.rows))
+        events.phase("trials", 0, search.attempts)
         while waiting := _waiting(search, keeper):
             on_attempts(keeper.attempts)
             trials = [attempt.trial for attempt in waiting]
@@ -97,15 +94,17 @@ def _waiting(search: Search, keeper: AttemptKeeper) -> list[Attempt]:
     """Return the attempts that are to be run next: those that were begun, else the next ones of
     every row, number by number; none where every row has its own.
     """
-    begun = [each for each in keeper.attempts.values() if each.state == "begun"]
-    if begun:
+    if begun := _begun(keeper):
         return begun
     for label in search.plan.rows:
         past = [each for each in keeper.attempts.values() if each.row == label]
         for number, values in enumerate(proposals(search, label, past), len(past)):
             keeper.keep(search.attempt(label, number, values))
-    begun = [each for each in keeper.attempts.values() if each.state == "begun"]
-    return sorted(begun, key=lambda each: each.number)
+    return sorted(_begun(keeper), key=lambda each: each.number)
+
+
+def _begun(keeper: AttemptKeeper) -> list[Attempt]:
+    return [each for each in keeper.attempts.values() if each.state == "begun"]
 
 
 def _stops(search: Search, keeper: AttemptKeeper) -> Stops | None:

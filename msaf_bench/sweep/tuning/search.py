@@ -64,6 +64,11 @@ class Search(Spec):
         """What is searched of each row, by label."""
         return {label: self.space.of(label) for label in self.plan.rows}
 
+    @property
+    def attempts(self) -> int:
+        """Number of attempts of all rows."""
+        return self.trials * len(self.plan.rows)
+
     def present(self, label: str) -> Values:
         """Return the values that a row has without a search, of those names that have one."""
         system, conditions = self.plan.subjects()[label]
