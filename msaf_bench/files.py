@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 from pydantic import ValidationError
 
 from msaf_bench.errors import HostError
+from msaf_bench.packed import document
 from msaf_bench.spec import Spec
 
 S = TypeVar("S", bound=Spec)
@@ -127,18 +128,7 @@ def read_kept(
     away, it is made `again`.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("no file")
-        found: object = json.loads(path.read_bytes().decode())
-        if not isinstance(found, dict):
-            raise ValueError("no JSON object")
-        content = cast("dict[str, object]", found)
-        given = content.pop(CHECKSUM, None)
-        if given is None:
-            content = upgrade(content)
-        elif given != _checksum(content):
-            raise ValueError("its content does not match its checksum")
-        kept = kind.model_validate(content)
+        kept = kind.model_validate(_content(path, upgrade))
         if name and name(kept) != path.stem:
             raise ValueError(f"it is that of {name(kept)}, not the one that its name says")
         return kept
@@ -146,6 +136,30 @@ def read_kept(
         raise HostError(
             f"{path}: not a {what} of this version ({_fault(error)}); move it away to {again}"
         ) from error
+
+
+def _content(
+    path: Path, upgrade: Callable[[dict[str, object]], dict[str, object]]
+) -> dict[str, object]:
+    """Return the content of a document once it has matched its checksum, in the present form.
+
+    A packed document has none: its archive has one for all.
+    """
+    if not path.exists() and (packed := document(path)) is not None:
+        packed.pop(CHECKSUM, None)
+        return packed
+    if path.exists() and not path.is_file():
+        raise ValueError("not a file")
+    found: object = json.loads(path.read_bytes().decode())
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    content = cast("dict[str, object]", found)
+    given = content.pop(CHECKSUM, None)
+    if given is None:
+        return upgrade(content)
+    if given != _checksum(content):
+        raise ValueError("its content does not match its checksum")
+    return content
 
 
 def _checksum(content: dict[str, object]) -> str:

@@ -5,6 +5,8 @@ A split of 24,502 images and 124 classes has 377 million cells; an image fills a
 its 15,376. Shapes: N images, K classes; rows truth, columns prediction.
 """
 
+import base64
+import zlib
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
@@ -97,6 +99,18 @@ class SparseMatrices:
         return self.classes == other.classes and all(map(np.array_equal, mine, others))
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]  (it can be appended to)
+
+    def document(self) -> dict[str, Any]:
+        """Return the matrices for a JSON document: sizes, and the arrays of `flat` compressed."""
+        filled, cells, counts = self.flat()
+        data = (filled.astype("<u4"), cells.astype("<u2"), counts.astype("<u4"))
+        packed = zlib.compress(b"".join(each.tobytes() for each in data), 9)
+        return {
+            "images": len(self),
+            "classes": self.classes,
+            "cells": len(cells),
+            "zlib": base64.b64encode(packed).decode(),
+        }
 
     def sum(self) -> Matrix:
         """Return the counts over all images, (K, K)."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from msaf_bench.files import read_kept, write_kept
-from msaf_bench.folders import list_folder
 from msaf_bench.host import Host
 from msaf_bench.matrices import MOST, SparseMatrices
+from msaf_bench.packed import names
 from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 
 FORMAT = 2  #: of a record
@@ -38,6 +38,8 @@ class Matrices(Spec):
     classes: Annotated[int, Field(gt=0, le=MOST)]
     #: number of cells that are written; None: all, as earlier versions did
     cells: Annotated[int, Field(ge=0)] | None = None
+    #: number of images that its one matrix is the sum of; None: one matrix per image
+    pooled: Annotated[int, Field(gt=0)] | None = None
     zlib: str
 
     @model_validator(mode="after")
@@ -50,15 +52,7 @@ class Matrices(Spec):
         """From sparse matrices, or an (N, K, K) array."""
         if not isinstance(matrices, SparseMatrices):
             matrices = SparseMatrices(matrices.shape[1], matrices)
-        filled, cells, counts = matrices.flat()
-        data = (filled.astype("<u4"), cells.astype("<u2"), counts.astype("<u4"))
-        packed = zlib.compress(b"".join(each.tobytes() for each in data), 9)
-        return cls(
-            images=len(matrices),
-            classes=matrices.classes,
-            cells=len(cells),
-            zlib=base64.b64encode(packed).decode(),
-        )
+        return cls(**matrices.document())
 
     def sparse(self) -> SparseMatrices:
         """Return the matrices without their zeros. Raises `ValueError` where they are damaged."""
@@ -243,8 +237,7 @@ def rename_consistency(conditions: dict[str, Any]) -> None:
 
 def each_record(folder: Path) -> Iterator[Record]:
     """Read the records of a folder one by one, by the name of their files. None for no folder."""
-    names = list_folder(folder, (".json",), deep=False).names if folder.is_dir() else ()
-    for name in sorted(names):
+    for name in names(folder):
         yield read_record(folder / name)
 
 

@@ -17,7 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Look around": ("list", "show", "check", "doctor"),
     "Train and ablate": ("ablate", "tune", "train", "evaluate", "predict", "export"),
     "Measure": ("flops", "fps", "score"),
-    "Data and results": ("data", "report", "compare"),
+    "Data and results": ("data", "report", "compare", "pack"),
 }
 
 #: commands of commands, with their summary
@@ -149,5 +149,10 @@ COMMANDS: dict[str, Command] = {
         "report:compare",
         "Compare two runs of one table, paired by seed.",
         ("OLD NEW", "OLD NEW --json"),
+    ),
+    "pack": Command(
+        "pack:pack",
+        "Move the records of a finished run into one small archive, to commit it.",
+        ("reports/table3-street-quick",),
     ),
 }

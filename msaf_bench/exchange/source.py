@@ -13,6 +13,7 @@ from msaf_bench.findings.parts import parts_of
 from msaf_bench.findings.run import load_run
 from msaf_bench.findings.subjects import Subject
 from msaf_bench.findings.trials import Result, reduced
+from msaf_bench.packed import holds
 from msaf_bench.records import Record, read_record
 from msaf_bench.spec import Conditions, System, Trial
 from msaf_bench.spec.stand_ins import shrunk
@@ -107,7 +108,7 @@ def _record_of(path: Path, sidecar: Sidecar) -> Record | None:
     folder = path.absolute().parent
     workspace = Workspace(folder.parents[1])
     file = workspace.records / f"{folder.name}.json"
-    if folder.parent.name != "checkpoints" or not file.is_file():
+    if folder.parent.name != "checkpoints" or not holds(file):
         return None
     record = read_record(file)
     return record if sidecar.trial in ("", training_id(record.trial)) else None

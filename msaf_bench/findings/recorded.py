@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msaf_bench.catalog import list_tables, read_table, systems_of
+from msaf_bench.packed import names
 from msaf_bench.records import Record, SystemCost
 from msaf_bench.spec import Conditions, Options, System, Table
 from msaf_bench.sweep.plan import Plan
@@ -58,7 +59,7 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
     costs = dict(read_costs(plan, workspace))
     if not set(plan.rows) & set(plan.changed):
         return costs
-    all_costs = [read_cost(path) for path in sorted(workspace.cost.glob("[!.]*.json"))]
+    all_costs = [read_cost(workspace.cost / name) for name in names(workspace.cost)]
     by_key = {cost.system.key: cost for cost in all_costs}
     published = {
         label: system for label, system in systems_of(plan.table).items() if label in plan.rows

@@ -23,6 +23,7 @@ from msaf_bench.findings.summarise import summarise
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.trials import Result, read_results
 from msaf_bench.findings.tuning import tuning_of
+from msaf_bench.packed import holds, names
 from msaf_bench.records import Record, read_record
 from msaf_bench.spec import Conditions, Table
 from msaf_bench.sweep.plan import Plan
@@ -41,12 +42,12 @@ class Records(Mapping[str, Record]):
 
     def __getitem__(self, trial: str) -> Record:
         path = self._folder / f"{trial}.json"
-        if not path.exists():
+        if not holds(path):
             raise KeyError(trial)
         return read_record(path)
 
     def __iter__(self) -> Iterator[str]:
-        return (path.stem for path in sorted(self._folder.glob("[!.]*.json")))
+        return (name.removesuffix(".json") for name in names(self._folder))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -8,6 +8,7 @@ from pathlib import Path
 from msaf_bench.catalog import systems_of
 from msaf_bench.errors import GateError
 from msaf_bench.files import read_kept, write_kept
+from msaf_bench.packed import holds
 from msaf_bench.records import SystemCost
 from msaf_bench.spec import System, Table
 from msaf_bench.sweep.events import Events
@@ -23,9 +24,7 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
         return
     systems, (height, width) = systems_of(plan.table), plan.table.cost_size
     paths = {label: _path(setting.workspace, systems[label], plan.table) for label in plan.rows}
-    missing = [
-        label for label, path in paths.items() if not path.exists() or read_cost(path).reason
-    ]
+    missing = [label for label, path in paths.items() if not holds(path) or read_cost(path).reason]
     for done, label in enumerate(missing):
         events.phase("cost", done, len(missing), f"{label} at {height}x{width}")
         cost = cost_as_published(
@@ -66,7 +65,7 @@ def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
         for label, system in systems_of(plan.table).items()
         if label in plan.rows
     }
-    return {label: read_cost(path) for label, path in paths.items() if path.exists()}
+    return {label: read_cost(path) for label, path in paths.items() if holds(path)}
 
 
 def read_cost(path: Path) -> SystemCost:

@@ -10,6 +10,7 @@ from msaf_bench.analyzers.speed.processes import measure_speed
 from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions, SpeedTask
 from msaf_bench.files import read_kept, write_kept
 from msaf_bench.host import Host
+from msaf_bench.packed import holds
 from msaf_bench.spec import MODES, Mode, System
 from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan
@@ -96,14 +97,15 @@ def _name(system: System, mode: str) -> str:
 
 def _read(workspace: Workspace, system: System, modes: Sequence[str]) -> list[Speed]:
     paths = (_path(workspace, system, mode) for mode in modes)
-    return [
-        read_kept(
-            Speed,
-            path,
-            "speed",
-            "time it again",
-            name=lambda speed: _name(speed.system, speed.conditions.mode),
-        )
-        for path in paths
-        if path.exists()
-    ]
+    return [read_speed(path) for path in paths if holds(path)]
+
+
+def read_speed(path: Path) -> Speed:
+    """Read one speed. Raises `HostError` if it is damaged or not the one that its name says."""
+    return read_kept(
+        Speed,
+        path,
+        "speed",
+        "time it again",
+        name=lambda speed: _name(speed.system, speed.conditions.mode),
+    )

@@ -16,6 +16,7 @@ from msaf_bench.files import read_kept, remove_parts, write_kept
 from msaf_bench.folders import list_folder
 from msaf_bench.host import Host, device_name
 from msaf_bench.inputs import file_name
+from msaf_bench.packed import names
 from msaf_bench.records import Record, read_records, rename_consistency
 from msaf_bench.spec import Conditions, Trial
 from msaf_bench.starting import without_content
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Workspace:
     """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`,
-    `predictions/`, and all that is rendered.
+    `predictions/`, and all that is rendered. `msaf_bench.packed` may hold the first three folders.
 
     While it runs it also holds three hidden folders, which are removed at its end.
     """
@@ -118,8 +119,8 @@ class Workspace:
 
     def holds_records(self) -> bool:
         """Whether there is a record of this run or, in a study, of any of its points."""
-        patterns = ("records/*.json", "points/*/records/*.json")
-        return any(any(self.folder.glob(pattern)) for pattern in patterns)
+        runs = (self.folder, *self.folder.glob("points/*"))
+        return any(names(Workspace(run).records) for run in runs)
 
     def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
         """The plan's finished records by trial id; none where the folder holds no run yet.

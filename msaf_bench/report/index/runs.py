@@ -11,6 +11,7 @@ from msaf_bench.errors import BenchError
 from msaf_bench.folders import is_litter, natural
 from msaf_bench.host import commit_times, utc_text
 from msaf_bench.inputs import file_name
+from msaf_bench.packed import ARCHIVE
 from msaf_bench.report.index.documents import Document, Machine, read_document
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Workspace
@@ -110,7 +111,9 @@ def _dated(run: ListedRun, index: Path, times: dict[str, str]) -> ListedRun:
         return run
     if known := [times[commit] for commit in run.commits if commit in times]:
         return replace(run, time=max(known), timed="code")
-    written = [path.stat().st_mtime for path in (index / run.folder).glob("records/*.json")]
+    folder = index / run.folder
+    files = (*folder.glob("records/*.json"), *folder.glob(ARCHIVE))
+    written = [path.stat().st_mtime for path in files]
     if not written:
         return replace(run, timed="")
     return replace(run, time=utc_text(datetime.fromtimestamp(max(written), UTC)), timed="files")
