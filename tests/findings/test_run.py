@@ -12,7 +12,9 @@ import pytest
 from msaf_bench.errors import HostError, UsageError
 from msaf_bench.findings.run import load_run, summarise_run
 from msaf_bench.findings.trials import read_results, reduced
-from msaf_bench.records import read_record, write_record
+from msaf_bench.packed import ARCHIVE
+from msaf_bench.packed import names as documents
+from msaf_bench.records import each_record, read_record, write_record
 from msaf_bench.sweep.workspace import Workspace
 
 REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
@@ -24,6 +26,15 @@ def run():
     return load_run(FOLDER)
 
 
+@pytest.fixture
+def loose(tmp_path):
+    """A copy of the run whose records are files."""
+    shutil.copytree(FOLDER, tmp_path / "run", ignore=shutil.ignore_patterns(ARCHIVE, "records"))
+    for record in each_record(FOLDER / "records"):
+        write_record(tmp_path / "run" / "records", record)
+    return tmp_path / "run"
+
+
 @pytest.fixture(scope="module")
 def frame(run):
     return run.frame()
@@ -32,7 +43,7 @@ def frame(run):
 def test_it_has_the_table_the_conditions_and_the_records(run):
     assert run.table.name == "table2"
     assert run.conditions.data == "camvid"
-    names = sorted(path.stem for path in (FOLDER / "records").glob("*.json"))
+    names = sorted(name.removesuffix(".json") for name in documents(FOLDER / "records"))
     assert list(run.records) == names
     assert len(run.records) == len(names) == 18
     first = run.records[names[0]]
@@ -87,14 +98,13 @@ def test_a_notebook_shows_a_table_without_live_markup(run):
 
 
 @pytest.mark.slow
-def test_a_missing_and_a_failed_trial_have_one_line_each(tmp_path):
-    shutil.copytree(FOLDER, tmp_path / "run")
-    gone, failed = sorted((tmp_path / "run" / "records").glob("*.json"))[:2]
+def test_a_missing_and_a_failed_trial_have_one_line_each(loose):
+    gone, failed = sorted((loose / "records").glob("*.json"))[:2]
     gone.unlink()
     record = read_record(failed)
     update = {"state": "failed", "reason": "out of memory", "confusion": None}
     write_record(failed.parent, record.model_copy(update=update))
-    frame = load_run(tmp_path / "run").frame().set_index("trial")
+    frame = load_run(loose).frame().set_index("trial")
     assert len(frame.loc[[gone.stem]]) == len(frame.loc[[failed.stem]]) == 1
     assert frame.loc[gone.stem, "state"] == "missing"
     assert math.isnan(frame.loc[gone.stem, "value"])
@@ -120,11 +130,10 @@ def test_the_points_of_a_study_are_runs():
 
 
 @pytest.mark.slow
-def test_a_damaged_record_is_named(tmp_path):
-    shutil.copytree(FOLDER, tmp_path / "run")
-    path = next((tmp_path / "run" / "records").glob("*.json"))
+def test_a_damaged_record_is_named(loose):
+    path = next((loose / "records").glob("*.json"))
     path.write_text("{")
-    run = load_run(tmp_path / "run")
+    run = load_run(loose)
     for read in (run.frame, run.summary, lambda: run.records[path.stem]):
         with pytest.raises(HostError, match=path.name):
             read()
