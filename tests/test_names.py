@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 DOTTED = re.compile(r"\bmsaf_bench(?:\.\w+)+")
 TEXTS = sorted(
     path
-    for pattern in ("msaf_bench/**/*.py", "tests/**/*.py", "docs/*.md", "*.md")
+    for pattern in ("msaf_bench/**/*.py", "tests/**/*.py", "docs/**/*.md", "*.md")
     for path in ROOT.glob(pattern)
 )
 

@@ -2,7 +2,7 @@
 operations in a unit of their own.
 
 A formula gets the operator's arguments with every tensor replaced by its shape, and the shape of
-its first output. Conventions: docs/measurement.md.
+its first output. Conventions: docs/measurement/cost.md.
 """
 
 from collections.abc import Callable, Sequence
