@@ -99,3 +99,11 @@ def test_the_readme_says_the_sentences_of_its_reference():
     assert [line.strip() for line in lines if line.strip()] == [
         line.sentence for line in view.answers.lines
     ]
+
+
+def test_the_reference_stays_small_and_holds_nothing_that_is_rendered_anew():
+    files = [path for path in REFERENCE[0].parents[1].rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".xz", ".csv", ".md", ".svg", ".png"}
+    assert {path.name for path in files if path.suffix == ".json"} == {"plan.json"}
+    assert {path.parent.name for path in files if path.suffix == ".png"} == {"predictions"}
+    assert sum(path.stat().st_size for path in files) < 6e6
