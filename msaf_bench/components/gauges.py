@@ -46,8 +46,8 @@ def listening() -> Generator[Listener]:
 def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> None:
     """Report a reading of the part that is running, or of `part` for code shared by networks.
 
-    `value` is called without a gradient and only inside `listening`. `name` is a key of `GAUGES`.
-    On the device "meta", which has shapes alone, nothing is reported.
+    `value` is called without a gradient and only inside `listening`. `name` is a key of
+    `liveness.GAUGES`. On the device "meta", which has shapes alone, nothing is reported.
     """
     listener = _LISTENER.get()
     if listener is None:

@@ -70,7 +70,7 @@ def _inside(row: Tensor, column: Tensor, h: int, w: int) -> Tensor:
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize flow (B, 2, h, w) bilinearly to a grid of `size`, and scale it to that grid's pixels."""
+    """Resize flow (B, 2, h, w) bilinearly to a grid of `size`, and scale it to that grid."""
     h, w = flow.shape[-2:]
     ratio = flow.new_tensor((size[1] / w, size[0] / h)).view(1, 2, 1, 1)
     return functional.interpolate(flow, size, mode="bilinear") * ratio if (h, w) != size else flow
