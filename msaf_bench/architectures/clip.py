@@ -11,5 +11,5 @@ def newest(clip: Tensor, frames: int) -> Tensor:
     Raises `UsageError` if the clip has fewer.
     """
     if clip.shape[1] < frames:
-        raise UsageError(f"this network needs {frames} frames, the clip has {clip.shape[1]}")
+        raise UsageError(f"this network reads {frames} frames, the clip has {clip.shape[1]}")
     return clip[:, -frames:]

@@ -69,7 +69,7 @@ class MSAF(ExtractingNetwork):
         self.input_scale = input_scale
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """Return the slots, as the parts with a pulse."""
+        """Return the slots, as the parts measured by the pulse."""
         slots = {
             "backbone": self.backbone,
             "entry": self.entry,

@@ -49,7 +49,7 @@ class VideoNetwork(nn.Module, ABC):
         """
 
     def parts(self) -> Mapping[str, Sequence[nn.Module]]:
-        """Return the parts with a pulse, by name; the default is all children."""
+        """Return the parts measured by the pulse, by name; by default all children."""
         return {name: [child] for name, child in self.named_children()}
 
 

@@ -17,7 +17,7 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-#: largest distance of a frame compared with the newest in training (Liu et al. 2020)
+#: largest distance, in frames, of a neighbour used in training (Liu et al. 2020)
 REACH = 3
 
 

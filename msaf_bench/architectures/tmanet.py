@@ -127,7 +127,7 @@ def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     in chunks, because not every machine has a fused kernel for values that are wider than keys.
     """
     rows = max(1, LOGITS_AT_ONCE // (keys.shape[0] * keys.shape[1]))
-    keys, values = keys[:, None], values[:, None]  # one head: the fused kernels need its dimension
+    keys, values = keys[:, None], values[:, None]  # one head, for the fused kernels
     parts = [
         functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0)
         for q in torch.split(query, rows, 1)

@@ -27,10 +27,10 @@ class BatchPart:
 
     index: int  #: of this part, from 0
     count: int  #: number of parts P
-    labels: Tensor  #: (B, H, W)
+    labels: Tensor  #: labels of this part, (B, H, W)
     labelled: Tensor  #: number of labelled pixels of the whole batch
     gather: Gather
-    chance: torch.Generator  #: in the same state in every part
+    chance: torch.Generator  #: random generator, in the same state in all parts
 
 
 _PART: ContextVar[BatchPart | None] = ContextVar("part", default=None)

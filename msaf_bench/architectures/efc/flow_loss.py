@@ -91,6 +91,6 @@ def occlusion(back: Tensor) -> Tensor:
 
 
 def balanced_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Return binary cross-entropy with equal weight of both classes, at any number of pixels."""
+    """Return binary cross-entropy with equal weight of both classes."""
     error = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (masked_mean(error, target) + masked_mean(error, 1 - target)) / 2

@@ -50,7 +50,7 @@ class GRFP(VideoNetwork):
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
-        self.flow = flow.requires_grad_(False)  # as published
+        self.flow = flow.requires_grad_(False)  # frozen, as published
         self.cell = cell
         self.frames = frames
         self.refined = refined

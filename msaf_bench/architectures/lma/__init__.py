@@ -148,8 +148,8 @@ class LMA(VideoNetwork):
 class LMAStream:
     """Stream of one video, frame by frame.
 
-    The first frame goes directly to the head. Later frames use all available past frames, as
-    published.
+    The first frame goes directly to the head. Later frames use the available past frames, at
+    most `queue` of them, as published.
     """
 
     cycle = 1

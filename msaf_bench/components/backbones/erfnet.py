@@ -10,7 +10,7 @@ from torch.nn import functional
 from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Stages
 
-EPS = 1e-3  #: of every batch norm
+EPS = 1e-3  #: epsilon of every batch norm
 STRIDE = 8
 
 

@@ -37,10 +37,10 @@ def warp(x: Tensor, flow: Tensor, *, outside: str = "border") -> Tensor:
 def bounded(flow: Tensor, limit: float = LIMIT) -> Tensor:
     """Clamp learned flow (..., 2, h, w) as (dx, dy) to a share `limit` of the map's sides.
 
-    The bound is at least 1 pixel; a limit of 0 means no bound. Without it samples can leave the
-    map, where no gradient leads them back, so at a high learning rate flow diverges for good. Flow
-    within the bound is unchanged. At the bound, gradients that point inwards pass and gradients
-    that point outwards are set to 0.
+    The bound is at least 1 pixel; a limit of 0 means no bound. Without a bound, samples can leave
+    the map. No gradient leads them back, so at a high learning rate flow diverges for good. Flow
+    within the bound is unchanged. At the bound, inward gradients pass and outward gradients are set
+    to 0.
     """
     if not limit:
         return flow

@@ -29,8 +29,8 @@ class DISFlow(Flow):
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         if min(image.shape[-2:]) < DIS_LEAST:
             raise UsageError(
-                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small, DIS needs"
-                f" {DIS_LEAST} rows and columns"
+                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small; DIS needs"
+                f" at least {DIS_LEAST} rows and columns"
             )
         if image.is_meta:
             return image.new_empty(image.shape[0], 2, *image.shape[-2:])

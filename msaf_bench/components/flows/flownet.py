@@ -17,7 +17,7 @@ from msaf_bench.components.weight_files import load_weights
 from msaf_bench.data.transforms import STD
 
 UNIT = 20.0  #: pixels per unit of the networks' output
-MULTIPLE = 64  #: the networks see sides that are multiples of it
+MULTIPLE = 64  #: sides are padded to multiples of it
 REACH, STEP = 20, 2  #: window and step of FlowNet-C's correlation, in pixels of its grid
 
 #: Name -> channels in units of the width, kernel, stride.
