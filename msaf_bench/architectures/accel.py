@@ -101,9 +101,9 @@ class ScoreFusion(nn.Module):
 class FeatureFusion(nn.Module):
     """Fusion of Accel-101: a 1x1 convolution mixes warped features with those of the frame.
 
-    The reference's own network extracts both. (reference, warped features, frame) -> logits (B, K,
-    H, W) and, in training, the logits of each branch. The initial result is that of the frame
-    alone.
+    The reference's own network extracts both. (reference, warped features, frame) -> logits
+    (B, K, H, W) and, in training, the logits of each branch. The initial result is that of the
+    frame alone.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,7 +1,7 @@
 """ETC: a single-frame network trained for temporal consistency (Liu et al., ECCV 2020).
 
-The paper's title is Efficient Semantic Video Segmentation with Per-frame Inference. Shapes: B
-batch, T frames, C channels, K classes, H W image, h w grid (1/8), N = h w.
+The paper's title is Efficient Semantic Video Segmentation with Per-frame Inference. Shapes:
+B batch, T frames, C channels, K classes, H W image, h w grid (1/8), N = h w.
 """
 
 from collections.abc import Sequence

@@ -56,8 +56,8 @@ class Sampling:
 class MonteCarlo(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W): the log of the running mean of softmaxes.
 
-    Training is that of the single-frame network. Pass i of a video draws its dropout from (seed,
-    i), so a clip and a stream give the same, reproducible result.
+    Training is that of the single-frame network. Pass i of a video draws its dropout from
+    (seed, i), so a clip and a stream give the same, reproducible result.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """PC: a single-frame network trained for perceptual consistency (Zhang et al., WACV 2022).
 
-The paper's title is Perceptual Consistency in Video Segmentation. Shapes: B batch, T frames, C
-channels, K classes, H W image, h w grid (1/16), N = h w.
+The paper's title is Perceptual Consistency in Video Segmentation. Shapes: B batch, T frames,
+C channels, K classes, H W image, h w grid (1/16), N = h w.
 """
 
 from typing import Any

@@ -32,8 +32,8 @@ MAX_QUERIES = 2**12  #: number of queries at once; all keys of each are gathered
 class STT(VideoNetwork):
     """Sparse attention of the newest frame to the two frames before it.
 
-    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `entry` projects F5 to d
-    channels. `temporal` updates the places that differ most from the last frame, by F3. The head
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `entry` projects F5 to
+    d channels. `temporal` updates the places that differ most from the last frame, by F3. The head
     reads the result as its F5. In training an auxiliary head reads F4.
     """
 

@@ -64,8 +64,8 @@ def export(
 
         mb.export(net, "msaf.onnx", size=(512, 1024))
 
-    The program maps a clip (B, T, 3, H, W), oldest frame first and normalised, to logits (B, K, H,
-    W) of the newest frame. It is read back and compared with the network on random clips.
+    The program maps a clip (B, T, 3, H, W), oldest frame first and normalised, to logits
+    (B, K, H, W) of the newest frame. It is read back and compared with the network on random clips.
 
     Args:
         net: A network of this project. A copy on the CPU is exported, in evaluation mode.

@@ -1,7 +1,7 @@
 """In the style of EFC: joint learning of segmentation and flow (Ding et al., AAAI 2020).
 
-EFC is short for Every Frame Counts. Shapes: B batch, T frames, C channels, K classes, H W image, h
-w grid.
+EFC is short for Every Frame Counts. Shapes: B batch, T frames, C channels, K classes, H W image,
+h w grid.
 """
 
 from itertools import pairwise

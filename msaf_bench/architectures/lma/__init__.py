@@ -1,7 +1,7 @@
 """LMA: local memory attention (Paul et al., IROS 2021).
 
-Shapes: B batch, T past frames, C channels of F5, V channels of a value, K classes, H W image, h w
-grid (1/8).
+Shapes: B batch, T past frames, C channels of F5, V channels of a value, K classes, H W image,
+h w grid (1/8).
 """
 
 import copy
@@ -148,8 +148,8 @@ class LMA(VideoNetwork):
 class LMAStream:
     """Stream of one video, frame by frame.
 
-    The first frame goes directly to the head. Later frames use the available past frames, at
-    most `queue` of them, as published.
+    The first frame goes directly to the head. Later frames use the available past frames, at most
+    `queue` of them, as published.
     """
 
     cycle = 1

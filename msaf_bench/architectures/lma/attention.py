@@ -21,8 +21,8 @@ def local_attention(
 ) -> Tensor:
     """Read the memory at each pixel of a query.
 
-    One softmax of raw dot products covers the window x window places around the pixel in all T
-    frames. A place outside the image takes part with logit 0 and value 0. A tile of queries is
+    One softmax of raw dot products covers the window x window places around the pixel in all
+    T frames. A place outside the image takes part with logit 0 and value 0. A tile of queries is
     multiplied with all places of its windows; a mask removes places outside a query's own window.
 
     Args:

@@ -1,7 +1,7 @@
 """Dilation8 and Dilation10: VGG-16 at 1/8 with a context module (Yu and Koltun 2016).
 
-The context module works on class scores. Shapes: N images, C channels, K classes, H W image, h w
-grid (1/8). The thirteen convolutions have torchvision's names (`features.0` ...).
+The context module works on class scores. Shapes: N images, C channels, K classes, H W image,
+h w grid (1/8). The thirteen convolutions have torchvision's names (`features.0` ...).
 """
 
 import torch

@@ -1,7 +1,7 @@
 """DeepLab on ResNets at 1/16, as in Deep Feature Flow and Accel.
 
-The last stage is dilated or deformable; there is no pyramid. Shapes: N images, C channels, K
-classes, H W image in multiples of 16, h w grid (1/16).
+The last stage is dilated or deformable; there is no pyramid. Shapes: N images, C channels,
+K classes, H W image in multiples of 16, h w grid (1/16).
 """
 
 from typing import cast

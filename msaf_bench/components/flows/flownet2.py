@@ -1,8 +1,8 @@
 """FlowNet 2.0 (Ilg et al., CVPR 2017), laid out as in its PyTorch release.
 
-Networks C, S and S are stacked, SD runs beside them, and a fusion network combines both. Shapes: B
-batch, H W image with sides that are multiples of 64. Layers have the release's names, so its state
-dict loads.
+Networks C, S and S are stacked, SD runs beside them, and a fusion network combines both. Shapes:
+B batch, H W image with sides that are multiples of 64. Layers have the release's names, so its
+state dict loads.
 """
 
 from typing import cast
