@@ -30,7 +30,7 @@ from msaf_bench.spec import System
 
 
 def builtin() -> Registry:
-    """A fresh registry of everything in this package."""
+    """Return a new registry of all architectures and components of this package."""
     architecture = {
         "accel": accel.ARCHITECTURE,
         "dff": dff.ARCHITECTURE,
@@ -53,13 +53,14 @@ def builtin() -> Registry:
 
 
 def readers_of(plugins: Iterable[str]) -> Readers:
-    """Return the data sets that plug-ins read, by name."""
+    """Return the data sets provided by plug-ins, by name."""
     return builtin().extend(plugins).data
 
 
 def build(system: System | str, num_classes: int, *, plugins: Iterable[str] = ()) -> VideoNetwork:
-    """Return the network of a system, or of the one that `models/` has under that name, with random
-    weights. Raises `UsageError` for an unknown name, component or option.
+    """Build the network of a system, or of a name in `models/`, with random weights.
+
+    Raises `UsageError` if a name, component or option is unknown.
     """
     system = read_system(system) if isinstance(system, str) else system
     if num_classes < 1:

@@ -1,4 +1,4 @@
-"""Accel: a corrective fusion of two networks (Jain et al., CVPR 2019).
+"""Accel: corrective fusion of two networks (Jain et al., CVPR 2019).
 
 Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16).
 """
@@ -19,16 +19,16 @@ from msaf_bench.ports import Output
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": ()}
-#: Blocks of the four stages of Accel-18's and Accel-34's second network.
+#: Blocks per stage of the second network of Accel-18 and Accel-34.
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
 class Accel(VideoNetwork):
-    """Features of a key frame, carried along flow and corrected by what a second network sees.
+    """Features of a key frame, warped along flow and corrected by a second network.
 
-    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` carries the
-    features (DFF, from frame to frame), `fusion` has the second network. A key frame is the
-    reference's alone.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `reference` (DFF) warps the
+    features from frame to frame, `fusion` contains the second network. A key frame uses the
+    reference alone.
     """
 
     def __init__(self, reference: DFF, fusion: "ScoreFusion | FeatureFusion") -> None:
@@ -38,7 +38,7 @@ class Accel(VideoNetwork):
         self.frames = reference.frames
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """The reference's parts, the second network where there is one, and what mixes both."""
+        """Return the parts of the reference, the second network if any, and the fusion layer."""
         return {
             "reference": [self.reference.backbone],
             "flow": [self.reference.flow],
@@ -49,7 +49,7 @@ class Accel(VideoNetwork):
 
     @property
     def backbone(self) -> nn.ModuleList:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The networks that see a frame."""
+        """All networks that extract features from a frame."""
         return nn.ModuleList([self.reference.backbone, *self.fusion.extractors])
 
     def forward(self, clip: Tensor) -> Output:
@@ -59,24 +59,24 @@ class Accel(VideoNetwork):
         return Output(cut(logits, clip), {name: cut(scores, clip) for name, scores in aux.items()})
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the fused scores and, in training, of each branch's own: the published
-        networks learn these one by one.
+        """Return the cross-entropy of the fused scores and, in training, of each branch.
+
+        The published networks are trained one after the other.
         """
         return supervised(out, labels)
 
     def stream(self) -> KeyFrameStream:
-        """The state of one video: the previous frame and its features."""
+        """Return the stream of one video; it keeps the previous frame and its features."""
         return KeyFrameStream(
             self.reference, lambda features, frame: self.fusion(self.reference, features, frame)[0]
         )
 
 
 class ScoreFusion(nn.Module):
-    """Accel-18, -34, -50: the second network has a head of its own; both score maps, at full size,
-    are mixed by a 1x1 convolution.
+    """Fusion of Accel-18, -34 and -50: a 1x1 convolution mixes two score maps at full size.
 
-    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each
-    branch. At the start it is their mean.
+    The second network has its own head. (reference, warped features, frame) -> logits (B, K, H, W)
+    and, in training, the logits of each branch. The initial result is the mean of both branches.
     """
 
     def __init__(self, features: nn.Module, head: DeepLabHead, num_classes: int) -> None:
@@ -88,7 +88,7 @@ class ScoreFusion(nn.Module):
 
     @property
     def extractors(self) -> list[nn.Module]:
-        """What sees a frame, beside the reference."""
+        """Networks that extract features from a frame, beside the reference."""
         return [self.features]
 
     def forward(
@@ -99,11 +99,11 @@ class ScoreFusion(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """Accel-101: the reference's own network sees the frame; its features and the carried ones are
-    mixed by a 1x1 convolution.
+    """Fusion of Accel-101: a 1x1 convolution mixes warped features with those of the frame.
 
-    (reference, carried features, frame) -> logits (B, K, H, W), and in training those of each
-    branch. At the start it is the frame's own.
+    The reference's own network extracts both. (reference, warped features, frame) -> logits
+    (B, K, H, W) and, in training, the logits of each branch. The initial result is that of the
+    frame alone.
     """
 
     def __init__(self, channels: int) -> None:
@@ -122,7 +122,7 @@ class FeatureFusion(nn.Module):
 
 
 def _mixed(mix: nn.Conv2d, carried: Tensor, current: Tensor) -> Tensor:
-    """Mix what was carried and what is current, (B, n, h, w) each, by a 1x1 convolution."""
+    """Mix warped and current maps, (B, n, h, w) each, by a 1x1 convolution."""
 
     def share() -> Tensor:
         halves = zip((carried, current), mix.weight.chunk(2, 1), strict=True)
@@ -133,9 +133,7 @@ def _mixed(mix: nn.Conv2d, carried: Tensor, current: Tensor) -> Tensor:
 
 
 def _combine(mix: nn.Conv2d, carried: float, current: float) -> None:
-    """Lets a 1x1 convolution (2n -> n channels) start as a weighted sum of the halves of
-    its input.
-    """
+    """Initialise a 1x1 convolution (2n -> n channels) as a weighted sum of its input's halves."""
     identity = torch.eye(mix.out_channels)
     with torch.no_grad():
         mix.weight.copy_(torch.cat((carried * identity, current * identity), 1)[..., None, None])
@@ -151,12 +149,21 @@ def accel(
     flow_width: int = 64,
     limit: float = LIMIT,
 ) -> Accel:
-    """Accel with the ResNet at 1/16 that `make` gives as its reference and a network of `update`
-    (18, 34, 50 or 101) layers beside it.
+    """Build Accel with a ResNet at 1/16 as its reference.
 
-    There is a key frame every `interval` frames. `flow_width` is the flow network's first width;
-    the second network's is a 32nd of the reference's channels; `limit` is that of `dff`. Raises
-    `UsageError` for another `update`.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        update: Number of layers of the second network: 18, 34, 50 or 101.
+        interval: Frames from one key frame to the next.
+        flow_width: Channels of the flow network's first convolution.
+        limit: Bound on flow and offsets, as in `dff`.
+
+    Returns:
+        The network. The first width of its second network is 1/32 of the reference's channels.
+
+    Raises:
+        UsageError: `update` is none of the four numbers.
     """
     if update not in (*DEPTHS, 50, 101):
         raise UsageError(f"update = {update!r}; choose 18, 34, 50 or 101")

@@ -1,4 +1,4 @@
-"""What a network reads of a clip. Shapes: B batch, T frames, H W image."""
+"""Input of a network. Shapes: B batch, T frames, H W image."""
 
 from torch import Tensor
 
@@ -6,8 +6,9 @@ from msaf_bench.errors import UsageError
 
 
 def newest(clip: Tensor, frames: int) -> Tensor:
-    """The newest so many frames of a clip (B, T, 3, H, W). Raises `UsageError` where it has
-    fewer.
+    """Return the newest `frames` frames of a clip (B, T, 3, H, W).
+
+    Raises `UsageError` if the clip has fewer.
     """
     if clip.shape[1] < frames:
         raise UsageError(f"this network reads {frames} frames, the clip has {clip.shape[1]}")

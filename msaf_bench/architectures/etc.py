@@ -1,7 +1,7 @@
-"""ETC: a network of one frame, trained to be consistent over time (Liu et al., Efficient Semantic
-Video Segmentation, ECCV 2020).
+"""ETC: a single-frame network trained for temporal consistency (Liu et al., ECCV 2020).
 
-Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/8), N = h w.
+The paper's title is Efficient Semantic Video Segmentation with Per-frame Inference. Shapes:
+B batch, T frames, C channels, K classes, H W image, h w grid (1/8), N = h w.
 """
 
 from collections.abc import Sequence
@@ -29,19 +29,19 @@ SLOTS = {
 
 
 class DistillableHead(Protocol):
-    """A head whose 3x3 convolution `mix` reads a context that can be distilled."""
+    """A head with a 3x3 convolution `mix` that reads a distillable context."""
 
     mix: nn.Module
 
     def context(self, stages: Stages) -> Tensor:
-        """Stages -> (N, C, h, w), the input of `mix`."""
+        """Return the input of `mix`, (N, C, h, w)."""
         ...
 
 
 class ETC(SingleFrame):
-    """`SingleFrame`; in training also the motion loss and, with a teacher, what it distils.
+    """`SingleFrame`, trained with a motion loss and, with a teacher, by distillation.
 
-    A clip of one frame has no neighbour to be consistent with: it is trained without those terms.
+    A clip of one frame has no neighbour, so it is trained without the temporal terms.
     """
 
     training_only: tuple[str, ...] = ("auxiliary", "flow", "teacher", "memory")
@@ -88,8 +88,9 @@ class ETC(SingleFrame):
     def _learn(
         self, frames: Sequence[Tensor], contexts: Sequence[Tensor], logits: Sequence[Tensor]
     ) -> dict[str, Tensor]:
-        """The teacher's logits of the newest frame, which is the first here, and the sum of what it
-        teaches.
+        """Return the teacher's logits of the newest frame, and the distillation loss.
+
+        `frames`, `contexts` and `logits` start with the newest frame.
         """
         context, mask = self.teacher(frames[0])
         with torch.no_grad():
@@ -107,14 +108,13 @@ class ETC(SingleFrame):
         return {"teacher": mask, "distillation": self.distillation * loss}
 
     def _remember(self, contexts: Sequence[Tensor]) -> Tensor:
-        """What the memory holds once it has read the self-similarity of the past frames, and of the
-        newest one last.
-        """
+        """Return the memory's state after the self-similarity of all frames, newest last."""
         return self.memory([self_similarity(x, self.pool) for x in reversed(contexts)])
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The loss of `SingleFrame`, the teacher's cross-entropy, and, weighted already, the motion
-        loss and what is distilled.
+        """Return the loss of `SingleFrame` plus the teacher's cross-entropy and the temporal terms.
+
+        The motion loss and the distillation loss are already weighted.
         """
         total = super().loss(out, labels)
         if "teacher" in out.aux:
@@ -123,11 +123,10 @@ class ETC(SingleFrame):
 
 
 class ConvLSTM(nn.Module):
-    """Sequence of maps (B, 1, n, n) -> its last hidden state and cell (B, 8, n, n) (Shi et al.
-    2015).
+    """Sequence of maps (B, 1, n, n) -> last hidden state and cell (B, 8, n, n) (Shi et al. 2015).
 
-    Its weights stay random: learnt together with the student they would tend to 0, where every
-    sequence is equal.
+    Its weights stay random: learnt together with the student they would tend to 0, which makes all
+    sequences equal.
     """
 
     def __init__(self, width: int = 4) -> None:
@@ -149,11 +148,10 @@ class ConvLSTM(nn.Module):
 def motion_loss(
     logits: tuple[Tensor, Tensor], frames: tuple[Tensor, Tensor], flow: Tensor
 ) -> Tensor:
-    """Mean squared difference of the logits (B, K, H, W) of a frame and those of its neighbour,
-    brought along flow (B, 2, H, W).
+    """Return the mean squared difference of a frame's logits and its neighbour's warped logits.
 
-    Both are weighted by exp(-|sum of the difference of the colours|) of the frame and the
-    neighbour, brought alike.
+    Logits are (B, K, H, W), flow is (B, 2, H, W). The weight of a pixel is exp(-|sum of the colour
+    difference|) between the frame and the warped neighbour.
     """
     here, there = (torch.cat(pair, 1) for pair in zip(frames, logits, strict=True))
     difference = here - warp(there, flow)
@@ -162,8 +160,9 @@ def motion_loss(
 
 
 def logit_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of logits (B, K, h, w) from the teacher's, divided by all B K h w
-    numbers as released.
+    """Return the Kullback-Leibler divergence of logits (B, K, h, w) from the teacher's.
+
+    The sum is divided by B K h w, as in the released code.
     """
     return (
         functional.kl_div(
@@ -176,14 +175,13 @@ def logit_loss(student: Tensor, teacher: Tensor) -> Tensor:
 def pairwise_loss(
     student: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], *, literal: bool = False
 ) -> Tensor:
-    """Mean squared difference of the N x N cosines between the pixels of two maps (B, K, h, w), the
-    student's and the teacher's.
+    """Return the mean squared difference of N x N pixel cosines, student against teacher.
 
-    No N x N matrix is made: the sum of squares of A'B is that of the K x K matrices AA' times BB'.
-    `literal` divides as the released code does, each pixel by the norm of the pixel at its place in
-    the other map.
+    The cosines are between the pixels of two maps (B, K, h, w). No N x N matrix is built: the sum
+    of squares of A'B is the sum of AA' times BB', both K x K. With `literal` each pixel is divided
+    by the norm of the pixel at the same place in the other map, as in the released code.
     """
-    # what cancels here needs all digits
+    # full precision, because large terms cancel
     with torch.autocast(student[0].device.type, enabled=False):
         (a, b), (c, d) = (_columns(pair, literal=literal) for pair in (student, teacher))
         total = _product(a, a, b, b) - 2 * _product(a, c, b, d) + _product(c, c, d, d)
@@ -191,8 +189,9 @@ def pairwise_loss(
 
 
 def self_similarity(x: Tensor, pool: int) -> Tensor:
-    """Map (B, C, h, w) -> cosines (B, 1, n, n) between its means over cells of `pool` pixels, fewer
-    where the map is smaller.
+    """Return the cosines (B, 1, n, n) between the cell means of a map (B, C, h, w).
+
+    A cell has `pool` x `pool` pixels, or fewer if the map is smaller.
     """
     side = (min(pool, x.shape[-2]), min(pool, x.shape[-1]))
     cells = functional.normalize(functional.avg_pool2d(x, side).flatten(2), dim=1)
@@ -210,7 +209,7 @@ def _columns(pair: tuple[Tensor, Tensor], *, literal: bool) -> tuple[Tensor, Ten
 
 
 def _product(a: Tensor, c: Tensor, b: Tensor, d: Tensor) -> Tensor:
-    """Sum of the elementwise product of the matrices A'B and C'D, from columns (B, K, N)."""
+    """Return the sum of the elementwise product of A'B and C'D, from columns (B, K, N)."""
     return ((a @ c.transpose(1, 2)) * (b @ d.transpose(1, 2))).sum()
 
 
@@ -225,14 +224,25 @@ def etc(
     pool: int = 16,
     literal: bool = False,
 ) -> ETC:
-    """ETC with the components that `make` gives, and the weights of its losses. Raises `UsageError`
-    for a head that it cannot distil.
+    """Build ETC with a backbone, head, flow and teacher.
+
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        corners: Align the corners when logits are enlarged.
+        auxiliary: Weight of the auxiliary head; 0 for none.
+        motion: Weight of the motion loss.
+        distillation: Weight of the distillation loss.
+        pool: Side of the cells of the self-similarity, in pixels.
+        literal: Normalise cosines as the released code does.
+
+    Raises:
+        UsageError: The head has no context to distil.
     """
     network = single_frame.parts(make, num_classes, corners=corners, auxiliary=auxiliary)
     if not offers(network["head"], DistillableHead):
         raise UsageError(
-            "etc distils what a head's 3x3 convolution reads; give it a head that has one, psp"
-            " or fcn"
+            "etc distils the input of a head's 3x3 convolution; choose a head with one: psp or fcn"
         )
     teacher: Teacher = make("teacher", num_classes=num_classes)
     return ETC(

@@ -1,4 +1,4 @@
-"""The loss that every architecture shares."""
+"""Losses shared by all architectures."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,16 +11,15 @@ from msaf_bench.components.whole_batch import labelled, mean_of
 from msaf_bench.ports import Output
 from msaf_bench.spec import VOID
 
-AUXILIARY_WEIGHT = 0.4  #: of the auxiliary head's loss (Zhao et al. 2017)
+AUXILIARY_WEIGHT = 0.4  #: weight of the auxiliary head's loss (Zhao et al. 2017)
 AUXILIARY = MappingProxyType({"auxiliary": AUXILIARY_WEIGHT})
 EQUAL = MappingProxyType[str, float]({})
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logits (B, K, h, w), labels (B, H, W) with void = 255 -> mean over the labelled pixels (Eq.
-    11), 0 where there is none.
+    """Return the mean cross-entropy over the labelled pixels (Eq. 11), 0 without any.
 
-    The logits are brought to the labels' size bilinearly.
+    Logits (B, K, h, w) are resized bilinearly to labels (B, H, W) with void = 255.
     """
     total = functional.cross_entropy(
         resize(logits, labels), labels, ignore_index=VOID, reduction="sum"
@@ -29,8 +28,9 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def supervised(out: Output, labels: Tensor, weights: Mapping[str, float] = EQUAL) -> Tensor:
-    """Return the cross-entropy of the result plus that of each mask in `out.aux`, times the weight
-    of its name, 1 by default.
+    """Return the cross-entropy of the result plus that of each mask in `out.aux`.
+
+    `weights` maps names of masks to weights; the default weight is 1.
     """
     return sum(
         (weights.get(name, 1.0) * cross_entropy(mask, labels) for name, mask in out.aux.items()),

@@ -1,7 +1,6 @@
-"""Monte-Carlo dropout over time: the running mean of stochastic passes, one a frame (Huang et al.,
-ECCV 2018).
+"""Monte Carlo dropout over time: a running mean of stochastic passes (Huang et al., ECCV 2018).
 
-Shapes: B batch, T frames, K classes, H W image.
+Each frame adds one pass. Shapes: B batch, T frames, K classes, H W image.
 """
 
 from collections.abc import Generator
@@ -26,18 +25,18 @@ from msaf_bench.registry import Architecture, Make
 SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 DROPOUTS = (nn.Dropout, nn.Dropout2d)
 PROPAGATIONS = ("rta", "ta", "mc")
-APART = 1_000_003  #: passes between two seeds
-TINY = 1e-12  #: below the log of a probability
+APART = 1_000_003  #: distance of two seeds, in passes
+TINY = 1e-12  #: least probability before the log
 UNCERTAINTIES = ("entropy", "bald", "ratio", "variance")
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How passes are averaged.
+    """Rule for the average over passes.
 
-    "mc": the mean of `samples` passes on the newest frame. "ta": one pass a frame has the share
-    `alpha` in the running mean, which is warped along. "rta": the same, with the share
-    `alpha_error` where the warped past frame is off by `threshold` of 255 or more.
+    "mc" averages `samples` passes on the newest frame. "ta" adds one pass per frame with weight
+    `alpha` to a running mean that is warped along flow. "rta" does so too, but with weight
+    `alpha_error` at pixels with a warping error of at least `threshold` (of 255).
     """
 
     mode: str
@@ -45,21 +44,20 @@ class Sampling:
     alpha: float
     alpha_error: float
     threshold: float
-    literal_flow: bool  #: the negated flow from the past frame in place of the flow to it
+    literal_flow: bool  #: use the negated flow from the past frame instead of the flow to it
     seed: int
 
     @property
     def passes(self) -> int:
-        """Of a frame."""
+        """Number of passes per frame."""
         return self.samples if self.mode == "mc" else 1
 
 
 class MonteCarlo(VideoNetwork):
     """Clip (B, T, 3, H, W) -> logits (B, K, H, W): the log of the running mean of softmaxes.
-    Training is that of one frame.
 
-    Pass i of a video draws its dropout by (seed, i), so a clip gives what a stream gives, and the
-    same every time.
+    Training is that of the single-frame network. Pass i of a video draws its dropout from
+    (seed, i), so a clip and a stream give the same, reproducible result.
     """
 
     def __init__(
@@ -80,7 +78,7 @@ class MonteCarlo(VideoNetwork):
         self.sampling = sampling
         if not self._dropouts():
             raise UsageError(
-                "mc: neither backbone nor head has dropout, so all passes are the same; choose"
+                "mc: neither backbone nor head has dropout, so all passes are equal; choose"
                 " segnet or a head with it"
             )
 
@@ -93,12 +91,14 @@ class MonteCarlo(VideoNetwork):
         return Output(logits, {})
 
     def logits(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W) of one pass."""
+        """Return logits (B, K, H, W) of one pass for a frame (B, 3, H, W)."""
         return resize(self.head(Stages(*self.backbone(frame))), frame)
 
     def draw(self, frame: Tensor, first: int) -> Tensor:
-        """The means over the passes from number `first` on: of softmax, its square (B, K, H, W) and
-        its entropy (B, 1, H, W), as one.
+        """Return means over the passes from number `first` on, concatenated along the channels.
+
+        They are the means of the softmax (B, K, H, W), of its square (B, K, H, W) and of its
+        entropy (B, 1, H, W).
         """
         total = torch.zeros((), device=frame.device)
         for i in range(first, first + self.sampling.passes):
@@ -108,8 +108,9 @@ class MonteCarlo(VideoNetwork):
         return total / self.sampling.passes
 
     def carry(self, past: Tensor, running: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """The running means brought to the newest frame, and the share (B, 1, H, W) that a new pass
-        has in them.
+        """Warp the running means to the newest frame.
+
+        Also returns the weight (B, 1, H, W) of a new pass in them.
         """
         how, size = self.sampling, (frame.shape[-2], frame.shape[-1])
         assert self.flow is not None
@@ -128,11 +129,14 @@ class MonteCarlo(VideoNetwork):
         return warp(running, flow, outside="zeros"), share
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """Return the cross-entropy."""
         return cross_entropy(out.logits, labels)
 
     def stream(self) -> "MonteCarloStream":
-        """The state of one video: the running means, the newest frame and the number of passes."""
+        """Return the stream of one video.
+
+        It keeps the running means, the newest frame and the number of passes.
+        """
         return MonteCarloStream(self)
 
     def _dropouts(self) -> list[nn.Module]:
@@ -145,10 +149,10 @@ class MonteCarlo(VideoNetwork):
 
     @contextmanager
     def _dropping(self, number: int, device: torch.device) -> Generator[None]:
-        """While it is open, dropout is on and draws what pass `number` draws."""
+        """Turn dropout on inside the context, with the random draws of pass `number`."""
         modes = [(m, m.training) for m in self._dropouts()]
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            # a CPU reads no more than 32 bits
+            # the CPU generator uses 32 bits of a seed
             torch.manual_seed((self.sampling.seed * APART + number) % 2**32)
             for m, _ in modes:
                 m.train()
@@ -160,7 +164,7 @@ class MonteCarlo(VideoNetwork):
 
 
 class MonteCarloStream:
-    """One video, frame by frame; at its start one pass stands alone."""
+    """Stream of one video, frame by frame; the running mean starts with the first frame."""
 
     cycle = 1
 
@@ -169,12 +173,15 @@ class MonteCarloStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the video, and draws as at its start."""
+        """Forget the video and restart the random draws."""
         self.passes = 0
         self.past: tuple[Tensor, Tensor] | None = None
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W), the log of the running mean."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W).
+
+        They are the log of the running mean.
+        """
         running = self.net.draw(frame, self.passes)
         self.passes += self.net.sampling.passes
         if self.past and self.net.recursive:
@@ -184,11 +191,12 @@ class MonteCarloStream:
         return self._means()[0].clamp(min=TINY).log()
 
     def uncertainty(self, kind: str = "entropy") -> Tensor:
-        """Of the newest frame, (B, H, W).
+        """Return the uncertainty of the newest frame, (B, H, W).
 
-        "entropy" is that of the mean, "bald" what of it the passes do not have themselves, "ratio"
-        1 - the largest probability, "variance" that of the passes; all but "ratio" are means over
-        the classes. Raises `UsageError` for another kind, and before the first frame.
+        "entropy" is the entropy of the mean prediction. "bald" subtracts the mean entropy of the
+        passes from it. "ratio" is 1 minus the largest probability. "variance" is the variance over
+        the passes. All except "ratio" are means over the classes. Raises `UsageError` if the kind
+        is unknown, or before the first frame.
         """
         one_of("uncertainty", kind, UNCERTAINTIES)
         mean, square, own = self._means()
@@ -200,14 +208,14 @@ class MonteCarloStream:
 
     def _means(self) -> tuple[Tensor, Tensor, Tensor]:
         if self.past is None:
-            raise UsageError("there is no uncertainty before the first frame; call step first")
+            raise UsageError("no uncertainty before the first frame; call step first")
         running = self.past[1]
         k = running.shape[1] // 2
         return running[:, :k], running[:, k : 2 * k], running[:, 2 * k :]
 
 
 def entropy(p: Tensor) -> Tensor:
-    """Probabilities (B, K, H, W) -> the mean over the classes of -p log p, (B, 1, H, W)."""
+    """Return the mean over the classes of -p log p, (B, 1, H, W), for p (B, K, H, W)."""
     return torch.special.entr(p).mean(1, keepdim=True)  # pyright: ignore
 
 
@@ -224,11 +232,23 @@ def mc(
     literal_flow: bool = False,
     seed: int = 0,
 ) -> MonteCarlo:
-    """The sampler of the components that `make` gives; `frames` is how many of a clip it goes
-    through, `samples` counts in mode "mc".
+    """Build Monte Carlo dropout on a backbone and head, with flow except in mode "mc".
 
-    Raises `UsageError` for a mode or a number that there is not, and for components without
-    dropout.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        mode: "rta", "ta" or "mc"; see `Sampling`.
+        samples: Number of passes per frame; only for "mc".
+        alpha: Weight of a new pass in the running mean.
+        alpha_error: Weight of a new pass at pixels with a large warping error.
+        threshold: Warping error (of 255) that counts as large.
+        frames: Number of frames per clip; 1 in mode "mc".
+        literal_flow: Use the negated flow from the past frame instead of the flow to it.
+        seed: Seed of the dropout.
+
+    Raises:
+        UsageError: The mode is unknown, a number is out of range, or the components have no
+            dropout.
     """
     if samples < 1 or frames < 1:
         raise UsageError(f"mc: samples = {samples}, frames = {frames}; give at least 1")

@@ -33,7 +33,7 @@ SLOTS = {
 
 
 class Extract(NamedTuple):
-    """A clip's backbone features, as far as MSAF reads them."""
+    """Backbone features of a clip, as far as MSAF uses them."""
 
     f3: Tensor  #: (B, C3, h, w), of the newest frame
     f4: Tensor  #: (B, C4, h, w), of the newest frame
@@ -41,13 +41,12 @@ class Extract(NamedTuple):
 
 
 class MSAF(ExtractingNetwork):
-    """The framework of Fig. 2, with a component in each slot: clip (B, T, 3, H, W) -> logits (B, K,
-    H, W) of the newest frame.
+    """The framework of Fig. 2, with a component in each slot.
 
-    Every frame passes the backbone and one projection to d channels; `motion` mixes the frames,
-    `state` the stages of the newest one, and `assign` turns both into classes. `frames` is how many
-    of the clip's frames are read; they are resized by `input_scale` before, and the logits have
-    their full size.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. Every frame passes the backbone
+    and one projection to d channels. `motion` mixes the frames, `state` the stages of the newest
+    frame, and `assign` turns both into classes. The network uses the newest `frames` frames,
+    resized by `input_scale`; the logits have full size.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class MSAF(ExtractingNetwork):
         self.input_scale = input_scale
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """The slots, as the parts whose pulse is taken."""
+        """Return the slots, as the parts measured by the pulse."""
         slots = {
             "backbone": self.backbone,
             "entry": self.entry,
@@ -82,7 +81,7 @@ class MSAF(ExtractingNetwork):
         return {name: [part] for name, part in slots.items()} | {"align": aligners}
 
     def extract(self, clip: Tensor) -> Extract:
-        """Return the backbone features that MSAF reads of a clip."""
+        """Return the backbone features of a clip."""
         frames = newest(clip, self.frames)
         every = self.encode(frames.flatten(0, 1))
         f3, f4, f5 = (f.view(*frames.shape[:2], *f.shape[1:]) for f in every)
@@ -94,34 +93,37 @@ class MSAF(ExtractingNetwork):
         return Extract(f3, f4, f5[:, -1:].expand_as(f5))
 
     def from_features(self, features: tuple[Tensor, ...], frames: Tensor) -> Output:
-        """Return the output for an `Extract`, of the size of `frames` (..., H, W)."""
+        """Return the output for an `Extract`, at the size of `frames` (..., H, W)."""
         f3, f4, f5 = features
         entered = self.entry(f5.flatten(0, 1)).unflatten(0, f5.shape[:2])
         return self.decode(Stages(f3, f4, f5[:, -1]), entered, frames)
 
     def encode(self, frames: Tensor) -> Stages:
-        """Frames (N, 3, H, W) -> their stages, on a grid of 1/8 of the resized ones."""
+        """Return stages of frames (N, 3, H, W), on a grid of 1/8 of the resized frames."""
         if self.input_scale != 1:
             height, width = (max(1, round(self.input_scale * side)) for side in frames.shape[-2:])
             frames = functional.interpolate(frames, (height, width), mode="bilinear")
         return Stages(*self.backbone(frames))
 
     def decode(self, stages: Stages, features: Tensor, frames: Tensor) -> Output:
-        """Stages of the newest frame and entry features (B, T, d, h, w) of all -> logits of the
-        frames' size.
+        """Return the output for the newest frame, with logits of the frames' size.
+
+        `stages` are those of the newest frame, `features` (B, T, d, h, w) the entry features of all
+        frames.
         """
         dynamic = self.motion(features)[:, -1]
         logits, aux = self.assign(dynamic, self.state(stages, dynamic))
         return Output(resize(logits, frames), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """L_M + L_pd + L_rd (Eq. 15): the cross-entropy of the result and of each mask that the
-        components supervise.
+        """Return L_M + L_pd + L_rd (Eq. 15).
+
+        This is the cross-entropy of the result and of each mask supervised by the components.
         """
         return supervised(out, labels)
 
     def stream(self) -> WindowStream[Stages, Tensor]:
-        """Return the state of one video: the entry features of the past frames."""
+        """Return the stream of one video; it keeps the entry features of the past frames."""
         return WindowStream(self.frames, self._see, self._read)
 
     def _see(self, frame: Tensor) -> tuple[Stages, Tensor]:
@@ -142,11 +144,21 @@ def msaf(
     mlp_ratio: int = 4,
     input_scale: float = 1.0,
 ) -> MSAF:
-    """MSAF with the components that `make` gives. `width = "full"` keeps F5's channels, as the text
-    does (and costs accordingly).
+    """Build MSAF from its components.
 
-    `input_scale` is what the network resizes its frames by: 0.5 and 0.75 of 1024x2048 are the rows
-    "512" and "768" of Table 1. Raises `UsageError` if it is not above 0 and at most 1.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        width: Channels d, or "full" to keep the channels of F5, as the paper's text does, at a much
+            higher cost.
+        frames: Number of frames per clip.
+        heads: Attention heads of a transformer block.
+        mlp_ratio: Hidden width of a block's MLP, as a multiple of d.
+        input_scale: Factor on the size of the frames; 0.5 and 0.75 of 1024x2048 are the rows "512"
+            and "768" of Table 1.
+
+    Raises:
+        UsageError: `input_scale` is not above 0 and at most 1.
     """
     if not 0 < input_scale <= 1:
         raise UsageError(f"input_scale = {input_scale:g}; give a number above 0 and at most 1")

@@ -1,4 +1,4 @@
-"""NetWarp: features of the previous frame, warped into the current ones (Gadde et al., ICCV 2017).
+"""NetWarp: features of the previous frame, warped to the current one (Gadde et al., ICCV 2017).
 
 Shapes: B batch, T frames, d width of the head's features, K classes, H W image, h w grid.
 """
@@ -25,8 +25,9 @@ SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 
 
 class FlowTransform(nn.Module):
-    """Flow (B, 2, h, w), the frame and the warped past frame, (B, 3, h, w) each -> better flow; at
-    the start the flow as it is.
+    """Correction of flow (B, 2, h, w) from the frame and the warped past frame, (B, 3, h, w) each.
+
+    At the start it returns the flow unchanged.
     """
 
     def __init__(self, *, width: int) -> None:
@@ -48,11 +49,10 @@ class FlowTransform(nn.Module):
 
 
 class NetWarp(VideoNetwork):
-    """A network of one frame between whose features and classifier the past is blended in: clip (B,
-    T, 3, H, W) -> logits (B, K, H, W).
+    """Single-frame network that blends past features in before its classifier.
 
-    What is warped are the past frame's features before any blend, so that two frames are all that
-    it ever reads. The past frame is read without a gradient.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W). The warped features are those of the past frame
+    before any blend, so the network depends on two frames only. The past frame has no gradient.
     """
 
     frames = 2
@@ -89,8 +89,13 @@ class NetWarp(VideoNetwork):
         return Output(self.decode(self.head.features(stages), image, past, reference), aux)
 
     def decode(self, features: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
-        """Features (B, d, h, w) of an image and of the frame before it, the reference -> logits (B,
-        K, H, W).
+        """Return logits (B, K, H, W) of a frame.
+
+        Args:
+            features: Features of the frame (B, d, h, w).
+            image: The frame (B, 3, H, W).
+            past: Features of the previous frame (B, d, h, w).
+            reference: The previous frame (B, 3, H, W).
         """
         flow = self.grid_flow(image, reference)
         now, before = self.blend
@@ -100,8 +105,9 @@ class NetWarp(VideoNetwork):
         return resize(logits, image, corners=self.corners)
 
     def grid_flow(self, image: Tensor, reference: Tensor) -> Tensor:
-        """Transformed flow between two frames (B, 3, H, W), on the grid of the features and in its
-        pixels.
+        """Return the transformed flow between two frames (B, 3, H, W).
+
+        It is on the grid of the features, in pixels of that grid.
         """
         flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
         flow, image, reference = (
@@ -111,11 +117,11 @@ class NetWarp(VideoNetwork):
         return flow + bounded(self.transform(flow, image, warp(reference, flow)) - flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and 0.4 of the auxiliary head's."""
+        """Return the cross-entropy, plus 0.4 of the auxiliary head's."""
         return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> WindowStream[Tensor, tuple[Tensor, Tensor]]:
-        """Return the state of one video: the last frame and its features."""
+        """Return the stream of one video; it keeps the last frame and its features."""
         return WindowStream(self.frames, self._see, self._read)
 
     def _see(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -136,11 +142,15 @@ def netwarp(
     literal_flow_scale: bool = False,
     corners: bool = True,
 ) -> NetWarp:
-    """NetWarp on the backbone, head and flow that `make` gives; `width` is that of the first layer
-    that transforms the flow.
+    """Build NetWarp on a backbone, head and flow.
 
-    With `literal_flow_scale` the flow at the grid stays in pixels of the image, as in the official
-    deploy file.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        width: Channels of the first layer of the flow transform.
+        literal_flow_scale: Keep flow on the grid in pixels of the image, as in the official deploy
+            file.
+        corners: Align the corners when logits are enlarged.
     """
     backbone: Backbone = make("backbone")
     return NetWarp(

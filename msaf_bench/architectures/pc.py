@@ -1,7 +1,7 @@
-"""PC: a network of one frame, trained by perceptual consistency (Zhang et al., Perceptual
-Consistency in Video Segmentation, WACV 2022).
+"""PC: a single-frame network trained for perceptual consistency (Zhang et al., WACV 2022).
 
-Shapes: B batch, T frames, C channels, K classes, H W image, h w grid (1/16), N = h w.
+The paper's title is Perceptual Consistency in Video Segmentation. Shapes: B batch, T frames,
+C channels, K classes, H W image, h w grid (1/16), N = h w.
 """
 
 from typing import Any
@@ -21,8 +21,9 @@ SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 
 
 class PC(SingleFrame):
-    """`SingleFrame`; in training the newest frame is held to be consistent with one before it,
-    unless the clip has none.
+    """`SingleFrame`, trained to be consistent between the newest frame and one before it.
+
+    A clip of one frame is trained without this loss.
     """
 
     training_only: tuple[str, ...] = ("auxiliary", "perception")
@@ -52,16 +53,18 @@ class PC(SingleFrame):
         return Output(self.enlarge(logits[:b], clip), aux)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """The loss of `SingleFrame`, and what is missing to a consistency of 1, weighted
-        already.
+        """Return the loss of `SingleFrame` plus the weighted consistency loss.
+
+        The consistency loss is 1 minus the consistency.
         """
         total = super().loss(out, labels)
         return total + out.aux["consistency"] if "consistency" in out.aux else total
 
 
 class Perception(nn.Sequential):
-    """Image (N, 3, H, W) -> features (N, 2C, h, w): ResNet-18 up to its second stage, at 1/16; it
-    learns nothing.
+    """ResNet-18 up to its second stage, at 1/16: image (N, 3, H, W) -> features (N, 2C, h, w).
+
+    Its weights are fixed.
     """
 
     def __init__(self, *, width: int = 64, weights: str = "") -> None:
@@ -71,20 +74,25 @@ class Perception(nn.Sequential):
         self.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "Perception":
-        """Stays in evaluation mode: its statistics are those that it was trained with."""
+        """Stay in evaluation mode, with the statistics of the original training."""
         return super().train(False)
 
 
 def perceptual_consistency(
     one: Tensor, other: Tensor, shares: Tensor, other_shares: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """How consistent the segmentation of each pixel of two images is: two maps (B, N), 1 where it
-    is perfectly so.
+    """Return the consistency of each pixel's segmentation in two images: two maps (B, N).
 
-    From features (B, C, N) and shares of the classes (B, K, N) of both. A pixel's best match among
-    all pixels of the other image is compared with its best among those of the same class, by how
-    far both are above its mean similarity. With one-hot shares this is the published measure;
-    otherwise a match counts by the probability that both pixels are of one class.
+    1 is perfect consistency. A pixel's best match among all pixels of the other image is compared
+    with its best match of the same class, both relative to its mean similarity. With one-hot class
+    shares this is the published measure. Otherwise a match is weighted by the probability that both
+    pixels have the same class.
+
+    Args:
+        one: Features of the first image (B, C, N).
+        other: Features of the second image (B, C, N).
+        shares: Class shares of the first image (B, K, N).
+        other_shares: Class shares of the second image (B, K, N).
     """
     with torch.autocast(one.device.type, enabled=False):
         one, other = (
@@ -99,7 +107,7 @@ def perceptual_consistency(
 
 def _ratio(same: Tensor, similarity: Tensor, dim: int) -> Tensor:
     mean, best = similarity.mean(dim), similarity.amax(dim)
-    told = best - mean > 1e-6  # where all pixels look alike, the measure says nothing
+    told = best - mean > 1e-6  # false if all pixels look equal; the measure is then undefined
     return torch.where(told, (same.amax(dim) - mean) / torch.where(told, best - mean, 1), 1)
 
 
@@ -113,8 +121,16 @@ def pc(
     perception: int = 64,
     weights: str = "",
 ) -> PC:
-    """PC with the components that `make` gives; `perception` and `weights` are the width and the
-    weights of what compares frames.
+    """Build PC on a backbone and a head.
+
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        corners: Align the corners when logits are enlarged.
+        auxiliary: Weight of the auxiliary head; 0 for none.
+        consistency: Weight of the consistency loss.
+        perception: Width of the network that compares frames.
+        weights: Path of its state dict; empty for random weights.
     """
     network = single_frame.parts(make, num_classes, corners=corners, auxiliary=auxiliary)
     return PC(

@@ -1,4 +1,4 @@
-"""In the style of PEARL, predictive feature learning (Jin et al., ICCV 2017).
+"""In the style of PEARL: predictive feature learning (Jin et al., ICCV 2017).
 
 Shapes: B batch, T frames, C channels, d width of the head, K classes, H W image, h w grid (1/8).
 """
@@ -22,17 +22,17 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-PAST_FRAMES = 4  #: frames that the predictive encoder sees
-ADVERSARIAL_WEIGHT = 0.01  #: of what the discriminator teaches the generator
+PAST_FRAMES = 4  #: number of frames read by the predictive encoder
+ADVERSARIAL_WEIGHT = 0.01  #: weight of the generator's adversarial gradient
 
 
 class PEARL(VideoNetwork):
-    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which a parser sees, and an
-    encoder predicts from four past ones.
+    """A parser of the newest frame, steered by an encoder of the four frames before it.
 
-    `transform` brings the encoder's F5 to the d channels of the parser's features, `steer` mixes
-    both. In training the encoder's features alone must also give the newest frame's labels, and the
-    frame itself through a generator that a discriminator judges.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `transform` projects the
+    encoder's F5 to the d channels of the parser's features, and `steer` mixes both. In training the
+    encoder's features alone must also predict the newest frame's labels. A generator must predict
+    the frame itself from them, judged by a discriminator.
     """
 
     backbone: nn.ModuleList
@@ -80,10 +80,11 @@ class PEARL(VideoNetwork):
         )
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the result and of what was expected; error of the predicted frame and of
-        its gradients; the discriminator's.
+        """Return the sum of all losses.
 
-        The generator's part in the last one has its gradient from `reverse`.
+        It contains the cross-entropy of the result and of the prediction from the past, the error
+        of the predicted frame and of its gradients, and the discriminator's loss. The generator
+        gets its adversarial gradient through `reverse`.
         """
         total, aux = cross_entropy(out.logits, labels), out.aux
         if not aux:
@@ -95,7 +96,7 @@ class PEARL(VideoNetwork):
         return total + cross_entropy(aux["expected"], labels) + frame + judged
 
     def stream(self) -> WindowStream[Tensor, Tensor]:
-        """Return the state of one video: its past frames."""
+        """Return the stream of one video; it keeps the past frames."""
         return WindowStream(self.frames, lambda frame: (frame, frame), self._read)
 
     def _read(self, seen: Tensor, window: Sequence[Tensor], frame: Tensor) -> Tensor:
@@ -103,8 +104,9 @@ class PEARL(VideoNetwork):
 
 
 class Generator(nn.Sequential):
-    """Features (B, C, h, w) -> frame (B, 3, 8h, 8w): three times larger by two, a 3x3 convolution
-    at each size.
+    """Features (B, C, h, w) -> frame (B, 3, 8h, 8w).
+
+    Three times, it doubles the size and applies a 3x3 convolution.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -118,8 +120,9 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Frame (B, 3, H, W) -> scores (B, 1, h, w) of its patches, high for real ones: PatchGAN of
-    four layers (Isola et al. 2017).
+    """PatchGAN of four layers: frame (B, 3, H, W) -> patch scores (B, 1, h, w) (Isola et al. 2017).
+
+    Scores are high for real patches.
     """
 
     def __init__(self, width: int) -> None:
@@ -133,15 +136,17 @@ class Discriminator(nn.Sequential):
 
 
 def reverse(x: Tensor, weight: float) -> Tensor:
-    """x, with a gradient of -weight: what lies before it climbs where what follows descends (Ganin
-    and Lempitsky 2015).
+    """Return x with its gradient multiplied by -weight (Ganin and Lempitsky 2015).
+
+    Layers before it ascend the loss that layers after it descend.
     """
     return x.detach() - weight * (x - x.detach())
 
 
 def gradient_difference(one: Tensor, other: Tensor) -> Tensor:
-    """Mean difference of the magnitudes of two images' gradients, over both axes (Mathieu et al.
-    2016).
+    """Return the mean difference of two images' gradient magnitudes (Mathieu et al. 2016).
+
+    The mean is summed over both axes.
     """
     return sum(
         ((one.diff(dim=d).abs() - other.diff(dim=d).abs()).abs().mean() for d in (-2, -1)),
@@ -150,8 +155,9 @@ def gradient_difference(one: Tensor, other: Tensor) -> Tensor:
 
 
 def widened(backbone: Backbone, frames: int) -> Backbone:
-    """The backbone, to read so many frames stacked as 3 x frames channels; its first weights see
-    their mean.
+    """Change a backbone to read `frames` stacked frames, 3 x frames channels.
+
+    Its first weights start as a mean over the frames.
     """
     stem = backbone.get_submodule("conv1")
     first = stem[0] if isinstance(stem, nn.Sequential) else stem
@@ -172,10 +178,10 @@ def _convolution(
 
 
 def pearl(make: Make, num_classes: int, *, width: int = 256) -> PEARL:
-    """PEARL with the head and twice the backbone that `make` gives; `width` is the generator's
-    first, four times the discriminator's.
+    """Build PEARL on a head and two backbones.
 
-    Raises `UsageError` for a backbone that is no ResNet or HRNet.
+    `width` is the number of channels of the generator's first layer; the discriminator's is a
+    quarter of it. Raises `UsageError` if the backbone is not a ResNet or HRNet.
     """
     parser: Backbone = make("backbone")
     if not hasattr(parser, "conv1"):

@@ -1,5 +1,4 @@
-"""A network of one frame: PSPNet, HRNet and all that differ from such a network only in their
-training.
+"""Single-frame network: PSPNet, HRNet and networks that differ from them in training only.
 
 Shapes: B batch, T frames, K classes, H W image, h w grid.
 """
@@ -18,13 +17,14 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-#: how many frames back a frame may lie that a training compares with the newest (Liu et al. 2020)
+#: largest distance, in frames, of a neighbour used in training (Liu et al. 2020)
 REACH = 3
 
 
 class SingleFrame(VideoNetwork):
-    """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. In
-    training an auxiliary head reads F4.
+    """Backbone and head: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+
+    In training an auxiliary head reads F4.
     """
 
     frames = 1
@@ -55,27 +55,27 @@ class SingleFrame(VideoNetwork):
         )
 
     def supervise(self, stages: Stages) -> dict[str, Tensor]:
-        """What the auxiliary head, if there is one, makes of the stages of the newest frame."""
+        """Return the auxiliary head's logits by name; empty without an auxiliary head."""
         return {"auxiliary": self.auxiliary(stages.f4)} if self.auxiliary else {}
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
-        """Logits (N, K, h, w) bilinearly to the size of the frames."""
+        """Resize logits (N, K, h, w) bilinearly to the size of the frames."""
         return resize(logits, frames, corners=self.corners)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and in training the auxiliary head's by its weight."""
+        """Return the cross-entropy and, in training, the weighted one of the auxiliary head."""
         total = cross_entropy(out.logits, labels)
         if "auxiliary" in out.aux:
             total += self.weight * cross_entropy(self.enlarge(out.aux["auxiliary"], labels), labels)
         return total
 
     def stream(self) -> FrameStream:
-        """Keeps nothing."""
+        """Return a stream without state."""
         return FrameStream(self)
 
 
 def auxiliary_head(channels: int, num_classes: int) -> nn.Sequential:
-    """Return the auxiliary head, for training alone: F4 (N, C, h, w) -> logits (N, K, h, w)."""
+    """Build the auxiliary head, for training only: F4 (N, C, h, w) -> logits (N, K, h, w)."""
     width = min(256, channels)
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1, bias=False),
@@ -87,18 +87,23 @@ def auxiliary_head(channels: int, num_classes: int) -> nn.Sequential:
 
 
 def neighbours(clip: Tensor, count: int) -> list[Tensor]:
-    """Of clip (B, T, 3, H, W), up to `count` of the frames (B, 3, H, W) just before the newest,
-    drawn at random, nearest first.
+    """Draw up to `count` frames (B, 3, H, W) before a clip's newest one, nearest first.
 
-    There are fewer where T is small.
+    The clip is (B, T, 3, H, W). Frames are drawn from the last `REACH` before the newest one; a
+    short clip gives fewer.
     """
     gaps = 1 + draw_order(min(REACH, clip.shape[1] - 1))[:count].sort().values
     return [clip[:, -1 - int(gap)] for gap in gaps]
 
 
 def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> dict[str, Any]:
-    """What a network of one frame is made of: the backbone and head that `make` gives, and the
-    auxiliary head with its weight, if not 0.
+    """Build the parts of a single-frame network, as keyword arguments of `SingleFrame`.
+
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        corners: Align the corners when logits are enlarged.
+        auxiliary: Weight of the auxiliary head; 0 for none.
     """
     backbone: Backbone = make("backbone")
     return {
@@ -113,10 +118,13 @@ def parts(make: Make, num_classes: int, *, corners: bool, auxiliary: float) -> d
 def single_frame(
     make: Make, num_classes: int, *, corners: bool = True, auxiliary: float = AUXILIARY_WEIGHT
 ) -> SingleFrame:
-    """The network of the backbone and head that `make` gives.
+    """Build a single-frame network from a backbone and a head.
 
-    `corners` aligns the corners when logits are enlarged, as PSPNet does; `auxiliary` is the weight
-    of the auxiliary head, 0 for none.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        corners: Align the corners when logits are enlarged, as PSPNet does.
+        auxiliary: Weight of the auxiliary head; 0 for none.
     """
     return SingleFrame(**parts(make, num_classes, corners=corners, auxiliary=auxiliary))
 

@@ -1,4 +1,4 @@
-"""The state of one video. Shapes: B batch, K classes, H W image."""
+"""Streams: the state of one video. Shapes: B batch, K classes, H W image."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ Kept = TypeVar("Kept")
 
 
 class FrameStream:
-    """The stream of a network of one frame: it keeps nothing."""
+    """Stream of a single-frame network; it has no state."""
 
     cycle = 1
 
@@ -18,22 +18,23 @@ class FrameStream:
         self.net = net
 
     def reset(self) -> None:
-        """Do nothing: there is nothing to forget."""
+        """Do nothing: there is no state to forget."""
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         return self.net(frame[:, None]).logits
 
 
 class WindowStream(Generic[Seen, Kept]):
-    """The stream of a network of the newest `frames` frames. At its start the first frame stands
-    for those before it.
+    """Stream of a network that reads the newest `frames` frames.
+
+    At the start, the first frame also stands for the missing frames before it.
 
     Args:
-        frames: number of frames in the window, the newest one included.
-        see: computes of a frame what its own logits read, and what is kept of it for later frames.
-        read: gives the logits (B, K, H, W) of the newest frame from the former, what is kept of
-            the whole window, oldest first, and the frame.
+        frames: Number of frames in the window, with the newest one.
+        see: Returns for a frame the input of its own logits, and the data to keep for later frames.
+        read: Returns the logits (B, K, H, W) of the newest frame. It takes the input of its logits,
+            the kept data of the whole window, oldest first, and the frame.
     """
 
     cycle = 1
@@ -52,7 +53,7 @@ class WindowStream(Generic[Seen, Kept]):
         self.past = []
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         seen, own = self.see(frame)
         window = [*(self.past or [own] * (self.frames - 1)), own]
         self.past = window[1:]

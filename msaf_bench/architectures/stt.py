@@ -1,7 +1,7 @@
-"""In the style of STT, the sparse temporal transformer (Li et al., ACM MM 2021).
+"""In the style of STT: the sparse temporal transformer (Li et al., ACM MM 2021).
 
 Shapes: B batch, T frames, d width, K classes, H W image, h w grid (1/8), L = h w places, Q queries,
-S keys of a query.
+S keys per query.
 """
 
 from functools import partial
@@ -24,18 +24,17 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-#: of keys around a query's place, as side and stride: in the last frame, and in the one before
+#: side and stride of the keys around a query's place: in the last frame, in the one before
 WINDOWS = ((7, 1), (11, 2))
-MAX_QUERIES = 2**12  #: that attend at once: of each, all keys lie in memory
+MAX_QUERIES = 2**12  #: number of queries at once; all keys of each are gathered in memory
 
 
 class STT(VideoNetwork):
-    """Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame, which attends sparsely to
-    the two before it.
+    """Sparse attention of the newest frame to the two frames before it.
 
-    `entry` brings F5 to d channels, `temporal` changes it where the frame differs most from the
-    last one, by F3, and the head reads the result as its F5. In training an auxiliary head reads
-    F4.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. `entry` projects F5 to
+    d channels. `temporal` updates the places that differ most from the last frame, by F3. The head
+    reads the result as its F5. In training an auxiliary head reads F4.
     """
 
     frames = 1 + len(WINDOWS)
@@ -68,29 +67,38 @@ class STT(VideoNetwork):
         return Output(logits, {"auxiliary": self.auxiliary(now.f4)} if self.training else {})
 
     def _of_clips(self, x: Tensor) -> Tensor:
-        """(B T, ...) -> (B, T, ...)."""
+        """Reshape (B T, ...) to (B, T, ...)."""
         return x.view(-1, self.frames, *x.shape[1:])
 
     def decode(
         self, stages: Stages, features: Tensor, last: Tensor, memory: Tensor, frames: Tensor
     ) -> Tensor:
-        """Stages and entry features of the newest frame, F3 of the last one, what both past frames
-        left, newest first -> logits.
+        """Return logits of the frames' size.
+
+        Args:
+            stages: Stages of the newest frame.
+            features: Entry features of the newest frame (B, d, h, w).
+            last: F3 of the last frame.
+            memory: Keys and values of both past frames, newest first (B, T, L, d / 4 + d).
+            frames: Frames of the wanted size (..., H, W).
         """
         mixed = self.temporal(features, change(stages.f3, last), memory)
         return resize(self.head(stages._replace(f5=mixed)), frames)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and 0.4 of the auxiliary head's."""
+        """Return the cross-entropy, plus 0.4 of the auxiliary head's."""
         return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> "STTStream":
-        """The state of one video: keys and values of the past frames, and F3 of the last one."""
+        """Return the stream of one video.
+
+        It keeps keys and values of the past frames, and F3 of the last one.
+        """
         return STTStream(self)
 
 
 class STTStream:
-    """One video, frame by frame. At its start the first frame stands for those before it."""
+    """Stream of one video; the first frame also stands for the missing frames before it."""
 
     cycle = 1
 
@@ -99,12 +107,12 @@ class STTStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the video."""
+        """Forget the video."""
         self.last: Tensor | None = None
         self.memory: list[Tensor] = []
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         net = self.net
         stages = Stages(*net.backbone(frame))
         features = net.entry(stages.f5)
@@ -117,12 +125,12 @@ class STTStream:
 
 
 class SparseAttention(nn.Module):
-    """Features of the newest frame (B, d, h, w) -> the same, attending to windows of the past where
-    the frame has changed most.
+    """Attention to windows of past frames, at the places with the largest change.
 
-    A pre-norm block of one layer. Only the `share` of places with the largest change (B, h, w) make
-    queries; the others stay as they are. `memory` (B, T, L, d / 4 + d) is what past frames left,
-    newest first.
+    Features of the newest frame (B, d, h, w) -> the same shape. It is a pre-norm block of one
+    layer. Only the `share` of places with the largest change (B, h, w) make queries; all other
+    places stay unchanged. `memory` (B, T, L, d / 4 + d) contains keys and values of the past
+    frames, newest first.
     """
 
     def __init__(self, width: int, *, heads: int, share: float) -> None:
@@ -139,7 +147,7 @@ class SparseAttention(nn.Module):
         )
 
     def remember(self, features: Tensor) -> Tensor:
-        """(N, d, h, w) -> keys and values side by side, (N, L, d / 4 + d)."""
+        """Return keys and values (N, L, d / 4 + d) for features (N, d, h, w)."""
         return self.key_value(self.norm1(_tokens(features)))
 
     def forward(self, features: Tensor, changes: Tensor, memory: Tensor) -> Tensor:
@@ -149,7 +157,7 @@ class SparseAttention(nn.Module):
         index = places.unsqueeze(2).expand(-1, -1, d)
         x = tokens.gather(1, index)
         keys, inside = windows(places, (h, w))
-        # of one batch after the other
+        # the table is flat over the batch
         keys = keys + memory.shape[1] * h * w * torch.arange(b, device=keys.device).view(b, 1, 1)
         read = self.out(self._attend(self.query(self.norm1(x)), keys, inside, memory))
         gauge("memory_share", partial(memory_share, read, x))
@@ -158,8 +166,9 @@ class SparseAttention(nn.Module):
         return tokens.scatter(1, index, x.to(tokens.dtype)).transpose(1, 2).reshape(b, d, h, w)
 
     def _attend(self, queries: Tensor, keys: Tensor, inside: Tensor, memory: Tensor) -> Tensor:
-        """Queries (B, Q, d / 4) and the places of their keys (B, Q, S) in memory (B, T, L, d / 4 +
-        d) -> (B, Q, d).
+        """Return attended values (B, Q, d) for queries (B, Q, d / 4).
+
+        `keys` (B, Q, S) are the places of each query's keys in `memory` (B, T, L, d / 4 + d).
         """
         table = memory.flatten(0, 2)
         flat = [x.flatten(0, 1) for x in (queries, keys, inside)]
@@ -171,8 +180,9 @@ class SparseAttention(nn.Module):
         ).view(*queries.shape[:2], -1)
 
     def _attend_some(self, queries: Tensor, key_value: Tensor, inside: Tensor) -> Tensor:
-        """Queries (Q, d / 4), their keys and values (Q, S, d / 4 + d), and which of them are inside
-        (Q, S) -> (Q, d).
+        """Return attended values (Q, d) for queries (Q, d / 4).
+
+        Their keys and values are (Q, S, d / 4 + d); `inside` (Q, S) marks places on the map.
         """
         n, keys, _ = key_value.shape
         key, value = (
@@ -186,8 +196,9 @@ class SparseAttention(nn.Module):
 
 
 def change(newest: Tensor, last: Tensor) -> Tensor:
-    """Features (B, C, h, w) of two frames -> 1 - their cosine (B, h, w), exactly 0 where they are
-    equal.
+    """Return 1 minus the cosine (B, h, w) of two frames' features (B, C, h, w).
+
+    The result is exactly 0 at places with equal features.
     """
     difference = functional.normalize(newest.detach(), dim=1) - functional.normalize(
         last.detach(), dim=1
@@ -196,8 +207,9 @@ def change(newest: Tensor, last: Tensor) -> Tensor:
 
 
 def windows(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Places (B, Q) on a grid of `size` -> their keys' places (B, Q, S) in all past frames, one
-    after the other, and which are inside.
+    """Return the places of the keys (B, Q, S) of queries (B, Q), and flags of places on the map.
+
+    The grid has the size `size`. Places count through the past frames, one after the other.
     """
     h, w = size
     offsets = [
@@ -213,17 +225,24 @@ def windows(places: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 def _tokens(x: Tensor) -> Tensor:
-    """(N, d, h, w) -> (N, L, d)."""
+    """Reshape (N, d, h, w) to tokens (N, L, d)."""
     return x.flatten(2).transpose(1, 2)
 
 
 def stt(
     make: Make, num_classes: int, *, width: int = 256, heads: int = 4, share: float = 0.5
 ) -> STT:
-    """STT with the backbone and head that `make` gives; `share` is that of the queries kept.
+    """Build STT with a backbone and a head.
 
-    Raises `UsageError` for heads that do not divide the keys' width (a quarter of `width`), and for
-    a share not in (0, 1].
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        width: Channels d.
+        heads: Number of attention heads; must divide a quarter of `width`, the width of the keys.
+        share: Share of places that make queries, in (0, 1].
+
+    Raises:
+        UsageError: `heads` or `share` is out of range.
     """
     if width % (4 * heads):
         raise UsageError(f"heads = {heads} does not divide {width} / 4; choose a divisor")

@@ -23,12 +23,13 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-LOGITS_AT_ONCE = 1 << 26  #: of the attention; at 1024x2048 and T = 2 there are 2^31
+LOGITS_AT_ONCE = 1 << 26  #: logits of the attention per chunk; 1024x2048 and T = 2 have 2^31
 
 
 class KeyValue(nn.Module):
-    """F5 (B, C, h, w) -> key (B, keys, h, w) and value (B, values, h, w): each a 1x1, then a 3x3
-    convolution, with batch norm and ReLU.
+    """F5 (B, C, h, w) -> key (B, keys, h, w) and value (B, values, h, w).
+
+    Each is a 1x1 and a 3x3 convolution, with batch norm and ReLU.
     """
 
     def __init__(self, channels: int, keys: int, values: int) -> None:
@@ -41,11 +42,11 @@ class KeyValue(nn.Module):
 
 
 class TMANet(VideoNetwork):
-    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, whose pixels attend to
-    all pixels of the past frames.
+    """Attention of the newest frame's pixels to all pixels of the past frames.
 
-    Each past frame has key and value encoders of its own, by its age. The head reads the newest
-    frame's value and what it recalls.
+    Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame. Each past frame has its own
+    key and value encoders, by its age. The head reads the newest frame's value and the recalled
+    values.
     """
 
     training_only: tuple[str, ...] = ("auxiliary",)
@@ -79,8 +80,9 @@ class TMANet(VideoNetwork):
         return Output(self.decode(stages, every.f5[:, :-1].unbind(1), clip), aux)
 
     def decode(self, stages: Stages, past: Sequence[Tensor], frames: Tensor) -> Tensor:
-        """Stages of the newest frame and F5 of the past ones, oldest first -> logits of the frames'
-        size.
+        """Return logits of the frames' size.
+
+        `stages` are those of the newest frame; `past` is F5 of the past frames, oldest first.
         """
         query, value = self.query(stages.f5)
         encoded = [encode(f5) for encode, f5 in zip(self.memory, past, strict=True)]
@@ -96,15 +98,17 @@ class TMANet(VideoNetwork):
         )
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and 0.4 of the auxiliary head's, which is enlarged as the result is."""
+        """Return the cross-entropy, plus 0.4 of the auxiliary head's.
+
+        The auxiliary logits are enlarged like the result.
+        """
         aux = {name: resize(mask, labels, corners=self.corners) for name, mask in out.aux.items()}
         return supervised(Output(out.logits, aux), labels, AUXILIARY)
 
     def stream(self) -> WindowStream[Stages, Tensor]:
-        """Return the state of one video: F5 of the past frames.
+        """Return the stream of one video; it keeps F5 of the past frames.
 
-        A frame gets older with each step and then has other encoders, so none of its encodings is
-        of use twice.
+        A frame's encoders change with its age, so an encoding cannot be reused in the next step.
         """
         return WindowStream(self.frames, self._see, self._read)
 
@@ -117,14 +121,13 @@ class TMANet(VideoNetwork):
 
 
 def recall(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(Q Kᵀ) V without a scale: query (B, N, keys), keys (B, TN, keys), values (B, TN,
-    values) -> (B, N, values).
+    """Return softmax(Q Kᵀ) V without a scale, (B, N, values).
 
-    Queries go in chunks, because not every machine has a fused kernel for values that are wider
-    than keys.
+    The query is (B, N, keys), keys are (B, TN, keys), values (B, TN, values). Queries are processed
+    in chunks, because not every machine has a fused kernel for values that are wider than keys.
     """
     rows = max(1, LOGITS_AT_ONCE // (keys.shape[0] * keys.shape[1]))
-    keys, values = keys[:, None], values[:, None]  # one head: the fused kernels want to see it
+    keys, values = keys[:, None], values[:, None]  # one head, for the fused kernels
     parts = [
         functional.scaled_dot_product_attention(q[:, None], keys, values, scale=1.0)
         for q in torch.split(query, rows, 1)
@@ -141,10 +144,20 @@ def tmanet(
     values: int = 256,
     corners: bool = True,
 ) -> TMANet:
-    """TMANet with the backbone and head that `make` gives.
+    """Build TMANet with a backbone and a head.
 
-    `past` is how many frames are remembered; `corners` aligns the corners when logits are enlarged.
-    Published: 2 frames and True for Cityscapes, 4 and False for CamVid.
+    Published: 2 past frames and aligned corners for Cityscapes, 4 and not aligned for CamVid.
+
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        past: Number of past frames.
+        keys: Channels of the keys.
+        values: Channels of the values.
+        corners: Align the corners when logits are enlarged.
+
+    Raises:
+        UsageError: `past` is below 1.
     """
     if past < 1:
         raise UsageError(f"past = {past}; give at least 1")
@@ -169,5 +182,5 @@ def _encoder(channels: int, width: int) -> nn.Sequential:
 
 
 def _pixels(x: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, N, C)."""
+    """Reshape (B, C, h, w) to (B, N, C)."""
     return x.flatten(2).mT

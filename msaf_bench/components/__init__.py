@@ -1,4 +1,4 @@
-"""The parts, by slot."""
+"""Built-in components, by slot."""
 
 from msaf_bench.components.align import DeformableAlign, NoAlign
 from msaf_bench.components.assign import MeanOfMasks, OneHead, SemanticAssignment
@@ -25,7 +25,7 @@ from msaf_bench.registry import Slot
 
 
 def slots() -> dict[str, Slot]:
-    """Every built-in component: this list is the whole of it."""
+    """Return all built-in components by slot; each one is listed here."""
     return {
         "backbone": Slot(
             "backbone",

@@ -1,5 +1,6 @@
-"""Alignment of a past frame's features: deformable convolution in plain torch. Shapes: B batch, C
-channels, h w grid, K kernel size.
+"""Alignment of a past frame's features: deformable convolution in plain torch.
+
+Shapes: B batch, C channels, h w grid, K kernel size.
 """
 
 from functools import partial
@@ -12,29 +13,36 @@ from msaf_bench.components.gauges import gauge
 from msaf_bench.components.interfaces import Align
 from msaf_bench.errors import UsageError, one_of
 
-#: what is read outside of the map: 0, or its nearest cell
+#: value outside the map: 0, or the nearest cell
 BORDERS = {"zeros": "zeros", "nearest": "border"}
-READS = ("past", "both")  #: what the offsets are predicted from
+READS = ("past", "both")  #: frames that predict the offsets
 STARTS = ("kaiming", "identity")
 
 
 def deformable_conv2d(
     x: Tensor, offset: Tensor, weight: Tensor, *, border: str = "zeros"
 ) -> Tensor:
-    """Deformable convolution v1, stride 1, same size, no bias: Y(p) = sum_k w_k X(p + p_k + dp_k)
-    (Eq. 5).
+    """Apply a deformable convolution v1 (Eq. 5): stride 1, same size, no bias.
 
-    x (B, C, h, w); offset (B, 2K², h, w), for each kernel point its (dy, dx) in pixels; weight (D,
-    C, K, K) -> (B, D, h, w). X is read bilinearly. Outside of the map it is 0, as in torchvision's
-    `deform_conv2d`, or with border "nearest" its nearest cell.
+    Computes Y(p) = sum_k w_k X(p + p_k + dp_k) and reads X bilinearly.
+
+    Args:
+        x: Features X (B, C, h, w).
+        offset: Offsets (B, 2K², h, w): (dy, dx) in pixels for each kernel point.
+        weight: Weights (D, C, K, K).
+        border: Value of X outside the map: "zeros", as in torchvision's `deform_conv2d`, or
+            "nearest", the nearest cell.
+
+    Returns:
+        Features Y (B, D, h, w).
     """
     b, c, h, w = x.shape
     k = weight.shape[-1]
-    # Half precision cannot tell neighbouring pixels of a large map apart: places are float32 at
-    # least, also under autocast.
+    # Half precision cannot separate neighbouring pixels of a large map, so positions are at least
+    # float32, also under autocast.
     wide = torch.promote_types(x.dtype, torch.float32)
     row, column = _taps(offset.to(wide), k)
-    # grid_sample's own coordinates run over the map with pixel i of n at (2i + 1) / n - 1.
+    # grid_sample puts the centre of pixel i of n at (2i + 1) / n - 1.
     grid = torch.stack(((2 * column + 1) / w - 1, (2 * row + 1) / h - 1), -1)  # B, K², h, w, 2
     places = grid.view(b, k * k * h, w, 2)
     taps = functional.grid_sample(
@@ -48,10 +56,10 @@ def deformable_conv2d(
 
 
 def inside(offset: Tensor, kernel: int) -> Tensor:
-    """Offsets (B, 2K², h, w) in cells -> the share of taps whose place lies on the map.
+    """Return the share of taps that lie on the map, for offsets (B, 2K², h, w) in cells.
 
-    The regular kernel's own taps past the border do not count against it: a place within K // 2
-    cells of the map is inside.
+    A tap up to K // 2 cells outside the map counts as inside, because the regular kernel also reads
+    there.
     """
     h, w = offset.shape[-2:]
     row, column = _taps(offset, kernel)
@@ -64,7 +72,7 @@ def inside(offset: Tensor, kernel: int) -> Tensor:
 
 
 def _taps(offset: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
-    """Offsets (B, 2K², h, w) -> row and column of each tap, (B, K², h, w) each."""
+    """Return the row and column of each tap, (B, K², h, w) each, for offsets (B, 2K², h, w)."""
     b, _, h, w = offset.shape
     arange = partial(torch.arange, device=offset.device, dtype=offset.dtype)
     reach = arange(kernel) - (kernel - 1) / 2
@@ -74,22 +82,28 @@ def _taps(offset: Tensor, kernel: int) -> tuple[Tensor, Tensor]:
 
 
 class DeformableAlign(Align):
-    """DCN (Dai et al. 2017) with learned offsets, zero at the start: past and newest frame (B, d,
-    h, w) -> past (B, d, h, w).
+    """DCN (Dai et al. 2017): aligns a past frame with the newest one by learned offsets.
+
+    Past and newest frame (B, d, h, w) -> past (B, d, h, w). Offsets are zero at the start.
 
     Args:
-        kernel: odd side of the kernel.
-        reads: predict offsets from the "past" frame alone (Eq. 5 read literally), or from "both"
-        frames. norm: normalise what the offsets are predicted from (group norm with one group), so
-        that their size does not follow that of
-            the features.
-        reach: bound each offset to this share of the map's shorter side, by r * tanh(offset / r); 0
-        leaves them unbounded. At 0.25 an
-            offset cannot carry more than about a quarter of the taps off the map, whatever the
-            learning rate.
-        rate: multiply the offsets' convolution; under AdamW this is its learning rate relative to
-        the rest's. start: weights of the kernel at the start, "kaiming" or "identity" (the past
-        frame as it is). border: outside of the map read "zeros" or the "nearest" cell.
+        width: Number of channels d.
+        kernel: Side of the kernel; odd.
+        reads: Input of the offsets: the "past" frame alone (Eq. 5 read literally), or "both"
+            frames.
+        norm: Normalise the input of the offsets (group norm with one group), so that their size
+            does not depend on the scale of the features.
+        reach: Bound on each offset as a share r of the map's shorter side, by r * tanh(offset / r);
+            0 for no bound. At 0.25 an offset cannot move more than about a quarter of the taps off
+            the map, at any learning rate.
+        rate: Factor of the predicted offsets. Under AdamW it sets their learning rate relative to
+            all other weights.
+        start: Initial weights of the kernel: "kaiming", or "identity", which returns the past frame
+            unchanged.
+        border: Value outside the map: "zeros", or the "nearest" cell.
+
+    Raises:
+        UsageError: `kernel` is even, a number is out of range, or a choice is unknown.
     """
 
     def __init__(
@@ -126,7 +140,7 @@ class DeformableAlign(Align):
             nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def offsets(self, past: Tensor, newest: Tensor) -> Tensor:
-        """Past and newest frame (B, d, h, w) -> offsets (B, 2K², h, w) in cells."""
+        """Return offsets (B, 2K², h, w) in cells for the past and newest frame (B, d, h, w)."""
         offset = self.rate * self.offset(
             self.norm(torch.cat((past, newest), 1) if self.both else past)
         )
@@ -144,7 +158,7 @@ class DeformableAlign(Align):
 
 
 class NoAlign(Align):
-    """The past frame as it is ("w/o DCN")."""
+    """No alignment: returns the past frame unchanged ("w/o DCN")."""
 
     idle = True
 

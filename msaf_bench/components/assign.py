@@ -1,4 +1,4 @@
-"""From features to class logits. Shapes: B batch, d width, K classes, h w grid."""
+"""Assignment of features to classes. Shapes: B batch, d width, K classes, h w grid."""
 
 from math import log
 
@@ -17,7 +17,7 @@ def _mean_logits(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _mean_softmax(a: Tensor, b: Tensor) -> Tensor:
-    # As log-probabilities, so that cross-entropy reads the mean probabilities.
+    # Log-probabilities, because cross-entropy takes a softmax of its input.
     return torch.logaddexp(a.log_softmax(1), b.log_softmax(1)) - log(2)
 
 
@@ -38,8 +38,9 @@ _WEIGHTS = {"logits": _logits, "softmax": _softmax, "spatial": _spatial}
 
 
 class TwoConvs(nn.Module):
-    """The paper's two convolutions: features (B, d, h, w) -> descriptors (B, d, h, w) and class
-    logits (B, K, h, w).
+    """The paper's two convolutions: descriptors, then class logits.
+
+    Features (B, d, h, w) -> descriptors (B, d, h, w) and logits (B, K, h, w).
     """
 
     def __init__(self, width: int, num_classes: int) -> None:
@@ -53,7 +54,7 @@ class TwoConvs(nn.Module):
 
 
 class OneHead(Assign):
-    """No assignment: the logits of the static features alone."""
+    """No assignment: logits of the static features alone."""
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
@@ -64,8 +65,9 @@ class OneHead(Assign):
 
 
 class MeanOfMasks(Assign):
-    """The mean of the two branches' masks ("w/o Semantics", section 4.3), of their logits or, with
-    `of = "softmax"`, probabilities.
+    """Mean of the masks of both branches ("w/o Semantics", section 4.3).
+
+    The mean is taken over logits or, with `of = "softmax"`, over probabilities.
     """
 
     def __init__(self, width: int, num_classes: int, *, of: str = "logits") -> None:
@@ -80,17 +82,21 @@ class MeanOfMasks(Assign):
 
 
 class SemanticAssignment(Assign):
-    """Pixel descriptors assigned to region descriptors by cosine (section 3.5, Eqs. 10-14).
+    """Assignment of pixel descriptors to region descriptors by cosine (section 3.5, Eqs. 10-14).
 
-    A region descriptor is the spatial mean of the dynamic features weighted by a class's mask. The
-    cosine is one matrix product, since |pix| changes no argmax: only the regions are normalised
-    (Eq. 13).
+    A region descriptor is the spatial mean of the dynamic features, weighted by the mask of a
+    class. The cosine reduces to one matrix product: |pix| does not change the argmax, so only the
+    regions are normalised (Eq. 13).
 
     Args:
-        weights: of the mean: the mask's "logits" (as written), its "softmax" over classes, or its
-        softmax over places ("spatial"). pixels: the pixel descriptors: the "hidden" features
-        between the two convolutions, or the static "features" themselves. normalize_pixels:
-        normalise the pixels too. scale: multiplies the result; 0 learns it, from 10 on.
+        width: Number of channels d.
+        num_classes: Number of classes K.
+        weights: Weights of the spatial mean: the mask's "logits" (as written), their "softmax" over
+            classes, or their softmax over positions ("spatial").
+        pixels: Pixel descriptors: the "hidden" features between the two convolutions, or the static
+            "features" themselves.
+        normalize_pixels: Normalise the pixel descriptors too.
+        scale: Factor of the logits; 0 makes it a learned parameter that starts at 10.
     """
 
     def __init__(
@@ -124,15 +130,17 @@ class SemanticAssignment(Assign):
 
 
 def region_descriptors(weights: Tensor, features: Tensor) -> Tensor:
-    """Weights (B, K, h, w), features (B, d, h, w) -> (B, K, d): the features' spatial mean under
-    each weight (section 3.5).
+    """Return the spatial mean of the features under each weight, (B, K, d) (section 3.5).
+
+    Weights are (B, K, h, w), features (B, d, h, w).
     """
     return weights.flatten(2) @ features.flatten(2).transpose(1, 2) / weights[0, 0].numel()
 
 
 def partition(pixels: Tensor, regions: Tensor) -> Tensor:
-    """Pixels (B, d, h, w), regions (B, K, d) -> (B, K, h, w): each pixel's product with the
-    normalised regions (Eq. 13).
+    """Return the product of each pixel with the normalised regions, (B, K, h, w) (Eq. 13).
+
+    Pixels are (B, d, h, w), regions (B, K, d).
     """
     products = functional.normalize(regions, dim=2) @ pixels.flatten(2)
     return products.view(*products.shape[:2], *pixels.shape[-2:])

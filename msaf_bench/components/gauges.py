@@ -1,4 +1,4 @@
-"""Readings that a part gives of its own health while somebody listens; free when nobody does."""
+"""Gauges: readings of a part's health, collected inside `listening` and free of cost outside."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Reading(NamedTuple):
-    """One value, with the part that gave it."""
+    """One value of a gauge, with the part that reported it."""
 
     part: str
     gauge: str
@@ -18,8 +18,9 @@ class Reading(NamedTuple):
 
 
 class Listener:
-    """Collects readings. `stack` holds the parts that run now, innermost last; `ran` the modules
-    that have run.
+    """Collector of readings.
+
+    `stack` holds the parts that are running, innermost last; `ran` holds the modules that have run.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def listening() -> Generator[Listener]:
-    """Collect the readings of everything that runs inside."""
+    """Collect the readings of all code that runs inside the context."""
     listener = Listener()
     token = _LISTENER.set(listener)
     try:
@@ -43,11 +44,10 @@ def listening() -> Generator[Listener]:
 
 
 def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> None:
-    """Report a reading of the part that runs now, or of `part` where a function serves several
-    networks.
+    """Report a reading of the part that is running, or of `part` for code shared by networks.
 
-    `value` is called only while somebody listens, without a gradient. `name` is a key of `GAUGES`.
-    Shapes alone (device "meta") give no reading.
+    `value` is called without a gradient and only inside `listening`. `name` is a key of
+    `liveness.GAUGES`. On the device "meta", which has shapes alone, nothing is reported.
     """
     listener = _LISTENER.get()
     if listener is None:
@@ -61,13 +61,11 @@ def gauge(name: str, value: Callable[[], Tensor | float], *, part: str = "") -> 
 
 
 def memory_share(past: Tensor, own: Tensor) -> Tensor:
-    """Return the share of what comes from the past in a sum of two maps: rms of the past's over the
-    sum of both rms.
-    """
+    """Return the past's share in a sum of two maps: its rms divided by the sum of both rms."""
     held, new = (x.float().square().mean().sqrt() for x in (past, own))
     return held / (held + new).clamp(min=1e-12)
 
 
 def saturated(gates: Tensor, least: float = 0.01) -> Tensor:
-    """Return the share of gates (values in [0, 1]) that are closer than `least` to either end."""
+    """Return the share of gates (values in [0, 1]) closer than `least` to 0 or 1."""
     return ((gates < least) | (gates > 1 - least)).float().mean()

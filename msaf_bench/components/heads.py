@@ -1,5 +1,6 @@
-"""From the features of a frame to its class logits. Shapes: N images, C channels, d width, K
-classes, h w grid.
+"""Heads: class logits from the features of one frame.
+
+Shapes: N images, C channels, d width, K classes, h w grid.
 """
 
 import torch
@@ -11,14 +12,14 @@ from msaf_bench.components.blocks.resize import resize
 from msaf_bench.components.interfaces import Head
 from msaf_bench.ports import Stages
 
-BINS = (1, 2, 3, 6)  #: cells of a mean along each axis
+BINS = (1, 2, 3, 6)  #: cells along each axis, one entry per mean
 
 
 class PyramidPooling(nn.Module):
-    """Features (N, C, h, w) -> (N, 2C, h, w): themselves beside their means over 1x1, 2x2, 3x3 and
-    6x6 cells (Zhao et al. 2017).
+    """Features beside their means over 1x1, 2x2, 3x3 and 6x6 cells (Zhao et al. 2017).
 
-    Each mean is projected to C / 4 channels and brought back bilinearly, corners on corners.
+    (N, C, h, w) -> (N, 2C, h, w). Each mean is projected to C / 4 channels and upsampled bilinearly
+    with aligned corners.
     """
 
     def __init__(self, channels: int) -> None:
@@ -34,8 +35,9 @@ class PyramidPooling(nn.Module):
 
 
 class FCN(nn.Module):
-    """One map (N, C, h, w) -> logits (N, K, h, w): 3x3 convolution to d channels, batch norm, ReLU,
-    dropout, 1x1 convolution.
+    """3x3 convolution to d channels, batch norm, ReLU, dropout and 1x1 convolution.
+
+    Features (N, C, h, w) -> logits (N, K, h, w).
     """
 
     def __init__(
@@ -57,20 +59,20 @@ class _Convolutional(Head):
         self.mix, self.dropout, self.classifier = _layers(channels, num_classes, width, dropout)
 
     def context(self, stages: Stages) -> Tensor:
-        """What the 3x3 convolution reads, which ETC distils."""
+        """Return the input of the 3x3 convolution; ETC distils it."""
         return stages.f5
 
     def features(self, stages: Stages) -> Tensor:
-        """Return the features (N, d, h, w) before the ReLU."""
+        """Return features (N, d, h, w), the input of the dropout and the classifier."""
         return self.mix(self.context(stages))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features before the ReLU."""
+        """Return logits (N, K, h, w) for features (N, d, h, w)."""
         return self.classifier(self.dropout(features))
 
 
 class FCNHead(_Convolutional):
-    """The convolutions on F5 alone."""
+    """The layers of `FCN` on F5."""
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class FCNHead(_Convolutional):
 
 
 class PSPHead(_Convolutional):
-    """PSPNet's: the convolutions on the pyramid of F5 (Zhao et al. 2017)."""
+    """PSPNet's head: the layers of `FCN` on the pyramid of F5 (Zhao et al. 2017)."""
 
     def __init__(
         self,
@@ -98,13 +100,14 @@ class PSPHead(_Convolutional):
         self.pyramid = PyramidPooling(channels[2])
 
     def context(self, stages: Stages) -> Tensor:
-        """Return the maps (N, C, h, w) that the head mixes."""
+        """Return the pyramid of F5 (N, 2C, h, w), the input of the 3x3 convolution."""
         return self.pyramid(stages.f5)
 
 
 class LatePSPHead(PSPHead):
-    """`PSPHead` whose features (N, d, h, w) are those before the ReLU, with which the classifier
-    begins: NetWarp blends them there.
+    """`PSPHead` split before the ReLU, which moves into the classifier.
+
+    NetWarp blends the features (N, d, h, w) at this point.
     """
 
     def features(self, stages: Stages) -> Tensor:
@@ -113,7 +116,7 @@ class LatePSPHead(PSPHead):
         return before(self.pyramid(stages.f5))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features before the ReLU."""
+        """Return logits (N, K, h, w) for features (N, d, h, w) before the ReLU."""
         return super().classify(functional.relu(features))
 
 

@@ -1,7 +1,7 @@
-"""The interface of each slot. Shapes: B batch, N images, T frames, C channels, d width, K classes,
-H W image, h w grid.
+"""Interface of each slot.
 
-A component of a plug-in need not be a subclass: it is only called as these are.
+Shapes: B batch, N images, T frames, C channels, d width, K classes, H W image, h w grid. A
+component of a plug-in need not be a subclass; it only has to accept the same calls.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class Backbone(nn.Module):
-    """Image (N, 3, H, W) -> its last three stages on one grid of 1 / `stride`; `channels` are those
-    of f3, f4, f5.
+    """Image (N, 3, H, W) -> its last three stages, all on one grid of 1 / `stride`.
+
+    `channels` are those of f3, f4 and f5.
     """
 
     channels: tuple[int, int, int]
@@ -32,7 +33,7 @@ P = TypeVar("P")
 def offers(module: object, protocol: type[P]) -> "TypeIs[P]":
     """Return whether a module has every attribute that a protocol names.
 
-    `isinstance` does not serve: since Python 3.12 it looks past `nn.Module.__getattr__` and finds
+    `isinstance` does not work here: since Python 3.12 it bypasses `nn.Module.__getattr__` and finds
     no submodule.
     """
     methods = (name for name in vars(protocol) if not name.startswith("_"))
@@ -53,8 +54,9 @@ class ResNetLayers(Protocol):
 
 
 class Head(nn.Module):
-    """Stages -> logits (N, K, h, w), in two steps: `classify(features(stages))`; `width` is the
-    number of channels between them.
+    """Stages -> logits (N, K, h, w), in two steps: `classify(features(stages))`.
+
+    `width` is the number of channels of the features.
     """
 
     width: int
@@ -62,11 +64,11 @@ class Head(nn.Module):
     __call__: Callable[[Stages], Tensor]
 
     def features(self, stages: Stages) -> Tensor:
-        """Stages -> (N, width, h, w), the input of the classifier."""
+        """Return the input of the classifier, (N, width, h, w)."""
         raise NotImplementedError
 
     def classify(self, features: Tensor) -> Tensor:
-        """(N, width, h, w) -> logits (N, K, h, w)."""
+        """Return logits (N, K, h, w) for features (N, width, h, w)."""
         raise NotImplementedError
 
     def forward(self, stages: Stages) -> Tensor:
@@ -74,19 +76,19 @@ class Head(nn.Module):
 
 
 class Flow(nn.Module):
-    """Two normalised frames (B, 3, H, W) -> flow (B, 2, h, w) as (dx, dy), in pixels of its own
-    grid.
+    """Optical flow: two normalised frames (B, 3, H, W) -> flow (B, 2, h, w).
 
-    What is at p in `image` is at p + F(p) in `reference`: warped by it, the reference comes to lie
-    over the image.
+    Flow is (dx, dy) in pixels of its own grid. The point p of `image` is found at p + F(p) in
+    `reference`, so warping the reference by the flow aligns it with the image.
     """
 
     __call__: Callable[[Tensor, Tensor], Tensor]
 
 
 class Motion(nn.Module):
-    """Features of all frames (B, T, d, h, w), oldest first -> (B, T' >= 1, d, h, w) with time mixed
-    in; the newest frame is last. `frames` is T.
+    """Features of T frames (B, T, d, h, w), oldest first -> features mixed over time.
+
+    The result is (B, T' >= 1, d, h, w) with the newest frame last. `frames` is T.
     """
 
     frames: int
@@ -95,16 +97,18 @@ class Motion(nn.Module):
 
 
 class Align(nn.Module):
-    """Features of a past and of the newest frame, each (B, d, h, w) -> those of the past frame,
-    moved towards the newest one.
+    """Alignment of a past frame with the newest one.
+
+    Features of both, (B, d, h, w) each -> aligned features of the past frame.
     """
 
     __call__: Callable[[Tensor, Tensor], Tensor]
 
 
 class State(nn.Module):
-    """Stages of the newest frame and its dynamic features (B, d, h, w) -> static features (B, d, h,
-    w).
+    """Static features of the newest frame.
+
+    Its stages and dynamic features (B, d, h, w) -> static features (B, d, h, w).
     """
 
     __call__: Callable[[Stages, Tensor], Tensor]
@@ -117,8 +121,10 @@ class Assign(nn.Module):
 
 
 class Teacher(nn.Module):
-    """A larger network that a student learns from: image (N, 3, H, W) -> pyramid (N, 2C, h, w) and
-    logits (N, K, h, w). Without `active` there is nothing to learn and it is not called.
+    """A larger network for the distillation of a student.
+
+    Image (N, 3, H, W) -> pyramid (N, 2C, h, w) and logits (N, K, h, w). If `active` is false, there
+    is nothing to distil and it is not called.
     """
 
     active: bool
@@ -126,5 +132,5 @@ class Teacher(nn.Module):
     __call__: Callable[[Tensor], tuple[Tensor, Tensor]]
 
     def classify(self, pyramid: Tensor) -> Tensor:
-        """Pyramid (N, 2C, h, w) -> logits (N, K, h, w)."""
+        """Return logits (N, K, h, w) for a pyramid (N, 2C, h, w)."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Mixing features over time. Shapes: B batch, T frames (oldest first), d width, h w grid."""
+"""Mixing of features over time. Shapes: B batch, T frames (oldest first), d width, h w grid."""
 
 from collections.abc import Callable, Iterable
 
@@ -36,10 +36,10 @@ class Still(Motion):
 
 
 class Concatenation(Motion):
-    """The simplest use of the past: features of all frames side by side through a 1x1 convolution.
+    """Features of all frames, concatenated and mixed by a 1x1 convolution.
 
-    (B, T, d, h, w) -> (B, 1, d, h, w). A control of ours, not in the paper: its gain needs neither
-    attention nor, with `align` "none", alignment.
+    (B, T, d, h, w) -> (B, 1, d, h, w). This control is ours and not in the paper: it shows the gain
+    from past frames without attention and, with `align` "none", without alignment.
     """
 
     def __init__(self, frames: int, width: int, align: Callable[[], nn.Module]) -> None:
@@ -55,7 +55,10 @@ class Concatenation(Motion):
 
 
 class FrameCode(nn.Module):
-    """A learned code of each frame's age, added to its features: (B, T, d, h, w) -> the same."""
+    """Learned code of each frame's age, added to its features.
+
+    (B, T, d, h, w) -> the same shape.
+    """
 
     def __init__(self, frames: int, width: int) -> None:
         super().__init__()
@@ -66,7 +69,7 @@ class FrameCode(nn.Module):
 
 
 def frame_code(time: str, frames: int, width: int) -> nn.Module:
-    """Return the code of time by that name: "none" or "learned". Raises `UsageError`."""
+    """Return the code of time named "none" or "learned". Raises `UsageError` for other names."""
     return (
         FrameCode(frames, width)
         if one_of("time", time, ("none", "learned")) == "learned"
@@ -75,11 +78,10 @@ def frame_code(time: str, frames: int, width: int) -> nn.Module:
 
 
 class VanillaTransformer(Motion):
-    """Joint space-time attention among all T h w tokens: (B, T, d, h, w) -> the same ("Baseline +
-    TR", Eq. 1).
+    """Joint space-time attention among all T h w tokens ("Baseline + TR", Eq. 1).
 
-    `layers` is the smallest depth at which the paper's sentence holds that it has more parameters
-    than the whole of MSAF (section 4.3).
+    (B, T, d, h, w) -> the same shape. The default of `layers` is the smallest depth with more
+    parameters than the whole of MSAF, as section 4.3 states.
     """
 
     def __init__(
@@ -107,12 +109,25 @@ class VanillaTransformer(Motion):
 
 
 class DecoupledTransformer(Motion):
-    """D-Transformer: (B, T, d, h, w) -> the same (section 3.3, Fig. 3).
+    """D-Transformer: attention in space per frame, then over time per pixel (section 3.3, Fig. 3).
 
-    PST attends in space, each frame with a block of its own (`share`: one for all) on a map smaller
-    by its `pyramid` rate along each axis (Eq. 2), but never with fewer than `least` cells along its
-    shorter side. ATT aligns the past frames and attends, for each pixel, among the T frames (Eq.
-    6).
+    (B, T, d, h, w) -> the same shape. PST attends in space on a downscaled map of each frame (Eq.
+    2). ATT aligns the past frames and attends among the T frames at each pixel (Eq. 6).
+
+    Args:
+        frames: Number of frames T.
+        width: Number of channels d.
+        block: Function that makes a transformer block.
+        align: Function that makes the alignment of one past frame.
+        pyramid: Downscaling rate per axis of each frame, oldest first.
+        least: Minimum number of cells along the shorter side of a downscaled map; 0 for no minimum.
+        pool: Downscaling: "average" or "max".
+        share: Use one spatial block for all frames instead of one per frame.
+        position: Code of position: "none" or "sine".
+        time: Code of time: "none" or "learned".
+
+    Raises:
+        UsageError: `pyramid` does not have one rate per frame, or a choice is unknown.
     """
 
     def __init__(
@@ -133,7 +148,7 @@ class DecoupledTransformer(Motion):
         if len(pyramid) != frames:
             raise UsageError(
                 f"pyramid = {list(pyramid)} has {len(pyramid)} rates for {frames} frames; give one"
-                " a frame, oldest first"
+                " per frame, oldest first"
             )
         self.frames = frames
         self.pyramid, self.least = pyramid, least
@@ -174,8 +189,9 @@ class DecoupledTransformer(Motion):
 
 
 def _mean_weight(blocks: Iterable[nn.Module], tokens: Tensor, past: int) -> float:
-    """The weight of attention on the first `past` tokens, mean over the blocks; NaN for a block
-    that does not tell.
+    """Return the attention weight on the first `past` tokens, averaged over the blocks.
+
+    The result is NaN if a block has no `weight_on`.
     """
     weights: list[float] = []
     with torch.no_grad():

@@ -1,5 +1,6 @@
-"""Static features of the newest frame. Shapes: B batch, d width, h w grid, S stage tokens of a
-pixel.
+"""Static features of the newest frame.
+
+Shapes: B batch, d width, h w grid, S stage tokens per pixel.
 """
 
 from collections.abc import Callable
@@ -43,7 +44,7 @@ FUSES: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class NoState(State):
-    """No state branch: the dynamic features stand for the static ones."""
+    """No state branch: the dynamic features serve as the static ones."""
 
     idle = True
 
@@ -52,7 +53,7 @@ class NoState(State):
 
 
 class Concat(State):
-    """The dynamic features and F5, concatenated and projected to d ("w/o State", section 4.3)."""
+    """Dynamic features and F5, concatenated and projected to d ("w/o State", section 4.3)."""
 
     def __init__(self, channels: tuple[int, int, int], width: int) -> None:
         super().__init__()
@@ -64,10 +65,9 @@ class Concat(State):
 
 
 class StageTransformer(State):
-    """S-Transformer: for each pixel, attention among its features of F3, F4, F5 and M of the newest
-    frame (Eq. 9).
+    """S-Transformer: attention at each pixel among F3, F4, F5 and M of the newest frame (Eq. 9).
 
-    Where nothing is in motion, M is F5 itself: `f5 = false` then keeps it from being a token twice.
+    Without a motion component M is F5 itself; `f5 = false` then avoids the same token twice.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""A larger network that a student learns from. Shapes: N images, C channels of F5, K classes, H W
-image, h w grid (1/8).
+"""Teachers: larger networks for the distillation of a student.
 
-An architecture asks `active` before it calls a teacher, trains it beside the student by the
-cross-entropy of its logits, detaches what it distils, and names its slot in `training_only`.
+Shapes: N images, C channels of F5, K classes, H W image, h w grid (1/8). An architecture calls a
+teacher only if it is `active`, trains it beside the student by the cross-entropy of its logits,
+detaches the distilled tensors, and names its slot in `training_only`.
 """
 
 from torch import Tensor
@@ -28,12 +28,11 @@ class NoTeacher(Teacher):
 
 
 class PSPTeacher(Teacher):
-    """PSPNet with the deep stem, PSPNet-101 by default: image (N, 3, H, W) -> pyramid (N, 2C, h, w)
-    and logits (N, K, h, w).
+    """PSPNet with the deep stem, PSPNet-101 by default.
 
-    The pyramid is what the head's 3x3 convolution reads. That is linear, so the logits of one of n
-    groups of its channels alone, as TDNet distils them, are `classify(n * pyramid)` with the others
-    at zero.
+    Image (N, 3, H, W) -> pyramid (N, 2C, h, w) and logits (N, K, h, w). The pyramid is the input of
+    the head's 3x3 convolution, which is linear. The logits of one of n channel groups, which TDNet
+    distils, are therefore `classify(n * pyramid)` with all other groups set to zero.
     """
 
     active = True
@@ -51,7 +50,7 @@ class PSPTeacher(Teacher):
         self.backbone = BACKBONES[one_of("backbone of a teacher", backbone, BACKBONES)](
             stem="deep", dilate=dilate, width=width
         )
-        # what it teaches carries no noise
+        # no dropout: the targets carry no noise
         self.head = PSPHead(self.backbone.channels, num_classes, width=head, dropout=0)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,5 +58,5 @@ class PSPTeacher(Teacher):
         return pyramid, self.classify(pyramid)
 
     def classify(self, pyramid: Tensor) -> Tensor:
-        """Pyramid (N, 2C, h, w) -> logits (N, K, h, w)."""
+        """Classify a pyramid (N, 2C, h, w); return logits (N, K, h, w)."""
         return self.head.classify(self.head.mix(pyramid))

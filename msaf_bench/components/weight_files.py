@@ -1,4 +1,4 @@
-"""Weights from a file: any state dict of the network, or of a classifier that begins with it."""
+"""Weights from a file: a state dict of the network, or of a classifier built on it."""
 
 import hashlib
 import pickle
@@ -15,25 +15,25 @@ from msaf_bench.errors import UsageError, and_more
 from msaf_bench.inputs import regular
 from msaf_bench.starting import OPTION, start_of
 
-#: What ImageNet's files hold beyond a backbone: torchvision's ResNets, then the official HRNets.
+#: Prefixes of the classifier in ImageNet files: torchvision's ResNets, then the official HRNets.
 CLASSIFIERS = ("fc.", "classifier.", "final_layer.", "incre_modules.", "downsamp_modules.")
-#: under which a file may hold the tensors, beside a step, an optimizer and the like
+#: keys under which a file may nest the tensors, beside a step, an optimizer and so on
 INSIDE = ("state_dict", "model", "module")
-#: of the names, where a backbone was saved as a part of something
+#: prefixes of names in files of a larger model that contains the backbone
 PREFIXES = ("module.", "backbone.", "encoder.", "model.")
 
 
 def load_weights(net: nn.Module, weights: str) -> None:
-    """Fills the network from a state dict on disk, but for `CLASSIFIERS`.
+    """Load a state dict from disk into a network, without the tensors of `CLASSIFIERS`.
 
-    A network on the meta device stays as it is, and so does one whose `weights` are known by their
-    content alone (`msaf_bench.starting`). The tensors may lie one level down (`INSIDE`), and their
-    names may have `PREFIXES`. Raises `UsageError` for a file that cannot be read or has other
-    content, and for a tensor that is missing, unknown or of another shape.
+    A network on the meta device stays unchanged. So does a network whose `weights` are known by
+    their content alone (`msaf_bench.starting`). The tensors may be nested one level down
+    (`INSIDE`), and their names may start with `PREFIXES`. Raises `UsageError` if the file cannot be
+    read or has other content, or if a tensor is missing, unknown or of another shape.
     """
     start = start_of(OPTION, weights)
     if start is None:
-        raise UsageError(f"weights {weights!r}: not a file by its name; write ./{weights}")
+        raise UsageError(f"weights {weights!r}: does not look like a file name; write ./{weights}")
     sha256, path = start
     if next(net.parameters()).is_meta or not path:
         return
@@ -50,14 +50,14 @@ def load_weights(net: nn.Module, weights: str) -> None:
 
 
 def _misfit(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> str:
-    """Return the first fault of tensors that do not fit a network, and how many more there are."""
+    """Return the first mismatch between tensors and a network, and the number of all others."""
     faults = [
         f"size mismatch for {name}: {_size(found[name])} in the file, {_size(tensor)} in the"
         " network"
         for name, tensor in wanted.items()
         if name in found and found[name].shape != tensor.shape
     ]
-    # files of old versions lack this counter, which PyTorch then adds
+    # files of old PyTorch versions lack this counter; PyTorch adds it
     needed = [name for name in wanted if not name.endswith(".num_batches_tracked")]
     faults += [f"{name} is not in the file" for name in needed if name not in found]
     faults += [f"{name} is not in the network" for name in found if name not in wanted]
@@ -69,7 +69,7 @@ def _size(tensor: Tensor) -> str:
 
 
 def _read(path: str, sha256: str) -> dict[str, Tensor]:
-    """Return the tensors of a file by name; of the content `sha256`, if given."""
+    """Return the tensors of a file by name; check its content against `sha256`, if given."""
     held = _mapping(_unpacked(path, sha256))
     while inside := next((held[key] for key in INSIDE if isinstance(held.get(key), dict)), None):
         held = _mapping(inside)
@@ -80,7 +80,7 @@ def _read(path: str, sha256: str) -> dict[str, Tensor]:
     }
     if not tensors:
         raise UsageError(
-            f"weights {path}: no tensors by name in it; give a state dict of this network"
+            f"weights {path}: contains no named tensors; give a state dict of this network"
         )
     return tensors
 
@@ -90,7 +90,7 @@ def _mapping(value: object) -> dict[object, object]:
 
 
 def _unpacked(path: str, sha256: str) -> object:
-    """Return the object in a file of weights. Raises `UsageError`."""
+    """Return the object in a file of weights. Raises `UsageError` if it cannot be read."""
     try:
         content = regular(Path(path)).read_bytes()
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
@@ -107,9 +107,9 @@ def _unpacked(path: str, sha256: str) -> object:
         ) from error
     except UsageError:
         raise
-    except pickle.UnpicklingError as error:  # PyTorch's own text would advise to run it
+    except pickle.UnpicklingError as error:  # PyTorch's own message advises to load it unsafely
         raise UsageError(
-            f"weights {path}: holds more than tensors, or is no file of PyTorch; it is not opened,"
+            f"weights {path}: holds more than tensors, or is not a PyTorch file; it is not opened,"
             " as it could run code. Save the state dict alone, best as .safetensors"
         ) from error
     except (
@@ -120,12 +120,13 @@ def _unpacked(path: str, sha256: str) -> object:
         ValueError,
         LookupError,
     ) as error:
-        raise UsageError(f"weights {path}: not a whole file of weights; copy it again") from error
+        raise UsageError(f"weights {path}: damaged or incomplete; copy it again") from error
 
 
 def _unprefixed(tensors: dict[str, Tensor], wanted: set[str]) -> tuple[dict[str, Tensor], str]:
-    """The tensors without a prefix that none of the wanted names has, those with other names left
-    out; and the prefixes seen.
+    """Strip common prefixes until a name matches a wanted one; return tensors and prefix.
+
+    Tensors without the prefix are dropped.
     """
     seen = ""
     while not wanted & tensors.keys():

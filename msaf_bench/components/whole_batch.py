@@ -1,11 +1,11 @@
-"""What a part of a batch must know of the whole, where one batch is learnt in several parts: by
-several processes, or one after the other.
+"""Facts about the whole batch for code that sees only a part of it.
 
-The mean of the parts' losses is the loss of the whole batch. A mean over clips needs nothing for
-that, since all parts have the same number of clips. Whatever else a loss counts, selects or draws
-comes from here. Without parts every function gives what the batch alone gives.
+A batch can be learnt in parts, by several processes or one part after the other. The mean of the
+parts' losses is then the loss of the whole batch. A mean over clips needs nothing more, since all
+parts have the same number of clips. Any other count, selection or random draw in a loss comes from
+this module. Outside `learning` every function treats the batch as whole.
 
-Shapes: P parts, B clips of a part, H W image.
+Shapes: P parts, B clips per part, H W image.
 """
 
 from collections.abc import Callable, Generator
@@ -18,19 +18,19 @@ from torch import Tensor
 
 from msaf_bench.spec import VOID
 
-Gather = Callable[[Tensor], Tensor]  #: a part's tensor -> (P, ...), those of all parts
+Gather = Callable[[Tensor], Tensor]  #: tensor of one part -> tensors of all parts, (P, ...)
 
 
 @dataclass(frozen=True)
 class BatchPart:
     """One part of a batch while it is learnt."""
 
-    index: int  #: from 0
-    count: int  #: P
-    labels: Tensor  #: (B, H, W)
+    index: int  #: of this part, from 0
+    count: int  #: number of parts P
+    labels: Tensor  #: labels of this part, (B, H, W)
     labelled: Tensor  #: number of labelled pixels of the whole batch
     gather: Gather
-    chance: torch.Generator  #: in the same state in every part
+    chance: torch.Generator  #: random generator, in the same state in all parts
 
 
 _PART: ContextVar[BatchPart | None] = ContextVar("part", default=None)
@@ -38,7 +38,7 @@ _PART: ContextVar[BatchPart | None] = ContextVar("part", default=None)
 
 @contextmanager
 def learning(part: BatchPart) -> Generator[None]:
-    """Let a part of a batch be learnt inside."""
+    """Treat the batches learnt inside the context as one part of a whole batch."""
     token = _PART.set(part)
     try:
         yield
@@ -47,7 +47,7 @@ def learning(part: BatchPart) -> Generator[None]:
 
 
 def of_all(x: Tensor) -> Tensor:
-    """Return a tensor of the whole batch without its gradient: (P, ...), one for each part.
+    """Gather a tensor from all parts of the batch, without its gradient: (P, ...).
 
     A network whose loss calls this sets `batchwise_loss`.
     """
@@ -56,9 +56,9 @@ def of_all(x: Tensor) -> Tensor:
 
 
 def labelled(labels: Tensor) -> Tensor:
-    """Return the number of labelled pixels, void = 255, of the whole batch.
+    """Return the number of labelled pixels (not void, 255) of the whole batch.
 
-    Those of other labels than the batch's own are gathered as by `of_all`.
+    Labels other than those of the current part are gathered with `of_all`.
     """
     part = _PART.get()
     if part is not None and _same(labels, part.labels):
@@ -71,8 +71,9 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def mean_of(total: Tensor, count: Tensor) -> Tensor:
-    """Return a part's sum divided by the part's equal share of `count`, the number of what the
-    whole batch sums; 0 where that is 0.
+    """Divide a part's sum by its equal share of `count`, the number of summed items in the batch.
+
+    Returns 0 if `count` is 0.
     """
     part = _PART.get()
     count = count.clamp(min=1)
@@ -80,17 +81,17 @@ def mean_of(total: Tensor, count: Tensor) -> Tensor:
 
 
 def draw(bound: int) -> int:
-    """Return a random number from 0 to below `bound`, the same for all parts."""
+    """Return a random integer from 0 to `bound` - 1, the same for all parts."""
     return int(torch.randint(bound, (), generator=_chance(), device="cpu"))
 
 
 def draw_order(count: int) -> Tensor:
-    """Return a random order (count,) of numbers from 0, the same for all parts."""
+    """Return a random permutation (count,) of the numbers from 0, the same for all parts."""
     return torch.randperm(count, generator=_chance())
 
 
 def draw_each(bound: int, clips: int, device: torch.device) -> Tensor:
-    """Return a random number from 0 to below `bound` for each clip (clips,) of this part."""
+    """Return a random integer from 0 to `bound` - 1 for each clip of this part, (clips,)."""
     part = _PART.get()
     if part is None:
         return torch.randint(bound, (clips,), device=device)

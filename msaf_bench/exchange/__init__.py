@@ -1,1 +1,1 @@
-"""Networks for use elsewhere: programs of torch.export, ONNX files, and their model cards."""
+"""Export of networks: torch.export programs, ONNX files and their model cards."""

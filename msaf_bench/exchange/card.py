@@ -1,8 +1,7 @@
-"""The model card of a program: what it is, what it was trained on, what was measured, how to use
-it. A number that was not measured is not there.
+"""Model card of a program: the system, its training, its measurements and its use.
 
-The front matter is that of the Hugging Face Hub (`model-index`); strings in it are JSON, which YAML
-reads.
+A value that was not measured is left out. The front matter is that of the Hugging Face Hub
+(`model-index`); its strings are JSON, which is valid YAML.
 """
 
 import json
@@ -18,19 +17,19 @@ from msaf_bench.findings.subjects import Subject
 from msaf_bench.host import Host
 from msaf_bench.spec import STREET, Conditions
 
-#: conditions that a reader of a card asks for, with their words
+#: training conditions on a card, with their labels
 SHOWN = {
     "steps": "steps",
-    "batch": "clips in a batch",
+    "batch": "clips per batch",
     "crop": "crop",
     "lr": "peak learning rate",
-    "backbone_rate": "backbone's learning rate, relative",
+    "backbone_rate": "relative learning rate of the backbone",
     "weight_decay": "weight decay",
     "precision": "precision",
-    "pretrain_steps": "steps of the common pre-training",
-    "ema": "decay of the averaged weights",
+    "pretrain_steps": "steps of the shared pre-training",
+    "ema": "decay of the weight average (EMA)",
 }
-NO_NUMBERS = "No number was measured with these weights"
+NO_NUMBERS = "These weights were not measured"
 
 
 def model_card(source: Source, program: Program) -> str:
@@ -58,7 +57,7 @@ def _front(source: Source) -> str:
         "tags: [video-semantic-segmentation]",
     ]
     trial, c = source.trial, source.conditions
-    if trial and c and not c.watermark:  # the Hub would show numbers without their watermark
+    if trial and c and not c.watermark:  # the Hub would show the numbers without the watermark
         told = {"type": c.data, "name": _data_title(c), "split": _split(c)}
         data = ", ".join(f"{key}: {json.dumps(value)}" for key, value in told.items())
         lines += [
@@ -76,7 +75,7 @@ def _front(source: Source) -> str:
 
 
 def _metrics(trial: Subject) -> Iterator[tuple[str, str, float]]:
-    """Give type, name and value of what one trial measured, in percent."""
+    """Yield type, name and value in percent of each measurement of one trial."""
     if trial.interval:
         yield "mean_iou", "mIoU (%)", trial.interval.mean
     for measured in trial.measures.consistency:
@@ -127,7 +126,7 @@ def _training(source: Source) -> str:
     )
     lines = [data, "", *(f"- {line}" for line in told)]
     if licence := _data_licence(c):
-        lines += ["", f"Licence of the data, as its description has it: {licence}."]
+        lines += ["", f"Licence of the data, from its description: {licence}."]
     return _section("Training", lines)
 
 
@@ -138,10 +137,12 @@ def _numbers(source: Source) -> str:
         return _section("Numbers", [f"{NO_NUMBERS}{why}."])
     seeds = f"row {row.label!r}, {counted(len(row.measured), 'seed')}" if row else ""
     columns = [("this checkpoint", trial), *([(seeds, row)] if row else [])]
-    spread = " Mean with 95 % interval over seeds in brackets." if row else ""
+    spread = (
+        " The row shows the mean over seeds, with its 95 % interval in brackets." if row else ""
+    )
     where = (
-        f"On the {_split(c)} split of {_data_title(c)} at the labels' resolution; unlabelled pixels"
-        f" are left out.{spread}"
+        f"Measured on the {_split(c)} split of {_data_title(c)} at label resolution, without"
+        f" unlabelled pixels.{spread}"
     )
     head = f"| | {' | '.join(name for name, _ in columns)} |"
     lines = [where, "", head, f"|---|{'--:|' * len(columns)}"]
@@ -153,12 +154,12 @@ def _numbers(source: Source) -> str:
 
 
 def _values(subject: Subject) -> dict[str, str]:
-    """Return what was measured of a trial or row, by name, as text."""
+    """Return the measurements of a trial or row by name, as text."""
     measures, found = subject.measures, dict[str, str]()
     if subject.interval:
         found["mIoU, %"] = mean_span(subject.interval)
     if measures.past:
-        found["contribution of past frames, points of mIoU"] = mean_span(measures.past, signed=True)
+        found["contribution of past frames, mIoU points"] = mean_span(measures.past, signed=True)
     for each in measures.consistency:
         if each.interval:
             found[f"temporal consistency `{each.preset}`, flow {each.flow}, %"] = mean_span(
@@ -181,27 +182,27 @@ def _health(source: Source) -> str:
     if subject is None:
         return ""
     if not subject.parts:
-        return _section("Health of its parts", ["No pulse was taken of its parts."])
+        return _section("Health of the parts", ["The pulse of the parts was not measured."])
     lines = [f"- {part.name}: {'live' if part.live else part.reason}" for part in subject.parts]
-    return _section("Health of its parts", lines)
+    return _section("Health of the parts", lines)
 
 
 def _limits(source: Source) -> str:
     c, row = source.conditions, source.row
     lines: list[str] = []
     if style := source.system.style:
-        lines.append(f"- Only in the style of its source: {style}.")
+        lines.append(f"- Built in the style of its source: {style}.")
     if source.sidecar is None:
-        lines.append("- Its weights are random: its output means nothing.")
+        lines.append("- The weights are random, so the output is meaningless.")
     if c and (c.shrink or c.shrink_options):
         lines.append(
-            f"- Preset `{c.preset}` runs thinner parts than the published system: its numbers are"
-            " not those of that."
+            f"- Preset `{c.preset}` uses narrower parts than the published system; the numbers do"
+            " not describe the published system."
         )
     if source.trial and (row is None or len(row.measured) < 2):
-        lines.append("- One seed was trained: how far another would differ is not known.")
+        lines.append("- Only one seed was trained; the spread between seeds is unknown.")
     if c:
-        lines.append("- It was scored on one data set; nothing was measured on another.")
+        lines.append("- It was measured on one data set only.")
     return _section("Limits", lines) if lines else ""
 
 
@@ -227,12 +228,12 @@ def _use(source: Source, program: Program) -> str:
         "import numpy as np",
         *heads,
         "",
-        f"frames = np.zeros(({program.frames}, {h}, {w}, 3), np.uint8)  # RGB, the newest last",
+        f"frames = np.zeros(({program.frames}, {h}, {w}, 3), np.uint8)  # RGB, newest frame last",
         f"clip = (frames / 255 - {MEAN}) / {STD}",
         "clip = clip.transpose(0, 3, 1, 2)[None].astype(np.float32)",
         *([f"clip = clip.repeat({program.batch}, 0)"] if (program.batch or 1) > 1 else []),
         *calls,
-        f"labels = logits.argmax(1)  # (B, {h}, {w}), class of each pixel of the newest frame",
+        f"labels = logits.argmax(1)  # (B, {h}, {w}): class per pixel of the newest frame",
     ]
     return _section("Use", ["```python", *code, "```"])
 
@@ -242,7 +243,7 @@ def _made(source: Source, program: Program) -> str:
     version = f"{here.msaf_bench} {here.commit}".strip()
     compared = (
         f"Exported with msaf-bench {version}, torch {here.torch}. On random clips its logits differ"
-        f" from the network's by {program.difference:.1e} of the largest at most, and"
+        f" from the network's by at most {program.difference:.1e} of the largest logit, and"
         f" {program.agreement:.2f} % of the pixels have the same class."
     )
     lines = [compared]
@@ -277,7 +278,7 @@ def _text(value: object) -> str:
 
 
 def _split(c: Conditions) -> str:
-    """Return the split that was scored: a tuning split is part of the training data."""
+    """Name the scored split; a tuning split is part of the training data."""
     return "tuning" if c.scored == "tune" else "scored"
 
 

@@ -1,7 +1,7 @@
-"""A network as a program that needs none of this project: torch.export and ONNX.
+"""Export of a network as a program that runs without this project: torch.export or ONNX.
 
-The file is read back and its logits compared with the network's before it gets its name. Shapes:
-B batch, T frames, K classes, H W image.
+The file is read back and its logits are compared with the network's before it gets its name.
+Shapes: B batch, T frames, K classes, H W image.
 """
 
 import copy
@@ -30,26 +30,26 @@ if TYPE_CHECKING:
 
 Call = Callable[[Tensor], Tensor]  #: clip (B, T, 3, H, W) -> logits (B, K, H, W)
 
-FORMATS = {".pt2": "torch.export", ".onnx": "ONNX"}  #: by suffix
-NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime")}  #: packages, by suffix
+FORMATS = {".pt2": "torch.export", ".onnx": "ONNX"}  #: name of the format, by suffix
+NEEDED = {".onnx": ("onnx", "onnxscript", "onnxruntime")}  #: required packages, by suffix
 ABOUT = "msaf-bench.json"  #: name of the metadata in a .pt2 file
-CLIPS = 2  #: random ones that are compared
-#: of the largest logit; float32 has 1e-7, and operators that are fused add up in another order
+CLIPS = 2  #: number of random clips in the comparison
+#: share of the largest logit; float32 rounds at 1e-7, and fused operators change the order of sums
 TOLERANCE = 1e-3
-AGREEMENT = 99.9  #: percent of the pixels that must have the same class
-LARGEST_BATCH = 64  #: of a program with a batch of any size
+AGREEMENT = 99.9  #: least percentage of pixels with the same class
+LARGEST_BATCH = 64  #: upper limit of a dynamic batch
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that was written and compared."""
+    """An exported program and its comparison with the network."""
 
     path: Path
     size: tuple[int, int]
-    batch: int | None  #: None: any, up to `LARGEST_BATCH`
+    batch: int | None  #: clips per call; None for any number up to `LARGEST_BATCH`
     frames: int
-    difference: float  #: largest of two logits, relative to the largest logit
-    agreement: float  #: percent of the pixels with the same class
+    difference: float  #: largest difference of logits, relative to the largest logit
+    agreement: float  #: percentage of pixels with the same class
 
 
 def export(
@@ -69,28 +69,28 @@ def export(
 
     Args:
         net: A network of this project. A copy on the CPU is exported, in evaluation mode.
-        path: File with the suffix `.pt2` or `.onnx`; replaced if it is there.
+        path: File with the suffix `.pt2` or `.onnx`; an existing file is replaced.
         size: H and W of a frame.
-        batch: Number of clips in a call; None for any number.
+        batch: Number of clips per call; None for any number up to 64.
         about: Metadata for the file, beside frames, size and normalisation.
 
     Raises:
-        UsageError: The suffix is another, the network cannot be exported, or not at this size.
-        GateError: The program's logits are not the network's; nothing is written.
+        UsageError: The suffix is unknown, or the network cannot be exported at all or at this size.
+        GateError: The program's logits differ from the network's; nothing is written.
         HostError: A package is missing, or the file cannot be written.
     """
     path = Path(path)
     check_format(path)
     if outside := outside_of(net):
         raise UsageError(
-            f"{outside[0]} is computed outside torch, so no program can hold it; export a system"
-            " without it, such as msaf-r50"
+            f"{outside[0]} is computed outside torch, so a program cannot contain it; export a"
+            " system without it, such as msaf-r50"
         )
     clips = net.frames, 3, *size
     example = torch.randn(batch or 2, *clips, generator=torch.Generator().manual_seed(0))
     told = {**(about or {}), **metadata(net, size, batch)}
     with torch.no_grad(), to_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's exporters about their own code
+        warnings.simplefilter("ignore")  # torch's exporters warn about their own code
         module = _ClipLogits(copy.deepcopy(net).cpu().eval())
         _check_runs(module, example)
         program = _exported(module, example, any_batch=batch is None)
@@ -100,17 +100,20 @@ def export(
             if not (difference <= TOLERANCE and agreement >= AGREEMENT):
                 raise GateError(
                     f"{path} is not written: its logits differ from the network's by"
-                    f" {difference:.1e} of the largest (at most {TOLERANCE:g}), and"
-                    f" {agreement:.2f} % of the pixels have the same class (at least {AGREEMENT})"
+                    f" {difference:.1e} of the largest logit (limit {TOLERANCE:g}), and"
+                    f" {agreement:.2f} % of the pixels have the same class (minimum {AGREEMENT})"
                 )
     return Program(path, size, batch, net.frames, difference, agreement)
 
 
 def check_format(path: Path) -> None:
-    """Raises `UsageError` for a suffix of no format, `HostError` for packages that it needs."""
+    """Check a file's suffix and the packages of its format.
+
+    Raises `UsageError` if the suffix is unknown, and `HostError` if a package is missing.
+    """
     if path.suffix not in FORMATS:
         known = " or ".join(f"{suffix} ({name})" for suffix, name in FORMATS.items())
-        raise UsageError(f"--to {path}: give a name that ends in {known}")
+        raise UsageError(f"--to {path}: unknown format; give a name that ends in {known}")
     missing = [name for name in NEEDED.get(path.suffix, ()) if find_spec(name) is None]
     if missing:
         raise HostError(
@@ -119,7 +122,7 @@ def check_format(path: Path) -> None:
 
 
 def metadata(net: VideoNetwork, size: tuple[int, int], batch: int | None) -> dict[str, object]:
-    """Return what a caller of the program must know of its input and output."""
+    """Return the description of a program's input and output."""
     return {
         "input": "clip (B, T, 3, H, W) float32, RGB, oldest frame first, (x / 255 - mean) / std",
         "output": "logits (B, K, H, W) of the newest frame",
@@ -132,8 +135,10 @@ def metadata(net: VideoNetwork, size: tuple[int, int], batch: int | None) -> dic
 
 
 def compared(network: Call, program: Call, example: Tensor) -> tuple[float, float]:
-    """Return the largest difference of logits relative to the largest logit, and the percent of
-    pixels that have the same class, over random clips.
+    """Compare a program with its network on random clips.
+
+    Returns the largest difference of logits relative to the largest logit, and the percentage of
+    pixels with the same class.
     """
     generator = torch.Generator().manual_seed(1)
     difference, same, pixels = 0.0, 0, 0
@@ -149,7 +154,7 @@ def compared(network: Call, program: Call, example: Tensor) -> tuple[float, floa
 
 
 class _ClipLogits(nn.Module):
-    """A network as a function of a clip."""
+    """A network as a function from a clip to logits."""
 
     def __init__(self, net: VideoNetwork) -> None:
         super().__init__()
@@ -169,7 +174,7 @@ def _check_runs(module: nn.Module, example: Tensor) -> None:
             raise
         h, w = example.shape[-2:]
         raise UsageError(
-            f"--size {h}x{w}: the network cannot take it ({text_of(error)}); give another size"
+            f"--size {h}x{w}: the network cannot take this size ({text_of(error)}); try another"
         ) from error
 
 
@@ -182,7 +187,7 @@ def _exported(module: nn.Module, example: Tensor, *, any_batch: bool) -> "Export
     except Exception as error:
         fixed = "; try it without --dynamic" if any_batch else ""
         raise UsageError(
-            f"torch.export cannot follow this network: {text_of(error)}{fixed}"
+            f"torch.export cannot trace this network: {text_of(error)}{fixed}"
         ) from error
 
 
@@ -194,18 +199,20 @@ def _written(
     except Exception as error:
         if host_fault(error) or isinstance(error, OSError | MemoryError):
             raise
-        raise UsageError(f"{FORMATS[suffix]} cannot hold this network: {text_of(error)}") from error
+        raise UsageError(
+            f"{FORMATS[suffix]} cannot represent this network: {text_of(error)}"
+        ) from error
 
 
 def _write_torch(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Call:
-    """Write a .pt2 file; return the function that the file holds."""
+    """Write a .pt2 file and return its function, read back from the file."""
     torch.export.save(program, path, extra_files={ABOUT: json.dumps(about)})
     return cast("Call", torch.export.load(path).module())
 
 
 def _write_onnx(program: "ExportedProgram", path: Path, about: Mapping[str, object]) -> Call:
-    """Write an ONNX file; return the function that ONNX Runtime makes of it."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of torchvision's absence
+    """Write an ONNX file and return its function, run by ONNX Runtime."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports that torchvision is absent
     onnxruntime: Any = import_module("onnxruntime")
     made: Any = torch.onnx.export(program, dynamo=True, verbose=False)
     for name, value in about.items():

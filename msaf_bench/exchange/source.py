@@ -1,4 +1,4 @@
-"""What is exported: a system with random weights, or a checkpoint with what its run measured."""
+"""Sources of an export: a system with random weights, or a checkpoint with its run's results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,28 +26,28 @@ WEIGHTS = ".safetensors"  #: suffix of a checkpoint
 
 @dataclass(frozen=True)
 class Source:
-    """A network and where it comes from."""
+    """A network and its origin."""
 
     net: VideoNetwork
-    system: System  #: as it was built
+    system: System  #: as built
     num_classes: int
-    class_names: tuple[str, ...] = ()  #: empty where nothing tells them
-    checkpoint: Path | None = None  #: None: random weights
+    class_names: tuple[str, ...] = ()  #: empty if unknown
+    checkpoint: Path | None = None  #: None for random weights
     sidecar: Sidecar | None = None
-    record: Record | None = None  #: of its trial, where the checkpoint lies in its run
-    #: the trial alone; None where the weights are not those that were scored
+    record: Record | None = None  #: record of its trial, if the checkpoint is in its run
+    #: the trial alone; None if its run did not score these weights
     trial: Subject | None = None
-    row: Subject | None = None  #: over seeds, where the run is that of a table
-    lacking: str = ""  #: why there are no numbers
+    row: Subject | None = None  #: results over seeds, if the run is of a table
+    lacking: str = ""  #: reason for missing numbers
 
     @property
     def conditions(self) -> Conditions | None:
-        """The conditions that it was trained under, where its record tells them."""
+        """Training conditions from the trial's record; None without a record."""
         return self.record.trial.conditions if self.record else None
 
     @property
     def published(self) -> System | None:
-        """The system as `models/` has it, with title and licence; None for a variant of it."""
+        """The system in `models/`, with title and licence; None for a variant of it."""
         name = self.system.name
         if name not in list_systems():
             return None
@@ -57,13 +57,13 @@ class Source:
 
     @property
     def title(self) -> str:
-        """The name that readers know: of its row in a table, of the system, or both."""
+        """Name for readers: of the row in its table, of the system, or both."""
         if self.published:
             return self.published.title or self.system.name
         return f"{self.row.label}, {self.system.name}" if self.row else self.system.name
 
     def metadata(self) -> Mapping[str, object]:
-        """Return what the file of a program says of its origin."""
+        """Return the origin of the network, for the metadata of a program."""
         told: dict[str, object] = {
             "system": self.system.name,
             "classes": list(self.class_names) or self.num_classes,
@@ -77,16 +77,16 @@ class Source:
 
 
 def random_source(system: str, class_names: tuple[str, ...], plugins: tuple[str, ...]) -> Source:
-    """Return a system with random weights. Raises `UsageError` for one that cannot be built."""
+    """Return a system with random weights. Raises `UsageError` if it cannot be built."""
     read = read_system(system)
     net = build(read.trained(), len(class_names), plugins=plugins)
     return Source(net, read, len(class_names), class_names)
 
 
 def checkpoint_source(path: Path, plugins: tuple[str, ...]) -> Source:
-    """Return the network of a checkpoint, with the numbers of its run where it lies in one.
+    """Return the network of a checkpoint, with the run's numbers if the checkpoint is in its run.
 
-    Raises `DataError` for a damaged file, `UsageError` for plug-ins that are missing.
+    Raises `DataError` if the file is damaged, and `UsageError` if plug-ins are missing.
     """
     checkpoint = read_checkpoint(path)
     sidecar = checkpoint.sidecar
@@ -104,7 +104,7 @@ def checkpoint_source(path: Path, plugins: tuple[str, ...]) -> Source:
 
 
 def _record_of(path: Path, sidecar: Sidecar) -> Record | None:
-    """Return the record of a checkpoint's trial; None where it does not lie in its run."""
+    """Return the record of a checkpoint's trial; None if the checkpoint is not in its run."""
     folder = path.absolute().parent
     workspace = Workspace(folder.parents[1])
     file = workspace.records / f"{folder.name}.json"
@@ -115,23 +115,23 @@ def _record_of(path: Path, sidecar: Sidecar) -> Record | None:
 
 
 def _with_numbers(source: Source) -> Source:
-    """Return a checkpoint with what its trial and row measured, or why there is nothing."""
+    """Add the results of a checkpoint's trial and row, or the reason why there are none."""
     record, sidecar, path = source.record, source.sidecar, source.checkpoint
     if not (record and sidecar and path):
-        return replace(source, lacking="the checkpoint does not lie in the folder of its run")
+        return replace(source, lacking="the checkpoint is not in the folder of its run")
     source = replace(source, class_names=record.class_names)
     if record.state != "done" or record.confusion is None:
         return replace(source, lacking=f"its trial failed: {record.reason}")
     scored = record.trial.conditions.steps
     if sidecar.step != scored:
-        lacking = f"its weights are of step {sidecar.step}, those of step {scored} were scored"
+        lacking = f"the run scored the weights of step {scored}, these are of step {sidecar.step}"
         return replace(source, lacking=lacking)
     row = _row_of(path.absolute().parents[2], record.trial)
     return replace(source, trial=_alone(reduced(record)), row=row)
 
 
 def _alone(result: Result) -> Subject:
-    """Return one trial as reports show a row: there is no interval."""
+    """Return one trial in the form of a report's row, without an interval over seeds."""
     record = result.record
     return Subject(
         label=record.trial.system.name,
@@ -146,8 +146,9 @@ def _alone(result: Result) -> Subject:
 
 
 def _row_of(folder: Path, trial: Trial) -> Subject | None:
-    """Return the row or control of a run that a trial is of; None where its folder holds no run of
-    a table, or one whose records share no table.
+    """Return the row or control of a run that contains a trial.
+
+    Returns None if the folder has no run of a table, or if its records do not share one table.
     """
     try:
         run = load_run(folder)

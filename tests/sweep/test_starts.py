@@ -214,10 +214,10 @@ BAD = [
     ),
     ("deeper.pth", r"deeper\.pth: layer1\.1\.conv1\.weight is not in the network"),
     ("strange.pth", r"its names begin with net\.; conv1\.weight is not in the file"),
-    ("cut.pth", r"cut\.pth: not a whole file of weights; copy it again"),
-    ("empty.pth", r"empty\.pth: not a whole file of weights"),
-    ("text.pth", r"text\.pth: holds more than tensors, or is no file of PyTorch"),
-    ("number.pth", r"number\.pth: no tensors by name in it"),
+    ("cut.pth", r"cut\.pth: damaged or incomplete; copy it again"),
+    ("empty.pth", r"empty\.pth: damaged or incomplete"),
+    ("text.pth", r"text\.pth: holds more than tensors, or is not a PyTorch file"),
+    ("number.pth", r"number\.pth: contains no named tensors"),
     ("code.pth", r"code\.pth: holds more than tensors.* could run code"),
 ]
 

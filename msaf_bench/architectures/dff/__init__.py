@@ -24,12 +24,12 @@ SLOTS = {"backbone": ()}
 
 
 class DFF(VideoNetwork):
-    """The features of a key frame, carried to a later frame along learned flow: clip (B, T, 3, H,
-    W) -> logits of the newest frame.
+    """Features of a key frame, warped to a later frame along learned flow.
 
-    The oldest of the clip's newest `frames` frames is the key frame. Flow leads from the newest
-    frame straight to the key frame, and a learned map scales what was carried; with `chained`
-    (Accel's version) it leads from frame to frame, and wider features are carried as they are.
+    Clip (B, T, 3, H, W) -> logits of the newest frame. The key frame is the oldest of the clip's
+    newest `frames` frames. Flow leads directly from the newest frame to the key frame, and a
+    learned map scales the warped features. With `chained` (Accel's version) flow leads from frame
+    to frame, and wider features are warped without a scale.
     """
 
     backbone: DeepLabFeatures
@@ -47,7 +47,7 @@ class DFF(VideoNetwork):
         super().__init__()
         if interval < 2:
             raise UsageError(
-                f"interval = {interval}: there is no frame between two key frames; give at least 2"
+                f"interval = {interval} leaves no frame between two key frames; give at least 2"
             )
         self.frames = interval
         self.chained = chained
@@ -55,7 +55,7 @@ class DFF(VideoNetwork):
         self.head = DeepLabHead(backbone.width, num_classes)
         self.flow = FeatureFlow(self.head.width, width=flow_width, limit=limit)
         if chained:
-            # its weights are part of the published network, which leaves its result unused
+            # the published network has these weights but does not use their result
             self.flow.scale.requires_grad_(False)
 
     def forward(self, clip: Tensor) -> Output:
@@ -63,19 +63,19 @@ class DFF(VideoNetwork):
         return Output(cut(self.decode(self.follow(frames)), clip), {})
 
     def extract(self, frame: Tensor) -> Tensor:
-        """A frame (B, 3, H, W) -> the features that are carried, (B, C, h, w)."""
+        """Return the features to warp, (B, C, h, w), for a frame (B, 3, H, W)."""
         x = self.backbone(frame)
         return x if self.chained else self.head.features(x)
 
     def carry(self, features: Tensor, source: Tensor, frame: Tensor) -> Tensor:
-        """Features of the frame `source` -> those of `frame`."""
+        """Warp features of the frame `source` to `frame`."""
         if self.chained:
             return warp(features, self.flow(frame, source), outside="zeros")
         flow, scale = self.flow.scaled(frame, source)
         return warp(features, flow, outside="zeros") * scale
 
     def follow(self, frames: Tensor) -> Tensor:
-        """Frames (B, T, 3, H, W) -> the features of the oldest one, carried to the newest."""
+        """Return features of the oldest of the frames (B, T, 3, H, W), warped to the newest one."""
         features = self.extract(frames[:, 0])
         if not self.chained:
             return self.carry(features, frames[:, 0], frames[:, -1])
@@ -87,23 +87,23 @@ class DFF(VideoNetwork):
         return features
 
     def decode(self, features: Tensor) -> Tensor:
-        """Features -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for features."""
         return self.head(features) if self.chained else self.head.classify(features)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy at the newest frame; flow learns from it alone."""
+        """Return the cross-entropy at the newest frame; flow has no other loss."""
         return cross_entropy(out.logits, labels)
 
     def stream(self) -> "KeyFrameStream":
-        """The state of one video: the frame whose features are carried, and these."""
+        """Return the stream of one video; it keeps a frame and its features."""
         return KeyFrameStream(self, lambda features, _: self.decode(features))
 
 
 class KeyFrameStream:
-    """One video: every `cycle`-th frame is a key frame, decoded alone; `between` gives the logits
-    of the others.
+    """Stream of one video in which every `cycle`-th frame is a key frame.
 
-    `between` takes the features carried to a frame, and the frame.
+    A key frame is decoded alone. For all other frames `between` returns the logits; it takes the
+    features warped to the frame, and the frame.
     """
 
     def __init__(self, net: DFF, between: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -113,12 +113,12 @@ class KeyFrameStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the video: the next frame is a key frame."""
+        """Forget the video; the next frame is a key frame."""
         self.index = 0
         self.carried: tuple[Tensor, Tensor] | None = None
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         net, image = self.net, whole(frame[:, None], 1)[:, 0]
         due = self.carried is None or self.index % self.cycle == 0
         gauge("key_rate", lambda: float(due), part="key_frames")
@@ -135,8 +135,9 @@ class KeyFrameStream:
 
 
 def whole(clip: Tensor, frames: int) -> Tensor:
-    """The newest frames of a clip, filled up with zeros (the mean colour) to sides of multiples of
-    16. Raises `UsageError`.
+    """Return the newest frames of a clip, padded to sides that are multiples of 16.
+
+    The padding is 0, the mean colour. Raises `UsageError` if the clip has too few frames.
     """
     return functional.pad(
         newest(clip, frames), (0, -clip.shape[-1] % STRIDE, 0, -clip.shape[-2] % STRIDE)
@@ -144,7 +145,7 @@ def whole(clip: Tensor, frames: int) -> Tensor:
 
 
 def cut(logits: Tensor, frames: Tensor) -> Tensor:
-    """Logits (B, K, H', W') without what the frames (..., H, W) were filled up with."""
+    """Crop logits (B, K, H', W') to the size of the frames (..., H, W)."""
     return logits[..., : frames.shape[-2], : frames.shape[-1]]
 
 
@@ -157,12 +158,17 @@ def dff(
     flow_width: int = 64,
     limit: float = LIMIT,
 ) -> DFF:
-    """DFF on the ResNet at 1/16 that `make` gives, a key frame every `interval` frames.
-    `flow_width` is the flow network's first width.
+    """Build DFF on a ResNet at 1/16.
 
-    `limit` holds flow and the offsets of a deformable stage within that share of the map's sides,
-    and no less than one cell; 0: no limit, as published. `accel_style` makes it the variant that
-    Accel compares with: a deformable last stage, and features carried from frame to frame.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        accel_style: Build the baseline of Accel: a deformable last stage, and features warped from
+            frame to frame.
+        interval: Frames from one key frame to the next.
+        flow_width: Channels of the flow network's first convolution.
+        limit: Bound on flow and on the offsets of a deformable stage, as a share of the map's
+            sides, but at least one cell; 0 for no bound, as published.
     """
     backbone: Backbone = make("backbone")
     features = DeepLabFeatures(backbone, groups=1 if accel_style else 0, limit=limit)

@@ -1,7 +1,7 @@
-"""EFC: every frame counts, segmentation and flow learnt together (Ding et al., AAAI 2020), in the
-style of it.
+"""In the style of EFC: joint learning of segmentation and flow (Ding et al., AAAI 2020).
 
-Shapes: B batch, T frames, C channels, K classes, H W image, h w grid.
+EFC is short for Every Frame Counts. Shapes: B batch, T frames, C channels, K classes, H W image,
+h w grid.
 """
 
 from itertools import pairwise
@@ -33,7 +33,7 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-#: of the losses
+#: weights of the losses
 WEIGHTS = {
     "auxiliary": AUXILIARY_WEIGHT,
     "consistency": 0.1,
@@ -44,15 +44,16 @@ WEIGHTS = {
 
 
 class FlowEstimate(NamedTuple):
-    """Flow to the other frame at one scale, and the logit of being occluded there."""
+    """Flow to the other frame at one scale, and the logit of occlusion there."""
 
     flow: Tensor  #: (N, 2, h, w), in pixels of its grid
     occluded: Tensor  #: (N, 1, h, w)
 
 
 class FlowBlock(nn.Module):
-    """Features (N, C, h, w) -> features of `width` channels, and the motion that two heads read
-    from them.
+    """Features (N, C, h, w) -> features of `width` channels, and flow with occlusion.
+
+    Two heads predict flow and occlusion from the new features.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -73,8 +74,9 @@ class FlowBlock(nn.Module):
 
 
 class FlowDecoder(nn.Module):
-    """Features of a frame and of another one (N, C, h, w) -> the motion between them on the grid,
-    and on 2 and 4 times finer ones.
+    """Features of a frame and of another one (N, C, h, w) -> flow and occlusion at three scales.
+
+    The scales are the grid and grids 2 and 4 times finer.
     """
 
     def __init__(self, channels: int, *, width: int) -> None:
@@ -94,11 +96,11 @@ class FlowDecoder(nn.Module):
 
 
 class EFC(VideoNetwork):
-    """A network of one frame: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
+    """Single-frame network: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
-    In training a decoder reads flow between the newest frame and one of up to `reach` frames before
-    it from the features F4 of both; these features are made to agree along it where nothing is
-    occluded. With no frame before it is trained as a network of one frame.
+    In training a decoder predicts flow between the newest frame and one of up to `reach` frames
+    before it, from the features F4 of both. A loss makes these features agree along the flow at
+    visible places. A clip of one frame is trained without flow.
     """
 
     frames = 1
@@ -136,8 +138,9 @@ class EFC(VideoNetwork):
         return Output(resize(self.head(stages), image, corners=self.corners), aux)
 
     def motion_losses(self, images: Tensor, features: Tensor) -> dict[str, Tensor]:
-        """Of both frames of every pair, images (2B, 3, H, W) and F4 (2B, C, h, w) -> the losses by
-        name, the mean over the scales.
+        """Return the losses of flow by name, averaged over the scales.
+
+        Images (2B, 3, H, W) and F4 (2B, C, h, w) contain both frames of every pair.
         """
         estimates: list[FlowEstimate] = self.decoder(features, _swapped(features))
         pictures = denormalise(images)
@@ -151,8 +154,9 @@ class EFC(VideoNetwork):
         }
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy, and in training the auxiliary head's and the losses of motion, which need
-        no labels.
+        """Return the cross-entropy and, in training, the auxiliary and the flow losses.
+
+        The flow losses need no labels.
         """
         terms = {
             name: cross_entropy(x, labels) if name == "auxiliary" else x
@@ -164,12 +168,12 @@ class EFC(VideoNetwork):
         )
 
     def stream(self) -> FrameStream:
-        """Keeps nothing."""
+        """Return a stream without state."""
         return FrameStream(self)
 
 
 def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]:
-    """The losses of one scale."""
+    """Return the losses of one scale by name."""
     flow, occluded = estimate
     target = occlusion(_swapped(flow))
     pictures = functional.interpolate(
@@ -184,18 +188,24 @@ def _motion_terms(pictures: Tensor, estimate: FlowEstimate) -> dict[str, Tensor]
 
 
 def _swapped(x: Tensor) -> Tensor:
-    """Pairs (2B, ...), first frames before second ones -> the other frame of each."""
+    """Return the other frame of each pair (2B, ...), first frames before second ones."""
     return x.roll(len(x) // 2, 0)
 
 
 def efc(
     make: Make, num_classes: int, *, width: int = 512, reach: int = 5, corners: bool = True
 ) -> EFC:
-    """EFC on the backbone and head that `make` gives; `width` is that of the flow decoder's first
-    block, the next ones halve it.
+    """Build EFC on a backbone and a head.
 
-    Raises `UsageError` for a width that cannot be halved three times, or a reach of less than one
-    frame.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        width: Channels of the flow decoder's first block; each later block halves it.
+        reach: Largest distance between the two frames of flow, in frames.
+        corners: Align the corners when logits are enlarged.
+
+    Raises:
+        UsageError: `width` is below 8 or `reach` below 1.
     """
     if width < 8 or reach < 1:
         raise UsageError(

@@ -1,7 +1,7 @@
-"""What teaches flow without its truth: photometric error, smoothness, and occlusion by the flow
-that comes back.
+"""Losses of flow without ground truth: photometric error, smoothness and occlusion.
 
-Shapes: B batch, C channels, h w grid. Images are in [0, 1], flow is (dx, dy) in pixels of its grid.
+Occlusion follows from the backward flow. Shapes: B batch, C channels, h w grid. Images are in [0,
+1], flow is (dx, dy) in pixels of its grid.
 """
 
 import torch
@@ -10,22 +10,24 @@ from torch.nn import functional
 
 from msaf_bench.components.whole_batch import mean_of, of_all
 
-#: of the photometric error; the rest is the absolute difference (Godard et al. 2017)
+#: share of SSIM in the photometric error, beside absolute difference (Godard et al. 2017)
 SSIM_SHARE = 0.85
-EDGE = 10.0  #: how fast smoothness gives way where the image changes (Wang et al. 2018)
-COVERED = 0.5  #: a pixel that gets less than this of the pixels sent to it is occluded
+EDGE = 10.0  #: decay of the smoothness loss at edges of the image (Wang et al. 2018)
+COVERED = 0.5  #: a pixel that receives less than this share of a pixel is occluded
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """The mean of x (B, C, h, w) where the mask (B, 1, h, w) is 1, in between weighted; 0 where it
-    is 0 everywhere.
+    """Return the mean of x (B, C, h, w), weighted by a mask (B, 1, h, w) in [0, 1].
+
+    The result is 0 if the mask is 0 everywhere.
     """
     return mean_of((x.mean(1, keepdim=True) * mask).sum(), of_all(mask.sum()).sum())
 
 
 def photometric(image: Tensor, warped: Tensor) -> Tensor:
-    """How far two images (B, 3, h, w) differ: 0.85 (1 - SSIM) / 2 over 3x3 windows, and 0.15 of the
-    absolute difference.
+    """Return the difference of two images (B, 3, h, w) at each pixel.
+
+    It is 0.85 (1 - SSIM) / 2 over 3x3 windows, plus 0.15 of the absolute difference.
     """
     image, warped = image.float(), warped.float()
     structure = (1 - ssim(image, warped)).clamp(0, 2) / 2
@@ -33,8 +35,9 @@ def photometric(image: Tensor, warped: Tensor) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) at each pixel, over uniform 3x3 windows that end at
-    the border.
+    """Return structural similarity (Wang et al. 2004) at each pixel.
+
+    Windows are uniform, 3x3, and clipped at the border.
     """
 
     def mean(x: Tensor) -> Tensor:
@@ -55,8 +58,9 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def smoothness(flow: Tensor, image: Tensor) -> Tensor:
-    """The mean change of flow (B, 2, h, w) from pixel to pixel, less where the image (B, 3, h, w)
-    changes too.
+    """Return the mean change of flow (B, 2, h, w) between neighbouring pixels.
+
+    The change counts less at edges of the image (B, 3, h, w).
     """
     total = flow.new_zeros(())
     for axis in (-2, -1):
@@ -66,10 +70,11 @@ def smoothness(flow: Tensor, image: Tensor) -> Tensor:
 
 
 def occlusion(back: Tensor) -> Tensor:
-    """Flow (B, 2, h, w) from another frame back to this one -> 1 where this frame's pixels have no
-    source there, else 0: (B, 1, h, w).
+    """Return 1 at pixels of this frame that are occluded in the other one, else 0: (B, 1, h, w).
 
-    Every pixel is sent along the flow and shared by the four pixels around its end.
+    `back` is flow (B, 2, h, w) from the other frame to this one. Every pixel is moved along the
+    flow and split among the four pixels around its end point; a pixel that receives too little is
+    occluded.
     """
     b, _, h, w = back.shape
     flow = back.detach().float()
@@ -86,6 +91,6 @@ def occlusion(back: Tensor) -> Tensor:
 
 
 def balanced_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy in which both classes weigh the same, however many pixels each has."""
+    """Return binary cross-entropy with equal weight of both classes."""
     error = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return (masked_mean(error, target) + masked_mean(error, 1 - target)) / 2

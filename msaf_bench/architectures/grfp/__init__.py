@@ -23,12 +23,12 @@ SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "flow": ()}
 
 
 class GRFP(VideoNetwork):
-    """A network of one frame, and a recurrent cell on its full-size scores: clip (B, T, 3, H, W) ->
-    logits (B, K, H, W).
+    """A single-frame network with a recurrent cell on its full-size scores.
 
-    The scores of the oldest of the `frames` frames are the first state. In training the network of
-    one frame has a gradient in the newest `refined` frames alone, and a loss of its own: the
-    published one had learnt before, here it learns along.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W). The scores of the oldest of the `frames` frames are
+    the initial state. In training the single-frame network has a gradient in the newest `refined`
+    frames only, and a loss of its own. The published one was trained before; here it is trained
+    jointly.
     """
 
     recursive = True
@@ -50,7 +50,7 @@ class GRFP(VideoNetwork):
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
-        self.flow = flow.requires_grad_(False)  # as published
+        self.flow = flow.requires_grad_(False)  # frozen, as published
         self.cell = cell
         self.frames = frames
         self.refined = refined
@@ -71,12 +71,17 @@ class GRFP(VideoNetwork):
         return Output(video.advance(image, scores), aux)
 
     def scores(self, stages: Stages, image: Tensor) -> Tensor:
-        """Stages of a frame -> its logits (B, K, H, W) by itself."""
+        """Return a frame's own logits (B, K, H, W) for its stages."""
         return resize(self.head(stages), image, corners=self.corners)
 
     def propagate(self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor) -> Tensor:
-        """The state (B, K, H, W) at an image, of its own scores and of the state at the frame
-        before it, the reference.
+        """Return the new state (B, K, H, W).
+
+        Args:
+            scores: Scores of the frame alone (B, K, H, W).
+            image: The frame (B, 3, H, W), normalised.
+            past: State at the previous frame (B, K, H, W).
+            reference: The previous frame (B, 3, H, W), normalised.
         """
         with torch.no_grad():
             flow = resize_flow(self.flow(image, reference), (image.shape[-2], image.shape[-1]))
@@ -84,18 +89,19 @@ class GRFP(VideoNetwork):
         return self.cell(scores, now, past, before, flow)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the state, and in training that of the newest frame's own scores and 0.4
-        of the auxiliary head's.
+        """Return the cross-entropy of the state and, in training, of the frame's own scores.
+
+        In training 0.4 of the auxiliary head's cross-entropy is added.
         """
         return supervised(out, labels, AUXILIARY)
 
     def stream(self) -> "GRFPStream":
-        """The state of one video: the last frame and the scores carried to it."""
+        """Return the stream of one video; it keeps the last frame and its state."""
         return GRFPStream(self)
 
 
 class GRFPStream:
-    """One video, frame by frame. The first frame is segmented by itself."""
+    """Stream of one video, frame by frame. The first frame is segmented alone."""
 
     cycle = 1
 
@@ -104,22 +110,22 @@ class GRFPStream:
         self.past: tuple[Tensor, Tensor] | None = None
 
     def reset(self) -> None:
-        """Forgets the video."""
+        """Forget the video."""
         self.past = None
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         return self.advance(frame, self.net.scores(Stages(*self.net.backbone(frame)), frame))
 
     def advance(self, frame: Tensor, scores: Tensor) -> Tensor:
-        """The same for a frame with known scores of its own."""
+        """Return logits (B, K, H, W) for the next frame, given its own scores."""
         state = self.net.propagate(scores, frame, *self.past) if self.past else scores
         self.past = state, frame
         return state
 
 
 def intensities(frames: Tensor) -> Tensor:
-    """Normalised frames (B, 3, H, W) -> their colours from 0 to 255, as the cell reads them."""
+    """Convert normalised frames (B, 3, H, W) to colours from 0 to 255, the input of the cell."""
     return 255 * denormalise(frames)
 
 
@@ -133,11 +139,20 @@ def grfp(
     literal_prior: bool = False,
     corners: bool = True,
 ) -> GRFP:
-    """GRFP on the backbone, head and flow that `make` gives.
+    """Build GRFP on a backbone, head and flow.
 
-    `kernel` is the side of the cell's convolutions. With `literal_prior` 1/19 is taken from the
-    probabilities whatever the number of classes, as in the official code. Raises `UsageError` for
-    an option out of range.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        frames: Number of frames per clip.
+        refined: Number of newest frames with a gradient in the single-frame network.
+        kernel: Side of the cell's convolutions; odd.
+        literal_prior: Subtract 1/19 from the probabilities at any number of classes, as the
+            official code does.
+        corners: Align the corners when logits are enlarged.
+
+    Raises:
+        UsageError: An option is out of range.
     """
     if frames < 2 or refined < 1:
         raise UsageError(

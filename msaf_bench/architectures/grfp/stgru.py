@@ -1,6 +1,4 @@
-"""The recurrent cell that carries class scores along flow. Shapes: B batch, K classes, H W
-image.
-"""
+"""Recurrent cell that carries class scores along flow. Shapes: B batch, K classes, H W image."""
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +8,11 @@ from msaf_bench.components.gauges import gauge, memory_share, saturated
 
 
 class STGRU(nn.Module):
-    """Spatio-temporal transformer GRU (Nilsson & Sminchisescu 2018): the scores of the past and of
-    a frame -> new scores.
+    """Spatio-temporal transformer GRU (Nilsson & Sminchisescu 2018): past and new scores -> scores.
 
-    `prior` is taken from every probability, so that 0, which is read outside of the image, means
-    that nothing is known. The weights start at six times the identity beside noise: the official
-    code says that it does not train otherwise.
+    `prior` is subtracted from every probability, so that 0, the value outside the image, means
+    "unknown". The weights start at six times the identity plus noise: according to the official
+    code it does not train otherwise.
     """
 
     def __init__(self, num_classes: int, *, kernel: int, prior: float) -> None:
@@ -40,11 +37,17 @@ class STGRU(nn.Module):
     def forward(
         self, scores: Tensor, image: Tensor, past: Tensor, reference: Tensor, flow: Tensor
     ) -> Tensor:
-        """Scores and image (B, 3, H, W; 0 to 255) of a frame, those of the past, and flow between
-        them -> scores (B, K, H, W).
+        """Return the new scores (B, K, H, W).
+
+        Args:
+            scores: Scores of the frame (B, K, H, W).
+            image: The frame (B, 3, H, W), 0 to 255.
+            past: Scores of the past (B, K, H, W).
+            reference: The previous frame (B, 3, H, W), 0 to 255.
+            flow: Flow (B, 2, H, W) from the frame to the previous one.
         """
         error = self.error(image - warp(reference, flow, outside="zeros"))
-        trust = 1 - error.abs().tanh()  # the past counts where flow explains the frame
+        trust = 1 - error.abs().tanh()  # low if flow does not explain the frame
         x = scores.softmax(1) - self.prior
         known = trust * warp(past.softmax(1) - self.prior, flow, outside="zeros")
         candidate = self.new(x) + self.past(known)

@@ -1,7 +1,7 @@
 """LMA: local memory attention (Paul et al., IROS 2021).
 
-Shapes: B batch, T past frames, C channels of F5, V of a value, K classes, H W image, h w grid
-(1/8).
+Shapes: B batch, T past frames, C channels of F5, V channels of a value, K classes, H W image,
+h w grid (1/8).
 """
 
 import copy
@@ -23,17 +23,16 @@ from msaf_bench.ports import Output, Stages
 from msaf_bench.registry import Architecture, Make
 
 SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
-EPS = 1e-3  #: of the batch norms in a fusion
+EPS = 1e-3  #: epsilon of the batch norms in a fusion
 
-Remembered = tuple[Tensor, Tensor]  #: the key and the value of one past frame
+Remembered = tuple[Tensor, Tensor]  #: key and value of one past frame
 
 
 class BottleneckFusion(nn.Module):
-    """The fusion on PSPNet: values are the features themselves. Two (B, C, h, w), now and read ->
-    (B, C, h, w), gated from `down` channels.
+    """Fusion on PSPNet, with the features themselves as values and gates from `down` channels.
 
-    With `share` one convolution goes down from both, as in the official code, which has a second
-    and does not use it.
+    Current and retrieved features (B, C, h, w) -> (B, C, h, w). With `share` one convolution
+    reduces both, as in the official code: it has a second one but does not use it.
     """
 
     def __init__(self, channels: int, *, down: int, share: bool) -> None:
@@ -53,8 +52,9 @@ class BottleneckFusion(nn.Module):
 
 
 class WideFusion(nn.Module):
-    """The fusion on ERFNet: values are projections to V = C / 2. Two (B, V, h, w), now and read ->
-    (B, C, h, w), gated.
+    """Fusion on ERFNet, with projections to V = C / 2 channels as values.
+
+    Current and retrieved values (B, V, h, w) -> gated features (B, C, h, w).
     """
 
     def __init__(self, channels: int) -> None:
@@ -79,19 +79,16 @@ class WideFusion(nn.Module):
 
 
 def _report(gate: Tensor, gate_read: Tensor, now: Tensor, read: Tensor) -> None:
-    """Report the gates of both frames, and the share that what was read has in their sum once
-    gated.
-    """
+    """Report the gates, and the share of retrieved features in the gated sum."""
     gauge("saturated", lambda: saturated(torch.stack((gate, gate_read))))
     gauge("memory_share", lambda: memory_share(read, now))
 
 
 class LMA(VideoNetwork):
-    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame, fused with what it reads
-    nearby in the T frames before it.
+    """Clip (B, T + 1, 3, H, W) -> logits (B, K, H, W) of the newest frame.
 
-    In training the backbone learns from the newest frame alone; the keys and values of the past
-    ones learn.
+    Its features are fused with nearby features from the T past frames. In training the backbone has
+    a gradient in the newest frame only; the keys and values of all frames have one.
     """
 
     def __init__(
@@ -121,35 +118,38 @@ class LMA(VideoNetwork):
         return Output(self.decode(Stages(*self.backbone(frame)), memory, frame), {})
 
     def remember(self, f5: Tensor) -> Remembered:
-        """F5 of a frame -> what later frames read of it."""
+        """Return key and value of a frame's F5, for later frames."""
         return self.memory_key(f5), self.fusion.memory_value(f5)
 
     def decode(self, stages: Stages, memory: Sequence[Remembered], frame: Tensor) -> Tensor:
-        """Stages of the newest frame and the memory, which may be empty -> logits of the frame's
-        size.
+        """Return logits of the frame's size.
+
+        `stages` are those of the newest frame; `memory` may be empty.
         """
         if memory:
             keys, values = zip(*memory, strict=True)
             read = local_attention(self.key(stages.f5), keys, values, window=self.window)
             stages = stages._replace(f5=self.fusion(self.fusion.value(stages.f5), read))
         logits = self.head(stages)
-        # a head that goes up to the image: of a size filled up to whole cells
+        # a head that upsamples to whole cells can exceed the image
         if logits.shape[-2] >= frame.shape[-2]:
             return logits[..., : frame.shape[-2], : frame.shape[-1]]
         return resize(logits, frame, corners=True)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """Return the cross-entropy."""
         return cross_entropy(out.logits, labels)
 
     def stream(self) -> "LMAStream":
-        """The state of one video: keys and values of the past frames."""
+        """Return the stream of one video; it keeps keys and values of the past frames."""
         return LMAStream(self)
 
 
 class LMAStream:
-    """One video, frame by frame. The first frame goes to the head as it is, those after it read as
-    many as there are, as published.
+    """Stream of one video, frame by frame.
+
+    The first frame goes directly to the head. Later frames use the available past frames, at most
+    `queue` of them, as published.
     """
 
     cycle = 1
@@ -159,11 +159,11 @@ class LMAStream:
         self.memory: list[Remembered] = []
 
     def reset(self) -> None:
-        """Forgets the video."""
+        """Forget the video."""
         self.memory = []
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         stages = Stages(*self.net.backbone(frame))
         logits = self.net.decode(stages, self.memory, frame)
         self.memory = [*self.memory, self.net.remember(stages.f5)][1 - self.net.frames :]
@@ -181,10 +181,20 @@ def lma(
     down: int = 256,
     share_down_conv: bool = True,
 ) -> LMA:
-    """LMA with the backbone and head that `make` gives: `queue` past frames, a `window` of places
-    around a pixel in each.
+    """Build LMA with a backbone and a head.
 
-    `down` and `share_down_conv` are of the fusion "bottleneck" alone.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        queue: Number of past frames.
+        window: Side of the window around each pixel, in pixels of the grid; odd.
+        keys: Channels of the keys.
+        fusion: "bottleneck" (PSPNet) or "wide" (ERFNet).
+        down: Channels of the bottleneck; only for "bottleneck".
+        share_down_conv: Use one convolution for both inputs; only for "bottleneck".
+
+    Raises:
+        UsageError: An option is out of range.
     """
     if queue < 1 or window < 1 or window % 2 == 0:
         raise UsageError(

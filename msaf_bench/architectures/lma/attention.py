@@ -1,6 +1,6 @@
 """Attention of each pixel to a window around its place in past frames (Paul et al., IROS 2021).
 
-Shapes: B batch, T past frames, C channels of a key, V of a value, h w grid.
+Shapes: B batch, T past frames, C channels of a key, V channels of a value, h w grid.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,28 @@ from torch import Tensor
 
 from msaf_bench.components.gauges import gauge
 
-#: side of the squares of queries that share a product: wider ones multiply more that no window
-#: holds, narrower ones are slow
+#: side of a square tile of queries that share one product: larger tiles multiply more places beyond
+#: the windows, smaller ones are slow
 TILE = 4
 
 
 def local_attention(
     query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], *, window: int
 ) -> Tensor:
-    """What each pixel of the query reads of the memory: (B, C, h, w), T times (B, C, h, w) and T
-    times (B, V, h, w) -> (B, V, h, w).
+    """Read the memory at each pixel of a query.
 
-    One softmax of raw dot products over the window x window places around the pixel in all T
-    frames. A place outside the image takes part with logit 0 and value 0. A tile of queries is
-    multiplied with all that its windows touch; what a query's own does not hold is masked.
+    One softmax of raw dot products covers the window x window places around the pixel in all
+    T frames. A place outside the image takes part with logit 0 and value 0. A tile of queries is
+    multiplied with all places of its windows; a mask removes places outside a query's own window.
+
+    Args:
+        query: Query (B, C, h, w).
+        keys: T keys (B, C, h, w).
+        values: T values (B, V, h, w).
+        window: Side of the window; odd.
+
+    Returns:
+        Weighted sum of the values (B, V, h, w).
     """
     b, _, h, w = query.shape
     radius = window // 2
@@ -35,15 +43,15 @@ def local_attention(
         _far(places[radius : radius + TILE], places, radius),
     )
     outside = len(keys) * (window**2 - (~columns).sum(1)[:, None] * (~rows).sum(1))  # (w, h)
-    outside = outside.to(query.dtype).log()  # all of them as one logit
+    outside = outside.to(query.dtype).log()  # all outside places as one logit
     bands = list[Tensor]()
     for y in range(0, h, TILE):
         own, seen = slice(y, y + TILE), slice(max(0, y - radius), y + TILE + radius)
         q, k, v = _columns([query], own), _columns(keys, seen).mT, _columns(values, seen)
-        # of one column; what is seen are those of all frames
+        # rows per column: own rows of one frame, seen rows of all frames
         own_rows, seen_rows = q.shape[1] // w, v.shape[1] // w
         far = rows[own, seen].repeat(1, len(keys))
-        # of a tile whose windows end at no side of the image
+        # mask of a tile whose windows lie inside the image
         mask = (tile[:, None, :, None] | far[:, None]).flatten(2).flatten(0, 1)
         zero = outside[:, own].flatten()[:, None].expand(b, -1, 1)
         tiles = list[Tensor]()
@@ -62,19 +70,21 @@ def local_attention(
 
 
 def _mean_weight(weights: Tensor) -> Tensor:
-    """Weights of a tile's queries on the places inside the image -> their sum, mean over the
-    queries; the rest is on those outside.
+    """Return the total weight on places inside the image, averaged over a tile's queries.
+
+    The remaining weight is on places outside.
     """
     return weights.sum(2).mean()
 
 
 def _far(places: Tensor, others: Tensor, radius: int) -> Tensor:
-    """(n,) and (m,) -> (n, m): whether they are farther apart than the radius."""
+    """Return (n, m) flags: whether places (n,) and (m,) are farther apart than the radius."""
     return (places[:, None] - others).abs() > radius
 
 
 def _columns(maps: Sequence[Tensor], rows: slice) -> Tensor:
-    """Some rows of T maps (B, C, h, w) as (B, w * T * rows, C): column after column, so that what a
-    tile sees lies in one piece.
+    """Return some rows of T maps (B, C, h, w) as (B, w * T * rows, C), column after column.
+
+    This order makes the input of a tile contiguous.
     """
     return torch.stack([m[:, :, rows].permute(0, 3, 2, 1) for m in maps], 2).flatten(1, 3)

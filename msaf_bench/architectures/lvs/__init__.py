@@ -1,7 +1,7 @@
-"""In the style of LVS, low-latency video semantic segmentation (Li et al., CVPR 2018).
+"""In the style of LVS: low-latency video semantic segmentation (Li et al., CVPR 2018).
 
 Shapes: B batch, N images, T frames, C channels, d width, K classes, H W image, h w grid (1/8). Low
-features are those early in layer3, (N, C, h, w).
+features (N, C, h, w) come from an early point of layer3, high features from the layers after it.
 """
 
 from typing import NamedTuple, cast
@@ -26,22 +26,22 @@ SLOTS = {"backbone": (), "head": ("channels", "num_classes")}
 
 
 class Key(NamedTuple):
-    """What later frames read of their key frame."""
+    """Data of a key frame for later frames."""
 
-    features: Tensor  #: (B, d, h, w), what the classifier reads
-    reduced: Tensor  #: (B, width, h, w), for the kernels
-    scheduled: Tensor  #: (B, width, h, w), for the scheduler
+    features: Tensor  #: (B, d, h, w), input of the classifier
+    reduced: Tensor  #: (B, width, h, w), input of the kernel predictor
+    scheduled: Tensor  #: (B, width, h, w), input of the scheduler
 
 
 class LVS(VideoNetwork):
-    """Low features of every frame, high ones of key frames alone: clip (B, T, 3, H, W) -> logits
-    (B, K, H, W) of the newest frame.
+    """Low features of every frame, high features of key frames only.
 
-    Elsewhere the key frame's features are carried over by a spatially variant convolution, with
-    kernels out of both frames' low features, and mixed with the frame's own low features. Every
-    `frames`-th frame is a key frame, and so is one for which the scheduler expects that more than
-    `threshold` of the labels differ. A head reads F5 alone. In training any of the past frames is
-    the key frame.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest frame. On other frames, a spatially
+    variant convolution propagates the key frame's features. Its kernels are predicted from the low
+    features of both frames; the result is mixed with the frame's own low features. Every
+    `frames`-th frame is a key frame. A frame is also a key frame if the scheduler expects more than
+    the share `threshold` of the labels to differ. The head must read F5 alone. In training the key
+    frame is a random past frame.
     """
 
     deciding = ("scheduler",)
@@ -67,7 +67,7 @@ class LVS(VideoNetwork):
         self.threshold = threshold
 
     def low(self, frames: Tensor) -> Tensor:
-        """Frames (N, 3, H, W) -> low features."""
+        """Return low features for frames (N, 3, H, W)."""
         net = cast("ResNetLayers", self.backbone)
         x = net.layer2(net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(frames))))))
         for block in list(net.layer3)[: self.split]:
@@ -75,19 +75,20 @@ class LVS(VideoNetwork):
         return x
 
     def high(self, low: Tensor) -> Tensor:
-        """Low features -> what the classifier reads, (N, d, h, w)."""
+        """Return the input of the classifier, (N, d, h, w), for low features."""
         net, f4 = cast("ResNetLayers", self.backbone), low
         for block in list(net.layer3)[self.split :]:
             f4 = block(f4)
         return self.head.features(Stages(low, f4, net.layer4(f4)))
 
     def key(self, low: Tensor) -> Key:
-        """What is kept of a key frame with these low features."""
+        """Return the data of a key frame for its low features."""
         return Key(self.high(low), self.propagation.reduce(low), self.scheduler.reduce(low))
 
     def propagate(self, key: Key, low: Tensor) -> Tensor:
-        """Low features -> what the classifier reads, (N, d, h, w), carried over from the
-        key frame.
+        """Propagate the features of a key frame to a frame with the given low features.
+
+        The result is the input of the classifier, (N, d, h, w).
         """
         return self.propagation(key.features, key.reduced, low)
 
@@ -96,8 +97,9 @@ class LVS(VideoNetwork):
         return self._pair(frames) if self.training else self._follow(frames)
 
     def _follow(self, clip: Tensor) -> Output:
-        """What a stream gives at the clip's newest frame, with the high features of one frame a
-        clip.
+        """Return a stream's result at the clip's newest frame.
+
+        High features are computed for one frame per clip.
         """
         flat = self.low(clip.flatten(0, 1))
         low, scheduled = (
@@ -118,7 +120,10 @@ class LVS(VideoNetwork):
         )
 
     def _pair(self, clip: Tensor) -> Output:
-        """Training: the newest frame from a random past one, with its own high features beside."""
+        """Return the training output: the newest frame propagated from a random past one.
+
+        The auxiliary outputs include the result of the newest frame's own high features.
+        """
         rows = torch.arange(len(clip), device=clip.device)
         past = clip[rows, draw_each(self.frames - 1, len(clip), clip.device)]
         low = self.low(torch.cat((past, clip[:, -1])))
@@ -134,8 +139,9 @@ class LVS(VideoNetwork):
 
     @torch.no_grad()
     def _labels(self, features: Tensor) -> Tensor:
-        """(N, d, h, w) -> predicted classes (N, h, w); dropout would make labels differ that do
-        not.
+        """Return predicted classes (N, h, w) for features (N, d, h, w), without dropout.
+
+        Dropout would make equal labels differ.
         """
         self.head.eval()
         labels = self.head.classify(features).argmax(1)
@@ -143,12 +149,13 @@ class LVS(VideoNetwork):
         return labels
 
     def enlarge(self, logits: Tensor, frames: Tensor) -> Tensor:
-        """Logits (N, K, h, w) bilinearly to the size of the frames."""
+        """Resize logits (N, K, h, w) bilinearly to the size of the frames."""
         return resize(logits, frames)
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the propagated and of the direct result, and the scheduler's squared
-        error against the predicted labels.
+        """Return the cross-entropy of the propagated and of the direct result.
+
+        The scheduler's squared error against the predicted labels is added.
         """
         total = cross_entropy(out.logits, labels)
         if "direct" in out.aux:
@@ -158,13 +165,14 @@ class LVS(VideoNetwork):
         return total
 
     def stream(self) -> "LVSStream":
-        """The state of one video: its key frame."""
+        """Return the stream of one video; it keeps the key frame's data."""
         return LVSStream(self)
 
 
 class LVSStream:
-    """One video, frame by frame; with a batch each has key frames of its own. The first frame is a
-    key frame.
+    """Stream of one video, frame by frame.
+
+    The first frame is a key frame. In a batch each video has its own key frames.
     """
 
     def __init__(self, net: LVS) -> None:
@@ -173,12 +181,12 @@ class LVSStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the video."""
+        """Forget the video."""
         self.position = 0
         self.key: Key | None = None
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         features = self._features(self.net.low(frame))
         self.position = (self.position + 1) % self.cycle
         return self.net.enlarge(self.net.head.classify(features), frame)
@@ -191,8 +199,8 @@ class LVSStream:
             return self.key.features
         if torch.jit.is_tracing() and isinstance(net.scheduler, Scheduler):  # pyright: ignore
             raise UsageError(
-                "lvs: what a stream does depends on the video, so it cannot be traced; schedule ="
-                " 'fixed' can"
+                "lvs: an adaptive stream depends on the video and cannot be traced; set schedule ="
+                " 'fixed'"
             )
         fired = net.scheduler(net.scheduler.reduce(low), key.scheduled) > net.threshold
         gauge("key_rate", lambda: fired.float().mean(), part="scheduler")
@@ -220,11 +228,21 @@ def lvs(
     schedule: str = "adaptive",
     threshold: float = 0.3,
 ) -> LVS:
-    """LVS on a ResNet of which the first `split` blocks of layer3 are low; `schedule` is
-    "adaptive", or "fixed" to the `interval`.
+    """Build LVS on a ResNet.
 
-    Raises `UsageError` for a backbone that has no such stages or blocks, an even kernel, and an
-    interval below 2.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        width: Channels of the reduced low features.
+        kernel: Side of the predicted kernels; odd.
+        split: Number of blocks of layer3 that compute low features.
+        interval: Largest distance between key frames, in frames.
+        schedule: "adaptive", or "fixed" for key frames at the interval only.
+        threshold: Expected share of changed labels that makes a frame a key frame.
+
+    Raises:
+        UsageError: The backbone has no such layers or blocks, `kernel` is even, or `interval` is
+            below 2.
     """
     backbone: Backbone = make("backbone")
     if not offers(backbone, ResNetLayers):

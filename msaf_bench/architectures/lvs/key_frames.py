@@ -1,7 +1,6 @@
-"""How a key frame's features are carried to other frames, and when the next key frame is due (LVS:
-Li et al., CVPR 2018).
+"""Propagation of a key frame's features, and scheduling of key frames (LVS: Li et al., CVPR 2018).
 
-Shapes: N images, C channels of the low features, d of the carried ones, h w grid (1/8).
+Shapes: N images, C channels of the low features, d channels of the propagated ones, h w grid (1/8).
 """
 
 from itertools import pairwise
@@ -16,11 +15,11 @@ from msaf_bench.components.gauges import gauge
 
 
 class Propagation(nn.Module):
-    """A key frame's features (N, d, h, w) and low ones (N, C, h, w) of another frame -> features of
-    the latter (N, d, h, w).
+    """Features of a key frame (N, d, h, w) -> features of another frame (N, d, h, w).
 
-    The kernel predictor gives each place size x size weights that sum to 1 and serve all channels,
-    out of both frames' low features once reduced. AdaptNet brings in what the frame itself shows.
+    The kernel predictor reads the reduced low features (N, C, h, w) of both frames. It gives each
+    place size x size weights that sum to 1 and serve all channels. AdaptNet adds the low features
+    of the frame itself.
     """
 
     def __init__(self, channels: int, features: int, width: int, size: int) -> None:
@@ -33,15 +32,20 @@ class Propagation(nn.Module):
         self.fuse = conv_bn_relu(features + width, features, 3)
 
     def forward(self, features: Tensor, reduced: Tensor, low: Tensor) -> Tensor:
-        """The key frame's features and `reduce`d low features, the other frame's low features."""
+        """Propagate a key frame's `features`.
+
+        `reduced` are the key frame's low features after `reduce`, `low` the other frame's low
+        features.
+        """
         kernels = self.kernels(torch.cat((reduced, self.reduce(low)), 1)).softmax(1)
         gauge("off_centre", lambda: 1 - kernels[:, kernels.shape[1] // 2].float().mean())
         return self.fuse(torch.cat((vary(features, kernels), self.adapt(low)), 1))
 
 
 class Scheduler(nn.Module):
-    """Two frames' low features, `reduce`d to (N, width, h, w) -> the fraction of labels (N,) that
-    it expects to differ between them.
+    """Expected share of labels (N,) that differ between two frames.
+
+    The input is the low features of both frames after `reduce`, (N, width, h, w).
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -50,14 +54,14 @@ class Scheduler(nn.Module):
         self.mix = convolutions(width, width)
         self.last = nn.Linear(width, 1)
         nn.init.zeros_(self.last.weight)
-        nn.init.constant_(self.last.bias, -2.0)  # untrained, it expects 12 % of them everywhere
+        nn.init.constant_(self.last.bias, -2.0)  # untrained, it expects 12 % everywhere
 
     def forward(self, newest: Tensor, key: Tensor) -> Tensor:
         return self.last(self.mix(newest - key).mean((2, 3))).squeeze(1).sigmoid()
 
 
 class Fixed(nn.Module):
-    """No scheduler: it expects no difference, so key frames come at their interval alone."""
+    """No scheduler: expects no difference, so key frames come at the interval only."""
 
     idle = True
 
@@ -65,7 +69,7 @@ class Fixed(nn.Module):
         super().__init__()
 
     def reduce(self, low: Tensor) -> Tensor:
-        """Nothing to reduce."""
+        """Return no channels; there is nothing to reduce."""
         return low[:, :0]
 
     def forward(self, newest: Tensor, key: Tensor) -> Tensor:
@@ -76,11 +80,10 @@ SCHEDULES = {"adaptive": Scheduler, "fixed": Fixed}
 
 
 def vary(x: Tensor, kernels: Tensor) -> Tensor:
-    """Spatially variant convolution: x (N, d, h, w), kernels (N, size², h, w) -> y(p) = sum over o
-    of kernels(o, p) x(p + o).
+    """Apply a spatially variant convolution: y(p) = sum over o of kernels(o, p) x(p + o).
 
-    The offsets o go row by row around p, a kernel serves all channels, and the nearest pixel stands
-    for what is outside.
+    x is (N, d, h, w), kernels are (N, size², h, w). The offsets o run row by row around p, and a
+    kernel serves all channels. Outside the map x is its nearest pixel.
     """
     h, w = x.shape[-2:]
     size = isqrt(kernels.shape[1])
@@ -93,7 +96,7 @@ def vary(x: Tensor, kernels: Tensor) -> Tensor:
 
 
 def convolutions(*channels: int) -> nn.Sequential:
-    """3x3 convolutions from each number of channels to the next, with ReLU."""
+    """Build 3x3 convolutions from each number of channels to the next, with ReLU."""
     return nn.Sequential(
         *(
             layer

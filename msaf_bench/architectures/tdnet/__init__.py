@@ -1,8 +1,7 @@
-"""TDNet: sub-networks that take turns and hand their values on (Hu et al., Temporally Distributed
-Networks, CVPR 2020).
+"""TDNet: temporally distributed networks (Hu et al., CVPR 2020).
 
-Shapes: B batch, T frames, C channels, k width of queries, d width of values, K classes, H W image,
-h w grid (1/8).
+Sub-networks take turns and pass values on to the next frame. Shapes: B batch, T frames, C channels,
+k width of queries, d width of values, K classes, H W image, h w grid (1/8).
 """
 
 import math
@@ -30,11 +29,11 @@ SLOTS = {"backbone": (), "head": ("channels", "num_classes"), "teacher": ("num_c
 
 
 class TDNet(VideoNetwork):
-    """Sub-network t mod P on frame t: clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of
-    P frames, which has the last turn.
+    """Sub-network t mod P on frame t, with attention to the values of past frames.
 
-    In training the turn of the newest frame is drawn anew at each call; of the attention, norms and
-    heads those of that turn learn. A teacher, where there is one, sees that frame alone.
+    Clip (B, T, 3, H, W) -> logits (B, K, H, W) of the newest of P frames, which has the last turn.
+    In training the turn of the newest frame is drawn at random in each call; only the attention,
+    norm and head of that turn have a gradient. A teacher, if any, reads that frame alone.
     """
 
     backbone: nn.ModuleList
@@ -59,16 +58,17 @@ class TDNet(VideoNetwork):
         self.strides = strides
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """The sub-networks' modules by their task: in one step the attention, norms and heads of
-        all turns but one rest.
+        """Return the modules of the sub-networks by task.
+
+        In one step the attention, norms and heads of all turns except one rest.
         """
         paths = [self.path(turn) for turn in range(self.frames)]
         return {
             "backbone": list(self.backbone),
             "encoding": [module for path in paths for module in (path.pyramid, path.encoding)],
             "propagation": [path.propagation for path in paths],
-            # Without the norm: of the grid that its affine is stored on, a smaller map reads, and
-            # teaches, a few places alone.
+            # Without the norm: a smaller map uses, and trains, only a few places of the grid that
+            # stores its affine.
             "head": [path.head for path in paths],
         }
 
@@ -78,8 +78,9 @@ class TDNet(VideoNetwork):
 
     @property
     def stride(self) -> int:
-        """Past frames are kept at every so many rows and columns of the grid: `strides` has that of
-        training, that of evaluation.
+        """Stride of kept past frames along rows and columns of the grid.
+
+        `strides` has the value for training, then the value for evaluation.
         """
         return self.strides[0] if self.training else self.strides[1]
 
@@ -108,17 +109,17 @@ class TDNet(VideoNetwork):
         return Output(resize(logits, clip, corners=True), aux | self.teach(new, turn))
 
     def remember(self, frame: Tensor, turn: int) -> QueryKeyValue:
-        """What a past frame (B, 3, H, W) leaves for the frames after it."""
+        """Return the maps of a past frame (B, 3, H, W) for later frames."""
         path = self.path(turn)
         features = path.features(Stages(*self.backbone[turn](frame)))
         return path.encoding(features[..., :: self.stride, :: self.stride])
 
     def teach(self, frame: Tensor, turn: int) -> dict[str, Tensor]:
-        """The teacher's logits (B, K, h, w) of a frame (B, 3, H, W): to train it by; to learn from,
-        of its whole pyramid and of one group.
+        """Return the teacher's logits (B, K, h, w) of a frame (B, 3, H, W), by name.
 
-        Its head is in evaluation mode for what is learnt from, and counts no frame twice in its
-        running statistics.
+        "teacher" trains the teacher; "whole" and "group" are the targets of the student, from the
+        whole pyramid and from one group. The targets come from a head in evaluation mode, and no
+        frame counts twice in its running statistics.
         """
         if not self.teacher.active:
             return {}
@@ -133,11 +134,11 @@ class TDNet(VideoNetwork):
         return {"teacher": logits, **taught}
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Cross-entropy of the hard pixels: of the result, 0.5 of the newest frame alone, 0.1 of
-        the auxiliary head.
+        """Return the cross-entropy of hard pixels, with the auxiliary terms.
 
-        With a teacher also the divergence from it, 0.5 for the newest frame alone from a group of
-        its channels, and its own cross-entropy.
+        The terms are the result, 0.5 of the newest frame alone and 0.1 of the auxiliary head. A
+        teacher adds the divergence from it, 0.5 of the divergence of the newest frame alone from
+        one group of channels, and the teacher's own cross-entropy.
         """
         aux, total = out.aux, hard_cross_entropy(out.logits, labels)
         if "alone" in aux:
@@ -156,13 +157,14 @@ class TDNet(VideoNetwork):
         return total
 
     def stream(self) -> "TDNetStream":
-        """The state of one video: what the past frames leave, and whose turn it is."""
+        """Return the stream of one video; it keeps the past frames' maps and the turn."""
         return TDNetStream(self)
 
 
 class TDNetStream:
-    """One video, frame by frame. Until there are enough past frames, the newest one is classified
-    alone.
+    """Stream of one video, frame by frame.
+
+    Until there are enough past frames, the newest one is classified alone.
     """
 
     def __init__(self, net: TDNet) -> None:
@@ -171,12 +173,12 @@ class TDNetStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the video."""
+        """Forget the video."""
         self.past: list[QueryKeyValue] = []
         self.turn = 0
 
     def step(self, frame: Tensor) -> Tensor:
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return logits (B, K, H, W) for the next frame (B, 3, H, W)."""
         path = self.net.path(self.turn)
         features = path.features(Stages(*self.net.backbone[self.turn](frame)))
         query, value = path.encoding.query(features), path.encoding.value(features)
@@ -193,8 +195,9 @@ class TDNetStream:
 
 
 def _centred(x: Tensor) -> Tensor:
-    """A map (..., h, w) less the mean of each plane, as the norm before the head takes it:
-    attention that is even everywhere leaves 0.
+    """Subtract the mean of each plane from a map (..., h, w), as the norm before the head does.
+
+    Attention that is equal everywhere leaves 0.
     """
     return x - x.mean((-2, -1), keepdim=True)
 
@@ -202,10 +205,16 @@ def _centred(x: Tensor) -> Tensor:
 def hard_cross_entropy(
     logits: Tensor, labels: Tensor, *, sure: float = 0.7, least: int = 16
 ) -> Tensor:
-    """Logits (B, K, h, w), labels (B, H, W) -> mean over the hard pixels: true class below
-    probability `sure`.
+    """Return the mean cross-entropy over the hard pixels.
 
-    They are at least one in `least`; void pixels are none.
+    A pixel is hard if the probability of its true class is below `sure`. At least 1 in `least`
+    pixels counts as hard; void pixels never do.
+
+    Args:
+        logits: Logits (B, K, h, w).
+        labels: Labels (B, H, W).
+        sure: Probability from which a pixel is no longer hard.
+        least: Inverse of the minimum share of hard pixels.
     """
     losses = functional.cross_entropy(
         resize(logits, labels, corners=True), labels, ignore_index=VOID, reduction="none"
@@ -219,7 +228,7 @@ def hard_cross_entropy(
 
 
 def divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Logits (B, K, h, w) of both -> KL(teacher || student), mean over the pixels."""
+    """Return KL(teacher || student) of logits (B, K, h, w), averaged over the pixels."""
     wanted, found = (functional.log_softmax(logits, 1) for logits in (teacher, student))
     return functional.kl_div(found, wanted, reduction="none", log_target=True).sum(1).mean()
 
@@ -236,13 +245,25 @@ def tdnet(
     train_kv_stride: int = 3,
     norm_size: tuple[int, int] = (97, 193),
 ) -> TDNet:
-    """TDNet with the components that `make` gives to each of `paths` sub-networks.
+    """Build TDNet with a backbone and head for each sub-network.
 
-    Past frames keep every `kv_stride`-th (in training `train_kv_stride`-th) row and column. The
-    affine of the norm before each head is stored on a grid of `norm_size`, which 769 x 1537 has.
+    Args:
+        make: Builds the component of a slot.
+        num_classes: Number of classes K.
+        paths: Number of sub-networks; 4 and 2 are published.
+        width: Channels d of the values.
+        key_width: Channels k of keys and queries.
+        dropout: Dropout of the attention.
+        kv_stride: Stride of the kept rows and columns of past frames.
+        train_kv_stride: Stride of the kept rows and columns in training.
+        norm_size: Grid that stores the affine of the norm before each head; the default is the grid
+            of 769 x 1537.
+
+    Raises:
+        UsageError: `paths` is below 2.
     """
     if paths < 2:
-        raise UsageError(f"paths = {paths}; give at least 2, 4 and 2 are published")
+        raise UsageError(f"paths = {paths}; give at least 2 (4 and 2 are published)")
     backbones: list[Backbone] = [make("backbone") for _ in range(paths)]
     channels = backbones[0].channels
 

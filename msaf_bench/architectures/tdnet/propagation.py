@@ -1,5 +1,4 @@
-"""Sub-networks that hand the values of past frames on to the next one by attention (TDNet: Hu et
-al., CVPR 2020).
+"""Propagation of past frames' values by attention (TDNet: Hu et al., CVPR 2020).
 
 Shapes: B batch, C channels, k width of keys and queries, d width of values, K classes, h w grid.
 """
@@ -14,11 +13,11 @@ from torch.nn import functional
 from msaf_bench.components.heads import PyramidPooling
 from msaf_bench.ports import Stages
 
-GROUPS = 2  #: slices of the pyramid, with two sub-networks as with four; they take them in turn
+GROUPS = 2  #: slices of the pyramid, with two and with four sub-networks; these take them in turn
 
 
 class QueryKeyValue(NamedTuple):
-    """What a past frame leaves: maps on one grid, coarser than the newest frame's."""
+    """Maps of a past frame on one grid, coarser than the newest frame's."""
 
     query: Tensor  #: (B, k, h, w)
     key: Tensor  #: (B, k, h, w)
@@ -26,8 +25,9 @@ class QueryKeyValue(NamedTuple):
 
 
 class Encoding(nn.Module):
-    """Features (B, C, h, w) -> their query, key and value. All are pointwise: a part of the
-    features gives that part of the maps.
+    """Features (B, C, h, w) -> their query, key and value.
+
+    All layers are pointwise, so a crop of the features gives the same crop of the maps.
     """
 
     def __init__(self, channels: int, *, key_width: int, width: int) -> None:
@@ -41,10 +41,9 @@ class Encoding(nn.Module):
 
 
 class AttentionPropagation(nn.Module):
-    """Values (B, d, h', w') of one frame -> (B, d, h, w), what another frame's query (B, k, h, w)
-    reads of them by their key.
+    """Values (B, d, h', w') of one frame, read by the query (B, k, h, w) of another one.
 
-    softmax(QKᵀ / √k) V and a 1x1 convolution, with dropout after each.
+    softmax(QKᵀ / √k) V and a 1x1 convolution, with dropout after each -> (B, d, h, w).
     """
 
     def __init__(self, width: int, *, dropout: float) -> None:
@@ -62,11 +61,10 @@ class AttentionPropagation(nn.Module):
 
 
 class PlaneNorm(nn.LayerNorm):
-    """Each channel's plane (B, d, h, w) normalised by its own mean and deviation, with an affine of
-    its own at each position.
+    """Norm of each channel's plane (B, d, h, w), with an affine for each position.
 
-    The affine is stored on a grid of `normalized_shape` and brought to any other bilinearly,
-    corners on corners.
+    The affine is stored on a grid of `normalized_shape` and resized bilinearly to other grids, with
+    aligned corners.
     """
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -78,8 +76,9 @@ class PlaneNorm(nn.LayerNorm):
 
 
 class Path(nn.Module):
-    """What sub-network `index` has behind its backbone: it reads F5 of `channels` and the memories
-    of `past` frames.
+    """Layers of sub-network `index` behind its backbone.
+
+    It reads F5 of `channels` channels and the maps of `past` frames.
     """
 
     def __init__(
@@ -105,14 +104,14 @@ class Path(nn.Module):
         self.head = head
 
     def features(self, stages: Stages) -> Tensor:
-        """Stages -> this sub-network's slice of the pyramid (B, C, h, w)."""
+        """Return this sub-network's slice of the pyramid (B, C, h, w)."""
         return group_of(self.pyramid(stages.f5), self.group, GROUPS)
 
     def propagate(self, past: Sequence[QueryKeyValue], query: Tensor) -> Tensor:
-        """What the newest frame, whose query is (B, k, h, w), is handed by the past ones, oldest
-        first: (B, d, h, w).
+        """Return the values passed to the newest frame by the past ones, (B, d, h, w).
 
-        Each past frame hands on its values together with what it was handed itself.
+        `past` is oldest first; `query` (B, k, h, w) is that of the newest frame. Each past frame
+        passes on its own values plus the values passed to it.
         """
         readers = [*(frame.query for frame in past[1:]), query]
         handed = None
@@ -123,14 +122,15 @@ class Path(nn.Module):
         return handed  # pyright: ignore[reportReturnType]
 
     def classify(self, value: Tensor) -> Tensor:
-        """Values (B, d, h, w) -> logits (B, K, h, w)."""
+        """Return logits (B, K, h, w) for values (B, d, h, w)."""
         x = self.norm(value)
         return self.head(Stages(x, x, x))
 
 
 def group_of(pyramid: Tensor, index: int, groups: int) -> Tensor:
-    """The pyramid's channels (N, 2C, ...) -> (N, 2C / groups, ...): slice `index` of the C features
-    and of each of the four means.
+    """Return slice `index` of a pyramid's channels, (N, 2C, ...) -> (N, 2C / groups, ...).
+
+    The slice contains a part of the C features and of each of the four means.
     """
     c = pyramid.shape[1] // 2
     parts = pyramid[:, :c], *pyramid[:, c:].chunk(4, 1)
@@ -138,7 +138,7 @@ def group_of(pyramid: Tensor, index: int, groups: int) -> Tensor:
 
 
 def group_alone(pyramid: Tensor, index: int, groups: int) -> Tensor:
-    """The pyramid (N, 2C, h, w) with that slice `groups` times as large, and the others 0."""
+    """Return a pyramid (N, 2C, h, w) with one slice multiplied by `groups` and all others 0."""
     channels = torch.arange(pyramid.shape[1], device=pyramid.device)
     kept = group_of(channels[None], index, groups)[0]
     return pyramid * pyramid.new_zeros(pyramid.shape[1]).index_fill(0, kept, groups).view(-1, 1, 1)
@@ -154,5 +154,5 @@ def _projection(channels: int, width: int) -> nn.Sequential:
 
 
 def _tokens(x: Tensor) -> Tensor:
-    """(B, C, h, w) -> (B, 1, h * w, C): one head."""
+    """Reshape (B, C, h, w) to (B, 1, h * w, C), with one head."""
     return x.flatten(2).transpose(1, 2)[:, None]

@@ -1,1 +1,1 @@
-"""Backbones: an image to its feature maps."""
+"""Backbones: feature maps of an image."""

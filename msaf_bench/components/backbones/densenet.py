@@ -1,5 +1,6 @@
-"""FC-DenseNet103, the "Tiramisu" (Jégou et al. 2017). Shapes: N images, C channels, w width of the
-first convolution, H W image.
+"""FC-DenseNet103, the "Tiramisu" (Jégou et al. 2017).
+
+Shapes: N images, C channels, w width of the first convolution, H W image.
 """
 
 import torch
@@ -10,14 +11,15 @@ from msaf_bench.components.backbones.vgg import middle
 from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Stages
 
-DOWN = (4, 5, 7, 10, 12)  #: layers of a block
+DOWN = (4, 5, 7, 10, 12)  #: layers per block, finest first
 BOTTOM = 15
 DROPOUT = 0.2
 
 
 class DenseBlock(nn.Module):
-    """Features (N, C, h, w) -> those of its layers, `growth` each; a layer reads the features and
-    all layers before it.
+    """Densely connected layers: each reads the input and the output of all layers before it.
+
+    Features (N, C, h, w) -> outputs of the layers, `growth` channels each.
     """
 
     def __init__(self, inputs: int, growth: int, layers: int) -> None:
@@ -32,8 +34,9 @@ class DenseBlock(nn.Module):
 
 
 class FCDenseNet(Backbone):
-    """Image (N, 3, H, W) -> 16 w / 3 features at the size of the image, as all three of the Stages.
-    Odd sizes are rounded up.
+    """Image (N, 3, H, W) -> 16 w / 3 features at full size, as all three of the Stages.
+
+    Pooling rounds odd sizes up.
     """
 
     def __init__(self, width: int) -> None:
@@ -77,7 +80,7 @@ class FCDenseNet(Backbone):
 
 
 class LinearHead(Head):
-    """F5 -> 1x1 convolution to the classes; the features are F5 itself."""
+    """1x1 convolution of F5 to the classes; the features are F5 itself."""
 
     def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -85,16 +88,19 @@ class LinearHead(Head):
         self.classifier = nn.Conv2d(self.width, num_classes, 1)
 
     def features(self, stages: Stages) -> Tensor:
-        """Return the features (N, d, h, w) that the classifier reads."""
+        """Return the input of the classifier, (N, d, h, w)."""
         return stages.f5
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features (N, d, h, w)."""
+        """Return logits (N, K, h, w) for features (N, d, h, w)."""
         return self.classifier(features)
 
 
 def fc_densenet103(*, width: int = 48) -> FCDenseNet:
-    """FC-DenseNet103: `width` of its first convolution; every layer adds a third of that."""
+    """Build FC-DenseNet103 with a first convolution of `width` channels.
+
+    Every layer adds a third of `width`.
+    """
     return FCDenseNet(width)
 
 

@@ -1,5 +1,6 @@
-"""ERFNet (Romera et al. 2017): 3x3 convolutions in two factors. Shapes: N images, C channels, K
-classes, H W image, h w grid (1/8).
+"""ERFNet (Romera et al. 2017): 3x3 convolutions factored into 3x1 and 1x3.
+
+Shapes: N images, C channels, K classes, H W image, h w grid (1/8).
 """
 
 import torch
@@ -9,13 +10,14 @@ from torch.nn import functional
 from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.ports import Stages
 
-EPS = 1e-3  #: of every batch norm
+EPS = 1e-3  #: epsilon of every batch norm
 STRIDE = 8
 
 
 class Factored(nn.Module):
-    """Two 3x3 convolutions with a shortcut, each factored into 3x1 and 1x3; the second is dilated.
-    The size stays.
+    """Two 3x3 convolutions with a shortcut, each factored into 3x1 and 1x3.
+
+    The second one is dilated. Input and output have the same size.
     """
 
     def __init__(self, width: int, *, dilation: int = 1, dropout: float = 0.0) -> None:
@@ -39,7 +41,7 @@ class Factored(nn.Module):
 
 
 class Down(nn.Module):
-    """(N, inputs, 2h, 2w) -> (N, width, h, w): a strided convolution beside a max pooling."""
+    """Strided convolution beside max pooling: (N, inputs, 2h, 2w) -> (N, width, h, w)."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -53,11 +55,10 @@ class Down(nn.Module):
 
 
 class ERFNet(Backbone):
-    """The encoder: image (N, 3, H, W) -> its stages after the last downsampling, after a round of
-    dilations, and after two.
+    """Encoder: image (N, 3, H, W) -> features after 0, 1 and 2 rounds of dilated layers, at 1/8.
 
-    A size that is no multiple of 8 is filled up with zeros below and to the right. `width` is that
-    of the first layer; it is >= 4.
+    Sides that are not multiples of 8 are padded with zeros at the bottom and on the right. `width`
+    is the number of channels of the first layer, at least 4.
     """
 
     def __init__(self, *, width: int = 16) -> None:
@@ -82,8 +83,9 @@ class ERFNet(Backbone):
 
 
 class ERFNetHead(Head):
-    """The decoder: F5 (N, C, h, w) -> logits (N, K, 8h, 8w), so the features before the classifier
-    are at 1/2.
+    """Decoder: F5 (N, C, h, w) -> logits (N, K, 8h, 8w).
+
+    The features before the classifier are at 1/2 of the image.
     """
 
     def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
@@ -100,15 +102,15 @@ class ERFNetHead(Head):
         self.classifier = nn.ConvTranspose2d(self.width, num_classes, 2, stride=2)
 
     def features(self, stages: Stages) -> Tensor:
-        """Stages -> (N, width, 4h, 4w)."""
+        """Return the input of the classifier, (N, width, 4h, 4w)."""
         return self.decoder(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
-        """(N, width, 4h, 4w) -> logits (N, K, 8h, 8w)."""
+        """Return logits (N, K, 8h, 8w) for features (N, width, 4h, 4w)."""
         return self.classifier(features)
 
 
 def _up(inputs: int, width: int) -> tuple[nn.Module, ...]:
-    """(N, inputs, h, w) -> (N, width, 2h, 2w)."""
+    """Build layers that double the size: (N, inputs, h, w) -> (N, width, 2h, 2w)."""
     convolution = nn.ConvTranspose2d(inputs, width, 3, stride=2, padding=1, output_padding=1)
     return convolution, nn.BatchNorm2d(width, EPS), nn.ReLU(inplace=True)

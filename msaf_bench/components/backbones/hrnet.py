@@ -1,7 +1,7 @@
-"""HRNet: branches at 1/4, 1/8, 1/16 and 1/32 that keep exchanging (Wang et al. 2019).
+"""HRNet: branches at 1/4, 1/8, 1/16 and 1/32 with repeated exchange (Wang et al. 2019).
 
 Shapes: N images, C channels, w width of the finest branch, K classes, H W image, h w grid.
-Parameter names are the official ones, so its ImageNet weights load.
+Parameters have the official names, so the official ImageNet weights load.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,14 @@ from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError
 from msaf_bench.ports import Stages
 
-MODULES = (1, 4, 3)  #: exchanges with 2, 3 and 4 branches
+MODULES = (1, 4, 3)  #: number of exchanges with 2, 3 and 4 branches
 
 
 class HRNet(Backbone):
-    """Image (N, 3, H, W) -> Stages on one grid of 1 / `stride`: branch 2, branch 3 and all four
-    branches beside each other.
+    """Image (N, 3, H, W) -> Stages on one grid of 1 / `stride`.
 
-    What lies on another grid is brought to it bilinearly. With stride 4 F5 is what the published
-    head reads.
+    The stages are branch 2, branch 3, and the concatenation of all four branches. Maps on other
+    grids are resized bilinearly. With stride 4, F5 is the input of the published head.
     """
 
     def __init__(self, width: int, *, stem: int, blocks: int, stride: int) -> None:
@@ -66,15 +65,16 @@ class HRNet(Backbone):
             (self.transition2, self.stage3),
             (self.transition3, self.stage4),
         ):
-            # A new branch grows out of the coarsest one.
+            # A new branch starts from the coarsest one.
             maps = stage([step(maps[min(i, len(maps) - 1)]) for i, step in enumerate(transition)])
         one, two, three, four = (resize(x, maps[0 if self.stride == 4 else 1]) for x in maps)
         return Stages(two, three, torch.cat((one, two, three, four), 1))
 
 
 class Exchange(nn.Module):
-    """Maps of all branches, finest first -> the same shapes: some blocks on each, then every branch
-    is the sum of all.
+    """Blocks on each branch, followed by a sum of all branches on each grid.
+
+    Maps of all branches, finest first -> maps of the same shapes.
     """
 
     def __init__(self, widths: tuple[int, ...], blocks: int) -> None:
@@ -97,15 +97,13 @@ class Exchange(nn.Module):
         return [self.relu(self.fuse(row, maps, like)) for row, like in zip(rows, maps, strict=True)]
 
     def fuse(self, row: Sequence[nn.Module], maps: list[Tensor], like: Tensor) -> Tensor:
-        """The sum of all branches on the grid of one."""
+        """Return the sum of all branches on the grid of `like`."""
         total, *rest = (resize(bring(x), like) for bring, x in zip(row, maps, strict=True))
         return sum(rest, total)
 
 
 class HRNetHead(Head):
-    """F5 -> 1x1 convolution of the same width, batch norm, ReLU -> 1x1 convolution to the
-    classes.
-    """
+    """1x1 convolution of F5 to the same width, batch norm, ReLU, 1x1 convolution to the classes."""
 
     def __init__(self, channels: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -116,23 +114,28 @@ class HRNetHead(Head):
         self.classifier = nn.Conv2d(self.width, num_classes, 1)
 
     def features(self, stages: Stages) -> Tensor:
-        """Return the features (N, d, h, w) that the classifier reads."""
+        """Return the input of the classifier, (N, d, h, w)."""
         return self.mix(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features (N, d, h, w)."""
+        """Return logits (N, K, h, w) for features (N, d, h, w)."""
         return self.classifier(features)
 
 
 def hrnet(
     *, width: int = 48, stem: int = 64, blocks: int = 4, stride: int = 4, weights: str = ""
 ) -> HRNet:
-    """HRNetV2: `width` of its finest branch (the others have 2, 4 and 8 times that), of its `stem`,
-    and the `stride` of its result.
+    """Build HRNetV2.
 
-    `blocks` is the depth of stage 1 and of every branch between two exchanges, `weights` the path
-    of a state dict with its names. Raises `UsageError` for weights that do not fit and a stride
-    that is neither 4 nor 8.
+    Args:
+        width: Width of the finest branch; the others have 2, 4 and 8 times that.
+        stem: Width of the stem.
+        blocks: Depth of stage 1 and of every branch between two exchanges.
+        stride: Stride of the output grid: 4 or 8.
+        weights: Path of a state dict with the network's names; empty for random weights.
+
+    Raises:
+        UsageError: The weights do not fit, or `stride` is neither 4 nor 8.
     """
     if stride not in (4, 8):
         raise UsageError(f"hrnet: stride = {stride}; give 4 or 8")
@@ -153,8 +156,9 @@ def _transition(before: tuple[int, ...], after: tuple[int, ...]) -> nn.ModuleLis
 
 
 def _bring(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
-    """From one branch to another: strided convolutions towards a coarser one, a 1x1 convolution
-    towards a finer one.
+    """Build the path from one branch to another.
+
+    A coarser target needs strided convolutions, a finer one a 1x1 convolution.
     """
     if source == target:
         return nn.Identity()

@@ -1,5 +1,6 @@
-"""PSPNets as backbones: a dilated ResNet whose F5 has seen its pyramid. Shapes: N images, C
-channels, d width, H W image, h w grid.
+"""PSPNets as backbones: dilated ResNets with pyramid pooling on F5.
+
+Shapes: N images, C channels, d width, H W image, h w grid.
 """
 
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from msaf_bench.ports import Stages
 
 
 class PyramidBackbone(Backbone):
-    """Image (N, 3, H, W) -> Stages, F5 replaced by what PSPNet's classifier reads: pyramid pooling
-    and a 3x3 convolution to d.
+    """Image (N, 3, H, W) -> Stages with F5 replaced by the input of PSPNet's classifier.
 
-    d is four times the ResNet's first width, 256 for the published ones. The options are those of
-    the ResNet, which keeps its names in `resnet`, so that its `weights` load.
+    This F5 is pyramid pooling followed by a 3x3 convolution to d channels; d is four times the
+    ResNet's first width, 256 for the published ones. The options are those of the ResNet. It keeps
+    its parameter names in `resnet`, so its `weights` load.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Dilated ResNets. Shapes: N images, C channels, H W image, h w grid (1/8 or 1/16).
 
-Published code disagrees on the stem and on where the dilation stands, so both are options. With the
-plain stem parameter names are torchvision's, so its ImageNet weights load.
+Published code differs in the stem and in the place of the dilation, so both are options. With the
+plain stem, parameters have torchvision's names, so its ImageNet weights load.
 """
 
 from functools import partial
@@ -14,14 +14,14 @@ from msaf_bench.components.weight_files import load_weights
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.ports import Stages
 
-#: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation);
-#: "plain" is one 7x7.
+#: Widths of a stem's 3x3 convolutions in units of half the width (He et al. 2019; mmsegmentation).
+#: "plain" is one 7x7 convolution.
 STEMS = {"plain": (), "deep": (2, 2, 4), "v1c": (1, 1, 2)}
 #: Strides and dilations of the four stages, by the stride of the grid.
 STAGES = {8: ((1, 2, 1, 1), (1, 1, 2, 4)), 16: ((1, 2, 2, 1), (1, 1, 1, 2))}
-#: Where dilation stands: everywhere (section 3.2, PSPNet), in the second 3x3 of a basic block
-#: (ETC), halved in the first block of a stage (mmsegmentation), or so and growing through the last
-#: stage (TDNet).
+#: Place of the dilation: everywhere (section 3.2, PSPNet); in the second 3x3 of a basic block
+#: (ETC); halved in the first block of a stage (mmsegmentation); also halved there, and growing
+#: through the last stage (TDNet).
 DILATE = ("all", "second", "half-first", "multigrid")
 
 
@@ -47,8 +47,9 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolutions with a shortcut (He et al. 2016), the stride in the 3x3 as in
-    torchvision.
+    """1x1, 3x3 and 1x1 convolutions with a shortcut (He et al. 2016).
+
+    The stride is in the 3x3 convolution, as in torchvision.
     """
 
     expansion = 4
@@ -73,13 +74,23 @@ class Bottleneck(nn.Module):
 
 
 class DilatedResNet(Backbone):
-    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8: layer3 and layer4 have stride 1 and dilation 2
-    and 4 (section 3.2).
+    """Image (N, 3, H, W) -> F3, F4, F5, all at 1/8 (section 3.2) or 1/16.
 
-    With `output_stride` 16 layer3 has stride 2 and layer4 dilation 2; F3, twice as large, is then
-    read at every second pixel. `weights` is the path of a state dict with this network's names
-    (.safetensors, else torch's); a classifier's are left out. Raises `UsageError` if it does not
-    fit.
+    At 1/8, layer3 and layer4 have stride 1 and dilations 2 and 4. At 1/16, layer3 has stride 2 and
+    layer4 dilation 2; F3 is then subsampled by 2.
+
+    Args:
+        block: `BasicBlock` or `Bottleneck`.
+        depths: Number of blocks of the four layers.
+        width: Number of channels of layer1, before expansion.
+        stem: Stem: a key of `STEMS`.
+        dilate: Place of the dilation: one of `DILATE`.
+        output_stride: Stride of the grid: 8 or 16.
+        weights: Path of a state dict with this network's names (.safetensors, else PyTorch's
+            format); the tensors of a classifier are ignored.
+
+    Raises:
+        UsageError: The weights do not fit, or a choice is unknown.
     """
 
     def __init__(
@@ -134,7 +145,7 @@ class DilatedResNet(Backbone):
         return Stages(f3[..., ::step, ::step], f4, self.layer4(f4))
 
 
-#: One basic block a stage: for small machines and tests, not in the paper.
+#: One basic block per stage: for small machines and tests, not in the paper.
 resnet10 = partial(DilatedResNet, BasicBlock, (1, 1, 1, 1))
 resnet18 = partial(DilatedResNet, BasicBlock, (2, 2, 2, 2))
 resnet34 = partial(DilatedResNet, BasicBlock, (3, 4, 6, 3))
@@ -143,8 +154,9 @@ resnet101 = partial(DilatedResNet, Bottleneck, (3, 4, 23, 3))
 
 
 def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int, int]:
-    """Of the first and the second 3x3 convolution of block `index` of a stage; a bottleneck has the
-    first alone.
+    """Return the dilations of the two 3x3 convolutions of block `index` of a stage.
+
+    A bottleneck uses the first one alone.
     """
     halved = max(1, dilation // 2) if index == 0 else dilation
     if rule == "multigrid":
@@ -153,7 +165,7 @@ def _dilations(rule: str, dilation: int, index: int, *, last: bool) -> tuple[int
 
 
 def _deep_stem(widths: list[int]) -> nn.Sequential:
-    """3x3 convolutions, the first of stride 2, with batch norm and ReLU between them."""
+    """Build 3x3 convolutions with batch norm and ReLU between them; the first has stride 2."""
     layers: list[nn.Module] = [_conv3x3(3, widths[0], 2, 1)]
     for inputs, outputs in pairwise(widths):
         layers += nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), _conv3x3(inputs, outputs, 1, 1)

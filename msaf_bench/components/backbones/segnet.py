@@ -13,25 +13,25 @@ from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
-#: Convolutions of VGG-16's stages, in units of the width.
+#: Channels of the convolutions of VGG-16's stages, in units of the width.
 ENCODER = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
-#: Of the decoder's, coarsest first and without the finest, which belongs to the head: of the
-#: original, and of the PyTorch code of Huang et al. 2018, where the first convolution of a stage
-#: narrows and not the last.
+#: Channels of the decoder's stages, coarsest first. The finest stage belongs to the head.
+#: "original" narrows in the last convolution of a stage, "narrow" in the first, as the PyTorch code
+#: of Huang et al. 2018.
 DECODERS = {
     "original": ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1)),
     "narrow": ((8, 8, 8), (4, 4, 4), (2, 2, 2), (1, 1)),
 }
 LAST = ("convolution", "norm", "relu")
-DROPPED = 3  #: the coarsest stages of both sides end with dropout
+DROPPED = 3  #: number of coarse stages on each side that end with dropout
 
 
 class SegNet(Backbone):
-    """Image (N, 3, H, W) -> w features at the size of the image, as all three of the Stages: the
-    decoder's last, unpooled.
+    """Image (N, 3, H, W) -> w features at full size, as all three of the Stages.
 
-    Unpooling puts each value back where the maximum was and leaves the rest 0. Odd sides are pooled
-    as in the code that the decoder is from: up (Caffe) or down (PyTorch), but never to nothing.
+    The features are the unpooled output of the decoder. Unpooling puts each value back at the place
+    of its maximum and sets all other pixels to 0. Pooling rounds odd sides as in the code of the
+    chosen decoder: up (Caffe) or down (PyTorch), but never to 0.
     """
 
     def __init__(self, width: int, *, decoder: str) -> None:
@@ -67,11 +67,11 @@ class SegNet(Backbone):
 
 
 class SegNetHead(Head):
-    """The finest stage of the decoder: two 3x3 convolutions with batch norm and ReLU, then what
-    `last` says.
+    """Finest stage of the decoder: two 3x3 convolutions with batch norm and ReLU.
 
-    "convolution" is one more of those, to the classes. Without it the two give the classes
-    themselves, the second up to its "norm", or up to its "relu": then no logit is negative.
+    `last` chooses the last layer. "convolution" adds a 3x3 convolution to the classes. With "norm"
+    and "relu" the two convolutions give the classes themselves; "norm" leaves out the last ReLU,
+    with "relu" no logit is negative.
     """
 
     def __init__(
@@ -87,17 +87,18 @@ class SegNetHead(Head):
         )
 
     def features(self, stages: Stages) -> Tensor:
-        """Return the features (N, d, h, w) that the classifier reads."""
+        """Return the input of the classifier, (N, d, h, w)."""
         return self.mix(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features (N, d, h, w)."""
+        """Return logits (N, K, h, w) for features (N, d, h, w)."""
         return self.classifier(features)
 
 
 def segnet(*, width: int = 64, decoder: str = "original") -> SegNet:
-    """Bayesian SegNet up to its head: `width` of the finest stage, `decoder` "original" or
-    "narrow".
+    """Build Bayesian SegNet without its head.
+
+    `width` is the number of channels of the finest stage, `decoder` is "original" or "narrow".
     """
     return SegNet(width, decoder=decoder)
 

@@ -1,8 +1,7 @@
-"""Dilation8 and Dilation10: VGG-16 at 1/8 and a context module on its class scores (Yu and Koltun
-2016).
+"""Dilation8 and Dilation10: VGG-16 at 1/8 with a context module (Yu and Koltun 2016).
 
-Shapes: N images, C channels, K classes, H W image, h w grid (1/8). The thirteen convolutions have
-torchvision's names (`features.0` ...).
+The context module works on class scores. Shapes: N images, C channels, K classes, H W image,
+h w grid (1/8). The thirteen convolutions have torchvision's names (`features.0` ...).
 """
 
 import torch
@@ -13,23 +12,23 @@ from msaf_bench.components.interfaces import Backbone, Head
 from msaf_bench.errors import one_of
 from msaf_bench.ports import Stages
 
-BORDER = 186  #: pixels that the convolutions of the front end eat on each side
+BORDER = 186  #: pixels per side that the front end's unpadded convolutions remove
 PADDINGS = ("mirror", "same")
-#: Of VGG-16: convolutions of a stage in units of the first width, with their dilation; the last two
-#: stages are not pooled.
+#: Stages of VGG-16: channels of the convolutions in units of the first width, and their dilation.
+#: The last two stages are not pooled.
 FRONT = (((1, 1), 1), ((2, 2), 1), ((4, 4, 4), 1), ((8, 8, 8), 1), ((8, 8, 8), 2))
 POOLED = 3
-#: how many layers of `features` give conv4_3 and conv5_3, in torchvision's count, where a pool
-#: stands between them
+#: Number of layers of `features` up to conv4_3 and conv5_3, in torchvision's count with a pool
+#: between them.
 F3, F4 = 23, 30
 
 
 class DilatedVGG(Backbone):
     """Image (N, 3, H, W) -> conv4_3, conv5_3 and fc7 at 1/8, after their ReLUs; h = ceil(H / 8).
 
-    With the border "mirror" no convolution pads, as published: the image is mirrored by 186 pixels
-    around, and by what is missing to whole cells of the grid. With "same" every convolution pads
-    with zeros and nothing is computed outside of the image.
+    With the border "mirror" no convolution pads, as published: the image is extended by its mirror
+    image, by 186 pixels on each side and up to whole cells of the grid. With "same" every
+    convolution pads with zeros, and nothing is computed outside the image.
     """
 
     def __init__(self, width: int, *, border: str) -> None:
@@ -71,11 +70,11 @@ class DilatedVGG(Backbone):
 
 
 class ContextHead(Head):
-    """F5 -> class scores by a 1x1 convolution (the features) -> the context module, which begins as
-    the identity (the classifier).
+    """Class scores of F5 by a 1x1 convolution, followed by the context module.
 
-    The module sees ever further: 3x3 convolutions on the K class maps with the given dilations, one
-    more without, 1x1 at the end.
+    The scores are the features, the context module is the classifier; it starts as the identity. It
+    enlarges the receptive field by 3x3 convolutions on the K class maps with the given dilations,
+    one more without dilation, and a 1x1 convolution.
     """
 
     def __init__(
@@ -96,52 +95,54 @@ class ContextHead(Head):
                 nn.init.zeros_(module.bias)  # pyright: ignore[reportArgumentType]
 
     def features(self, stages: Stages) -> Tensor:
-        """Return the features (N, d, h, w) that the classifier reads."""
+        """Return the input of the classifier, (N, d, h, w)."""
         return self.scores(stages.f5)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (N, K, h, w) of features (N, d, h, w)."""
+        """Return logits (N, K, h, w) for features (N, d, h, w)."""
         return self.context(features)
 
 
 def dilation8(*, width: int = 64, border: str = "mirror") -> DilatedVGG:
-    """The front end of Dilation8 and Dilation10: `width` of the first convolution, `border`
-    "mirror" as published or "same".
+    """Build the front end of Dilation8 and Dilation10.
+
+    `width` is the number of channels of the first convolution. `border` is "mirror", as published,
+    or "same".
     """
     return DilatedVGG(width, border=border)
 
 
 def context8(channels: tuple[int, int, int], num_classes: int) -> ContextHead:
-    """Dilation8's head: a context of 67 cells."""
+    """Build Dilation8's head, with a context of 67 cells."""
     return ContextHead(channels, num_classes, (1, 1, 2, 4, 8, 16))
 
 
 def context10(channels: tuple[int, int, int], num_classes: int) -> ContextHead:
-    """Dilation10's head: a context of 259 cells."""
+    """Build Dilation10's head, with a context of 259 cells."""
     return ContextHead(channels, num_classes, (1, 1, 2, 4, 8, 16, 32, 64))
 
 
 def mirror(image: Tensor, border: int) -> Tensor:
-    """The image (N, 3, H, W) with its mirror image around: `border` pixels on each side, on the far
-    ones also what H and W lack to 8k.
+    """Extend an image (N, 3, H, W) by its mirror image, `border` pixels on each side.
 
-    The outermost pixel is not repeated. Where the border is wider than the image, it is mirrored
-    again.
+    Bottom and right also extend H and W to multiples of 8. The outermost pixel is not repeated. A
+    border wider than the image mirrors it again.
     """
     rows, columns = (_mirrored(n, border, image.device) for n in image.shape[-2:])
     return image.index_select(2, rows).index_select(3, columns)
 
 
 def middle(x: Tensor, like: Tensor) -> Tensor:
-    """The middle of a map (N, C, h, w), of the size of another."""
+    """Return the centre of a map (N, C, h, w), cropped to the size of `like`."""
     h, w = like.shape[-2:]
     top, left = (x.shape[-2] - h) // 2, (x.shape[-1] - w) // 2
     return x[..., top : top + h, left : left + w]
 
 
 def _mirrored(n: int, border: int, device: torch.device) -> Tensor:
-    """Where each pixel of a side of n pixels with its border is read: a triangle wave of the period
-    2 (n - 1).
+    """Return the source index of each pixel along a mirrored side of n pixels.
+
+    The index is a triangle wave with period 2 (n - 1).
     """
     end = n + -n % 8 + border
     return n - 1 - (torch.arange(-border, end, device=device) % max(1, 2 * (n - 1)) - (n - 1)).abs()

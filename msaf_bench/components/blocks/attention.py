@@ -1,6 +1,4 @@
-"""The transformer block that every part of MSAF is made of. Shapes: N sequences, L tokens, d
-width.
-"""
+"""Transformer block of all parts of MSAF. Shapes: N sequences, L tokens, d width."""
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +6,14 @@ from torch.nn import functional
 
 from msaf_bench.errors import UsageError, one_of
 
-# CUDA's fused kernels put the number of sequences on a grid axis that ends at 65,535.
+# CUDA's fused kernels map sequences to a grid axis with a limit of 65,535.
 MAX_SEQUENCES = 2**15
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (N, L, d) -> (N, L, d), through `scaled_dot_product_attention`
-    (Vaswani et al. 2017).
+    """Multi-head self-attention: (N, L, d) -> (N, L, d) (Vaswani et al. 2017).
+
+    Uses `scaled_dot_product_attention`.
     """
 
     def __init__(self, width: int, *, heads: int) -> None:
@@ -36,8 +35,9 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(n, length, width))
 
     def weight_on(self, x: Tensor, first: int) -> Tensor:
-        """Tokens (N, L, d) -> the mean weight that the queries from token `first` on give to the
-        keys before it.
+        """Return the attention weight of the queries from `first` on the keys before it.
+
+        Tokens are (N, L, d); the weight is averaged over all these queries.
         """
         n, length, width = x.shape
         q, k, _ = (
@@ -48,10 +48,10 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block (N, L, d) -> (N, L, d): X' = Attention(LN(X)) + X, then
-    MLP(LN(X')) + X' (Eq. 3).
+    """Pre-norm transformer block: (N, L, d) -> (N, L, d) (Eq. 3).
 
-    It starts close to the identity: weights of standard deviation 0.02 and no bias, as in ViT.
+    X' = Attention(LN(X)) + X, then MLP(LN(X')) + X'. The block starts close to the identity:
+    weights have a standard deviation of 0.02 and biases are 0, as in ViT.
     """
 
     def __init__(self, width: int, *, heads: int, mlp_ratio: int) -> None:
@@ -71,20 +71,22 @@ class Block(nn.Module):
         return self.mlp(self.norm2(x)) + x
 
     def weight_on(self, x: Tensor, first: int) -> Tensor:
-        """Tokens (N, L, d) -> the mean weight of attention that tokens from `first` on give to
-        those before it.
+        """Return the mean attention weight of tokens from `first` on the tokens before it.
+
+        Tokens are (N, L, d).
         """
         return self.attention.weight_on(self.norm1(x), first)
 
 
 def no_position(x: Tensor) -> Tensor:
-    """The map (..., d, h, w) as it is."""
+    """Return the map (..., d, h, w) unchanged."""
     return x
 
 
 def sine_position(x: Tensor) -> Tensor:
-    """The map (..., d, h, w) plus the fixed 2-D sine code: half of the channels for the row, half
-    for the column.
+    """Add the fixed 2-D sine code to a map (..., d, h, w).
+
+    Half of the channels encode the row, half the column.
     """
     width, h, w = x.shape[-3:]
     if width % 4:
@@ -101,5 +103,5 @@ POSITIONS = {"none": no_position, "sine": sine_position}
 
 
 def position_code(name: str):
-    """The positional code of that name. Raises `UsageError` for an unknown one."""
+    """Return the positional code of that name. Raises `UsageError` if it is unknown."""
     return POSITIONS[one_of("position", name, POSITIONS)]

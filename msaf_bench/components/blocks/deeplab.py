@@ -1,7 +1,7 @@
-"""DeepLab on ResNets at 1/16, as Deep Feature Flow and Accel have it: dilated or deformable last
-stage, no pyramid.
+"""DeepLab on ResNets at 1/16, as in Deep Feature Flow and Accel.
 
-Shapes: N images, C channels, K classes, H W image in multiples of 16, h w grid (1/16).
+The last stage is dilated or deformable; there is no pyramid. Shapes: N images, C channels,
+K classes, H W image in multiples of 16, h w grid (1/16).
 """
 
 from typing import cast
@@ -21,14 +21,20 @@ STRIDE = 16
 
 
 class DeepLabFeatures(nn.Module):
-    """Image (N, 3, H, W) -> F5 (N, C, h, w) of a ResNet at 1/16, rebuilt as the first ResNets were
-    (He et al. 2016).
+    """Image (N, 3, H, W) -> F5 (N, C, h, w) of a ResNet at 1/16.
 
-    The stride of a bottleneck stands in its first 1x1, and the pooling of the stem begins at the
-    edge. With `groups` the last stage is deformable: so many groups of channels have offsets of
-    their own; `reach` is the dilation of the convolution that finds these, `limit` the share of the
-    grid's sides that they are held within, 0 for no limit. Raises `UsageError` for another
-    backbone.
+    The ResNet is changed to the form of the first ResNets (He et al. 2016): the stride of a
+    bottleneck is in its first 1x1 convolution, and the pooling of the stem starts at the edge.
+
+    Args:
+        backbone: ResNet at 1/16; changed in place.
+        groups: Number of channel groups with their own offsets in the deformable last stage; 0 for
+            a last stage that is not deformable.
+        reach: Dilation of the convolution that predicts the offsets.
+        limit: Bound on the offsets as a share of the grid's sides; 0 for no bound.
+
+    Raises:
+        UsageError: The backbone is not a ResNet at 1/16.
     """
 
     def __init__(
@@ -57,8 +63,9 @@ class DeepLabFeatures(nn.Module):
 
 
 class Deformable(nn.Module):
-    """A 3x3 convolution of stride 1 made deformable: (N, C, h, w) -> (N, D, h, w). Offsets are 0 at
-    the start.
+    """A 3x3 convolution of stride 1 made deformable: (N, C, h, w) -> (N, D, h, w).
+
+    Offsets are 0 at the start.
     """
 
     spread: Tensor
@@ -75,7 +82,7 @@ class Deformable(nn.Module):
         )
         nn.init.zeros_(self.offset.weight)
         nn.init.zeros_(self.offset.bias)  # pyright: ignore[reportArgumentType]
-        # A dilation of n is an offset of n - 1 times each point's place in the kernel.
+        # A dilation of n equals an offset of n - 1 times each point's place in the kernel.
         places = torch.cartesian_prod(torch.arange(-1.0, 2), torch.arange(-1.0, 2))
         self.register_buffer(
             "spread", (convolution.dilation[0] - 1) * places.view(18, 1, 1), persistent=False
@@ -103,8 +110,9 @@ class Deformable(nn.Module):
         )
 
     def _inside(self, offset: Tensor) -> Tensor:
-        """Offsets (N, 18, h, w) -> the taps that lie on the map, as a share of those of the regular
-        dilated kernel.
+        """Return the share of taps on the map, relative to the regular dilated kernel.
+
+        Offsets are (N, 18, h, w).
         """
         return (inside(offset + self.spread, 3) / inside(offset * 0 + self.spread, 3)).clamp(max=1)
 
@@ -120,11 +128,11 @@ class DeepLabHead(nn.Module):
         self.enlarge = BilinearDeconvolution(num_classes, STRIDE)
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) -> (N, C / 2, h, w)."""
+        """Reduce features (N, C, h, w) to (N, C / 2, h, w)."""
         return self.mix(x)
 
     def classify(self, features: Tensor) -> Tensor:
-        """(N, C / 2, h, w) -> (N, K, H, W)."""
+        """Return logits (N, K, H, W) for reduced features (N, C / 2, h, w)."""
         return self.enlarge(self.classifier(features))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -132,8 +140,9 @@ class DeepLabHead(nn.Module):
 
 
 class BilinearDeconvolution(nn.ConvTranspose2d):
-    """Bilinear interpolation by a whole factor as a convolution that does not learn (Long et al.
-    2015); outside of the map is 0.
+    """Bilinear upsampling by an integer factor as a fixed deconvolution (Long et al. 2015).
+
+    The map is 0 outside its border.
     """
 
     def __init__(self, channels: int, factor: int) -> None:
@@ -147,11 +156,11 @@ class BilinearDeconvolution(nn.ConvTranspose2d):
 
 
 class UpdateFeatures(nn.Module):
-    """Accel-18's and -34's second network: image (N, 3, H, W) -> (N, outputs, h, w).
+    """Second network of Accel-18 and Accel-34: image (N, 3, H, W) -> (N, outputs, h, w).
 
-    Three stages of pre-activated basic blocks (He et al. 2016b) to 1/16, a deformable one of
-    post-activated blocks at 1/32, and a learned deconvolution back. `depths` are the numbers of
-    blocks of the four stages, `limit` holds the offsets as in `DeepLabFeatures`.
+    Three stages of pre-activated basic blocks (He et al. 2016b) lead to 1/16. A deformable stage of
+    post-activated blocks follows at 1/32, and a learned deconvolution returns to 1/16. `depths` are
+    the numbers of blocks of the four stages; `limit` bounds the offsets as in `DeepLabFeatures`.
     """
 
     def __init__(
@@ -197,8 +206,9 @@ class UpdateFeatures(nn.Module):
 
 
 class PreActivated(nn.Module):
-    """Two 3x3 convolutions after batch norm and ReLU each; the first of a stage has a projection as
-    its shortcut.
+    """Two 3x3 convolutions, each after batch norm and ReLU, with a shortcut.
+
+    The shortcut of the first block of a stage is a projection.
     """
 
     def __init__(self, inputs: int, width: int, *, stride: int, first: bool) -> None:

@@ -1,13 +1,13 @@
-"""Brings a map to another grid. Shapes: N maps, C channels, h w and H W grids."""
+"""Resizing of a map to another grid. Shapes: N maps, C channels, h w and H W grids."""
 
 from torch import Tensor
 from torch.nn import functional
 
 
 def resize(x: Tensor, like: Tensor, *, corners: bool = False) -> Tensor:
-    """The map x (N, C, h, w) bilinearly on the grid of `like` (..., H, W).
+    """Resize a map (N, C, h, w) bilinearly to the grid of `like` (..., H, W).
 
-    The outer edges of the border pixels fall on each other or, with `corners`, their centres.
+    The outer edges of the border pixels are aligned or, with `corners`, their centres.
     """
     size = (like.shape[-2], like.shape[-1])
     return (

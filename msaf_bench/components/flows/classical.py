@@ -1,4 +1,4 @@
-"""Flow between two frames that needs no training. Shapes: B batch, H W image."""
+"""Optical flow without training. Shapes: B batch, H W image."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from msaf_bench.errors import UsageError
 
 
 class ZeroFlow(Flow):
-    """No motion: the reference lies where it is."""
+    """No motion: the flow is 0 everywhere."""
 
     idle = True
 
@@ -22,17 +22,15 @@ class ZeroFlow(Flow):
 
 
 class DISFlow(Flow):
-    """DIS (Kroeger et al. 2016) by OpenCV, on the CPU, without a gradient; at the frames'
-    own size.
-    """
+    """DIS (Kroeger et al. 2016) by OpenCV at full size, on the CPU and without a gradient."""
 
-    uncounted = "DIS flow (OpenCV, on the CPU)"  #: what a report of the cost says beside its total
+    uncounted = "DIS flow (OpenCV, on the CPU)"  #: note of a cost report beside its total
 
     def forward(self, image: Tensor, reference: Tensor) -> Tensor:
         if min(image.shape[-2:]) < DIS_LEAST:
             raise UsageError(
-                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small, DIS needs"
-                f" {DIS_LEAST} rows and columns"
+                f"flow dis: frames of {image.shape[-2]}x{image.shape[-1]} are too small; DIS needs"
+                f" at least {DIS_LEAST} rows and columns"
             )
         if image.is_meta:
             return image.new_empty(image.shape[0], 2, *image.shape[-2:])
@@ -41,7 +39,7 @@ class DISFlow(Flow):
 
 
 def _grey(frames: Tensor) -> list[NDArray[np.uint8]]:
-    """Normalised frames (B, 3, H, W) -> B grey pictures (H, W)."""
+    """Convert normalised frames (B, 3, H, W) to B grey images (H, W)."""
     colours = denormalise(frames.detach()).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
     return [
         np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,9 +1,8 @@
-"""FlowNet-S and FlowNet-C (Dosovitskiy et al., ICCV 2015), laid out as in the PyTorch release of
-FlowNet 2.0.
+"""FlowNet-S and FlowNet-C (Dosovitskiy et al., ICCV 2015), as in FlowNet 2.0's PyTorch release.
 
-Shapes: B batch, C channels, H W image, h w grid. Networks here take a pair (B, 6, H, W), sides of
-multiples of 64, and give flow in units of `UNIT` pixels of the pair at 1/4. Layers have the
-release's names, so its state dicts load.
+Shapes: B batch, C channels, H W image, h w grid. The networks take a pair (B, 6, H, W) with sides
+that are multiples of 64. They return flow at 1/4, in units of `UNIT` pixels of the pair. Layers
+have the release's names, so its state dicts load.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,11 +16,11 @@ from msaf_bench.components.interfaces import Flow
 from msaf_bench.components.weight_files import load_weights
 from msaf_bench.data.transforms import STD
 
-UNIT = 20.0  #: pixels that the networks' output 1 means
-MULTIPLE = 64  #: of it the sides are, inside
-REACH, STEP = 20, 2  #: of FlowNet-C's correlation, in pixels of its grid
+UNIT = 20.0  #: pixels per unit of the networks' output
+MULTIPLE = 64  #: sides are padded to multiples of it
+REACH, STEP = 20, 2  #: window and step of FlowNet-C's correlation, in pixels of its grid
 
-#: Name -> outputs in units of the width, kernel, stride.
+#: Name -> channels in units of the width, kernel, stride.
 Layers = Mapping[str, tuple[int, int, int]]
 STEM: Layers = {"conv1": (1, 7, 2), "conv2": (2, 5, 2), "conv3": (4, 5, 2)}
 DEEP: Layers = {
@@ -36,7 +35,7 @@ ENCODER: Layers = {**STEM, "conv3_1": (4, 3, 1), **DEEP}
 
 
 class FlowNetS(nn.ModuleDict):
-    """The simple one: the frames (and what else is known of them) are the channels of one input."""
+    """The simple network: both frames, and other inputs if any, are channels of one input."""
 
     def __init__(self, inputs: int = 6, *, width: int = 64, up_bias: bool = False) -> None:
         channels = [width * n for n in (16, 8, 8, 4, 2)]
@@ -45,7 +44,7 @@ class FlowNetS(nn.ModuleDict):
         start(self)
 
     def features(self, pair: Tensor) -> Tensor:
-        """Pair (B, 6, H, W) -> (B, 3 width + 2, h, w) at 1/4: what the last flow is read from."""
+        """Return the input of the last flow prediction, (B, 3 width + 2, h, w) at 1/4."""
         found = run(self, ENCODER, pair)
         return refine(
             self,
@@ -58,8 +57,10 @@ class FlowNetS(nn.ModuleDict):
 
 
 class FlowNetC(nn.ModuleDict):
-    """The one that compares: both frames pass one stem, then the features of one are correlated
-    with the other's around each place.
+    """The network with a correlation: compares the features of both frames.
+
+    Both frames pass one stem; the features of one are then correlated with those of the other in a
+    window around each position.
     """
 
     def __init__(self, *, width: int = 64) -> None:
@@ -93,11 +94,10 @@ class FlowNetC(nn.ModuleDict):
 
 
 class PairFlow(Flow):
-    """A network of pairs as the slot `flow` wants it: normalised frames -> flow (B, 2, H, W) in
-    pixels of the frames, at any H, W.
+    """Component of the slot `flow` around a network of pairs.
 
-    As published the frames are in [0, 1], less the mean colour of both; here zeros then fill up to
-    multiples of 64.
+    Normalised frames -> flow (B, 2, H, W) in pixels of the frames, at any H, W. As published, the
+    network sees frames in [0, 1] minus the mean colour of both. Zeros pad them to multiples of 64.
     """
 
     def __init__(self, net: nn.Module, finish: Callable[[Tensor], Tensor]) -> None:
@@ -115,14 +115,20 @@ class PairFlow(Flow):
 
 
 def flownet_s(*, width: int = 64, weights: str = "") -> PairFlow:
-    """FlowNet-S for the slot `flow`. `width` is that of its first convolution; `weights` the path
-    of a state dict of `FlowNetS`.
+    """Build FlowNet-S for the slot `flow`.
+
+    `width` is the number of channels of its first convolution, `weights` the path of a state dict
+    of `FlowNetS`.
     """
     return _loaded(FlowNetS(width=width), weights)
 
 
 def flownet_c(*, width: int = 64, weights: str = "") -> PairFlow:
-    """The same of FlowNet-C."""
+    """Build FlowNet-C for the slot `flow`.
+
+    `width` is the number of channels of its first convolution, `weights` the path of a state dict
+    of `FlowNetC`.
+    """
     return _loaded(FlowNetC(width=width), weights)
 
 
@@ -133,16 +139,23 @@ def _loaded(net: nn.Module, weights: str) -> PairFlow:
 
 
 def enlarge(flow: Tensor, *, mode: str) -> Tensor:
-    """Flow at 1/4 in units -> full size in pixels."""
+    """Upsample flow from 1/4 to full size and convert it from units to pixels."""
     return UNIT * functional.interpolate(flow, scale_factor=4, mode=mode)
 
 
 def correlation(x: Tensor, y: Tensor, reach: int, step: int) -> Tensor:
-    """Mean over the channels of x(p) y(p + d) for d = (dy, dx), both in -reach, -reach + step, ...
-    reach, row by row; 0 outside of y.
+    """Return the mean over the channels of x(p) y(p + d) for each displacement d = (dy, dx).
 
-    x, y (B, C, h, w) -> (B, (2 reach / step + 1)^2, h, w). One product of maps a displacement: no
-    window is unfolded.
+    The loop over displacements multiplies whole maps, so that no window is unfolded.
+
+    Args:
+        x: Features (B, C, h, w).
+        y: Features (B, C, h, w); 0 outside the map.
+        reach: Largest displacement along each axis, in pixels.
+        step: Step between displacements: -reach, -reach + step, ... reach, row by row.
+
+    Returns:
+        Correlations (B, (2 reach / step + 1)², h, w).
     """
     h, w = x.shape[-2:]
     padded = functional.pad(y, (reach,) * 4)
@@ -153,7 +166,7 @@ def correlation(x: Tensor, y: Tensor, reach: int, step: int) -> Tensor:
 
 
 def convolutions(inputs: int, layers: Layers, width: int) -> dict[str, nn.Module]:
-    """A chain of convolutions with leaky ReLU."""
+    """Build a chain of convolutions with leaky ReLU, by name."""
     made = dict[str, nn.Module]()
     for name, (outputs, kernel, stride) in layers.items():
         made[name] = _convolution(inputs, outputs * width, kernel, stride)
@@ -162,7 +175,7 @@ def convolutions(inputs: int, layers: Layers, width: int) -> dict[str, nn.Module
 
 
 def run(net: nn.ModuleDict, names: Iterable[str], x: Tensor) -> dict[str, Tensor]:
-    """What each layer of a chain gives."""
+    """Run a chain of layers and return the output of each, by name."""
     made = dict[str, Tensor]()
     for name in names:
         made[name] = x = net[name](x)
@@ -177,11 +190,19 @@ def refinement(
     smooth: bool = False,
     bias: bool = True,
 ) -> dict[str, nn.Module]:
-    """The expanding part: layers that take stages of `channels`, coarsest first, to the flow of
-    level `finest`, where stage i is at 1/2^i.
+    """Build the expanding part: the layers from the coarsest stage to flow at level `finest`.
 
-    `widths` are those of the deconvolutions; `smooth` puts a convolution before each prediction but
-    the first.
+    Stage i is at 1/2^i.
+
+    Args:
+        channels: Channels of the stages, coarsest first.
+        widths: Channels of the deconvolutions, coarsest first.
+        finest: Level of the last flow.
+        smooth: Put a convolution before each prediction except the first.
+        bias: Give the upsampling of the flow a bias.
+
+    Returns:
+        Layers by name.
     """
     level, inputs = finest + len(widths), channels[0]
     layers: dict[str, nn.Module] = {f"predict_flow{level}": _predictor(inputs)}
@@ -200,8 +221,9 @@ def refinement(
 
 
 def refine(net: nn.ModuleDict, stages: Sequence[Tensor], *, finest: int) -> Tensor:
-    """Stages, coarsest first -> what the last flow is predicted from: the finest stage, the
-    features above it and their flow, enlarged.
+    """Return the input of the last flow prediction for stages, coarsest first.
+
+    It concatenates the finest stage with the upsampled features and flow of the level above.
     """
     level, x = finest + len(stages) - 1, stages[0]
     for skip in stages[1:]:
@@ -213,14 +235,15 @@ def refine(net: nn.ModuleDict, stages: Sequence[Tensor], *, finest: int) -> Tens
 
 
 def predict(net: nn.ModuleDict, level: int, x: Tensor) -> Tensor:
-    """The flow of a level from its features."""
+    """Predict the flow of a level from its features."""
     smooth = f"inter_conv{level}"
     return net[f"predict_flow{level}"](net[smooth](x) if smooth in net else x)
 
 
 def start(net: nn.Module) -> None:
-    """Weights to learn from scratch with: every layer keeps the variance of its input (He et al.
-    2015), and flow starts small.
+    """Initialise weights for training from scratch.
+
+    Every layer keeps the variance of its input (He et al. 2015), and flow starts small.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -1,8 +1,8 @@
-"""FlowNet 2.0 (Ilg et al., CVPR 2017), laid out as in its PyTorch release: C, S and S one after the
-other, SD beside them, and a fusion.
+"""FlowNet 2.0 (Ilg et al., CVPR 2017), laid out as in its PyTorch release.
 
-Shapes: B batch, H W image, sides of multiples of 64. Layers have the release's names, so its state
-dict loads.
+Networks C, S and S are stacked, SD runs beside them, and a fusion network combines both. Shapes:
+B batch, H W image with sides that are multiples of 64. Layers have the release's names, so its
+state dict loads.
 """
 
 from typing import cast
@@ -39,8 +39,9 @@ ENCODER: Layers = {**FINE, "conv3": (4, 3, 2), "conv3_1": (4, 3, 1), **DEEP}
 
 
 class FlowNetSD(nn.ModuleDict):
-    """The one for small displacements: 3x3 convolutions from the full size on. Pair (B, 6, H, W) ->
-    flow at 1/4.
+    """The network for small displacements, with 3x3 convolutions from full size on.
+
+    Pair (B, 6, H, W) -> flow at 1/4.
     """
 
     def __init__(self, *, width: int = 64) -> None:
@@ -56,7 +57,7 @@ class FlowNetSD(nn.ModuleDict):
 
 
 class Fusion(nn.ModuleDict):
-    """Two flows and what speaks for each (B, 11, H, W) -> flow (B, 2, H, W)."""
+    """Two flows and the evidence for each (B, 11, H, W) -> flow (B, 2, H, W)."""
 
     def __init__(self, *, width: int = 64) -> None:
         refining = refinement(
@@ -93,7 +94,7 @@ class FlowNet2(nn.ModuleDict):
         first = enlarge(self["flownetc"](pair), mode="bilinear")
         second = enlarge(self["flownets_1"](_corrected(pair, first)), mode="bilinear")
         large = enlarge(self["flownets_2"](_corrected(pair, second)), mode="nearest")
-        # its output 1 means 1 / UNIT pixels
+        # one unit of its output is 1 / UNIT pixels
         small = enlarge(self["flownets_d"](pair), mode="nearest") / UNIT**2
         errors = [_length(image - warp(reference, flow)) for flow in (small, large)]
         return self["flownetfusion"](
@@ -102,8 +103,10 @@ class FlowNet2(nn.ModuleDict):
 
 
 def flownet2(*, width: int = 64, weights: str = "") -> PairFlow:
-    """FlowNet 2.0 for the slot `flow`. `width` is that of its first convolutions; `weights` the
-    path of a state dict of `FlowNet2`.
+    """Build FlowNet 2.0 for the slot `flow`.
+
+    `width` is the number of channels of its first convolutions, `weights` the path of a state dict
+    of `FlowNet2`.
     """
     net = FlowNet2(width=width)
     if weights:
@@ -112,8 +115,9 @@ def flownet2(*, width: int = 64, weights: str = "") -> PairFlow:
 
 
 def _corrected(pair: Tensor, flow: Tensor) -> Tensor:
-    """What the next network of the stack reads: the pair, the reference warped, the flow, and how
-    far the warped one is off.
+    """Return the input of the next network of the stack.
+
+    It concatenates the pair, the warped reference, the flow and the error of the warped reference.
     """
     image, reference = pair.chunk(2, 1)
     warped = warp(reference, flow)
@@ -121,5 +125,5 @@ def _corrected(pair: Tensor, flow: Tensor) -> Tensor:
 
 
 def _length(x: Tensor) -> Tensor:
-    # unlike a root of squares it has a gradient at 0
+    # unlike a root of squares, it has a gradient at 0
     return cast("Tensor", torch.linalg.vector_norm(x, dim=1, keepdim=True))
