@@ -156,6 +156,9 @@ def _say(text: str) -> None:
 
 def run() -> NoReturn:
     """The installed command."""
+    if sys.platform == "win32":
+        _say("msaf-bench: Windows is not supported; use Linux, macOS or WSL\n")
+        sys.exit(HostError.exit_code)
     if COMPLETION in os.environ:
         sys.exit(_complete(sys.argv[1:]))
     sys.exit(main())

@@ -71,6 +71,8 @@ def _guarded(counter: Callable[[nn.Module, Tensor], int], net: nn.Module, x: Ten
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             return Count(counter(net, x))
+    except ModuleNotFoundError as error:
+        return Count(None, f"{(error.name or 'it').partition('.')[0]} is not installed")
     except Exception as error:  # noqa: BLE001
         # ptflops raises RuntimeError where torchvision is broken.
         return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")

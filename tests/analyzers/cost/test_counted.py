@@ -1,5 +1,7 @@
 """`cost`: one call for systems and for any module."""
 
+import sys
+
 import pytest
 from torch import nn
 
@@ -46,3 +48,16 @@ def test_a_module_may_read_a_clip():
 def test_a_module_without_a_stream_has_no_cost_of_one():
     with pytest.raises(UsageError, match="no method stream"):
         cost(nn.Conv2d(3, 1, 1), (4, 4), mode="stream")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["fvcore", "ptflops"])
+def test_a_counter_that_is_not_installed_is_named_and_the_others_count(monkeypatch, package):
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    counts = cost("msaf-r18", (64, 64), counters=True).counters
+    lost = counts.pop(package)
+    assert lost.macs is None
+    assert lost.reason == f"{package} is not installed"
+    assert all(count.macs for count in counts.values())
