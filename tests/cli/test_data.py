@@ -92,7 +92,7 @@ def test_check_finds_a_picture_that_is_in_both_splits(capsys, root):
     [
         ([], 3, "1 labelled frames, the official split has 2975"),
         ([*PARTIAL, "--history", "error"], 3, "frame 17 of aachen_000000 is not there"),
-        ([*PARTIAL, "--history", "skip"], 3, "no clip of 3 frames is whole"),
+        ([*PARTIAL, "--history", "skip"], 3, "no clip has all 3 frames"),
     ],
 )
 def test_check_fails_in_one_line(capsys, root, more, code, message):
