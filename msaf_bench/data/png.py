@@ -31,7 +31,9 @@ def decode_png(data: bytes, where: object, modes: tuple[str, ...]) -> NDArray[np
         with Image.open(BytesIO(data), formats=("PNG",)) as image:
             mode, pixels = image.mode, np.array(image, np.uint8)
     except DAMAGE as error:
-        raise DataError(f"{where}: not a whole PNG ({len(data)} bytes); copy it again") from error
+        raise DataError(
+            f"{where}: not a complete PNG ({len(data)} bytes); copy it again"
+        ) from error
     # Pillow converts 16-bit colour to 8-bit RGB, so the depth is read from byte 24 of the header.
     if mode not in modes or data[24] == 16:
         raise DataError(

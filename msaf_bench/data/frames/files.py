@@ -40,7 +40,7 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
     try:
         data = regular(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+        raise DataError(f"{path}: not a complete picture ({error}); restore the file") from error
     return decode_frame(data, path)
 
 
@@ -56,7 +56,7 @@ def decode_frame(data: bytes, where: object) -> NDArray[np.uint8]:
         ):
             mode, pixels = image.mode, np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{where}: not a whole picture ({error}); restore the file") from error
+        raise DataError(f"{where}: not a complete picture ({error}); restore the file") from error
     if mode.startswith(("I", "F")):  # Pillow clips such values at 255
         raise DataError(f"{where}: a picture of mode {mode}; frames have 8 bits per channel")
     return pixels
@@ -82,7 +82,7 @@ def frame_size(path: Path) -> tuple[tuple[int, int], bool]:
             width, height = image.size
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except (*DAMAGE, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: not a whole picture ({error}); restore the file") from error
+        raise DataError(f"{path}: not a complete picture ({error}); restore the file") from error
     size = (width, height) if orientation in _ACROSS else (height, width)
     return size, orientation in _TURNED
 

@@ -57,12 +57,12 @@ def _png_ids(path: Path, data: bytes, what: What) -> Ids:
         depth, colour = data[24:26]  # of the header
     if colour not in (_GREY, _PALETTE):
         raise DataError(
-            f"{path}: the {what} is a picture of several channels, such as class colours; it takes"
+            f"{path}: the {what} is a picture of several channels, such as class colours; expected"
             " one 8-bit channel of class ids"
         )
     if depth == 16:
         raise DataError(
-            f"{path}: the {what} is a 16-bit PNG; it takes one 8-bit channel of class ids"
+            f"{path}: the {what} is a 16-bit PNG; expected one 8-bit channel of class ids"
         )
     ids = decode_png(data, f"{path}: the {what}", ("1", "L", "P"))
     if _PNG_END not in data:  # Pillow accepts such a file
@@ -78,13 +78,13 @@ def _array_ids(path: Path, data: bytes, what: What) -> NDArray[np.uint8]:
     except Exception as error:
         # a damaged header also raises MemoryError, OverflowError and errors of Python's tokenizer
         raise DataError(
-            f"{path}: the {what} is not a whole array ({len(data)} bytes); write it again"
+            f"{path}: the {what} is not a complete array ({len(data)} bytes); write it again"
         ) from error
     if array.dtype.kind not in "iu" or array.ndim != 2:
         size = "x".join(map(str, array.shape))
         raise DataError(
-            f"{path}: the {what} is {size} {array.dtype}; it takes HxW integer ids: of"
-            " probabilities, the argmax over classes"
+            f"{path}: the {what} is {size} {array.dtype}; expected HxW integer ids; for"
+            " probabilities, write the argmax over classes"
         )
     for extreme in (int(array.min(initial=0)), int(array.max(initial=0))):
         if not 0 <= extreme <= VOID:

@@ -155,6 +155,6 @@ def parse_maps(texts: Iterable[str], classes: ClassSet | None) -> dict[What, dic
                 continue
             if of_folder.setdefault(file_id, class_id) != class_id:
                 raise UsageError(
-                    f"--map {text}: id {file_id} is mapped to something else too; leave one of them"
+                    f"--map {text}: id {file_id} is mapped to two values; keep one of them"
                 )
     return maps

@@ -93,7 +93,7 @@ def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPa
     )
     if not both:
         raise DataError(
-            f"{prediction}: no name is one of {truth}; there is {next(iter(predictions))!r} against"
+            f"{prediction}: no file name matches {truth}; compare {next(iter(predictions))!r} with"
             f" {next(iter(truths))!r}"
         )
     missing = tuple(name for name in truths if name not in predictions)
@@ -114,6 +114,6 @@ def _by_frame(folder: Path, classes: ClassSet) -> Files:
         match = _FRAME.match(path.stem)
         name = match[0] if match else key
         if name in by_frame:
-            raise DataError(f"{path}: {by_frame[name]} is of the same frame; leave one of them")
+            raise DataError(f"{path}: {by_frame[name]} is the same frame; keep one of them")
         by_frame[name] = path
     return Files(by_frame, maps.ignored)
