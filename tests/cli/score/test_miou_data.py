@@ -161,7 +161,7 @@ def test_vspw_has_void_ids_and_counts(score, tmp_path):
         )
     words = ("--data", "vspw", "--root", root, "--skip-bad", "--json")
     assert document(score(*words, "--pred-ids", "raw"), code=1)["miou"] == 100
-    assert "say --pred-ids raw or train" in score(*words)[2]
+    assert "give --pred-ids raw or train" in score(*words)[2]
 
 
 @pytest.mark.slow

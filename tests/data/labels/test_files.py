@@ -26,7 +26,7 @@ def save(path, array=IDS):
 def test_listing_is_blind_to_the_other_pictures_of_cityscapes(tmp_path):
     save(tmp_path / "x_000000_000000_gtFine_color.png")
     save(tmp_path / "x_000000_000000_gtFine_instanceIds.png")
-    with pytest.raises(DataError, match="no label map there, only colours and instances"):
+    with pytest.raises(DataError, match="no label maps, only colours and instances"):
         list_label_maps(tmp_path)
     for name in ("b/f10.png", "b/f9.png", "a.b.npy"):
         save(tmp_path / name)
@@ -152,8 +152,8 @@ BAD_PNG = {
     "JPEG": (lambda path: Image.new("L", (4, 3)).save(path, "JPEG"), "not a complete PNG"),
     "header only": (cut(40), "not a complete PNG"),
     "half": (cut(150), "not a complete PNG"),
-    "no end": (cut(-12), "without its end"),
-    "one byte short": (cut(-1), "without its end"),
+    "no end": (cut(-12), "a truncated PNG"),
+    "one byte short": (cut(-1), "a truncated PNG"),
     "damaged": (flipped, "not a complete PNG"),
 }
 
@@ -209,7 +209,7 @@ def test_a_damaged_array(tmp_path, spoil):
 
 
 def test_a_map_without_a_pixel(tmp_path):
-    with pytest.raises(DataError, match="the truth has no pixel"):
+    with pytest.raises(DataError, match="the truth has no pixels"):
         read_ids(save(tmp_path / "a.npy", np.zeros((0, 5), np.uint8)), what="truth")
 
 
@@ -263,6 +263,6 @@ def test_an_id_without_a_meaning_is_refused(tmp_path):
 
 def test_raw_ids_are_not_taken_for_classes(tmp_path):
     path = save(tmp_path / "a_gtFine_labelIds.png", np.array([[7, 8]], np.uint8))
-    with pytest.raises(DataError, match="the truth has raw ids by its name; map them to 0 to 18"):
+    with pytest.raises(DataError, match="the truth has the name of raw ids; map them to 0 to 18"):
         read_label_map(path, CITYSCAPES, what="truth")
     np.testing.assert_array_equal(read_label_map(path, class_set("9"), what="truth"), [[7, 8]])
