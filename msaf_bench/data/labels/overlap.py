@@ -108,7 +108,7 @@ def check_raw(
         if form == "raw" and 2 * of_ids[lost].sum() > of_ids.sum():
             raise DataError(
                 f"most pixels of the {what} have ids that are void as raw ids"
-                f" ({', '.join(map(str, lost))}), though ids above {top} or names mean raw and not 0"
+                f" ({', '.join(map(str, lost))}), though ids above {top} or names mean raw, not 0"
                 f" to {top}; give --{option_of(what)}-ids raw or train"
             )
 

@@ -199,7 +199,7 @@ def test_archives_as_they_are_downloaded(root, conditions, pack):
         (lambda r: (r / "701_StillsRaw_full/0016E5_07959.png").rename(
             r / "701_StillsRaw_full/still.png"),
          ("{r}/701_StillsRaw_full/still.png: does not match 701_StillsRaw_full/"
-         "{{video}}_[f]{{frame}}.png; rename it, or name it in ignore_files of camvid")),
+         "{{video}}_[f]{{frame}}.png; rename it, or list it in ignore_files of camvid")),
         (lambda r: save(r / "701_StillsRaw_full/0016E5_7959.png", np.zeros((4, 4, 3), np.uint8)),
          ("{r}/701_StillsRaw_full/0016E5_7959.png and {r}/701_StillsRaw_full/0016E5_07959.png are "
          "the same frame; remove one")),
