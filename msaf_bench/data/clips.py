@@ -1,4 +1,4 @@
-"""The interface of every data set: clips of consecutive frames, with the label map of the newest.
+"""Interface of every data set: clips of consecutive frames, with the newest one's label map.
 
 Shapes: T frames, H W image.
 """

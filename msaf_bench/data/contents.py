@@ -31,7 +31,7 @@ class Contents(NamedTuple):
 
     @property
     def ids(self) -> list[int]:
-        """The ids that occur in the label maps."""
+        """Ids that occur in the label maps."""
         return [int(i) for i in self.pixels.nonzero()[0]]
 
     def percent(self, classes: Sequence[str]) -> dict[str, float]:

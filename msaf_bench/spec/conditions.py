@@ -89,7 +89,7 @@ class Conditions(Spec):
     #: name of a system, or of a backbone as run -> file of starting weights, by its content
     start: Options = ()
     data_options: Options = ()
-    void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the truth are not scored
+    void: Literal["ignore"] = "ignore"  #: unlabelled pixels of the ground truth are not scored
     #: split to score. tune: a quarter of the training split, held out of training; validate: the
     #: validation part of the training split
     scored: Literal["score", "tune", "validate"] = "score"

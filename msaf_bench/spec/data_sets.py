@@ -138,9 +138,7 @@ class Selection(Spec):
     """
 
     videos: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()  #: globs of their names
-    list_file: Below = (
-        ""  #: file below the root: a video, VIDEO/FRAME or a frame's path on each line
-    )
+    list_file: Below = ""  #: file below the root: one video, VIDEO/FRAME or frame path per line
     #: share of the videos in natural order, one split after the other
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
     #: glob of video names -> first and last frame
@@ -264,7 +262,7 @@ class Archive(Spec):
 
 
 class DataSet(Spec):
-    """A data set on disk."""
+    """Data set on disk."""
 
     name: str
     title: str = ""

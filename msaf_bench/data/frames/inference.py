@@ -73,6 +73,6 @@ def _check_letters(keys: Sequence[str], decimal: Numbers) -> None:
             a, b, *_ = sorted(first_index.values())
             raise DataError(
                 f"the numbers of frames may be hexadecimal: {keys[a]!r} was read as frame"
-                f" {decimal.shown(a)} and {keys[b]!r} as {decimal.shown(b)} of another video; say"
-                " with --frame-pattern, as in 'img_{hex}'"
+                f" {decimal.shown(a)} and {keys[b]!r} as {decimal.shown(b)} of another video; use"
+                " --frame-pattern, as in 'img_{hex}'"
             )

@@ -90,8 +90,8 @@ def _check_twice(keys: Sequence[str], numbers: Numbers) -> None:
             if a == b:
                 raise DataError(
                     f"{keys[before]!r} and {keys[after]!r} are both read as frame"
-                    f" {numbers.shown(before)} of one video; rename one, or say with"
-                    " --frame-pattern where the number is"
+                    f" {numbers.shown(before)} of one video; rename one, or give the"
+                    " number's place with --frame-pattern"
                 )
 
 
@@ -135,4 +135,4 @@ def _check_alone(keys: Sequence[str], numbers: Numbers, pairs: Sequence[tuple[in
 
 def _advice(numbers: Numbers) -> str:
     patterns = " and ".join(numbers.patterns[:2])
-    return f"as {patterns}; say with --frame-pattern where the number is"
+    return f"as {patterns}; give the number's place with --frame-pattern"

@@ -134,5 +134,5 @@ def ambiguity(names: Sequence[str], ways: Sequence[Numbers]) -> DataError:
     )
     return DataError(
         f"the frame number is ambiguous: in {names[0]!r} and {names[-1]!r} it could be"
-        f" {readings}; say which with --frame-pattern"
+        f" {readings}; choose with --frame-pattern"
     )

@@ -109,6 +109,6 @@ def _check_midnight(keys: Sequence[str], clock: Numbers) -> None:
         return  # the frames cover a whole day
     raise DataError(
         f"frames continue past midnight: {keys[last]!r} was read as {clock.shown(last)} and"
-        f" {keys[first]!r} as {clock.shown(first)} of a day; make one folder per day, or say"
-        " with --frame-pattern where the number is"
+        f" {keys[first]!r} as {clock.shown(first)} of a day; make one folder per day, or give"
+        " the number's place with --frame-pattern"
     )

@@ -100,7 +100,15 @@ def read_label_map(
 ) -> NDArray[np.uint8]:
     """Return a label map as ids 0..K-1 and void = 255, (H, W).
 
-    Args and errors are those of `read_known_ids`.
+    Args:
+        path: the file.
+        classes: the class set.
+        what: "prediction" or "truth", for messages.
+        form: the format of its ids.
+        mapped: classes of single ids, in addition to the class set.
+
+    Raises:
+        DataError: see `read_known_ids`.
     """
     ids = read_known_ids(path, classes, what=what, form=form, mapped=mapped)
     table = id_table(classes, form, mapped or {})

@@ -92,9 +92,9 @@ def check_masks(
     void_id = void[doubtful[0]][0]
     where = " and the ".join(doubtful)
     if len(doubtful) > 1:
-        why = f"beside {void_id} the {where} have only {classes.names[only]!r}"
+        why = f"apart from {void_id}, the {where} have only {classes.names[only]!r}"
         raise doubt_error(where, classes, other, why, void_id=void_id)
-    why = f"beside {void_id} the {where} has only {classes.names[only]!r}"
+    why = f"apart from {void_id}, the {where} has only {classes.names[only]!r}"
     raise doubt_error(where, classes, other, why, option_of(doubtful[0]), void_id)
 
 
@@ -164,7 +164,7 @@ def shift_error(what: What, classes: ClassSet) -> DataError:
     name, count = classes.name, len(classes.names)
     return DataError(
         f"id {count} in the {what} would be void of --classes {name} and left out, but the {what}"
-        f" has none of 0, or next to none: its ids may be 1 to {count} for classes 0 to"
+        f" has few or no pixels of 0: its ids may be 1 to {count} for classes 0 to"
         f" {count - 1}; give --map 0=void --map 1=0 and so on to --map {count}={count - 1} if they"
         f" are, --map {option_of(what)}:{count}=void if {count} is void"
     )

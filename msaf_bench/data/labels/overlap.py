@@ -155,12 +155,12 @@ def _check_both(truth: _Side, prediction: _Side, both: int, classes: ClassSet) -
     shared = truth_lacks & prediction_lacks
     same = 2 * both > min(truth.of_ids[VOID], prediction.of_ids[VOID])
     if len(shared) == 1 and truth_lacks == shared and (prediction_lacks == shared or same):
-        why = "neither has it, or next to none, and both have 255"
+        why = "both have few or no pixels of it, and both have 255"
         raise doubt_error(where, classes, shared.pop(), why)
     if len(classes.names) == 2 and same:
         for c in range(2):
             if all(side.of_classes[c] < side.of_ids[VOID] for side in (truth, prediction)):
-                why = "both have more of 255 than of it, in the same places"
+                why = "both have more pixels of 255 than of it, in the same places"
                 raise doubt_error(where, classes, c, why)
 
 
@@ -182,7 +182,7 @@ def _check_two(side: _Side, classes: ClassSet) -> None:
         and coinciding / own > 1.5 * elsewhere
     ):
         other = "prediction" if side.what == "truth" else "truth"
-        why = f"the {side.what} has more of 255 than of it, in the places where the {other} has it"
+        why = f"the {side.what} has more of 255 than of it, at pixels where the {other} has it"
         raise doubt_error(side.what, classes, c, why, option_of(side.what))
 
 
@@ -211,7 +211,7 @@ def _check_lacking(side: _Side, other: _Side, void_id: int, classes: ClassSet) -
         most = 2 * coinciding > own or (2 * coinciding > whole and not by_mistake)
         if frequent or most:
             why = (
-                f"the {side.what} has none of it, or next to none, and {void_id} where the"
+                f"the {side.what} has few or no pixels of it, and {void_id} where the"
                 f" {other.what} has it"
             )
             raise doubt_error(side.what, classes, c, why, option_of(side.what), void_id)

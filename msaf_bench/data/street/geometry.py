@@ -1,10 +1,14 @@
 """Geometry of a procedural street: visible surface, motion and occlusion of each pixel.
 
-Every surface is a plane, so one 3 x 3 matrix S per frame and surface holds all geometry: S (u, v,
-1) = q (x, y, 1). Here (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the
-surface's own frame and q > 0 its inverse depth. The surfaces are the K panels, then road, sidewalk
-(x, z in metres) and sky (a direction). In its own frame, a panel is [-1, 1] x [-1, 1]. Shapes: F =
-T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
+Every surface is a plane, so one 3 x 3 matrix S per frame and surface holds all geometry:
+
+    S (u, v, 1) = q (x, y, 1)
+
+Here (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the surface's own
+frame and q > 0 its inverse depth. The surfaces are the K panels, then road, sidewalk (x, z in
+metres) and sky (a direction). In its own frame, a panel is [-1, 1] x [-1, 1].
+
+Shapes: F = T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
 """
 
 from typing import NamedTuple

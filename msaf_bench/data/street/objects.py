@@ -186,7 +186,11 @@ def car(
 def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
     """Draw a person on foot.
 
-    `speed` is along x and z, in metres per frame.
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        speed: along x and z, in metres per frame.
     """
     skin = np.array((200, 160, 135)) * between(rng, 0.4, 1.1)
     colours = (typical_colour(rng, PEDESTRIAN, 25), typical_colour(rng, PEDESTRIAN) * 0.5, skin)
@@ -198,7 +202,11 @@ def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> It
 def rider(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
     """Draw a person on a bicycle, seen from the side if they cross the street.
 
-    `speed` is along x and z, in metres per frame.
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        speed: along x and z, in metres per frame.
     """
     jacket = typical_colour(rng, BICYCLIST, 25)
     trousers = typical_colour(rng, PEDESTRIAN) * 0.5
@@ -209,7 +217,15 @@ def rider(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Ite
 
 
 def tree(rng: Generator, x: float, z: float, layer: int, reach: float) -> Iterator[Row]:
-    """Draw a trunk and four clusters of leaves, at most `reach` metres wide to each side."""
+    """Draw a trunk and four clusters of leaves.
+
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        layer: `SKYLINE` to `STREET`.
+        reach: largest extent to each side in metres.
+    """
     leaf, trunk = typical_colour(rng, TREE), np.array((75, 62, 50)) * between(rng, 0.7, 1.3)
     top = between(rng, 1.9, 2.8)
     yield panel(TREE, layer, (x, top / 2, z), (0.2, top / 2 + 0.2), trunk, relief=0.2)

@@ -232,7 +232,7 @@ def test_options_that_do_not_go_together(score, own, tmp_path):
 def test_python_takes_either(own, tmp_path):
     predict(tmp_path / "pred", RIDES)
     label = look_alikes.ids(0)
-    with pytest.raises(UsageError, match="truth: --data .* has it"):
+    with pytest.raises(UsageError, match="truth: --data .* defines it"):
         mb.score_miou("pred", "truth", data=str(own[1]))
     with pytest.raises(UsageError, match="give truth and classes, or data"):
         mb.score_miou("pred", "truth")
