@@ -59,7 +59,7 @@ def shown_seconds(path: Path) -> float | None:
 
 
 def _shown_ticks(edits: bytes) -> int:
-    """Return the display time of the track by its edits; an empty edit only delays it."""
+    """Return the display time of the track in ticks; an empty edit only delays it."""
     width = 8 if edits[:1] == b"\1" else 4
     size = 2 * width + 4
     entries = [edits[at : at + size] for at in range(8, len(edits) - size + 1, size)]

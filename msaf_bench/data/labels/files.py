@@ -138,7 +138,7 @@ def read_known_ids(
     """
     if classes.raw and form == "train" and path.stem.endswith(ENDINGS["raw"]):
         raise DataError(
-            f"{path}: the {what} has the name of raw ids; map them to 0 to {len(classes.names) - 1}"
+            f"{path}: the {what} is named like raw ids; map them to 0 to {len(classes.names) - 1}"
         )
     ids = read_ids(path, what=what).ids
     check_ids(ids_in_use(ids), path, classes, form, what, mapped or {})

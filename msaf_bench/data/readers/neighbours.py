@@ -108,7 +108,7 @@ def unlabelled_of(
 
     Returns:
         the clips, and the pairs of labelled and unlabelled frames; the unlabelled clips are
-            numbered from `len(labelled)` on.
+        numbered from `len(labelled)` on.
     """
     paired = {index for pair in pairs for index in pair}
     clips: list[Unlabelled] = []

@@ -263,6 +263,6 @@ def test_an_id_without_a_meaning_is_refused(tmp_path):
 
 def test_raw_ids_are_not_taken_for_classes(tmp_path):
     path = save(tmp_path / "a_gtFine_labelIds.png", np.array([[7, 8]], np.uint8))
-    with pytest.raises(DataError, match="the truth has the name of raw ids; map them to 0 to 18"):
+    with pytest.raises(DataError, match="the truth is named like raw ids; map them to 0 to 18"):
         read_label_map(path, CITYSCAPES, what="truth")
     np.testing.assert_array_equal(read_label_map(path, class_set("9"), what="truth"), [[7, 8]])
