@@ -24,7 +24,7 @@ from msaf_bench.starting import OPTION, start_of
 #: presets of temporal consistency
 CONSISTENCY = ("clean", "etc2020", "etc2020-thc", "vspw2021", "ewarp", "vc8", "vc16")
 # Fields added later enter a key only if they are set, so that earlier trials keep their ids.
-#: conditions of how a step is computed; reports show only those that differ from the default
+#: options of the computation of a step; reports show only those that differ from the default
 _STEP = ("accumulate", "channels_last", "compile", "checkpoint_activations", "ema", "deterministic")
 _LATER = (
     *("scored", "past", "draws", "rates", "start", "described", "validate_every", "keep"),
@@ -171,9 +171,9 @@ class Conditions(Spec):
     def document(self) -> dict[str, object]:
         """Return the conditions for reports.
 
-        Fields of validation are shown only if it is on, and the description of the data set only if
-        it comes from the user's own file. Fields of how a step is computed are shown only if they
-        differ from the default.
+        Options of validation are shown only with validation, and the description of the data set
+        only if it comes from the user's own file. Options of the computation of a step are shown
+        only if they differ from the default.
         """
         hidden = set[str]() if self.validate_every else {"validate_every", "keep"}
         hidden |= {name for name in _STEP if self._is_default(name)}
