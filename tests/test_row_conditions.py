@@ -93,7 +93,7 @@ def test_two_widths_are_two_rows_under_every_preset():
     ("parts", "said"),
     [
         ({"moton": {"heads": 4}}, "unknown slot 'moton'"),
-        ({"align": {"rate": 0.1}}, r"parts\.align: nothing fills this slot here"),
+        ({"align": {"rate": 0.1}}, r"parts\.align: this slot is empty here"),
     ],
 )
 def test_parts_that_a_row_has_not_are_named(parts, said):

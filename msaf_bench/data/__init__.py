@@ -1,10 +1,10 @@
 """Data sets: clips of video frames with label maps.
 
-`clips` has the interface of every data set. `street` makes videos, `readers` opens what is on disk
-as `datasets/` describes it, `subsets` selects clips or replaces their past frames. `frames` and
-`labels` read folders of frames and label maps, `flow` files and estimators of optical flow.
-`transforms` makes training batches, `contents` counts what a split contains. Modules that need
-OpenCV are imported when a split is opened.
+`clips` defines the interface of every data set. `street` generates videos. `readers` opens data on
+disk as described in `datasets/`. `subsets` selects clips or replaces their past frames. `frames`
+and `labels` read folders of frames and label maps; `flow` reads and estimates optical flow.
+`transforms` makes training batches, and `contents` counts the contents of a split. Modules that
+need OpenCV are imported when a split is opened.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class SplitReader(Protocol):
-    """Opens a split of a data set that no pattern describes, for `registry.data`."""
+    """Callable that opens a split of a data set without a TOML description, for `registry.data`."""
 
     def __call__(
         self, conditions: Conditions, split: Literal["train", "score"], root: Path | None, /
@@ -48,14 +48,14 @@ NO_READERS: Readers = MappingProxyType({})
 
 
 def needed_root(name: str, root: Path | None) -> Path:
-    """Return the folder of a data set that lies on disk. Raises `UsageError` without one."""
+    """Return the folder of a data set on disk. Raises `UsageError` if it is not given."""
     if root is None:
         raise UsageError(f"{name} needs --root DIR, the data set's own folder")
     return root
 
 
 def root_of(data: str, root: str | Path | None) -> Path | None:
-    """Return the data set's folder: `root`, else that of the file that describes the data set."""
+    """Return the data set's folder: `root`, or by default the folder of its TOML file."""
     if root is None and data.endswith(".toml"):
         return Path(data).resolve().parent
     return None if root is None else Path(root)
@@ -71,24 +71,26 @@ def open_split(
 ) -> Clips:
     """Open a split of the data set `conditions.data`.
 
-    A split is checked when it is opened; of large data sets only the names, and each file when it
-    is read. With `conditions.scored` "tune" the scored split is part of the training split, and so
-    is "validate"; both have its frame spacing and its size of labels, and "train" is the rest. With
-    "validate" that part is scored.
-    `conditions.past` may replace the past frames of every clip.
+    Opening a split checks it. For large data sets this covers only the file names, and each file is
+    checked when it is read.
+
+    With `conditions.scored` "tune", the scored split is held out of the training split, and so is
+    the "validate" split. Both keep the frame spacing and the label size of the training split, and
+    "train" returns the remaining clips. With "validate", the part held out for validation is
+    scored. `conditions.past` may replace the past frames of every clip.
 
     Args:
         conditions: the data set, its options, and the form of the clips.
         split: "train", "score", or "validate", a part held out of the training split.
-        root: the data set's folder, if it lies on disk.
-        seed: the trial's seed, for data sets whose training videos depend on it (`street` with
+        root: the data set's folder, if it is on disk.
+        seed: the trial's seed, for data sets with training videos that depend on it (`street` with
             `data_options.own_videos`).
-        readers: the data sets that plug-ins read, by name.
-        cache: keeps decoded frames of clips that are not held in memory.
+        readers: the readers of plug-in data sets, by name.
+        cache: stores decoded frames of clips that are not held in memory.
 
     Raises:
-        UsageError: for an unknown data set or option, or a missing root.
-        DataError: for wrong content, and for a training split too small to hold a part out.
+        UsageError: if the data set or an option is unknown, or the root is missing.
+        DataError: if the content is wrong, or the training split is too small to hold a part out.
     """
     if split == "score" and conditions.scored == "validate":
         split = "validate"
@@ -114,7 +116,7 @@ def open_split(
 
 
 def content_of(conditions: Conditions, learn: Clips, test: Clips) -> str:
-    """Return the fingerprint of the data that all trials of a run share."""
+    """Return the fingerprint of the data shared by all trials of a run."""
     own = dict(conditions.data_options).get("own_videos")
     trained_on = "own videos" if own else learn.fingerprint
     return f"{trained_on}/{test.fingerprint}"

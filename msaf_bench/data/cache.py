@@ -1,9 +1,9 @@
-"""Frames and label maps as networks see them, decoded and resized once and kept in a folder.
+"""Disk cache of decoded and resized frames and label maps.
 
-A folder serves any number of processes. An entry is named by a hash of all that it depends on,
-carries a checksum and appears as a whole; a damaged one is made again. The folder keeps to a bound:
-what comes when it is full is made anew each time. Nothing is thrown out for it, since an epoch
-reads every clip once: the entries that are there are as good as any others.
+Any number of processes may share a folder. The name of an entry is a hash of everything it depends
+on. Entries carry a checksum and are written atomically; a damaged entry is made again. The folder
+stays within a size limit: once it is full, further frames are decoded on every read. Nothing is
+evicted, because an epoch reads every clip once and all entries are equally useful.
 """
 
 import fcntl
@@ -25,48 +25,48 @@ from numpy.typing import NDArray
 from msaf_bench.errors import HostError
 from msaf_bench.files import remove_parts, write_atomic
 
-SPARED = 2**32  #: bytes of the disk that are left free
+SPARED = 2**32  #: bytes of free disk space that the cache never uses
 
-# What decodes and resizes: another version may give other pixels.
+# Versions of the decoders: another version may give other pixels.
 _MADE_BY = f"OpenCV {cv2.__version__} Pillow {PIL.__version__}"
 _HEAD = struct.Struct("<8sI")  # magic, CRC-32 of the rest
 _SIZES = struct.Struct("<5I")  # H W C of the pixels, H W in the file
 _MAGIC = b"msafpix1"
-_TOTAL = "total"  # file with the bytes of all entries; locked by who writes
+_TOTAL = "total"  # file with the size of all entries in bytes; the writer locks it
 
 
 class Cache(NamedTuple):
-    """The folder of a cache and its bound in bytes."""
+    """Folder of a cache and its size limit in bytes."""
 
     folder: Path
     bound: int
 
 
 class Kept(NamedTuple):
-    """A frame or a label map."""
+    """Decoded frame or label map."""
 
     pixels: NDArray[np.uint8]  #: (H, W, 3) or (H, W)
-    size: tuple[int, int]  #: H, W in its file
+    size: tuple[int, int]  #: H, W of the image file
 
 
 class Keep(Protocol):
-    """Return what is kept under a key, or else what `make` returns."""
+    """Callable that returns the entry stored under a key, or the result of `make`."""
 
     def __call__(self, key: str, make: Callable[[], Kept], /) -> Kept: ...
 
 
 def keep_nothing(key: str, make: Callable[[], Kept]) -> Kept:
-    """Return what `make` returns."""
+    """Call `make` without storing the result."""
     return make()
 
 
 def keep_in(cache: Cache) -> Keep:
-    """Return what keeps entries in the folder of a cache.
+    """Return a `Keep` that stores entries in the folder of a cache.
 
-    A key states all that an entry depends on: path, size and time of change of its file, or its
-    checksum in an archive; the size that it is brought to; the meaning of the ids of a label map.
-    No more is kept once less than `SPARED` bytes of the disk are free or the folder cannot be
-    written. Raises `HostError` if it cannot be made.
+    A key must contain everything an entry depends on: the path, size and modification time of its
+    file, or its checksum in an archive; the target size; and the meaning of the ids of a label map.
+    Nothing more is stored when less than `SPARED` bytes of the disk are free or the folder is not
+    writable. Raises `HostError` if the folder cannot be created.
     """
     folder = cache.folder
     try:
@@ -89,13 +89,13 @@ def _keep(cache: Cache, key: str, make: Callable[[], Kept]) -> Kept:
     kept = _read(path)
     if kept is None:
         kept = make()
-        with suppress(OSError, HostError):  # a cache that is full or gone ends nothing
+        with suppress(OSError, HostError):  # a full or deleted cache must not stop a run
             _write(path, kept, cache.bound)
     return kept
 
 
 def _read(path: Path) -> Kept | None:
-    """Return an entry, None where it is missing or damaged."""
+    """Return an entry, or None if it is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -128,7 +128,7 @@ def _write(path: Path, kept: Kept, bound: int) -> None:
 
 @contextmanager
 def _total(folder: Path) -> Generator[IO[str]]:
-    """Open the file that has the sum of all entries, for one writer at a time."""
+    """Open and lock the file with the total size of all entries; one writer at a time."""
     with (folder / _TOTAL).open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)

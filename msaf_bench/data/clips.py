@@ -1,4 +1,4 @@
-"""The interface of every data set: clips of consecutive frames, with the label map of the newest.
+"""Interface of every data set: clips of consecutive frames, with the newest one's label map.
 
 Shapes: T frames, H W image.
 """
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from msaf_bench.data.flow import FlowField
 
-SAMPLES = 4  #: clips of a split that figures show
+SAMPLES = 4  #: number of clips of a split shown in figures
 
 
 class Clip(NamedTuple):
@@ -24,21 +24,21 @@ class Clip(NamedTuple):
 class Clips(Protocol):
     """One split of a data set.
 
-    Opening a split checks it. An index gives the same clip every time. The length is the number of
-    clips with a label map: on these networks are trained and scored. Where neighbours of the
-    labelled frames have no label map, `unlabelled` further clips follow: at the indices from the
-    length on, with a label map that is all void, of the size of the others. They are predicted for
-    temporal consistency, which compares a frame with the next one, and are counted nowhere else.
+    Opening a split checks it. An index returns the same clip every time. The length is the number
+    of clips with a label map, on which networks are trained and scored. If neighbours of the
+    labelled frames have no label map, `unlabelled` further clips follow, at the indices from the
+    length on. Their label maps are all void and have the size of the others. They are only
+    predicted for temporal consistency, which compares a frame with the next one.
     """
 
     classes: tuple[str, ...]
     colours: tuple[tuple[int, int, int], ...]
-    fingerprint: str  #: content hash of what the clips are made from
-    repeated: int  #: history frames that do not exist and are replaced by the oldest one that does
-    skipped: int  #: clips left out because a history frame does not exist
+    fingerprint: str  #: content hash of the source data
+    repeated: int  #: missing history frames, replaced by the oldest existing one
+    skipped: int  #: clips left out for lack of a history frame
     unlabelled: int  #: clips without a label map
     videos: tuple[str, ...]  #: the video of each labelled clip
-    #: (earlier, later) clips whose newest frames are neighbours in a video; of either kind
+    #: (earlier, later) clips, labelled or not, with newest frames adjacent in a video
     pairs: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int: ...
@@ -54,13 +54,14 @@ class Clips(Protocol):
         ...
 
     def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
-        """Return the true motion from the newest frame of a clip to each past frame, oldest first;
-        None if unknown.
+        """Return the true motion from the newest frame of a clip to each past frame.
+
+        Oldest first; None if unknown.
         """
         ...
 
 
 def sample_indices(clips: Clips) -> list[int]:
-    """Return the clips that figures show, spread evenly over the split."""
+    """Return the indices of the clips shown in figures, spread evenly over the split."""
     last = len(clips) - 1
     return sorted({round(i * last / (SAMPLES - 1)) for i in range(SAMPLES)})

@@ -13,7 +13,7 @@ from msaf_bench.data.prefetch import ahead
 from msaf_bench.host import usable_cores
 from msaf_bench.spec import VOID
 
-WORKERS = 8  #: threads that read clips, at most
+WORKERS = 8  #: upper limit for the threads that read clips
 
 
 class Contents(NamedTuple):
@@ -24,18 +24,18 @@ class Contents(NamedTuple):
     skipped: int
     pairs: int
     fingerprint: str
-    frames: dict[str, int]  #: size HxW as clips give it -> clips
-    labels: dict[str, int]  #: size HxW of label maps -> clips
-    pixels: NDArray[np.int64]  #: (256,): pixels of each id
-    pictures: dict[str, int]  #: name of a clip -> checksum of its newest frame
+    frames: dict[str, int]  #: size HxW of the clips' frames -> number of clips
+    labels: dict[str, int]  #: size HxW of label maps -> number of clips
+    pixels: NDArray[np.int64]  #: (256,): pixels per id
+    pictures: dict[str, int]  #: clip name -> checksum of the newest frame
 
     @property
     def ids(self) -> list[int]:
-        """The ids that occur in the label maps."""
+        """Ids that occur in the label maps."""
         return [int(i) for i in self.pixels.nonzero()[0]]
 
     def percent(self, classes: Sequence[str]) -> dict[str, float]:
-        """Return the share of each class and of void in the pixels, in percent to two decimals."""
+        """Return the percentage of pixels per class and of void, to two decimals."""
         share = self.pixels / self.pixels.sum()
         named = {name: round(100 * float(share[i]), 2) for i, name in enumerate(classes)}
         return named | {"void": round(100 * float(share[VOID]), 2)}
@@ -56,20 +56,20 @@ class Contents(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """How much two splits share."""
+    """Number of clips shared by two splits."""
 
-    names: int  #: of clips
-    pictures: int  #: of equal content
+    names: int  #: clip names in both splits
+    pictures: int  #: newest frames of equal content in both splits
 
 
 def overlap_of(train: Contents, score: Contents) -> Overlap:
-    """Return how many names and pictures of newest frames are in both splits."""
+    """Count the clip names and newest frames that are in both splits."""
     names, same = train.pictures.keys() & score.pictures.keys(), set(train.pictures.values())
     return Overlap(len(names), len(same & set(score.pictures.values())))
 
 
 def read_contents(clips: Clips, on_clip: Callable[[], None] = lambda: None) -> Contents:
-    """Read every clip, which checks every file that the split uses.
+    """Read every clip and count its contents; this checks every file of the split.
 
     `on_clip` is called after each clip. Raises `DataError` for the first faulty file.
     """

@@ -1,4 +1,4 @@
-"""The past frames of clips, and the rules for those that do not exist."""
+"""Past frames of clips, and the rules for missing ones."""
 
 from collections.abc import Callable
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -9,11 +9,11 @@ F = TypeVar("F")
 
 
 class Histories(NamedTuple, Generic[F]):
-    """The clips of labelled frames."""
+    """Clips of labelled frames."""
 
-    clips: tuple[tuple[F, ...], ...]  #: frames of each clip, oldest first
+    clips: tuple[tuple[F, ...], ...]  #: frames per clip, oldest first
     kept: tuple[int, ...]  #: labelled frame of each clip
-    repeated: int  #: frames that stand in for a frame that does not exist
+    repeated: int  #: frames repeated in place of missing ones
     skipped: int  #: labelled frames without a clip
 
 
@@ -28,11 +28,11 @@ def histories(
 
     Args:
         newest: number of labelled frames.
-        past: returns the frame k places before labelled frame i, or None if it does not exist;
-            k = 0 is the labelled frame itself.
+        past: returns the frame k places before labelled frame i, or None if it does not exist; k =
+            0 is the labelled frame itself.
         length: frames per clip.
-        rule: for a frame that does not exist: "repeat" the oldest existing frame, "skip" the clip,
-            or raise an "error".
+        rule: how to handle a missing frame: "repeat" the oldest existing frame, "skip" the clip, or
+            raise an "error".
         missing: returns the text of that error for labelled frame i and k places.
 
     Raises:
@@ -56,7 +56,7 @@ def histories(
         kept.append(i)
     if newest and not kept:
         raise DataError(
-            f"no clip of {length} frames is whole ({missing(0, 1)}); use --history repeat, or fewer"
+            f"no clip has all {length} frames ({missing(0, 1)}); use --history repeat, or fewer"
             " frames"
         )
     return Histories(tuple(clips), tuple(kept), repeated, newest - len(kept))

@@ -9,17 +9,18 @@ from PIL import Image
 
 from msaf_bench.errors import DataError
 
-LARGEST = 1 << 26  #: pixels of a picture, at most: 32 times those of a Cityscapes frame
+LARGEST = 1 << 26  #: limit for the pixels of an image: 32 times a Cityscapes frame
 
-#: errors that Pillow raises for a damaged file
+#: errors raised by Pillow for a damaged file
 DAMAGE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 
 
 def decode_png(data: bytes, where: object, modes: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return the pixels of a PNG of one of `modes` (Pillow's names): (H, W) or (H, W, 3).
+    """Return the pixels of a PNG with one of `modes` (Pillow's names): (H, W) or (H, W, 3).
 
-    Palettes give their indices, grey of few bits 0, 1, ... Raises `DataError` naming `where` for a
-    truncated file, another format, mode or depth, or more pixels than `LARGEST`.
+    Palette images give their indices; grey of fewer than 8 bits gives 0, 1, ... Raises `DataError`
+    naming `where` if the file is truncated, has another format, mode or depth, or has more pixels
+    than `LARGEST`.
     """
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
     if data[:4] == b"\x89PNG" and width * height > LARGEST:
@@ -30,12 +31,14 @@ def decode_png(data: bytes, where: object, modes: tuple[str, ...]) -> NDArray[np
         with Image.open(BytesIO(data), formats=("PNG",)) as image:
             mode, pixels = image.mode, np.array(image, np.uint8)
     except DAMAGE as error:
-        raise DataError(f"{where}: not a whole PNG ({len(data)} bytes); copy it again") from error
-    # Pillow gives 16-bit colour as 8-bit RGB, so the depth is read from the header: byte 24.
+        raise DataError(
+            f"{where}: not a complete PNG ({len(data)} bytes); copy it again"
+        ) from error
+    # Pillow converts 16-bit colour to 8-bit RGB, so the depth is read from byte 24 of the header.
     if mode not in modes or data[24] == 16:
         raise DataError(
             f"{where}: a PNG of mode {mode} with {data[24]} bits; expected 8-bit"
             f" {' or '.join(modes)}"
         )
-    stretched = data[24:26] in (b"\2\0", b"\4\0")  # grey of 2 or 4 bits, by Pillow, to 0..255
+    stretched = data[24:26] in (b"\2\0", b"\4\0")  # Pillow scales grey of 2 or 4 bits to 0..255
     return pixels // np.uint8(255 // (2 ** data[24] - 1)) if stretched else pixels

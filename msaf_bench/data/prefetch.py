@@ -1,7 +1,7 @@
-"""Results made ahead of their use, in threads.
+"""Prefetching of results in threads.
 
 Threads suffice: Pillow, OpenCV, NumPy and zlib release the interpreter's lock while they decode,
-resize, copy and check (measured in benchmarks/README.md).
+resize, copy and checksum (measured in benchmarks/README.md).
 """
 
 from collections import deque
@@ -16,13 +16,15 @@ from msaf_bench.host import usable_cores
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-DEPTH = 2  #: results per thread that are made or wait
-MOST = 4  #: threads by default, at most: they feed a step of 0.1 s with clips of 0.05 CPU s
+DEPTH = 2  #: results per thread in progress or waiting
+MOST = 4  #: upper limit of the default: enough for steps of 0.1 s and clips of 0.05 CPU s
 
 
 def default_threads(device: str, threads: int) -> int:
-    """Return how many threads load data for a device beside `threads` that compute: on a GPU the
-    cores that are left, up to `MOST`; none on a CPU, where the cores are the network's.
+    """Return the default number of loader threads beside `threads` compute threads.
+
+    On a GPU, uses the remaining cores, up to `MOST`. On a CPU there are no loader threads; the
+    network needs the cores.
     """
     if not device.startswith("cuda"):
         return 0
@@ -35,9 +37,9 @@ def ahead(
 ) -> Generator[Iterator[Result]]:
     """Return the results of `make` for some items, in their order.
 
-    Without threads each is made when it is asked for. With threads up to `DEPTH` results for each
-    thread are made before. What `make` raises is raised where its result is asked for. When the
-    block ends, however it does, the calls under way are waited for and no thread is left.
+    Without threads, each result is made on request. With threads, up to `DEPTH` results per thread
+    are made in advance. An error in `make` is raised when its result is requested. However the
+    block ends, it waits for the calls in progress and leaves no thread running.
     """
     if not threads:
         yield map(make, items)

@@ -14,13 +14,14 @@ from msaf_bench.data.flow import FlowField
 from msaf_bench.data.flow.estimators import estimate
 from msaf_bench.errors import DataError, UsageError
 
-HELD = 4  #: about one in so many clips of a training split is held out
-KEPT = 2**30  #: bytes of clips with replaced past frames that stay in memory
+HELD = 4  #: about one in `HELD` clips of a training split is held out
+KEPT = 2**30  #: memory limit in bytes for clips with replaced past frames
 
 
 class Subset:
-    """The clips of a split at some indices, in the split's order, as `Clips`, and the unlabelled
-    ones that are neighbours of these.
+    """Clips of a split at given indices, in the split's order.
+
+    Implements `Clips`. Includes the unlabelled clips that are neighbours of the selected ones.
     """
 
     def __init__(self, clips: Clips, indices: Sequence[int]) -> None:
@@ -55,17 +56,17 @@ class Subset:
         return self._clips.exact_flow((self._at(pair[0]), self._at(pair[1])))
 
     def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
-        """Return the true motion from the newest frame of a clip to each past frame; None if
-        unknown.
-        """
+        """Return the true motion from the newest frame to each past frame; None if unknown."""
         return self._clips.exact_past(self._at(index))
 
 
 def _joined(
     pairs: Sequence[tuple[int, int]], inside: AbstractSet[int], labelled: int
 ) -> list[tuple[int, int]]:
-    """Return the pairs of clips inside, and those with unlabelled clips that a run of pairs joins
-    to one inside.
+    """Return the pairs that belong to the selected clips.
+
+    These are the pairs between selected clips, and the pairs with unlabelled clips that a sequence
+    of pairs connects to a selected clip.
     """
     within = [pair for pair in pairs if all(i in inside or i >= labelled for i in pair)]
     reached, before = set(inside), -1
@@ -85,12 +86,13 @@ def _ranges(indices: Sequence[int]) -> str:
 
 
 def hold_out(clips: Clips, frames: int, purpose: str) -> tuple[Subset, Subset]:
-    """Return a training split without the part that is held out of it, and that part.
+    """Split a training split into the clips to train on and a held-out part.
 
-    The part consists of whole videos, from the last one on all that fit into a quarter of the
-    clips; where every video is larger, of the smallest one. Of a single video the last quarter is
-    held out, and `frames` - 1 clips before it are in neither part, so that no frame is in both.
-    Raises `DataError` for a split that is too small; `purpose` says what for, and the remedy.
+    The held-out part consists of whole videos: starting from the last, every one that still fits
+    into a quarter of the clips. If every video is larger, it is the smallest video. If there is
+    only one video, its last quarter is held out, and the `frames` - 1 clips before it are in
+    neither part, so that the parts share no frame. Raises `DataError` if the split is too small;
+    `purpose` completes the message with the purpose and the remedy.
     """
     count, held = len(clips), _held_videos(clips.videos)
     out: Sequence[int] = [i for i, video in enumerate(clips.videos) if video in held]
@@ -106,7 +108,7 @@ def hold_out(clips: Clips, frames: int, purpose: str) -> tuple[Subset, Subset]:
 
 
 def _held_videos(videos: Sequence[str]) -> set[str]:
-    """Return the videos that are held out whole; none of a single one."""
+    """Return the videos that are held out whole; empty if there is only one video."""
     sizes = Counter(reversed(videos))  # the last one first
     if len(sizes) < 2:
         return set()
@@ -121,9 +123,9 @@ def _held_videos(videos: Sequence[str]) -> set[str]:
 class WithPast(Subset):
     """All clips of a split with their past frames replaced.
 
-    Kind "still" repeats the newest frame; "strangers" takes the past of the clip half a split away,
-    on most data sets from another video; "aligned" warps the past frames over the newest one by
-    `flow`. Raises `UsageError` for flow that the data set does not have.
+    Kind "still" repeats the newest frame. "strangers" takes the past of the clip half a split away,
+    which on most data sets is from another video. "aligned" warps the past frames onto the newest
+    one by `flow`. Raises `UsageError` if the data set does not have this flow.
     """
 
     def __init__(self, clips: Clips, kind: str, flow: str) -> None:
@@ -133,7 +135,7 @@ class WithPast(Subset):
         self._kept: dict[int, Clip] = {}
         if kind == "aligned" and flow == "none":
             raise UsageError(
-                "the past cannot be aligned without flow; add --set flow=dis (street knows its own:"
+                "the past cannot be aligned without flow; add --set flow=dis (on street:"
                 " flow=exact)"
             )
 
@@ -169,8 +171,9 @@ class WithPast(Subset):
 def aligned(
     past: NDArray[np.uint8], newest: NDArray[np.uint8], flow: FlowField
 ) -> NDArray[np.uint8]:
-    """Return the past frame (H, W, 3) warped over the newest one by the flow from the newest to the
-    past frame; hidden points show the newest frame.
+    """Return the past frame (H, W, 3) warped onto the newest one.
+
+    `flow` goes from the newest to the past frame. Hidden points show the newest frame.
     """
     height, width = newest.shape[:2]
     column = np.arange(width, dtype=np.float32) + flow.forward[..., 0]

@@ -1,7 +1,7 @@
-"""Transforms of clips to training batches: one draw of scale, place and flip for all frames of a
-clip and its label.
+"""Transforms of clips to training batches.
 
-Shapes: B batch, T frames, H W image.
+All frames of a clip and its label share one random scale, position and flip. Shapes: B batch, T
+frames, H W image.
 """
 
 import math
@@ -17,13 +17,13 @@ from torch import Tensor
 from msaf_bench.data.clips import Clip
 from msaf_bench.spec import VOID, Conditions
 
-MEAN = (0.485, 0.456, 0.406)  #: of ImageNet's colours, as the backbones' published weights expect
-STD = (0.229, 0.224, 0.225)
-#: Source pixels by which the begin of a resized strip may be off. Over the largest step between two
-#: pixels, 255, and along both sides, that is half an intensity: it shows in the rounding alone.
+MEAN = (0.485, 0.456, 0.406)  #: ImageNet mean, as the backbones' published weights expect
+STD = (0.229, 0.224, 0.225)  #: ImageNet standard deviation
+#: Tolerance for the start of a resized strip, in source pixels. Over the largest step between two
+#: pixels, 255, and along both axes, the error is half an intensity: it only affects rounding.
 PHASE = 1 / 1024
 
-DRAWN = 4  #: random numbers of a clip
+DRAWN = 4  #: random numbers drawn per clip
 
 Pixels = NDArray[np.uint8]
 Sides = tuple[int, int]  #: H, W
@@ -34,13 +34,15 @@ _UNSEEN = np.full((), VOID, np.uint8)
 
 
 def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
-    """Return the clip resized within `conditions.scale`, cropped or padded to `conditions.crop`,
-    and mirrored half of the time if `conditions.flip`.
+    """Return the clip resized, cropped or padded, and mirrored at random.
 
-    Without a crop the clip keeps `conditions.size`. Padding is void in the label and the mean
-    colour in the frames. With a crop no more is resized than it shows: the label is exactly that of
-    the whole resized image, intensities differ from it by 1 of 255 at most. Four numbers are drawn
-    under any conditions.
+    The scale is drawn from `conditions.scale`. The result has the size `conditions.crop`, or
+    `conditions.size` without a crop. It is mirrored half of the time if `conditions.flip` is set.
+    Padding is void in the label and the mean colour in the frames.
+
+    With a crop, only the visible part is resized. The label is exactly that of the whole resized
+    image; intensities differ from it by at most 1 of 255. Four numbers are drawn under all
+    conditions.
     """
     zoom, down, across, mirror = rng.random(DRAWN)
     low, high = conditions.scale
@@ -73,13 +75,15 @@ def augment(clip: Clip, conditions: Conditions, rng: Generator) -> Clip:
 
 
 def pass_over(rng: Generator) -> None:
-    """Draw what `augment` draws, for a clip that somebody else augments."""
+    """Draw the random numbers of `augment` for a clip that another process augments."""
     rng.random(DRAWN)
 
 
 def _place(have: int, size: int, place: float) -> tuple[slice, slice]:
-    """Return which part of a side is shown, at `place`, 0 to 1 of the room, and where it lies in a
-    window of `size`: a smaller image is put into a padded window.
+    """Return the visible part of a side, and its position in a window of `size`.
+
+    `place` is the offset as a share of the room, 0 to 1. A smaller image is placed in a padded
+    window.
     """
     room = have - size
     offset = int(place * (abs(room) + 1))
@@ -89,14 +93,14 @@ def _place(have: int, size: int, place: float) -> tuple[slice, slice]:
 
 
 def _part_of_resized(picture: Pixels, whole: Sides, part: Part, how: int) -> Pixels:
-    """Return a part of a frame (H, W, 3) resized as a whole to `whole`."""
+    """Return a part of a frame (H, W, 3) after resizing the whole frame to `whole`."""
     if picture.shape[:2] != whole:
         picture = np.asarray(cv2.resize(picture, whole[::-1], interpolation=how), np.uint8)
     return picture[part]
 
 
 def _resized_part(picture: Pixels, whole: Sides, part: Part, how: int) -> Pixels:
-    """Return the same without resizing the rest of the frame."""
+    """Return the result of `_part_of_resized` without resizing the rest of the frame."""
     if picture.shape[:2] == whole:
         return picture[part]
     sides = zip(picture.shape, whole, part, strict=False)
@@ -104,22 +108,21 @@ def _resized_part(picture: Pixels, whole: Sides, part: Part, how: int) -> Pixels
     factors = whole[0] / picture.shape[0], whole[1] / picture.shape[1]
     strip = picture[rows, columns]
     if all(round(n * factor) == n for n, factor in zip(strip.shape, factors, strict=False)):
-        # Next to a factor of 1 OpenCV would copy a strip whose size stays the same.
+        # If the factor is close to 1, OpenCV copies a strip that keeps its size.
         return _part_of_resized(picture, whole, part, how)
     strips = cv2.resize(strip, None, fx=factors[1], fy=factors[0], interpolation=how)
     return np.asarray(strips, np.uint8)[part_rows, part_columns]
 
 
 def _strip(side: int, whole: int, part: slice) -> tuple[slice, slice]:
-    """Return the strip of a side that must be resized to have a part of the side resized to
-    `whole`, and where the part lies in the resized strip.
+    """Return the strip of a side to resize for `part`, and the part's place in the resized strip.
 
-    A resized strip has the pixels of the whole where it begins between the same source pixels, so
-    it begins with the last pixel before the part whose edge falls on a source pixel's edge, within
-    `PHASE`; that of pixel 0 always does.
+    `part` is a part of the side resized to `whole`. A resized strip has the pixels of the whole
+    image if it begins between the same source pixels. It therefore begins at the last pixel before
+    the part that has its edge on a source pixel's edge, within `PHASE`. Pixel 0 always qualifies.
     """
-    step = side / whole  # source pixels a pixel
-    border = math.ceil(1 / step) + 1  # pixels of a strip that see beyond its begin
+    step = side / whole  # source pixels per pixel
+    border = math.ceil(1 / step) + 1  # first pixels of a strip, which depend on pixels before it
     edges = step * np.arange(max(0, part.start - border) + 1)
     begin = int(np.flatnonzero(np.abs(edges - np.rint(edges)) <= PHASE)[-1])
     end = min(side, math.ceil(step * part.stop) + 2)
@@ -127,7 +130,7 @@ def _strip(side: int, whole: int, part: slice) -> tuple[slice, slice]:
 
 
 def _nearest_part(label: Pixels, whole: Sides, part: Part) -> Pixels:
-    """Return a part of a label map (H, W) resized as a whole by nearest neighbours."""
+    """Return a part of a label map (H, W) after nearest-neighbour resizing to `whole`."""
     if label.shape == whole:
         return label[part]
     rows, columns = (_nearest(*side) for side in zip(label.shape, whole, part, strict=True))
@@ -135,15 +138,16 @@ def _nearest_part(label: Pixels, whole: Sides, part: Part) -> Pixels:
 
 
 def _nearest(side: int, whole: int, part: slice) -> NDArray[np.intp]:
-    """Return the source pixel of each pixel of a part, as OpenCV chooses it."""
+    """Return the source pixel of each pixel of a part, as chosen by OpenCV."""
     places = np.arange(side, dtype=np.float32)[None]
     resized = cv2.resize(places, (whole, 1), interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(resized[0, part], np.intp)
 
 
 def stacked(pictures: Sequence[Pixels], device: str = "cpu") -> Tensor:
-    """Return pictures of one shape as one tensor (N, ...) uint8 in main memory, locked there if it
-    is for a GPU, so that a GPU copies it while it computes.
+    """Return pictures of one shape as one tensor (N, ...) uint8 in main memory.
+
+    For a GPU the memory is pinned, so that the copy overlaps with computation.
     """
     batch = torch.empty(
         (len(pictures), *pictures[0].shape),
@@ -155,8 +159,9 @@ def stacked(pictures: Sequence[Pixels], device: str = "cpu") -> Tensor:
 
 
 def normalise(frames: Pixels | Tensor) -> Tensor:
-    """Return frames (..., H, W, 3) uint8 as (..., 3, H, W) float32, normalised with ImageNet's mean
-    and deviation, where they are.
+    """Return frames (..., H, W, 3) uint8 as normalised (..., 3, H, W) float32.
+
+    Uses ImageNet's mean and standard deviation. The result stays on the device of the frames.
     """
     pixels = torch.as_tensor(frames)
     scale = 1 / (255 * torch.tensor(STD)).view(3, 1, 1)
@@ -170,7 +175,7 @@ def normalise(frames: Pixels | Tensor) -> Tensor:
 
 
 def denormalise(frames: Tensor) -> Tensor:
-    """Return the intensities 0 to 1 of normalised frames (..., 3, H, W), in float32 at least."""
+    """Return normalised frames (..., 3, H, W) as intensities 0 to 1, at least float32."""
     wide = torch.promote_types(frames.dtype, torch.float32)
     mean, deviation = (
         torch.tensor(v, dtype=wide, device=frames.device).view(3, 1, 1) for v in (MEAN, STD)
@@ -179,8 +184,10 @@ def denormalise(frames: Tensor) -> Tensor:
 
 
 def to_tensors(frames: Tensor, labels: Tensor, device: str) -> tuple[Tensor, Tensor]:
-    """Return `stacked` frames (B, T, H, W, 3) and labels (B, H, W) as a network expects them on a
-    device: (B, T, 3, H, W) float32, normalised there, and int64. Nothing waits for the copies.
+    """Return `stacked` frames and labels in the form a network expects, on a device.
+
+    Frames (B, T, H, W, 3) become (B, T, 3, H, W) float32, normalised on the device; labels (B, H,
+    W) become int64. The copies do not block.
     """
     return (
         normalise(frames.to(device, non_blocking=True)),

@@ -1,7 +1,7 @@
-"""What a benchmark is made of, as data: systems, tables, conditions, trials.
+"""Parts of a benchmark, as data: systems, tables, conditions, trials.
 
-All are frozen and hashable; a `key` is a content hash, so equal content means equal key wherever it
-was made. No torch here.
+All are frozen and hashable. A `key` is a content hash, so equal content gives an equal key on every
+machine. No torch here.
 """
 
 from msaf_bench.spec.conditions import CONSISTENCY, Conditions, Trial

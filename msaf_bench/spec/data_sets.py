@@ -1,5 +1,6 @@
-"""Data sets on disk, as `datasets/` describes them: patterns of names, classes, splits. No torch
-here.
+"""Data sets on disk, as described in `datasets/`: patterns of names, classes, splits.
+
+No torch here.
 """
 
 import re
@@ -16,42 +17,42 @@ Colour = tuple[
     Annotated[int, Field(ge=0, le=VOID)],
     Annotated[int, Field(ge=0, le=VOID)],
 ]  #: red, green, blue
-FileId = Annotated[int, Field(ge=0, le=VOID)]  #: in a label map
-VOID_NAME = "void"  #: what no class may be called
-#: keys of a layout, which a data set of one layout has at the top
+FileId = Annotated[int, Field(ge=0, le=VOID)]  #: id in a label map
+VOID_NAME = "void"  #: reserved name, not allowed for a class
+#: keys of a layout; they are at the top level in a data set with one layout
 _OF_LAYOUT = ("stills", "frames", "labels", "select")
 _FIELD = re.compile(r"\{(\w*)\}?|\[([^\]]*)\]?")
-FIELDS = ("split", "video", "frame")  #: of a pattern
+FIELDS = ("split", "video", "frame")  #: fields of a pattern
 PICTURE_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 VIDEO_FILES = (".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v")
 
 
 def _as_tuple(value: object) -> object:
-    """Return one value as a tuple of it; lists as they are."""
+    """Return a single value as a tuple of one; other values unchanged."""
     if isinstance(value, str | int | Mapping):
         return (cast("object", value),)
     return value
 
 
 def _checked(pattern: str) -> str:
-    """Return a pattern whose fields are known. Raises `ValueError` for one that cannot be."""
+    """Return a pattern after checking its fields. Raises `ValueError` for an invalid one."""
     for field in _FIELD.finditer(pattern):
         text = field.group()
         if text[0] == "[" and not text.endswith("]"):
-            raise ValueError(f"{pattern!r}: a bracket is not closed; [x] is a part that may lack")
+            raise ValueError(f"{pattern!r}: a bracket is not closed; [x] is an optional part")
         if text[0] == "{" and (field[1] not in FIELDS or not text.endswith("}")):
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
-            raise ValueError(f"{pattern!r}: {text} is no field; write {known} or *")
+            raise ValueError(f"{pattern!r}: {text} is not a field; write {known} or *")
     _below(pattern)
     if "{video}" not in pattern:
-        raise ValueError(f"{pattern!r}: needs {{video}} in the place of the video's name")
+        raise ValueError(f"{pattern!r}: needs {{video}} in place of the video's name")
     if "." not in pattern.rpartition("/")[2]:
         raise ValueError(f"{pattern!r}: needs the suffix of the files, such as .png")
     return pattern
 
 
 def _below(path: str) -> str:
-    """Return a path in the data set's folder. Raises `ValueError` for one that leads elsewhere."""
+    """Return a path below the data set's folder. Raises `ValueError` if it leads elsewhere."""
     if path.startswith("/") or ".." in path.split("/") or "\\" in path:
         raise ValueError(f"{path!r}: write a path below the data set's folder, with /")
     return path
@@ -62,9 +63,10 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
 class LabelFormat(Spec):
-    """Files of label maps, and what their ids or colours mean. In TOML: a pattern, or a table.
+    """Files of label maps, and the meaning of their ids or colours.
 
-    Without `ids` and `colours` the classes have the ids 0, 1, ... of the file, or `first`, ... on.
+    In TOML: a pattern, or a table. Without `ids` and `colours`, the ids of the classes start at
+    `first`, in order.
     """
 
     pattern: str
@@ -78,9 +80,9 @@ class LabelFormat(Spec):
     colours: Annotated[
         tuple[tuple[str, tuple[Colour, ...]], ...], BeforeValidator(ordered_pairs)
     ] = ()
-    #: ids in the file that are no class
+    #: void ids in the file
     ignore: Annotated[tuple[FileId, ...], BeforeValidator(_as_tuple)] = (VOID,)
-    #: of a colour picture that holds the ids; none: the label map has one channel
+    #: channel of a colour picture that holds the ids; empty: the label map has one channel
     channel: Literal["", "red"] = ""
 
     @model_validator(mode="before")
@@ -96,9 +98,11 @@ class LabelFormat(Spec):
         if not self.pattern.lower().endswith(".png"):
             raise ValueError(f"{self.pattern!r}: label maps are read from PNGs; convert them")
         if self.colours and (self.ids or self.channel or self.first):
-            raise ValueError(f"{self.pattern!r}: colours leave no room for ids; keep one of them")
+            raise ValueError(
+                f"{self.pattern!r}: colours and ids exclude each other; keep one of them"
+            )
         if self.ids and self.first:
-            raise ValueError(f"{self.pattern!r}: ids say where each class is; leave out first")
+            raise ValueError(f"{self.pattern!r}: ids already define every class; leave out first")
         owner: dict[int, str] = {}
         for name, ids in self.ids:
             for each in ids:
@@ -116,7 +120,7 @@ class LabelFormat(Spec):
         return self
 
     def ids_of(self, classes: Sequence[str]) -> dict[int, int]:
-        """Return id in the file -> class 0..K-1, without those that are ignored."""
+        """Return id in the file -> class 0..K-1, without ignored ids."""
         if self.ids:
             return {
                 each: number
@@ -127,17 +131,17 @@ class LabelFormat(Spec):
 
 
 class Selection(Spec):
-    """The videos or frames of a split. In TOML: a share of the videos, a glob, or the name of a
-    list file that ends in .txt. What no other split selects, where it says nothing.
+    """Videos or frames of a split.
+
+    In TOML: a share of the videos, a glob, or the name of a list file that ends in .txt. An empty
+    selection means everything that no other split selects.
     """
 
     videos: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()  #: globs of their names
-    list_file: Below = (
-        ""  #: file below the root: a video, VIDEO/FRAME or a frame's path on each line
-    )
-    #: of the videos in natural order, one split after the other
+    list_file: Below = ""  #: file below the root: one video, VIDEO/FRAME or frame path per line
+    #: share of the videos in natural order, one split after the other
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
-    #: glob of a video -> its first and last frame
+    #: glob of video names -> first and last frame
     ranges: Annotated[tuple[tuple[str, tuple[int, int]], ...], BeforeValidator(ordered_pairs)] = ()
 
     @model_validator(mode="before")
@@ -159,23 +163,23 @@ class Selection(Spec):
         if self.share:
             return f"{self.share:g} of the videos"
         ranges = (f"{video} {first} to {last}" for video, (first, last) in self.ranges)
-        return ", ".join(ranges) or "what no other split selects"
+        return ", ".join(ranges) or "everything that no other split selects"
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         ways = [name for name in ("videos", "list_file", "share", "ranges") if getattr(self, name)]
         if len(ways) > 1:
-            raise ValueError(f"{' and '.join(ways)} both choose; keep one of them")
+            raise ValueError(f"{' and '.join(ways)} exclude each other; keep one of them")
         return self
 
 
 class Split(Spec):
-    """A split of a data set. In TOML: a table, or short for its selection."""
+    """Split of a data set. In TOML: a table, or a selection in its short form."""
 
     select: Selection = Selection()
-    folder: str = ""  #: in the place of {split}; none: its own name
+    folder: str = ""  #: replaces {split}; empty: the name of the split
     count: Annotated[int, Field(ge=0)] = 0  #: labelled frames of the official split; 0: unknown
-    #: source frames between labelled neighbours; 0: the spacing of the data set
+    #: source frames between labelled neighbours; 0: `spacing` of the data set
     step: Few = 0
 
     @model_validator(mode="before")
@@ -192,39 +196,41 @@ class Split(Spec):
 
     @classmethod
     def toml_keys(cls) -> tuple[str, ...]:
-        """Return its keys in TOML, with those of its selection."""
+        """Return the keys in TOML, including those of the selection."""
         return (*Selection.model_fields, *(name for name in cls.model_fields if name != "select"))
 
 
 def _check_chosen(value: object) -> None:
-    """Raise `ValueError` for a selection of nothing, which would mean all that others leave."""
+    """Raise `ValueError` for an empty value, which would select all remaining videos."""
     if not value and not isinstance(value, Mapping):
-        raise ValueError("needs a share, videos or a list, or {} for what no other split selects")
+        raise ValueError(
+            "needs a share, videos or a list, or {} for all that no other split selects"
+        )
 
 
 class Layout(Spec):
-    """Where the files of a data set lie.
+    """Locations of a data set's files.
 
-    A pattern is a path below the data set's folder with `{split}`, `{video}` and `{frame}` (a
-    number) in their places, `*` for any other text between two slashes, and `[x]` for text that
-    some names lack. A picture without `{frame}` is a video of one frame; the frames of a video file
-    are numbered from 0. Of two files of a frame the first pattern's counts.
+    A pattern is a path below the data set's folder. It contains the fields `{split}`, `{video}` and
+    `{frame}` (a number), `*` for any other text between two slashes, and `[x]` for optional text. A
+    picture without `{frame}` is a video of one frame. The frames of a video file are numbered from
+    0. If two files are the same frame, the first pattern takes precedence.
     """
 
-    stills: Patterns = ()  #: frames that are labelled, every one of them
-    frames: Patterns = ()  #: frames that may be
+    stills: Patterns = ()  #: frames that are all labelled
+    frames: Patterns = ()  #: frames that may be labelled
     labels: Annotated[tuple[LabelFormat, ...], BeforeValidator(_as_tuple)] = Field(min_length=1)
-    #: split -> what it selects here, in the place of its own selection
+    #: split -> its selection in this layout, in place of its general selection
     select: Annotated[tuple[tuple[str, Selection], ...], BeforeValidator(ordered_pairs)] = ()
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """The patterns of stills and of other frames."""
+        """Patterns of stills and of other frames."""
         return (*self.stills, *self.frames)
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """The patterns of pictures and of label maps."""
+        """Patterns of pictures and of label maps."""
         return (*self.pictures, *(form.pattern for form in self.labels))
 
     @model_validator(mode="after")
@@ -235,47 +241,49 @@ class Layout(Spec):
             _checked(pattern)
             if not pattern.lower().endswith((*PICTURE_FILES, *VIDEO_FILES)):
                 known = ", ".join((*PICTURE_FILES, *VIDEO_FILES))
-                raise ValueError(f"{pattern!r}: needs a suffix that is read: {known}")
+                raise ValueError(f"{pattern!r}: needs one of the suffixes {known}")
             if _has_video_suffix(pattern) and "{frame}" in pattern:
-                raise ValueError(f"{pattern!r}: a video file has its frames inside; no {{frame}}")
+                raise ValueError(
+                    f"{pattern!r}: a video file contains its frames; leave out {{frame}}"
+                )
         if any(map(_has_video_suffix, self.stills)):
             raise ValueError("stills: a video file belongs to frames")
         return self
 
 
 class Archive(Spec):
-    """A zip that a data set comes in."""
+    """Zip archive of a data set."""
 
     name: Below
-    folder: Below  #: that it stands for
+    folder: Below  #: folder that it replaces
     files: int = 0
-    size: int = 0  #: bytes, as published
-    source: str = ""  #: of these numbers
+    size: int = 0  #: published size in bytes
+    source: str = ""  #: source of these numbers
 
 
 class DataSet(Spec):
-    """A data set on disk."""
+    """Data set on disk."""
 
     name: str
     title: str = ""
     source: str = ""
     licence: str = ""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=VOID - 1)]
-    colours: tuple[Colour, ...] = ()  #: of the classes, for pictures; none: made
+    colours: tuple[Colour, ...] = ()  #: class colours for pictures; empty: generated
     layouts: Annotated[tuple[Layout, ...], Field(min_length=1)]
     splits: Annotated[
         tuple[tuple[str, Split], ...], BeforeValidator(ordered_pairs), Field(min_length=2)
     ]
-    train: str = "train"  #: the split that is trained on
-    scored: str = "val"  #: the split that is scored
+    train: str = "train"  #: name of the training split
+    scored: str = "val"  #: name of the scored split
     spacing: Few = Field(1, ge=1)  #: source frames between two frames of a clip
-    rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0  #: frames a second; 0: unknown
+    rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0  #: frames per second; 0: unknown
     size: tuple[Side, Side] | None = None  #: H, W of its frames, or of most of them
-    #: first and last frame around a labelled one that exists; none: whole videos
+    #: first and last existing frame, relative to a labelled one; None: whole videos
     snippet: tuple[int, int] | None = None
-    #: globs of names beside frames and label maps that are neither
+    #: globs of other files in the folders of frames and label maps
     ignore_files: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
-    in_memory: Flag = False  #: every file is read when a split is opened
+    in_memory: Flag = False  #: read every file when a split is opened
     archives: tuple[Archive, ...] = ()
 
     @model_validator(mode="before")
@@ -291,18 +299,18 @@ class DataSet(Spec):
 
     @classmethod
     def toml_keys(cls) -> tuple[str, ...]:
-        """Return its keys in TOML, with those of a layout."""
+        """Return the keys in TOML, including those of a layout."""
         return (*_OF_LAYOUT, *cls.model_fields)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         twice = [name for i, name in enumerate(self.classes) if name in self.classes[:i]]
         if twice or VOID_NAME in self.classes:
-            raise ValueError(f"classes: {(twice or [VOID_NAME])[0]!r} is there twice or is void")
+            raise ValueError(f"classes: {(twice or [VOID_NAME])[0]!r} is listed twice or is void")
         for name in self.classes:
             if not name.isprintable() or name != name.strip() or not name:
                 raise ValueError(
-                    f"classes: {name!r}: write a name in one line, no blanks around it"
+                    f"classes: {name!r}: write the name on one line, without blanks around it"
                 )
         if self.colours and len(self.colours) != len(self.classes):
             raise ValueError(
@@ -348,24 +356,24 @@ class DataSet(Spec):
 
     @property
     def summary(self) -> str:
-        """What identifies it to a reader: its classes, and where frames and label maps lie."""
+        """Classes, and locations of frames and label maps, in one line for readers."""
         layout = self.layouts[0]
         return f"{len(self.classes)} classes, {layout.pictures[0]} with {layout.labels[0].pattern}"
 
     def folder_of(self, split: str) -> str:
-        """Return what stands for {split} in patterns."""
+        """Return the replacement of {split} in patterns."""
         return dict(self.splits)[split].folder or split
 
     def selection(self, layout: Layout, split: str) -> Selection:
-        """Return what a split selects in a layout."""
+        """Return the selection of a split in a layout."""
         return dict(layout.select).get(split) or dict(self.splits)[split].select
 
     def step(self, split: str) -> int:
-        """Return the source frames between labelled neighbours of a split."""
+        """Return the number of source frames between labelled neighbours of a split."""
         return dict(self.splits)[split].step or self.spacing
 
     def archive(self, folder: str) -> str:
-        """Return the name of the zip that may stand in the place of a folder."""
+        """Return the name of the zip that may replace a folder."""
         return next((each.name for each in self.archives if each.folder == folder), f"{folder}.zip")
 
 

@@ -1,4 +1,4 @@
-"""Faults of a spec's content, in one line each. No torch here."""
+"""Faults of a spec's content, each in one line. No torch here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, cast, get_args, get_origin
@@ -8,22 +8,23 @@ from pydantic import ValidationError
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec.values import Spec
 
-#: pydantic's complaints that speak of Python, in the words of TOML
+#: pydantic's errors that mention Python types, in terms of TOML
 SAID = {
     "tuple_type": "needs a list",
     "model_type": "needs a table",
     "model_attributes_type": "needs a table",
     "missing": "missing; give it",
 }
-WHOLE = ("missing", "too_short", "too_long")  #: complaints that say what was given
+WHOLE = ("missing", "too_short", "too_long")  #: errors that already state the given value
 
 
 def first_fault(kind: type[Spec], error: ValidationError, content: Mapping[str, object]) -> str:
-    """Return one of pydantic's complaints as one line: where, what, and for an unknown key the
-    nearest keys of the model that it was given to.
+    """Return one of pydantic's errors as one line: location and fault.
+
+    For an unknown key, it includes the nearest keys of the model.
     """
     faults = error.errors(include_url=False)
-    # a misspelt key is told before the one that is missing for it
+    # report a misspelt key before the key that is missing because of it
     fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     path = fault["loc"]
     where = _place(path, content)
@@ -46,8 +47,10 @@ def first_fault(kind: type[Spec], error: ValidationError, content: Mapping[str, 
 
 
 def _place(path: Sequence[int | str], content: Mapping[str, object]) -> str:
-    """Return a location as text: the keys that lead to it in `content`, without those that a short
-    form leaves out there. Keys that the user chose, such as the label of a row, are quoted.
+    """Return a location as text: the keys that lead to it in `content`.
+
+    Keys omitted in a short form are left out. Keys chosen by the user, such as the label of a row,
+    are quoted.
     """
     names: list[str] = []
     inside: object = content
@@ -63,19 +66,19 @@ def _place(path: Sequence[int | str], content: Mapping[str, object]) -> str:
             items = cast("list[object]", inside)
             inside = items[part] if part < len(items) else None
         elif _table_of(inside) and parts and isinstance(parts[0], int):
-            parts.pop(0)  # of a pair: its name or its value
+            parts.pop(0)  # index in a pair: name or value
             name, inside = list(_table_of(inside).items())[part]
             names.append(repr(name))
     return ".".join(names)
 
 
 def _table_of(value: object) -> Mapping[str, object]:
-    """Return a table as it is, an empty one for anything else."""
+    """Return a table unchanged, an empty one for any other value."""
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
 def _model_at(kind: type[Spec], path: Sequence[int | str]) -> type[Spec]:
-    """Return the model at a location below `kind`: the innermost one on the way."""
+    """Return the innermost model on the way to a location below `kind`."""
     model = kind
     annotation: object = kind
     for part in path:
@@ -91,7 +94,7 @@ def _model_at(kind: type[Spec], path: Sequence[int | str]) -> type[Spec]:
 
 
 def _plain(annotation: object) -> object:
-    """Return a type without its `Annotated`."""
+    """Return a type without `Annotated`."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     return annotation

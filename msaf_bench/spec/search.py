@@ -1,4 +1,4 @@
-"""What is searched of a table's rows, and what was found. No torch here.
+"""Search spaces of a table's rows, and the results of a search. No torch here.
 
 A name is a condition of the row's training (`lr`, `rates.offset`), an option of its architecture
 (`options.width`) or an option of the component in a slot (`motion.heads`).
@@ -14,8 +14,8 @@ from msaf_bench.spec.conditions import OF_A_ROW, Conditions
 from msaf_bench.spec.tables import Row, Table
 from msaf_bench.spec.values import Dotted, Option, Spec, ordered_pairs
 
-OPTIONS = "options"  #: first part of the name of an option of the architecture
-BUDGET = "steps"  #: the condition that every row gets alike
+OPTIONS = "options"  #: first part of the names of the architecture's options
+BUDGET = "steps"  #: condition with the same value in every row
 Number = int | float
 Bounds = tuple[Number, Number]
 Method = Literal["random", "optuna"]
@@ -23,13 +23,13 @@ Stopping = Literal["none", "asha", "median"]
 
 
 class Span(Spec):
-    """The values that are tried under one name: exactly one of four kinds."""
+    """Values to try under one name: exactly one of four kinds."""
 
-    between: Bounds | None = None  #: evenly; whole numbers where both bounds are whole
-    log: Bounds | None = None  #: evenly on a logarithmic scale
-    #: multiples of the value that the row has without a search, evenly on a logarithmic scale
+    between: Bounds | None = None  #: uniform; integers if both bounds are integers
+    log: Bounds | None = None  #: uniform on a logarithmic scale
+    #: multiples of the row's value without a search, uniform on a logarithmic scale
     factor: Bounds | None = None
-    values: tuple[Option, ...] = ()  #: one of these
+    values: tuple[Option, ...] = ()  #: list of values
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -42,14 +42,15 @@ class Span(Spec):
             raise ValueError("values: give two or more that differ")
         for name, bounds in (("between", self.between), ("log", self.log), ("factor", self.factor)):
             if bounds and not bounds[0] < bounds[1]:
-                raise ValueError(f"{name}: {list(bounds)} is no range; write [low, high]")
+                raise ValueError(f"{name}: {list(bounds)} is not a range; write [low, high]")
             if bounds and name != "between" and bounds[0] <= 0:
                 raise ValueError(f"{name}: a logarithmic scale has no {bounds[0]:g}; start above 0")
         return self
 
     def at(self, share: float, present: Option | None = None) -> Option:
-        """Return the value at a share of the span, in [0, 1); `present` is the value that the row
-        has, which a factor multiplies.
+        """Return the value at a share of the span, in [0, 1).
+
+        `present` is the row's value without a search, for a factor to multiply.
         """
         if self.values:
             return self.values[int(share * len(self.values))]
@@ -67,7 +68,7 @@ class Span(Spec):
         return float(f"{value:.4g}")
 
     def extremes(self, present: Option | None = None) -> tuple[Option, ...]:
-        """Return the values that a check tries: the bounds, or every one."""
+        """Return the values to try in a check: the bounds, or all values of a list."""
         if self.values:
             return self.values
         return self.at(0.0, present), self.at(1 - 1e-9, present)
@@ -78,7 +79,7 @@ RowSpans = Annotated[tuple[tuple[str, Spans], ...], BeforeValidator(ordered_pair
 
 
 def check_name(name: str) -> None:
-    """Raise `ValueError` for a name that nobody searches."""
+    """Raise `ValueError` for a name that cannot be searched."""
     first, _, rest = name.partition(".")
     if name == BUDGET:
         raise ValueError(f"{name}: every row gets the same number of steps; leave it out")
@@ -87,11 +88,11 @@ def check_name(name: str) -> None:
 
 
 class Space(Spec):
-    """A search space: one TOML file."""
+    """Search space, from one TOML file."""
 
     name: str
-    search: Spans = ()  #: of every row
-    rows: RowSpans = ()  #: of some rows, by label, beside or in place of those of all
+    search: Spans = ()  #: spans for every row
+    rows: RowSpans = ()  #: further spans for single rows, by label; they take precedence
 
     @model_validator(mode="after")
     def _known_names(self) -> Self:
@@ -103,12 +104,12 @@ class Space(Spec):
         return self
 
     def of(self, label: str) -> dict[str, Span]:
-        """Return what is searched of a row, by name."""
+        """Return the spans of a row, by name."""
         return {**dict(self.search), **dict(dict(self.rows).get(label, ()))}
 
 
 def with_values(row: Row, values: Mapping[str, Option]) -> Row:
-    """Return the row with these values, by name, in place of what it says or leaves open."""
+    """Return the row with these values, by name; they replace its own values."""
     conditions, options = dict(row.conditions), dict(row.options)
     parts = {slot: dict(own) for slot, own in row.parts}
     for name, value in values.items():
@@ -124,8 +125,9 @@ def with_values(row: Row, values: Mapping[str, Option]) -> Row:
 
 
 def tuned_table(table: Table, rows: Mapping[str, "TunedRow"]) -> Table:
-    """Return the table whose rows have what was found for them. Raises `UsageError` for a row that
-    it does not have.
+    """Return the table with the found values in its rows.
+
+    Raises `UsageError` for an unknown row.
     """
     for label in rows:
         one_of("row", label, table.built)
@@ -137,21 +139,21 @@ def tuned_table(table: Table, rows: Mapping[str, "TunedRow"]) -> Table:
 
 
 class TunedRow(Spec):
-    """What was found for one row, with its whole search."""
+    """Result of the search for one row."""
 
-    values: Dotted = ()  #: empty: those it had are best
-    miou: float  #: in percent, of the best attempt on the part held out of training
-    default: float | None = None  #: the same, of the row as it was
-    #: mIoU of every attempt that was trained to its end, in the order of the search
+    values: Dotted = ()  #: best values; empty: the row's own values are best
+    miou: float  #: mIoU of the best attempt in percent, on the part held out of training
+    default: float | None = None  #: mIoU of the unchanged row in percent, on the same part
+    #: mIoU of every attempt that finished training, in the order of the search
     attempts: tuple[float, ...]
-    stopped: int = 0  #: attempts that were stopped early
+    stopped: int = 0  #: number of attempts stopped early
     failed: int = 0
-    steps: int  #: of training, in all attempts
+    steps: int  #: training steps of all attempts
     dead: tuple[str, ...] = ()  #: parts that were not live in the best attempt
 
     @property
     def shown(self) -> str:
-        """Its values as text; empty where those that it had are best."""
+        """Best values as text; empty if the row's own values are best."""
         return ", ".join(f"{name} {value}" for name, value in self.values)
 
 
@@ -160,25 +162,26 @@ TunedPoints = Annotated[tuple[tuple[str, TunedRows], ...], BeforeValidator(order
 
 
 class Tuned(Spec):
-    """The outcome of a search: `tuned.toml`."""
+    """Outcome of a search: `tuned.toml`."""
 
     name: str
     table: str
     data: str
     preset: str
-    space: str  #: its name
-    trials: int = Field(ge=1)  #: attempts for each row
+    space: str  #: name of the search space
+    trials: int = Field(ge=1)  #: attempts per row
     method: Method
     stopping: Stopping
     seed: int
-    conditions: str  #: key of the conditions that the rows have without a search
-    scored: str = ""  #: what the attempts were scored on, in words
+    conditions: str  #: key of the rows' conditions without a search
+    scored: str = ""  #: data used to score the attempts, in words
     rows: TunedRows = ()
-    points: TunedPoints = ()  #: of a table with an axis: the rows of each point, by its folder
+    points: TunedPoints = ()  #: rows of each point, by its folder, for a table with an axis
 
     def rows_of(self, point: str = "") -> dict[str, TunedRow]:
-        """Return what was found, by label; of one point of a table with an axis. Raises
-        `UsageError` for a point that was not searched.
+        """Return the results by label; `point` selects one point of a table with an axis.
+
+        Raises `UsageError` for a point that was not searched.
         """
         if not point:
             return dict(self.rows)

@@ -1,5 +1,6 @@
-"""Systems as the conditions run them: stand-ins for their parts, and the files that backbones start
-from. No torch here.
+"""Systems under the conditions of a run: stand-ins for their parts, and starting weights.
+
+No torch here.
 """
 
 from collections.abc import Mapping
@@ -10,36 +11,37 @@ from msaf_bench.spec.systems import Choice, Slots, System
 from msaf_bench.spec.values import Option, Parts
 from msaf_bench.starting import OPTION
 
-BACKBONE = "backbone"  #: the slot whose component starts from a file
-NONE = "none"  #: the component of a slot that nothing fills
+BACKBONE = "backbone"  #: slot with a component that can start from a file
+NONE = "none"  #: component of an empty slot
 
 
 def with_parts(system: System, parts: Parts) -> System:
     """Return the system with further options of the components in some slots.
 
-    Raises `UsageError` for a slot that it does not have, or that nothing fills.
+    Raises `UsageError` for an unknown or empty slot.
     """
     slots = dict(system.slots)
     for slot, options in parts:
         one_of("slot", slot, slots)
         if slots[slot].use == NONE:
-            raise UsageError(f"parts.{slot}: nothing fills this slot here; swap a component in")
+            raise UsageError(f"parts.{slot}: this slot is empty here; swap a component in")
         slots[slot] = _with_options(slots[slot], dict(options))
     return system.swap(tuple(slots.items())) if parts else system
 
 
 def shrunk(system: System, conditions: Conditions, said: Slots = ()) -> System:
-    """Return the system as the conditions run it.
+    """Return the system as run under the conditions.
 
-    `said` are the slots that a row of a table fills by itself: their components stay, and a
-    stand-in's options give way to theirs.
+    A stand-in with the name of a slot fills it. One with the name of a component replaces it in
+    every slot: either by another component with its options, or by the same component with
+    additional options. One with the name of an architecture adds options to it. The backbone then
+    starts from the file in `conditions.start` for the system's name, or else for the backbone's
+    name.
 
-    A stand-in named like a slot fills it, one named like a component replaces that wherever it is
-    chosen: another component with its options, or the same with the given options beside its own.
-    One named like an architecture adds options to it. The backbone then starts from the file that
-    `conditions.start` has for the system's name, else for the backbone's.
+    `said` holds the slots filled by a row of a table. Their components stay, and their options take
+    precedence over a stand-in's options.
 
-    Raises `UsageError` for an architecture in the place of another.
+    Raises `UsageError` if a stand-in would replace an architecture by another one.
     """
     stand_ins, own_slots = dict(conditions.shrink), dict(said)
     slots = {
@@ -57,16 +59,17 @@ def shrunk(system: System, conditions: Conditions, said: Slots = ()) -> System:
     own = stand_ins.get(system.architecture)
     if own and own.use != system.architecture:
         raise UsageError(
-            f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; name"
-            " that itself, with options"
+            f"shrink: {own.use!r} cannot stand in for architecture {system.architecture!r}; only"
+            " its options can change"
         )
     options = own.options if own else ()
     return system.swap(tuple(slots.items()), options + conditions.shrink_options)
 
 
 def start_name(system: str, backbone: Choice | None, files: Mapping[str, Option]) -> str | None:
-    """Return the name under which the files have one for a system with this backbone: the system's
-    own, else the backbone's; None where there is neither.
+    """Return the name that has a file for a system with this backbone.
+
+    It is the system's own name, or else the backbone's; None if neither has a file.
     """
     if backbone is None:
         return None
@@ -83,8 +86,10 @@ def _with_options(choice: Choice, options: Mapping[str, Option]) -> Choice:
 
 
 def check_weights_kept(system: System, conditions: Conditions, said: Slots = ()) -> None:
-    """Raises `UsageError` for a stand-in in the place of a component with starting weights of its
-    own, which would be lost without a word; `said` as in `shrunk`.
+    """Raise `UsageError` if a stand-in would silently discard starting weights.
+
+    This happens if it replaces a component with starting weights of its own. For `said`, see
+    `shrunk`.
     """
     stand_ins = dict(conditions.shrink)
     for slot, choice in system.slots:

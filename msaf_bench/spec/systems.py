@@ -1,4 +1,4 @@
-"""Systems: an architecture with a choice of component for every slot. No torch here."""
+"""Systems: an architecture with a component for every slot. No torch here."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self, cast
@@ -11,7 +11,7 @@ from msaf_bench.starting import Start, start_of, starts_of
 
 
 class Choice(Spec):
-    """A component's name and options. In TOML: `"dcn"` or `{ use = "dcn", kernel = 5 }`."""
+    """Name and options of a component. In TOML: `"dcn"` or `{ use = "dcn", kernel = 5 }`."""
 
     use: str
     options: Options = ()
@@ -37,7 +37,7 @@ class Choice(Spec):
         return f"{self.use}({', '.join(texts)})"
 
     def starts(self) -> list[Start]:
-        """Return the files of starting weights that its options name."""
+        """Return the files of starting weights named in the options."""
         return starts_of(self.options)
 
 
@@ -45,7 +45,7 @@ Slots = Annotated[tuple[tuple[str, Choice], ...], BeforeValidator(sorted_pairs)]
 
 
 class System(Spec):
-    """An architecture with a choice for every slot: what `build` turns into a network."""
+    """Architecture with a component for every slot; `build` turns it into a network."""
 
     architecture: str
     slots: Slots
@@ -53,15 +53,15 @@ class System(Spec):
     name: str = ""
     title: str = ""
     source: str = ""
-    licence: str = ""  #: of the official code, where there is one
-    #: why it is only in the style of its source; empty where the source says enough to build it
+    licence: str = ""  #: licence of the official code, if it exists
+    #: why it is only in the style of its source; empty if the source defines it completely
     style: str = ""
 
     def __getitem__(self, slot: str) -> Choice:
         return dict(self.slots)[slot]
 
     def swap(self, slots: Slots = (), options: Options = (), *, name: str = "") -> Self:
-        """The same system with some slots and options replaced.
+        """Return the same system with some slots and options replaced.
 
         Raises `UsageError` for a slot that this architecture does not have.
         """
@@ -81,19 +81,20 @@ class System(Spec):
         )
 
     def starts(self, *, but: str = "") -> list[Start]:
-        """Return the files of starting weights that its options name, except those of one slot."""
+        """Return the files of starting weights named in the options, except those of slot `but`."""
         own = starts_of(self.options)
         return own + [
             start for slot, choice in self.slots if slot != but for start in choice.starts()
         ]
 
     def start_text(self) -> str:
-        """Return what it starts from, as records and plans say: files of weights, or "random"."""
+        """Return the starting point for records and plans: files of weights, or "random"."""
         return "; ".join(map(str, self.starts())) or "random"
 
     def trained(self) -> Self:
-        """The system without its starting weights: what takes the weights of a checkpoint needs no
-        others.
+        """Return the system without its starting weights.
+
+        A system that gets the weights of a checkpoint needs no others.
         """
         slots = tuple(
             (slot, choice.model_copy(update={"options": _without_starts(choice.options)}))
@@ -103,8 +104,9 @@ class System(Spec):
 
     @property
     def key(self) -> str:
-        """Content hash of what is built: two systems that differ only in name, title, source or
-        licence are the same.
+        """Content hash of the built network.
+
+        Systems that differ only in name, title, source or licence have the same key.
         """
         unnamed = self.model_copy(update={"name": "", "title": "", "source": ""})
         return content_hash(unnamed.canonical(without={"licence", "style"}))

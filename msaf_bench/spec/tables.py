@@ -1,4 +1,4 @@
-"""Tables: ordered rows, what is measured of them, and what the paper printed. No torch here."""
+"""Tables: ordered rows, their metrics, and the numbers printed in the paper. No torch here."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, cast
@@ -21,7 +21,7 @@ from msaf_bench.spec.values import (
     ordered_pairs,
 )
 
-#: what a table may print; `miou` is that of the validation split
+#: metrics of a table; `miou` is on the validation split, `miou_test` on the test split
 METRICS = ("miou", "miou_test", "tc", "fps")
 
 
@@ -32,25 +32,25 @@ def _as_tuple(value: object) -> object:
 
 
 class Row(Spec):
-    """One line of a table: a `swap` against the base system, or the `system` of `models/` it names,
-    and what the paper printed. What a row says stands: a preset's stand-ins do not replace it.
+    """One line of a table.
 
-    In a table without a base, a row that names no system is only printed: there is nothing to run
-    yet.
+    A row is either a `swap` against the base system, or names a `system` of `models/`. It also
+    holds the numbers printed in the paper. A preset's stand-ins do not replace a row's own choices.
+    In a table without a base, a row without a system is only printed and not run.
     """
 
     swap: Slots = ()
     options: Options = ()
-    parts: Parts = ()  #: options of the components in these slots, beside their own
-    conditions: Dotted = ()  #: of its training, in place of the table's
+    parts: Parts = ()  #: additional options of the components in these slots
+    conditions: Dotted = ()  #: conditions of its training, in place of the table's
     system: str = ""
-    model: str = ""  #: as the paper names it, like its year and backbone
+    model: str = ""  #: name in the paper; `year` and `backbone` are also the paper's
     year: int | None = None
     backbone: str = ""
-    block: str = ""  #: of the printed table; the paper marks the best number of each
+    block: str = ""  #: block of the printed table; the paper marks the best number per block
     paper: Printed = ()
-    best: tuple[str, ...] = ()  #: the metrics whose number the paper marks as the best
-    #: metric -> how its number was made, where that is not what the table says
+    best: tuple[str, ...] = ()  #: metrics marked as best in the paper
+    #: metric -> provenance of its number, if it differs from the table's
     provenance: Names = ()
     note: str = ""
 
@@ -66,16 +66,16 @@ class Row(Spec):
 
 
 class Control(Spec):
-    """A row of ours beside a table's own, never part of its comparisons: it shows what the run
-    could have seen.
+    """Our own row beside a table's rows, never part of its comparisons.
 
-    `positive` must gain from the past where there is anything to gain, `bound` is the most that
-    alignment could gain, `negative` must gain nothing over a network of one `single` frame, and a
-    `reading` is another reading of the paper's text.
+    It shows whether the run could have detected an effect. A `positive` control must gain from the
+    past wherever a gain is possible. A `bound` is the largest possible gain from alignment. A
+    `negative` control must gain nothing over a network of one `single` frame. A `reading` is
+    another reading of the paper's text.
     """
 
     role: Literal["positive", "bound", "negative", "single", "reading"]
-    system: str = ""  #: of `models/`; none: the table's base
+    system: str = ""  #: name in `models/`; empty: the table's base
     swap: Slots = ()
     options: Options = ()
     past: Past = "real"
@@ -83,14 +83,14 @@ class Control(Spec):
 
 
 class Axis(Spec):
-    """A condition that a table is run over: every value is one whole table."""
+    """Condition with several values; the whole table is run once per value."""
 
-    of: str  #: a condition, or an option such as `data_options.occluders`
+    of: str  #: name of a condition, or of an option such as `data_options.occluders`
     values: tuple[Option, ...] = Field(min_length=2)
     also: Annotated[
         tuple[tuple[str, tuple[Option, ...]], ...], BeforeValidator(ordered_pairs)
-    ] = ()  #: that change with it, value by value
-    title: str = ""  #: in figures, with its unit
+    ] = ()  #: further conditions that change with it, value by value
+    title: str = ""  #: title in figures, with the unit
 
     @model_validator(mode="after")
     def _as_many(self) -> Self:
@@ -104,18 +104,18 @@ class Axis(Spec):
 
     @property
     def shown(self) -> str:
-        """Its title, else its name."""
+        """Title, or the name if there is no title."""
         return self.title or self.of.rpartition(".")[2].replace("_", " ")
 
 
 class Ordering(Spec):
-    """A sentence of the paper that one row is better than another."""
+    """Statement of the paper that one row is better than another."""
 
     better: str
     worse: str
     source: str
-    part: str = ""  #: of the method, that the pair tells apart
-    #: by how many points, where the text says
+    part: str = ""  #: part of the method that distinguishes the two rows
+    #: stated difference in points; None if not stated
     points: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
@@ -127,32 +127,32 @@ class Claim(Spec):
     value: float
     place: str
     provenance: str
-    dagger: bool = False  #: it was made otherwise than the table says of its numbers
+    dagger: bool = False  #: the provenance differs from the table's
 
 
 class Table(Spec):
-    """Ordered rows with what is measured and what the paper printed of them."""
+    """Ordered rows with their metrics and the numbers printed in the paper."""
 
     name: str
     title: str
     source: str
-    question: str = ""  #: that its rows answer, for the heading of a report
+    question: str = ""  #: question answered by the rows, for the heading of a report
     provenance: str = ""
-    data: str = ""  #: the data set of the printed numbers
-    base: str = ""  #: the system that `swap` changes; none where every row names its own
-    #: H, W that the systems' published cost is counted at; None: it is not
+    data: str = ""  #: data set of the printed numbers
+    base: str = ""  #: system changed by `swap`; empty if every row names its own
+    #: H, W for counting the systems' published cost; None: not counted
     cost_size: tuple[Side, Side] | None = None
     cost_classes: int = Field(0, ge=0)
     metrics: tuple[str, ...]
-    reference: str  #: the row that all others are compared with
+    reference: str  #: label of the row that all others are compared with
     rows: Annotated[tuple[tuple[str, Row], ...], BeforeValidator(ordered_pairs)]
     controls: Annotated[tuple[tuple[str, Control], ...], BeforeValidator(ordered_pairs)] = ()
-    #: conditions that the whole table is run over
+    #: conditions to vary for the whole table
     axis: Annotated[tuple[Axis, ...], BeforeValidator(_as_tuple)] = ()
-    #: column of the paper -> slot; ticked where a row's slot is filled as in the base
+    #: column of the paper -> slot; ticked if a row fills the slot in the same way as the base
     ticks: Names = ()
     orderings: tuple[Ordering, ...] = ()
-    #: points of mIoU within which two rows count as the same
+    #: largest difference in points of mIoU between rows that count as equal
     margin: float = Field(0.5, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -174,7 +174,7 @@ class Table(Spec):
 
     @model_validator(mode="after")
     def _based(self) -> Self:
-        """Raises `ValueError` where a table without a base changes one."""
+        """Raise `ValueError` if a table without a base changes one."""
         if self.base:
             return self
         for label, control in self.controls:
@@ -191,23 +191,23 @@ class Table(Spec):
                 )
         if self.reference not in self.built:
             raise ValueError(
-                f"the reference row {self.reference!r} has no 'system': nothing could be"
-                " compared with it"
+                f"the reference row {self.reference!r} has no 'system': it cannot be"
+                " run for comparison"
             )
         return self
 
     def unnamed(self) -> "Table":
-        """Return the table without the question and the names of parts, which change no trial."""
+        """Return the table without the question and the names of parts; they change no trial."""
         orderings = tuple(each.model_copy(update={"part": ""}) for each in self.orderings)
         return self.model_copy(update={"question": "", "orderings": orderings})
 
     @property
     def built(self) -> tuple[str, ...]:
-        """The labels of the rows that have a system; the others are only printed."""
+        """Labels of the rows that have a system; other rows are only printed."""
         return tuple(label for label, row in self.rows if row.system or self.base)
 
     def claims(self) -> tuple[Claim, ...]:
-        """Every printed number of the table."""
+        """Return every printed number of the table."""
         found: list[Claim] = []
         for label, row in self.rows:
             provenance = dict(row.provenance)

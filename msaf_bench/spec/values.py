@@ -1,4 +1,4 @@
-"""The frozen model that all specs are, and the values that their fields take. No torch here."""
+"""Frozen base model of all specs, and the types of their fields. No torch here."""
 
 import hashlib
 import json
@@ -19,8 +19,9 @@ from msaf_bench.starting import without_place
 
 
 def _at_most(limit: float, why: str) -> AfterValidator:
-    """A bound with its reason: what is far beyond it is a slip of the pen, and would only end when
-    memory or patience does.
+    """Return a validator for an upper bound, with its reason for the message.
+
+    Much larger values are mistakes, and would only fail for lack of memory or time.
     """
 
     def check(value: float) -> float:
@@ -31,39 +32,40 @@ def _at_most(limit: float, why: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-# Numbers as they are written: neither `true` nor 4.0 is a count.
+# Strict: neither `true` nor 4.0 is a count.
 Count = Annotated[int, Strict(), _at_most(1_000_000_000, "no run takes more steps")]
-Few = Annotated[int, Strict(), _at_most(65_536, "more fit into no memory")]
+Few = Annotated[int, Strict(), _at_most(65_536, "more would not fit into memory")]
 Flag = Annotated[bool, Strict()]
 Rate = Annotated[
-    float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "nothing learns beyond")
+    float, Strict(), Field(allow_inf_nan=False), _at_most(1000, "training diverges above")
 ]
-#: how a network is run: on a whole clip, or frame by frame with the state of its video
+#: how a network runs: on a whole clip, or frame by frame with a state per video
 Mode = Literal["clip", "stream"]
 MODES: tuple[Mode, ...] = ("clip", "stream")
 Past = Literal["real", "still", "strangers", "aligned"]
-LONGEST_SIDE = 32_768  #: of a frame, in pixels
+LONGEST_SIDE = 32_768  #: limit for a side of a frame, in pixels
 Side = Annotated[int, Strict(), Field(gt=0), _at_most(LONGEST_SIDE, "no frame has a longer side")]
 Scalar = bool | int | float | str
 Option = Scalar | tuple[Scalar, ...]
-STREET = "street"  #: the data set that is made here
-MOST_SEEDS = 1000  #: of a run; intervals hardly narrow beyond
-VOID = 255  #: the label id that is no class, in every data set once it is read
+STREET = "street"  #: name of the procedural data set
+MOST_SEEDS = 1000  #: limit for the seeds of a run; more hardly narrow the intervals
+VOID = 255  #: label id of void, in every data set after reading
 
 
 class Spec(BaseModel):
-    """A frozen model that refuses unknown keys."""
+    """Frozen model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def toml_keys(cls) -> tuple[str, ...]:
-        """Return the keys that it has in TOML, where a short form may have others than fields."""
+        """Return the keys in TOML; a short form may have other keys than the model's fields."""
         return tuple(cls.model_fields)
 
     def canonical(self, without: set[str] | None = None) -> str:
-        """The content as one JSON text that does not depend on the order of keys, but for the
-        fields named.
+        """Return the content as JSON text that does not depend on the order of keys.
+
+        Fields named in `without` are left out.
         """
         return json.dumps(
             self.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":")
@@ -71,20 +73,21 @@ class Spec(BaseModel):
 
 
 def content_hash(text: str) -> str:
-    """The first 12 hex digits of the SHA-256 of `text`."""
+    """Return the first 12 hex digits of the SHA-256 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def sorted_pairs(value: object) -> object:
-    """Return a mapping as pairs in the order of its keys; anything else as it is."""
+    """Return a mapping as pairs in the order of its keys; other values unchanged."""
     if isinstance(value, Mapping):
         return tuple(sorted(cast("Mapping[str, object]", value).items()))
     return value
 
 
 def dotted_pairs(value: object) -> object:
-    """Return a mapping as pairs in the order of its keys, a mapping in it as dotted names:
-    `rates.offset`; anything else as it is.
+    """Return a mapping as pairs in the order of its keys; other values unchanged.
+
+    Nested mappings become dotted names, such as `rates.offset`.
     """
     if not isinstance(value, Mapping):
         return value
@@ -99,8 +102,9 @@ def dotted_pairs(value: object) -> object:
 
 
 def ordered_pairs(value: object) -> object:
-    """Return a mapping as pairs in its own order, pairs as they are. Raises `ValueError` for
-    anything else.
+    """Return a mapping as pairs in its own order; pairs unchanged.
+
+    Raises `ValueError` for any other value.
     """
     if isinstance(value, Mapping):
         return tuple(cast("Mapping[str, object]", value).items())
@@ -113,8 +117,7 @@ def _kept_pairs(options: tuple[tuple[str, Option], ...]) -> list[list[Option]]:
     return [[name, without_place(value)] for name, value in options]
 
 
-# Mappings that can be hashed: read from a TOML table, kept as pairs. Where the order carries no
-# meaning they are sorted.
+# Hashable mappings: read from a TOML table and kept as pairs, sorted if their order has no meaning.
 Options = Annotated[
     tuple[tuple[str, Option], ...],
     BeforeValidator(sorted_pairs),

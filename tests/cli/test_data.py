@@ -91,8 +91,8 @@ def test_check_finds_a_picture_that_is_in_both_splits(capsys, root):
     ("more", "code", "message"),
     [
         ([], 3, "1 labelled frames, the official split has 2975"),
-        ([*PARTIAL, "--history", "error"], 3, "frame 17 of aachen_000000 is not there"),
-        ([*PARTIAL, "--history", "skip"], 3, "no clip of 3 frames is whole"),
+        ([*PARTIAL, "--history", "error"], 3, "frame 17 of aachen_000000 is missing"),
+        ([*PARTIAL, "--history", "skip"], 3, "no clip has all 3 frames"),
     ],
 )
 def test_check_fails_in_one_line(capsys, root, more, code, message):
@@ -118,7 +118,7 @@ def test_check_reads_every_file(capsys, root):
     code, _, err = run(
         capsys, "check", "--data", "cityscapes", "--root", root, "--preset", "smoke", *PARTIAL
     )
-    assert (code, f"{path}: not a whole PNG (40 bytes); copy it again" in err) == (3, True)
+    assert (code, f"{path}: not a complete PNG (40 bytes); copy it again" in err) == (3, True)
 
 
 def test_a_bad_archive_is_refused_in_one_line(capsys, root, tmp_path):

@@ -298,9 +298,7 @@ def test_a_frame_that_lies_on_its_side_is_of_another_size(tmp_path):
     save(tmp_path / "2.jpg", np.zeros((16, 32, 3)), exif=exif)
     with pytest.raises(
         DataError,
-        match=(
-            r"2\.jpg: a frame of 32x16, turned as its EXIF orientation says, after frames of 16x32"
-        ),
+        match=(r"2\.jpg: a frame of 32x16, rotated by its EXIF orientation, after frames of 16x32"),
     ):
         check_sizes([tmp_path / "1.jpg", tmp_path / "2.jpg"])
 

@@ -62,7 +62,7 @@ def test_the_first_gap_is_an_error_or_all_of_them_are():
     with pytest.raises(
         DataError,
         match=(
-            r"^no clip of 3 frames is whole \(frame 0 is not there\); use --history repeat, or"
+            r"^no clip has all 3 frames \(frame 0 is not there\); use --history repeat, or"
             r" fewer frames$"
         ),
     ):

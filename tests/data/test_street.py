@@ -350,7 +350,7 @@ def test_missing_history_by_rule():
     with pytest.raises(
         DataError,
         match=(
-            r"^no clip of 3 frames is whole \(street video 00001: frame 0 has none 4 before it\);"
+            r"^no clip has all 3 frames \(street video 00001: frame 0 has none 4 before it\);"
             r" use --history"
         ),
     ):

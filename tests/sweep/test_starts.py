@@ -294,7 +294,7 @@ def test_it_is_no_condition_to_set(here, capsys, option):
 
 def test_a_preset_names_no_file_without_its_sum():
     conditions = read_conditions("smoke", "street").model_dump()
-    with pytest.raises(ValueError, match=r"start\.resnet10: 'net\.pth' is no file by its content"):
+    with pytest.raises(ValueError, match=r"resnet10: 'net\.pth' is not a file by its content"):
         Conditions.model_validate({**conditions, "start": {"resnet10": "net.pth"}})
 
 

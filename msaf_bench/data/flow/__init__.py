@@ -1,7 +1,7 @@
 """Optical flow between two frames.
 
-This module has the type `FlowField`; `files` reads and writes Middlebury's .flo files; `estimators`
-computes flow from two pictures and caches it. Flow is float32, (dx, dy) in pixels.
+`FlowField` is the type of a flow. `files` reads and writes Middlebury's .flo files, and
+`estimators` computes flow from two pictures and caches it. Flow is float32, (dx, dy) in pixels.
 """
 
 from typing import NamedTuple
@@ -17,5 +17,5 @@ class FlowField(NamedTuple):
     forward: NDArray[np.float32]
     #: pixel p of the later frame is at p + (dx, dy) in the earlier one
     backward: NDArray[np.float32] | None = None
-    #: (H, W), if known: the point seen in the earlier frame is not seen in the later one
+    #: (H, W), if known: points of the earlier frame that are hidden in the later one
     occluded: NDArray[np.bool_] | None = None

@@ -13,11 +13,11 @@ from msaf_bench.errors import DataError, HostError, one_of
 from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
 
-DIS_LEAST = 12  #: rows and columns that DIS needs
+DIS_LEAST = 12  #: minimum number of rows and columns for DIS
 
 _Ways = tuple[NDArray[np.float32], NDArray[np.float32]]  # forward, backward
 
-#: The estimators, each with everything that its result depends on.
+#: Estimators, each with all parameters and versions that affect its result.
 ESTIMATORS = {
     "dis": f"OpenCV {cv2.__version__} DIS, preset medium, grey",
     "farneback": (
@@ -38,12 +38,12 @@ def estimate(
         kind: one of `ESTIMATORS`.
         earlier: the first picture.
         later: the second picture, of the same size.
-        cache: folder that keeps each result under the hash of the pictures and of the estimator
+        cache: folder that stores each result under the hash of the pictures and of the estimator
             with its parameters and version; a damaged file is computed again.
 
     Raises:
         UsageError: for an unknown estimator.
-        DataError: for pictures of different sizes, or too small for the estimator.
+        DataError: if the pictures differ in size, or are too small for the estimator.
         HostError: if the estimator is not installed.
     """
     one_of("flow", kind, ESTIMATORS)
@@ -65,21 +65,23 @@ def estimate(
     if known is None:
         known = _estimated(kind, earlier, later)
         body = np.stack(known).astype("<f4").tobytes()
-        # a copy under another name is noticed
+        # the key is part of the checksum, so that a file under a wrong name is detected
         write_atomic(path, hashlib.sha256(digest.digest() + body).digest() + body)
     return FlowField(*known)
 
 
 def flat(picture: NDArray[np.uint8]) -> bool:
-    """Return whether a picture has almost no texture (a deviation under 1 of 255 grey levels), so
-    that flow estimated from it means nothing.
+    """Return whether a picture is too uniform for flow estimation.
+
+    It is if the standard deviation is under 1 of 255 grey levels.
     """
     return float(_grey(picture).std()) < 1
 
 
 def _cached(path: Path, key: bytes, size: tuple[int, ...]) -> _Ways | None:
-    """Return the flow that an earlier call left for the pictures of this key; None if its file is
-    missing, damaged or of other pictures.
+    """Return the cached flow for the pictures of this key.
+
+    Returns None if the file is missing, damaged, or belongs to other pictures.
     """
     try:
         data = regular(path).read_bytes()
@@ -131,14 +133,14 @@ def _raft(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> _Ways:
         models = import_module("torchvision.models.optical_flow")
         net = models.raft_large(weights=models.Raft_Large_Weights.C_T_SKHT_V2).eval()
     except Exception as error:
-        # a broken torchvision raises RuntimeError; without a network, the weights a URLError
+        # a broken torchvision raises RuntimeError, a download without a network URLError
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise HostError(
             f"--flow raft: {reason}; install the torchvision that fits this torch and its RAFT"
             " weights, or use dis"
         ) from error
     height, width = earlier.shape[:2]
-    # RAFT takes multiples of 8, from 128 on.
+    # RAFT needs multiples of 8, at least 128.
     padding = (*((0, max(-side % 8, 128 - side)) for side in (height, width)), (0, 0))
     both = np.stack([np.pad(picture, padding, "edge") for picture in (earlier, later)]).transpose(
         0, 3, 1, 2

@@ -9,15 +9,17 @@ from msaf_bench.errors import DataError
 from msaf_bench.files import write_atomic
 from msaf_bench.inputs import regular
 
-FLO_TAG = 202021.25  #: Middlebury's mark at the start of a flow file
-UNKNOWN = 1e9  #: a component of this size or more means that the flow is unknown at this pixel
-_LARGEST = 2**15  # rows or columns; a header that says more is damaged
+FLO_TAG = 202021.25  #: Middlebury's tag at the start of a flow file
+UNKNOWN = 1e9  #: a component of this size or more marks unknown flow
+_LARGEST = 2**15  # limit for rows and columns; more means a damaged header
 _HEADER = 12  # bytes: tag, width, height
 
 
 def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
-    """Write flow (H, W, 2) as a .flo file: tag, width, height, then (dx, dy) row by row,
-    little-endian; NaN is written as unknown.
+    """Write flow (H, W, 2) as a .flo file.
+
+    The file has a tag, width, height, then (dx, dy) row by row, little-endian. NaN is written as
+    unknown.
     """
     height, width = flow.shape[:2]
     head = np.float32(FLO_TAG).astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
@@ -25,9 +27,9 @@ def write_flow(path: Path, flow: NDArray[np.float32]) -> None:
 
 
 def read_flow(path: Path) -> NDArray[np.float32]:
-    """Read a .flo file as (H, W, 2), NaN where the flow is unknown.
+    """Read a .flo file as (H, W, 2), with NaN for unknown flow.
 
-    Raises `DataError` for a file in another format or a truncated file.
+    Raises `DataError` if the file has another format or is truncated.
     """
     try:
         data = regular(path).read_bytes()

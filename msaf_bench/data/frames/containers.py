@@ -1,4 +1,4 @@
-"""Containers of video files: whether a file is whole, and how long it shows its video."""
+"""Containers of video files: completeness and display time."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -9,13 +9,15 @@ from msaf_bench.errors import DataError
 from msaf_bench.inputs import regular
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # IDs of Matroska and WebM
-_RIFF = b"RIFF"  # of AVI
-_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")  # that an MP4 may begin with
+_RIFF = b"RIFF"  # start of an AVI
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")  # possible first boxes of an MP4
 
 
 def check_whole(path: Path) -> None:
-    """Raise `DataError` where a video file is shorter than its container states (MP4 and QuickTime,
-    AVI, Matroska and WebM), or lacks the index of an MP4. Other containers state nothing.
+    """Raise `DataError` if a video file is truncated.
+
+    The file must not be shorter than its container states (MP4 and QuickTime, AVI, Matroska and
+    WebM), and an MP4 must have its index. Other containers state no size and are not checked.
     """
     try:
         with regular(path).open("rb") as file:
@@ -31,14 +33,15 @@ def check_whole(path: Path) -> None:
 
 
 def is_avi(path: Path) -> bool:
-    """Whether a file is an AVI, whose frames have numbers and no timestamps."""
+    """Return whether a file is an AVI; its frames have numbers and no timestamps."""
     with path.open("rb") as file:
         return file.read(4) == _RIFF
 
 
 def shown_seconds(path: Path) -> float | None:
-    """Return how long an MP4 shows its video track, which its edit list may shorten (ISO/IEC
-    14496-12, 8.3.2 and 8.6.6); None where a file does not say.
+    """Return the display time of an MP4's video track in seconds, None if not stated.
+
+    An edit list may shorten it (ISO/IEC 14496-12, 8.3.2 and 8.6.6).
     """
     with path.open("rb") as file:
         if file.read(8)[4:] not in _BOXES:
@@ -56,7 +59,7 @@ def shown_seconds(path: Path) -> float | None:
 
 
 def _shown_ticks(edits: bytes) -> int:
-    """Return how long the edits show the track; an empty edit only delays it."""
+    """Return the display time of the track in ticks; an empty edit only delays it."""
     width = 8 if edits[:1] == b"\1" else 4
     size = 2 * width + 4
     entries = [edits[at : at + size] for at in range(8, len(edits) - size + 1, size)]
@@ -67,7 +70,7 @@ def _shown_ticks(edits: bytes) -> int:
 
 
 def _stated_bytes(path: Path, file: BinaryIO) -> int:
-    """Return the bytes that a file has where it is whole, 0 where its container does not say."""
+    """Return the size that the container states for the file, 0 if it states none."""
     head = file.read(8)
     if head[4:] in _BOXES:
         boxes = {kind: end for kind, _, end in _boxes(file)}
@@ -83,8 +86,9 @@ def _stated_bytes(path: Path, file: BinaryIO) -> int:
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the kind of each box of an MP4, and where its content begins and ends (ISO/IEC
-    14496-12, 4.2).
+    """Yield the kind of each box of an MP4, and the start and end of its content.
+
+    Source: ISO/IEC 14496-12, 4.2.
     """
     at = 0
     while True:
@@ -95,12 +99,12 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         size, start = int.from_bytes(head[:4], "big"), at + 8
         if size == 1:
             size, start = int.from_bytes(head[8:], "big"), at + 16
-        at = max(at + size, start) if size else file.seek(0, 2)  # without a size: to the end
+        at = max(at + size, start) if size else file.seek(0, 2)  # a size of 0 means to the end
         yield head[4:8], start, at
 
 
 def _content(file: BinaryIO, *kinds: bytes) -> bytes:
-    """Return the content of the first box of a kind, within the first of the kind before it."""
+    """Return the content of the first box of the last kind, following the path of nested boxes."""
     for kind in kinds:
         found = ((start, end) for each, start, end in _boxes(file) if each == kind)
         start, end = next(found, (0, 0))
@@ -110,15 +114,16 @@ def _content(file: BinaryIO, *kinds: bytes) -> bytes:
 
 
 def _number(header: bytes, short_at: int, long_at: int, long_bytes: int) -> int:
-    """Return a number of an MP4's header: of 4 bytes in version 0, elsewhere in version 1."""
+    """Return a number of an MP4's header: 4 bytes in version 0, `long_bytes` in version 1."""
     if header[:1] == b"\1":
         return int.from_bytes(header[long_at : long_at + long_bytes], "big")
     return int.from_bytes(header[short_at : short_at + 4], "big")
 
 
 def _end_of_segment(file: BinaryIO) -> int:
-    """Return where the segment of a Matroska file ends (RFC 8794, 4 to 6); 0 for one of unknown
-    size, as live recordings have.
+    """Return the end of a Matroska file's segment (RFC 8794, 4 to 6).
+
+    Returns 0 if the size is unknown, as in live recordings.
     """
     file.seek(len(_EBML))
     length = _variable_integer(file)
@@ -132,7 +137,7 @@ def _end_of_segment(file: BinaryIO) -> int:
 
 
 def _variable_integer(file: BinaryIO) -> int:
-    """Read an integer whose leading zero bits say how many bytes it has."""
+    """Read an integer; the number of its leading zero bits gives its length in bytes."""
     first = int.from_bytes(file.read(1), "big")
     more = 8 - first.bit_length()
     rest = int.from_bytes(file.read(more), "big")

@@ -1,7 +1,7 @@
-"""Decimal numbers and seconds in the names of frames: which of several fields is the number.
+"""Decimal numbers and seconds in the names of frames: find the field that is the number.
 
-Names that are alike except for their numbers are read alike. Their varying fields are grouped into
-choices: fields that grow together, such as a counter and a time stamp, are one.
+Names that differ only in their numbers are read together. Their varying fields are grouped into
+choices. Fields that grow together, such as a counter and a time stamp, form one choice.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ _Choice = tuple[Field, ...]  # the number, and the fields that grow with it
 
 
 def read_decimals(keys: Sequence[str]) -> Numbers:
-    """Return decimal numbers, or seconds; names without a number are a video in their order.
+    """Return decimal numbers or seconds; names without a number form a video in their order.
 
     Raises `DataError` if several fields could be the frame's number.
     """
@@ -57,7 +57,7 @@ def _in_order(names: Sequence[str]) -> Numbers:
 
 
 def _read_alike(names: Sequence[str]) -> Numbers:
-    """Return the numbers of names that differ in their numbers only.
+    """Return the numbers of names that differ only in their numbers.
 
     Raises `DataError` if several fields could be the frame's number.
     """
@@ -76,9 +76,9 @@ def _read_alike(names: Sequence[str]) -> Numbers:
 
 
 def _choose(names: Sequence[str], choices: Sequence[_Choice]) -> Numbers:
-    """Return the numbers by the choice of fields that grow together, or else by the last choice.
+    """Return the numbers by the choice of fields that grow together, else by the last choice.
 
-    Raises `DataError` unless it makes at most half as many videos as any other.
+    Raises `DataError` unless it makes at most half as many videos as any other choice.
     """
     ways = [_by_choice(names, choice) for choice in choices]
     usable = [
@@ -99,8 +99,9 @@ def _choose(names: Sequence[str], choices: Sequence[_Choice]) -> Numbers:
 def _with_times(
     names: Sequence[str], varying: Sequence[Field], joined: Sequence[Field]
 ) -> list[_Choice]:
-    """Return the choices with a date or a time of day as one field, if it grows together with
-    another one; otherwise none.
+    """Return the choices with a date or a time of day as one field.
+
+    Returns an empty list unless that field grows together with another one.
     """
     for kind, written in (("date", DATE), ("clock", CLOCK)):
         matches = [list(written.finditer(name, name.rfind("/") + 1)) for name in names]
@@ -119,12 +120,13 @@ def _with_times(
 
 
 def _grown(names: Sequence[str], fields: Sequence[Field]) -> list[_Choice]:
-    """Return the fields as choices; fields that grow together in each video, such as a counter and
-    a time stamp, are one choice with the first even field in front.
+    """Return the fields as choices.
 
-    The fewest other fields tell the videos. Raises `DataError` if several sets of fields could.
+    Fields that grow together in each video, such as a counter and a time stamp, form one choice,
+    with the first even field in front. The smallest set of other fields identifies the videos.
+    Raises `DataError` if several sets of fields qualify.
     """
-    for count in range(1, min(3, len(fields) - 1)):  # more than two would take long
+    for count in range(1, min(3, len(fields) - 1)):  # more than two would take too long
         candidates: dict[int, list[tuple[Field, ...]]] = defaultdict(list)
         for others in combinations(fields, count):
             growing = [field for field in fields if field not in others]
@@ -150,8 +152,9 @@ def _last_start(choice: _Choice) -> tuple[int, int]:
 def _growing_videos(
     names: Sequence[str], fields: Sequence[Field], others: Collection[Field]
 ) -> int:
-    """Return how many videos the other fields make, if these fields grow together in each of them;
-    otherwise 0. It takes three frames to tell.
+    """Return the number of videos made by the other fields if `fields` grow together in each.
+
+    Returns 0 otherwise. At least three frames are needed to decide.
     """
     numbers = list(zip(*(values(field.kind, field.texts) for field in fields), strict=True))
     groups: dict[tuple[str, ...], list[tuple[int, ...]]] = defaultdict(list)
@@ -168,7 +171,7 @@ def _growing_videos(
 
 
 def _even_first(names: Sequence[str], fields: Sequence[Field]) -> _Choice:
-    """Return the fields with one in front: the first even one, or else the first."""
+    """Return the fields with the first even one in front, or unchanged if none is even."""
     orders = _orders(fields)
     for order in orders:
         if _by_choice(names, order).evenness >= EVEN:
@@ -177,7 +180,7 @@ def _even_first(names: Sequence[str], fields: Sequence[Field]) -> _Choice:
 
 
 def _orders(fields: Sequence[Field]) -> list[_Choice]:
-    """Return the fields once with each of them in front."""
+    """Return one order of the fields per field, with that field in front."""
     return [(field, *(other for other in fields if other != field)) for field in fields]
 
 
@@ -187,9 +190,9 @@ def _by_choice(names: Sequence[str], choice: _Choice) -> Numbers:
 
 
 def _together(names: Sequence[str], fields: Sequence[Field], ways: Sequence[Numbers]) -> Numbers:
-    """Return the numbers if all fields grow together; no two names differ in one field only.
+    """Return the numbers if all fields grow together.
 
-    Raises `DataError` otherwise.
+    No two names differ in one field only. Raises `DataError` if the fields do not grow together.
     """
     orders = [_by_choice(names, order) for order in _orders(fields)]
     even = [way for way in orders if way.evenness >= EVEN]
@@ -202,7 +205,7 @@ def _together(names: Sequence[str], fields: Sequence[Field], ways: Sequence[Numb
 
 
 def _starred(way: Numbers, chosen: _Choice, choices: Sequence[_Choice], name: str) -> str:
-    """Return the pattern of a way, with a star in place of each other field that varies."""
+    """Return the pattern of a reading, with a star in place of each other varying field."""
     texts = {field.spans[0]: "*" for choice in choices for field in choice}
     texts |= {field.spans[0]: "{any}" for field in chosen}
     texts[chosen[0].spans[0]] = f"{{{way.kind}}}"

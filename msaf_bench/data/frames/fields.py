@@ -1,4 +1,4 @@
-"""Fields: the numbers in names that are alike except for their numbers."""
+"""Fields: the numbers in names that differ only in their numbers."""
 
 import re
 from collections.abc import Sequence
@@ -16,13 +16,14 @@ class Field(NamedTuple):
     """One number in each name."""
 
     kind: str
-    spans: tuple[Span, ...]  #: its place in each name
+    spans: tuple[Span, ...]  #: start and end in each name
     texts: tuple[str, ...]
 
 
 def find_fields(names: Sequence[str]) -> list[Field]:
-    """Return the numbers in names; if some have a fraction and others do not, as 0, 0.5 and 1, they
-    are seconds.
+    """Return the numbers in names.
+
+    If only some have a fraction, as in 0, 0.5 and 1, they are seconds.
     """
     mixed = len({DIGITS.sub("#", name.rpartition("/")[2]) for name in names}) > 1
     written = DECIMALS if mixed else DIGITS
@@ -45,7 +46,7 @@ def field_at(names: Sequence[str], kind: str, spans: Sequence[Span]) -> Field:
 def join_fractions(
     names: Sequence[str], fields: Sequence[Field], varying: Sequence[Field]
 ) -> list[Field]:
-    """Return seconds and their fraction, two neighbouring fields that vary, as one field each."""
+    """Return each pair of varying neighbouring fields of seconds and fraction as one field."""
     joined: list[Field] = []
     for whole, part in pairwise(fields):
         if whole in varying and part in varying and _is_fraction(names, whole, part):
@@ -57,8 +58,9 @@ def join_fractions(
 
 
 def _is_fraction(names: Sequence[str], whole: Field, part: Field) -> bool:
-    """Return whether two fields are seconds and their fraction: joined by a point, or seconds since
-    1970 joined by another sign.
+    """Return whether two fields are seconds and their fraction.
+
+    They are joined by a point; seconds since 1970 may be joined by another sign.
     """
     if {whole.kind, part.kind} != {"frame"}:
         return False
@@ -69,7 +71,7 @@ def _is_fraction(names: Sequence[str], whole: Field, part: Field) -> bool:
 
 
 def without_parts(fields: Sequence[Field], joined: Sequence[Field]) -> list[Field]:
-    """Return the fields, with joined fields in place of their parts, in the order of the names."""
+    """Return the fields in the order of the names, with joined fields in place of their parts."""
     taken = list[Field]()
     for field in sorted(
         [*joined, *fields], key=lambda field: (field.spans[0][0], -field.spans[0][1])

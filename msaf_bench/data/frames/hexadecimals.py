@@ -8,11 +8,11 @@ from msaf_bench.data.frames.numbers import EVEN, Numbers, Span, by_span
 
 
 def read_hexadecimals(keys: Sequence[str]) -> Numbers | None:
-    """Return the numbers by hexadecimal digits, if the varying part of each folder has letters a to
-    f as well as digits, and steps are even; otherwise None.
+    """Return the numbers by hexadecimal digits; None if they are not clearly hexadecimal.
 
-    If a folder has several videos, one word of the names varies; it then counts from 9 to a, or on
-    from f.
+    The varying part of each folder must contain letters a to f as well as digits, and the steps
+    must be even. If a folder holds several videos, one word of the names varies, and it must count
+    from 9 to a, or on from f.
     """
     way = _varying_in(keys, [key.rpartition("/")[0] for key in keys])
     if way:
@@ -62,8 +62,9 @@ def _varying_in(keys: Sequence[str], groups: Sequence[str]) -> Numbers | None:
 
 
 def _common(names: Sequence[str]) -> tuple[int, int]:
-    """Return how many characters before and after the varying part are the same in all names; a
-    number is not cut.
+    """Return the lengths of the common start and the common end of all names.
+
+    Numbers are not cut.
     """
     start = _common_start(names)
     end = _common_start([name[::-1] for name in names])

@@ -1,7 +1,7 @@
-"""Numbers of frames by the way that fits all names of a folder best.
+"""Inference of frame numbers: choose the reading that fits all names of a folder best.
 
-The number is the field that varies: decimal (`decimals`), hexadecimal (`hexadecimals`), a date or
-the time of day (`times`).
+The number is the varying field: decimal (`decimals`), hexadecimal (`hexadecimals`), a date or the
+time of day (`times`).
 """
 
 import re
@@ -14,14 +14,14 @@ from msaf_bench.data.frames.numbers import Numbers, by_span
 from msaf_bench.data.frames.times import read_clock, read_dates
 from msaf_bench.errors import DataError
 
-_LETTERS = 4  # endings, one of them empty, that make numbers look hexadecimal
+_LETTERS = 4  # so many endings, one of them empty, make numbers look hexadecimal
 _CITYSCAPES = re.compile(r"(?:.*/)?[A-Za-z-]+_\d{6}_(\d{6})(?![^_])[^/]*")
 
 
 def read_numbers(keys: Sequence[str]) -> Numbers:
-    """Return the numbers by the way that makes the fewest videos of these names.
+    """Return the numbers by the reading that gives the fewest videos for these names.
 
-    Raises `DataError` if two ways are equally good.
+    Raises `DataError` if two readings are equally good.
     """
     snippets = [match.span(1) for key in keys if (match := _CITYSCAPES.fullmatch(key))]
     if keys and len(snippets) == len(keys):
@@ -59,8 +59,9 @@ def _is_better(way: Numbers, decimal: Numbers) -> bool:
 
 
 def _check_letters(keys: Sequence[str], decimal: Numbers) -> None:
-    """Raise `DataError` for decimal numbers followed by nothing or any of several letters a to f:
-    they may be hexadecimal.
+    """Raise `DataError` if decimal numbers may be hexadecimal.
+
+    They may be if they are followed by nothing or by any of several letters a to f.
     """
     endings: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for index, (video, _) in enumerate(decimal.read):
@@ -72,6 +73,6 @@ def _check_letters(keys: Sequence[str], decimal: Numbers) -> None:
             a, b, *_ = sorted(first_index.values())
             raise DataError(
                 f"the numbers of frames may be hexadecimal: {keys[a]!r} was read as frame"
-                f" {decimal.shown(a)} and {keys[b]!r} as {decimal.shown(b)} of another video; say"
-                " with --frame-pattern, as in 'img_{hex}'"
+                f" {decimal.shown(a)} and {keys[b]!r} as {decimal.shown(b)} of another video; use"
+                " --frame-pattern, as in 'img_{hex}'"
             )

@@ -1,4 +1,4 @@
-"""Frames of several videos in one folder: which of them follow each other."""
+"""Order of the frames of several videos in one folder."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,31 +10,31 @@ from msaf_bench.data.frames.patterns import read_given
 from msaf_bench.data.frames.values import KINDS
 from msaf_bench.errors import DataError
 
-_OWN = 3  #: distances from which on a video has a step of its own
+_OWN = 3  #: least number of distances for a video to have its own step
 
 
 class Numbering(TypedDict):
-    """How the frames of a folder are numbered, for `--json`."""
+    """Numbering of the frames of a folder, for `--json`."""
 
     kind: str
     patterns: list[str]
     videos: int
-    read: dict[str, str]  #: number of the first two frames of a video
+    read: dict[str, str]  #: numbers of the first two frames of a video
 
 
 class Neighbours(NamedTuple):
-    """The frames that follow each other, by index."""
+    """Frames that follow each other, by index."""
 
     pairs: tuple[tuple[int, int], ...]
     gaps: tuple[tuple[int, int], ...]  #: neighbours in a video that are not a step apart
-    #: the shortest and the longest distance of a pair, in frames or seconds; empty if names have no
-    #: number
+    #: shortest and longest distance of a pair, in frames or seconds; empty for names without
+    #: numbers
     steps: tuple[float, ...]
-    videos: tuple[tuple[int, ...], ...]  #: the frames of each video in order, across gaps
+    videos: tuple[tuple[int, ...], ...]  #: frames of each video in order, across gaps
     numbers: Numbers
 
     def describe(self, keys: Sequence[str]) -> Numbering:
-        """Return how the frames with these names are numbered."""
+        """Return the numbering of the frames with these names."""
         first_two = [video[:2] for video in self.videos if len(video) > 1]
         shown: Sequence[int] = first_two[0] if first_two else range(min(2, len(keys)))
         read: dict[str, str] = {}
@@ -51,11 +51,12 @@ class Neighbours(NamedTuple):
 def neighbours(keys: Sequence[str], pattern: str | None = None) -> Neighbours:
     """Return the pairs of frames, named by their path, that follow each other.
 
-    The way to read the names is inferred once for all of them (`read_numbers`), or given by a
-    `pattern` (`read_given`). A pair is a step apart, off by a quarter at most; the step is that of
-    the video, for few frames that of the folder. Raises `DataError` if two frames of a video have
-    one number and, unless the pattern is given, if the way of reading leaves most frames without a
-    neighbour.
+    One reading of the names is inferred for all of them (`read_numbers`), or given by a `pattern`
+    (`read_given`). Frames are a pair if they are one step apart, within a quarter of the step. The
+    step is that of the video, or of the folder if the video has few frames.
+
+    Raises `DataError` if two frames of a video have the same number. Without a pattern, also raises
+    it if the reading leaves most frames without a neighbour.
     """
     numbers = read_given(keys, pattern) if pattern else read_numbers(keys)
     by_video = numbers.videos
@@ -83,14 +84,14 @@ def neighbours(keys: Sequence[str], pattern: str | None = None) -> Neighbours:
 
 
 def _check_twice(keys: Sequence[str], numbers: Numbers) -> None:
-    """Raise `DataError` if two frames of a video have one number."""
+    """Raise `DataError` if two frames of a video have the same number."""
     for frames in numbers.videos.values():
         for (a, before), (b, after) in pairwise(frames):
             if a == b:
                 raise DataError(
                     f"{keys[before]!r} and {keys[after]!r} are both read as frame"
-                    f" {numbers.shown(before)} of one video; rename one, or say with"
-                    " --frame-pattern where the number is"
+                    f" {numbers.shown(before)} of one video; rename one, or give the"
+                    " number's place with --frame-pattern"
                 )
 
 
@@ -134,4 +135,4 @@ def _check_alone(keys: Sequence[str], numbers: Numbers, pairs: Sequence[tuple[in
 
 def _advice(numbers: Numbers) -> str:
     patterns = " and ".join(numbers.patterns[:2])
-    return f"as {patterns}; say with --frame-pattern where the number is"
+    return f"as {patterns}; give the number's place with --frame-pattern"

@@ -1,7 +1,7 @@
-"""The number of each frame, read from names by one way for all of them.
+"""Frame numbers, read from all names of a folder in one way.
 
-A way of reading splits a name into the number and the video, which is the rest of the name. Numbers
-are whole: times count nanoseconds.
+A reading splits each name into the number and the video, which is the remainder of the name.
+Numbers are integers; times count nanoseconds.
 """
 
 from collections import defaultdict
@@ -13,23 +13,23 @@ from typing import NamedTuple
 from msaf_bench.data.frames.values import NANO, TIMES, values
 from msaf_bench.errors import DataError
 
-EVEN = 0.9  #: share of the steps that must be alike for a way of reading to be taken as even
+EVEN = 0.9  #: share of equal steps from which a reading counts as even
 
 Read = tuple[str, int]  #: video, number
 Span = tuple[int, int]  #: start and end of a number in a name
 
 
 class Numbers(NamedTuple):
-    """A way of reading, and what it reads from each name."""
+    """A way of reading, and its result for each name."""
 
     kind: str  #: one of `values.KINDS`
     read: tuple[Read, ...]
-    patterns: tuple[str, ...]  #: with `{frame}` in the number's place, as `read_given` takes them
-    sure: bool = False  #: the way was given, not inferred
+    patterns: tuple[str, ...]  #: patterns for `read_given`, with `{frame}` in the number's place
+    sure: bool = False  #: the reading was given, not inferred
 
     @property
     def unit(self) -> float:
-        """The value of number 1: a frame, or seconds."""
+        """Size of a unit: 1 frame, or one nanosecond in seconds."""
         return 1 / NANO if self.kind in TIMES else 1
 
     @property
@@ -47,8 +47,9 @@ class Numbers(NamedTuple):
 
     @property
     def evenness(self) -> float:
-        """Share of the steps within videos that are alike; 0 if there are none, or if two frames
-        have one number.
+        """Share of equal steps within videos.
+
+        It is 0 if there are no steps, or if two frames have the same number.
         """
         alike = total = 0
         for frames in self.videos.values():
@@ -63,7 +64,7 @@ class Numbers(NamedTuple):
         return alike / total if total else 0
 
     def shown(self, index: int) -> str:
-        """Return the number of a name, for messages."""
+        """Return the number of a name as text, for messages."""
         number = self.read[index][1]
         if self.unit == 1:
             return str(number)
@@ -72,21 +73,22 @@ class Numbers(NamedTuple):
 
 
 def distances(frames: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the distances between the neighbours of one video, given as in `Numbers.videos`."""
+    """Return the distances between neighbours of one video, given as in `Numbers.videos`."""
     return [later - earlier for (earlier, _), (later, _) in pairwise(frames)]
 
 
 def near(distance: int, step: int) -> bool:
-    """Return whether a distance is a step, off by a quarter of it at most: time stamps jitter.
+    """Return whether a distance is a step, within a quarter of the step: time stamps jitter.
 
-    For counters with steps of 1 to 3 only the step itself is near.
+    For counters with steps of 1 to 3, only the step itself is near.
     """
     return 4 * abs(distance - step) <= step
 
 
 def step_of(steps: Sequence[int]) -> int:
-    """Return the step of one video's distances: the shortest one, or the usual one if most are
-    near it and a few are shorter.
+    """Return the step of one video.
+
+    It is the shortest distance, or the usual one if most are near it and only a few are shorter.
     """
     least = min(steps)
     shortest = median_low([d for d in steps if 2 * d <= 3 * least])
@@ -103,7 +105,11 @@ def by_span(
 ) -> Numbers:
     """Return the numbers at these places of the names.
 
-    The rest of a name is the video, except for the places `others`, which mean nothing.
+    Args:
+        keys: the names.
+        kind: one of `values.KINDS`.
+        spans: the place of the number in each name.
+        others: further places to ignore. The remainder of a name is the video.
     """
     videos = [
         replaced(key, {at: f"{{{kind}}}"} | {each[i]: "{any}" for each in others})
@@ -122,11 +128,11 @@ def replaced(key: str, texts: Mapping[Span, str]) -> str:
 
 
 def ambiguity(names: Sequence[str], ways: Sequence[Numbers]) -> DataError:
-    """Return the error for names that several ways read as well."""
+    """Return the error for names with several equally good readings."""
     readings = " or ".join(
         f"{way.shown(0)} and {way.shown(-1)} ({way.patterns[0]})" for way in ways
     )
     return DataError(
-        f"the number of a frame is not clear: of {names[0]!r} and {names[-1]!r} it could be"
-        f" {readings}; say which with --frame-pattern"
+        f"the frame number is ambiguous: in {names[0]!r} and {names[-1]!r} it could be"
+        f" {readings}; choose with --frame-pattern"
     )

@@ -1,4 +1,4 @@
-"""Numbers of frames by a given pattern, `--frame-pattern`."""
+"""Frame numbers by a given pattern, `--frame-pattern`."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,14 @@ from msaf_bench.errors import DataError, UsageError
 
 
 def read_given(keys: Sequence[str], pattern: str) -> Numbers:
-    """Return the numbers at the place of `{frame}`, `{hex}`, `{seconds}`, `{date}` or `{clock}` in
-    a pattern.
+    """Return the numbers at the place of the number field in a pattern.
 
-    `*` stands for text that tells videos apart, `{any}` for text without a meaning. The pattern is
-    matched with the last part of each path, or with the whole path if it has a slash. Raises
-    `UsageError` for a pattern without such a field, `DataError` for the first name that it does not
-    match.
+    The field is `{frame}`, `{hex}`, `{seconds}`, `{date}` or `{clock}`. `*` stands for text that
+    identifies the video, `{any}` for text without a meaning. The pattern is matched with the last
+    part of each path, or with the whole path if it contains a slash.
+
+    Raises `UsageError` if the pattern has no such field, `DataError` for the first name that does
+    not match.
     """
     kind, expression = _compiled(pattern)
     videos, texts = list[str](), list[str]()
@@ -39,7 +40,7 @@ def read_given(keys: Sequence[str], pattern: str) -> Numbers:
 
 
 def _compiled(pattern: str) -> tuple[str, re.Pattern[str]]:
-    """Return the kind of number in a pattern, and its expression with a group `number`."""
+    """Return the kind of number in a pattern, and its regular expression with a group `number`."""
     literals_and_fields = re.split(r"(\{\w+\}|\*)", pattern)
     expression = "" if "/" in pattern else "(.*/)?"
     kinds = list[str]()

@@ -1,4 +1,4 @@
-"""Video files that are written frame by frame and take their name when they are whole."""
+"""Recording of video files, frame by frame; a file gets its name once it is complete."""
 
 import os
 from collections.abc import Generator
@@ -14,7 +14,7 @@ from msaf_bench.data.frames.video import probe
 from msaf_bench.errors import DataError, HostError
 from msaf_bench.files import replacing
 
-#: Codecs by suffix, the best first: OpenCV from PyPI cannot write H.264 (avc1).
+#: Codecs by suffix, best first. OpenCV from PyPI cannot write H.264 (avc1).
 CODECS = {
     ".mp4": ("avc1", "mp4v"),
     ".m4v": ("avc1", "mp4v"),
@@ -28,7 +28,7 @@ _IN_BROWSERS = ("avc1", "VP80")
 
 
 class Recording:
-    """A video file in the making."""
+    """Video file being written."""
 
     def __init__(self, path: Path, rate: float) -> None:
         self.rate, self.frames = rate, 0
@@ -37,8 +37,10 @@ class Recording:
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, picture: NDArray[np.uint8]) -> None:
-        """Add a frame (H, W, 3) RGB. A side of odd length repeats its last row or column, which no
-        codec could hold. Raises `HostError` where no codec can be written.
+        """Add a frame (H, W, 3) RGB.
+
+        The last row or column is repeated if the height or width is odd, because codecs need even
+        sizes. Raises `HostError` if no codec can be used.
         """
         height, width = picture.shape[:2]
         even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -48,20 +50,22 @@ class Recording:
         self.frames += 1
 
     def about(self) -> str:
-        """Return codec and rate in words, and whether browsers play it."""
+        """Return the codec and the rate in words, and whether browsers play the file."""
         played = "" if self._codec in _IN_BROWSERS else "; browsers do not play it, they play .webm"
         return f"{_NAMES[self._codec]}, {self.rate:.6g} frames per second{played}"
 
     def close(self) -> None:
-        """End the file."""
+        """Finish the file."""
         if self._writer:
             self._writer.release()
 
 
 @contextmanager
 def recording(path: Path, rate: float) -> Generator[Recording]:
-    """Give a video file to add frames to. It replaces `path` at the end of the block, once all its
-    frames can be read again; after an error nothing is left of it.
+    """Yield a video file to add frames to.
+
+    At the end of the block it is read back and then replaces `path`; after an error nothing is left
+    of it. Raises `HostError` if frames are missing.
     """
     with replacing(path, path.suffix.lower()) as temporary:
         video = Recording(temporary, rate)
@@ -90,12 +94,13 @@ def _started(path: Path, rate: float, size: tuple[int, ...]) -> tuple[str, cv2.V
 
 @contextmanager
 def _no_stderr() -> Generator[None]:
-    """Drop what OpenCV writes to descriptor 2, whatever its level: that WebM has no codes of four
-    letters.
+    """Suppress OpenCV's output on descriptor 2, whatever its log level.
+
+    It reports that WebM has no four-letter codes.
     """
     try:
         kept = os.dup(2)
-    except OSError:  # it is closed
+    except OSError:  # stderr is closed
         yield
         return
     try:
@@ -108,7 +113,7 @@ def _no_stderr() -> Generator[None]:
 
 
 def _check(path: Path, written: Path, frames: int) -> None:
-    """Raise `HostError` unless a video holds all frames: OpenCV says nothing of a full disk."""
+    """Raise `HostError` if a video lacks frames; OpenCV does not report a full disk."""
     try:
         found = probe(written).frames
     except DataError:

@@ -1,4 +1,4 @@
-"""The frames that a user gives: a folder of pictures, or a video file."""
+"""Frames given by the user: a folder of pictures, or a video file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from msaf_bench.spec.data_sets import VIDEO_FILES
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames by their index, in the natural order of their names."""
+    """Frames by index, in the natural order of their names."""
 
-    place: Path  #: the folder, or the video file
-    keys: Sequence[str]  #: names without suffix; in a video file the numbers from 000000 on
-    files: Sequence[Path]  #: what is read
+    place: Path  #: folder or video file
+    keys: Sequence[str]  #: names without suffix; for a video file the numbers from 000000 on
+    files: Sequence[Path]  #: picture files, or the video file
     ignored: Sequence[Ignored] = ()
-    video: VideoInfo | None = None  #: what the video file holds; None for a folder
+    video: VideoInfo | None = None  #: properties of the video file; None for a folder
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """Read a frame as (H, W, 3) RGB. Raises `DataError` for one that cannot be read."""
+        """Read a frame as (H, W, 3) RGB. Raises `DataError` if it cannot be read."""
         if self.video:
             return read_video_frame(self.place, index)
         return read_frame(self.files[index])
@@ -36,27 +36,28 @@ class Frames:
         return [self.place] if self.video else [self.files[index] for index in indices]
 
     def name(self, index: int) -> str:
-        """Return how an error names a frame."""
+        """Return the name of a frame in error messages."""
         return f"{self.place}: frame {index}" if self.video else str(self.files[index])
 
     def key_of(self, name: str) -> str:
-        """Return the key of the frame that a label map of this name belongs to: a number may have
-        any leading zeros for a video file.
+        """Return the key of the frame for a label map of this name.
+
+        For a video file, a number may have any leading zeros.
         """
         return f"{int(name):06}" if self.video and name.isdecimal() else name
 
     def turned(self, indices: Iterable[int]) -> list[str]:
-        """Return the names of those frames that are turned as their file says."""
+        """Return the names of the frames that EXIF or the video's metadata rotates."""
         if self.video:
             return [self.keys[index] for index in indices] if self.video.turned else []
         return [self.files[index].name for index in indices if frame_size(self.files[index])[1]]
 
 
 def open_frames(place: Path, *, deep: bool = False) -> Frames:
-    """List the pictures of a folder, with `deep` those of its subfolders too, or check a video
-    file.
+    """List the pictures of a folder, or check a video file.
 
-    Raises `DataError` if there are no pictures or two have one name, and as `probe` does.
+    With `deep`, also lists the pictures of subfolders. Raises `DataError` if there are no pictures,
+    or if two have the same name; for a video file see `probe`.
     """
     if is_video(place) and not place.is_dir():
         info = probe(place)
@@ -71,8 +72,8 @@ def open_frames(place: Path, *, deep: bool = False) -> Frames:
 
 
 def turned_note(turned: Sequence[str]) -> str:
-    """Return the note on frames that are turned."""
+    """Return the note on rotated frames."""
     return (
-        f"{len(turned)} frames are turned as their EXIF orientation, or the video's rotation, says,"
+        f"{len(turned)} frames are rotated by their EXIF orientation or the video's metadata,"
         f" such as {turned[0]}"
     )

@@ -1,4 +1,4 @@
-"""When the frames of a video file are shown, and what speaks against reading it."""
+"""Checks of a video file, and the display times of its frames."""
 
 import os
 from functools import lru_cache
@@ -13,30 +13,30 @@ from msaf_bench.data.frames.containers import check_whole, is_avi, shown_seconds
 from msaf_bench.errors import DataError
 from msaf_bench.inputs import regular
 
-_KNOWN = 4096  #: files whose timeline stays in memory: 14 KB for a minute
-#: Where rounding a timestamp to the tick of the container moves it, at most, in ticks; the
-#: tolerance is for floating-point numbers.
+_KNOWN = 4096  #: number of timelines kept in memory, 14 KB per minute of video
+#: Largest error in ticks from rounding a timestamp to the container's clock, with a tolerance for
+#: floating-point numbers.
 _ROUNDING = 1.001
 
-# FFmpeg's own messages: none. Its level is read once, when the first file is opened.
+# Silence FFmpeg. Its log level is read once, when the first file is opened.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class VideoInfo(NamedTuple):
-    """What a video file holds."""
+    """Properties of a video file."""
 
     frames: int
-    size: tuple[int, int]  #: H, W of the frames as they are read
+    size: tuple[int, int]  #: H, W of the frames as read
     rate: float  #: frames per second
-    turned: bool  #: whether frames are turned as the file's rotation says
+    turned: bool  #: whether the file's metadata rotates the frames
 
 
 class Timeline(NamedTuple):
-    """When each frame of a video is shown."""
+    """Display time of each frame of a video."""
 
     info: VideoInfo
-    times: NDArray[np.float64]  #: of each frame, in ms; empty where the file has none
-    keys: NDArray[np.intp]  #: frames that decoding can start from
+    times: NDArray[np.float64]  #: display time per frame in ms; empty if the file has none
+    keys: NDArray[np.intp]  #: key frames: decoding can start from them
 
 
 class _Packets(NamedTuple):
@@ -44,12 +44,14 @@ class _Packets(NamedTuple):
     keys: NDArray[np.intp]
     stated: int
     rate: float
-    tick: float  # of the container's clock, in ms
+    tick: float  # tick of the container's clock, in ms
 
 
 def timeline_of(path: Path) -> Timeline:
-    """Check a video file; a second call costs nothing while the file stays as it is. Raises
-    `DataError` for a file that is not a video, is cut, has no frame, or a variable frame rate.
+    """Check a video file and return its timeline; cached while the file is unchanged.
+
+    Raises `DataError` if the file is not a video, is truncated, has no frame, or has a variable
+    frame rate.
     """
     try:
         status = regular(path).stat()
@@ -60,8 +62,10 @@ def timeline_of(path: Path) -> Timeline:
 
 @lru_cache(_KNOWN)
 def _timeline(path: Path, _bytes: int, _changed: int) -> Timeline:
-    """Return when each frame is shown. The packets say it; where they do not fit the frames, as
-    hidden or reordered ones do, all frames are decoded.
+    """Return the display times of the frames, read from the packets.
+
+    If the packets do not match the frames, for example because of hidden or reordered frames, all
+    frames are decoded.
     """
     check_whole(path)
     packets = _packets(path)
@@ -75,7 +79,7 @@ def _timeline(path: Path, _bytes: int, _changed: int) -> Timeline:
                 f"{path}: damaged: the frames after the first {len(times)} cannot be decoded; copy"
                 f" the file again, or {remedy(path)}"
             )
-    if rate is None and is_avi(path):  # its reordered frames have no timestamps
+    if rate is None and is_avi(path):  # reordered frames of an AVI have no timestamps
         times, rate, frames = np.empty(0), packets.rate, len(times)
     elif rate is None:
         raise _uneven(path, times)
@@ -85,8 +89,10 @@ def _timeline(path: Path, _bytes: int, _changed: int) -> Timeline:
 
 
 def _missing(path: Path, times: NDArray[np.float64], packets: _Packets) -> bool:
-    """Whether frames end before the file does: an AVI states their number, an MP4 how long it shows
-    them, and no file has more than its packets, which end early where one is damaged.
+    """Return whether the frames end before the file does.
+
+    An AVI states the number of frames, an MP4 their display time. In every file, the last packet
+    limits the end; packets end early if the file is damaged.
     """
     if is_avi(path):
         return len(times) < packets.stated
@@ -99,15 +105,15 @@ def _missing(path: Path, times: NDArray[np.float64], packets: _Packets) -> bool:
 
 
 def silence() -> None:
-    """Keep OpenCV from writing of files that cannot be opened: that is said here."""
+    """Stop OpenCV from logging files that it cannot open; this module reports them."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def opened(path: Path, *, packets: bool = False) -> cv2.VideoCapture:
-    """Open a video for its frames, or for its `packets`, which are not decoded."""
+    """Open a video for its frames, or with `packets` for its packets, which are not decoded."""
     silence()
     options = [cv2.CAP_PROP_N_THREADS, 1, *([cv2.CAP_PROP_FORMAT, -1] if packets else [])]
-    # an absolute path: FFmpeg takes what comes before a colon for a protocol
+    # an absolute path: FFmpeg takes text before a colon for a protocol
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, options)
     if not capture.isOpened():
         raise DataError(
@@ -128,13 +134,13 @@ def _packets(path: Path) -> _Packets:
         np.flatnonzero(np.asarray(keys, bool)[order]),
         int(capture.get(cv2.CAP_PROP_FRAME_COUNT)),
         max(1e-3, capture.get(cv2.CAP_PROP_FPS)),
-        # OpenCV gives the tick of the stream's clock under this name
+        # OpenCV returns the tick of the stream's clock under this name
         1000 * capture.get(cv2.CAP_PROP_POS_AVI_RATIO),
     )
 
 
 def _first_frame(path: Path) -> tuple[tuple[int, int], bool]:
-    """Return the size (H, W) of the first frame, and whether it is turned."""
+    """Return the size (H, W) of the first frame, and whether it is rotated."""
     capture = opened(path)
     done, picture = capture.read()
     if not done:
@@ -151,8 +157,10 @@ def _decoded_times(path: Path) -> NDArray[np.float64]:
 
 
 def _even_rate(times: NDArray[np.float64], packets: _Packets) -> float | None:
-    """Return the frame rate where the times are evenly spaced, up to rounding to the container's
-    clock: the stated rate where it fits, otherwise that of the times. None if they are uneven.
+    """Return the frame rate of evenly spaced times, None if they are uneven.
+
+    Times may be rounded to the container's clock. The stated rate is used if it fits, otherwise the
+    rate of the times.
     """
     rates = [packets.rate]
     if len(times) > 1 and times[-1] > times[0]:
@@ -165,7 +173,7 @@ def _even_rate(times: NDArray[np.float64], packets: _Packets) -> float | None:
 
 
 def _holds(path: Path, times: NDArray[np.float64]) -> bool:
-    """Whether the first and the last decoded frame have the first and the last of these times."""
+    """Return whether the first and last decoded frames have the first and last of these times."""
     capture = opened(path)
     if not capture.grab() or capture.get(cv2.CAP_PROP_POS_MSEC) != times[0]:
         return False
@@ -188,5 +196,5 @@ def _uneven(path: Path, times: NDArray[np.float64]) -> DataError:
 
 
 def remedy(path: Path, rate: str = "") -> str:
-    """Return the command that makes a video of a constant frame rate from what can be decoded."""
+    """Return the command that converts a video's decodable frames to a constant frame rate."""
     return f"convert it: ffmpeg -i {path.name} -an -fps_mode cfr {rate}{path.stem}-cfr.mp4"

@@ -13,8 +13,9 @@ _HOUR, _MINUTE, _SECOND, _FRACTION = 1, 2, 3, 5  # groups of `CLOCK`
 
 
 def read_dates(keys: Sequence[str]) -> Numbers | None:
-    """Return the numbers by the date in each name; None without dates, or if they make a video of
-    fewer than two frames on average.
+    """Return the numbers by the date in each name.
+
+    Returns None without dates, or if they give videos of fewer than two frames on average.
     """
     matches = [DATE.search(key, key.rfind("/") + 1) for key in keys]
     if not all(match and is_date(match[0]) for match in matches):
@@ -24,11 +25,13 @@ def read_dates(keys: Sequence[str]) -> Numbers | None:
 
 
 def read_clock(keys: Sequence[str], most: int) -> Numbers | None:
-    """Return the numbers by hour, minute and second, if they make fewer videos than `most` and go
-    on evenly from one minute to the next; otherwise None.
+    """Return the numbers by hour, minute and second.
 
-    Raises `DataError` if all minutes are equally long: clips of 60 frames look the same. Raises it
-    for frames that go on past midnight.
+    Returns None unless they give fewer videos than `most` and continue evenly from one minute to
+    the next.
+
+    Raises `DataError` if all minutes have the same number of frames, because clips of 60 frames
+    look the same, and if frames continue past midnight.
     """
     candidates = [_clocks_in(key) for key in keys]
     if len({len(matches) for matches in candidates}) != 1:
@@ -49,7 +52,7 @@ def read_clock(keys: Sequence[str], most: int) -> Numbers | None:
 
 
 def _clocks_in(key: str) -> list[re.Match[str]]:
-    """Return the times of day that a name could contain, one for each start."""
+    """Return the possible times of day in a name, one per start position."""
     matches = (CLOCK.match(key, start) for start in range(key.rfind("/") + 1, len(key)))
     return [match for match in matches if match]
 
@@ -57,9 +60,10 @@ def _clocks_in(key: str) -> list[re.Match[str]]:
 def _clock_and_frames(
     keys: Sequence[str], matches: Sequence[re.Match[str]]
 ) -> tuple[Numbers, Numbers] | None:
-    """Return the matches read as times of day, and as frames of many short videos: by the last
-    group that varies. None if that group is missing in some names, or has 1 or 2 digits as a
-    fraction.
+    """Return the matches read as times of day, and as frames of many short videos.
+
+    The second reading uses the last varying group. Returns None if that group is missing in some
+    names, or is a fraction of 1 or 2 digits.
     """
     groups = (_HOUR, _MINUTE, _SECOND, _FRACTION)
     varying = [group for group in groups if len({match[group] for match in matches}) > 1]
@@ -75,8 +79,9 @@ def _clock_and_frames(
 
 
 def _goes_on(clock: Numbers, frames: Numbers) -> bool:
-    """Return whether most steps of one way that lead from one video of the other to the next are
-    as long as the rest, or half as long again.
+    """Return whether `clock` continues evenly across most boundaries between videos of `frames`.
+
+    A step across a boundary may be up to half as long again as the usual step.
     """
     across = regular = 0
     for video in clock.videos.values():
@@ -90,8 +95,9 @@ def _goes_on(clock: Numbers, frames: Numbers) -> bool:
 
 
 def _check_midnight(keys: Sequence[str], clock: Numbers) -> None:
-    """Raise `DataError` if frames go on from the end of a day to the start of the next, which the
-    time of day does not tell.
+    """Raise `DataError` if frames continue from the end of a day to the start of the next.
+
+    The time of day alone cannot tell the days apart.
     """
     order = sorted(range(len(keys)), key=lambda index: clock.read[index][1])
     steps = [distances(video) for video in clock.videos.values()]
@@ -100,9 +106,9 @@ def _check_midnight(keys: Sequence[str], clock: Numbers) -> None:
     if clock.read[first][1] >= longest or clock.read[last][1] + longest < _DAY:
         return
     if len(steps) == 1 and all(near(distance, longest) for distance in steps[0]):
-        return  # a whole day
+        return  # the frames cover a whole day
     raise DataError(
-        f"frames go on past midnight: {keys[last]!r} was read as {clock.shown(last)} and"
-        f" {keys[first]!r} as {clock.shown(first)} of a day; make a folder for each day, or say"
-        " with --frame-pattern where the number is"
+        f"frames continue past midnight: {keys[last]!r} was read as {clock.shown(last)} and"
+        f" {keys[first]!r} as {clock.shown(first)} of a day; make one folder per day, or give"
+        " the number's place with --frame-pattern"
     )

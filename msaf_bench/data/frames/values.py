@@ -1,4 +1,4 @@
-"""Forms that the number of a frame may have in its name, and their values."""
+"""Forms of a frame number in a name, and their values."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,16 +31,16 @@ KINDS = {
     "clock": "time of day",
     "order": "no number, the order of the names",
 }
-TIMES = ("seconds", "date", "clock")  #: kinds that count nanoseconds
+TIMES = ("seconds", "date", "clock")  #: kinds with values in nanoseconds
 
 
 def values(kind: str, texts: Sequence[str]) -> list[int]:
-    """Return the values of these texts, read alike: frames, or nanoseconds."""
+    """Return the values of these texts, all read in the same way: frames, or nanoseconds."""
     return _VALUES[kind](texts)
 
 
 def is_date(text: str) -> bool:
-    """Return whether a text is a date that exists."""
+    """Return whether a text is an existing date."""
     return _date(text) is not None
 
 
@@ -60,11 +60,11 @@ def _clocks(texts: Sequence[str]) -> list[int]:
 
 
 def _nanoseconds(read: Sequence[tuple[int, str, str]]) -> list[int]:
-    """Return the nanoseconds of seconds, a sign and a part.
+    """Return the nanoseconds of (seconds, sign, part) triples.
 
-    After a point the part is a fraction. After another sign it is a fraction if all parts have one
-    width, as in `1305031102_500`; otherwise it counts milli-, micro- or nanoseconds, whichever the
-    widest part needs, as in `1403636579_63555584`.
+    After a point, the part is a fraction. After another sign it is a fraction if all parts have the
+    same width, as in `1305031102_500`. Otherwise it counts milli-, micro- or nanoseconds, the
+    largest unit that fits the widest part, as in `1403636579_63555584`.
     """
     widths = {len(part) for _, sign, part in read if sign in ("_", "-")}
     widest = min(9, max(widths, default=9))

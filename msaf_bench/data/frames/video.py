@@ -1,7 +1,7 @@
-"""Frames of video files by their number, equal to those that are decoded from the start.
+"""Random access to the frames of a video file, equal to decoding from the start.
 
-A frame is known by its timestamp, not by the number that OpenCV gives it after a seek: a seek that
-leads elsewhere is noticed, and the file is read from its start.
+A frame is identified by its timestamp, not by OpenCV's frame number after a seek. If a seek leads
+to a wrong frame, the file is read from its start.
 """
 
 import os
@@ -19,30 +19,30 @@ from msaf_bench.data.frames.timeline import Timeline, VideoInfo, opened, remedy,
 from msaf_bench.errors import DataError
 from msaf_bench.spec.data_sets import VIDEO_FILES
 
-_IDLE = 8  #: readers that stay open
-_KEPT = 4  #: frames that a reader keeps, for clips that overlap
-_REWIND = 16  #: frames that OpenCV's seek goes back at least
+_IDLE = 8  #: number of idle readers kept open
+_KEPT = 4  #: number of frames kept per reader, for overlapping clips
+_REWIND = 16  #: least number of frames that OpenCV's seek goes back
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path is named like a video file."""
+    """Return whether a path has the suffix of a video file."""
     return path.suffix.lower() in VIDEO_FILES
 
 
 def probe(path: Path) -> VideoInfo:
-    """Check a video file and return what it holds; a second call costs nothing while the file stays
-    as it is.
+    """Check a video file and return its properties.
 
-    Every packet is read, the first and the last frame are decoded: 0.1 to 0.5 s per minute of 720p.
-    Raises `DataError` for a file that is not a video, is cut, has no frame, or a variable frame
-    rate.
+    The result is cached while the file is unchanged. Reads every packet and decodes the first and
+    the last frame: 0.1 to 0.5 s per minute of 720p. Raises `DataError` if the file is not a video,
+    is truncated, has no frame, or has a variable frame rate.
     """
     return timeline_of(path).info
 
 
 def frames_of(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield all frames of a video in order, (H, W, 3) RGB. Raises `DataError` as `probe` does, and
-    for a frame that cannot be decoded.
+    """Yield all frames of a video in order, (H, W, 3) RGB.
+
+    Raises the errors of `probe`, and `DataError` if a frame cannot be decoded.
     """
     timeline = timeline_of(path)
     with closing(_Reader(path, timeline)) as reader:
@@ -51,10 +51,10 @@ def frames_of(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def read_video_frame(path: Path, index: int) -> NDArray[np.uint8]:
-    """Read frame `index` of a video as (H, W, 3) RGB, equal to that of `frames_of`.
+    """Read frame `index` of a video as (H, W, 3) RGB, equal to the frame of `frames_of`.
 
-    Any thread may call this; a frame shortly after the one before is read without a seek. Raises
-    `DataError` as `frames_of` does, `IndexError` for a frame that the video does not have.
+    Thread-safe. A frame shortly after the previous one is read without a seek. Raises the errors of
+    `frames_of`, and `IndexError` if the video does not have this frame.
     """
     timeline = timeline_of(path)
     if not 0 <= index < timeline.info.frames:
@@ -70,11 +70,11 @@ def read_video_frame(path: Path, index: int) -> NDArray[np.uint8]:
 
 
 class _Reader:
-    """An open video. Not for two threads at once."""
+    """Open video, to be used by one thread at a time."""
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
         self.path, self.timeline = path, timeline
-        self.next = 0  #: the frame that is decoded next
+        self.next = 0  #: index of the next frame to decode
         self.kept: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=_KEPT)  # BGR
         self._capture = opened(path)
 
@@ -98,8 +98,10 @@ class _Reader:
         return _rgb(picture)
 
     def _seek_pays(self, index: int) -> bool:
-        """Whether a frame lies behind, or so far ahead that decoding would pass a key frame from
-        which a seek can start.
+        """Return whether seeking is faster than decoding up to a frame.
+
+        It is if the frame lies behind, or so far ahead that decoding would pass a key frame to
+        start from.
         """
         if index < self.next:
             return True
@@ -108,9 +110,7 @@ class _Reader:
         return bool(start.size) and int(start[-1]) > self.next
 
     def _seek(self, index: int) -> None:
-        """Go to a frame at or before `index`; to the start of the file unless a seek can be
-        trusted.
-        """
+        """Go to a frame at or before `index`, or to the start if the seek is unreliable."""
         times = self.timeline.times
         if times.size and index:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
@@ -128,7 +128,7 @@ class _Reader:
         self.next += 1
 
     def _is_at(self, index: int) -> bool:
-        """Whether the frame that was decoded last has the timestamp of this one."""
+        """Return whether the last decoded frame has the timestamp of this frame."""
         times = self.timeline.times
         half = 500 / self.timeline.info.rate
         at = self._capture.get(cv2.CAP_PROP_POS_MSEC)
@@ -142,13 +142,13 @@ class _Reader:
 
 
 class _Readers:
-    """Readers that nobody uses at the moment; each is used by one thread at a time."""
+    """Pool of idle readers; each is used by one thread at a time."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew, as a forked process must: it shares its place in the files."""
+        """Start with an empty pool, as after a fork: parent and child share file positions."""
         self._lock, self._idle = Lock(), list[_Reader]()
 
     def take(self, path: Path, timeline: Timeline, index: int) -> _Reader:
@@ -166,7 +166,7 @@ class _Readers:
         return _Reader(path, timeline)
 
     def put(self, reader: _Reader) -> None:
-        """Give a reader back; the one that was used longest ago is closed."""
+        """Return a reader to the pool; if the pool is full, close the least recently used one."""
         with self._lock:
             self._idle.append(reader)
             oldest = self._idle.pop(0) if len(self._idle) > _IDLE else None

@@ -1,5 +1,7 @@
-"""The class sets of label files: names and colours of the K classes, and how ids in files become
-0..K-1 and void.
+"""Class sets of label files.
+
+A class set has names and colours of the K classes, and the mapping from ids in files to 0..K-1 and
+void.
 """
 
 import re
@@ -15,30 +17,30 @@ from msaf_bench.spec.data_sets import Colour
 
 
 class ClassSet(NamedTuple):
-    """The classes that label maps are read as."""
+    """Classes of a set of label maps."""
 
     name: str
     names: tuple[str, ...]
     colours: tuple[Colour, ...] = ()
-    void: tuple[int, ...] = (VOID,)  #: ids in files that are no class
-    #: raw id of each class in files that hold raw ids; empty if the data set has no such format
+    void: tuple[int, ...] = (VOID,)  #: void ids in files
+    #: raw id of each class; empty if the data set has no format of raw ids
     raw: tuple[int, ...] = ()
-    sure: bool = False  #: the truth has these classes, by the description of its data set
+    sure: bool = False  #: the description of the ground truth's data set states these classes
 
 
-#: class sets that have a name of their own -> their data set
+#: name of a class set -> its data set
 NAMED = {"camvid11": "camvid", "cityscapes19": "cityscapes"}
 
 
 def class_set(name: str) -> ClassSet:
-    """Return the class set of this name or of a data set, or N classes without names for a number N
-    from 2 to 255.
+    """Return the class set of this name or of a data set.
 
-    Raises `UsageError` for another name or number.
+    A number N from 2 to 255 gives N classes without names. Raises `UsageError` for another name or
+    number.
     """
     if re.fullmatch(r"[0-9]{1,9}", name):
         if not 2 <= int(name) <= VOID:
-            raise UsageError(f"--classes {name}: a number of classes is 2 to {VOID}")
+            raise UsageError(f"--classes {name}: the number of classes must be 2 to {VOID}")
         return ClassSet(name, tuple(f"class {i}" for i in range(int(name))))
     if name in NAMED or name.endswith(".toml"):
         return _of_data_set(name, NAMED.get(name, name))
@@ -50,8 +52,10 @@ def class_set(name: str) -> ClassSet:
 
 
 def _of_data_set(name: str, place: str) -> ClassSet:
-    """Return the classes of a data set. Its raw ids are those of its label maps if every class has
-    one of its own, its void ids those that its label maps of 0..K-1 ignore.
+    """Return the classes of a data set.
+
+    Its raw ids are those of its label maps if every class has exactly one. Its void ids are those
+    ignored in its label maps of 0..K-1.
     """
     data_set = read_data_set(place)
     forms = [form for layout in data_set.layouts for form in layout.labels if not form.colours]

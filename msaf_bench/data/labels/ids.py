@@ -1,5 +1,7 @@
-"""Class ids in files: 0..K-1, or the raw ids of a data set that has them (the "labelIds" of
-Cityscapes), or as `--map` says. K classes.
+"""Formats of class ids in files, for K classes.
+
+Ids are 0..K-1, or the raw ids of a data set (such as the "labelIds" of Cityscapes), or defined by
+`--map`.
 """
 
 import re
@@ -16,13 +18,13 @@ from msaf_bench.spec import VOID
 
 What = Literal["prediction", "truth"]
 IdFormat = Literal["raw", "train"]  #: ids in files: those of `ClassSet.raw`, or 0..K-1
-#: ends of the names of Cityscapes' label maps
+#: endings of the names of Cityscapes' label maps
 ENDINGS: dict[IdFormat, tuple[str, ...]] = {
     "raw": ("_labelIds",),
     "train": ("_labelTrainIds", "_trainIds"),
 }
-NO_CLASS = -1  #: in `id_table`: an id that has no meaning
-#: id in a file -> class 0..K-1, K for void: ids that `--map` names
+NO_CLASS = -1  #: marks an undefined id in `id_table`
+#: ids given by `--map`: id in a file -> class 0..K-1, or K for void
 IdMap = Mapping[int, int]
 IdMaps = Mapping[What, IdMap]
 _MAP = re.compile(r"(?:(?P<folder>pred|truth):)?(?P<id>[0-9]{1,3})=(?:(?P<class>[0-9]{1,3})|void)")
@@ -35,19 +37,22 @@ def option_of(what: What) -> str:
 
 
 def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> IdFormat:
-    """Return the format of the ids of a folder, found from the names of all files and the ids in
-    each; "train" if the class set has no raw format.
+    """Return the id format of a folder, found from the names of all files and the ids in each.
 
-    An id above K-1 is evidence for raw, unless K is the largest id of all: K may be void beside
-    0..K-1. An id of 0..K-1 that is void as a raw id, in a file with none above, is evidence for
-    train, except the void ids below the first raw class, which every raw truth has. A name that
-    ends in one of `ENDINGS` is evidence too. Raises `DataError` if the evidence is contradictory or
-    missing.
+    Returns "train" if the class set has no raw format. Otherwise:
+
+    - An id above K-1 is evidence for raw, unless K is the largest id of all: K may
+      be void in addition to 0..K-1.
+    - An id of 0..K-1 that is void as a raw id, in a file without larger ids, is evidence for
+      train. Void ids below the first raw class do not count: every raw ground truth has them.
+    - A name that ends in one of `ENDINGS` is evidence for its format.
+
+    Raises `DataError` if the evidence is contradictory or missing.
     """
     if not classes.raw:
         return "train"
     _check_largest(files, classes, what)
-    evidence: dict[IdFormat, str] = {}  # the first of each format, for the message
+    evidence: dict[IdFormat, str] = {}  # first evidence per format, for the message
     count, first = len(classes.names), min(classes.raw)
     for path, ids in files.items():
         seen = set(ids)
@@ -69,13 +74,13 @@ def find_format(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: Wh
         why = f"{evidence['raw']} says raw, {evidence['train']} says 0 to {count - 1}"
     else:
         why = f"its few ids could be raw or 0 to {count - 1}"
-    raise DataError(f"{folder}: {why}; say --{option_of(what)}-ids raw or train")
+    raise DataError(f"{folder}: {why}; give --{option_of(what)}-ids raw or train")
 
 
 def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what: What) -> None:
-    """Refuse ids up to K, 255 aside: they may be raw, or 0..K-1 with K for void.
+    """Raise `DataError` if K is the largest id except 255: ids may be raw, or 0..K-1 and void.
 
-    Names that all end like raw ids settle it, unless an id contradicts them.
+    No error if all names have the ending of raw ids and no id contradicts them.
     """
     count = len(classes.names)
     used = set[int]().union(*files.values()) - {VOID}
@@ -87,8 +92,8 @@ def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what:
         also = ", ".join(str(i) for i in sorted(used - {count}) if i not in classes.raw)
         beside = f"; ids {also} would be void as raw ids" if also else ""
         raise DataError(
-            f"{folder}: the largest id is {count}, a class of raw ids, or void beside 0 to"
-            f" {count - 1}{beside}; say --{option}-ids raw, or --map {option}:{count}=void"
+            f"{folder}: the largest id is {count}: a class of raw ids, or void beside 0 to"
+            f" {count - 1}{beside}; give --{option}-ids raw, or --map {option}:{count}=void"
             f" --{option}-ids train"
         )
 
@@ -96,8 +101,9 @@ def _check_largest(files: Mapping[Path, Iterable[int]], classes: ClassSet, what:
 def id_table(
     classes: ClassSet, form: IdFormat = "train", mapped: IdMap = _NOTHING
 ) -> NDArray[np.int16]:
-    """Return (256,): id in a file -> class 0..K-1, K for void, `NO_CLASS` for an id without a
-    meaning.
+    """Return the table from id in a file to class, (256,).
+
+    Classes are 0..K-1, K for void, and `NO_CLASS` for an undefined id.
     """
     count = len(classes.names)
     table = np.full(VOID + 1, NO_CLASS, np.int16)
@@ -118,7 +124,16 @@ def check_ids(
     what: What,
     mapped: IdMap = _NOTHING,
 ) -> None:
-    """Raise `DataError`, naming the first id without a meaning, if there is one."""
+    """Raise `DataError` for the first undefined id.
+
+    Args:
+        ids: the ids in a file.
+        path: the file, for the message.
+        classes: the class set.
+        form: the format of the ids.
+        what: "prediction" or "truth", for the message.
+        mapped: classes of single ids, in addition to the class set.
+    """
     table = id_table(classes, form, mapped)
     strays = sorted(i for i in ids if table[i] == NO_CLASS)
     if strays:
@@ -132,11 +147,11 @@ def check_ids(
 
 
 def parse_maps(texts: Iterable[str], classes: ClassSet | None) -> dict[What, dict[int, int]]:
-    """Parse the values FROM=TO of `--map`: for both folders, or after `pred:` or `truth:` for one;
-    TO is a class 0..K-1 or `void`.
+    """Parse the values FROM=TO of `--map`.
 
-    Without a class set (its size is found from the ids) void is 255. Raises `UsageError` for any
-    other text, and for an id mapped twice.
+    They apply to both folders, or after `pred:` or `truth:` to one. TO is a class 0..K-1 or `void`.
+    Without a class set (its size is found from the ids), void is 255. Raises `UsageError` for any
+    other text, and for an id with two values.
     """
     void = len(classes.names) if classes else VOID
     maps: dict[What, dict[int, int]] = {"prediction": {}, "truth": {}}
@@ -155,6 +170,6 @@ def parse_maps(texts: Iterable[str], classes: ClassSet | None) -> dict[What, dic
                 continue
             if of_folder.setdefault(file_id, class_id) != class_id:
                 raise UsageError(
-                    f"--map {text}: id {file_id} is mapped to something else too; leave one of them"
+                    f"--map {text}: id {file_id} is mapped to two values; keep one of them"
                 )
     return maps

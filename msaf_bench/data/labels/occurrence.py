@@ -1,7 +1,8 @@
-"""Refuse ids whose meaning is in doubt, judged by which ids occur. K classes.
+"""Checks that reject ambiguous ids, based on the ids that occur. K classes.
 
-255 is void in every set, as in most data sets, and foreground in many masks; a set may have another
-void id, a class in other numberings. Each check names the `--map` that settles the doubt.
+In every set, 255 is void, as in most data sets, but in many masks it is foreground. A set may have
+another void id, which is a class in other numberings. Each error names the `--map` that resolves
+the ambiguity.
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,9 @@ from msaf_bench.data.labels.ids import IdFormat, IdMap, IdMaps, What, id_table, 
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
-#: classes from which on a list that stops being used in the middle is taken for the wrong one
+#: number of used classes from which a list with an unused end counts as the wrong list
 _DENSE = 8
-#: grey levels: the largest id below 255 is more than this, and this many times the number of ids
+#: grey levels: the largest id below 255 exceeds the first value, and the second times the count
 _GREY_FROM, _GREY_APART = 32, 8
 
 
@@ -25,9 +26,16 @@ def void_ids(classes: ClassSet, mapped: IdMap, form: IdFormat = "train") -> list
 
 
 def check_alone(ids: set[int], classes: ClassSet, maps: IdMaps, what: What) -> None:
-    """Refuse the ids of one folder that `check_meaning` refuses for any other folder.
+    """Check the ids of one folder alone, without the pixels of another folder.
 
-    Raises `DataError`.
+    Args:
+        ids: the ids that occur.
+        classes: the class set.
+        maps: the ids given by `--map`.
+        what: "prediction" or "truth".
+
+    Raises:
+        DataError: if `check_meaning` would reject the ids whatever the other folder contains.
     """
     table, count = id_table(classes, mapped=maps[what]), len(classes.names)
     occurring: dict[What, set[int]] = {what: {int(table[i]) for i in ids} - {count}}
@@ -43,8 +51,9 @@ def check_alone(ids: set[int], classes: ClassSet, maps: IdMaps, what: What) -> N
 
 
 def check_sparse(used: set[int]) -> None:
-    """Refuse few ids far apart, beside 255 as void, as grey levels: the number of classes cannot be
-    found from them. Raises `DataError`.
+    """Reject a few ids far apart, with 255 as void, as grey levels.
+
+    The number of classes cannot be found from them. Raises `DataError`.
     """
     ids = sorted(used)
     if not ids or ids[-1] <= max(_GREY_FROM, _GREY_APART * len(ids)):
@@ -58,7 +67,7 @@ def check_sparse(used: set[int]) -> None:
         some += ", ..."
     raise DataError(
         f"ids {some} and 255 look like grey levels: 255 would be void and left out, and the"
-        f" number of classes {ids[-1] + 1}; say {advice} if they are the classes, or give"
+        f" number of classes {ids[-1] + 1}; give {advice} if they are the classes, or give"
         " --classes if these are the ids"
     )
 
@@ -66,9 +75,9 @@ def check_sparse(used: set[int]) -> None:
 def check_masks(
     occurring: Mapping[What, set[int]], void: Mapping[What, list[int]], classes: ClassSet
 ) -> None:
-    """Refuse masks of one class and a void id, if that leaves one class of two, or one of all.
+    """Reject masks of one class and a void id, if only one class of two, or of all, remains.
 
-    `occurring` are the classes of each folder, `void` its void ids. Raises `DataError`.
+    `occurring` holds the classes of each folder, `void` its void ids. Raises `DataError`.
     """
     together = set[int]().union(*occurring.values())
     doubtful: list[What] = [
@@ -83,9 +92,9 @@ def check_masks(
     void_id = void[doubtful[0]][0]
     where = " and the ".join(doubtful)
     if len(doubtful) > 1:
-        why = f"beside {void_id} the {where} have {classes.names[only]!r} only"
+        why = f"apart from {void_id}, the {where} have only {classes.names[only]!r}"
         raise doubt_error(where, classes, other, why, void_id=void_id)
-    why = f"beside {void_id} the {where} has {classes.names[only]!r} only"
+    why = f"apart from {void_id}, the {where} has only {classes.names[only]!r}"
     raise doubt_error(where, classes, other, why, option_of(doubtful[0]), void_id)
 
 
@@ -95,8 +104,18 @@ def check_list(
     maps: IdMaps,
     formats: Mapping[What, IdFormat],
 ) -> None:
-    """Refuse a class list of which the first classes all occur and the rest, a quarter or more,
-    never does, unless it is sure. Raises `DataError`.
+    """Reject a class list if all its first classes occur and its end never does.
+
+    The end must be a quarter of the classes or more. A list with `sure` set is never rejected.
+
+    Args:
+        occurring: the classes of each folder.
+        classes: the class set.
+        maps: the ids given by `--map`.
+        formats: the id format of each folder.
+
+    Raises:
+        DataError: if the list is rejected.
     """
     together, count = set[int]().union(*occurring.values()), len(classes.names)
     used = len(together)
@@ -122,11 +141,20 @@ def check_list(
 def doubt_error(
     where: str, classes: ClassSet, class_id: int, why: str, option: str = "", void_id: int = VOID
 ) -> DataError:
-    """Return the error for a void id that may be a class; `option` is the folder to map it for."""
+    """Return the error for a void id that may be a class.
+
+    Args:
+        where: folder or folders with the void id.
+        classes: the class set.
+        class_id: the class that the id may be.
+        why: the evidence, for the message.
+        option: the folder to map the id for, in `--map`; empty for both.
+        void_id: the void id.
+    """
     prefix = f"{option}:" if option else ""
     return DataError(
         f"{void_id} in the {where} would be void and left out, but may be"
-        f" {classes.names[class_id]!r} of --classes {classes.name}: {why}; say --map"
+        f" {classes.names[class_id]!r} of --classes {classes.name}: {why}; give --map"
         f" {prefix}{void_id}={class_id} if it is, --map {prefix}{void_id}=void if it is void"
     )
 
@@ -136,7 +164,7 @@ def shift_error(what: What, classes: ClassSet) -> DataError:
     name, count = classes.name, len(classes.names)
     return DataError(
         f"id {count} in the {what} would be void of --classes {name} and left out, but the {what}"
-        f" has none of 0, or next to none: its ids may be 1 to {count} for classes 0 to"
-        f" {count - 1}; say --map 0=void --map 1=0 and so on to --map {count}={count - 1} if they"
+        f" has few or no pixels of 0: its ids may be 1 to {count} for classes 0 to"
+        f" {count - 1}; give --map 0=void --map 1=0 and so on to --map {count}={count - 1} if they"
         f" are, --map {option_of(what)}:{count}=void if {count} is void"
     )

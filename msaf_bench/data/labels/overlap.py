@@ -1,6 +1,6 @@
-"""Refuse ids whose meaning is in doubt, judged by which pixels of two folders coincide. K classes.
+"""Checks that reject ambiguous ids, based on the pixels of two folders. K classes.
 
-The checks of `occurrence` come first; these look for void ids in the places of a class.
+The checks of `occurrence` come first. These checks look for void ids at the pixels of a class.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from msaf_bench.data.labels.occurrence import (
 from msaf_bench.errors import DataError
 from msaf_bench.spec import VOID
 
-_SCARCE = 100  #: times as much of a void id as of a class that is then as good as missing
+_SCARCE = 100  #: a class with this many times fewer pixels than a void id counts as missing
 
 
 class _Side(NamedTuple):
@@ -29,14 +29,16 @@ class _Side(NamedTuple):
 
     what: What
     void: list[int]  #: ids in use that are void by the class set alone, 255 first
-    of_ids: NDArray[np.int64]  #: (256,): pixels of each id
-    of_classes: NDArray[np.int64]  #: (K+1,): pixels of each class, void last
-    #: (256, K+1): pixels of each id here that are each class in the other folder
+    of_ids: NDArray[np.int64]  #: (256,): pixels per id
+    of_classes: NDArray[np.int64]  #: (K+1,): pixels per class, void last
+    #: (256, K+1): pixels per id of this folder and class of the other folder
     against: NDArray[np.int64]
 
     def lacks(self, classes: ClassSet) -> set[int]:
-        """Return the classes without pixels; of a list without names also those with less than a
-        hundredth of the pixels of 255.
+        """Return the classes without pixels.
+
+        For a list without names, also returns classes with less than a hundredth of the pixels of
+        255.
         """
         few = self.of_ids[VOID] if VOID in self.void and classes.name.isdecimal() else 0
         counts = self.of_classes[:-1]
@@ -46,11 +48,17 @@ class _Side(NamedTuple):
 def check_meaning(
     joint: NDArray[np.int64], classes: ClassSet, formats: Mapping[What, IdFormat], maps: IdMaps
 ) -> None:
-    """Refuse ids that would vanish into void although they seem to be a class, and a class list
-    that does not fit.
+    """Reject void ids that seem to be a class, and a class list that does not fit.
 
-    `joint` (256, 256) has the counts of all pixels, rows the ids of the truth, columns those of the
-    prediction. Raises `DataError`.
+    Args:
+        joint: (256, 256), pixel counts; rows are the ids of the ground truth, columns those of the
+            prediction.
+        classes: the class set.
+        formats: the id format of each folder.
+        maps: the ids given by `--map`.
+
+    Raises:
+        DataError: naming the option that resolves the ambiguity.
     """
     tables: dict[What, NDArray[np.int16]] = {
         what: id_table(classes, formats[what], maps[what]) for what in formats
@@ -78,10 +86,18 @@ def check_meaning(
 def check_raw(
     joint: NDArray[np.int64], classes: ClassSet, formats: Mapping[What, IdFormat], maps: IdMaps
 ) -> None:
-    """Refuse ids that were found to be raw if most pixels, 255 aside, would be void by that and a
-    class by 0..K-1. Raises `DataError`.
+    """Reject a detected raw format if most pixels would be void under it but classes under 0..K-1.
 
-    `formats` are those that the user did not give; `joint` is that of `check_meaning`.
+    Pixels of 255 do not count.
+
+    Args:
+        joint: the pixel counts, see `check_meaning`.
+        classes: the class set.
+        formats: the detected id formats, without those given by the user.
+        maps: the ids given by `--map`.
+
+    Raises:
+        DataError: if a format is rejected.
     """
     counts: dict[What, NDArray[np.int64]] = {"truth": joint.sum(1), "prediction": joint.sum(0)}
     top = len(classes.names) - 1
@@ -92,8 +108,8 @@ def check_raw(
         if form == "raw" and 2 * of_ids[lost].sum() > of_ids.sum():
             raise DataError(
                 f"most pixels of the {what} have ids that are void as raw ids"
-                f" ({', '.join(map(str, lost))}), though ids above {top} or names say raw and not 0"
-                f" to {top}; say --{option_of(what)}-ids raw or train"
+                f" ({', '.join(map(str, lost))}), though ids above {top} or names mean raw, not 0"
+                f" to {top}; give --{option_of(what)}-ids raw or train"
             )
 
 
@@ -104,7 +120,7 @@ def _side(
     void: Iterable[int],
     classes: ClassSet,
 ) -> _Side:
-    """Return a folder's counts; `joint` has its ids as rows."""
+    """Return the counts of a folder; rows of `joint` are its ids."""
     table, other_table = tables[what], tables["prediction" if what == "truth" else "truth"]
     count, of_ids = len(classes.names), joint.sum(1)
     against = np.zeros((VOID + 1, count + 1), np.int64)
@@ -116,8 +132,9 @@ def _side(
 
 
 def _check_shift(side: _Side, joint: NDArray[np.int64], classes: ClassSet) -> None:
-    """Refuse ids 1..K for the classes if K is void: almost no pixel is 0, and most pixels of K are
-    K or K-1 in the other folder.
+    """Reject ids that seem to be 1..K for the classes, if K is void.
+
+    Almost no pixel is 0, and most pixels of K are K or K-1 in the other folder.
     """
     count = len(classes.names)
     if (
@@ -129,29 +146,30 @@ def _check_shift(side: _Side, joint: NDArray[np.int64], classes: ClassSet) -> No
 
 
 def _check_both(truth: _Side, prediction: _Side, both: int, classes: ClassSet) -> None:
-    """Refuse 255 in both folders if both lack one class; if most of 255 coincides, the prediction
-    may lack others too.
+    """Reject 255 in both folders if both lack one class.
+
+    If most pixels of 255 coincide, the prediction may lack other classes too.
     """
     where = "prediction and the truth"
     truth_lacks, prediction_lacks = truth.lacks(classes), prediction.lacks(classes)
     shared = truth_lacks & prediction_lacks
     same = 2 * both > min(truth.of_ids[VOID], prediction.of_ids[VOID])
     if len(shared) == 1 and truth_lacks == shared and (prediction_lacks == shared or same):
-        why = "neither has it, or next to none, and both have 255"
+        why = "both have few or no pixels of it, and both have 255"
         raise doubt_error(where, classes, shared.pop(), why)
     if len(classes.names) == 2 and same:
         for c in range(2):
             if all(side.of_classes[c] < side.of_ids[VOID] for side in (truth, prediction)):
-                why = "both have more of 255 than of it, in the same places"
+                why = "both have more pixels of 255 than of it, in the same places"
                 raise doubt_error(where, classes, c, why)
 
 
 def _check_two(side: _Side, classes: ClassSet) -> None:
-    """Refuse masks of two classes with more of 255 than of the rarer class, in the places of that
-    class in the other folder.
+    """Reject masks of two classes with 255 at the pixels of the rarer class.
 
-    They coincide if that is most of the pixels of either, and a larger share of 255 than of the
-    rest: void in half of all places is no sign.
+    255 must have more pixels than that class, and coincide with it in the other folder. They
+    coincide if the common pixels are most of the pixels of either, and 255 meets the class more
+    often than the other pixels do: void in half of all places is no evidence.
     """
     if VOID not in side.void:
         return
@@ -164,15 +182,16 @@ def _check_two(side: _Side, classes: ClassSet) -> None:
         and coinciding / own > 1.5 * elsewhere
     ):
         other = "prediction" if side.what == "truth" else "truth"
-        why = f"the {side.what} has more of 255 than of it, in the places where the {other} has it"
+        why = f"the {side.what} has more of 255 than of it, at pixels where the {other} has it"
         raise doubt_error(side.what, classes, c, why, option_of(side.what))
 
 
 def _check_lacking(side: _Side, other: _Side, void_id: int, classes: ClassSet) -> None:
-    """Refuse a void id in the places of a class that this folder lacks and the other one has.
+    """Reject a void id at the pixels of a class that only the other folder has.
 
-    They coincide if that is most of the pixels of either. If a list without names lacks a single
-    class, it is enough that the void id or the class is the most frequent one in those places.
+    They coincide if the common pixels are most of the pixels of either. If a list without names
+    lacks a single class, it suffices that the void id or the class is the most frequent one at
+    those pixels.
     """
     lacks = side.lacks(classes)
     alone = len(lacks) == 1 and classes.name.isdecimal()
@@ -184,15 +203,15 @@ def _check_lacking(side: _Side, other: _Side, void_id: int, classes: ClassSet) -
             and alone
             and (side.against[void_id].argmax() == c or side.against[:, c].argmax() == void_id)
         )
-        # A class that is predicted by mistake, in a few places that happen to be void in the truth,
-        # is no sign.
+        # A class predicted by mistake at a few pixels that happen to be void in the truth is no
+        # evidence.
         by_mistake = side.what == "truth" and not (
             side.of_classes[:-1].any() and (alone or 4 * coinciding > own)
         )
         most = 2 * coinciding > own or (2 * coinciding > whole and not by_mistake)
         if frequent or most:
             why = (
-                f"the {side.what} has none of it, or next to none, and {void_id} where the"
+                f"the {side.what} has few or no pixels of it, and {void_id} where the"
                 f" {other.what} has it"
             )
             raise doubt_error(side.what, classes, c, why, option_of(side.what), void_id)

@@ -1,4 +1,4 @@
-"""The label maps of folders that anybody made: which files there are, and which belong together."""
+"""Label maps in folders from any source: listing and pairing."""
 
 import re
 from collections.abc import Callable
@@ -16,36 +16,36 @@ from msaf_bench.errors import DataError
 from msaf_bench.folders import Files, Ignored, list_by_key, summed
 
 _FRAME = re.compile(r"[A-Za-z-]+_\d{6}_\d{6}(?![^_])")  # Cityscapes: city, sequence, frame
-# other files beside the label maps of Cityscapes
+# endings of other files in the label folders of Cityscapes
 _OTHER_KINDS = ("_color", "_instanceIds", "_instanceTrainIds")
 
 
 class LabelPair(NamedTuple):
-    """A prediction and its ground truth."""
+    """Prediction and its ground truth."""
 
     name: str
     prediction: Path
     truth: Path
-    #: returns the truth as ids 0..K-1 and void, where its file takes another reader
+    #: returns the truth as ids 0..K-1 and void, if its file needs another reader
     read_truth: Callable[[], NDArray[np.uint8]] | None = None
 
 
 class LabelPairs(NamedTuple):
-    """The label maps of two folders, in the natural order of the names."""
+    """Label maps of two folders, in the natural order of the names."""
 
     both: tuple[LabelPair, ...]
     missing: tuple[str, ...]  #: truths without a prediction
     extra: tuple[str, ...]  #: predictions without a truth
-    ignored: tuple[Ignored, ...]  #: files of the folders that were passed over
-    data: str = ""  #: data set and split that the truths are of; empty for a folder
-    incomplete: str = ""  #: why that split is not the official one; empty if it is
+    ignored: tuple[Ignored, ...]  #: ignored files of the folders
+    data: str = ""  #: data set and split of the truths; empty for a folder
+    incomplete: str = ""  #: difference from the official split; empty if complete
 
 
 def list_label_maps(folder: Path) -> Files:
-    """Return the label maps of a folder and its subfolders, as `list_by_key` lists them.
+    """Return the label maps of a folder and its subfolders, in the order of `list_by_key`.
 
-    Colour and instance pictures of Cityscapes are passed over. Raises `DataError` as `list_by_key`
-    does, for a folder without label maps, and for a video.
+    Colour and instance pictures of Cityscapes are passed over. Raises the errors of `list_by_key`,
+    and `DataError` for a folder without label maps and for a video.
     """
     if is_video(folder) and not folder.is_dir():
         raise DataError(
@@ -60,14 +60,13 @@ def list_label_maps(folder: Path) -> Files:
     )
     if not maps.by_key:
         raise DataError(
-            f"{folder}: no label map there, only colours and instances; give the folder of the"
-            " class ids"
+            f"{folder}: no label maps, only colours and instances; give the folder of the class ids"
         )
     return maps
 
 
 def _without(files: Files, folder: Path, endings: tuple[str, ...], why: str) -> Files:
-    """Return the files whose names have none of the endings; the others are passed over."""
+    """Return the files without these endings; the others are passed over."""
     left = {key: path for key, path in files.by_key.items() if not path.stem.endswith(endings)}
     passed = (
         (path.relative_to(folder).as_posix(), why)
@@ -78,11 +77,11 @@ def _without(files: Files, folder: Path, endings: tuple[str, ...], why: str) -> 
 
 
 def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPairs:
-    """Pair the label maps of two folders by key; label maps of Cityscapes by city, sequence and
-    frame, in any subfolder.
+    """Pair the label maps of two folders by key.
 
-    Raises `DataError` if a folder cannot be listed, a Cityscapes frame has two label maps, or no
-    name is in both folders.
+    Label maps of Cityscapes are paired by city, sequence and frame, in any subfolder. Raises
+    `DataError` if a folder cannot be listed, a Cityscapes frame has two label maps, or the folders
+    have no name in common.
     """
     predictions, predictions_ignored = _by_frame(prediction, classes)
     truths, truths_ignored = _by_frame(truth, classes)
@@ -93,7 +92,7 @@ def pair_label_maps(prediction: Path, truth: Path, classes: ClassSet) -> LabelPa
     )
     if not both:
         raise DataError(
-            f"{prediction}: no name is one of {truth}; there is {next(iter(predictions))!r} against"
+            f"{prediction}: no file name matches {truth}; compare {next(iter(predictions))!r} with"
             f" {next(iter(truths))!r}"
         )
     missing = tuple(name for name in truths if name not in predictions)
@@ -114,6 +113,6 @@ def _by_frame(folder: Path, classes: ClassSet) -> Files:
         match = _FRAME.match(path.stem)
         name = match[0] if match else key
         if name in by_frame:
-            raise DataError(f"{path}: {by_frame[name]} is of the same frame; leave one of them")
+            raise DataError(f"{path}: {by_frame[name]} is the same frame; keep one of them")
         by_frame[name] = path
     return Files(by_frame, maps.ignored)

@@ -1,4 +1,4 @@
-"""The label maps of a run: one grey PNG of class ids, one map below the other."""
+"""Label maps of a run in one grey PNG of class ids, one map below the other."""
 
 import io
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def write_stack(path: Path, maps: Sequence[NDArray[np.uint8]]) -> None:
 def read_stack(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Read the maps of a PNG written by `write_stack`.
 
-    Raises `DataError` for a file that is damaged or holds another number of maps.
+    Raises `DataError` if the file is damaged or holds another number of maps.
     """
     try:
         data = regular(path).read_bytes()

@@ -1,7 +1,7 @@
-"""Reads data sets that lie on disk, as the files in `datasets/` or of the user describe them.
+"""Readers of data sets on disk, described by the files in `datasets/` or by the user's own file.
 
-`described` opens a split: `splits` finds its files by `patterns` in folders (`files`) or archives
-(`zips`), `selection` says which belong to it, `neighbours` which frames make a clip, `decoding` and
-`label_maps` read them, and `videos` has the clips. `downloads` has the files that a job needs,
-before and after a download.
+`described` opens a split. `splits` finds its files by `patterns` in folders (`files`) or archives
+(`zips`), `selection` assigns them to splits, and `neighbours` groups frames into clips. `decoding`
+and `label_maps` read the files, and `videos` provides the clips. `downloads` lists the files needed
+by a job, before and after a download.
 """

@@ -1,4 +1,4 @@
-"""Frames and label maps of a data set on disk, decoded. Shapes: H W image."""
+"""Decoding of frames and label maps of a data set on disk. Shapes: H W image."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ Size = tuple[int, int]
 
 
 def check_label(label: File, size: Size, picture: Size) -> None:
-    """Raise `DataError` for a label map of another size than its frame."""
+    """Raise `DataError` if a label map and its frame differ in size."""
     if size != picture:
         (h, w), (label_h, label_w) = picture, size
         raise DataError(
@@ -25,7 +25,7 @@ def check_label(label: File, size: Size, picture: Size) -> None:
 
 
 def check_frame(file: File, size: Size, others: Size) -> None:
-    """Raise `DataError` for a frame of another size than those before it."""
+    """Raise `DataError` if a frame differs in size from the frames before it."""
     if size != others:
         raise DataError(
             f"{file}: a frame of {size[0]}x{size[1]} among frames of {others[0]}x{others[1]};"
@@ -39,7 +39,7 @@ def read_picture(file: File) -> Array:
 
 
 def decoded(file: File, data: bytes) -> Array:
-    """Decode a frame; of a video file the data are not needed."""
+    """Decode a frame; `data` is not used for a frame of a video file."""
     if file.at is not None:
         return read_video_frame(file.path, file.at)
     if file.key.endswith(".png"):
@@ -48,7 +48,7 @@ def decoded(file: File, data: bytes) -> Array:
 
 
 def nearest(label: Array, size: Size) -> Array:
-    """Return a label map at `size`, the nearest pixel of each."""
+    """Return a label map at `size`, resized by nearest neighbour."""
     if label.shape == size:
         return label
     return np.asarray(

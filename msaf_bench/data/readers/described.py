@@ -1,4 +1,4 @@
-"""Opens a data set on disk as its description says."""
+"""Opening of a data set on disk by its description."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -19,17 +19,26 @@ def open_described(
     root: Path,
     cache: Cache | None = None,
 ) -> LabelledVideos:
-    """Open a split of a data set; `cache` keeps decoded frames of one that is not held in memory.
+    """Open a split of a data set.
 
-    A history frame is the frame of the same video with the right number; from 10 source frames on,
-    a number off by one counts as right. Options in `conditions.data_options`:
+    A history frame is the frame of the same video with the right number. From 10 source frames on,
+    a number off by one also counts as right. Options in `conditions.data_options`:
 
-    - `allow_partial` = true accepts another number of frames than the official split has;
-    - `scored` = "test" scores that split instead of the one that the data set names;
+    - `allow_partial` = true accepts another number of frames than in the official split;
+    - `scored` = "test" scores that split instead of the data set's default;
     - `within_drive` = true scores the second half of the scored split, and trains on its first half
-      beside the training split.
+      in addition to the training split.
 
-    Raises `UsageError` for an unknown option, `DataError` for the first fault of the files.
+    Args:
+        data_set: the description.
+        conditions: the options of the data set and the form of the clips.
+        split: "train" or "score".
+        root: the data set's folder.
+        cache: stores decoded frames of a data set that is not held in memory.
+
+    Raises:
+        UsageError: for an unknown option.
+        DataError: for the first fault of the files.
     """
     options = _options(data_set, conditions)
     part = data_set.train if split == "train" else options.scored
@@ -74,8 +83,9 @@ def _options(data_set: DataSet, conditions: Conditions) -> _Options:
 
 
 def _halves(files: SplitFiles, frames: int) -> tuple[SplitFiles, SplitFiles]:
-    """Cut a split in time. The clips of the second half begin where their past frames no longer lie
-    in the first.
+    """Cut a split in time.
+
+    The second half starts with the first clip whose past frames do not lie in the first half.
     """
     labelled = files.labelled
     cut = len(labelled) // 2

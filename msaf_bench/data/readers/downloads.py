@@ -1,5 +1,6 @@
-"""The files that a job needs of a data set, and their bytes: before a download by published sizes,
-after it exactly.
+"""Files of a data set needed by a job, and their size in bytes.
+
+The size is estimated from published sizes before a download, and exact after it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +17,18 @@ Job = Literal["miou", "tc"]
 
 
 class Need(NamedTuple):
-    """The files of one folder, or of the archive that it comes in, that a job needs."""
+    """Files of one folder, or of its archive, that a job needs."""
 
     archive: str
     folder: str
     files: int
-    #: bytes: exact if all files exist, otherwise the archive's share by number of files; None if
-    #: unknown
+    #: size in bytes: exact if all files exist, otherwise the archive's size times the share of
+    #: files; None if unknown
     size: int | None
     exact: bool
-    there: int | None  #: needed files that exist; None while their names are unknown
-    names: tuple[str, ...]  #: below the root, as they are on disk; empty while unknown
-    published: Archive | None = None  #: the whole archive, as its owners state it
+    there: int | None  #: number of needed files that exist; None while their names are unknown
+    names: tuple[str, ...]  #: paths below the root, as on disk; empty while unknown
+    published: Archive | None = None  #: published data of the whole archive
 
 
 def find_needs(
@@ -35,16 +36,16 @@ def find_needs(
 ) -> list[Need]:
     """Return the files that a job needs, by folder.
 
-    Their names, and so how many exist, follow from the label maps in `root`.
+    Their names, and so the number of existing files, follow from the label maps in `root`.
 
     Args:
         data_set: the description.
         job: `miou` needs labelled frames, their label maps and past frames; `tc` all frames around
             the labelled ones.
-        splits: names of its splits.
+        splits: names of the data set's splits.
         frames: frames per clip.
         spacing: source frames between two frames of a clip.
-        root: the data set's folder, if there is one.
+        root: the data set's folder, if it exists.
     """
     offsets = _offsets(data_set, job, frames, spacing)
     if root is not None:
@@ -68,10 +69,10 @@ def find_needs(
 
 
 def _offsets(data_set: DataSet, job: Job, frames: int, spacing: int) -> list[int]:
-    """Return the frames that a job needs beside the stills, counted from the labelled one.
+    """Return the frames that a job needs beside the stills, relative to the labelled frame.
 
-    Frames before a snippet do not exist. Where every frame of a video is a still, or all are
-    frames, the past is among them.
+    Frames before a snippet do not exist. If every frame of a video is a still, or all belong to
+    `frames`, the past frames are already included.
     """
     layout = data_set.layouts[0]
     if not data_set.snippet:
@@ -110,8 +111,9 @@ def _add(
     labels: Mapping[Key, LabelFile],
     offsets: Iterable[int],
 ) -> None:
-    """Add the files of frames around labelled ones, by folder and name; what is not there has an
-    empty place.
+    """Add the files of frames around labelled ones, by folder and name.
+
+    A missing file gets an empty place.
     """
     offsets = tuple(offsets)
     own = needed.setdefault(_folder(pattern), {})
@@ -122,7 +124,7 @@ def _add(
                 name = pattern.name(label.match, number + offset)
                 own.setdefault(name, File(name, ""))
             else:
-                file = file._replace(at=None)  # a video is one file
+                file = file._replace(at=None)  # all frames of a video are one file
                 own[file.key] = file
 
 
@@ -147,7 +149,7 @@ def _folder(pattern: Pattern) -> str:
 
 
 def _unnamed(data_set: DataSet, folder: str, count: int) -> Need:
-    """Return the need of so many files whose names are unknown."""
+    """Return the need for `count` files with unknown names."""
     size = _share(data_set, folder, count)
     archive = data_set.archive(folder)
     published = _published(data_set, folder)
@@ -161,6 +163,6 @@ def _published(data_set: DataSet, folder: str) -> Archive | None:
 
 
 def _share(data_set: DataSet, folder: str, count: int) -> int | None:
-    """Return the bytes of so many files of an archive, by its published size."""
+    """Return the size in bytes of `count` files of an archive, from its published size."""
     published = _published(data_set, folder)
     return published.size * count // published.files if published else None

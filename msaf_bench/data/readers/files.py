@@ -1,4 +1,4 @@
-"""The files of a data set: plain in a folder, or members of a zip in its place.
+"""Files of a data set: plain files in a folder, or members of a zip in its place.
 
 Each read opens the file anew, so that threads and forked or spawned workers share no position.
 """
@@ -17,14 +17,14 @@ from msaf_bench.folders import LEFT, Ignored, is_litter, list_folder, list_names
 from msaf_bench.inputs import regular
 from msaf_bench.spec import content_hash
 
-SAMPLE = 32  #: files of a fingerprint whose content is read
+SAMPLE = 32  #: number of files whose content enters a fingerprint
 
 
 class File(NamedTuple):
-    """A file of a data set, in a folder or in a zip."""
+    """File of a data set, in a folder or in a zip."""
 
-    name: str  #: below the root
-    place: str  #: its own path, or the archive's; text, since there may be half a million
+    name: str  #: path below the root
+    place: str  #: path of the file or its archive; text, to save memory for 500,000 files
     member: Member | None = None  #: set if the file is in an archive
     at: int | None = None  #: set for one frame of a video file
 
@@ -34,27 +34,29 @@ class File(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Its own path, or the archive's."""
+        """Path of the file or its archive."""
         return Path(self.place)
 
     @property
     def key(self) -> str:
-        """The name with its suffix in lower case; of a frame of a video file with its number."""
+        """Name with its suffix in lower case, plus the frame number for a frame of a video file."""
         stem, dot, suffix = self.name.rpartition(".")
         at = "" if self.at is None else f"#{self.at}"
         return stem + dot + suffix.lower() + at
 
     @property
     def size(self) -> int:
-        """Bytes of the content. Raises `DataError` for a broken link."""
+        """Size of the content in bytes. Raises `DataError` for a broken link."""
         try:
             return self.member.size if self.member else self.path.stat().st_size
         except OSError as error:
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
     def read(self) -> bytes:
-        """Return the content. Raises `DataError` if it cannot be read or, in an archive, differs
-        from what the directory says.
+        """Return the content.
+
+        Raises `DataError` if it cannot be read or, in an archive, differs from the directory's size
+        or checksum.
         """
         try:
             if self.member:
@@ -64,9 +66,11 @@ class File(NamedTuple):
             raise DataError(f"{self}: cannot be read ({error.strerror}); copy it again") from error
 
     def stamp(self) -> str:
-        """Return what tells the content from any other without reading it: path, size and time of
-        change, for a frame of a video its number too; in an archive name, size and checksum. Raises
-        `DataError` for a broken link.
+        """Return a text that identifies the content without reading it.
+
+        It contains path, size and modification time, and the frame number for a frame of a video;
+        for a member of an archive it contains name, size and checksum. Raises `DataError` for a
+        broken link.
         """
         if self.member:
             return f"{self.name} {self.size} {self.member.crc:08x}"
@@ -74,7 +78,10 @@ class File(NamedTuple):
         return f"{self.path.absolute()}{at} {size} {self.path.stat().st_mtime_ns}"
 
     def crc(self) -> int:
-        """Return the CRC-32 of the content, of a frame that of its video; an archive states it."""
+        """Return the CRC-32 of the content, from the directory for a member of an archive.
+
+        For a frame of a video file, it is the CRC-32 of the video.
+        """
         if self.at is not None:
             return _crc_of(self._replace(at=None), self.path.stat().st_mtime_ns)
         return self.member.crc if self.member else zlib.crc32(self.read())
@@ -82,7 +89,7 @@ class File(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _crc_of(video: File, changed: int) -> int:
-    """Return the CRC-32 of a video file, read piece by piece."""
+    """Return the CRC-32 of a video file, read in chunks."""
     found = 0
     with video.path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -91,29 +98,28 @@ def _crc_of(video: File, changed: int) -> int:
 
 
 def is_there(root: Path, folder: str, archive: str) -> bool:
-    """Return whether `root` has the folder, or the zip in its place."""
+    """Return whether `root` contains the folder, or the zip in its place."""
     return (root / folder).is_dir() or _archive(root, archive).is_file()
 
 
 def list_files(
     root: Path, folder: str, archive: str, below: str = "", suffix: str = ".png"
 ) -> dict[str, File]:
-    """Return the files of a folder of a data set by their names in that folder, in the order of
-    names.
+    """Return the files of a folder of a data set by their names in that folder, sorted by name.
 
-    Hidden files and litter are passed over, as `list_folder` does.
+    Hidden files and litter are passed over, as in `list_folder`.
 
     Args:
         root: the data set's folder.
-        folder: the folder below `root`; empty for that itself.
-        archive: the zip in `root` that is read if there is no such folder; it may hold the files
+        folder: the folder below `root`; empty for `root` itself.
+        archive: the zip in `root` that is read if the folder does not exist; it may hold the files
             in FOLDER or at its top.
         below: a subfolder to which the listing is limited.
         suffix: the end of the names, in any case; the returned names have it in lower case.
 
     Raises:
-        DataError: if there is neither the folder nor the zip, if the zip is damaged or holds a
-            dangerous name (`list_archive`), and if two names differ in the case of the suffix only.
+        DataError: if both folder and zip are missing, if the zip is damaged or contains a dangerous
+            name (`list_archive`), or if two names differ only in the case of the suffix.
     """
     start = f"{below}/" if below else ""
     if (root / folder).is_dir():
@@ -165,22 +171,23 @@ def _by_key(files: Sequence[File], start: str) -> dict[str, File]:
         key = file.key.removeprefix(start)
         if key in by_key:
             raise DataError(
-                f"{file} and {by_key[key]} differ in the case of their suffix only; remove one"
+                f"{file} and {by_key[key]} differ only in the case of their suffix; remove one"
             )
         by_key[key] = file
     return by_key
 
 
 def _archive(root: Path, archive: str) -> Path:
-    """Return the path of a zip, whatever the case of its suffix."""
+    """Return the path of a zip, with its suffix in any case."""
     path = root / archive
     spellings = (path, path.with_suffix(".ZIP"), path.with_suffix(".Zip"))
     return next((spelling for spelling in spellings if spelling.is_file()), path)
 
 
 def ignored_below(root: Path) -> tuple[Ignored, ...]:
-    """Return what is passed over of a data set's folder and of the zips in it: hidden files,
-    litter, links in a circle.
+    """Return the ignored files of a data set's folder and its zips.
+
+    These are hidden files, litter, and circular links.
     """
     names, ignored = list_folder(root)
     zips = [root / name for name in names if "/" not in name and name.lower().endswith(".zip")]
@@ -193,11 +200,11 @@ def ignored_below(root: Path) -> tuple[Ignored, ...]:
 
 
 def fingerprint(files: Sequence[File]) -> str:
-    """Return a hash of the names and sizes of all files and of the checksums of up to 32 files
-    spread evenly, the same for a folder and its zip.
+    """Return a hash of the names and sizes of all files and of some checksums.
 
-    A change that keeps every size is noticed in those 32 files only: reading them all would take as
-    long as decoding.
+    The checksums are those of up to 32 evenly spread files. A folder and its zip have the same
+    fingerprint. A change that keeps every size is noticed only in those 32 files: reading all files
+    would take as long as decoding.
     """
     last = len(files) - 1
     sampled = {round(i * last / (SAMPLE - 1)) for i in range(SAMPLE)}

@@ -1,4 +1,4 @@
-"""Label maps of a data set on disk: the ids or colours of a file become classes. Shapes: H W."""
+"""Conversion of ids or colours in label maps on disk to classes. Shapes: H W."""
 
 from functools import lru_cache
 
@@ -13,13 +13,20 @@ from msaf_bench.spec.data_sets import VOID_NAME, LabelFormat
 
 Array = NDArray[np.uint8]
 
-_STRAY = 254  # in tables: an id or a colour without a meaning; so 254 classes are the most
+_STRAY = 254  # in tables: an undefined id or colour; this limits the classes to 254
 
 
 def read_label(file: File, data: bytes, form: LabelFormat, classes: tuple[str, ...]) -> Array:
     """Return a label map as ids 0..K-1 and void.
 
-    Raises `DataError` for a file of another form, and for an id or a colour that no class has.
+    Args:
+        file: the file, for errors.
+        data: its content.
+        form: the format of the label map.
+        classes: names of the K classes.
+
+    Raises:
+        DataError: if the file has another form, or contains an undefined id or colour.
     """
     if form.colours:
         return _of_colours(file, decode_png(data, file, ("RGB",)), form, classes)
@@ -32,7 +39,7 @@ def read_label(file: File, data: bytes, form: LabelFormat, classes: tuple[str, .
     if stray.size:
         known = form.ids_of(classes)
         raise DataError(
-            f"{file}: id {stray[0]} in {stray.size} pixels, which is no class; expected"
+            f"{file}: id {stray[0]} in {stray.size} pixels is not a class; expected"
             f" {_spans([*known, *form.ignore])} ({len(classes)} classes and void)"
         )
     return found
@@ -46,7 +53,7 @@ def _of_colours(file: File, colours: Array, form: LabelFormat, classes: tuple[st
         first = tuple(int(c) for c in colours[stray][0])
         count = sum(len(painted) for _, painted in form.colours)
         raise DataError(
-            f"{file}: {int(stray.sum())} pixels of a colour that is no class, the first {first};"
+            f"{file}: {int(stray.sum())} pixels with an unknown colour, the first {first};"
             f" expected the {count} colours of the data set"
         )
     return found
@@ -54,7 +61,7 @@ def _of_colours(file: File, colours: Array, form: LabelFormat, classes: tuple[st
 
 @lru_cache(maxsize=8)
 def _table_of_ids(form: LabelFormat, classes: tuple[str, ...]) -> Array:
-    """Return (256,): class, void or `_STRAY` of each id."""
+    """Return (256,): class, void or `_STRAY` per id."""
     table = np.full(VOID + 1, _STRAY, np.uint8)
     table[list(form.ignore)] = VOID
     for file_id, class_id in form.ids_of(classes).items():
@@ -64,7 +71,7 @@ def _table_of_ids(form: LabelFormat, classes: tuple[str, ...]) -> Array:
 
 @lru_cache(maxsize=2)
 def _table_of_colours(form: LabelFormat, classes: tuple[str, ...]) -> Array:
-    """Return (2**24,): class, void or `_STRAY` of each colour."""
+    """Return (2**24,): class, void or `_STRAY` per colour."""
     table = np.full(1 << 24, _STRAY, np.uint8)
     for name, colours in form.colours:
         class_id = VOID if name == VOID_NAME else classes.index(name)
@@ -74,7 +81,7 @@ def _table_of_colours(form: LabelFormat, classes: tuple[str, ...]) -> Array:
 
 
 def _spans(ids: list[int]) -> str:
-    """Return numbers in words: "0 to 33 and 255"."""
+    """Return numbers as text, such as "0 to 33 and 255"."""
     spans: list[list[int]] = []
     for each in sorted(set(ids)):
         if spans and each == spans[-1][1] + 1:

@@ -1,6 +1,6 @@
-"""Which frames of a video belong together: the past of a clip, and pairs of neighbours.
+"""Grouping of a video's frames: the past of a clip, and pairs of neighbours.
 
-Frames are numbered as the camera took them.
+Frame numbers count source frames.
 """
 
 from itertools import pairwise
@@ -12,14 +12,14 @@ from msaf_bench.errors import UsageError
 from msaf_bench.spec import Conditions
 from msaf_bench.spec.data_sets import Colour, LabelFormat
 
-Key = tuple[str, int]  #: a frame by its video and its number there
+Key = tuple[str, int]  #: video and frame number
 
-# From this spacing on, in source frames, a frame whose number is off by one counts as the frame.
+# From this spacing in source frames on, a frame number may be off by one.
 _SPARSE = 10
 
 
 class Labelled(NamedTuple):
-    """A labelled frame of a video; frames are numbered as the camera took them."""
+    """Labelled frame of a video; frame numbers count source frames."""
 
     video: str
     number: int
@@ -29,21 +29,21 @@ class Labelled(NamedTuple):
 
 
 class SplitFiles(NamedTuple):
-    """The files of a split, as a reader finds them."""
+    """Files of a split, as found by a reader."""
 
     data: str  #: name of the data set
     place: str  #: for messages
     classes: tuple[str, ...]
-    colours: tuple[Colour, ...]  #: of the classes; none: they are made
-    labelled: tuple[Labelled, ...]  #: by video and number
+    colours: tuple[Colour, ...]  #: class colours; if empty, colours are generated
+    labelled: tuple[Labelled, ...]  #: sorted by video and number
     frames: dict[Key, File]  #: all frames, including the labelled ones
     step: int  #: source frames between labelled neighbours
-    split: str  #: its name
-    incomplete: str = ""  #: why it is not the official split; empty if it is
+    split: str  #: name of the split
+    incomplete: str = ""  #: difference from the official split; empty if complete
 
 
 def _tolerances(spacing: int) -> tuple[int, ...]:
-    """Return by how much the number of a frame may be off, the best first."""
+    """Return the allowed errors of a frame number, best first."""
     return (0, -1, 1) if spacing >= _SPARSE else (0,)
 
 
@@ -54,8 +54,9 @@ def are_neighbours(earlier: Labelled, later: Labelled, step: int) -> bool:
 
 
 def pasts_of(files: SplitFiles, conditions: Conditions, spacing: int) -> Histories[File]:
-    """Return the clips that end at the labelled frames. Raises `UsageError` if none has any
-    history.
+    """Return the clips that end at the labelled frames.
+
+    Raises `UsageError` if none has any history.
     """
     labelled = files.labelled
 
@@ -68,21 +69,21 @@ def pasts_of(files: SplitFiles, conditions: Conditions, spacing: int) -> Histori
     def missing(i: int, back: int) -> str:
         newest = labelled[i]
         return (
-            f"{newest.image}: frame {newest.number - back * spacing} of {newest.video} is not there"
+            f"{newest.image}: frame {newest.number - back * spacing} of {newest.video} is missing"
         )
 
     whole = histories(len(labelled), past, conditions.frames, conditions.history, missing)
     if len(labelled) > 1 and whole.repeated == len(labelled) * (conditions.frames - 1) > 0:
         steps = {b.number - a.number for a, b in pairwise(labelled) if a.video == b.video}
         raise UsageError(
-            f"{files.data}: no two frames of {files.place} are {spacing} source frames apart; there"
-            f" are steps of {sorted(steps)[:8]}, and --set frames=1 needs none"
+            f"{files.data}: no two frames of {files.place} are {spacing} source frames apart;"
+            f" existing steps are {sorted(steps)[:8]}, and --set frames=1 needs none"
         )
     return whole
 
 
 class Unlabelled(NamedTuple):
-    """A clip whose newest frame has no label map."""
+    """Clip whose newest frame has no label map."""
 
     video: str
     number: int
@@ -95,10 +96,19 @@ def unlabelled_of(
     pairs: tuple[tuple[int, int], ...],
     conditions: Conditions,
 ) -> tuple[tuple[Unlabelled, ...], list[tuple[int, int]]]:
-    """Return the clips of the unlabelled neighbours of labelled frames that are in no pair, and
-    those pairs: a neighbour is numbered from `len(labelled)` on.
+    """Return clips for unlabelled neighbours of labelled frames that are in no pair.
 
-    A neighbour is as far away as two labelled neighbours of this split would be.
+    The distance to a neighbour is that of two labelled neighbours of the split.
+
+    Args:
+        files: the files of the split.
+        labelled: the labelled frames.
+        pairs: pairs of labelled neighbours, by index.
+        conditions: the number and spacing of frames in a clip.
+
+    Returns:
+        the clips, and the pairs of labelled and unlabelled frames; the unlabelled clips are
+        numbered from `len(labelled)` on.
     """
     paired = {index for pair in pairs for index in pair}
     clips: list[Unlabelled] = []
@@ -120,8 +130,9 @@ def unlabelled_of(
 def _past_of(
     files: SplitFiles, video: str, number: int, conditions: Conditions
 ) -> tuple[File, ...]:
-    """Return the files of the clip that ends at a frame, oldest first; the oldest frame there is
-    stands in for those that do not exist.
+    """Return the files of the clip that ends at a frame, oldest first.
+
+    The oldest existing frame replaces missing ones.
     """
     newest = files.frames[video, number]
     found = [newest]
@@ -135,6 +146,6 @@ def _past_of(
 
 
 def _frame_at(files: SplitFiles, video: str, number: int, spacing: int) -> File | None:
-    """Return the file of a frame, or of one that may stand for it at this spacing."""
+    """Return the file of a frame, or of its substitute at this spacing."""
     places = ((video, number + off) for off in _tolerances(spacing))
     return next((files.frames[place] for place in places if place in files.frames), None)

@@ -11,22 +11,22 @@ _TOKEN = re.compile(r"\{split\}|\{video\}|\{frame\}|\*|\[[^\]]*\]|/|[^{*\[/]+")
 
 
 class Match(NamedTuple):
-    """What a name says by a pattern."""
+    """Parts of a file name, matched by a pattern."""
 
     video: str
     number: int  #: 0 without {frame}
-    text: str  #: the number as it is written
+    text: str  #: the number as written
     others: tuple[str, ...]  #: texts of each `*` and `[...]`
 
 
 class Pattern(NamedTuple):
-    """A pattern with the folder of a split in its place."""
+    """Pattern with the folder of a split in its place."""
 
     text: str
 
     @property
     def suffix(self) -> str:
-        """The end of the names, in lower case."""
+        """End of the names, in lower case."""
         return "." + self.text.rpartition(".")[2].lower()
 
     @property
@@ -36,13 +36,13 @@ class Pattern(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The folder below the root in which all files lie; empty for the root itself."""
+        """Folder below the root that contains all files; empty for the root itself."""
         first, slash, _ = self.text.partition("/")
         return first if slash and _is_plain(first) else ""
 
     @property
     def below(self) -> str:
-        """The folder below `folder` in which all files lie; empty for that itself."""
+        """Folder below `folder` that contains all files; empty for `folder` itself."""
         parts = self.text.split("/")[1 if self.folder else 0 : -1]
         plain: list[str] = []
         for part in parts:
@@ -52,9 +52,9 @@ class Pattern(NamedTuple):
         return "/".join(plain)
 
     def match(self, name: str) -> Match | None:
-        """Return what a name below the root says; None for one that the pattern does not fit.
+        """Return the parts of a name below the root; None if the pattern does not match.
 
-        The suffix of the name is in lower case.
+        The suffix of the name must be in lower case.
         """
         stem, dot, suffix = self.text.rpartition(".")
         found = _expression(stem + dot + suffix.lower()).fullmatch(name)
@@ -66,13 +66,14 @@ class Pattern(NamedTuple):
         return Match(named["video"], int(text or 0), text, others)
 
     def is_beside(self, name: str) -> bool:
-        """Return whether a name lies in a folder in which the files of this pattern lie."""
+        """Return whether a name lies in a folder with files of this pattern."""
         folder, _, _ = self.text.rpartition("/")
         return bool(_expression(folder).fullmatch(name.rpartition("/")[0]))
 
     def name(self, match: Match, number: int) -> str:
-        """Return the name that another frame of the same video has by this pattern, whose texts of
-        `*` and `[...]` are those of the match as far as it has them.
+        """Return the name of another frame of the same video by this pattern.
+
+        The texts of `*` and `[...]` are taken from the match, as far as it has them.
         """
         others = iter(match.others)
         parts = {"{video}": match.video, "{frame}": f"{number:0{len(match.text)}d}"}
@@ -84,7 +85,7 @@ class Pattern(NamedTuple):
 
 
 def for_split(pattern: str, folder: str) -> Pattern:
-    """Return a pattern with the folder of a split in the place of {split}."""
+    """Return a pattern with `{split}` replaced by the folder of a split."""
     return Pattern(pattern.replace("{split}", folder))
 
 
@@ -94,8 +95,9 @@ def _is_plain(part: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _expression(text: str) -> re.Pattern[str]:
-    """Return the expression of a pattern or of its folder. A field that stands twice has the same
-    text both times.
+    """Return the regular expression of a pattern or of its folder.
+
+    A repeated field must have the same text each time.
     """
     fields: Mapping[str, str] = {
         "{video}": r"(?P<video>[^/]+)",

@@ -1,4 +1,4 @@
-"""Predictions in a folder, and the split of a data set whose frames they are named after."""
+"""Predictions in a folder, matched by name with the frames of a data set's split."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,8 +27,10 @@ from msaf_bench.spec import STREET
 def check_source(
     data: str | None, beside: Mapping[str, object], below: Mapping[str, object]
 ) -> None:
-    """Raise `UsageError` for an option that is given with --data though the data set has it
-    (`beside`), or without --data though it says where in the data set (`below`).
+    """Raise `UsageError` for an option that conflicts with --data, or needs it.
+
+    Options in `beside` duplicate the data set's own values. Options in `below` select a part of the
+    data set and need --data.
     """
     given = [
         name for name, value in (below if data is None else beside).items() if value is not None
@@ -36,20 +38,20 @@ def check_source(
     if given and data is None:
         raise UsageError(f"{given[0]} goes with --data")
     if given:
-        raise UsageError(f"{given[0]}: --data {data} has it; leave one of them out")
+        raise UsageError(f"{given[0]}: --data {data} defines it; leave one of them out")
 
 
 def check_maps_of_pred(maps: Iterable[str]) -> None:
-    """Raise `UsageError` if a `--map` is for the truth, whose ids the data set describes."""
+    """Raise `UsageError` if a `--map` is for the truth; the data set defines its ids."""
     if any(text.strip().startswith("truth:") for text in maps):
-        raise UsageError("--map truth: --data says what its ids are; map those of pred")
+        raise UsageError("--map truth: --data defines its ids; map those of pred")
 
 
 def truth_classes(data: str) -> ClassSet:
     """Return the classes of a data set on disk, found in any case. Raises `UsageError`."""
     name = in_any_case(data, list_data_sets())
     if name == STREET:
-        raise UsageError("--data street: its truth is made, not kept; use --truth DIR")
+        raise UsageError("--data street: its truth is generated; use --truth DIR")
     one_of("data set", name, (*list_data_sets()[1:], *([name] if name.endswith(".toml") else [])))
     return class_set(name)._replace(sure=True)
 
@@ -60,14 +62,14 @@ def files_of_split(
     """Return the files of a split of a data set on disk.
 
     Args:
-        data: its name, or the file that describes it.
-        root: its folder; by default that of the file.
-        split: by default the one that is scored.
-        partial: accept a split that is not whole; `incomplete` says so then.
+        data: name of the data set, or path of the file that describes it.
+        root: folder of the data set; by default the folder of that file.
+        split: name of the split; by default the scored one.
+        partial: accept an incomplete split; `incomplete` then states the difference.
 
     Raises:
-        UsageError: for an unknown name and a missing root.
-        DataError: as `find_split` does.
+        UsageError: for an unknown name or a missing root.
+        DataError: see `find_split`.
     """
     data_set = read_data_set(data)
     known = [name for name, _ in data_set.splits]
@@ -83,17 +85,18 @@ def files_of_split(
         if partial:
             return find_split(data_set, name, root, partial=True)._replace(incomplete=error.fact)
         raise DataError(
-            f"{error.fact}; copy the data set again, or give --skip-bad to score what is there"
+            f"{error.fact}; copy the data set again, or give --skip-bad to score the rest"
         ) from error
 
 
 def frames_of_names(names: Sequence[str], files: SplitFiles, folder: Path) -> dict[str, Key]:
-    """Return the frame that each name of a prediction, without its suffix, belongs to, in the order
-    of the names.
+    """Return the frame of each prediction, by the prediction's name, in the order of the names.
 
-    A name is VIDEO/NUMBER with any number of zeros, or the name of the frame's own file or of its
-    label map, with its folders or without. Raises `DataError` for the first name that is no frame
-    of the split, and for two names of one frame.
+    A name has no suffix. It is VIDEO/NUMBER with any number of zeros, or the name of the frame's
+    own file or of its label map, with or without folders.
+
+    Raises `DataError` for the first name that is not a frame of the split, and for two names of one
+    frame.
     """
     own = _names_of_files(files)
     found: dict[str, Key] = {}
@@ -108,13 +111,13 @@ def frames_of_names(names: Sequence[str], files: SplitFiles, folder: Path) -> di
         found[name] = key
         if first.setdefault(key, name) != name:
             raise DataError(
-                f"{folder}: {first[key]!r} and {name!r} are of the same frame; leave one of them"
+                f"{folder}: {first[key]!r} and {name!r} are the same frame; keep one of them"
             )
     stray = [name for name in names if name not in found]
     if stray:
         video, number = next(iter(files.frames))
         raise DataError(
-            f"{folder}: {stray[0]!r}{and_more(len(stray) - 1, len(names))} is no frame of"
+            f"{folder}: {stray[0]!r}{and_more(len(stray) - 1, len(names))} is not a frame of"
             f" {files.data}, {files.place}; name predictions VIDEO/FRAME, such as"
             f" {video}/{number:06d}"
         )
@@ -122,8 +125,9 @@ def frames_of_names(names: Sequence[str], files: SplitFiles, folder: Path) -> di
 
 
 def _names_of_files(files: SplitFiles) -> dict[str, Key]:
-    """Return the frames by the names of their files below the root, and by the last part of these
-    where it belongs to one frame.
+    """Return the frames by the names of their files below the root.
+
+    The last part of a name is also included if it belongs to only one frame.
     """
     whole = dict(_files_by_name(files))
     last: dict[str, set[Key]] = {}
@@ -151,10 +155,10 @@ def missing_of(found: Iterable[Key], files: SplitFiles) -> tuple[str, ...]:
 
 
 def pair_with_split(prediction: Path, files: SplitFiles) -> LabelPairs:
-    """Pair the predictions of a folder with the label maps of a split; frames between the labelled
-    ones may be predicted too.
+    """Pair the predictions of a folder with the label maps of a split.
 
-    Raises `DataError` as `frames_of_names` does, and if no predicted frame is labelled.
+    Frames between the labelled ones may be predicted too. Raises the errors of `frames_of_names`,
+    and `DataError` if no predicted frame is labelled.
     """
     maps = list_label_maps(prediction)
     frames = frames_of_names(list(maps.by_key), files, prediction)

@@ -1,4 +1,4 @@
-"""Which split a labelled frame belongs to: by globs, list files, shares of the videos, ranges."""
+"""Assignment of labelled frames to splits: by globs, list files, shares of the videos, ranges."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -11,23 +11,23 @@ from msaf_bench.folders import natural
 from msaf_bench.inputs import regular
 from msaf_bench.spec.data_sets import Selection
 
-LONGEST = 64 << 20  #: bytes of a list file
+LONGEST = 64 << 20  #: size limit of a list file in bytes
 
 
 class Chooser:
-    """The selections of all splits, applied to labelled frames.
+    """Selections of all splits, applied to labelled frames.
 
-    Shares count the videos that have a label map, in natural order, one split after the other; a
-    split that selects nothing has what no other one selects.
+    Shares count the videos with a label map, in natural order, one split after the other. A split
+    without a selection gets the frames that no other split selects.
 
     Args:
         selections: by split.
-        root: the data set's folder, where list files lie.
-        labels: names below the root of the label maps, by frame.
-        partial: accept lists that name more than there is.
+        root: the data set's folder, which contains the list files.
+        labels: names of the label maps below the root, by frame.
+        partial: accept lists with names that do not exist.
 
     Raises:
-        DataError: for a share that is no video.
+        DataError: if a share amounts to no video.
     """
 
     def __init__(
@@ -45,8 +45,9 @@ class Chooser:
         self._listed: dict[str, frozenset[str]] = {}
 
     def has(self, split: str, key: Key) -> bool:
-        """Return whether a split has a frame. Raises `DataError` for a list that is not there or
-        does not fit.
+        """Return whether a frame belongs to a split.
+
+        Raises `DataError` if a list is missing or does not fit.
         """
         if split not in self._silent:
             return self._selects(split, key)
@@ -81,7 +82,7 @@ def _fits(video: str, glob: str) -> bool:
 
 
 def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str]) -> dict[str, str]:
-    """Return video -> split. Raises `DataError` where a split would have no video."""
+    """Return the split of each video. Raises `DataError` if a split would have no video."""
     shares = {split: each.share for split, each in selections.items() if each.share}
     ordered = sorted(videos, key=natural)
     ends = [round(end * len(ordered)) for end in accumulate(shares.values())]
@@ -89,7 +90,7 @@ def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str])
     for split, start, end in zip(shares, [0, *ends], ends, strict=False):
         if start == end:
             raise DataError(
-                f"split {split}: a share of {shares[split]:g} of {len(ordered)} videos is none;"
+                f"split {split}: a share of {shares[split]:g} of {len(ordered)} videos is empty;"
                 " give it a larger share, name its videos, or cut a video by ranges"
             )
         by_video |= dict.fromkeys(ordered[start:end], split)
@@ -99,9 +100,9 @@ def _videos_by_share(selections: Mapping[str, Selection], videos: Iterable[str])
 def _read_list(
     path: Path, split: str, labels: Mapping[Key, str], *, partial: bool
 ) -> frozenset[str]:
-    """Return the videos, or frames as VIDEO/NUMBER, that a list file names.
+    """Return the videos, or frames as VIDEO/NUMBER, named in a list file.
 
-    Raises `DataError` for a name that is neither, unless `partial`.
+    Raises `DataError` for any other name, unless `partial`.
     """
     videos = {video for video, _ in labels}
     by_name = {_stem(name): f"{video}/{number}" for (video, number), name in labels.items()}
@@ -121,24 +122,24 @@ def _read_list(
     lines = _lines(path, split)
     for line in lines:
         word = line.split()[0]
-        name = find(line) or find(word)  # a name may have blanks, or words may follow it
+        name = find(line) or find(word)  # a name may contain blanks, or be followed by other words
         if name:
             chosen.add(name)
         else:
             unknown.append(word)
     if unknown and not partial:
         raise IncompleteError(
-            f"{path}: {unknown[0]!r} is no labelled video or frame{_more(unknown, lines)}",
+            f"{path}: {unknown[0]!r} is not a labelled video or frame{_more(unknown, lines)}",
             "copy the data set again, or correct the list",
         )
     return frozenset(chosen)
 
 
 def _lines(path: Path, split: str) -> list[str]:
-    """Return the lines of a list file that are not blank, without blanks around them."""
+    """Return the non-blank lines of a list file, stripped."""
     try:
         if regular(path).stat().st_size > LONGEST:
-            raise DataError(f"{path}: {path.stat().st_size} bytes are no list of names")
+            raise DataError(f"{path}: {path.stat().st_size} bytes are too many for a list")
         text = path.read_text("utf-8-sig")
     except OSError as error:
         raise DataError(
@@ -148,7 +149,7 @@ def _lines(path: Path, split: str) -> list[str]:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise DataError(f"{path}: names nothing; write a video or VIDEO/FRAME on each line")
+        raise DataError(f"{path}: no names in it; write one video or VIDEO/FRAME per line")
     return lines
 
 

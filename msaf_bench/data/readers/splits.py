@@ -1,4 +1,4 @@
-"""The files of a split, found by the patterns of the data set and chosen by its selection."""
+"""Files of a split, found by the data set's patterns and chosen by its selection."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ Matched = dict[Key, tuple[File, Match]]
 
 
 class LabelFile(NamedTuple):
-    """A label map, with the form of its file and what its name says."""
+    """Label map with the format of its file and the parts of its name."""
 
     file: File
     form: LabelFormat
@@ -29,15 +29,15 @@ def find_split(data_set: DataSet, split: str, root: Path, *, partial: bool = Fal
 
     Args:
         data_set: the description.
-        split: the name of one of its splits.
+        split: name of one of the data set's splits.
         root: the data set's folder.
-        partial: accept another number of labelled frames than the official split has, and lists
-            that name more than there is.
+        partial: accept another number of labelled frames than in the official split, and lists with
+            names that do not exist.
 
     Raises:
-        DataError: for a pattern that nothing fits, two files of one frame, a label map without its
-            frame, a still without its label map, a name that fits no pattern, a frame that another
-            split has too, a list or a selection that chooses nothing, and another count.
+        DataError: if no file matches a pattern, two files are the same frame, a label map lacks its
+            frame, a still lacks its label map, a name matches no pattern, a frame also belongs to
+            another split, a list or selection is empty, or the number of labelled frames is wrong.
     """
     finder = Finder(data_set, root)
     labels, chooser = finder.own_labels(split, partial=partial)
@@ -79,9 +79,9 @@ def find_split(data_set: DataSet, split: str, root: Path, *, partial: bool = Fal
 
 
 class Finder:
-    """The files of a data set in a folder; each folder is listed once.
+    """Files of a data set in a folder; each folder is listed once.
 
-    Raises `DataError` for a folder that has none of the layouts of the data set.
+    Raises `DataError` if the folder matches none of the layouts of the data set.
     """
 
     def __init__(self, data_set: DataSet, root: Path) -> None:
@@ -104,13 +104,11 @@ class Finder:
             for each in layouts
         )
         raise DataError(
-            f"{self.root}: nothing of {self.data_set.name} is there; --root must hold {expected}"
+            f"{self.root}: no files of {self.data_set.name} found; --root must hold {expected}"
         )
 
     def is_there(self, text: str) -> bool:
-        """Return whether the folder of a pattern, with any split, or the zip in its place is
-        there.
-        """
+        """Return whether the folder of a pattern, or its zip, exists for any split."""
         patterns = [self.pattern(text, split) for split, _ in self.data_set.splits]
         return any(
             not each.folder or is_there(self.root, each.folder, self.data_set.archive(each.folder))
@@ -127,14 +125,14 @@ class Finder:
         return str(self.root / pattern.folder / pattern.below)
 
     def said(self, texts: Iterable[str], split: str) -> str:
-        """Return patterns for messages."""
+        """Return patterns as text, for messages."""
         return " or ".join(self.pattern(text, split).text for text in texts)
 
     def labels(self, split: str) -> dict[Key, LabelFile]:
-        """Return the label maps that fit the patterns of a split, whatever it selects of them; of
-        a frame that has several the first pattern's.
+        """Return the label maps that match the patterns of a split, before its selection.
 
-        Raises `DataError` if there are none, and for two of one frame.
+        If a frame has several, the first pattern takes precedence. Raises `DataError` if there are
+        none, or if two are the same frame.
         """
         texts = [form.pattern for form in self.layout.labels]
         found: dict[Key, LabelFile] = {}
@@ -151,8 +149,9 @@ class Finder:
     def own_labels(
         self, split: str, *, partial: bool = False
     ) -> tuple[dict[Key, LabelFile], Chooser]:
-        """Return the label maps of a split, and what tells which split a frame belongs to. Raises
-        `DataError` if the split selects none.
+        """Return the label maps of a split, and the chooser that assigns frames to splits.
+
+        Raises `DataError` if the split selects none.
         """
         labels = self.labels(split)
         selections = {
@@ -163,14 +162,16 @@ class Finder:
         own = {key: label for key, label in labels.items() if chooser.has(split, key)}
         if not own:
             raise DataError(
-                f"{self.place(self.layout.labels[0].pattern, split)}: no label map there is of"
-                f" split {split}, which selects {selections[split]}; correct the data set's file"
+                f"{self.place(self.layout.labels[0].pattern, split)}: no label map is of"
+                f" split {split} ({selections[split]}); correct the data set's file"
             )
         return own, chooser
 
     def frames(self, split: str, *, stills: bool) -> dict[Key, File]:
-        """Return the stills of a split, or its other frames, the first pattern's file of each.
-        Patterns whose folder is not there are passed over as long as another one's is.
+        """Return the stills of a split, or its other frames.
+
+        If several files are the same frame, the first pattern takes precedence. Patterns with a
+        missing folder are passed over if the folder of another pattern exists.
         """
         texts = self.layout.stills if stills else self.layout.frames
         here = [text for text in self.layout.pictures if self.is_there(text)]
@@ -189,10 +190,10 @@ class Finder:
         return frames
 
     def matched(self, text: str, split: str) -> Matched:
-        """Return the files that fit a pattern, by frame.
+        """Return the files that match a pattern, by frame.
 
-        Raises `DataError` for two files of one frame, and for a name that lies where the files of
-        this pattern lie and fits none of the layout.
+        Raises `DataError` if two files are the same frame. Also raises it if a file in a folder of
+        this pattern matches none of the layout's patterns.
         """
         pattern = self.pattern(text, split)
         if pattern in self._matched:
@@ -222,12 +223,12 @@ class Finder:
         )
         if not known:
             raise DataError(
-                f"{file}: not a name by {pattern.text}; rename it, or name it in ignore_files of"
+                f"{file}: does not match {pattern.text}; rename it, or list it in ignore_files of"
                 f" {self.data_set.name}"
             )
 
     def check_other_splits(self, split: str, own: Mapping[Key, File], chooser: Chooser) -> None:
-        """Raise `DataError` for a labelled frame of a split that another split has too."""
+        """Raise `DataError` if a labelled frame of a split also belongs to another split."""
         for other, _ in self.data_set.splits:
             if other == split:
                 continue
@@ -236,7 +237,7 @@ class Finder:
                 shared = sorted(
                     key for key in own.keys() & labels.keys() if chooser.has(other, key)
                 )
-            except DataError:  # a split that is not there is missed when it is opened
+            except DataError:  # a missing split is reported when it is opened
                 continue
             if shared:
                 raise DataError(
@@ -248,7 +249,7 @@ class Finder:
 def _length(video: File) -> int:
     """Return the number of frames of a video file."""
     if video.member:
-        raise DataError(f"{video}: a video inside a zip is not read; unpack it")
+        raise DataError(f"{video}: videos inside a zip cannot be read; unpack it")
     return probe(video.path).frames
 
 

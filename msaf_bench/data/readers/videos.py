@@ -1,6 +1,4 @@
-"""Clips of videos that lie in files, some of whose frames are labelled. Shapes: T frames, H W
-image.
-"""
+"""Clips of videos in files with some labelled frames. Shapes: T frames, H W image."""
 
 from functools import lru_cache
 from itertools import pairwise
@@ -39,15 +37,15 @@ Split = Literal["train", "score"]
 
 
 class LabelledVideos:
-    """A split of labelled videos, as `Clips`.
+    """Split of labelled videos; implements `Clips`.
 
     With `in_memory`, every file is checked and read on opening, once per process. Otherwise a clip
-    is read when it is asked for and not kept, and `fingerprint` is that of `files.fingerprint`.
-    Training labels have `conditions.size`, scored labels their size on disk. If consistency is
-    measured, a scored frame without a labelled neighbour is paired with the unlabelled frame before
-    it, or after it if there is none. `cache` keeps decoded frames and label maps of clips that are
-    not in memory. Raises `DataError` for the first fault of the files, `UsageError` if no clip has
-    any history.
+    is read on request and not kept, and `fingerprint` is computed by `files.fingerprint`. Training
+    labels have `conditions.size`, scored labels their size on disk. If consistency is measured, a
+    scored frame without a labelled neighbour is paired with the unlabelled frame before it, or if
+    that is missing with the one after it. `cache` stores decoded frames and label maps of clips
+    that are not in memory. Raises `DataError` for the first fault of the files, `UsageError` if no
+    clip has any history.
     """
 
     def __init__(
@@ -115,7 +113,7 @@ class LabelledVideos:
         return Clip(frames, np.full(size, VOID, np.uint8), name)
 
     def _frames(self, files: tuple[File, ...], newest: File) -> tuple[Array, Size]:
-        """Return the frames of a clip at the size of the conditions, and their size on disk."""
+        """Return the frames of a clip at `conditions.size`, and their size on disk."""
         kept = {file: self._frame(file) for file in dict.fromkeys((newest, *files))}
         size = kept[newest].size
         for file, frame in kept.items():
@@ -139,7 +137,7 @@ class LabelledVideos:
         return self._keep(f"label {size} {meaning} {frame.label.stamp()}", make)
 
     def picture(self, index: int) -> Array:
-        """Read the newest frame of a clip again, at the size of its label map."""
+        """Read the newest frame of a clip at the size of its label map."""
         count = len(self)
         file = (
             self._labelled[index].image if index < count else self._between[index - count].files[-1]

@@ -10,9 +10,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from msaf_bench.errors import DataError
 
-LARGEST = 256 << 20  #: bytes of a file in an archive, at most
-#: times that a file of more than 1 MiB may be larger than its packed form; a picture is 1 to 10
-#: times
+LARGEST = 256 << 20  #: size limit of a file in an archive, in bytes
+#: limit of the compression ratio for files of more than 1 MiB; pictures have 1 to 10
 DENSEST = 100
 
 _OUTSIDE = re.compile(r"/|[A-Za-z]:|(.*/)?\.\.(/|$)|.*[\\\0]", re.DOTALL)
@@ -20,11 +19,11 @@ _HEADER = 30  # bytes before a member's own name
 
 
 class Member(NamedTuple):
-    """A file in an archive, as the archive's directory describes it."""
+    """File in an archive, described by the archive's directory."""
 
-    offset: int  #: of its header in the archive
-    packed: int  #: bytes in the archive
-    size: int  #: bytes of the content
+    offset: int  #: position of its header in the archive
+    packed: int  #: compressed size in bytes
+    size: int  #: size of the content in bytes
     crc: int
     deflated: bool
 
@@ -32,16 +31,16 @@ class Member(NamedTuple):
 def list_archive(path: Path) -> dict[str, Member]:
     """Return the files in a zip by their names, without unpacking anything.
 
-    Raises `DataError` for a zip that is cut, and for the first member that leads out of the
-    archive, is not a regular file, is encrypted, unpacks to far more than its packed size, or has
-    the name of another member (in the same case or another).
+    Raises `DataError` if the zip is truncated. Also raises it for the first member that leads out
+    of the archive, is not a regular file, is encrypted, unpacks to far more than its packed size,
+    or has the name of another member (in any case).
     """
     try:
         with ZipFile(path) as archive:
             members = archive.infolist()
     except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{path}: not a whole zip ({path.stat().st_size} bytes); copy it again"
+            f"{path}: not a complete zip ({path.stat().st_size} bytes); copy it again"
         ) from error
     seen: dict[str, str] = {}
     for member in members:
@@ -62,21 +61,21 @@ def list_archive(path: Path) -> dict[str, Member]:
 
 
 def _fault(member: ZipInfo, seen: dict[str, str]) -> str:
-    """Return what is wrong with a member, or an empty text; `seen` has the names before it."""
+    """Return the fault of a member, or an empty text; `seen` holds the names before it."""
     kind = stat.S_IFMT(member.external_attr >> 16)
     other = seen.get(member.filename.rstrip("/").casefold())
     faults = {
         "leads out of the archive": _OUTSIDE.match(member.orig_filename),
         "is a link or a device": kind not in (0, stat.S_IFREG, stat.S_IFDIR),
         "is encrypted": member.flag_bits & 1,
-        "is packed in a way that is not read here": (
+        "uses an unsupported compression method": (
             member.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
         ),
         f"unpacks to {member.file_size} bytes from {member.compress_size}": (
             max(member.file_size, member.compress_size) > LARGEST
             or member.file_size > max(DENSEST * member.compress_size, 1 << 20)
         ),
-        "is there twice" if other == member.filename else f"is {other!r} in other case": (
+        "occurs twice" if other == member.filename else f"is {other!r} in another case": (
             other is not None
         ),
     }
@@ -87,12 +86,12 @@ def read_member(path: Path, name: str, member: Member) -> bytes:
     """Return the content of a member; `name` is for messages.
 
     Opens the archive anew, so that threads and workers share no position in it. Raises `DataError`
-    if the content is not what the directory says.
+    if size or checksum differ from the directory's.
     """
     with path.open("rb") as archive:
         archive.seek(member.offset)
         header = archive.read(_HEADER)
-        # The header's own name and extra field may be longer or shorter than in the directory.
+        # Name and extra field may have other lengths here than in the directory.
         archive.seek(
             int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"),
             os.SEEK_CUR,
@@ -107,7 +106,7 @@ def read_member(path: Path, name: str, member: Member) -> bytes:
     whole = len(content) == member.size and zlib.crc32(content) == member.crc
     if header[:4] != b"PK\3\4" or not whole:
         raise DataError(
-            f"{path}: {name}: damaged, it has not the checksum that the archive states; copy the"
+            f"{path}: {name}: damaged, its size or checksum differs from the archive's; copy the"
             " archive again"
         )
     return content

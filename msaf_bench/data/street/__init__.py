@@ -1,8 +1,8 @@
-"""A procedural street with exact labels, exact flow and exact occlusion: a data set that needs no
-download.
+"""Procedural street with exact labels, flow and occlusion: a data set that needs no download.
 
-`scene` places the `objects` and drives the camera, `geometry` finds what each pixel shows and where
-it moves, `image` paints clear frames, `disturbance` makes them hard, `files` writes videos to disk.
+`scene` places the `objects` and drives the camera. `geometry` finds the visible surface of each
+pixel and its motion. `image` paints clear frames, `disturbance` degrades them, and `files` writes
+videos to disk.
 """
 
 import hashlib
@@ -26,21 +26,20 @@ from msaf_bench.data.street.scene import populate
 from msaf_bench.errors import UsageError, one_of
 from msaf_bench.spec import Conditions, Option
 
-#: Strengths of what makes the street hard, and their defaults: 0 is off, 1 is a lot. `speed` scales
-#: the camera's own motion.
+#: Default strengths of the disturbances: 0 is off, 1 is strong. `speed` scales the camera's motion.
 KNOBS: dict[str, float] = {name: default for name, (_, default) in EFFECTS.items()} | {"speed": 1.0}
-#: How many videos a split has, and how long they are.
+#: Number of videos per split, and frames per video.
 COUNTS: dict[str, int] = {"train_videos": 64, "score_videos": 24, "video_frames": 8}
 
-OWN = "own_videos"  #: option: whether every seed trains on its own videos
+OWN = "own_videos"  #: option: each seed trains on its own videos
 
-STRONGEST = 1e4  #: value of any option; the scene is invisible long before
-SMALLEST, LARGEST = 16, 8192  #: rows or columns of a frame
-SMALL = 2**16  #: pixels of a video up to which many videos' motion is kept (24 bytes a pixel)
+STRONGEST = 1e4  #: upper limit of any option; the scene is invisible long before
+SMALLEST, LARGEST = 16, 8192  #: limits for the rows and columns of a frame
+SMALL = 2**16  #: largest video in pixels for the large motion cache (24 bytes per pixel)
 
 
-# In pictures, by class. Far from each other, and from void's black, also to readers who do not see
-# red or green.
+# Class colours in pictures. They differ clearly from each other and from black (void), also for
+# colour-blind readers.
 COLOURS: tuple[Colour, ...] = (
     (181, 189, 252),  # sky
     (157, 150, 161),  # building
@@ -57,18 +56,20 @@ COLOURS: tuple[Colour, ...] = (
 
 
 class Video(NamedTuple):
-    """T frames with what is known about them. The scene exists before and after, so flow does for
-    the first and the last frame too.
+    """T frames with their ground truth.
+
+    The scene extends before and after the video, so flow is also defined for the first and the last
+    frame.
     """
 
     images: NDArray[np.uint8]  #: (T, H, W, 3)
     labels: NDArray[np.uint8]  #: (T, H, W): the class at each pixel's centre
     #: (T, H, W, 2): pixel p of frame t is at p + (dx, dy) in frame t + 1
     flow_forward: NDArray[np.float32]
-    flow_backward: NDArray[np.float32]  #: the same for frame t - 1
-    #: (T, H, W): the point seen at t is hidden or out of the frame at t + 1
+    flow_backward: NDArray[np.float32]  #: (T, H, W, 2): flow to frame t - 1
+    #: (T, H, W): points of frame t that are hidden or out of the frame at t + 1
     occluded_forward: NDArray[np.bool_]
-    occluded_backward: NDArray[np.bool_]  #: the same for t - 1
+    occluded_backward: NDArray[np.bool_]  #: (T, H, W): occlusion at t - 1
 
 
 def _strengths(knobs: Mapping[str, Option]) -> dict[str, float]:
@@ -90,9 +91,17 @@ def make_video(
 ) -> Video:
     """Make the video of `seed`, at 15 frames per second.
 
-    The video depends on the arguments alone, and a longer video begins with the shorter one.
-    `knobs` are those of `KNOBS`; all except `speed` change the images only. Raises `UsageError` for
-    an unknown or negative knob.
+    The video depends only on the arguments, and a longer video begins with the shorter one.
+
+    Args:
+        seed: seed of the video, >= 0.
+        frames: number of frames.
+        size: H, W of the frames, 16 to 8192 each.
+        knobs: strengths of `KNOBS`; all except `speed` change only the images.
+
+    Raises:
+        UsageError: if a knob is unknown, negative or too large, or another argument is out of
+            range.
     """
     strengths = _strengths(knobs)
     if seed < 0 or frames < 1 or min(size) < SMALLEST or max(size) > LARGEST:
@@ -129,8 +138,9 @@ def _videos(
 
 
 def _motion(seed: int, frames: int, size: tuple[int, int], speed: float) -> Video:
-    """Return the video for its motion alone, with undisturbed images; many small videos are cached,
-    of large ones the last.
+    """Return the video with undisturbed images, for its motion.
+
+    Many small videos are cached, but only the last large one.
     """
     cached = _many if frames * size[0] * size[1] <= SMALL else _last
     return cached(seed, frames, size, speed)
@@ -144,15 +154,17 @@ _many, _last = lru_cache(maxsize=256)(_undisturbed), lru_cache(maxsize=1)(_undis
 
 
 class Street:
-    """A split of procedural videos, as `Clips`: made once per process, then kept in memory; motion
-    is computed again on request.
+    """Split of procedural videos; implements `Clips`.
+
+    Videos are made once per process and kept in memory; motion is computed on request.
 
     Training videos have even seeds (0, 2, ...), scored videos odd seeds (1, 3, ...), so that they
-    differ for any number of videos. Every frame with a whole history is the end of a clip; if no
-    frame has one, all frames are, and `conditions.history` decides. `conditions.data_options` may
-    set those of `COUNTS` and `KNOBS`; with `own_videos` = true every `seed` trains on its own
-    videos, seed 0 on those that all seeds share otherwise. Raises `UsageError` for an option that
-    is unknown or out of range, `DataError` as `histories` does.
+    differ for any number of videos. Every frame with a complete history is the end of a clip. If
+    there is none, all frames are, and `conditions.history` sets the rule for missing frames.
+    `conditions.data_options` may set the options of `COUNTS` and `KNOBS`. With `own_videos` = true,
+    every `seed` trains on its own videos; seed 0 uses the videos that are otherwise shared by all
+    seeds. Raises `UsageError` for an option that is unknown or out of range, and the errors of
+    `histories`.
     """
 
     classes: tuple[str, ...] = CAMVID_CLASSES
@@ -212,8 +224,9 @@ class Street:
         return self._videos.images[video, frames[-1]]
 
     def exact_flow(self, pair: tuple[int, int]) -> FlowField | None:
-        """Return the true motion of a pair, with the points that are hidden or out of the frame
-        afterwards; None for two clips that are not neighbours.
+        """Return the true motion of a pair, with points hidden or out of the frame afterwards.
+
+        Returns None if the two clips are not neighbours.
         """
         if not self._neighbours(*pair):
             return None
@@ -233,8 +246,8 @@ class Street:
     def exact_past(self, index: int) -> tuple[FlowField, ...] | None:
         """Return the true motion from the newest frame of a clip to each past frame, oldest first.
 
-        Over more than one frame the steps are followed one by one; a point that any step hides
-        counts as hidden.
+        Motion over several frames is composed of single steps. A point hidden in any step counts as
+        hidden.
         """
         video, frames = self._clips[index]
         motion = _motion(
@@ -251,8 +264,9 @@ class Street:
 
 
 def _followed(motion: Video, newest: int, past: int) -> FlowField:
-    """Return the motion from one frame of a video back to an earlier one, composed of the steps
-    between them.
+    """Return the motion from one frame of a video back to an earlier one.
+
+    It is composed of the steps between them.
     """
     height, width = motion.labels.shape[1:]
     place = np.stack(
@@ -273,7 +287,7 @@ def _followed(motion: Video, newest: int, past: int) -> FlowField:
 
 
 def _ends(length: int, reach: int) -> range:
-    """Return the frames of a video that end a clip which reaches so far back."""
+    """Return the frames that end a clip with a history of `reach` frames; all if there are none."""
     return range(reach if reach < length else 0, length)
 
 

@@ -1,7 +1,7 @@
-"""Disturbances that make single frames of a procedural street hard: they change the images only.
+"""Disturbances of single frames of a procedural street; they change only the images.
 
-Each knob has its own generator and draws in frame order, so no knob moves the dice of another and a
-longer video begins as a shorter one does. Arithmetic is in 8 bits.
+Each disturbance has its own generator and draws in frame order. No setting changes the random
+numbers of another one, and a longer video begins with the shorter one. Arithmetic is in 8 bits.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Effect = Callable[[Image, Generator, float], None]
 
-_ROWS = 64  # the height of a frame for which lengths below are given in pixels
-_GOLDEN = 0.618  # of a turn between two frames: the steps that return least often to the same place
+_ROWS = 64  # lengths below are in pixels of a frame of this height
+_GOLDEN = 0.618  # turn between two frames: the golden ratio delays a return to the same place
 _DIRT = ((45, 38, 32), (92, 74, 48), (110, 100, 40), (22, 22, 24), (165, 160, 150))
 
 
 def _blur(images: Image, rng: Generator, strength: float) -> None:
-    """Defocus and shake: a Gaussian, wider across than down, of another width in every frame."""
+    """Apply defocus and shake: a Gaussian, wider across than down, new in every frame."""
     for image in images:
         across = 2 * strength * rng.random() * len(image) / _ROWS
         down = across * rng.uniform(0.2, 1)
@@ -31,9 +31,7 @@ def _blur(images: Image, rng: Generator, strength: float) -> None:
 
 
 def _occlude(images: Image, rng: Generator, strength: float) -> None:
-    """Dirt, leaves and wiper blades that stay for one frame; those of the next frame are
-    elsewhere.
-    """
+    """Draw dirt, leaves and wiper blades for one frame each, at a new place in every frame."""
     height, width = images.shape[1:3]
     phase = rng.random()
     for t, image in enumerate(images):
@@ -64,7 +62,7 @@ def _occlude(images: Image, rng: Generator, strength: float) -> None:
 
 
 def _rain(images: Image, rng: Generator, strength: float) -> None:
-    """Bright streaks, all at the slant of the video's wind."""
+    """Draw bright streaks, all at the slant of the video's wind."""
     height, width = int(images.shape[1]), int(images.shape[2])
     slant = rng.uniform(-0.4, 0.4)
     for image in images:
@@ -81,8 +79,9 @@ def _rain(images: Image, rng: Generator, strength: float) -> None:
 
 
 def _flicker(images: Image, rng: Generator, strength: float) -> None:
-    """Another exposure in every frame: 40 % of gain and 15 grey levels of offset, one standard
-    deviation each.
+    """Change the exposure in every frame.
+
+    The standard deviation is 40 % of gain and 15 grey levels of offset.
     """
     for image in images:
         gain, offset = (
@@ -97,7 +96,9 @@ def _flicker(images: Image, rng: Generator, strength: float) -> None:
 
 
 def _noise(images: Image, rng: Generator, strength: float) -> None:
-    """The sensor's: Gaussian, 25 grey levels of standard deviation, independent in every pixel and
+    """Add sensor noise.
+
+    It is Gaussian, with a standard deviation of 25 grey levels, independent in every pixel and
     colour.
     """
     normal = NormalDist(0, 25 * strength)
@@ -107,8 +108,7 @@ def _noise(images: Image, rng: Generator, strength: float) -> None:
         cv2.add(image, drawn, dst=image, dtype=cv2.CV_8U)
 
 
-#: In the order in which they act on the way from the street to the file: name, (effect, default
-#: strength).
+#: Name -> (effect, default strength), in the order in which they act from the street to the file.
 EFFECTS: dict[str, tuple[Effect, float]] = {
     "blur": (_blur, 0.2),
     "occluders": (_occlude, 0.3),

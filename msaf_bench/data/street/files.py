@@ -1,4 +1,4 @@
-"""A street video on disk, in the formats that other tools read."""
+"""Street videos on disk, in formats of other tools."""
 
 import io
 from pathlib import Path
@@ -11,7 +11,7 @@ from msaf_bench.data.flow.files import write_flow
 from msaf_bench.data.street import Video
 from msaf_bench.files import write_atomic
 
-#: folders of a video, and the suffix of their files
+#: folder of a video -> suffix of its files
 FOLDERS = {
     "frames": "png",
     "labels": "png",
@@ -23,12 +23,14 @@ FOLDERS = {
 
 
 def file_names(frames: int) -> list[str]:
-    """Return the names of the files that `write_video` writes for so many frames."""
+    """Return the names of the files written by `write_video` for this number of frames."""
     return [f"{folder}/{t:06d}.{end}" for folder, end in FOLDERS.items() for t in range(frames)]
 
 
 def write_video(folder: Path, video: Video) -> None:
-    """Write `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and
+    """Write the frames and the ground truth of a video to a folder.
+
+    Subfolders: `frames/`, `labels/`, `flow_forward/`, `flow_backward/` (.flo) and
     `occluded_forward/`, `occluded_backward/` (0 or 255).
     """
     for t in range(len(video.images)):

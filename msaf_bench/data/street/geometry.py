@@ -1,11 +1,14 @@
-"""Geometry of a procedural street: the surface that each pixel shows, the motion of its point, and
-whether the point is still seen afterwards.
+"""Geometry of a procedural street: visible surface, motion and occlusion of each pixel.
 
-Every surface is a plane, so one 3 x 3 matrix S a frame and surface holds all geometry: S (u, v, 1)
-= q (x, y, 1), where (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the
-surface's own frame and q > 0 the inverse of its depth. Surfaces: the K panels, in whose frame the
-panel is [-1, 1] x [-1, 1], then road, sidewalk (x, z in metres) and sky (a direction). Shapes: F =
-T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
+Every surface is a plane, so one 3 x 3 matrix S per frame and surface holds all geometry:
+
+    S (u, v, 1) = q (x, y, 1)
+
+Here (u, v) is a pixel (column, row, centres at integers), (x, y) the point in the surface's own
+frame and q > 0 its inverse depth. The surfaces are the K panels, then road, sidewalk (x, z in
+metres) and sky (a direction). In its own frame, a panel is [-1, 1] x [-1, 1].
+
+Shapes: F = T + 2 frames (-1 to T), T frames, S = K + 3 surfaces, H W image.
 """
 
 from typing import NamedTuple
@@ -19,29 +22,29 @@ from msaf_bench.data.street.scene import FAR, Scene
 Floats = NDArray[np.float32 | np.float64]
 Ints = NDArray[np.int32 | np.int64]
 
-#: nearer surfaces are not drawn (they are out of the frame, or about to be run over)
+#: least depth of a drawn surface; nearer ones are out of the frame, or about to be run over
 NEAR = 1.2
 
 
 class Viewpoint(NamedTuple):
-    """A scene as the camera sees it."""
+    """Scene as seen by the camera."""
 
     matrices: NDArray[np.float64]  #: S: (F, S, 3, 3)
-    #: (F, S): the higher one hides the lower; 0 ground and sky; -1 not drawn
+    #: (F, S): higher ranks hide lower ones; 0: ground and sky; -1: not drawn
     rank: NDArray[np.int32]
     ellipse: NDArray[np.bool_]  #: (S,)
-    front: NDArray[np.int32]  #: (F, H, W): the front-most surface
+    front: NDArray[np.int32]  #: (F, H, W): index of the front-most surface
 
 
 class Movement(NamedTuple):
-    """Motion of the points of T frames to one frame later or earlier."""
+    """Motion of the points of T frames to the next or the previous frame."""
 
     flow: NDArray[np.float32]  #: (T, H, W, 2): (dx, dy) in pixels
-    occluded: NDArray[np.bool_]  #: (T, H, W): hidden or out of the frame there
+    occluded: NDArray[np.bool_]  #: (T, H, W): hidden or out of the frame in that frame
 
 
 def view(scene: Scene, size: tuple[int, int]) -> Viewpoint:
-    """Return the scene as the camera sees it at frames -1 to T."""
+    """Return the scene as seen by the camera at frames -1 to T."""
     matrices, away, start = _matrices(scene, size)
     panels = scene.panels
     near_end = away[..., 2] - np.where(panels["side"], panels["half"][:, 0], 0)
@@ -57,13 +60,13 @@ def view(scene: Scene, size: tuple[int, int]) -> Viewpoint:
     rows, columns, owner = _spans(
         matrices[frame, panel], start[frame, panel], panels["ellipse"][panel], size
     )
-    # Painted from far to near: of equal places, the last one assigned stays.
+    # Painted from far to near: the last assignment to a pixel stays.
     front.reshape(-1)[(frame[owner] * size[0] + rows) * size[1] + columns] = panel[owner]
     return Viewpoint(matrices, rank, np.append(panels["ellipse"], [False] * 3), front)
 
 
 def _rays(scene: Scene, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(F, 3, 3): pixel -> direction in the world (x, y down, z) with a depth of one."""
+    """Return (F, 3, 3): pixel -> direction in the world (x, y down, z) with a depth of one."""
     drive, focal = scene.drive, scene.drive.focal * size[1]
     cos, sin, zero = np.cos(drive.yaw), np.sin(drive.yaw), np.zeros_like(drive.yaw)
     middle = (size[1] - 1) / 2
@@ -78,7 +81,9 @@ def _rays(scene: Scene, size: tuple[int, int]) -> NDArray[np.float64]:
 def _matrices(
     scene: Scene, size: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """S (F, S, 3, 3); the panels' centres seen from the camera (F, K, 3); the x at which a panel
+    """Return the matrices S (F, S, 3, 3), and two positions of the panels.
+
+    These are the panels' centres relative to the camera (F, K, 3), and the x at which a panel
     starts to be in front of it (F, K).
     """
     panels, drive = scene.panels, scene.drive
@@ -90,7 +95,7 @@ def _matrices(
     side, half = panels["side"], panels["half"]
     start = np.where(side, np.maximum(-1.0, (NEAR - away[..., 2]) / half[:, 0]), -1.0)
 
-    # the axis that the panel is normal to; it runs along the other one
+    # axis along the panel's normal; the panel extends along the other one
     across = np.where(side, 0, 2)
     every = np.arange(count)
     distance = away[:, every, across]
@@ -114,7 +119,7 @@ def _matrices(
 def _ground(
     scene: Scene, matrices: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.int32]:
-    """The surfaces behind all panels: road and sidewalk below the horizon, sky above."""
+    """Return the surfaces behind all panels: road and sidewalk below the horizon, sky above."""
     height, width = size
     count = len(scene.panels)
     index = np.full((len(matrices), height, width), count + 2, np.int32)
@@ -129,8 +134,9 @@ def _ground(
 
 
 def _spread(counts: Ints) -> tuple[Ints, Ints]:
-    """For things with `counts` members: the owner of each member, and the member's number within
-    it.
+    """Return the owner of each member, and the member's number within its owner.
+
+    `counts` holds the number of members per owner.
     """
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -139,8 +145,9 @@ def _spread(counts: Ints) -> tuple[Ints, Ints]:
 def _spans(
     m: NDArray[np.float64], start: Floats, ellipse: NDArray[np.bool_], size: tuple[int, int]
 ) -> tuple[Ints, Ints, Ints]:
-    """The pixels whose centre a panel covers: rows, columns, panels. In one column that is one run
-    of rows, since q depends on u only.
+    """Return the rows, columns and panels of the pixels with a centre covered by a panel.
+
+    In one column, these are one run of rows, since q depends only on u.
     """
     height, width = size
     ends = [(x * m[:, 2, 2] - m[:, 0, 2]) / (m[:, 0, 0] - x * m[:, 2, 0]) for x in (start, 1.0)]
@@ -163,9 +170,13 @@ def _spans(
 def motion(
     scene: Scene, seen: Viewpoint, inverse_depth: NDArray[np.float32], step: int
 ) -> Movement:
-    """Return the motion of every pixel of frames 0 to T - 1 to frame t + `step` (1 or -1).
+    """Return the motion of every pixel of frames 0 to T - 1 to frame t + `step`.
 
-    `inverse_depth` (T, H, W) is q of the surface seen.
+    Args:
+        scene: the scene.
+        seen: the view of the scene.
+        inverse_depth: (T, H, W), q of the visible surface.
+        step: 1 or -1.
     """
     frames, height, width = inverse_depth.shape
     here, there = slice(1, frames + 1), slice(1 + step, frames + 1 + step)
@@ -173,7 +184,7 @@ def motion(
     rays = _rays(scene, (height, width))
     project = np.linalg.inv(rays[there])
     drive = scene.drive
-    shift = np.zeros((frames, seen.rank.shape[1], 3))  # of the surface, against the camera
+    shift = np.zeros((frames, seen.rank.shape[1], 3))  # of the surface, relative to the camera
     shift[:, :-1, 0] = (drive.x[here] - drive.x[there])[:, None]
     shift[:, :-1, 2] = (drive.z[here] - drive.z[there])[:, None]
     shift[:, : len(scene.panels), ::2] += step * scene.panels["speed"]
@@ -199,11 +210,10 @@ def motion(
 def _occluded(
     seen: Viewpoint, own: NDArray[np.int32], x: Floats, y: Floats, there: slice
 ) -> NDArray[np.bool_]:
-    """Return whether another surface is in front of `own` at (x, y) of frames `there`, or (x, y) is
-    out of the frame.
+    """Return whether a point is hidden or out of the frame at (x, y) of frames `there`.
 
-    Only the surfaces of the four pixels around (x, y) count: a surface too thin for any pixel hides
-    nothing.
+    It is hidden if another surface is in front of its surface `own`. Only the surfaces of the four
+    pixels around (x, y) count: a surface too thin for any pixel hides nothing.
     """
     height, width = own.shape[1:]
     hidden = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)

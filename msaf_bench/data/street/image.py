@@ -16,16 +16,16 @@ from msaf_bench.data.street.scene import Scene
 Single = NDArray[np.float32]
 
 TILE = 32  #: elements along an edge of a texture
-# where each halved copy of a tile starts
+# start of each halved copy of a tile
 _STARTS = np.array((0, 1024, 1280, 1344, 1360, 1364), np.int32)
-_LENGTH = 1365  # of a tile with its copies
-# of road, sidewalk, sky: which, texel, relief
+_LENGTH = 1365  # length of a tile with its copies
+# road, sidewalk, sky: texture, texel size, relief
 _GROUND_TEXTURES = ((PLAIN, 0.15, 9.0), (PAVING, 0.12, 14.0), (CLOUDS, 0.015, 22.0))
 
 
 @lru_cache(1)
 def _textures() -> Single:
-    """Six tiles with values in about [-1, 1], each followed by its copies at 1/2, 1/4, ... 1/32."""
+    """Return six tiles with values in about [-1, 1], each with its copies at 1/2 to 1/32."""
     rng = np.random.default_rng(0)
     v, u = np.mgrid[:TILE, :TILE]
 
@@ -56,8 +56,9 @@ def _textures() -> Single:
 
 
 def paint(scene: Scene, seen: Viewpoint) -> tuple[NDArray[np.uint8], Single]:
-    """Paint frames 0 to T - 1 without any disturbance (T, H, W, 3); return them and the inverse
-    depth q of each pixel (T, H, W).
+    """Paint frames 0 to T - 1 without any disturbance.
+
+    Returns the images (T, H, W, 3) and the inverse depth q of each pixel (T, H, W).
     """
     front, panels = seen.front[1:-1], scene.panels
     texel = np.append(panels["texel"], [size for _, size, _ in _GROUND_TEXTURES])
@@ -75,10 +76,10 @@ def paint(scene: Scene, seen: Viewpoint) -> tuple[NDArray[np.uint8], Single]:
             colour[:, c].astype(np.float32)[front],
             relief[:, c].astype(np.float32)[front],
         )
-        # the cast below rounds down
+        # 0.5, because the cast below rounds down
         channel = (base + change * tone) * clear + np.float32(scene.haze[c] + 0.5)
         image[..., c] = np.clip(channel, 0, 255, out=channel)
-    for t in range(len(image)):  # a lens is never sharper than its pixels
+    for t in range(len(image)):  # a real lens also blurs slightly
         frame = image[t]
         cv2.GaussianBlur(frame, (3, 3), 0.5, dst=frame)
     return image, q
@@ -87,16 +88,16 @@ def paint(scene: Scene, seen: Viewpoint) -> tuple[NDArray[np.uint8], Single]:
 def _coordinates(
     scene: Scene, seen: Viewpoint, texel: NDArray[np.float64]
 ) -> tuple[Single, Single, Single]:
-    """The point that each pixel shows, in elements of its surface's texture, and its inverse depth:
-    three of (T, H, W).
+    """Return the visible point and the inverse depth of each pixel: three arrays (T, H, W).
+
+    The point is in elements of its surface's texture.
     """
     front = seen.front[1:-1]
     frames, height, width = front.shape
     stretch = np.ones((len(texel), 3))
     stretch[: len(scene.panels), :2] = scene.panels["half"]
     stretch[:, :2] /= texel[:, None]
-    # One contiguous table for each of the nine entries: several times faster to look up than rows
-    # of nine.
+    # One contiguous table per matrix entry: lookups are several times faster than in rows of nine.
     tables = (seen.matrices[1:-1] * stretch[:, :, None]).astype(np.float32).reshape(-1, 9).T.copy()
     place = front + np.arange(frames, dtype=np.int32)[:, None, None] * len(texel)
     u, v = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
@@ -115,10 +116,10 @@ def _tone(
     y: Single,
     q: Single,
 ) -> Single:
-    """The texture's value at each pixel (T, H, W)."""
+    """Return the texture's value at each pixel (T, H, W)."""
     texture = np.append(scene.panels["texture"], [kind for kind, _, _ in _GROUND_TEXTURES])
-    # A surface far away is read from a coarser copy of its texture: the exponent of a pixel's
-    # footprint counts the halvings.
+    # Distant surfaces use a coarser copy of their texture: the exponent of a pixel's footprint is
+    # the number of halvings.
     footprint = (1 / (texel * scene.drive.focal * front.shape[2])).astype(np.float32)[front] / q
     level = np.clip((footprint.view(np.int32) >> 23) - 126, 0, len(_STARTS) - 1)
     across = (x + 4096 * TILE).astype(np.int32) % TILE >> level
@@ -135,14 +136,15 @@ def _mark(
     point: tuple[Single, Single, Single],
     texel: NDArray[np.float64],
 ) -> None:
-    """Adds lane markings and kerbs to the tone of the ground, and brings the sky close to haze
-    above the horizon.
+    """Add lane markings and kerbs to the tone of the ground, and fade the sky at the horizon.
+
+    The sky is close to haze just above the horizon.
     """
     road, walk, sky = range(len(scene.panels), len(scene.panels) + 3)
     tone, clear, x, y, q = (array.reshape(-1) for array in (tone, clear, *point))
 
     def line(at: NDArray[np.intp], offset: Single, half: float) -> Single:
-        """How much of a pixel a line covers whose middle is `offset` metres away."""
+        """Return the share of a pixel covered by a line with its middle `offset` metres away."""
         pixel = np.float32(scene.drive.focal * front.shape[2]) * q[at]
         cover = np.clip((half - np.abs(offset)) * pixel + np.float32(0.5), 0, 1) * np.minimum(
             2 * half * pixel, 1

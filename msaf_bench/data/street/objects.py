@@ -1,7 +1,7 @@
-"""The objects of a procedural street, made of upright rectangles and ellipses: cars, people,
-riders, trees, poles.
+"""Objects of a procedural street: cars, people, riders, trees, poles.
 
-Units: metres and frames (1/15 s). World: x right, y up, z along the street.
+They consist of upright rectangles and ellipses. Units: metres and frames (1/15 s). World: x right,
+y up, z along the street.
 """
 
 from collections.abc import Iterator
@@ -17,26 +17,26 @@ SKY, BUILDING, POLE, ROAD, SIDEWALK, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
 )
 
 PLAIN, LEAVES, FACADE, BARS, PAVING, CLOUDS = range(6)  # textures
-# layers, far to near: no ray meets a later one behind an earlier one
+# layers, far to near: on every ray, a later layer is in front of an earlier one
 SKYLINE, BEHIND, WALL, STREET = range(4)
 
 PANEL = np.dtype([
-    ("side", "?"),  #: it faces the street (normal along x); otherwise the camera (normal along z)
+    ("side", "?"),  #: faces the street (normal along x); otherwise the camera (normal along z)
     ("ellipse", "?"),
     ("label", "u1"),
     ("layer", "i1"),
     ("texture", "i1"),
     ("at", "f8", 3),  #: centre at frame 0
-    ("half", "f8", 2),  #: half the length, half the height
+    ("half", "f8", 2),  #: half length, half height
     ("speed", "f8", 2),  #: along x and z
     ("texel", "f8"),  #: size of one element of the texture
     ("colour", "f8", 3),
-    ("relief", "f8", 3),  #: what the texture adds to the colour
+    ("relief", "f8", 3),  #: amplitude of the texture, added to the colour
 ])  # fmt: skip
-Row = tuple[object, ...]  #: of `PANEL`
+Row = tuple[object, ...]  #: row of dtype `PANEL`
 Colour = NDArray[np.float64]
 
-# Parts of figures: ellipse, offset to the right, bottom, top, width, which of the figure's colours.
+# Parts of figures: ellipse, offset to the right, bottom, top, width, index of the figure's colour.
 _PERSON = ((0, 0, 0, 0.85, 0.36, 1), (0, 0, 0.75, 1.5, 0.52, 0), (1, 0, 1.45, 1.75, 0.26, 2))
 _RIDER_ALONG = (
     (1, 0, 0, 0.7, 0.16, 3),
@@ -94,12 +94,12 @@ _DARK, _GLASS, _WHITE, _RED = (
 
 
 def between(rng: Generator, low: float, high: float) -> float:
-    """Draw a number from an even distribution."""
+    """Draw a number from the uniform distribution."""
     return low + (high - low) * rng.random()
 
 
 def typical_colour(rng: Generator, label: int, spread: float = 14.0) -> Colour:
-    """Draw a colour typical of the class, lighter or darker and a little off in hue."""
+    """Draw a colour typical of the class, with random lightness and a small error in hue."""
     colours = _COLOURS[label]
     colour = np.array(colours[int(rng.random() * len(colours))]) * between(rng, 0.65, 1.25)
     return colour + (rng.random(3) - 0.5) * 2 * spread
@@ -119,8 +119,20 @@ def panel(
     texel: float = 0.1,
     relief: float = 0.08,
 ) -> Row:
-    """Return a row of dtype `PANEL`; `relief` is the share of the colour that the texture takes or
-    adds.
+    """Return a row of dtype `PANEL`.
+
+    Args:
+        label: the class id.
+        layer: `SKYLINE` to `STREET`.
+        at: centre at frame 0 (x, y, z) in metres.
+        half: half length and half height in metres.
+        colour: RGB, 0 to 255.
+        side: the panel faces the street, otherwise the camera.
+        ellipse: an ellipse, otherwise a rectangle.
+        speed: along x and z, in metres per frame.
+        texture: `PLAIN` to `CLOUDS`.
+        texel: size of one element of the texture in metres.
+        relief: amplitude of the texture as a share of the colour.
     """
     strength = relief * (colour + 30)
     return (side, ellipse, label, layer, texture, at, half, speed, texel, colour, strength)
@@ -148,7 +160,16 @@ def _figure(
 def car(
     rng: Generator, x: float, z: float, eye: float, speed: float, *, towards: bool
 ) -> Iterator[Row]:
-    """Draw a car: the end and the side that a camera at x = `eye` sees."""
+    """Draw a car: its end, and the side seen by a camera at x = `eye`.
+
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        eye: x of the camera in metres.
+        speed: along z, in metres per frame.
+        towards: the car faces the camera.
+    """
     paint, scale = typical_colour(rng, CAR, 25), between(rng, 0.9, 1.2)
     colours = (paint, _DARK, _GLASS, _WHITE if towards else _RED, _WHITE)
     out = scale * (1 if x < eye else -1)
@@ -163,7 +184,14 @@ def car(
 
 
 def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
-    """Draw a person on foot."""
+    """Draw a person on foot.
+
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        speed: along x and z, in metres per frame.
+    """
     skin = np.array((200, 160, 135)) * between(rng, 0.4, 1.1)
     colours = (typical_colour(rng, PEDESTRIAN, 25), typical_colour(rng, PEDESTRIAN) * 0.5, skin)
     yield from _figure(
@@ -172,7 +200,14 @@ def person(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> It
 
 
 def rider(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Iterator[Row]:
-    """Draw a person on a bicycle, seen from the side if they cross the street."""
+    """Draw a person on a bicycle, seen from the side if they cross the street.
+
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        speed: along x and z, in metres per frame.
+    """
     jacket = typical_colour(rng, BICYCLIST, 25)
     trousers = typical_colour(rng, PEDESTRIAN) * 0.5
     helmet = typical_colour(rng, SIGN) * 0.8
@@ -182,7 +217,15 @@ def rider(rng: Generator, x: float, z: float, speed: tuple[float, float]) -> Ite
 
 
 def tree(rng: Generator, x: float, z: float, layer: int, reach: float) -> Iterator[Row]:
-    """Draw a trunk and four heaps of leaves, at most `reach` wide to each side."""
+    """Draw a trunk and four clusters of leaves.
+
+    Args:
+        rng: the generator.
+        x: position in metres.
+        z: position in metres.
+        layer: `SKYLINE` to `STREET`.
+        reach: largest extent to each side in metres.
+    """
     leaf, trunk = typical_colour(rng, TREE), np.array((75, 62, 50)) * between(rng, 0.7, 1.3)
     top = between(rng, 1.9, 2.8)
     yield panel(TREE, layer, (x, top / 2, z), (0.2, top / 2 + 0.2), trunk, relief=0.2)

@@ -1,6 +1,6 @@
-"""The scene of a procedural street: the place of every object, and the drive of the camera.
+"""Scene of a procedural street: the place of every object, and the drive of the camera.
 
-Units: metres and frames (1/15 s). World: x right, y up, z along the street; the camera looks along
+Units: metres and frames (1/15 s). World: x right, y up, z along the street. The camera looks along
 z, turned by its yaw.
 """
 
@@ -40,22 +40,22 @@ from msaf_bench.data.street.objects import (
     typical_colour,
 )
 
-FAR = 125.0  #: only the skyline is seen beyond
-#: length of street that is drawn from one generator, so that a longer video has the same beginning
+FAR = 125.0  #: beyond this distance only the skyline is visible
+#: length of street drawn from one generator, so that a longer video begins with the shorter one
 BLOCK = 40.0
-FASTEST = 1.0  #: speed of oncoming objects, at most
+FASTEST = 1.0  #: speed limit of oncoming objects
 
 
 class Drive(NamedTuple):
-    """The camera at frames -1, 0, ..., T: each array is (T + 2,)."""
+    """Camera at frames -1, 0, ..., T: each array is (T + 2,)."""
 
     x: NDArray[np.float64]
     z: NDArray[np.float64]
     yaw: NDArray[np.float64]  #: radians
-    #: row of the horizon over the frame's height; it moves as the car pitches
+    #: row of the horizon divided by the frame's height; it moves as the car pitches
     horizon: NDArray[np.float64]
     height: float
-    focal: float  #: focal length over the frame's width
+    focal: float  #: focal length divided by the frame's width
 
 
 class Scene(NamedTuple):
@@ -63,15 +63,16 @@ class Scene(NamedTuple):
 
     panels: NDArray[np.void]
     drive: Drive
-    road: float  #: half the width of the road, whose middle is x = 0
+    road: float  #: half the width of the road; its middle is x = 0
     ground: Colour  #: (3, 3): colours of road, sidewalk, sky
     haze: Colour
-    visibility: float  #: distance at which half of a colour is haze
+    visibility: float  #: distance at which haze makes up half of a colour
 
 
 def _lot(rng: Generator, edge: float, z: float, length: float, light: float) -> Iterator[Row]:
-    """Draw one property along the sidewalk, its border at x = `edge`: a house, a fence with trees
-    behind, or a hedge.
+    """Draw one property along the sidewalk, with its border at x = `edge`.
+
+    It is a house, a fence with trees behind it, or a hedge.
     """
     kind = rng.random()
     if kind < 0.6:
@@ -134,8 +135,9 @@ def _block(
 
 
 def _actors(rng: Generator, road: float, pace: float) -> Iterator[Row]:
-    """Draw the objects that are near from the first frame on: a car ahead at the camera's own pace,
-    people and riders that cross.
+    """Draw the objects that are near from the first frame on.
+
+    These are a car ahead at about the camera's speed, and people and riders who cross the street.
     """
     eye = -road / 2
     if rng.random() < 0.45:
@@ -149,7 +151,7 @@ def _actors(rng: Generator, road: float, pace: float) -> Iterator[Row]:
 
 
 def _skyline(rng: Generator, pace: float) -> Iterator[Row]:
-    """Draw far houses and trees. They keep their distance, as distant things seem to."""
+    """Draw far houses and trees. They keep their distance, as distant objects seem to."""
     far = partial(panel, speed=(0, pace), texture=LEAVES, texel=0.5, relief=0.1)
     for x in np.arange(-110, 110, 11.0):
         house = rng.random() < 0.4
@@ -163,8 +165,9 @@ def _skyline(rng: Generator, pace: float) -> Iterator[Row]:
 
 
 def populate(seed: int, frames: int, speed: float) -> Scene:
-    """Draw the street of `seed` as far as frames -1 to `frames` need it; more frames only add
-    street at the far end.
+    """Draw the street of `seed` for frames -1 to `frames`.
+
+    More frames only add street at the far end.
     """
     rng = np.random.default_rng([seed, 0])
     road, walk = between(rng, 3.6, 5.0), between(rng, 2.2, 3.8)

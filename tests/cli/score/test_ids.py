@@ -171,7 +171,7 @@ def test_a_map_that_is_none_is_2(score, text):
 def test_one_id_mapped_twice_is_2(score):
     code, _, err = score(MASK * 1, MASK * 1, "4", "--map", "255=1", "--map", "pred:255=2")
     assert code == 2
-    assert "mapped to something else too" in err
+    assert "is mapped to two values" in err
 
 
 @pytest.mark.slow

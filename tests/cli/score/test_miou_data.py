@@ -100,12 +100,12 @@ def test_names_that_are_no_frame_or_of_one_frame(score, own, tmp_path):
     predict(tmp_path / "pred", [*RIDES, "ride_2/9"])  # it ends at 8
     code, out, err = score(*own)
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert "'ride_2/9' is no frame of mine" in err
+    assert "'ride_2/9' is not a frame of mine" in err
     assert "name predictions VIDEO/FRAME, such as ride_" in err
     (tmp_path / "pred/ride_2/9.png").rename(tmp_path / "pred/ride_2/008.png")
     code, out, err = score(*own)
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert "'ride_2/008' and 'ride_2/8' are of the same frame; leave one of them" in err
+    assert "'ride_2/008' and 'ride_2/8' are the same frame; keep one of them" in err
 
 
 def test_ids_of_the_truth_are_known(score, own, tmp_path):
@@ -131,7 +131,7 @@ def test_ids_of_the_truth_are_known(score, own, tmp_path):
     assert (d["per_class"]["thing"], d["pixels"]["void_predicted_class"]) == (0, 256)
     code, _, err = score(*own, "--map", "truth:255=1")
     assert code == 2
-    assert "--data says what its ids are" in err
+    assert "--data defines its ids" in err
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def test_vspw_has_void_ids_and_counts(score, tmp_path):
     code, out, err = score(*words)
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert "8 labelled frames, the official split has 24502" in err
-    assert err.endswith("copy the data set again, or give --skip-bad to score what is there\n")
+    assert err.endswith("copy the data set again, or give --skip-bad to score the rest\n")
     d = document(score(*words, "--skip-bad", "--json"), code=1)
     assert (d["miou"], d["images"], d["bad"], d["partial"]) == (100, 8, [], True)
     assert d["incomplete"].endswith("8 labelled frames, the official split has 24502")
@@ -161,7 +161,7 @@ def test_vspw_has_void_ids_and_counts(score, tmp_path):
         )
     words = ("--data", "vspw", "--root", root, "--skip-bad", "--json")
     assert document(score(*words, "--pred-ids", "raw"), code=1)["miou"] == 100
-    assert "say --pred-ids raw or train" in score(*words)[2]
+    assert "give --pred-ids raw or train" in score(*words)[2]
 
 
 @pytest.mark.slow
@@ -174,10 +174,10 @@ def test_a_list_that_names_more_than_there_is_makes_a_partial_score(score, own, 
     predict(tmp_path / "pred", RIDES[:2])
     code, _, err = score(*own)
     assert code == 3
-    assert "'ride_9' is no labelled video or frame" in err
+    assert "'ride_9' is not a labelled video or frame" in err
     d = document(score(*own, "--skip-bad", "--out", tmp_path / "out", "--json"), code=1)
     assert (d["miou"], d["images"]) == (100, 2)
-    assert "'ride_9' is no labelled video" in d["incomplete"]
+    assert "'ride_9' is not a labelled video" in d["incomplete"]
     assert "partial" in (tmp_path / "out/miou.csv").read_text()
     assert "PARTIAL" in (tmp_path / "out/confusion.svg").read_text()
 
@@ -205,10 +205,13 @@ def test_names_of_the_data_sets_own_files(score, tmp_path):
 def test_options_that_do_not_go_together(score, own, tmp_path):
     predict(tmp_path / "pred", RIDES)
     for words, says in (
-        ((*own, "--truth", tmp_path), f"--truth: --data {own[1]} has it; leave one of them out"),
-        ((*own, "--classes", "3"), f"--classes: --data {own[1]} has it"),
-        ((*own, "--truth-ids", "raw"), f"--truth-ids: --data {own[1]} has it"),
-        (("--data", "street"), "--data street: its truth is made, not kept; use --truth DIR"),
+        (
+            (*own, "--truth", tmp_path),
+            f"--truth: --data {own[1]} defines it; leave one of them out",
+        ),
+        ((*own, "--classes", "3"), f"--classes: --data {own[1]} defines it"),
+        ((*own, "--truth-ids", "raw"), f"--truth-ids: --data {own[1]} defines it"),
+        (("--data", "street"), "--data street: its truth is generated; use --truth DIR"),
         (("--data", "vpsw"), "unknown data set 'vpsw'; did you mean vspw?"),
         (("--data", "camvid"), "camvid needs --root DIR"),
         (("--data", tmp_path / "no.toml"), "no.toml"),
@@ -229,7 +232,7 @@ def test_options_that_do_not_go_together(score, own, tmp_path):
 def test_python_takes_either(own, tmp_path):
     predict(tmp_path / "pred", RIDES)
     label = look_alikes.ids(0)
-    with pytest.raises(UsageError, match="truth: --data .* has it"):
+    with pytest.raises(UsageError, match="truth: --data .* defines it"):
         mb.score_miou("pred", "truth", data=str(own[1]))
     with pytest.raises(UsageError, match="give truth and classes, or data"):
         mb.score_miou("pred", "truth")

@@ -384,7 +384,7 @@ def test_raw_ids_of_cityscapes_are_refused_and_not_scored(tmp_path, capsys):
         "cityscapes19",
     )
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert "raw ids by its name" in err
+    assert "is named like raw ids" in err
 
 
 def test_estimated_flow_needs_frames(footage, capsys):

@@ -74,7 +74,7 @@ def test_a_data_set_gives_what_its_folders_give(score, tmp_path):
     assert "the official split has 24502" in d["incomplete"]
     assert any(note.startswith("PARTIAL: ") for note in d["notes"])
     assert "PARTIAL: " in score("--skip-bad", "--data", "vspw", "--root", root)[1]
-    assert "give --skip-bad to score what is there" in score("--data", "vspw", "--root", root)[2]
+    assert "give --skip-bad to score the rest" in score("--data", "vspw", "--root", root)[2]
     shutil.make_archive(str(root / "data"), "zip", root, "data")
     shutil.rmtree(root / "data")
     assert document(score(*words), code=1)["results"] == d["results"]
@@ -123,12 +123,15 @@ def test_labelled_frames_without_a_prediction(score, own, tmp_path):
 def test_names_and_options_that_do_not_fit(score, own, tmp_path):
     predict(tmp_path / "pred", ("ride_2", "ride_3"), (4, 8))
     for words, says in (
-        ((*own, "--frames", tmp_path), f"--frames: --data {own[1]} has it; leave one of them out"),
-        ((*own, "--truth", tmp_path), f"--truth: --data {own[1]} has it"),
-        ((*own, "--classes", "3"), f"--classes: --data {own[1]} has it"),
-        ((*own, "--frame-pattern", "{frame}"), f"--frame-pattern: --data {own[1]} has it"),
-        ((*own, "--map", "truth:0=void"), "--data says what its ids are"),
-        (("--data", "street"), "its truth is made, not kept"),
+        (
+            (*own, "--frames", tmp_path),
+            f"--frames: --data {own[1]} defines it; leave one of them out",
+        ),
+        ((*own, "--truth", tmp_path), f"--truth: --data {own[1]} defines it"),
+        ((*own, "--classes", "3"), f"--classes: --data {own[1]} defines it"),
+        ((*own, "--frame-pattern", "{frame}"), f"--frame-pattern: --data {own[1]} defines it"),
+        ((*own, "--map", "truth:0=void"), "--data defines its ids"),
+        (("--data", "street"), "its truth is generated"),
         (("--frames", tmp_path, "--split", "val"), "--split goes with --data"),
         ((*own, "--split", "tset"), "unknown split of mine 'tset'; choose one of: train, val"),
     ):
@@ -138,10 +141,10 @@ def test_names_and_options_that_do_not_fit(score, own, tmp_path):
     predict(tmp_path / "pred", ("ride_2",), (8,), digits=2)
     code, _, err = score(*own)
     assert code == 3
-    assert "'ride_2/000008' and 'ride_2/08' are of the same frame" in err
+    assert "'ride_2/000008' and 'ride_2/08' are the same frame" in err
     (tmp_path / "pred/ride_2/08.png").rename(tmp_path / "pred/ride_2/09.png")
     code, _, err = score(*own)
     assert code == 3
-    assert "'ride_2/09' is no frame of mine" in err
+    assert "'ride_2/09' is not a frame of mine" in err
     with pytest.raises(UsageError, match="pred: give a folder"):
         mb.score_tc([look_alikes.ids(0)], data=str(own[1]))

@@ -43,7 +43,7 @@ def large(side):
 )
 def test_what_is_no_picture_is_one_error_and_no_warning(tmp_path, recwarn, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.png: not a whole picture"):
+    with pytest.raises(DataError, match=r"a\.png: not a complete picture"):
         read_frame(tmp_path / "a.png")
     assert not recwarn.list
 
@@ -55,5 +55,5 @@ def test_16_bit_grey_is_refused_and_not_cut_at_255(tmp_path):
 
 
 def test_a_folder_is_no_picture(tmp_path):
-    with pytest.raises(DataError, match="not a whole picture.*a folder, not a file"):
+    with pytest.raises(DataError, match="not a complete picture.*a folder, not a file"):
         read_frame(tmp_path)

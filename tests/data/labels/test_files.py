@@ -26,7 +26,7 @@ def save(path, array=IDS):
 def test_listing_is_blind_to_the_other_pictures_of_cityscapes(tmp_path):
     save(tmp_path / "x_000000_000000_gtFine_color.png")
     save(tmp_path / "x_000000_000000_gtFine_instanceIds.png")
-    with pytest.raises(DataError, match="no label map there, only colours and instances"):
+    with pytest.raises(DataError, match="no label maps, only colours and instances"):
         list_label_maps(tmp_path)
     for name in ("b/f10.png", "b/f9.png", "a.b.npy"):
         save(tmp_path / name)
@@ -46,7 +46,7 @@ def test_pairs_are_of_one_key(tmp_path):
 def test_nothing_in_common_shows_a_name_of_each(tmp_path):
     save(tmp_path / "p/a_pred.png")
     save(tmp_path / "t/a.png")
-    with pytest.raises(DataError, match="'a_pred' against 'a'"):
+    with pytest.raises(DataError, match="compare 'a_pred' with 'a'"):
         pair_label_maps(tmp_path / "p", tmp_path / "t", THREE)
 
 
@@ -64,10 +64,10 @@ def test_cityscapes_is_paired_by_frame(tmp_path):
         f"{frame}_gtFine_labelIds.png",
     )
     save(tmp_path / "p" / f"{frame}.png")
-    with pytest.raises(DataError, match="of the same frame"):
+    with pytest.raises(DataError, match="is the same frame"):
         pair_label_maps(tmp_path / "p", tmp_path / "t", CITYSCAPES)
     # other data have no frames, only names
-    with pytest.raises(DataError, match="no name is one of"):
+    with pytest.raises(DataError, match="no file name matches"):
         pair_label_maps(tmp_path / "p", tmp_path / "t", class_set("19"))
 
 
@@ -148,13 +148,13 @@ BAD_PNG = {
     "grey and alpha": (bad_png("LA"), "several channels"),
     "16 bits": (bad_png("I;16"), "16-bit"),
     "nothing": (lambda path: path.touch(), "empty file"),
-    "text": (lambda path: path.write_text("not a picture"), "not a whole PNG"),
-    "JPEG": (lambda path: Image.new("L", (4, 3)).save(path, "JPEG"), "not a whole PNG"),
-    "header only": (cut(40), "not a whole PNG"),
-    "half": (cut(150), "not a whole PNG"),
-    "no end": (cut(-12), "without its end"),
-    "one byte short": (cut(-1), "without its end"),
-    "damaged": (flipped, "not a whole PNG"),
+    "text": (lambda path: path.write_text("not a picture"), "not a complete PNG"),
+    "JPEG": (lambda path: Image.new("L", (4, 3)).save(path, "JPEG"), "not a complete PNG"),
+    "header only": (cut(40), "not a complete PNG"),
+    "half": (cut(150), "not a complete PNG"),
+    "no end": (cut(-12), "a truncated PNG"),
+    "one byte short": (cut(-1), "a truncated PNG"),
+    "damaged": (flipped, "not a complete PNG"),
 }
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_label_map_is_named(tmp_path, make, says):
         (np.zeros((1, 2, 2), np.int64), "1x2x2 int64"),
         (np.array([[0, -1]]), "id -1"),
         (np.array([[0, 256]]), "id 256"),
-        (np.array([[0, None]], object), "not a whole array"),
+        (np.array([[0, None]], object), "not a complete array"),
     ],
 )
 def test_arrays_that_are_no_label_map(tmp_path, array, says):
@@ -204,12 +204,12 @@ def test_a_damaged_array(tmp_path, spoil):
     whole = path.read_bytes()
     path.write_bytes(spoil(whole))
     assert path.read_bytes() != whole
-    with pytest.raises(DataError, match="not a whole array"):
+    with pytest.raises(DataError, match="not a complete array"):
         read_ids(path, what="prediction")
 
 
 def test_a_map_without_a_pixel(tmp_path):
-    with pytest.raises(DataError, match="the truth has no pixel"):
+    with pytest.raises(DataError, match="the truth has no pixels"):
         read_ids(save(tmp_path / "a.npy", np.zeros((0, 5), np.uint8)), what="truth")
 
 
@@ -263,6 +263,6 @@ def test_an_id_without_a_meaning_is_refused(tmp_path):
 
 def test_raw_ids_are_not_taken_for_classes(tmp_path):
     path = save(tmp_path / "a_gtFine_labelIds.png", np.array([[7, 8]], np.uint8))
-    with pytest.raises(DataError, match="the truth has raw ids by its name; map them to 0 to 18"):
+    with pytest.raises(DataError, match="the truth is named like raw ids; map them to 0 to 18"):
         read_label_map(path, CITYSCAPES, what="truth")
     np.testing.assert_array_equal(read_label_map(path, class_set("9"), what="truth"), [[7, 8]])

@@ -142,7 +142,7 @@ def test_missing_neighbours_by_rule(cityscapes, conditions):
     still = cityscapes / "leftImg8bit/train/aachen/aachen_000001_000019_leftImg8bit.png"
     assert (
         str(error.value)
-        == f"{still}: frame 18 of aachen_000001 is not there; add that frame, or use --history"
+        == f"{still}: frame 18 of aachen_000001 is missing; add that frame, or use --history"
         " repeat or skip"
     )
 
@@ -165,7 +165,7 @@ def test_opening_decodes_nothing(cityscapes, conditions):
     clips = open_split(conditions("cityscapes"), "train", cityscapes)
     with pytest.raises(
         DataError,
-        match=r"aachen_000000_000019_leftImg8bit.png: not a whole PNG \(10 bytes\); copy it again",
+        match=r"aachen_000000_000019_leftImg8bit.png: not a complete PNG \(10 bytes\); copy it",
     ):
         clips[0]
 
@@ -202,12 +202,12 @@ def test_what_does_not_match_is_named_on_opening(cityscapes, conditions, path, s
         (
             LABEL,
             np.full((16, 32), 34, np.uint8),
-            "id 34 in 512 pixels, which is no class; expected 0 to 33 and 255 (19 classes",
+            "id 34 in 512 pixels is not a class; expected 0 to 33 and 255 (19 classes",
         ),
         (
             LABEL,
             np.full((16, 32), 254, np.uint8),
-            "id 254 in 512 pixels, which is no class; expected 0 to 33 and 255 (19 classes",
+            "id 254 in 512 pixels is not a class; expected 0 to 33 and 255 (19 classes",
         ),
         (
             LABEL,
@@ -260,7 +260,7 @@ def test_train_ids_in_their_own_files_only(cityscapes, conditions):
         np.full((16, 32), 26, np.uint8),
     )
     with pytest.raises(
-        DataError, match="id 26 in 512 pixels, which is no class; expected 0 to 18 and 255"
+        DataError, match="id 26 in 512 pixels is not a class; expected 0 to 18 and 255"
     ):
         open_split(conditions("cityscapes"), "score", cityscapes)[0]
 

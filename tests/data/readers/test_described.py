@@ -50,7 +50,7 @@ def test_vspw(tmp_path):
     assert len(set(val.colours)) == 124
     with pytest.raises(DataError, match=r"8 labelled frames, the official split has 24502"):
         opened("vspw", root, data_options={})
-    with pytest.raises(DataError, match=r"test.txt: 'test_0_clip' is no labelled video or frame"):
+    with pytest.raises(DataError, match="'test_0_clip' is not a labelled video or frame"):
         opened("vspw", root, data_options={"scored": "test"})
 
 
@@ -121,7 +121,7 @@ def test_folders_may_be_zips(tmp_path, pack):
             np.testing.assert_array_equal(one.frames, other.frames)
             np.testing.assert_array_equal(one.label, other.label)
     pack(own, "videos")
-    with pytest.raises(DataError, match=r"videos/ride_0.mp4: a video inside a zip is not read"):
+    with pytest.raises(DataError, match=r"videos/ride_0.mp4: videos inside a zip cannot be read"):
         opened(own / "mine.toml", own)
 
 
@@ -269,7 +269,7 @@ BAD = {
             root / "labels/ride_2/000004.png", root / "labels/ride_2/preview.png"
         ),
         {},
-        "{root}/labels/ride_2/preview.png: not a name by labels/{{video}}/{{frame}}.png; rename",
+        "{root}/labels/ride_2/preview.png: does not match labels/{{video}}/{{frame}}.png; rename",
     ),
     "a video that is cut": (_cut, {}, "{root}/videos/ride_3.mp4: "),
     "a list that is not there": (
@@ -279,20 +279,20 @@ BAD = {
     "a list that names nothing there": (
         _write("val.txt", "ride_9\nride_2\n"),
         {"val = 0.5": 'val = "val.txt"', "train = 0.5": 'train = "ride_0"'},
-        "{root}/val.txt: 'ride_9' is no labelled video or frame; copy",
+        "{root}/val.txt: 'ride_9' is not a labelled video or frame; copy",
     ),
     "an empty list": (
         _write("val.txt", "\n"),
         {"val = 0.5": 'val = "val.txt"', "train = 0.5": 'train = "ride_0"'},
-        "{root}/val.txt: names nothing; write a video or VIDEO/FRAME on each line",
+        "{root}/val.txt: no names in it; write one video or VIDEO/FRAME per line",
     ),
     "a share of no video": (
         None, {"train = 0.5, val = 0.5": "train = 0.9, val = 0.1"},
-        "split val: a share of 0.1 of 4 videos is none; give it a larger share",
+        "split val: a share of 0.1 of 4 videos is empty; give it a larger share",
     ),
     "a selection of nothing": (
         None, {"val = 0.5": 'val = "walk_*"', "train = 0.5": 'train = "ride_*"'},
-        "{root}/labels: no label map there is of split val, which selects videos walk_*",
+        "{root}/labels: no label map is of split val (videos walk_*)",
     ),
     "a frame in both splits": (
         None, {"val = 0.5": 'val = "ride_[12]"', "train = 0.5": 'train = "ride_[01]"'},
@@ -323,7 +323,7 @@ def test_an_id_that_no_class_has_is_named(tmp_path):
     root = look_alikes.own_videos(tmp_path)
     _stray_id(root)
     clips = opened(root / "mine.toml", root)
-    with pytest.raises(DataError, match="id 9 in 1536 pixels, which is no class; expected 0 to 2"):
+    with pytest.raises(DataError, match="id 9 in 1536 pixels is not a class; expected 0 to 2"):
         clips[0]
     ignored = look_alikes.OWN.replace(
         '"labels/{video}/{frame}.png"', '{ pattern = "labels/{video}/{frame}.png", ignore = [9] }'
@@ -336,18 +336,18 @@ WRONG = {
     '["ground", "thing"]': (
         'classes = ["ground", "thing", "sky"]',
         'classes = ["ground", "thing", "ground"]',
-        "'ground' is there twice or is void",
+        "'ground' is listed twice or is void",
     ),
     "colours": ("size =", "colours = [[1, 2, 3]]\nsize =", "1 colours for 3 classes; give one"),
     "a colour": ("size =", "colours = [[1, 2, 300]]\nsize =", "less than or equal to 255"),
-    "field": ("{frame}.png", "{number}.png", "{number} is no field; write {split}, {video}"),
-    "no video": ("labels/{video}/", "labels/", "needs {video} in the place of the video's name"),
+    "field": ("{frame}.png", "{number}.png", "{number} is not a field; write {split}, {video}"),
+    "no video": ("labels/{video}/", "labels/", "needs {video} in place of the video's name"),
     "outside": ('"labels/', '"../labels/', "write a path below the data set's folder"),
     "suffix": ("{frame}.png", "{frame}", "needs the suffix of the files, such as .png"),
     "bracket": ("{frame}.png", "[a{frame}.png", "a bracket is not closed"),
     "key": ("size =", "clases = 1\nsize =", "unknown key 'clases'; did you mean classes, labels?"),
     "labels in a video": ("{frame}.png", "{frame}.mp4", "label maps in a video are not exact"),
-    "frames": ("videos/{video}.mp4", "videos/{video}/{frame}.mp4", "has its frames inside"),
+    "frames": ("videos/{video}.mp4", "videos/{video}/{frame}.mp4", "contains its frames"),
     "shares": ("val = 0.5", "val = 0.6", "the shares of the videos are more than 1 together"),
     "splits": ("val = 0.5", "test = 0.5", "unknown split 'val'; choose one of: test, train"),
     "one split": ("train = 0.5, ", "", "at least 2 items"),
@@ -366,7 +366,7 @@ WRONG = {
         '{ pattern = "l/{video}/{frame}.png", ids = { ground = 1, thing = 2, skyy = 3 } }',
         "unknown class 'skyy'; did you mean sky?",
     ),
-    "a class that is blank": ('"sky"', '" "', "classes: ' ': write a name in one line"),
+    "a class that is blank": ('"sky"', '" "', "classes: ' ': write the name on one line"),
     "no list": ('["ground", "thing", "sky"]', '"sky"', "classes: needs a list, not 'sky'"),
     "no table": ("{ train = 0.5, val = 0.5 }", "3", "splits: needs a table, not 3"),
     "a split by its name": ("val = 0.5", "val = -1", "splits.'val'.share: Input should be"),
@@ -397,7 +397,7 @@ WRONG = {
         "labels.ids.'ground': Input should be a valid integer",
     ),
     "label maps that lose": ("{frame}.png", "{frame}.jpg", "label maps are read from PNGs"),
-    "a suffix": ("{video}.mp4", "{video}.gif", "needs a suffix that is read: .png, .jpg"),
+    "a suffix": ("{video}.mp4", "{video}.gif", "needs one of the suffixes .png, .jpg"),
     "ignored class": (
         '"labels/{video}/{frame}.png"',
         '{ pattern = "l/{video}/{frame}.png", ignore = [1] }',

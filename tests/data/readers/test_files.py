@@ -113,8 +113,8 @@ def member(name, kind=0):
         ("set\\..\\up.png", "leads out of the archive"),
         ("set/link.png", "is a link or a device"),
         ("set/bomb.png", "unpacks to 2097152 bytes from 2"),
-        ("set/packed.png", "is packed in a way that is not read here"),
-        ("set/A.PNG", "is 'set/a.png' in other case"),
+        ("set/packed.png", "uses an unsupported compression method"),
+        ("set/A.PNG", "is 'set/a.png' in another case"),
     ],
 )
 def test_members_that_no_data_set_has_are_refused_by_name(tmp_path, name, fault):
@@ -146,7 +146,7 @@ def test_a_name_twice_and_a_file_that_is_too_large(tmp_path, monkeypatch):
         packed.writestr("a.png", b"one")
         with pytest.warns(UserWarning, match="Duplicate name"):
             packed.writestr("a.png", b"two")
-    with pytest.raises(DataError, match="'a.png' is there twice"):
+    with pytest.raises(DataError, match="'a.png' occurs twice"):
         list_archive(path)
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("a.png", b"four")
@@ -189,7 +189,7 @@ def test_a_cut_zip_is_named(both, length):
     path.write_bytes(data)
     with pytest.raises(DataError) as error:
         list_files(both / "zipped", "set", "set.zip")
-    assert str(error.value) == f"{path}: not a whole zip ({len(data)} bytes); copy it again"
+    assert str(error.value) == f"{path}: not a complete zip ({len(data)} bytes); copy it again"
 
 
 @pytest.mark.parametrize("what", ["content", "header", "length"])
@@ -207,7 +207,7 @@ def test_a_member_that_is_not_what_the_directory_says(both, what):
         file.read()
     assert (
         str(error.value)
-        == f"{path}: set/a.png: damaged, it has not the checksum that the archive states; copy the"
+        == f"{path}: set/a.png: damaged, its size or checksum differs from the archive's; copy the"
         " archive again"
     )
 

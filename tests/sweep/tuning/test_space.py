@@ -51,7 +51,7 @@ def test_a_span_maps_shares_to_values(span, shares, values):
     [
         ({}, "give one of between, log, factor and values, not none"),
         ({"log": [1, 2], "values": [1, 2]}, "not log and values"),
-        ({"between": [3, 3]}, "is no range"),
+        ({"between": [3, 3]}, "is not a range"),
         ({"log": [0, 1]}, "a logarithmic scale has no 0"),
         ({"values": [1]}, "give two or more"),
     ],

@@ -115,7 +115,7 @@ def test_close_frames_are_matched_exactly(root):
     assert history(clips, 2) == [shade(name) for name in VAL]
     with pytest.raises(
         UsageError,
-        match=r"camvid: no two frames of .*val are 3 source frames apart; there are steps of \[2\]",
+        match=r"camvid: no two frames of .*val are 3 source frames apart; existing steps are \[2\]",
     ):
         open_split(conditions(score_spacing=3), "score", root)
 
@@ -198,12 +198,12 @@ BAD = {
     f"{IMAGE} has no label map in {{root}}/trainannot; copy the data set again"),
     "missing image": (IMAGE, Path.unlink,
     f"{LABEL} has no frame in {{root}}/train; copy the data set again"),
-    "cut": (IMAGE, cut, f"{IMAGE}: not a whole PNG ("),
-    "cut label": (LABEL, cut, f"{LABEL}: not a whole PNG ("),
+    "cut": (IMAGE, cut, f"{IMAGE}: not a complete PNG ("),
+    "cut label": (LABEL, cut, f"{LABEL}: not a complete PNG ("),
     "empty": (IMAGE, lambda p: p.write_bytes(b""),
-    f"{IMAGE}: not a whole PNG (0 bytes); copy it again"),
+    f"{IMAGE}: not a complete PNG (0 bytes); copy it again"),
     "no PNG": (IMAGE, lambda p: save(p, np.zeros((24, 32, 3), np.uint8), format="JPEG"),
-    f"{IMAGE}: not a whole PNG ("),
+    f"{IMAGE}: not a complete PNG ("),
     "folder": (IMAGE, folder_instead,
     f"{IMAGE}: cannot be read (a folder, not a file); copy it again"),
     "16 bits": (IMAGE, wide_image, f"{IMAGE}: a PNG of mode RGB with 16 bits; expected 8-bit RGB"),
@@ -223,10 +223,10 @@ BAD = {
     ),
     "raw ids": (
         LABEL, lambda p: save(p, np.full((24, 32), 26, np.uint8)),
-        f"{LABEL}: id 26 in 768 pixels, which is no class; expected 0 to 11 (11 classes and void)",
+        f"{LABEL}: id 26 in 768 pixels is not a class; expected 0 to 11 (11 classes and void)",
     ),
     "name": (IMAGE, wide_name,
-    "trainannot/frame.png: not a name by trainannot/{{video}}_[f]{{frame}}.png; rename it"),
+    "trainannot/frame.png: does not match trainannot/{{video}}_[f]{{frame}}.png; rename it"),
 }  # fmt: skip
 
 
@@ -285,7 +285,7 @@ def test_folders_that_are_not_there_or_empty(root, tmp_path_factory):
     with pytest.raises(
         DataError,
         match=(
-            r"nothing of camvid is there; --root must hold 701_StillsRaw_full/"
+            r"no files of camvid found; --root must hold 701_StillsRaw_full/"
             r"\{video\}_\[f\]\{frame\}.png with LabeledApproved_full/.* or train/.* with trainannot"
         ),
     ):
@@ -323,7 +323,7 @@ def test_a_missing_frame_can_be_an_error(root):
     path = root / "train/0001TP_006690.png"
     assert (
         str(error.value)
-        == f"{path}: frame 6660 of 0001TP is not there; add that frame, or use --history repeat or"
+        == f"{path}: frame 6660 of 0001TP is missing; add that frame, or use --history repeat or"
         " skip"
     )
 

@@ -106,7 +106,7 @@ def test_another_colour_is_named(colour):
         read_colours(picture)
     assert (
         str(error.value)
-        == f"x_L.png: 2 pixels of a colour that is no class, the first {colour}; expected the 32"
+        == f"x_L.png: 2 pixels with an unknown colour, the first {colour}; expected the 32"
         " colours of the data set"
     )
 
@@ -198,8 +198,8 @@ def test_archives_as_they_are_downloaded(root, conditions, pack):
          "{r}/frames; copy the data set again, or correct the patterns")),
         (lambda r: (r / "701_StillsRaw_full/0016E5_07959.png").rename(
             r / "701_StillsRaw_full/still.png"),
-         ("{r}/701_StillsRaw_full/still.png: not a name by 701_StillsRaw_full/"
-         "{{video}}_[f]{{frame}}.png; rename it, or name it in ignore_files of camvid")),
+         ("{r}/701_StillsRaw_full/still.png: does not match 701_StillsRaw_full/"
+         "{{video}}_[f]{{frame}}.png; rename it, or list it in ignore_files of camvid")),
         (lambda r: save(r / "701_StillsRaw_full/0016E5_7959.png", np.zeros((4, 4, 3), np.uint8)),
          ("{r}/701_StillsRaw_full/0016E5_7959.png and {r}/701_StillsRaw_full/0016E5_07959.png are "
          "the same frame; remove one")),
