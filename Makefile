@@ -14,7 +14,7 @@ TOOLS = $(VENV)/installed
 RUN = $(VENV)/installed-run
 FOR_A_RUN = $(if $(wildcard $(TOOLS)),$(TOOLS),$(RUN))
 
-.PHONY: ablate quick test style types fast-tests all-tests install clean
+.PHONY: ablate quick test style types fast-tests all-tests install site clean
 
 ablate: $(FOR_A_RUN)
 	$(BIN)/msaf-bench ablate --table 3 --resume $(ARGS)
@@ -49,5 +49,14 @@ $(TOOLS) $(RUN): pyproject.toml constraints.txt
 	@touch $@
 	@echo 'Installed: $(BIN)/msaf-bench, or msaf-bench after `source $(BIN)/activate`.'
 
+# The documentation, with the reference runs as pages. Nothing is fetched.
+site: $(TOOLS)
+	rm -rf build/runs
+	mkdir -p build
+	cp -r reports/reference build/runs
+	for plan in build/runs/*/plan.json; do $(BIN)/msaf-bench report $${plan%/plan.json} || exit 1; done
+	$(BIN)/msaf-bench report --index build/runs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 clean:
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .import_linter_cache
