@@ -115,7 +115,7 @@ def test_the_points_of_a_study_are_runs():
     assert len(study.points) > 2
     assert all(point.plan.rows and not point.points for point in study.points)
     for read in (study.frame, study.summary):
-        with pytest.raises(UsageError, match="over an axis; take one of its `points`"):
+        with pytest.raises(UsageError, match="with an axis; use one of its `points`"):
             read()
 
 

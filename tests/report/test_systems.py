@@ -186,7 +186,7 @@ def test_page(folder: Path):
     } <= paths
     assert "whole_difference.svg" not in paths  # one seed
     page = (folder / "whole.html").read_text()
-    assert "1 seed: no difference has an interval, so none is decided." in page
+    assert "1 seed: no difference has an interval, so no comparison is decided." in page
     assert 'id="verdicts"' not in page
     assert (
         page.index('id="table"')
