@@ -198,7 +198,7 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
     The verdict always says "here", as the paper does not name its hardware.
     """
     alone = (
-        "FPS are compared only where both rows of every pair are timed here, with numbers that may"
+        "FPS are compared only if both rows of every pair are timed here, with numbers that may"
         " be ranked"
     )
     if absent := _all_absent([label for pair in check.pairs for label in pair], rows, table):

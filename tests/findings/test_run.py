@@ -104,7 +104,7 @@ def test_a_missing_and_a_failed_trial_have_one_line_each(tmp_path):
 @pytest.mark.parametrize("name", ["nope", "empty"])
 def test_a_folder_without_a_run_is_one_clear_line(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no run") as error:
+    with pytest.raises(UsageError, match="no run|no such folder") as error:
         load_run(tmp_path / name)
     assert "\n" not in str(error.value)
 
