@@ -58,7 +58,9 @@ def test_it_says_how_much_there_was_to_find_and_how_much_each_row_found(moved):
 
 
 def test_a_row_that_is_not_live_is_said_apart(moved):
-    first, _, rest = motion_of(moved).sentence.partition("Not comparable, because a part is not live: ")
+    first, _, rest = motion_of(moved).sentence.partition(
+        "Not comparable, because a part is not live: "
+    )
     assert "w/o Semantics" not in first
     assert rest.startswith("w/o Semantics +2.2 (")
 
