@@ -1,1 +1,1 @@
-"""The paper's claims, and the verdict of our numbers on each."""
+"""Claims of the paper, and the verdict of our numbers on each."""

@@ -1,8 +1,7 @@
-"""The ways in which a sentence of the paper is checked against the paper's own printed numbers. No
-record is read here.
+"""Checks of the paper's sentences against the paper's own printed numbers, without records.
 
-Each kind is a spec, its fields as they stand in `ablations/claims/paper.toml`, with a `judge` that
-computes what holds.
+Each kind of check is a spec with the fields of `ablations/claims/paper.toml` and a `judge` that
+computes the finding.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from msaf_bench.stats.growth import exponent
 
 
 class Said(Spec):
-    """A number that the text gives for a cell."""
+    """A number that the text gives for a cell of a table."""
 
     row: str
     metric: str
@@ -30,9 +29,7 @@ class Values(Spec):
     cells: tuple[Said, ...]
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where every cell is as the text says; a number that stands in other rows of
-        the column is found there.
-        """
+        """Return consistent if every cell equals the text; else name the rows with the number."""
         found, right = list[str](), True
         for cell in self.cells:
             column = column_of(tables[self.table], cell.metric)
@@ -61,21 +58,20 @@ class Values(Spec):
 
 
 class Best(Spec):
-    """A model's best row beats every other model's, in each group of rows and each of the
-    columns.
-    """
+    """A model's best row beats all rows of other models, in each group of rows and each column."""
 
     kind: Literal["best"]
     table: str
     metrics: tuple[str, ...]
     of: str
     within: Literal["table", "block", "backbone"]
-    blocks: tuple[str, ...] = ()  #: only these
-    says: float | None = None  #: the largest number, where the text gives it
+    blocks: tuple[str, ...] = ()  #: blocks to check; empty: all
+    says: float | None = None  #: the largest number, if the text gives it
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where it holds in every group that has both; the model's rows that are below
-        the best other one are named.
+        """Return consistent if it holds in every group with rows of both sides.
+
+        The finding names the model's rows below the best other row.
         """
         found, right, cells = list[str](), True, list[Place]()
         for metric in self.metrics:
@@ -102,9 +98,7 @@ class Best(Spec):
         return Finding(right, says, "; ".join(found), tuple(cells))
 
     def groups(self, table: Table, metric: str) -> dict[str, tuple[list[str], list[str]]]:
-        """Group -> the model's rows and the others, of those with a number; only groups that have
-        both.
-        """
+        """Return the model's rows and the other rows with a number, by group with both."""
         found: dict[str, tuple[list[str], list[str]]] = {}
         for label in column_of(table, metric):
             row = dict(table.rows)[label]
@@ -115,7 +109,7 @@ class Best(Spec):
 
 
 class Ratio(Spec):
-    """The first row of each pair is so many times the second, in whole numbers."""
+    """The ratio of two rows of each pair lies in a range of whole numbers."""
 
     kind: Literal["ratio"]
     table: str
@@ -125,7 +119,7 @@ class Ratio(Spec):
     high: int
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where every ratio, rounded as the text rounds, lies between the two."""
+        """Return consistent if every ratio, rounded to an integer, lies between the bounds."""
         column = column_of(tables[self.table], self.metric)
         ratios = {f"{a} / {b}": column[a] / column[b] for a, b in self.pairs}
         right = all(self.low <= round(ratio) <= self.high for ratio in ratios.values())
@@ -137,9 +131,7 @@ class Ratio(Spec):
 
 
 class Direction(Spec):
-    """Which way of a column is better, by its definition; the paper's own rows are then expected at
-    the better end.
-    """
+    """A column is better when higher, or when lower; the model's rows should be at that end."""
 
     kind: Literal["direction"]
     table: str
@@ -148,12 +140,12 @@ class Direction(Spec):
     better: Literal["higher", "lower"]
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where the best cell, read so, is one of the model's."""
+        """Return consistent if the best cell of the column, read so, is one of the model's."""
         column, rows = column_of(tables[self.table], self.metric), dict(tables[self.table].rows)
         low, high = min(column, key=column.__getitem__), max(column, key=column.__getitem__)
         best, worst = (low, high) if self.better == "lower" else (high, low)
         ends = [f"{row} {printed(self.metric, column[row])}" for row in (best, worst)]
-        found = f"read so, {ends[0]} is the best of the column and {ends[1]} the worst"
+        found = f"read this way, {ends[0]} is the best of the column and {ends[1]} the worst"
         right = rows[best].model == self.of
         return Finding(
             right,
@@ -164,7 +156,7 @@ class Direction(Spec):
 
 
 class Growth(Spec):
-    """The time of a frame (1 / FPS) grows with its pixels to a power between two bounds."""
+    """The time per frame (1 / FPS) grows with a power of its pixels between two bounds."""
 
     kind: Literal["growth"]
     table: str
@@ -173,7 +165,7 @@ class Growth(Spec):
     high: float
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where the power from each size to the next lies between them."""
+        """Return consistent if the power from each size to the next lies between the bounds."""
         column = column_of(tables[self.table], "fps")
         sizes = sorted(self.pixels, key=lambda pair: pair[1])
         pixels, seconds = [round(n) for _, n in sizes], [1 / column[row] for row, _ in sizes]
@@ -195,13 +187,13 @@ class Growth(Spec):
 
 
 class Marks(Spec):
-    """The marked numbers are the best of each column in each block."""
+    """The numbers in bold are the best of each column in each block."""
 
     kind: Literal["marks"]
     table: str
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where exactly these are marked, in every column."""
+        """Return consistent if exactly the best numbers are marked, in every column."""
         table, found, right = tables[self.table], list[str](), True
         rows = dict(table.rows)
         for metric in (m for m in METRICS if column_of(table, m)):
@@ -227,13 +219,13 @@ class Marks(Spec):
 
 
 class Same(Spec):
-    """Cells of several tables that show one number."""
+    """Cells of several tables that show the same number."""
 
     kind: Literal["same"]
     cells: tuple[Place, ...]
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where they are equal."""
+        """Return consistent if all cells are equal."""
         values = [column_of(tables[table], metric)[row] for table, row, metric in self.cells]
         found = ", ".join(
             f"{tables[table].source} {row} {printed(metric, value)}"
@@ -250,7 +242,7 @@ class Sum(Spec):
     total: int
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where the parts add up."""
+        """Return consistent if the parts add up to the total."""
         return Finding(
             sum(self.parts) == self.total,
             f"{self.total:,}",
@@ -259,7 +251,7 @@ class Sum(Spec):
 
 
 class Fact(Spec):
-    """Something that is known from elsewhere."""
+    """A fact known from another source."""
 
     kind: Literal["fact"]
     says: str
@@ -267,13 +259,14 @@ class Fact(Spec):
     source: str
 
     def judge(self, tables: Tables) -> Finding:
-        """Consistent where both are the same."""
+        """Return consistent if the paper and the source say the same."""
         return Finding(self.says == self.against, self.says, f"{self.against} ({self.source})")
 
 
 class Parameters(Spec):
-    """One row's network has more parameters than another's. The paper prints none: only a run can
-    tell.
+    """One row's network has more parameters than another's.
+
+    Only a run can tell, as the paper prints no parameters.
     """
 
     kind: Literal["parameters"]

@@ -1,6 +1,4 @@
-"""What the records of a run say of a claim of the paper: measured text, verdict, and the reason for
-it.
-"""
+"""Verdicts on the paper's claims from the records of a run, with measured text and reason."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -27,23 +25,29 @@ from msaf_bench.stats import (
 )
 
 Judged = tuple[str, Word, str]  # measured, verdict, reason
-Rows = Mapping[str, RowSummary]  # by label
-Gaps = Mapping[tuple[str, str], Difference | None]  # one row minus another
+Rows = Mapping[str, RowSummary]  # row label -> row
+Gaps = Mapping[tuple[str, str], Difference | None]  # (row, other row) -> row minus other row
 
-ENOUGH = 5  #: seeds from which a printed number is compared with ours; fewer hold almost any number
-NEVER = {  # why a printed column can never be compared with ours
-    "miou_test": "val is scored here, this is of test",
+ENOUGH = 5  #: seeds needed to compare a printed number; intervals of fewer are too wide
+NEVER = {  # reason why a printed column can never be compared with ours
+    "miou_test": "val is scored here, the printed number is for test",
     "tc": "the paper names neither the flow nor the frames of its TC",
     "fps": "the paper does not name its hardware",
 }
 
 
 def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summary) -> Judged:
-    """A printed number, which is one run: comparable where data, split, recipe and networks are the
-    printed ones.
+    """Judge a printed number, which is taken as a single run.
 
-    Reproduced where the 95 % interval of one more run of ours holds it, contradicted where the
-    interval that holds together for all printed numbers of the table does not.
+    Comparable under the paper's data, split, recipe and networks. Reproduced if the 95 % prediction
+    interval for one more run of ours contains the number. Contradicted if the simultaneous
+    prediction interval for all printed numbers of the table does not.
+
+    Args:
+        claim: the printed number
+        table: the table it is printed in
+        row: the row of the run; None if the run has no such row
+        summary: the run
     """
     own = row.interval if row and claim.metric == "miou" else None
     measured = mean_span(own) if own else ""
@@ -60,38 +64,36 @@ def judge_cell(claim: Claim, table: Table, row: RowSummary | None, summary: Summ
         return measured, "not comparable", "; ".join(other)
     if own.n < ENOUGH:
         seeds = "is 1" if own.n == 1 else f"are {own.n}"
-        few = f"the paper prints one run and no spread; that takes {ENOUGH} seeds, there {seeds}"
+        few = f"the paper prints one run without spread; {ENOUGH} seeds are needed, there {seeds}"
         return measured, "undecided", few
     cells = [other for other in table.claims() if other.metric == "miou" and not other.dagger]
     word, reason = _one_more_run(claim.value, row, max(1, len(cells)))
-    start = f"backbones start here from {' and '.join(summary.starts)}, in the paper it is not said"
+    start = f"backbones start here from {' and '.join(summary.starts)}; the paper does not say"
     return measured, word, f"{reason}; {start}"
 
 
 def _one_more_run(printed: float, row: RowSummary, cells: int) -> tuple[Word, str]:
-    """Whether a printed number could be one more run of ours, by itself and for all cells
-    together.
-    """
+    """Judge whether a printed number could be one more run of ours, alone and over all cells."""
     values = list(row.measured.values())
     one = prediction_interval(values, within=PERCENT)
     every = prediction_interval(values, level_of_each(cells), PERCENT)
     if _holds(one, printed):
         return (
             "reproduced",
-            f"one more run of ours would lie in {span(one)}, and the printed number does",
+            f"the printed number lies in {span(one)}, the interval for one more run of ours",
         )
     if _holds(every, printed):
-        where = f"outside of {span(one)}, where one more run of ours would lie"
-        return "undecided", f"{where}, inside of {span(every)}"
+        where = f"outside {span(one)}, the interval for one more run of ours"
+        return "undecided", f"{where}, but inside {span(every)}, the one for all printed numbers"
     gap = number(printed - every.mean, signed=True)
     return (
         "contradicted",
-        f"{gap} points from our mean; one more run would lie in {span(every)}",
+        f"{gap} points from our mean; the interval for one more run is {span(every)}",
     )
 
 
 def _joined(*reasons: str) -> str:
-    """The reasons that there are, in one line."""
+    """Join the non-empty reasons in one line."""
     return "; ".join(reason for reason in reasons if reason)
 
 
@@ -104,8 +106,9 @@ def _holds(interval: Interval, value: float) -> bool:
 
 
 def in_style(labels: Iterable[str], rows: Rows) -> str:
-    """Which of the rows are only in the style of their source: what follows from them is not of the
-    published systems.
+    """Return a note that names the rows only in the style of their source; empty without any.
+
+    Results of such rows do not carry over to the published systems.
     """
     found = [
         row.shown
@@ -116,7 +119,7 @@ def in_style(labels: Iterable[str], rows: Rows) -> str:
 
 
 def _absent(row: RowSummary | None, label: str, table: Table) -> str:
-    """Why a row has no number of ours; empty where it has one."""
+    """Return why a row has no measured number; empty if it has one."""
     if row and row.measured:
         return ""
     if label not in table.built:
@@ -129,8 +132,13 @@ def _all_absent(labels: Iterable[str], rows: Rows, table: Table) -> str:
 
 
 def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summary) -> Judged:
-    """That one row beats another: by the paired differences of our seeds, whatever the data and the
-    size of the networks.
+    """Judge "one row beats another" by paired differences of our seeds, under any conditions.
+
+    Args:
+        ordering: the two rows
+        table: the table of the paper
+        rows: rows of the run, by label
+        summary: the run
     """
     ends = (ordering.better, ordering.worse)
     found = next((v for v in summary.verdicts if (v.better, v.worse) == ends), None)
@@ -150,7 +158,7 @@ def judge_ordering(ordering: Ordering, table: Table, rows: Rows, summary: Summar
 
 
 def because(verdict: Verdict) -> str:
-    """The ground of a verdict on an ordering, in words."""
+    """Return the reason for a verdict on an ordering, as a sentence."""
     if verdict.against:
         return f"{verdict.against}."
     if verdict.difference is None:
@@ -165,7 +173,14 @@ def because(verdict: Verdict) -> str:
 
 
 def judge_parameters(check: Parameters, table: Table, rows: Rows, summary: Summary) -> Judged:
-    """By the parameters of the networks of this run, where they are the published ones."""
+    """Judge by the parameters of this run's networks, if they have their published size.
+
+    Args:
+        check: the two rows
+        table: the table of the paper
+        rows: rows of the run, by label
+        summary: the run
+    """
     more, fewer = (
         row.params if (row := rows.get(label)) else None for label in (check.more, check.fewer)
     )
@@ -178,13 +193,12 @@ def judge_parameters(check: Parameters, table: Table, rows: Rows, summary: Summa
 
 
 def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
-    """Between rows that were timed in this run, on one machine under one set of conditions, and
-    whose numbers may be ranked.
+    """Judge by rows timed in this run on one machine, under the same conditions and without flags.
 
-    Always a word for "here": the paper does not name its hardware.
+    The verdict always says "here", as the paper does not name its hardware.
     """
     alone = (
-        "FPS are compared only where both rows of every pair are timed here, with numbers that may"
+        "FPS are compared only if both rows of every pair are timed here, with numbers that may"
         " be ranked"
     )
     if absent := _all_absent([label for pair in check.pairs for label in pair], rows, table):
@@ -204,7 +218,7 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
 
 
 def _ratios(ours: Sequence[Speed], others: Sequence[Speed]) -> dict[str, float]:
-    """Mode -> FPS of one row over that of another, of the times that may be ranked together."""
+    """Return the ratio of FPS by mode, from times that may be ranked together."""
     found: dict[str, float] = {}
     for mine in ours:
         for other in others:
@@ -216,12 +230,17 @@ def _ratios(ours: Sequence[Speed], others: Sequence[Speed]) -> dict[str, float]:
 
 
 def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summary) -> Judged:
-    """By paired differences of mIoU of each of the model's rows to every other model's in its
-    group.
+    """Judge by paired differences in mIoU between the model's rows and the other rows of a group.
 
-    The intervals hold together for all these pairs, so that the best row may be chosen after
-    looking. Rows of the model that are printed for other conditions, such as smaller frames, are
-    left out.
+    The intervals are simultaneous over all pairs, so the best row may be chosen after looking.
+    Rows of the model printed for other conditions, such as smaller frames, are left out.
+
+    Args:
+        check: the model, its groups and columns
+        metric: printed column; only `miou` is judged
+        table: the table of the paper
+        rows: rows of the run, by label
+        summary: the run
     """
     if metric == "miou_test":
         return "", "not comparable", NEVER["miou_test"]
@@ -236,7 +255,7 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summ
     there = {label: rows[label].measured for label in needed if label in rows}
     measured = [label for label, scores in there.items() if scores]
     if len(measured) < len(needed):
-        few = f"{len(measured)} of the {len(needed)} rows that it is about are measured"
+        few = f"only {len(measured)} of the {len(needed)} rows concerned are measured"
         return "", "not comparable", few
     if ill := [rows[label].ill for label in needed if rows[label].dead]:
         return "", "not comparable", "; ".join(ill)
@@ -255,7 +274,7 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summ
         ]
     here = bool(other_conditions(summary.conditions, table))
     rule = (
-        "one row of the model must beat every other row; intervals hold together for all"
+        "one row of the model must beat every other row; intervals are simultaneous for all"
         f" {len(pairs)} pairs"
     )
     reason = _joined(rule, in_style(needed, rows))
@@ -263,7 +282,7 @@ def judge_best(check: Best, metric: str, table: Table, rows: Rows, summary: Summ
 
 
 def _best_of_group(mine: Sequence[str], others: Sequence[str], gaps: Gaps) -> Decision:
-    """Whether a row of the model beats every other row of a group, or each is beaten by one."""
+    """Return above if a row of the model beats all others, below if each is beaten by one."""
     words = {pair: judge(gap.interval if gap else None) for pair, gap in gaps.items()}
     if any(all(words[one, other] == "above" for other in others) for one in mine):
         return "above"
@@ -273,7 +292,7 @@ def _best_of_group(mine: Sequence[str], others: Sequence[str], gaps: Gaps) -> De
 
 
 def _all_groups(found: Sequence[Decision]) -> Decision:
-    """Above only where it is so in every group; below where it is so in one."""
+    """Return above if all groups are above, below if any group is below."""
     for decision in ("below", "undecided"):
         if decision in found:
             return decision

@@ -1,11 +1,11 @@
-"""The paper's printed numbers: its columns, their digits, and what it says of them."""
+"""Printed numbers of the paper: columns, digits, and findings on their consistency."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msaf_bench.spec import Table
 
-#: as the paper heads them
+#: column heads in the paper
 COLUMN = {"miou": "mIoU-V", "miou_test": "mIoU-T", "tc": "TC", "fps": "FPS"}
 
 Tables = Mapping[str, Table]
@@ -14,9 +14,7 @@ Place = tuple[str, str, str]  # table, row, metric
 
 @dataclass(frozen=True)
 class Finding:
-    """Whether the paper agrees with itself: its words, what its numbers say, and the cells that
-    this rests on.
-    """
+    """Consistency of a sentence with the paper's numbers: text, numbers, and their cells."""
 
     consistent: bool
     says: str
@@ -25,7 +23,7 @@ class Finding:
 
 
 def column_of(table: Table, metric: str) -> dict[str, float]:
-    """Row label -> printed number, of the rows that have one."""
+    """Return the printed numbers by row label."""
     return {
         label: value
         for label, row in table.rows
@@ -34,5 +32,5 @@ def column_of(table: Table, metric: str) -> dict[str, float]:
 
 
 def printed(metric: str, value: float) -> str:
-    """A number as the paper prints it: one decimal, FPS as many as it has."""
+    """Return a number as the paper prints it: one decimal, and FPS with its own decimals."""
     return f"{value:g}" if metric == "fps" else f"{value:.1f}"

@@ -1,6 +1,4 @@
-"""What the paper says in words: the sentences of `ablations/claims/paper.toml`, and the orderings
-that stand in its tables.
-"""
+"""Sentences of the paper: `ablations/claims/paper.toml`, and the orderings of its tables."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,7 +10,7 @@ from msaf_bench.claims import checks
 from msaf_bench.claims.paper import COLUMN, Finding, Tables, column_of
 from msaf_bench.spec import Ordering, Spec, Table
 
-PAPER = ("table1", "table2", "table3")  #: the tables of the paper; all others are ours
+PAPER = ("table1", "table2", "table3")  #: tables of the paper; all others are ours
 
 Check = Annotated[
     checks.Values
@@ -30,36 +28,34 @@ Check = Annotated[
 
 
 class Sentence(Spec):
-    """A sentence of the paper, restated, with its place and how it is checked."""
+    """A restated sentence of the paper with its place and its check."""
 
     id: str
     text: str
     place: str
     check: Check
-    note: str = ""  #: what a reader of the verdict should know
+    note: str = ""  #: caveat shown with the verdict
 
 
 class Paper(Spec):
-    """All sentences."""
+    """All sentences of the paper."""
 
     name: str
     sentences: tuple[Sentence, ...]
 
 
 def read_sentences() -> tuple[Sentence, ...]:
-    """The sentences that ship with the package."""
+    """Return the sentences that ship with the package."""
     return read_spec(Paper, "ablations/claims", "claims", "paper").sentences
 
 
 def read_tables() -> dict[str, Table]:
-    """The tables of the paper, by name."""
+    """Return the tables of the paper by name."""
     return {name: read_table(name) for name in PAPER}
 
 
 def check_ordering(ordering: Ordering, table: Table) -> Finding:
-    """A sentence that one row beats another, by so many points where it says so, against the
-    printed mIoU of the two.
-    """
+    """Check "one row beats another", with its points if given, against the printed mIoU."""
     column, better, worse = column_of(table, "miou"), ordering.better, ordering.worse
     gap = round(column[better] - column[worse], 6)
     right = gap > 0 if ordering.points is None else gap == ordering.points
@@ -69,7 +65,7 @@ def check_ordering(ordering: Ordering, table: Table) -> Finding:
 
 
 def daggers(finding: Finding, tables: Tables) -> Iterator[str]:
-    """The cells that it rests on and that were made otherwise than their table says, with how."""
+    """Yield the cells of a finding that were produced otherwise than their table states."""
     for table, row, metric in dict.fromkeys(finding.cells):
         if how := dict(dict(tables[table].rows)[row].provenance).get(metric):
             yield f"† {row} {COLUMN[metric]}: {how}"

@@ -1,5 +1,4 @@
-"""A verdict and its reason for what the paper prints and says: from the records of a run, and from
-the paper's own numbers.
+"""Verdicts on the paper's numbers and sentences, with reasons.
 
 Two scopes that are never mixed: "run" asks whether our records agree with the paper, "paper"
 whether the paper agrees with itself.
@@ -41,27 +40,26 @@ WORDS: dict[Scope, tuple[Word | PaperWord, ...]] = {
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """A claim of the paper, what speaks for or against it, and why the verdict is what it is."""
+    """A claim of the paper with the evidence, the verdict and its reason."""
 
     id: str
     scope: Scope
-    kind: str  #: "cell", "ordering", or the kind of a sentence's check
+    kind: str  #: "cell", "ordering", or the kind of the sentence's check
     text: str
     place: str
-    provenance: str  #: how the printed numbers were made, where it is known
+    provenance: str  #: origin of the printed numbers, if known
     printed: str
-    measured: str  #: by our records; in the scope "paper": what the paper's own numbers say
+    measured: str  #: result of our records; in scope "paper", of the paper's own numbers
     verdict: Word | PaperWord
     reason: str
 
 
 def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
-    """All claims that concern the run's table, then those that the paper settles by itself; none
-    for a table that prints nothing.
+    """Return all claims on the run's table, then those that the paper's own numbers settle.
 
-    Every ordering that the run has a verdict on is among them, also one that only the printed
-    numbers imply. A table of the paper is judged whole, as it ships with the package: with the rows
-    that this run does not have.
+    Includes every ordering with a verdict of the run, even if only the printed numbers imply it.
+    A table of the paper is judged whole, with the rows missing in this run. Empty for a table
+    without printed numbers.
     """
     tables = read_tables()
     shipped = tables.get(summary.table.name)
@@ -93,9 +91,7 @@ def claims_of(summary: Summary) -> tuple[ClaimVerdict, ...]:
 
 
 def paper_claims(tables: Tables) -> tuple[ClaimVerdict, ...]:
-    """Every sentence and ordering that the paper's own printed numbers, or plain facts, can
-    settle.
-    """
+    """Return every sentence and ordering that the paper's own numbers or known facts settle."""
     found = [
         (s.id, s.check.kind, s.text, s.place, s.note, s.check.judge(tables))
         for s in read_sentences()
@@ -124,7 +120,7 @@ def paper_claims(tables: Tables) -> tuple[ClaimVerdict, ...]:
 
 
 def counted(claims: Sequence[ClaimVerdict], scope: Scope) -> str:
-    """How many claims of the scope have each verdict that occurs, in the order of the words."""
+    """Return the number of claims per verdict in a scope, as text in the order of the words."""
     counts = {
         word: sum(c.verdict == word and c.scope == scope for c in claims) for word in WORDS[scope]
     }
@@ -152,8 +148,9 @@ def _ordering(ordering: Ordering, table: Table, judged: Judged) -> ClaimVerdict:
 def _sentence(
     sentence: Sentence, table: Table, rows: Rows, summary: Summary
 ) -> Iterator[ClaimVerdict]:
-    """What this run says of a sentence: nothing where it is of another table, or repeats cells,
-    which are judged by themselves.
+    """Yield the verdicts of this run on a sentence.
+
+    None for sentences on other tables, or that repeat cells, since cells are judged separately.
     """
     judged: list[tuple[str, str, Judged]] = []
     match sentence.check:

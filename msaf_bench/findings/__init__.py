@@ -1,1 +1,1 @@
-"""From records to numbers: every value of a report, without formatting."""
+"""Numbers of a report, computed from records and not yet formatted."""

@@ -1,5 +1,6 @@
-"""The answers of a run in sentences: one for each part of the method with its verdict, then whether
-they can be trusted, and what they cost. Terminal, page, Markdown and README all show these.
+"""Answers of a run in sentences: parts of the method with verdicts, reliability, computing time.
+
+Terminal, page, Markdown and README show the same sentences.
 """
 
 import re
@@ -19,29 +20,29 @@ from msaf_bench.spec import Conditions, Table
 from msaf_bench.stats import Effect, Interval, judge
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-NAMED = 5  #: rows named as the best
+NAMED = 5  #: number of best rows that are named
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One measured amount with its verdict."""
+    """One measured difference or rank correlation with its verdict."""
 
-    part: str  #: of the method, or the row or order in question
-    versus: str  #: the two rows or orders that were compared; empty where `part` says so
-    unit: str  #: "mIoU" in points, or "τ" of two orders
+    part: str  #: part of the method, row, or order
+    versus: str  #: the two compared rows or orders; empty if `part` names them
+    unit: str  #: "mIoU" (in points), or "τ" (Kendall's, of two orders)
     interval: Interval | None
-    word: str  #: of `msaf_bench.findings.wording.TONES`
-    printed: float | None = None  #: by the paper, in points
-    against: str = ""  #: why it is not comparable
+    word: str  #: verdict, a key of `msaf_bench.findings.wording.TONES`
+    printed: float | None = None  #: difference in the paper, in points
+    against: str = ""  #: reason if it is not comparable
 
     @property
     def amount(self) -> str:
-        """The amount with its interval."""
+        """Amount with its interval."""
         return mean_span(self.interval, signed=self.unit == "mIoU")
 
     @property
     def sentence(self) -> str:
-        """Part, amount, interval and verdict."""
+        """Sentence with part, amount, interval and verdict."""
         if self.interval is None:
             return f"{self.part}: {self.word}, not measured."
         if self.unit == "τ":
@@ -62,19 +63,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class Answers:
-    """All that a reader should know first."""
+    """The summary at the head of every report."""
 
-    title: str  #: of the run: table, data, question
-    head: str  #: over `lines`
+    title: str  #: table, data set and question of the run
+    head: str  #: heading of `lines`
     lines: tuple[Answer, ...]
-    standing: tuple[str, ...]  #: of whole systems: the best, and the place of the reference row
+    standing: tuple[str, ...]  #: for whole systems: the best rows, and the reference row's rank
     motion: MotionAnswer
     trust: tuple[str, ...]
     cost: str
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The lines and the standing as sentences."""
+        """Sentences of `lines`, followed by `standing`."""
         return (*(line.sentence for line in self.lines), *self.standing)
 
 
@@ -84,12 +85,19 @@ def answers_of(
     rankings: Sequence[Ranking] = (),
     tradeoffs: Sequence[Tradeoff] = (),
 ) -> Answers:
-    """Return the answers of a run; `rankings` and `tradeoffs` are those of whole systems."""
+    """Return the answers of a run.
+
+    Args:
+        summary: the run
+        power: detectable differences; None below two seeds
+        rankings: rank agreement with the paper, for tables of whole systems
+        tradeoffs: fronts against speed and consistency, for tables of whole systems
+    """
     if compares_systems(summary.table) and rankings:
         head, lines = "Does the paper's order of the systems hold here?", _orders(rankings)
     elif any(verdict.part for verdict in summary.verdicts):
         parts = [verdict for verdict in summary.verdicts if verdict.part]
-        head, lines = "Difference that each part makes, in points of mIoU", _parts(parts)
+        head, lines = "Difference made by each part, in points of mIoU", _parts(parts)
     elif summary.effects:
         head, lines = (
             "Effect of each part, in points of mIoU",
@@ -112,7 +120,7 @@ def answers_of(
 
 
 def title_of(table: Table, conditions: Conditions) -> str:
-    """Return the heading of a run: its table, its data, and the question that its rows answer."""
+    """Return the heading of a run: its table, data set and question."""
     name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.name).replace("_", " ").capitalize()
     question = table.question or f"how do the rows compare with {table.reference}?"
     return f"{name} on {conditions.data}: {question}"
@@ -134,8 +142,9 @@ def _parts(verdicts: Sequence[Verdict]) -> tuple[Answer, ...]:
 
 
 def effect_answers(summary: Summary, effects: Iterable[Effect]) -> Iterator[Answer]:
-    """Yield an answer for each effect or Shapley value; nothing follows where a row is not live, as
-    every one rests on all rows.
+    """Yield an answer for each effect or Shapley value.
+
+    Each is computed from all rows, so a single row that is not live makes all not comparable.
     """
     ill = "; ".join(row.ill for row in summary.rows if row.dead)
     for effect in effects:
@@ -197,7 +206,7 @@ def _standing(summary: Summary, tradeoffs: Sequence[Tradeoff]) -> Iterator[str]:
         ahead, behind = words.count("worse"), words.count("better")
         yield (
             f"{summary.table.reference} is ahead of {counted(ahead, 'row')} and behind"
-            f" {counted(behind, 'row')}; {len(words) - ahead - behind} are undecided or alike."
+            f" {counted(behind, 'row')}; {len(words) - ahead - behind} are undecided or equal."
         )
     for tradeoff in tradeoffs:
         if tradeoff.front:
@@ -210,7 +219,7 @@ def _miou(row: RowSummary) -> float:
 
 
 def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
-    """Health of the parts, seeds and power, the best constant prediction, failed trials."""
+    """Yield sentences on live parts, power, the best constant prediction and failed trials."""
     if health := health_of(summary.subjects):
         yield health
     if summary.measured:
@@ -218,7 +227,7 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
     below = [row.label for row in summary.rows if row.clears_constant is False]
     if summary.constant and below:
         yield (
-            f"{counted(len(below), 'row')} cannot be told from predicting"
+            f"{counted(len(below), 'row')} cannot be distinguished from predicting"
             f" {summary.constant.class_name} everywhere ({number(summary.constant.miou, 1)} mIoU)."
         )
     elif summary.constant and any(row.clears_constant for row in summary.rows):
@@ -229,20 +238,21 @@ def _trust(summary: Summary, power: Power | None) -> Iterator[str]:
     if summary.tuning:
         yield summary.tuning.sentence
     if summary.failed:
-        yield f"{counted(len(summary.failed), 'trial')} failed and count nowhere."
+        yield f"{counted(len(summary.failed), 'trial')} failed and are left out."
 
 
 def health_of(subjects: Collection[Subject]) -> str:
-    """Return how many parts are live, as a sentence; empty where no pulse was taken."""
+    """Return a sentence with the number of live parts; empty if no pulse was taken."""
     dead, parts = health(subjects)
     if dead:
-        return f"{dead} of {parts} parts are not live: no conclusion rests on their rows."
+        return f"{dead} of {parts} parts are not live: their rows support no conclusion."
     return f"All {parts} parts of all rows and controls are live." if parts else ""
 
 
 def health(subjects: Collection[Subject]) -> tuple[int, int]:
-    """Return how many parts of rows and controls are not live, and how many there are; the past
-    frames that a negative control does well to ignore are none of either.
+    """Return the number of parts that are not live and the number of all parts.
+
+    The past frames of a negative control count in neither, as it should ignore them.
     """
     dead = sum(len(subject.dead) for subject in subjects)
     live = sum(part.live for subject in subjects for part in subject.parts)
@@ -252,15 +262,15 @@ def health(subjects: Collection[Subject]) -> tuple[int, int]:
 def _seeds(summary: Summary, power: Power | None) -> str:
     seeds = counted(len(summary.seeds), "seed")
     if power is None:
-        return f"{seeds}: no difference has an interval, so none is decided."
+        return f"{seeds}: no difference has an interval, so no comparison is decided."
     return (
-        f"{seeds}: 95 % intervals that hold together for {counted(power.family, 'comparison')};"
-        f" they detect a difference of {number(power.detectable, 1)} points 80 % of the time."
+        f"{seeds}: simultaneous 95 % intervals for {counted(power.family, 'comparison')}"
+        f" detect a difference of {number(power.detectable, 1)} points 80 % of the time."
     )
 
 
 def _cost(summary: Summary) -> str:
-    """Trials and their computing time; empty before the first has finished."""
+    """Return the number of trials and their computing time; empty before the first finishes."""
     spent = [run.seconds for subject in summary.subjects for run in subject.runs if run.seconds]
     if not spent:
         return ""
@@ -270,5 +280,5 @@ def _cost(summary: Summary) -> str:
     beside = f", {counted(controls, 'control')}" if controls else ""
     return (
         f"{counted(len(spent), 'trial')} ({counted(len(summary.measured), 'row')}{beside},"
-        f" {seed_list(summary.seeds)}) computed for {time} in all."
+        f" {seed_list(summary.seeds)}) took {time} of computing time in total."
     )

@@ -1,5 +1,6 @@
-"""The controls of a table: conditions that differ from the rows' in the past alone, and the row
-that they are compared with.
+"""Controls of a table: rows that differ from the others only in their past frames.
+
+Finds the row that each control is compared with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,9 @@ Controls = Mapping[str, tuple[System, Conditions]]  # by label
 
 
 def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
-    """The conditions that the trials of all rows share. Raises `UsageError` where there are
-    several, or where a control's differ in more than the past.
+    """Return the conditions shared by the trials of all rows.
+
+    Raises `UsageError` if the conditions differ, or if a control differs in more than the past.
     """
     beside = {(system.key, conditions) for system, conditions in controls.values()}
     shared = dict.fromkeys(
@@ -26,14 +28,14 @@ def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
     if len(shared) != 1:
         raise UsageError(
             f"a report needs trials under one set of conditions, got {len(shared)}; report each set"
-            " by itself"
+            " separately"
         )
     (rows,) = shared
     for label, (_, conditions) in controls.items():
         if conditions.model_copy(update={"past": rows.past}) != rows:
             raise UsageError(
-                f"control {label!r} has other conditions than the rows; it may differ in 'past'"
-                " alone"
+                f"control {label!r} differs from the rows in more than 'past'; make its other"
+                " conditions equal to theirs"
             )
     return rows
 
@@ -41,11 +43,16 @@ def row_conditions(trials: Sequence[Trial], controls: Controls) -> Conditions:
 def single_frame(
     table: Table, systems: Mapping[str, System], trials: Mapping[str, Trials], controls: Controls
 ) -> str:
-    """The label of the row whose network reads one frame with nothing in its slots but a backbone,
-    else of the control in that role.
+    """Return the label of the single-frame row: one frame, and empty slots except the backbone.
 
-    Empty where there is neither. Only variants of one system have such a row: whole systems differ
-    in more than their frames.
+    Without such a row, the control with that role; empty without either. Only tables of variants
+    have such a row, since whole systems differ in more than their frames.
+
+    Args:
+        table: the table
+        systems: by row label
+        trials: of rows and controls, by label
+        controls: system and conditions by label
     """
     for label, system in systems.items():
         bare = all(choice.use == "none" for slot, choice in system.slots if slot != "backbone")
@@ -69,8 +76,15 @@ def single_frame(
 def controls_of(
     table: Table, controls: Controls, trials: Mapping[str, Trials], single: str
 ) -> tuple[ControlSummary, ...]:
-    """A summary of each control, compared with `single`; another reading of the paper is compared
-    with the reference row. `trials` are those of rows and controls.
+    """Return a summary of each control, compared with the single-frame row.
+
+    Another reading of the paper is compared with the reference row instead.
+
+    Args:
+        table: the table
+        controls: system and conditions by label
+        trials: of rows and controls, by label
+        single: label of the single-frame row or control; or empty
     """
     summaries: list[ControlSummary] = []
     for label, (system, conditions) in controls.items():
@@ -85,7 +99,7 @@ def controls_of(
                 runs=own.outcomes,
                 interval=mean_interval(values, within=PERCENT) if values else None,
                 params=own.results[0].record.params if own.results else None,
-                # never compared with the reference row by images
+                # passed as its own reference, so that no bootstrap compares it by image
                 measures=measures_of(own.results, own.results),
                 parts=parts_of([result.record for result in own.results]),
                 role=spec.role,

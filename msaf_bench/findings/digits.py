@@ -19,8 +19,9 @@ def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str
 
 
 def digits_of(interval: Interval) -> int:
-    """Return the decimals that the width of an interval leaves a meaning: two below ±0.1, and where
-    a bound that is not zero would read as zero; else one.
+    """Return the number of meaningful decimals for an interval, 1 or 2.
+
+    Two for a width below 0.2, and if a bound of an interval without zero would be rounded to zero.
     """
     if interval.low is None or interval.high is None:
         return 1
@@ -31,8 +32,9 @@ def digits_of(interval: Interval) -> int:
 
 
 def mean(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
-    """Return the mean of an interval, with decimals by its width where none are asked for; an en
-    dash for none.
+    """Return the mean of an interval as text; an en dash for None.
+
+    Without `digits`, the width of the interval sets the decimals.
     """
     if interval is None:
         return NONE
@@ -41,7 +43,7 @@ def mean(interval: Interval | None, digits: int | None = None, *, signed: bool =
 
 
 def span(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
-    """Return the bounds of an interval, "low to high"; an en dash where there are none."""
+    """Return the bounds of an interval, "low to high"; an en dash without bounds."""
     if interval is None or interval.low is None:
         return NONE
     shown = digits_of(interval) if digits is None else digits
@@ -52,7 +54,7 @@ def span(interval: Interval | None, digits: int | None = None, *, signed: bool =
 
 
 def mean_span(interval: Interval | None, digits: int | None = None, *, signed: bool = False) -> str:
-    """Return the mean with the bounds in brackets, "mean (low to high)"; an en dash for none."""
+    """Return the mean with the bounds in brackets, "mean (low to high)"; an en dash for None."""
     centre = mean(interval, digits, signed=signed)
     if interval is None or interval.low is None:
         return centre
@@ -60,7 +62,7 @@ def mean_span(interval: Interval | None, digits: int | None = None, *, signed: b
 
 
 def p_value(p: float | None) -> str:
-    """Return p with three decimals, and never 0."""
+    """Return p with three decimals, or "< 0.001"."""
     if p is None:
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -72,7 +74,7 @@ def millions(params: int | None) -> str:
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """Return "1 seed", "2 seeds"; `plural` where it is not made with an s."""
+    """Return "1 seed" or "2 seeds"; `plural` is for nouns whose plural is not made with an s."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 

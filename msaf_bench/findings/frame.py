@@ -10,13 +10,13 @@
 | `reason` | why it failed; empty otherwise |
 | `metric` | `miou`, `iou`, `past`, `tc`, `validation`, `params`, `macs`, `seconds` or `peak` |
 | `of` | class of `iou`, preset of `tc`, step of `validation`, mode of `macs`, part of `seconds` |
-| `value` | the number; NaN where there is none |
+| `value` | the number; NaN if unknown |
 | `unit` | `percent`, `points`, `count`, `s` or `MiB` |
 
-`miou` is the mean of `iou` over the classes that occur in truth or prediction. `past` is the
+`miou` is the mean of `iou` over the classes present in ground truth or predictions. `past` is the
 contribution of past frames: mIoU minus the mIoU with the newest frame repeated. `validation` is the
-mIoU after a step on clips held out of training. Every planned trial
-has at least its `miou` line, NaN unless it is done.
+mIoU after a step on clips held out of training. Every planned trial has at least its `miou` line,
+with NaN unless the trial is done.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 
 def frame_of(plan: RecordedPlan, results: Mapping[str, Result]) -> "DataFrame":
-    """Return the tidy table of a run's results (by trial id), in the order of the plan."""
+    """Return the tidy table of a run, in the order of the plan; `results` are by trial id."""
     import pandas as pd
 
     return pd.DataFrame(_lines(plan, results), columns=list(Line._fields))
@@ -75,7 +75,7 @@ def _lines(plan: RecordedPlan, results: Mapping[str, Result]) -> Iterator[Line]:
 
 
 def _measured(outcome: TrialOutcome, results: Mapping[str, Result]) -> Iterator[Measured]:
-    """The numbers of a trial; NaN for the mIoU alone where it has no score."""
+    """Yield the numbers of a trial; only a NaN mIoU if it has no score."""
     if outcome.miou is None:
         yield Measured("miou", "", NAN, "percent")
         return

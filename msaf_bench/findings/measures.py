@@ -1,4 +1,4 @@
-"""Measurements of a row beside its mIoU: the contribution of past frames, consistency, cost.
+"""Measurements of a row besides its mIoU: contribution of past frames, consistency, cost.
 
 Shapes: N images, K classes, S seeds.
 """
@@ -22,7 +22,14 @@ def measures_of(
     speeds: Sequence[Speed] = (),
     published_cost: SystemCost | None = None,
 ) -> Measures:
-    """All of it for one row; `reference` are the results of the row that all are compared with."""
+    """Return the measurements of one row.
+
+    Args:
+        results: finished trials of the row, one per seed
+        reference: finished trials of the reference row
+        speeds: timings of the row, one per mode
+        published_cost: cost of the system at its published size
+    """
     if not results:
         return Measures(speeds=tuple(speeds), published_cost=published_cost)
     return Measures(
@@ -38,7 +45,7 @@ def measures_of(
 
 
 def images_of(results: Sequence[Result]) -> Interval | None:
-    """The mIoU's interval for other images and other seeds."""
+    """Return the interval of the mIoU under a bootstrap over images and seeds."""
     areas = _areas(results)
     return image_interval(list(areas.values())) if areas else None
 
@@ -46,25 +53,26 @@ def images_of(results: Sequence[Result]) -> Interval | None:
 def image_difference_of(
     results: Sequence[Result], reference: Sequence[Result]
 ) -> ImageDifference | None:
-    """Row minus reference row with other images and other seeds; None for the reference itself."""
+    """Return row minus reference row under draws of images and seeds; None for the reference."""
     return None if results is reference else image_difference(_areas(results), _areas(reference))
 
 
 def _areas(results: Sequence[Result]) -> dict[int, Areas]:
-    """Seed -> areas."""
+    """Return the areas by seed."""
     return {each.record.trial.seed: each.areas for each in results if each.areas}
 
 
 def past_of(results: Sequence[Result]) -> Interval | None:
-    """Contribution of past frames over seeds: mIoU minus the mIoU with the newest frame repeated;
-    None where no record has both.
+    """Return the contribution of past frames over seeds; None if no record has both scores.
+
+    The contribution is the mIoU minus the mIoU with the newest frame repeated.
     """
     gaps = [result.past for result in results if result.past is not None]
     return mean_interval(gaps, within=POINTS) if gaps else None
 
 
 def validation_of(results: Sequence[Result]) -> Validation | None:
-    """Return the validations of a row's or control's trainings; None where there were none."""
+    """Return the validation curves of a row or control; None without validation."""
     curves = tuple(
         SeedCurve(
             seed=record.trial.seed,
@@ -78,7 +86,7 @@ def validation_of(results: Sequence[Result]) -> Validation | None:
 
 
 def consistency_of(results: Sequence[Result]) -> tuple[RowConsistency, ...]:
-    """A row's consistency under each preset."""
+    """Return the row's temporal consistency, one entry per preset."""
     by_preset: dict[str, list[Consistency]] = {}
     for result in results:
         for measured in result.record.consistency:

@@ -1,6 +1,4 @@
-"""One sentence about motion: how much past frames can contribute in a run, and how much each row
-found.
-"""
+"""Answer about motion: contribution of past frames, the possible one and that of each row."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from msaf_bench.findings.subjects import ControlSummary, Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.stats import Interval
 
-NAMED = 9  #: rows named; of more, only these with the largest contribution
+NAMED = 9  #: number of named rows, those with the largest contribution
 CANNOT = "this run cannot answer questions about motion"
 
 
@@ -23,14 +21,15 @@ class MotionAnswer:
 
 
 def motion_of(summary: Summary) -> MotionAnswer:
-    """The answer, from the roles of the controls: the positive one with the largest contribution
-    says how much there was to find.
+    """Return the answer of a run about motion.
+
+    The positive control with the largest contribution shows how much past frames can contribute.
     """
     positive = [control for control in summary.controls if control.role == "positive"]
     if not summary.controls:
         return MotionAnswer(
             False,
-            "No control was run: this run does not say how much past frames could contribute.",
+            "No controls were run, so the possible contribution of past frames is unknown.",
         )
     if not positive:
         answer = MotionAnswer(False, f"No positive control was run: {CANNOT}.")
@@ -42,15 +41,13 @@ def motion_of(summary: Summary) -> MotionAnswer:
 
 
 def _fault(control: ControlSummary) -> str:
-    """Why the positive control answers nothing; empty where its contribution is separated from
-    zero.
-    """
+    """Return why a positive control gives no answer; empty if its contribution is above zero."""
     past, name = control.measures.past, f"{control.label}, the positive control,"
     if past is None:
         why = (
             f": {control.state}"
             if not control.measured
-            else ": it was scored without its past frames repeated"
+            else ": it has no score with the newest frame repeated"
         )
         return f"{name} has no contribution of past frames{why}; {CANNOT}."
     if control.dead:
@@ -66,7 +63,8 @@ def _fault(control: ControlSummary) -> str:
         bounds = f"{number(past.mean, 1, signed=True)}, {span(past, 1, signed=True)}"
         lost = past.high is not None and past.high < 0
         return (
-            f"{name} {'loses mIoU by past frames' if lost else 'is not separated from zero'}"
+            f"{name}"
+            f" {'loses mIoU from past frames' if lost else 'shows no contribution above zero'}"
             f" ({bounds}): {CANNOT}."
         )
     return ""
@@ -84,14 +82,14 @@ def _found(best: ControlSummary, summary: Summary) -> str:
     )
     live, dead = [row for row in rows if not row.dead], [row for row in rows if row.dead]
     amounts = [f"{row.label} {_amount(row.measures.past)}" for row in live[:NAMED]]
-    if amounts:  # the verb stands once
+    if amounts:  # only the first amount has a verb
         amounts[0] = f"{live[0].label} uses {_amount(live[0].measures.past)}"
     uses = ", ".join(amounts)
     more = f" and {len(live) - NAMED} other rows less" if len(live) > NAMED else ""
     sentences = [there + (f"; {uses}{more}." if uses else ".")]
     if dead:
         amounts = ", ".join(f"{row.label} {_amount(row.measures.past)}" for row in dead[:NAMED])
-        sentences.append(f"Not comparable, as a part is not live: {amounts}.")
+        sentences.append(f"Not comparable, because a part is not live: {amounts}.")
     return " ".join([*sentences, *_bounds(summary.controls)])
 
 
@@ -100,7 +98,7 @@ def _contribution(subject: Subject) -> float:
 
 
 def _amount(past: Interval | None) -> str:
-    """The contribution with its interval."""
+    """Return the contribution with its interval as text."""
     amount = mean(past, 1, signed=True)
     if past is None or past.low is None:
         return f"{amount} (one seed)"
@@ -114,20 +112,18 @@ def _bounds(controls: Sequence[ControlSummary]) -> Iterator[str]:
 
 
 def _suspicious(summary: Summary) -> Iterator[str]:
-    """A negative control that gains over the row that reads one frame, or that needs a past which
-    tells it nothing.
-    """
+    """Yield a warning for each negative control with a contribution, or a gain over one frame."""
     for control in summary.controls:
         past = control.measures.past
         if control.role == "negative" and past and past.low is not None and past.low > 0:
             yield (
-                f"{control.label}, the negative control, contributes {_amount(past)} though its"
-                " past tells nothing: so much of a contribution may come from repeating the newest"
-                " frame, which is an unusual input."
+                f"{control.label}, the negative control, shows a contribution of {_amount(past)}"
+                " although its past frames carry no information: up to this much of every"
+                " contribution may come from repeating the newest frame, an unusual input."
             )
         gain = control.gain.interval if control.gain else None
         if control.role == "negative" and gain and gain.low is not None and gain.low > 0:
             yield (
                 f"{control.label} gains {_amount(gain)} over {control.compared}:"
-                " part of what the rows with several frames gain is not the past."
+                " part of the gain of rows with several frames does not come from past frames."
             )

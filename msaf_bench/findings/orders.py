@@ -1,4 +1,4 @@
-"""The paper's orderings of the rows, and the verdicts of our seeds. Shapes: R rows, S seeds."""
+"""Verdicts of our seeds on the paper's orderings of the rows. Shapes: R rows, S seeds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,13 @@ Scores = Mapping[str, Mapping[int, float]]  # row label -> seed -> mIoU
 def verdicts_of(
     table: Table, scores: Scores, ill: Mapping[str, str], conditions: Conditions
 ) -> tuple[Verdict, ...]:
-    """A verdict on each ordering, with simultaneous intervals over all comparisons of the table.
+    """Return a verdict on each ordering, with simultaneous intervals over the whole table.
 
-    `ill` says of a row with a part that is not live why nothing follows from it.
+    Args:
+        table: the table with its orderings
+        scores: mIoU in percent by row label and seed
+        ill: faults by row label, for rows with a part that is not live
+        conditions: conditions of the run
     """
     printed, family = printed_miou(table), family_of(table)
     here = bool(other_conditions(conditions, table))
@@ -51,14 +55,14 @@ def verdicts_of(
 
 
 def agreement_of(table: Table, scores: Scores) -> Agreement:
-    """Over the rows that have both a printed and a measured number."""
+    """Return the rank agreement over the rows with both a printed and a measured mIoU."""
     printed = printed_miou(table)
     both = [label for label in printed if scores.get(label)]
     return agreement([printed[label] for label in both], by_seed(both, scores))
 
 
 def by_seed(labels: Sequence[str], scores: Scores) -> NDArray[np.float64]:
-    """The scores as (R, S), NaN where a row lacks a seed."""
+    """Return the scores as an array (R, S), with NaN for missing seeds."""
     seeds = sorted({seed for label in labels for seed in scores[label]})
     return np.array(
         [[scores[label].get(seed, np.nan) for seed in seeds] for label in labels]

@@ -1,6 +1,4 @@
-"""The pulse of each part over the seeds of a row: the worst seed decides whether the part is
-live.
-"""
+"""Pulse of each part over the seeds of a row; the worst seed decides whether the part is live."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,14 +8,12 @@ from msaf_bench.findings.subjects import Part
 from msaf_bench.liveness import GAUGES, Supply, complaint
 from msaf_bench.records import PAST, Pulse, Record
 
-#: parts that see past frames alone: where these hold nothing, they have nothing to change
+#: parts that process past frames only: uninformative past frames leave them nothing to change
 THROUGH_PAST = ("align",)
 
 
 def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
-    """Every part that has a pulse in one of the finished records, in the order of the first record
-    that has it.
-    """
+    """Return every part with a pulse in a finished record, in order of first appearance."""
     by_name: dict[str, list[Pulse]] = {}
     for record in records:
         for pulse in record.pulses:
@@ -26,8 +22,10 @@ def parts_of(records: Sequence[Record]) -> tuple[Part, ...]:
 
 
 def excused(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The parts where past frames hold nothing to find: a network that ignores them is not ill, nor
-    is an aligner of past frames that changes nothing but gets its gradient and stays on the map.
+    """Return the parts as judged when past frames carry no information.
+
+    A network may then ignore its past frames. An aligner may then leave the result unchanged, if it
+    receives a gradient and its gauges stay in range.
     """
     return tuple(
         replace(part, dead=0, why="") if part.name == PAST or _only_quiet(part) else part
@@ -60,7 +58,7 @@ def _over_seeds(name: str, pulses: Sequence[Pulse]) -> Part:
 
 
 def _sick(pulse: Pulse) -> bool:
-    """Whether a gauge or the gradient is out of range, whatever the part changes."""
+    """Return whether a gauge or the gradient is out of range, whatever the part changes."""
     supply = None if pulse.gradient is None else Supply(pulse.gradient, pulse.silent or 0.0)
     return bool(complaint(dict(pulse.gauges), supply))
 
@@ -71,9 +69,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _worst(pulses: Sequence[Pulse]) -> tuple[tuple[str, float], ...]:
-    """The reading of each gauge that is nearest to its limit, or farthest beyond: the lowest where
-    it has a low limit, else the highest.
-    """
+    """Return the worst reading of each gauge: the lowest for a low limit, else the highest."""
     readings: dict[str, list[float]] = {}
     for pulse in pulses:
         for name, value in pulse.gauges:

@@ -1,4 +1,4 @@
-"""Power of a run: the differences that its seeds can see at the spread they show."""
+"""Power of a run: differences that its seeds can detect at their observed spread."""
 
 from dataclasses import dataclass
 
@@ -16,23 +16,22 @@ from msaf_bench.stats import (
 
 @dataclass(frozen=True)
 class Power:
-    """Chances to see differences between two rows."""
+    """Chances to detect differences between two rows."""
 
-    sd: float  #: of the paired differences, pooled over the rows
+    sd: float  #: standard deviation of the paired differences, pooled over the rows
     seeds: int
-    detectable: float  #: smallest difference in points that is seen 80 % of the time
-    #: (effect in points, chance to see it, seeds for 80 %)
+    detectable: float  #: smallest difference in points that is detected 80 % of the time
+    #: (effect in points, chance to detect it, seeds needed for 80 %)
     lines: tuple[tuple[float, float, int | None], ...]
-    family: int  #: comparisons whose intervals hold together
-    same: float  #: chance to call two rows the same where nothing differs
-    same_needs: int | None  #: seeds to do so 80 % of the time
+    family: int  #: number of comparisons with simultaneous intervals
+    same: float  #: chance to call two rows the same if they do not differ
+    same_needs: int | None  #: seeds needed to do so 80 % of the time
 
 
 def power_of(summary: Summary) -> Power | None:
-    """Return how often each printed difference would be seen at this spread and number of seeds,
-    with simultaneous intervals.
+    """Return the chance to detect each printed difference with simultaneous intervals.
 
-    None below two paired seeds.
+    Uses the observed spread and number of seeds. None below two paired seeds.
     """
     gaps = [row.difference.interval for row in summary.rows if row.difference]
     known = [(i.sd, i.n) for i in gaps if i.sd is not None]

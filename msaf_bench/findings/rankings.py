@@ -1,5 +1,6 @@
-"""Rank agreement of a table's systems with the paper: accuracy, consistency, speed, and whether
-cost explains the printed speed.
+"""Rank agreement of a table's systems with the paper in accuracy, consistency and speed.
+
+A further pair compares the cost counted here with the printed speed.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ VAL, TEST = "printed mIoU of val", "printed mIoU of test"
 
 @dataclass(frozen=True)
 class Ranking:
-    """How far one order of ours agrees with one that the paper prints."""
+    """Agreement of one measured order with one printed order."""
 
     ours: str
     paper: str
@@ -27,11 +28,11 @@ class Ranking:
 
 
 def rankings(found: Sequence[Entry]) -> tuple[Ranking, ...]:
-    """Return the agreement of each pair of columns over the rows where it is comparable, then over
-    all that have both numbers; none for a pair without two rows.
+    """Return the agreement of each pair of columns that at least two rows have.
 
-    Comparable: the system itself, not one in its style, all parts live, and no dagger at the
-    printed number. Val and test are never mixed.
+    Each pair is ranked over the comparable rows, then over all rows with both numbers. A row is
+    comparable if it is the system itself and not one in its style, all its parts are live, and its
+    printed number has no dagger. Val and test are never mixed.
     """
     pairs: list[tuple[str, Read, str, str]] = [
         ("mIoU", attrgetter("miou"), VAL, "miou"),

@@ -1,9 +1,8 @@
-"""The systems of a finished run as its records hold them: `models/` may have changed since, and the
-records stay.
+"""Systems of a finished run, taken from its records, since `models/` may have changed.
 
-A row or control whose present system has no record takes the recorded system with the same
-architecture, the same options of it, and the same component in every slot, whatever weights it
-started from; of several the one whose components' options differ least.
+A row or control whose current system has no record takes the recorded system with the same
+architecture, architecture options and component in every slot. Starting weights may differ. Among
+several matches, the one with the fewest differing component options is taken.
 """
 
 from collections import Counter
@@ -21,23 +20,23 @@ Shape = tuple[str, Options, tuple[tuple[str, str], ...]]
 
 
 class RecordedPlan(Plan):
-    """A plan with the systems of its records in place of those of `models/`."""
+    """A plan whose systems come from its records instead of `models/`."""
 
     recorded: tuple[tuple[str, System, Conditions], ...]
-    changed: tuple[str, ...]  #: labels whose present system is another
+    changed: tuple[str, ...]  #: labels whose current system differs from the recorded one
 
     def systems(self) -> dict[str, System]:
-        """Return the systems as the records hold them, by label."""
+        """Return the recorded systems by row label."""
         return {label: system for label, system, _ in self.recorded if label in self.rows}
 
     def subjects(self) -> dict[str, tuple[System, Conditions]]:
-        """Return the systems and conditions of rows and controls, as the records hold them."""
+        """Return the recorded systems and conditions of rows and controls, by label."""
         return {label: (system, conditions) for label, system, conditions in self.recorded}
 
 
 def as_recorded(plan: Plan, records: Iterable[Record]) -> RecordedPlan:
-    """The plan of a run, each row and control with the system that its records hold."""
-    ran: dict[Conditions, dict[str, System]] = {}  # by key
+    """Return the plan with the recorded system of each row and control."""
+    ran: dict[Conditions, dict[str, System]] = {}  # systems by key, per conditions
     for record in records:
         ran.setdefault(record.trial.conditions, {})[record.trial.system.key] = record.trial.system
     present = plan.subjects()
@@ -55,7 +54,7 @@ def as_recorded(plan: Plan, records: Iterable[Record]) -> RecordedPlan:
 
 
 def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, SystemCost]:
-    """Cost as published, by row label: of the systems as they were when the run was made."""
+    """Return the cost at the published size of the recorded systems, by row label."""
     costs = dict(read_costs(plan, workspace))
     if not set(plan.rows) & set(plan.changed):
         return costs
@@ -71,20 +70,21 @@ def recorded_costs(plan: RecordedPlan, workspace: Workspace) -> dict[str, System
 
 
 def changed_note(plan: RecordedPlan) -> tuple[str, ...]:
-    """A note on systems that are shown as they were run."""
+    """Return a note that names the systems shown as recorded; empty if none has changed."""
     if not plan.changed:
         return ()
     return (
         (
-            "Shown as they were run, since their systems in models/ have changed:"
+            "Shown as they were run, because their definitions in models/ have changed since:"
             f" {', '.join(plan.changed)}."
         ),
     )
 
 
 def with_names(table: Table) -> Table:
-    """Return a table with the question and the names of parts of today's table of that name, where
-    its run was made before they had any.
+    """Return the table with the question and part names of the current table of that name.
+
+    Only tables of old runs that lack both are changed.
     """
     if table.question or any(each.part for each in table.orderings):
         return table
@@ -102,7 +102,7 @@ def with_names(table: Table) -> Table:
 
 
 def _match(wanted: Mapping[str, System], ran: Iterable[System]) -> dict[str, System]:
-    """Label -> the recorded system, or the present one where none or several fit."""
+    """Return the recorded system by label, or the current one unless exactly one fits."""
     recorded = {system.key: system for system in ran}
     taken = {system.key for system in wanted.values()}
     left = [system for key, system in recorded.items() if key not in taken]
@@ -117,11 +117,10 @@ def _match(wanted: Mapping[str, System], ran: Iterable[System]) -> dict[str, Sys
 
 
 def _nearest(system: System, others: Iterable[System]) -> System | None:
-    """Of the systems of the same shape the one with the most slots filled alike, options included;
-    None for none or a tie.
+    """Return the system of the same shape with the most identical slots, options included.
 
-    Among those that are alike but for the weights they started from, which may be gone, the name
-    decides.
+    The name breaks ties between systems that differ only in starting weights. None if no system
+    has the shape, or for a remaining tie.
     """
     shape, slots = _shape(system), {*system.trained().slots}
     alike = [
@@ -134,7 +133,7 @@ def _nearest(system: System, others: Iterable[System]) -> System | None:
 
 
 def _shape(system: System) -> Shape:
-    # Files of starting weights may be gone, or elsewhere: they are no part of the shape.
+    # Files of starting weights may be deleted or moved, so they are not part of the shape.
     return (
         system.architecture,
         system.trained().options,

@@ -1,4 +1,4 @@
-"""Rows of the table: what was measured of each, and its difference to the reference row.
+"""Rows of the table: measurements of each, and its difference to the reference row.
 
 Shapes: K classes, S seeds.
 """
@@ -28,7 +28,16 @@ def rows_of(
     speeds: Mapping[str, Sequence[Speed]],
     costs: Mapping[str, SystemCost],
 ) -> tuple[RowSummary, ...]:
-    """Every row of the table, compared with the reference row."""
+    """Return every row of the table, compared with the reference row.
+
+    Args:
+        table: the table
+        systems: by row label; rows without a system are only printed
+        trials: by row label
+        constant: best constant prediction; None if nothing was scored
+        speeds: timings by row label, one per mode
+        costs: cost at the published size, by row label
+    """
     reference, compared = trials[table.reference].results, _compared(table, trials)
     rows = [_row(table, label, systems, trials[label], constant) for label, _ in table.rows]
     finished: list[RowSummary] = []
@@ -41,9 +50,7 @@ def rows_of(
 
 
 def with_grounds(rows: Sequence[RowSummary], reference: str) -> tuple[RowSummary, ...]:
-    """The rows, each with the reason why nothing follows from its difference to the reference row,
-    where there is one.
-    """
+    """Return the rows, with the reason for each difference that is not comparable."""
     ill = {row.label: row.ill for row in rows}
     return tuple(
         replace(
@@ -61,7 +68,7 @@ def _row(
     trials: Trials,
     constant: Constant | None,
 ) -> RowSummary:
-    """The row by itself."""
+    """Return the row without its comparison to the reference row."""
     row, system, values = dict(table.rows)[label], systems.get(label), list(trials.scores.values())
     results = trials.results
     interval = mean_interval(values, within=PERCENT) if values else None
@@ -97,9 +104,8 @@ def _ticks(table: Table, system: System | None, base: System) -> tuple[bool, ...
 
 
 def _compared(table: Table, trials: Mapping[str, Trials]) -> dict[str, Difference]:
-    """Difference to the reference row by label. The family is what was planned: a crash never makes
-    another difference significant.
-    """
+    """Return the difference to the reference row by label."""
+    # The family counts planned comparisons, so a crash never makes another difference significant.
     family, reference = family_of(table), trials[table.reference].scores
     gaps = {
         label: paired_difference(row.scores, reference, family=family)
@@ -110,7 +116,7 @@ def _compared(table: Table, trials: Mapping[str, Trials]) -> dict[str, Differenc
 
 
 def _per_class(results: Sequence[Result]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """IoU of each class: its mean over the seeds that have one, and their standard deviation."""
+    """Return the mean IoU of each class over its finite seeds, and the standard deviation."""
     if not results:
         return (), ()
     scores = np.array([result.iou for result in results])  # (S, K)

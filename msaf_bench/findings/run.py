@@ -1,4 +1,4 @@
-"""A finished run, read from its folder: its records, a tidy table of them, and its summary.
+"""A finished run, read from its folder: records, tidy table and summary.
 
 run = load_run("reports/reference/table3-street-quick")
 run.frame().groupby(["row", "metric"])["value"].mean()
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Records(Mapping[str, Record]):
-    """The records of a folder by trial id, each read whole when it is asked for."""
+    """Records of a folder by trial id; each is read on access."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -55,49 +55,49 @@ class Records(Mapping[str, Record]):
 
 @dataclass(frozen=True)
 class Run:
-    """A run in its folder. Its plan is read at once, its records when they are needed."""
+    """A run in its folder. The plan is read at once, the records on first use."""
 
     folder: Path
     plan: Plan
 
     @property
     def table(self) -> Table:
-        """The table: its rows, with their printed numbers and claims."""
+        """The table: rows, printed numbers and orderings."""
         return self.plan.table
 
     @property
     def conditions(self) -> Conditions:
-        """The conditions of all rows: data, size, schedule, …."""
+        """Conditions of all rows: data, frame size, schedule and others."""
         return self.plan.conditions
 
     @property
     def records(self) -> Mapping[str, Record]:
-        """The records by trial id, confusion matrices per image included; read one by one."""
+        """Records by trial id, with confusion matrices per image; read one by one."""
         return Records(Workspace(self.folder).records)
 
     @property
     def points(self) -> "tuple[Run, ...]":
-        """The runs of a table over an axis, a run for each value; empty for other tables."""
+        """Runs of a table with an axis, one per value; empty for other tables."""
         folders = sorted(point for point in self.folder.glob("points/*") if point.is_dir())
         return tuple(load_run(folder) for folder in folders)
 
     @cached_property
     def recorded(self) -> RecordedPlan:
-        """The plan with the systems as the records hold them."""
+        """Plan with the recorded systems."""
         return as_recorded(self.plan, (result.record for result in self._results.values()))
 
     @cached_property
     def _results(self) -> dict[str, Result]:
         if self.table.axis:
-            raise UsageError(f"{self.folder} holds a table over an axis; take one of its `points`")
+            raise UsageError(f"{self.folder} holds a table with an axis; use one of its `points`")
         return read_results(Workspace(self.folder).records)
 
     def frame(self) -> "DataFrame":
-        """Return one tidy line per row × seed × metric. Raises `HostError` for a damaged record.
+        """Return one tidy line per row × seed × metric.
 
             run.frame().query("metric == 'miou'").pivot(index="seed", columns="row", values="value")
 
-        The columns are described in `msaf_bench.findings.frame`.
+        `msaf_bench.findings.frame` describes the columns. Raises `HostError` for a damaged record.
         """
         from msaf_bench.findings.frame import frame_of
 
@@ -106,8 +106,12 @@ class Run:
     def summary(self, *, allow_mixed: bool = False) -> Summary:
         """Return the rows, intervals and verdicts of a report; a notebook shows it as a table.
 
-        `allow_mixed` lets records that read different data share the table. Raises `DataError`
-        where they do without it, `HostError` for a damaged record.
+        Args:
+            allow_mixed: whether records of different data may share the table; a note says so
+
+        Raises:
+            DataError: if records read different data without `allow_mixed`
+            HostError: for a damaged record
         """
         workspace, records = Workspace(self.folder), self._results
         summary = _summarise(workspace, self.recorded, records, allow_mixed=allow_mixed)
@@ -121,24 +125,25 @@ class Run:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Read a finished run from the folder that `msaf-bench ablate` wrote.
+    """Read a finished run from a folder made by `msaf-bench ablate`.
 
         run = load_run("reports/reference/table3-street-quick")
 
-    The run of a table over an axis has `points`, each a run of its own. Raises `UsageError` for a
-    folder that holds no run; `HostError` for a damaged plan.
+    The run of a table with an axis has `points`, each a separate run. Raises `UsageError` if the
+    folder holds no run, `HostError` for a damaged plan.
     """
     path = Path(folder)
     if not path.is_dir():
         raise UsageError(
-            f"{path}: no such folder, so no run; give a folder that `msaf-bench ablate` wrote"
+            f"{path}: no such folder; give the folder of a run made by `msaf-bench ablate`"
         )
     return Run(path, Workspace(path).plan())
 
 
 def summarise_run(workspace: Workspace, plan: Plan, *, allow_mixed: bool = False) -> Summary:
-    """Read the records of a run and return its summary. Raises `DataError` where they read
-    different data, unless that is allowed.
+    """Return the summary of a run, read from its records.
+
+    Raises `DataError` if they read different data, unless `allow_mixed`.
     """
     return Run(workspace.folder, plan).summary(allow_mixed=allow_mixed)
 
@@ -150,7 +155,7 @@ def _summarise(
     *,
     allow_mixed: bool = False,
 ) -> Summary:
-    """Return the summary of the rows that were planned and of those that are only printed."""
+    """Return the summary of the planned rows and of the rows that are only printed."""
     named = with_names(plan.table)
     table = named.model_copy(
         update={
@@ -177,10 +182,10 @@ def _summarise(
 
 
 def _own_conditions(table: Table) -> tuple[str, ...]:
-    """A note on rows that are trained under conditions of their own."""
+    """Return a note on rows trained under other conditions than the table; empty without any."""
     texts = [
         f"{label} with {', '.join(f'{name} {value}' for name, value in row.conditions)}"
         for label, row in table.rows
         if row.conditions
     ]
-    return (f"Rows train under conditions of their own: {'; '.join(texts)}.",) if texts else ()
+    return (f"Some rows are trained under other conditions: {'; '.join(texts)}.",) if texts else ()

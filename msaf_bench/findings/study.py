@@ -1,6 +1,4 @@
-"""A table run over an axis: curves of the contribution of past frames and of the gain over one
-frame.
-"""
+"""Curves of a table with an axis: contribution of past frames, and gain over a single frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +19,10 @@ class PointReading:
 
     value: Option
     subject: Subject
-    past: Interval | None  #: contribution of past frames, each interval by itself
-    #: minus the row that reads one frame; the interval by itself, p for the whole study
+    past: Interval | None  #: contribution of past frames, 95 % interval of this point alone
+    #: subject minus the single-frame row; 95 % interval of this point, p adjusted for the study
     gain: Difference | None
-    decision: Decision  #: of the gain, by intervals that hold together for the whole study
+    decision: Decision  #: on the gain, by simultaneous intervals of the whole study
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,20 @@ class AxisCurves:
 
 @dataclass(frozen=True)
 class Study:
-    """A table over its axes."""
+    """A table with its axes."""
 
     plan: Plan
-    single: str  #: label of the row that reads one frame
-    family: int  #: comparisons with it
+    single: str  #: label of the single-frame row
+    family: int  #: number of comparisons with the single-frame row
     axes: tuple[AxisCurves, ...]
-    summaries: tuple[Summary, ...]  #: of the points
+    summaries: tuple[Summary, ...]  #: one per point
     missing: tuple[str, ...]  #: points without any finished trial
-    notes: tuple[str, ...]  #: of the points, each with the name of its folder
-    undrawn: str = ""  #: why there are no figures, where they could not be drawn
+    notes: tuple[str, ...]  #: notes of the points, each led by the name of its folder
+    undrawn: str = ""  #: reason if the figures could not be drawn
 
 
 def summarise_study(workspace: Workspace, plan: Plan) -> Study:
-    """What the records of all points say."""
+    """Return the curves of a table with axes from the records of all its points."""
     points = points_of(plan, workspace)
     runs = {point.workspace.folder: summarise_run(point.workspace, point.plan) for point in points}
     found = [(point, runs[point.workspace.folder]) for point in points]

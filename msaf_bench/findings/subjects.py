@@ -1,4 +1,4 @@
-"""Rows and controls as frozen data: one network under one set of conditions, over seeds.
+"""Summaries of rows and controls: one network under one set of conditions, over seeds.
 
 mIoU, IoU and their differences are in percent (0..100) everywhere.
 """
@@ -14,8 +14,8 @@ from msaf_bench.spec import Past, System
 from msaf_bench.stats import Difference, Interval
 from msaf_bench.stats.bootstrap import ImageDifference
 
-IN_STYLE = "≈"  #: before the label of a system that is only in the style of its source
-NOT_LIVE = "‡"  #: behind the label of a row or control with a part that is not live
+IN_STYLE = "≈"  #: precedes the label of a system that is only in the style of its source
+NOT_LIVE = "‡"  #: follows the label of a row or control with a part that is not live
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class TrialOutcome:
     state: Literal["done", "failed", "missing"]
     reason: str = ""
     miou: float | None = None
-    seconds: float = 0.0  #: computing time, all phases
-    ended: str = ""  #: UTC; empty for a record made before times were kept
+    seconds: float = 0.0  #: computing time of all phases
+    ended: str = ""  #: time of its end in UTC; empty in old records without times
 
 
 @dataclass(frozen=True)
@@ -37,64 +37,62 @@ class RowConsistency:
 
     preset: str
     flow: str
-    interval: Interval | None  #: None for the reason given
+    interval: Interval | None  #: None for the `reason`
     reason: str
     controls: tuple[tuple[str, float | None], ...]  #: mean over seeds
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Measurements beside the mIoU over seeds."""
+    """Measurements besides the mIoU over seeds."""
 
-    images: Interval | None = None  #: of the mIoU, for other images and other seeds
-    image_difference: ImageDifference | None = None  #: this row - reference row under such draws
-    #: contribution of past frames: mIoU minus that with the newest frame repeated; None for one
-    #: frame
+    images: Interval | None = None  #: interval of the mIoU over images and seeds
+    image_difference: ImageDifference | None = None  #: row - reference row, same bootstrap
+    #: contribution of past frames: mIoU minus the mIoU with the newest frame repeated; None for
+    #: single-frame networks
     past: Interval | None = None
     consistency: tuple[RowConsistency, ...] = ()
     cost: Cost | None = None
-    #: by mode, measured after the trials in rounds with the other rows
+    #: one per mode, measured after the trials in rounds with the other rows
     speeds: tuple[Speed, ...] = ()
-    published_cost: SystemCost | None = None  #: of the system as published, not as it was run
-    validation: Validation | None = None  #: while training; None where there was none
+    published_cost: SystemCost | None = None  #: at the published size, not as run
+    validation: Validation | None = None  #: during training; None without validation
 
     def macs(self, mode: str) -> int | None:
-        """MACs of one result; None where they were not counted."""
+        """Return the MACs per result; None if they were not counted."""
         if self.cost is None:
             return None
         return sum(macs for _, macs in (self.cost.clip if mode == "clip" else self.cost.stream))
 
     def speed(self, mode: str) -> Speed | None:
-        """The speed in a mode; None where it could not be timed."""
+        """Return the speed in a mode; None if it could not be timed."""
         return next((s for s in self.speeds if s.conditions.mode == mode and s.latency), None)
 
 
 @dataclass(frozen=True)
 class Part:
-    """The pulse of one part over the finished seeds that have one: the part is live only if it is
-    live in each of them.
-    """
+    """Pulse of one part over the finished seeds; the part is live only if live in each of them."""
 
     name: str
     seeds: int
-    dead: int  #: seeds in which it is not live
-    #: of these the seeds in which that is only because the result hardly changes without it
+    dead: int  #: number of seeds in which it is not live
+    #: number of dead seeds whose only fault is that the result hardly changes without the part
     quiet: int
-    why: str  #: of the dead seed whose result depends least on the part
-    gradient: float | None  #: mean; None: frozen, or without weights
+    why: str  #: reason from the dead seed whose result depends least on the part
+    gradient: float | None  #: mean; None if frozen or without weights
     #: mean percent of the pixels whose class changes when the part is silenced
     changed: float | None
-    miou: float | None  #: mean mIoU lost when it is silenced, in points
-    gauges: tuple[tuple[str, float], ...]  #: the worst reading of each
+    miou: float | None  #: mean mIoU lost when the part is silenced, in points
+    gauges: tuple[tuple[str, float], ...]  #: worst reading of each gauge
 
     @property
     def live(self) -> bool:
-        """Return whether no seed has it dead."""
+        """Whether the part is live in every seed."""
         return not self.dead
 
     @property
     def reason(self) -> str:
-        """In how many seeds it is not live, and why; empty for a live part."""
+        """Number of seeds in which the part is not live, with the reason; empty for a live part."""
         if self.live:
             return ""
         seeds = "seeds" if self.seeds > 1 else "seed"
@@ -106,53 +104,54 @@ class Subject:
     """A row or a control: one network under one set of conditions, over seeds."""
 
     label: str
-    system: System | None  #: None where the row is only printed
+    system: System | None  #: None for a row that is only printed
     note: str
     runs: tuple[TrialOutcome, ...]
-    interval: Interval | None  #: of the mIoU over seeds
+    interval: Interval | None  #: interval of the mIoU over seeds
     params: int | None
     measures: Measures
-    parts: tuple[Part, ...] = ()  #: empty where no pulse was taken
+    parts: tuple[Part, ...] = ()  #: empty if no pulse was taken
 
     @property
     def shown(self) -> str:
-        """The label as it is printed, with its marks."""
+        """Label with its marks, as reports show it."""
         return self.marked(self.label)
 
     def marked(self, name: str) -> str:
-        """A name with the marks: only in the style of its source, and not live."""
+        """Return a name with the marks for "in the style of its source" and for "not live"."""
         style = f"{IN_STYLE} " if self.system and self.system.style else ""
         return f"{style}{name}{f' {NOT_LIVE}' if self.dead else ''}"
 
     @cached_property
     def measured(self) -> dict[int, float]:
-        """The mIoU by seed, of the seeds that finished."""
+        """Finished seeds with their mIoU."""
         return {run.seed: run.miou for run in self.runs if run.miou is not None}
 
     @property
     def dead(self) -> tuple[Part, ...]:
-        """The parts that are not live."""
+        """Parts that are not live."""
         return tuple(part for part in self.parts if not part.live)
 
     @property
     def live(self) -> bool | None:
-        """Whether all parts are live; None where no pulse was taken."""
+        """Whether all parts are live; None if no pulse was taken."""
         return not self.dead if self.parts else None
 
     @property
     def ill(self) -> str:
-        """Why it is not live, part by part; empty where it is, or where no pulse was taken."""
+        """Faults of all parts in one line; empty if every part is live or no pulse was taken."""
         return "; ".join(self.faults)
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """A sentence for each part that is not live."""
+        """Sentences, one per part that is not live."""
         return tuple(f"{part.name} of {self.label} is {part.reason}" for part in self.dead)
 
     @property
     def state(self) -> str:
-        """The outcome of its trials: "done", "partial 3/5 seeds", "failed: reason", "missing" or
-        "only printed".
+        """Outcome of the trials.
+
+        One of "done", "partial 3/5 seeds", "failed: reason", "missing" and "only printed".
         """
         if self.system is None:
             return "only printed"
@@ -164,7 +163,7 @@ class Subject:
 
     @property
     def standing(self) -> str:
-        """Its state, then each part that is not live and why."""
+        """State, followed by each part that is not live with its reason."""
         return "; ".join([self.state, *(f"{part.name} {part.reason}" for part in self.dead)])
 
 
@@ -174,31 +173,28 @@ class RowSummary(Subject):
 
     ticks: tuple[bool, ...]
     published: float | None
-    #: IoU, mean over seeds; NaN for a class in neither truth nor prediction
+    #: IoU, mean over seeds; NaN for a class in neither ground truth nor predictions
     per_class: tuple[float, ...]
-    per_class_sd: tuple[float, ...]  #: its deviation over seeds; NaN below two seeds
+    per_class_sd: tuple[float, ...]  #: standard deviation over seeds; NaN below two seeds
     difference: Difference | None  #: this row - reference row; None for the reference itself
-    #: the interval's low end is above the best constant prediction; None without an interval
+    #: whether the interval lies above the best constant prediction; None without an interval
     clears_constant: bool | None
-    #: why nothing follows from the difference: a part of this row or of the reference row that is
-    #: not live
+    #: faults of this row or of the reference row that make the difference not comparable
     against: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSummary(Subject):
-    """A row of ours beside the table's own: what the run could have seen, and what it must
-    not see.
-    """
+    """An added row that shows which effects of past frames the run can and must not detect."""
 
     role: str  #: of `msaf_bench.spec.Control`
-    past_frames: Past  #: that it reads
-    #: label of the row or control that it is compared with: a reading with the reference row,
-    #: others with one frame
+    past_frames: Past  #: past frames that the network reads
+    #: label of the row or control it is compared with: the reference row for another reading of
+    #: the paper, the single-frame row for all other controls
     compared: str
-    gain: Difference | None  #: this control - that row; None where there is none
+    gain: Difference | None  #: this control minus `compared`; None if there is no such row
 
     @property
     def dead(self) -> tuple[Part, ...]:
-        """The parts that are not live. A negative control does well to ignore its past frames."""
+        """Parts that are not live; a negative control may ignore its past frames."""
         return tuple(part for part in super().dead if (self.role, part.name) != ("negative", PAST))

@@ -1,4 +1,4 @@
-"""Records in, findings out: every number of a report is made from records, and nowhere else."""
+"""From records to the findings of a table; the only source of the numbers in reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,23 +34,22 @@ def summarise(
     conditions: Conditions | None = None,
     allow_mixed: bool = False,
 ) -> Summary:
-    """All that the records say of the table.
+    """Return all findings from the records of a table.
 
     Args:
-        table: the rows, with their printed numbers
-        systems: of every row that can be run, by label
-        trials: those that were asked for, of rows and controls; one without a record is missing
-        results: the records, reduced, by trial id
-        speeds: by row label
-        costs: of the systems as published, by row label
+        table: rows with their printed numbers
+        systems: system of every row that can be run, by label
+        trials: planned trials of rows and controls; a trial without a record is missing
+        results: reduced records by trial id
+        speeds: timings by row label
+        costs: cost at the published size, by row label
         controls: system and conditions by label
-        conditions: of the table, where rows have some of their own; None: those that the trials of
-            all rows share
-        allow_mixed: whether records that read different data may share the table; a note says that
-        they do
+        conditions: conditions of the table; None: those shared by the trials of all rows
+        allow_mixed: whether records of different data may share the table; a note says so
 
-    Raises `UsageError` for no trial, for rows under different conditions, and for classes that
-    differ; `DataError` for mixed data.
+    Raises:
+        UsageError: without trials, for rows under different conditions, or for different classes
+        DataError: for records of different data without `allow_mixed`
     """
     conditions = conditions or row_conditions(trials, controls)
     asked = {trial.id: trial for trial in trials}
@@ -115,15 +114,13 @@ def summarise(
 
 NO_TRIALS = Trials((), ())
 NOTHING = (
-    "The positive control finds nothing in past frames here: a network that ignores them, or an"
-    " aligner of them, counts as live."
+    "The positive control gains nothing from past frames here, so a network or aligner that ignores"
+    " them counts as live."
 )
 
 
 def _nothing_to_find(controls: Sequence[ControlSummary]) -> bool:
-    """Whether there are positive controls with an interval and none of them is separated
-    from zero.
-    """
+    """Return whether positive controls have intervals but none lies above zero."""
     pasts = [control.measures.past for control in controls if control.role == "positive"]
     lows = [past.low for past in pasts if past and past.low is not None]
     return bool(lows) and all(low <= 0 for low in lows)
@@ -145,13 +142,13 @@ def _constant(result: Result, class_names: Sequence[str]) -> Constant:
 
 
 def _hosts(subjects: Sequence[Subject], results: Mapping[str, Result]) -> tuple[Host, ...]:
-    """The hosts of all records, in the order of the rows and controls."""
+    """Return the hosts of all records, in the order of the rows and controls."""
     outcomes = [outcome for subject in subjects for outcome in subject.runs]
     return hosts_of([results[each.trial].record for each in outcomes if each.trial in results])
 
 
 def _origins(finished: Sequence[Record], results: Mapping[str, Result]) -> list[Record]:
-    """The records of the pre-trainings that the backbones started from."""
+    """Return the records of the pre-trainings from which the backbones started."""
     starts = {record.start for record in finished}
     return [
         result.record
@@ -176,7 +173,7 @@ def _mixed(records: Sequence[Record], origins: Sequence[Record]) -> tuple[str, .
 
 
 def _computed(records: Sequence[Record]) -> tuple[str, ...]:
-    """How trials were computed, unless by one process that gives equal numbers for equal seeds."""
+    """Return notes on several processes per trial and on kernels that are not deterministic."""
     counts = {record.processes for record in records}
     levels = sorted({record.determinism for record in records} - {"", BIT_FOR_BIT})
     return (
@@ -190,9 +187,9 @@ def _one_data(records: Sequence[Record]) -> None:
     if len(by_data) > 1:
         (one, first), (other, second), *_ = by_data.items()
         raise DataError(
-            f"records {first.id} and {second.id} read different data ({one} and {other}) and share"
-            " no table; move those of one kind away and run their trials again, or see all with"
-            " `msaf-bench report --allow-mixed`"
+            f"records {first.id} and {second.id} read different data ({one} and {other}) and cannot"
+            " share a table; move away the records of one kind and rerun their trials, or show all"
+            " with `msaf-bench report --allow-mixed`"
         )
 
 
@@ -209,15 +206,10 @@ def _partial(conditions: Conditions, trials: int, finished: int) -> tuple[str, .
 
 
 def _no_pulse(rows: Sequence[RowSummary]) -> tuple[str, ...]:
-    """A note on finished rows whose records were made before pulses were taken."""
+    """Return a note on finished rows whose records have no pulse."""
     finished = [row for row in rows if row.measured]
     without = [row.label for row in finished if not row.parts]
     if not without:
         return ()
     which = "any row" if len(without) == len(finished) else ", ".join(without)
-    return (
-        (
-            f"No pulse was taken of the parts of {which}: it is not known whether every part there"
-            " is live."
-        ),
-    )
+    return (f"No pulse was taken for {which}, so it is unknown whether all parts are live.",)

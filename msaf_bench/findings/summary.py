@@ -1,4 +1,4 @@
-"""A summary as frozen data: the same for the tables, the figures and the page.
+"""Summary of a run, shared by the tables, the figures and the page.
 
 mIoU, IoU and their differences are in percent (0..100) everywhere.
 """
@@ -19,24 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence of the paper, "better beats worse", and the verdict of our seeds."""
+    """Verdict of our seeds on an ordering of the paper, "better beats worse"."""
 
     better: str
     worse: str
     source: str
     points: float | None  #: printed difference
-    difference: Difference | None  #: better - worse
-    decision: Decision  #: of the difference, whatever the conditions
+    difference: Difference | None  #: better minus worse
+    decision: Decision  #: on the difference, independent of the conditions
     word: Word
-    against: str  #: why it is not comparable: a part that is not live
+    against: str  #: reason if it is not comparable: a part that is not live
     margin: float  #: points within which two rows count as the same
-    part: str = ""  #: of the method, that the two rows tell apart
+    part: str = ""  #: part of the method by which the two rows differ
 
     @property
     def covers(self) -> bool | None:
-        """Whether our interval holds the printed difference; None where there is no interval or
-        nothing is printed.
-        """
+        """Whether our interval contains the printed difference; None if either is missing."""
         if self.difference is None or self.points is None:
             return None
         low, high = self.difference.interval.low, self.difference.interval.high
@@ -45,7 +43,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Constant:
-    """The best prediction that looks at nothing: one class everywhere."""
+    """Best constant prediction: one class everywhere, without looking at the image."""
 
     class_name: str
     miou: float
@@ -53,7 +51,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Summary:
-    """A table with everything that the records say of it."""
+    """A table with all findings from the records of a run."""
 
     table: Table
     rows: tuple[RowSummary, ...]
@@ -69,15 +67,15 @@ class Summary:
     data: tuple[str, ...]  #: fingerprints of the data that the records read
     starts: tuple[str, ...]  #: the weights that the backbones started from
     class_names: tuple[str, ...]
-    notes: tuple[str, ...]  #: what a reader must know before comparing rows
+    notes: tuple[str, ...]  #: caveats to read before comparing rows
     controls: tuple[ControlSummary, ...] = ()
-    #: label of the row or control whose network reads one frame with nothing in its slots
+    #: label of the single-frame row or control, with empty slots except the backbone; or empty
     single: str = ""
-    tuning: "Tuning | None" = None  #: the rows before and after a search; None without one
-    undrawn: str = ""  #: why there are no figures, where they could not be drawn
+    tuning: "Tuning | None" = None  #: rows before and after tuning; None without tuning
+    undrawn: str = ""  #: reason if the figures could not be drawn
 
     def _repr_html_(self) -> str:
-        """Return a plain table of rows and controls; notebooks show it."""
+        """Return an HTML table of rows and controls for notebooks."""
         lines = [
             (each.shown, each.state, _span(each.interval, ".2f"), _span(each.measures.past, "+.2f"))
             for each in self.subjects
@@ -95,22 +93,22 @@ class Summary:
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """The rows, then the controls."""
+        """Rows, followed by controls."""
         return (*self.rows, *self.controls)
 
     @property
     def ended(self) -> str:
-        """When the newest trial ended, in UTC; empty for records made before times were kept."""
+        """End of the newest trial in UTC; empty for old records without times."""
         return max((run.ended for each in self.subjects for run in each.runs), default="")
 
     @property
     def not_live(self) -> tuple[Subject, ...]:
-        """The rows, then the controls, with a part that is not live."""
+        """Rows and controls with a part that is not live."""
         return tuple(subject for subject in self.subjects if subject.dead)
 
     @property
     def failed(self) -> tuple[tuple[str, TrialOutcome], ...]:
-        """Every failed trial with the label of its row or control."""
+        """Failed trials, each with the label of its row or control."""
         return tuple(
             (subject.label, run)
             for subject in self.subjects
@@ -120,12 +118,12 @@ class Summary:
 
     @property
     def measured(self) -> tuple[RowSummary, ...]:
-        """The rows with at least one finished seed."""
+        """Rows with at least one finished seed."""
         return tuple(row for row in self.rows if row.measured)
 
 
 def _span(interval: Interval | None, form: str) -> str:
-    """The mean with its interval; a dash for none."""
+    """Return the mean with its interval as text; a dash for None."""
     if interval is None:
         return "-"
     if interval.low is None or interval.high is None:

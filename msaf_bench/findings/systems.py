@@ -1,6 +1,4 @@
-"""A table's rows as whole systems: what the paper calls and prints of each, what was measured, what
-it costs as published.
-"""
+"""Rows of a table as whole systems: printed names and numbers, measurements, published cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,55 +19,54 @@ from msaf_bench.stats import Interval
 class Entry:
     """One system of the table."""
 
-    name: str  #: as the paper calls it, marked where the system is only in the style of its source
+    name: str  #: name in the paper, with a mark for "only in the style of its source"
     backbone: str
-    block: str  #: of the printed table
+    block: str  #: block of the printed table
     printed: Mapping[str, float]
-    daggers: frozenset[str]  #: the metrics whose number was made otherwise than the table says
+    daggers: frozenset[str]  #: metrics whose number was produced otherwise than the table states
     found: RowSummary
 
     @property
     def style(self) -> str:
-        """Why it is only in the style of its source; empty where it is the system itself, or
-        nothing is built.
-        """
+        """Reason if it is only in the style of its source; empty for the system itself, or none."""
         return self.found.system.style if self.found.system else ""
 
     @property
     def miou(self) -> float | None:
-        """Measured, mean over seeds."""
+        """Measured mIoU, mean over seeds."""
         return self.found.interval.mean if self.found.interval else None
 
     def tc(self, preset: str) -> Interval | None:
-        """Temporal consistency under the preset, over seeds."""
+        """Return the temporal consistency under the preset, over seeds."""
         return next(
             (c.interval for c in self.found.measures.consistency if c.preset == preset), None
         )
 
     def tc_mean(self, preset: str) -> float | None:
-        """Its mean."""
+        """Return the mean temporal consistency under the preset."""
         interval = self.tc(preset)
         return interval.mean if interval else None
 
     def speed(self, mode: str) -> Speed | None:
-        """Where it could be timed."""
+        """Return the speed in a mode; None if it could not be timed."""
         return self.found.measures.speed(mode)
 
     def fps(self, mode: str) -> float | None:
-        """1000 / mean latency; in a cycle of frames the mean is over whole cycles."""
+        """Return 1000 / mean latency in ms, with the mean over whole cycles of frames."""
         speed = self.speed(mode)
         return speed.fps if speed else None
 
     @property
     def ranked(self) -> bool:
-        """Whether nothing speaks against giving its time in stream mode a place among others."""
+        """Whether its latency in stream mode may be ranked with others."""
         speed = self.speed("stream")
         return speed is not None and not {*UNRANKED} & {word for word, _ in speed.flags}
 
     @property
     def phases(self) -> tuple[float, float] | None:
-        """Milliseconds of the first frame of the stream's cycle and the mean of the others; None
-        where it has one frame.
+        """Latency in ms of the first frame of the stream's cycle, and mean latency of the others.
+
+        None for a cycle of one frame.
         """
         speed = self.speed("stream")
         ms = speed.phases_ms if speed else ()
@@ -77,7 +74,7 @@ class Entry:
 
     @property
     def peak_mib(self) -> float | None:
-        """Peak memory in stream mode."""
+        """Peak memory in stream mode in MiB; None if unknown."""
         speed = self.speed("stream")
         if speed is None or speed.memory is None or speed.memory.peak_bytes is None:
             return None
@@ -85,13 +82,14 @@ class Entry:
 
     @property
     def cost(self) -> SystemCost | None:
-        """Of the system as published, where it could be counted."""
+        """Cost at the published size; None if it could not be counted."""
         cost = self.found.measures.published_cost
         return None if cost is None or cost.reason else cost
 
     def macs(self, mode: str) -> float | None:
-        """Of one result of the system as published: in clip mode the whole clip, in stream mode the
-        mean frame of a cycle.
+        """Return the MACs per result at the published size; None if unknown.
+
+        Clip mode counts the whole clip, stream mode the mean frame of a cycle.
         """
         if self.cost is None or (mode == "stream" and not self.cost.stream):
             return None
@@ -99,14 +97,12 @@ class Entry:
 
 
 def compares_systems(table: Table) -> bool:
-    """Return whether the rows are whole systems; else they are variants of one, the base."""
+    """Return whether the rows are whole systems and not variants of one base system."""
     return not table.base
 
 
 def entries(summary: Summary) -> tuple[Entry, ...]:
-    """Every row of the table, in its order. A name that does not tell two rows apart gives way to
-    the rows' labels.
-    """
+    """Return every row of the table in order; rows with the same name get their labels instead."""
     rows = dict(summary.table.rows)
     known = Counter((row.model, row.backbone) for row in rows.values())
 
@@ -126,19 +122,17 @@ def entries(summary: Summary) -> tuple[Entry, ...]:
 
 
 def blocks(found: Iterable[Entry]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """The entries by the block of the printed table they stand in."""
+    """Return the entries grouped by block of the printed table."""
     return ((name, tuple(group)) for name, group in groupby(found, key=lambda entry: entry.block))
 
 
 def presets(found: Iterable[Entry]) -> tuple[str, ...]:
-    """Return the presets of temporal consistency that have a number."""
+    """Return the presets of temporal consistency with at least one number."""
     measured = (c for entry in found for c in entry.found.measures.consistency)
     return tuple(dict.fromkeys(c.preset for c in measured if c.interval))
 
 
 def timed_alike(found: Iterable[Entry]) -> bool:
-    """Return whether all times in stream mode come from one machine under the same conditions: only
-    then they can be ranked.
-    """
+    """Return whether all times in stream mode can be ranked: one machine, one set of conditions."""
     timed = [speed for entry in found if (speed := entry.speed("stream"))]
     return len({(speed.conditions, speed.host.cpu, speed.host.device) for speed in timed}) == 1

@@ -1,6 +1,4 @@
-"""Accuracy against speed and against consistency: the systems as points, and which of them nothing
-else beats in both.
-"""
+"""Accuracy against speed and against temporal consistency, with the Pareto front of the systems."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,44 +7,41 @@ from functools import partial
 from msaf_bench.findings.systems import Entry, presets, timed_alike
 from msaf_bench.stats.pareto import pareto_front
 
-SPLITS = {"miou": "val", "miou_test": "test"}  #: what each printed mIoU is of
+SPLITS = {"miou": "val", "miou_test": "test"}  #: split by key of the printed mIoU
 
 
 @dataclass(frozen=True)
 class TradeoffPoint:
-    """One system."""
+    """One system in the plane of the two numbers."""
 
     entry: Entry
     x: float
     miou: float
-    #: whether its numbers may be compared with others; only then it can be on the front
+    #: whether its numbers may be compared with others; the front consists of ranked points only
     ranked: bool = True
     front: bool = False
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """mIoU against another number that is better when higher: measured here, and apart from that as
-    the paper prints it.
-    """
+    """mIoU against another number that is better when higher, as measured and as printed."""
 
     name: str
     axis: str
     measured: tuple[TradeoffPoint, ...]
-    metric: str  #: printed, that stands against the printed mIoU
-    split: str  #: the metric that this mIoU is: of val or of test, whichever more rows have
-    printed: tuple[
-        TradeoffPoint, ...
-    ]  #: without a front: the paper's numbers were made in different ways
+    metric: str  #: printed metric on the other axis
+    split: str  #: key of the printed mIoU: val or test, whichever more rows have
+    #: without a front, as the paper's numbers come from different protocols
+    printed: tuple[TradeoffPoint, ...]
 
     @property
     def front(self) -> tuple[TradeoffPoint, ...]:
-        """Of the measured points."""
+        """Measured points that no other measured point beats in both numbers."""
         return tuple(point for point in self.measured if point.front)
 
 
 def tradeoffs(everyone: Sequence[Entry]) -> tuple[Tradeoff, ...]:
-    """Return speed and consistency, where at least two systems have both numbers."""
+    """Return the trade-offs with speed and consistency for which two systems have both numbers."""
     found: list[Tradeoff] = []
     if timed_alike(everyone):
         read = partial(Entry.fps, mode="stream")

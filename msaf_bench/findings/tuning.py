@@ -1,5 +1,6 @@
-"""Rows as a search found them best beside the same rows as they were: mIoU, verdicts, and what the
-search cost and found. mIoU in percent.
+"""Tuned rows beside the default rows: mIoU, verdicts, cost and result of the search.
+
+mIoU is in percent.
 """
 
 from dataclasses import dataclass
@@ -17,23 +18,23 @@ class RowTuning:
 
     default: RowSummary
     tuned: RowSummary
-    found: TunedRow | None  #: None: no attempt of its search was trained to its end
-    #: tuned minus default, paired by seed, intervals that hold together for all rows; None where
-    #: the row is the same
+    found: TunedRow | None  #: None if no attempt was trained to its end
+    #: tuned minus default, paired by seed, simultaneous intervals for all rows; None for an
+    #: unchanged row
     gain: Difference | None
-    expected: tuple[float, ...]  #: highest of 1, 2, ... drawn attempts, on the tuning part
+    expected: tuple[float, ...]  #: expected best mIoU of 1, 2, ... drawn attempts, tuning part
 
     @property
     def values(self) -> str:
-        """What was found, in words."""
+        """Values found by the search, as text."""
         if self.found is None:
             return "not tuned"
-        return self.found.shown or "as it was"
+        return self.found.shown or "default values"
 
 
 @dataclass(frozen=True)
 class VerdictPair:
-    """What the default and the tuned rows say of one ordering."""
+    """Verdicts on one ordering from the default and from the tuned rows."""
 
     better: str
     worse: str
@@ -42,37 +43,44 @@ class VerdictPair:
 
     @property
     def changed(self) -> bool:
-        """Whether the two differ."""
+        """Whether the two verdicts differ."""
         return self.default != self.tuned
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """A tuned table beside the table without tuning."""
+    """A tuned table beside its default."""
 
     search: Tuned
     rows: tuple[RowTuning, ...]
     verdicts: tuple[VerdictPair, ...]
-    stale: bool  #: the search ran under other conditions than the table
+    stale: bool  #: whether the search ran under other conditions than the table
 
     @property
     def sentence(self) -> str:
-        """Whether tuning changes what the run says."""
+        """Sentence on whether tuning changes verdicts."""
         changed = [pair for pair in self.verdicts if pair.changed]
-        budget = f"Every row is tuned with {self.search.trials} attempts"
+        budget = f"Every row was tuned with {self.search.trials} attempts"
         if not self.verdicts:
             return f"{budget}."
         if not changed:
-            return f"{budget}: no verdict differs from that on the rows as they were."
+            return f"{budget}; no verdict differs from the default rows."
         named = "; ".join(
-            f"{pair.better} over {pair.worse}: {pair.default} as they were, {pair.tuned} tuned"
+            f"{pair.better} over {pair.worse}: {pair.default} by default, {pair.tuned} tuned"
             for pair in changed
         )
-        return f"{budget}: {len(changed)} of {len(self.verdicts)} verdicts differ ({named})."
+        return f"{budget}; {len(changed)} of {len(self.verdicts)} verdicts change ({named})."
 
 
 def tuning_of(tuned: Summary, default: Summary, search: Tuned, point: str = "") -> Tuning:
-    """Return the tuned rows beside the others; `point` names that of a table with an axis."""
+    """Return the tuned rows beside the default rows.
+
+    Args:
+        tuned: summary of the tuned rows
+        default: summary of the same rows with default values
+        search: the search
+        point: name of the point, for a table with an axis
+    """
     found = search.rows_of(point)
     before = {row.label: row for row in default.rows}
     family = max(1, sum(bool(row.values) for row in found.values()))

@@ -1,4 +1,4 @@
-"""Validation while training, of one row or control over its seeds. mIoU is in percent (0..100)."""
+"""Validation during training of one row or control, over its seeds; mIoU in percent (0..100)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,37 +10,37 @@ from msaf_bench.stats import PERCENT, Interval, mean_interval
 
 @dataclass(frozen=True)
 class ValidationPoint:
-    """The mIoU after so many steps, over the seeds."""
+    """Validation mIoU at one step, over the seeds."""
 
     step: int
     mean: float
-    low: float  #: lowest of the seeds
-    high: float  #: highest of the seeds
+    low: float  #: lowest seed
+    high: float  #: highest seed
 
 
 @dataclass(frozen=True)
 class SeedCurve:
-    """The validations of one training."""
+    """Validation curve of one training."""
 
     seed: int
     points: tuple[tuple[int, float], ...]  #: (steps done, mIoU), at least one
-    kept_step: int  #: step whose weights were scored
+    kept_step: int  #: step of the scored weights
 
     @property
     def best_step(self) -> int:
-        """The step with the highest mIoU, of equal ones the first."""
+        """Step with the highest mIoU; the first one of a tie."""
         return max(self.points, key=lambda point: point[1])[0]
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The validations of all trainings of a row or control, at least one."""
+    """Validation curves of all trainings of a row or control, at least one."""
 
     curves: tuple[SeedCurve, ...]
 
     @cached_property
     def points(self) -> tuple[ValidationPoint, ...]:
-        """The mIoU at each step, over the seeds."""
+        """Validation mIoU at each step, over the seeds."""
         at: dict[int, list[float]] = {}
         for curve in self.curves:
             for step, miou in curve.points:
@@ -52,12 +52,12 @@ class Validation:
 
     @property
     def highest(self) -> Interval:
-        """The highest mIoU of each training, over the seeds."""
+        """Highest mIoU of each training, over the seeds."""
         return self._interval([max(miou for _, miou in each.points) for each in self.curves])
 
     @property
     def last(self) -> Interval:
-        """The mIoU at the end of each training, over the seeds."""
+        """Last mIoU of each training, over the seeds."""
         return self._interval([each.points[-1][1] for each in self.curves])
 
     @staticmethod

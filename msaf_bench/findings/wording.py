@@ -1,5 +1,6 @@
-"""The words of verdicts. A result under other conditions than the paper's is never called a
-reproduction or a contradiction.
+"""Words of verdicts.
+
+A result under other conditions than the paper's is never called a reproduction or contradiction.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ Word = Literal[
     "same direction here", "opposite here", "no difference here", "undecided here",
     "not comparable",
 ]  # fmt: skip
-RUN_WORDS: tuple[Word, ...] = get_args(Word)  #: in the order in which they are counted
+RUN_WORDS: tuple[Word, ...] = get_args(Word)  #: in the order of the counts in reports
 Tone = Literal["for", "against", "equal", "open", "none"]
 
 _THERE: dict[Decision, Word] = {
@@ -36,14 +37,14 @@ _DECISION_TONES: dict[Decision, Tone] = {
     "same": "equal",
     "undecided": "open",
 }
-#: of a row against the reference row, in a table without a paper
+#: for a row against the reference row, without a claim in the paper
 _ROW_WORDS: dict[Decision, str] = {
     "above": "better",
     "below": "worse",
     "same": "no difference",
     "undecided": "undecided",
 }
-#: How a word looks, on the page and in figures.
+#: look of each word on the page and in figures
 TONES: dict[str, Tone] = {
     **{
         words[decision]: tone
@@ -66,26 +67,27 @@ TONES: dict[str, Tone] = {
     "new failure": "against",
 }
 _SIGNS: dict[Tone, str] = {"for": "✓", "against": "✗", "equal": "≈", "open": "?", "none": NONE}
-#: before a word
+#: sign in front of each word
 SIGNS = {word: _SIGNS[tone] for word, tone in TONES.items()}
-#: conditions without a part in the mIoU
+#: conditions that do not affect the mIoU
 NO_PART = {"preset", "watermark", "flow", "consistency", "checkpoint_every"}
 
 
 def word_of(decision: Decision, *, here: bool) -> Word:
-    """The word for a decision on "better minus worse": `here` under conditions that are not the
-    paper's.
+    """Return the word for a decision on "better minus worse".
+
+    `here` is true under other conditions than the paper's.
     """
     return (_HERE if here else _THERE)[decision]
 
 
 def row_word(decision: Decision) -> str:
-    """Return the word for a decision on "row minus reference row" that no paper foresees."""
+    """Return the word for a decision on "row minus reference row" without a claim in the paper."""
     return _ROW_WORDS[decision]
 
 
 def effect_word(decision: Decision, factors: int) -> str:
-    """Return the word for the effect of one part, or for the interaction of several `factors`."""
+    """Return the word for the effect of one part, or for the interaction of several factors."""
     if decision == "undecided":
         return "undecided"
     alone = {"above": "raises mIoU", "below": "lowers mIoU"}
@@ -94,14 +96,12 @@ def effect_word(decision: Decision, factors: int) -> str:
 
 
 def shrunk(conditions: Conditions) -> bool:
-    """Whether the networks are smaller than the published ones."""
+    """Return whether the networks are smaller than the published ones."""
     return bool(conditions.shrink or conditions.shrink_options)
 
 
 def other_conditions(conditions: Conditions, table: Table) -> tuple[str, ...]:
-    """In what a run differs from what was printed, as far as mIoU goes; empty under the paper's own
-    conditions.
-    """
+    """Return the differences to the paper's conditions that affect the mIoU; empty without any."""
     return tuple(_differing(conditions, table))
 
 
@@ -114,7 +114,7 @@ def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
     if shrunk(conditions):
         yield "the networks are shrunk"
     if any(row.conditions for _, row in table.rows):
-        yield "rows train under conditions of their own"
+        yield "some rows are trained under other conditions"
     if conditions.preset != "paper":
         yield f"preset {conditions.preset}, not the paper's recipe"
         return
@@ -128,11 +128,11 @@ def _differing(conditions: Conditions, table: Table) -> Iterator[str]:
 
 
 def where_it_lies(decision: Decision, interval: Interval, margin: float) -> str:
-    """How the interval of a difference led to a decision, as a sentence."""
+    """Return a sentence without full stop on how the interval of a difference led to a decision."""
     if decision == "above":
         return "The whole interval lies above zero"
     if decision == "below":
-        return "The whole interval lies below zero: the order is the other way round"
+        return "The whole interval lies below zero: the order is reversed"
     if decision == "same":
         return f"The interval includes zero and lies within ±{margin:g} points"
     if interval.low is None:

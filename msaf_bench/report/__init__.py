@@ -1,4 +1,4 @@
-"""From a summary to what people read: one view, and from it tables, figures and pages."""
+"""Rendering of a summary: one view, shown as tables, figures and pages."""
 
-# The backend comes first, before anything else imports matplotlib.
+# Must come before any other import of matplotlib.
 import msaf_bench.report.backend  # noqa: F401  # pyright: ignore[reportUnusedImport]

@@ -1,4 +1,4 @@
-"""NumPy archives of arrays and of sparse matrices, which are dense there."""
+"""NumPy archives of arrays and of sparse matrices, which are stored dense."""
 
 import io
 import zipfile
@@ -12,8 +12,9 @@ from msaf_bench.matrices import SparseMatrices
 
 
 def npz(arrays: Mapping[str, SparseMatrices | NDArray[Any] | Sequence[str]]) -> bytes:
-    """Return what `np.savez_compressed` writes; of sparse matrices, which become (N, K, K) int64,
-    one is in memory at a time.
+    """Return the bytes of an archive as written by `np.savez_compressed`.
+
+    Sparse matrices become (N, K, K) int64, with one dense matrix in memory at a time.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,6 +1,4 @@
-"""Import matplotlib without the backend that the environment names, before everything else that
-draws; and what if drawing fails.
-"""
+"""Import of matplotlib without the environment's backend, and handling of failed figures."""
 
 import os
 from collections.abc import Callable, Generator
@@ -15,8 +13,9 @@ T = TypeVar("T")
 
 @contextmanager
 def _own_backend() -> Generator[None]:
-    """Hide the environment's backend: one of another program, such as a notebook's, need not exist
-    here. Files need none.
+    """Hide the environment's backend during the import.
+
+    It may belong to another program, such as a notebook, and be missing here. Files need none.
     """
     given = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = "agg"
@@ -33,16 +32,16 @@ try:
         import matplotlib as mpl
 except Exception as error:
     raise HostError(
-        f"matplotlib cannot be imported ({error}); see to MPLBACKEND and to any matplotlibrc, also"
-        " here"
+        f"matplotlib cannot be imported ({error}); check MPLBACKEND and every matplotlibrc, also in"
+        " this folder"
     ) from error
 if backend := os.environ.get("MPLBACKEND"):
     with suppress(ValueError):
-        mpl.rcParams["backend"] = backend  # for the program's own figures, if it has any
+        mpl.rcParams["backend"] = backend  # for figures that the calling program draws itself
 
 
 class UndrawnError(HostError):
-    """The figures could not be drawn; everything else is written, to `paths`."""
+    """Raised if the figures could not be drawn; all other files are written to `paths`."""
 
     def __init__(self, why: str, paths: list[Path]) -> None:
         super().__init__(why)
@@ -50,11 +49,12 @@ class UndrawnError(HostError):
 
 
 def drawn_or_why(draw: Callable[[], T], nothing: T) -> tuple[T, str]:
-    """What `draw` gives, or `nothing` and why: a table must not be lost for the sake of a
-    figure.
+    """Return the result of `draw` and "", or `nothing` and the reason of its failure.
+
+    A failed figure must never cost a table.
     """
     try:
         return draw(), ""
-    except Exception as error:  # noqa: BLE001  (of fonts, of the environment, of matplotlib)
+    except Exception as error:  # noqa: BLE001  (fonts, environment, matplotlib)
         said = (str(error).splitlines() or [""])[0]
         return nothing, f"the figures could not be drawn ({type(error).__name__}: {said})"

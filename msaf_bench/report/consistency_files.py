@@ -1,4 +1,4 @@
-"""The files of a scored folder of predictions: JSON, the pairs as CSV, the matrices."""
+"""Files of a scored folder of predictions: JSON, pairs as CSV, and matrices."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,14 @@ from msaf_bench.outputs import write_outputs
 from msaf_bench.report.arrays import npz
 from msaf_bench.report.tables.spreadsheet import csv_document
 
-FILES = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: that `write` writes
+FILES = ("tc.json", "tc_pairs.csv", "tc_matrices.npz")  #: names of the files of `write`
 
 
 def write(score: TcScore, folder: Path) -> list[Path]:
-    """Write `tc.json`, the document; `tc_pairs.csv`, each pair or window by itself;
-    `tc_matrices.npz`, (P, K, K) for presets with matrices. Return their paths.
+    """Write the score to files and return their paths.
+
+    `tc.json` is the document, `tc_pairs.csv` has one line per pair or window, and `tc_matrices.npz`
+    has arrays (P, K, K) for presets with matrices.
     """
     matrices = {
         result.score.preset: result.score.matrices
@@ -25,7 +27,7 @@ def write(score: TcScore, folder: Path) -> list[Path]:
     }
     files: dict[str, str | bytes] = {
         "tc.json": json_text(score.document()),
-        # names of files may be no text
+        # file names may not be valid text
         "tc_pairs.csv": csv_document(_lines(score)).encode(errors="backslashreplace"),
         "tc_matrices.npz": npz(matrices),
     }

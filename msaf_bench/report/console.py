@@ -1,4 +1,4 @@
-"""A summary for the terminal: every line fits its width, 80 columns at least."""
+"""Summary for the terminal; every line fits its width, at least 80 columns."""
 
 import re
 import textwrap
@@ -17,12 +17,12 @@ from msaf_bench.report.tables.columns import Column
 from msaf_bench.report.tables.variants import gap_text
 from msaf_bench.report.view import View
 
-_BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # of an interval, behind its mean
+_BOUNDS = re.compile(r" \([^()]* to [^()]*\)")  # interval that follows its mean
 WORD = 21  #: width of a verdict
 
 
 def print_summary(view: View) -> None:
-    """Print the answer about motion, the tables, then what follows from them, on stdout."""
+    """Print conditions, notes, tables and answers on stdout."""
     console, summary = Console(highlight=False), view.summary
     _say(console, view.made_how)
     for note in summary.notes:
@@ -37,7 +37,7 @@ def print_summary(view: View) -> None:
 
 
 def _print_answers(console: Console, view: View) -> None:
-    """Print a sentence for each part with its verdict, then whether they can be trusted."""
+    """Print a sentence with a verdict for each part, then those on motion and reliability."""
     answers = view.answers
     _say(console, answers.title)
     for line in answers.lines:
@@ -47,7 +47,7 @@ def _print_answers(console: Console, view: View) -> None:
 
 
 def _say(console: Console, text: str, indent: int = 0) -> None:
-    """Text in lines of the console's width; all but the first are indented."""
+    """Print text in lines of the console's width; all except the first are indented."""
     console.print(
         textwrap.fill(text, console.width, subsequent_indent=" " * indent),
         markup=False,
@@ -56,7 +56,7 @@ def _say(console: Console, text: str, indent: int = 0) -> None:
 
 
 def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-    """A table with its first column at the left."""
+    """Print a table whose first column is left-aligned."""
     table = Table(box=None, pad_edge=False)
     for i, head in enumerate(heads):
         table.add_column(head, justify="right" if i else "left", no_wrap=not i, overflow="fold")
@@ -66,7 +66,7 @@ def _show(console: Console, heads: Sequence[str], lines: Iterable[Sequence[str]]
 
 
 def print_systems(view: View, console: Console) -> None:
-    """Print what was measured of whole systems; the rest is in the files."""
+    """Print the measurements of whole systems; the files have all columns."""
     summary = view.summary
     group = next((group for group in view.groups if group.kind == "measured"), None)
     shown = (
@@ -87,11 +87,9 @@ def print_systems(view: View, console: Console) -> None:
 
 
 def print_variants(view: View, console: Console) -> None:
-    """Print the rows with their differences, then what was measured beside the mIoU, and the
-    verdicts.
-    """
+    """Print the rows with their differences, then further measurements and the verdicts."""
     summary = view.summary
-    # narrow: the intervals matter more
+    # a narrow terminal shows intervals instead
     ticks = [column for column, _ in summary.table.ticks] if console.width >= 100 else []
     _show(
         console,
@@ -107,7 +105,7 @@ def print_variants(view: View, console: Console) -> None:
     _print_controls(console, summary)
     _print_second(console, view)
     _print_not_live(console, summary)
-    # those of a part are among the answers
+    # verdicts on a part are among the answers
     for verdict in summary.verdicts:
         if not verdict.part:
             _say(console, _verdict(verdict), WORD)
@@ -135,7 +133,7 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _print_controls(console: Console, summary: Summary) -> None:
-    """Means with their intervals, and the differences to the rows that they are compared with."""
+    """Print the controls: means and differences to the compared rows, with intervals."""
     if not summary.controls:
         return
     lines: list[Sequence[str]] = []
@@ -153,22 +151,22 @@ def _print_controls(console: Console, summary: Summary) -> None:
     console.print()
     _show(console, ("Control", "mIoU", "95 % interval", "diff.", "95 % interval"), lines)
     of_readings = (
-        f"; of a reading, to {summary.table.reference}"
+        f"; for a reading, minus {summary.table.reference}"
         if any(c.role == "reading" for c in summary.controls)
         else ""
     )
     if summary.single:
         _say(
-            console, f"diff.: control minus {summary.single}, which reads one frame{of_readings}", 2
+            console, f"diff.: control minus {summary.single}, the single-frame row{of_readings}", 2
         )
 
 
 def _print_second(console: Console, view: View) -> None:
-    """Means alone: the rest is in the files."""
+    """Print further measurements as means; the files have all columns."""
     second = [
         column for column in view.columns if not column.head.startswith(("mIoU", "FPS", "no warp"))
     ]
-    if console.width < 100:  # narrow: the stream is what a camera needs
+    if console.width < 100:  # narrow: cameras need stream mode
         second = [c for c in second if not c.head.startswith("ahead") and " clip" not in c.head]
     if not second:
         return
@@ -178,7 +176,7 @@ def _print_second(console: Console, view: View) -> None:
         ("Row", *(column.head for column in second)),
         [_means(subject, second) for subject in view.summary.subjects],
     )
-    _say(console, "all columns, and how they were made: in the Markdown and on the page", 2)
+    _say(console, "see the Markdown or the page for all columns and their legend", 2)
 
 
 def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:
@@ -186,6 +184,6 @@ def _means(subject: Subject, shown: Sequence[Column[Subject]]) -> list[str]:
 
 
 def _print_not_live(console: Console, summary: Summary) -> None:
-    """Every part that is not live."""
+    """Print every part that is not live."""
     for subject in summary.not_live:
         _say(console, f"{NOT_LIVE} {subject.ill}", 2)

@@ -1,4 +1,4 @@
-"""The JSON of a report: the same document in `TABLE.json` and behind `--json`."""
+"""JSON of a report, the same document in `TABLE.json` and for `--json`."""
 
 from dataclasses import asdict
 from typing import cast
@@ -16,9 +16,7 @@ Document = dict[str, object]
 
 
 def to_json(view: View) -> Document:
-    """Return everything that a report says, as plain data: null for a number that is not known,
-    never NaN.
-    """
+    """Return the full content of a report as plain data; unknown numbers are null, never NaN."""
     summary = view.summary
     document: Document = {
         "table": summary.table.name,
@@ -63,7 +61,7 @@ def _answer(answer: Answer) -> Document:
 
 
 def _subject(subject: Subject) -> Document:
-    """What a row and a control have in common."""
+    """Return the keys that rows and controls share."""
     own = subject.interval
     return {
         "label": subject.label,
@@ -83,7 +81,7 @@ def _subject(subject: Subject) -> Document:
 
 
 def _validation(subject: Subject) -> Document:
-    """The mIoU by step and seed; nothing where training was not validated."""
+    """Return the mIoU by step and seed; empty without validation."""
     found = subject.measures.validation
     if found is None:
         return {}

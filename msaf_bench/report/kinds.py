@@ -1,4 +1,4 @@
-"""The two kinds of table, variants of one system and whole systems, and the view of a summary."""
+"""The two kinds of table, variants and whole systems, and the view of a summary."""
 
 from msaf_bench.claims.verdicts import claims_of
 from msaf_bench.findings.answers import answers_of
@@ -47,7 +47,7 @@ SYSTEMS = Kind(
 
 
 def view_of(summary: Summary) -> View:
-    """Return the view of a summary: whatever a report needs is derived here, once."""
+    """Return the view of a summary, with everything that a report needs."""
     whole = compares_systems(summary.table)
     found, power = tuple(columns(summary)), power_of(summary)
     everyone = entries(summary) if whole else ()

@@ -1,4 +1,4 @@
-"""From the folder of a run to its report: of a table, or of one that is run over an axis."""
+"""Report of a run from its folder, for tables with and without an axis."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +12,26 @@ from msaf_bench.sweep.workspace import Workspace
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended, and its report."""
+    """A finished run with its report."""
 
-    result: View | Study  #: a study where the table has an axis
-    paths: list[Path]  #: the report's files
-    left: tuple[Path, ...] = ()  #: folders of points that another process runs
+    result: View | Study  #: a study for a table with an axis
+    paths: list[Path]  #: files of the report
+    left: tuple[Path, ...] = ()  #: folders of points run by another process
 
 
 def render(
     workspace: Workspace, root: Path | None, *, pictures: bool = True, allow_mixed: bool = False
 ) -> Outcome:
-    """Render the report of a run from its records, with the rows and seeds of all calls that made
-    it.
+    """Render the report of a run from its records, with the rows and seeds of all its calls.
 
-    `root` is the data set's folder, for the pictures. Raises `DataError` where records read
-    different data, unless that is allowed.
+    Args:
+        workspace: folder of the run
+        root: folder of the data set, for the pictures
+        pictures: whether to show frames with predictions
+        allow_mixed: whether records of different data may share the table; a note says so
+
+    Raises:
+        DataError: if records read different data without `allow_mixed`
     """
     plan = workspace.plan()
     if plan.table.axis:

@@ -1,4 +1,4 @@
-"""The frames of a run's data set and its predictions, for the strip."""
+"""Frames of a run's data set with its predictions, for the figure of sample frames."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,15 +13,22 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting, Workspace
 
-SEED = 0  #: whose predictions are shown
+SEED = 0  #: seed of the shown predictions
 
 
 def read_strip(
     workspace: Workspace, plan: Plan, root: Path | None, content: Collection[str]
 ) -> tuple[Strip | None, tuple[str, ...]]:
-    """Return sample frames with the first seed's predictions, None where no row has any; and a note
-    for each damaged picture. `root` is the data set's folder; frames of other data than the records
-    read, by the fingerprints `content`, are not shown.
+    """Return sample frames with predictions of the first seed, and notes on missing pictures.
+
+    Args:
+        workspace: folder of the run
+        plan: plan of the run
+        root: folder of the data set
+        content: fingerprints of the data in the records; frames of other data are not shown
+
+    Returns:
+        The frames, or None if no row has predictions; and one note per damaged picture.
     """
     from msaf_bench.data import open_split  # only pictures need the data layer
     from msaf_bench.data.clips import sample_indices
@@ -33,7 +40,9 @@ def read_strip(
     clips = open_split(plan.conditions, "score", root, readers=readers)
     if clips.fingerprint not in {each.rpartition("/")[2] for each in content}:
         where = "the data set" if root is None else root
-        return None, (f"Frames are not shown: {where} has other content than the run read.",)
+        return None, (
+            f"Frames are not shown: the content of {where} differs from the data of the run.",
+        )
     shown = [clips[i] for i in sample_indices(clips)]
     truths = [clip.label for clip in shown]
     predictions: dict[str, Sequence[Picture]] = {}
@@ -41,10 +50,10 @@ def read_strip(
     for label, path in found.items():
         try:
             predictions[label] = _maps(path, truths, len(clips.classes))
-        except DataError as error:  # a picture that is cut is worth no table
+        except DataError as error:  # a damaged picture must not cost the table
             again = (
-                f"move it and records/{path.stem}.json away and call `ablate --resume` to make it"
-                " again"
+                f"move it and records/{path.stem}.json away and run `ablate --resume` to recreate"
+                " it"
             )
             notes.append(f"The predictions of {label} are not shown: {error}; {again}.")
     if not predictions:
@@ -71,7 +80,7 @@ def words_of(name: str) -> str:
 
 
 def _predictions(workspace: Workspace, plan: Plan) -> dict[str, Path]:
-    """The file of the first seed's predictions of every row that has one."""
+    """Return the file with the first seed's predictions by row label."""
     found: dict[str, Path] = {}
     for label, system in plan.systems().items():
         first = Trial(system=system, conditions=plan.conditions, seed=SEED)
@@ -82,7 +91,7 @@ def _predictions(workspace: Workspace, plan: Plan) -> dict[str, Path]:
 
 
 def _maps(path: Path, truths: Sequence[NDArray[np.uint8]], classes: int) -> list[NDArray[np.uint8]]:
-    """The predictions of some frames. Raises `DataError` where they are not these frames'."""
+    """Return the predictions of some frames. Raises `DataError` if they do not fit the frames."""
     maps = read_stack(path, len(truths))
     for one, truth in zip(maps, truths, strict=True):
         if one.shape != truth.shape or one.max() >= classes:

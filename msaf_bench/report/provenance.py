@@ -1,4 +1,4 @@
-"""How the numbers of a report were made, in words: watermark, data, networks, seeds, host."""
+"""Origin of the numbers of a report in words: watermark, data, networks, seeds, host."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from msaf_bench.spec import STREET
 
 @dataclass(frozen=True)
 class Signature:
-    """All that stands below a figure."""
+    """Text below a figure."""
 
     made_how: str
     watermark: str
-    faults: tuple[str, ...] = ()  #: why rows and controls are not live
+    faults: tuple[str, ...] = ()  #: faults of rows and controls that are not live
 
 
 def made_how(summary: Summary) -> str:
-    """Return one line that says how the numbers were made: watermark, data, preset, seeds, host."""
+    """Return the origin of the numbers in one line: watermark, data, preset, seeds, host."""
     c = summary.conditions
     parts = (
         c.watermark,
@@ -36,28 +36,28 @@ def made_how(summary: Summary) -> str:
 
 
 def made_and_noted(made: str, summary: Summary) -> str:
-    """Return how the numbers were made, as a sentence, and then every note on the run."""
+    """Return the origin of the numbers as a sentence, followed by all notes on the run."""
     return " ".join((f"{made}.", *summary.notes))
 
 
 def together(summary: Summary) -> str:
-    """Return the kind of the intervals of a table's comparisons."""
+    """Return the kind of interval of a table's comparisons."""
     family = family_of(summary.table)
     if family == 1:
         return "a 95 % interval"
-    return f"95 % intervals that hold together for all {family} comparisons"
+    return f"simultaneous 95 % intervals for all {family} comparisons"
 
 
 def simultaneous(summary: Summary) -> str:
-    """Return how intervals and p values of the comparisons of a table are to be read."""
+    """Return how to read the intervals and p values of a table's comparisons."""
     return (
-        f"{together(summary)}, p of the same paired t test (below 0.05 where the interval excludes"
+        f"{together(summary)}, p of the same paired t test (below 0.05 if the interval excludes"
         " zero)"
     )
 
 
 def command(summary: Summary) -> str:
-    """Return the command line of a run, changed conditions left out."""
+    """Return the command line of a run, without changed conditions."""
     c, table = summary.conditions, summary.table
     shipped = table.name in list_tables()
     parts = ["msaf-bench ablate --table", table.name if shipped else f"{table.name}.toml"]
@@ -74,7 +74,7 @@ def _networks(summary: Summary) -> str:
     c = summary.conditions
     if not (c.shrink or c.shrink_options):
         return ""
-    if compares_systems(summary.table):  # a stand-in for every part by name: too many for a line
+    if compares_systems(summary.table):  # too many substituted parts for one line
         return "networks shrunk part by part"
     changed = [f"{slot} {choice}" for slot, choice in c.shrink]
     changed += [f"{name} {value}" for name, value in c.shrink_options]
@@ -82,7 +82,7 @@ def _networks(summary: Summary) -> str:
 
 
 def _spread(summary: Summary) -> str:
-    """What differs between two seeds of a row, and so what the intervals over seeds hold for."""
+    """Return how two seeds of a row differ, which defines the scope of intervals over seeds."""
     own = dict(summary.conditions.data_options).get("own_videos")
     videos = (
         "each seed draws its own training videos" if own else "all seeds train on the same data"

@@ -1,6 +1,4 @@
-"""From a run to its report on disk: CSV, JSON, Markdown, LaTeX, one HTML page, and the figures as
-SVG and PNG.
-"""
+"""Report of a run on disk: CSV, JSON, Markdown, LaTeX, one HTML page, figures as SVG and PNG."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,11 +35,16 @@ def render_run(
     pictures: bool = True,
     allow_mixed: bool = False,
 ) -> tuple[View, list[Path]]:
-    """Render a run into its folder; return its view and the paths written. `pictures` adds a strip
-    of frames, which for a data set other than street shows its pictures. Figures that cannot be
-    drawn leave the rest, and `undrawn` in the summary.
+    """Render a run into its folder; return its view and the written paths.
 
-    `root` is the data set's folder; without one (and for any set but street) there is no strip.
+    If figures cannot be drawn, all other files are written and `undrawn` is set in the summary.
+
+    Args:
+        workspace: folder of the run
+        plan: plan of the run
+        root: folder of the data set; without it, only street shows frames
+        pictures: whether to show frames with predictions; they are images of the data set
+        allow_mixed: whether records of different data may share the table; a note says so
     """
     run = Run(workspace.folder, plan)
     summary = run.summary(allow_mixed=allow_mixed)
@@ -58,13 +61,15 @@ def render_run(
 
 
 def render(view: View, folder: Path, *, strip: Strip | None = None) -> list[Path]:
-    """Return the paths written under `folder`: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`,
-    `<table>_per_class.csv`, `<table>_claims.csv|md`, `figures/<table>_*.svg|png`; of whole systems
-    also `<table>_agreement.csv`, of validated trainings `<table>_validation.csv`, of tuned rows
-    `<table>_tuning.csv`.
+    """Write a report to `folder` and return the written paths.
 
-    Each file is replaced as a whole, and equal views give equal bytes. Raises `HostError` where the
-    folder cannot be written, `UndrawnError` where everything but the figures is.
+    Files: `<table>.csv`, `.json`, `.md`, `.tex`, `.html`, `<table>_per_class.csv`,
+    `<table>_claims.csv|md` and `figures/<table>_*.svg|png`. Whole systems add
+    `<table>_agreement.csv`, validation adds `<table>_validation.csv`, and tuning adds
+    `<table>_tuning.csv`. Each file is replaced as a whole, and equal views give equal bytes.
+
+    Raises `HostError` if the folder cannot be written, and `UndrawnError` if only the figures
+    failed.
     """
     name = file_name(view.summary.table.name)
     figures, undrawn = drawn_or_why(lambda: _drawn(view, strip), [])
@@ -88,7 +93,7 @@ def _drawn(view: View, strip: Strip | None) -> list[Drawn]:
 def _files(
     name: str, view: View, figures: list[Drawn], strip: Strip | None
 ) -> dict[str, str | bytes]:
-    """Content by path, in the order in which the paths are told."""
+    """Return the content by path, in the order in which paths are listed."""
     files: dict[str, str | bytes] = {
         f"{name}.csv": to_csv(view),
         f"{name}.json": json_text(to_json(view)),
@@ -110,7 +115,7 @@ def _files(
 
 
 def _remove_old_figures(name: str, folder: Path, files: Mapping[str, object]) -> None:
-    """Delete a figure that is no longer made, such as pictures that were turned off."""
+    """Delete figures that are no longer drawn, such as pictures after `--no-pictures`."""
     for kind in FORMATS:
         for old in (folder / "figures").glob(f"{name}_*.{kind}"):
             if f"figures/{old.name}" not in files:

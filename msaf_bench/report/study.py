@@ -1,4 +1,4 @@
-"""From a table over an axis to its report on disk: CSV, JSON, one HTML page, and the figures."""
+"""Report of a table with an axis on disk: CSV, JSON, one HTML page and figures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,9 @@ from msaf_bench.sweep.workspace import Workspace
 
 
 def render_study(workspace: Workspace, plan: Plan) -> tuple[Study, list[Path]]:
-    """Write the curves below the study's folder: CSV, JSON, one HTML page, and a figure for each
-    axis as SVG and PNG; return the study and the paths.
+    """Write the curves to the folder of the study; return the study and the written paths.
+
+    Files: CSV, JSON, one HTML page, and one figure per axis as SVG and PNG.
     """
     study = summarise_study(workspace, plan)
     name = file_name(plan.table.name)

@@ -1,6 +1,6 @@
-"""All that a report shows, derived once: tables, figures, the page and the terminal only render it.
+"""View: the full content of a report, which tables, figures, page and terminal only render.
 
-`view_of` in `msaf_bench.report.kinds` makes it.
+Created by `view_of` in `msaf_bench.report.kinds`.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,37 +28,37 @@ from msaf_bench.report.tables.validation import ValidationTable
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind of table is rendered; there are two, variants of one system and whole systems."""
+    """Rendering of a kind of table: variants of one system, or whole systems."""
 
-    row_names: Callable[[RowSummary], dict[str, Value]]  #: first on a row's line of every CSV
-    row_values: Callable[["View", RowSummary], dict[str, Value]]  #: a row's line of the CSV
-    csv_files: Callable[["View"], dict[str, str]]  #: further CSVs by the ending of their name
+    row_names: Callable[[RowSummary], dict[str, Value]]  #: leading columns of a row in every CSV
+    row_values: Callable[["View", RowSummary], dict[str, Value]]  #: a row's line in the main CSV
+    csv_files: Callable[["View"], dict[str, str]]  #: further CSVs by the suffix of their name
     markdown: Callable[["View"], str]
     latex: Callable[["View"], str]
     document: Callable[["View"], dict[str, object]]  #: further keys of the JSON
     charts: Callable[["View"], list[Chart]]
     console: Callable[["View", Console], None]
-    template: str  #: of the page
-    page: Callable[["View"], Mapping[str, object]]  #: further names in the template
+    template: str  #: template of the page
+    page: Callable[["View"], Mapping[str, object]]  #: further variables of the template
 
 
 @dataclass(frozen=True)
 class View:
-    """A summary with everything that follows from it, and the kind of its table."""
+    """A summary with everything derived from it, and the kind of its table."""
 
     summary: Summary
     kind: Kind
     made_how: str  #: one line: watermark, data, preset, seeds, host
     answers: Answers
     power: Power | None  #: None below two paired seeds
-    claims: tuple[ClaimVerdict, ...]  #: empty for a table that prints nothing
-    pulse: PulseTable | None  #: None where no pulse was taken
-    validation: ValidationTable | None  #: None where training was not validated
-    tuning: TuningTable | None  #: None for a run without a search
-    columns: tuple[Column[Subject], ...]  #: beside the mIoU, all that the records can fill
-    second: tuple[Column[Subject], ...]  #: of these the ones in the second table
-    legend: tuple[str, ...] = ()  #: meaning of the columns, in sentences
-    # of whole systems; empty for variants of one
+    claims: tuple[ClaimVerdict, ...]  #: empty for a table without printed numbers
+    pulse: PulseTable | None  #: None if no pulse was taken
+    validation: ValidationTable | None  #: None without validation
+    tuning: TuningTable | None  #: None without tuning
+    columns: tuple[Column[Subject], ...]  #: all columns besides the mIoU with numbers
+    second: tuple[Column[Subject], ...]  #: columns of the second table
+    legend: tuple[str, ...] = ()  #: meaning of the columns, one sentence each
+    # for whole systems; empty for variants of one system
     entries: tuple[Entry, ...] = ()
     groups: tuple[Group, ...] = ()
     rankings: tuple[Ranking, ...] = ()
@@ -66,18 +66,18 @@ class View:
 
     @property
     def motion(self) -> MotionAnswer:
-        """How much past frames contribute."""
+        """Answer on the contribution of past frames."""
         return self.answers.motion
 
     @property
     def signature(self) -> Signature:
-        """What stands below every figure."""
+        """Text below every figure."""
         faults = (fault for subject in self.summary.not_live for fault in subject.faults)
         return Signature(self.made_how, self.summary.conditions.watermark, tuple(faults))
 
     @property
     def undrawn(self) -> str:
-        """Why there are no figures, where they could not be drawn."""
+        """Reason if the figures could not be drawn; else empty."""
         return self.summary.undrawn
 
     def noted(self, note: str) -> "View":

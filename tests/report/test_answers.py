@@ -75,7 +75,7 @@ def test_the_same_sentences_stand_everywhere(named, capsys):
 
 def test_a_part_that_is_not_live_is_counted_and_decides_nothing(moved, named):
     answers = answers_of(moved, power_of(moved))
-    assert answers.trust[0] == "1 of 45 parts are not live: no conclusion rests on their rows."
+    assert answers.trust[0] == "1 of 45 parts are not live: their rows support no conclusion."
     ill = [line for line in answers.lines if "w/o Semantics" in line.part]
     assert ill
     assert all(line.word == "not comparable" and line.against for line in ill)
@@ -85,7 +85,7 @@ def test_a_part_that_is_not_live_is_counted_and_decides_nothing(moved, named):
 def test_one_seed_says_that_it_decides_nothing(make_moving):
     summary = make_moving(seeds=[0])
     answers = answers_of(summary, power_of(summary))
-    assert "1 seed: no difference has an interval, so none is decided." in answers.trust
+    assert "1 seed: no difference has an interval, so no comparison is decided." in answers.trust
     assert all("(one seed)" in line.sentence for line in answers.lines if line.interval)
 
 

@@ -40,9 +40,9 @@ def printing(table: Table, label: str, paper: dict[str, float], **more) -> Table
 @pytest.mark.parametrize(
     ("times", "verdict", "reason"),
     [
-        (0.0, "reproduced", "and the printed number does"),
-        (0.95, "reproduced", "and the printed number does"),
-        (1.05, "undecided", "where one more run of ours would lie"),
+        (0.0, "reproduced", "the printed number lies in"),
+        (0.95, "reproduced", "the printed number lies in"),
+        (1.05, "undecided", "the interval for one more run of ours"),
         (4, "contradicted", "+"),
         (-4, "contradicted", "−"),  # noqa: RUF001
     ],
@@ -66,7 +66,7 @@ def test_a_number_printed_under_our_conditions_is_compared_with_one_more_run(
         few = by_id(make(printed, seeds=seeds, conditions=PAPER))["table3: Baseline: miou"]
         assert (few.verdict, few.reason) == (
             "undecided",
-            f"the paper prints one run and no spread; that takes 5 seeds, there {there}",
+            f"the paper prints one run without spread; 5 seeds are needed, there {there}",
         )
 
 
@@ -287,7 +287,7 @@ def test_best_needs_every_row_and_every_difference(summary: Summary):
     few = by_id(table2(summary, scores, {}))[name]
     assert (few.verdict, few.reason) == (
         "not comparable",
-        "8 of the 9 rows that it is about are measured",
+        "only 8 of the 9 rows concerned are measured",
     )
     assert by_id(table2(summary, scores, {}))["efficiency-camvid: fps"].verdict == "not comparable"
 
@@ -349,7 +349,7 @@ def test_markdown_shows_both_scopes(summary: Summary):
     shipped = as_shipped(summary)
     view = view_of(shipped)
     claims, text = view.claims, claims_to_markdown(view)
-    assert text.index("## What this run says of the paper") < text.index(
+    assert text.index("## Verdicts of this run on the paper's claims") < text.index(
         "## The paper against itself"
     )
     for scope in WORDS:

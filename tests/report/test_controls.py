@@ -110,7 +110,9 @@ def test_controls_change_nothing_in_the_comparison_of_the_rows(make, moved, make
 def test_a_control_may_differ_in_its_past_alone(table, systems, conditions):
     trials = [Trial(system=systems["MSAF"], conditions=conditions, seed=0)]
     other = conditions.model_copy(update={"past": "strangers", "steps": 7})
-    with pytest.raises(UsageError, match="control 'Strangers' has other conditions"):
+    with pytest.raises(
+        UsageError, match="control 'Strangers' differs from the rows in more than 'past'"
+    ):
         summarise(table, systems, trials, {}, controls={"Strangers": (systems["MSAF"], other)})
     same = conditions.model_copy(update={"past": "strangers"})
     control = Trial(system=systems["MSAF"], conditions=same, seed=0)

@@ -123,10 +123,7 @@ def test_records_without_pulses_are_judged_as_before_with_one_note(summary):
     assert {row.live for row in summary.rows} == {None}
     assert "not comparable" not in {v.word for v in summary.verdicts}
     assert summary.notes == (
-        (
-            "No pulse was taken of the parts of any row: it is not known whether every part there"
-            " is live."
-        ),
+        ("No pulse was taken for any row, so it is unknown whether all parts are live."),
     )
     assert pulse_table(summary) is None
     page = to_html(view_of(summary), [])
@@ -143,10 +140,7 @@ def test_one_row_without_pulses_is_named(make_moving):
         }
 
     assert make_moving(change=change).notes == (
-        (
-            "No pulse was taken of the parts of Baseline + TR: it is not known whether every part"
-            " there is live."
-        ),
+        ("No pulse was taken for Baseline + TR, so it is unknown whether all parts are live."),
     )
 
 
@@ -241,7 +235,7 @@ def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
         'id="table"'
     )
     assert "1 of " in page
-    assert "parts are not live: no conclusion rests on their rows" in page
+    assert "parts are not live: their rows support no conclusion" in page
     assert re.search(r"\d not comparable", page)
 
 
@@ -265,4 +259,4 @@ def test_figures_have_room_for_many_reasons(make_moving, moved):
         assert to_bytes(chart.figure, "svg")
     few = replace(summary, rows=summary.rows * 3)
     said = " ".join(text.get_text() for text in classes(view_of(few)).figure.texts)
-    assert "more parts, which the page lists" in " ".join(said.split())
+    assert "more parts listed on the page" in " ".join(said.split())

@@ -65,5 +65,5 @@ def test_where_no_time_may_be_ranked_there_is_no_front_and_the_page_stands(
     summary = make_systems(flags=flags)
     assert ("FPS stream", "printed FPS", "comparable") not in by_kind(summary)
     assert view_of(summary).tradeoffs[0].front == ()
-    assert "none, as no time may be ranked" in system_charts(view_of(summary))[0].description
+    assert "none, because no time may be ranked" in system_charts(view_of(summary))[0].description
     assert "in mIoU and FPS stream together" not in to_html(view_of(summary), [])

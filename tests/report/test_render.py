@@ -304,7 +304,7 @@ def test_half_a_run(make: Make, tmp_path: Path):
     assert "partial 4/5 seeds" in page.text
     assert "killed x3" in page.text
     assert "No seed finished in both rows." in page.text
-    assert "no difference has an interval, so none is decided" in page.text
+    assert "no difference has an interval, so no comparison is decided" in page.text
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -18,7 +18,7 @@ def file_of(path: Path, *, variants: bool) -> str:
         if path.stem.endswith(f"_{kind}"):
             return f"TABLE_{kind}.csv"
     if (path.parent / "points").is_dir():
-        return "STUDY.csv, a table over an axis"
+        return "STUDY.csv, tables with an axis"
     return f"TABLE.csv, {'variants of one system' if variants else 'whole systems'}"
 
 

@@ -144,7 +144,7 @@ def test_the_figure_has_a_panel_for_each_kind(full: Summary):
     (chart,) = (c for c in variant_charts(view_of(full)) if c.name == "beside")
     assert [axes.get_title(loc="left") for axes in chart.figure.axes] == [
         "TC clean",
-        "MACs of a result",
+        "MACs per result",
     ]
     assert len(chart.lines) == len(full.rows)
 

@@ -112,7 +112,7 @@ def test_every_text_says_what_is_what(whole: Summary, whole_view: View, make):
     for words in (
         "networks that are shrunk" if whole.conditions.shrink else "at their published widths",
         "Counted as published",
-        "not of the networks that were run here",
+        "not of the networks run here",
         "one seed, so no intervals",
         "only in the style of its source: no sizes are given",
         "Only printed, not run: MSAF ResNet18 512",
@@ -186,7 +186,7 @@ def test_page(folder: Path):
     } <= paths
     assert "whole_difference.svg" not in paths  # one seed
     page = (folder / "whole.html").read_text()
-    assert "1 seed: no difference has an interval, so none is decided." in page
+    assert "1 seed: no difference has an interval, so no comparison is decided." in page
     assert 'id="verdicts"' not in page
     assert (
         page.index('id="table"')

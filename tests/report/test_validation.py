@@ -64,7 +64,7 @@ def test_every_point_is_in_the_csv_the_json_and_the_schema(view, tmp_path):
         ("20", "40", "0"),
         ("30", "46", "1"),
     ]
-    fields = SCHEMA["TABLE_validation.csv, where training was validated"]
+    fields = SCHEMA["TABLE_validation.csv, runs with validation"]
     assert [field.name for field in fields] == list(lines[0])
     row = json.loads(paths["table3.json"].read_text())["rows"][0]
     assert row["validation"]["points"][1] == {"step": 20, "mean": 45.0, "low": 40.0, "high": 50.0}

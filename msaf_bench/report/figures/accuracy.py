@@ -1,4 +1,4 @@
-"""Charts of the mIoU: in order, and as differences to the reference row."""
+"""Charts of the mIoU: rows in order, and differences to the reference row."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -36,16 +36,15 @@ from msaf_bench.report.figures.rows import (
 from msaf_bench.report.view import View
 
 S = TypeVar("S", bound=Subject)
-RATIOS = (1.0, 1.5)  #: widths of the published and the measured panel
-DAGGER = "† made otherwise than the table's other numbers"
+RATIOS = (1.0, 1.5)  #: relative widths of the published and the measured panel
+DAGGER = "† produced otherwise than the other numbers of the table"
 
 
 def order(view: View) -> Chart:
-    """Return the published and measured mIoU of every row, the best first, in two panels with an
-    axis each, never on one; a point of mIoU is as long in both. One panel where nothing is
-    published.
+    """Return the published and measured mIoU of every row, best first, in two panels.
 
-    Controls stand below a line in the measured panel.
+    The panels have separate axes of equal scale. Without published numbers there is only the
+    measured panel. Controls stand below a line in the measured panel.
     """
     summary = view.summary
     rows, controls = by_miou(summary.rows), by_miou(summary.controls)
@@ -67,7 +66,7 @@ def order(view: View) -> Chart:
     if any(len(subject.measured) > 1 for subject in subjects):
         handles.append(Line2D([], [], marker=".", color=GREY, ms=5, lw=0, label="one seed"))
     if printed:
-        figure.suptitle("mIoU (%), the best measured row first", x=0.008, ha="left", fontsize=11.5)
+        figure.suptitle("mIoU (%), best measured row first", x=0.008, ha="left", fontsize=11.5)
         figure.get_layout_engine().set(wspace=0.06)  # pyright: ignore
         if _published(panels[0], rows, summary):
             notes.append(f"{DAGGER}.")
@@ -87,9 +86,9 @@ def order(view: View) -> Chart:
         )
         for s in subjects
     )
-    text = "For each row the measured mean mIoU, its 95 % interval and every seed, the best first"
+    text = "Measured mean mIoU of each row, its 95 % interval and every seed, best first"
     if printed:
-        text += "; in a panel of its own, left, what is printed"
+        text += "; published mIoU in a separate panel on the left"
     return Chart(
         "miou",
         "Published and measured mIoU" if printed else "Measured mIoU",
@@ -101,7 +100,7 @@ def order(view: View) -> Chart:
 
 
 def by_miou(subjects: Iterable[S]) -> list[S]:
-    """Return rows or controls by their measured mIoU, the best first; last those without one."""
+    """Return rows or controls by measured mIoU, best first; those without one come last."""
 
     def key(subject: Subject) -> tuple[bool, float]:
         interval = subject.interval
@@ -111,7 +110,7 @@ def by_miou(subjects: Iterable[S]) -> list[S]:
 
 
 def _published(axes: Axes, rows: Iterable[RowSummary], summary: Summary) -> bool:
-    """Draw what is printed; return whether any of it has a dagger."""
+    """Draw the printed numbers; return whether any has a dagger."""
     axes.set_title("Published in the paper", color=MUTED)
     daggers = {label for label, row in summary.table.rows if "miou" in dict(row.provenance)}
     drawn: set[str] = set()
@@ -128,7 +127,7 @@ def _published(axes: Axes, rows: Iterable[RowSummary], summary: Summary) -> bool
 
 
 def _measured(axes: Axes, y: float, subject: Subject) -> None:
-    """The mean with its interval, and every seed below; or the state."""
+    """Draw the mean with its interval and all seeds below, or the state without a result."""
     interval = subject.interval
     if interval is None:
         instead(axes, 0.02, y, brief(subject.state), subject)
@@ -145,7 +144,7 @@ def _measured(axes: Axes, y: float, subject: Subject) -> None:
 
 
 def _scale_alike(panels: Iterable[Axes]) -> None:
-    """Give both panels the same number of points of mIoU on an inch."""
+    """Give both panels the same number of mIoU points per inch."""
     shares = list(zip(panels, RATIOS, strict=True))
     each = max((axes.get_xlim()[1] - axes.get_xlim()[0]) / ratio for axes, ratio in shares)
     for axes, ratio in shares:
@@ -155,8 +154,9 @@ def _scale_alike(panels: Iterable[Axes]) -> None:
 
 
 def _constant(axes: Axes, summary: Summary) -> tuple[list[str], list[Line2D]]:
-    """Draw the best constant prediction where it is near the rows. Return a note where it is not,
-    or its legend entry where it is.
+    """Draw the best constant prediction if it is near the rows.
+
+    Return its legend entry if it is drawn, and a note otherwise.
     """
     if summary.constant is None:
         return [], []
@@ -170,8 +170,9 @@ def _constant(axes: Axes, summary: Summary) -> tuple[list[str], list[Line2D]]:
 
 
 def differences(view: View) -> Chart | None:
-    """Return each row minus the reference row, paired by seed, with the zero line; colour and
-    marker say the verdict.
+    """Return each row minus the reference row, paired by seed, with a line at zero.
+
+    Colour and marker show the verdict.
     """
     summary = view.summary
     gaps = {row.label: row.difference.interval for row in summary.rows if row.difference}
@@ -234,8 +235,9 @@ def _handle(word: Word) -> Line2D:
 
 
 def _words(summary: Summary) -> dict[str, Word]:
-    """Row -> the word that its difference to the reference row is drawn with; none where the paper
-    orders no row and all are live.
+    """Return the verdict on the difference to the reference row by row label.
+
+    Empty if the paper orders no row and all rows are live.
     """
     reference = summary.table.reference
     said: dict[str, Word] = {

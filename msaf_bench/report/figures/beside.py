@@ -1,4 +1,4 @@
-"""One chart beside the mIoU: consistency, MACs and latency of every row, a panel each."""
+"""Chart of consistency, MACs and latency of every row, one panel each."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +29,7 @@ Draw = Callable[[Axes, Sequence[RowSummary]], None]
 
 
 class Look(NamedTuple):
-    """How the points of a mode look."""
+    """Look of the points of a mode."""
 
     colour: str
     marker: str
@@ -38,16 +38,15 @@ class Look(NamedTuple):
 
 
 MODE_LOOKS: dict[Mode, Look] = {
-    "stream": Look(BLUE, "o", BLUE, "one more frame"),
-    "clip": Look(ORANGE, "s", PAPER, "all frames again"),
+    "stream": Look(BLUE, "o", BLUE, "newest frame only"),
+    "clip": Look(ORANGE, "s", PAPER, "all frames of the window"),
 }
 
 
 def beside(view: View, *, log: bool) -> Chart | None:
-    """Return a panel for each kind that the records have, rows in the table's order; None where
-    they have none.
+    """Return one panel per recorded measurement, with rows in the table's order; None without any.
 
-    `log` gives MACs and latency a logarithmic axis, for rows that lie far apart.
+    `log` gives MACs and latency a logarithmic axis, for rows that differ by orders of magnitude.
     """
     rows = view.summary.measured
     panels = _panels(rows, log=log)
@@ -66,14 +65,14 @@ def beside(view: View, *, log: bool) -> Chart | None:
     heads = ("Row", *(column.head for column in view.columns))
     lines = tuple((row.shown, *(column.text(row) for column in view.columns)) for row in rows)
     text = (
-        "Panels with a point for every row, on axes of their own; the first ones with 95 %"
-        " intervals over seeds."
+        "Separate panels with one point per row; temporal consistency has 95 % intervals over"
+        " seeds."
     )
     return Chart("beside", "Consistency, cost and speed", text, figure, heads, lines)
 
 
 def _handles(rows: Sequence[RowSummary]) -> list[Line2D]:
-    """Legend entries of what is drawn."""
+    """Return the legend entries of the drawn points."""
     spreads = [c.interval for row in rows for c in row.measures.consistency if c.interval]
     handles: list[Line2D] = []
     if any(interval.low is not None for interval in spreads):
@@ -105,11 +104,11 @@ def _panels(rows: Sequence[RowSummary], *, log: bool) -> list[tuple[str, str, Dr
         preset, truth = consistent[0].preset, dict(consistent[0].controls).get("truth")
         unit = "%, higher is steadier"
         if truth is not None:
-            unit += f"\ndashed: the truth's, {number(truth, 1)}"
+            unit += f"\ndashed: ground truth, {number(truth, 1)}"
         found.append((f"TC {preset}", unit, partial(_consistency, preset=preset, truth=truth)))
     if any(row.measures.cost for row in rows):
         found.append(
-            ("MACs of a result", "GMAC", partial(_modes, value=_gmac, unit="GMAC", log=log))
+            ("MACs per result", "GMAC", partial(_modes, value=_gmac, unit="GMAC", log=log))
         )
     if any(row.measures.speeds for row in rows):
         found.append(("Latency, median", "ms", partial(_modes, value=_ms, unit="ms", log=log)))
@@ -154,7 +153,7 @@ def _modes(
     unit: str,
     log: bool,
 ) -> None:
-    """A point for each mode; from 0, or where whole systems lie far apart on a logarithmic axis."""
+    """Draw one point per mode, on an axis from 0 or on a logarithmic axis."""
     for y, row in enumerate(rows):
         for mode in MODES:
             found, look = value(row, mode), MODE_LOOKS[mode]

@@ -1,6 +1,4 @@
-"""The look of every figure: fonts, colours that survive colour blindness and grey, the caption
-line, bytes that do not vary.
-"""
+"""Look of all figures: fonts, colours safe for colour blindness, captions, reproducible bytes."""
 
 import io
 import math
@@ -21,12 +19,11 @@ from msaf_bench.findings.wording import Tone
 from msaf_bench.report.figures.marks import named_svg
 from msaf_bench.report.provenance import Signature
 
-# The neutrals are used for nothing else, so that the page can turn them with its light or dark
-# theme.
+# The page replaces these neutral colours by those of its theme, so nothing else may use them.
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636f", "#d0d7df", "#fefefe"
 # Okabe and Ito's palette; each verdict also has its own marker.
 BLUE, ORANGE, GREY, PALE = "#0072b2", "#d55e00", "#7f868d", "#b4bcc5"
-CONTROL = "#8c5a86"  #: controls, which are ours and never ranked with the paper's rows
+CONTROL = "#8c5a86"  #: controls, which are never ranked with the paper's rows
 LOOK: dict[Tone, tuple[str, str]] = {
     "for": (BLUE, "o"),
     "against": (ORANGE, "s"),
@@ -34,14 +31,14 @@ LOOK: dict[Tone, tuple[str, str]] = {
     "open": (GREY, "D"),
     "none": (GREY, "X"),
 }
-MARK = "#b3541e"  #: of a watermark
+MARK = "#b3541e"  #: watermark
 
 STYLE: dict[str, object] = {
-    "text.parse_math": False,  # a dollar in a label is a dollar
+    "text.parse_math": False,  # a dollar sign in a label is printed
     "svg.hashsalt": "msaf-bench",
-    "svg.fonttype": "none",  # text stays text
+    "svg.fonttype": "none",  # keeps text as text
     "font.family": ["sans-serif"],
-    # The first draws the PNGs and is as wide as any of the others, which may show the SVGs.
+    # The first font draws the PNGs and is at least as wide as the others, which may show SVGs.
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Segoe UI", "Helvetica Neue", "Arial"],
     "font.size": 11,
     "axes.titlesize": 11.5,
@@ -60,14 +57,14 @@ STYLE: dict[str, object] = {
     "savefig.facecolor": PAPER,
 }
 FORMATS = ("svg", "png")
-WIDTH = 9.0  #: inches; at 100 % a README column
-EDGE = 0.008  #: of the width, kept free at both sides
-REASONS = 12  #: parts that are not live, named below a figure
-WHITE_FROM = 71  #: percent of "Blues" from which on white reads better than black
-MANY = 16  #: rows above which a figure has less room for each
+WIDTH = 9.0  #: inches; a column of the README at 100 %
+EDGE = 0.008  #: free share of the width on both sides
+REASONS = 12  #: most parts that are named below a figure as not live
+WHITE_FROM = 71  #: percent of "Blues" above which white text is more legible than black
+MANY = 16  #: number of rows above which rows stand closer
 
 
-#: multiples of the powers of ten that may be ticks, the finest first
+#: allowed ticks as multiples of powers of ten, finest first
 ROUND = (
     (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
     (1, 1.5, 2, 3, 4, 5, 7),
@@ -80,9 +77,7 @@ ROUND = (
 
 @contextmanager
 def styled() -> Generator[None]:
-    """Draw with matplotlib's own defaults and our style, whatever a `matplotlibrc` of the user's or
-    the working folder's says.
-    """
+    """Draw with matplotlib's defaults and our style, ignoring any `matplotlibrc`."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -91,7 +86,7 @@ def styled() -> Generator[None]:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure with its name, what it says to one who cannot see it, and the numbers in it."""
+    """A figure with its name, a description for screen readers, and its numbers as a table."""
 
     name: str
     title: str
@@ -102,15 +97,16 @@ class Chart:
 
 
 def by_rows(rows: int) -> float:
-    """Inches of height for so many rows one below the other; many stand closer."""
+    """Return the height in inches for stacked rows; many rows stand closer."""
     return rows * (0.36 if rows <= MANY else 0.25)
 
 
 def blank(
     height: float, columns: int = 1, lines: int = 1, **how: object
 ) -> tuple[Figure, Sequence[Axes]]:
-    """An empty figure of `height` inches and its axes, line by line. No pyplot: nothing is left
-    behind in the process.
+    """Return an empty figure of `height` inches and its axes, line by line.
+
+    It does not use pyplot, which would keep the figure in memory.
     """
     figure = Figure((WIDTH, height), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False, **how)  # pyright: ignore
@@ -118,9 +114,7 @@ def blank(
 
 
 def log_x(axes: Axes, most: int) -> None:
-    """Give the axes a logarithmic x axis with at most so many ticks, plain numbers and as evenly
-    spread as round numbers allow.
-    """
+    """Set a logarithmic x axis with at most `most` ticks, at round numbers spread evenly."""
     axes.set_xscale("log")
     axes.autoscale_view()
     low, high = axes.get_xlim()
@@ -136,18 +130,16 @@ def log_x(axes: Axes, most: int) -> None:
 
 
 def name_columns(axes: Axes, names: Sequence[str], room: float) -> None:
-    """Name the columns of a heat map whose cells are `room` inches wide: upright where the names
-    fit, else from bottom to top.
-    """
+    """Name the columns of a heat map with cells `room` inches wide, rotated if names do not fit."""
     size = 10 if len(names) < MANY else 8.5
     longest = max((len(name) for name in names), default=0)
-    fits = 0.009 * size * longest < room  # inches; an average letter
+    fits = 0.009 * size * longest < room  # width of an average letter in inches
     axes.set_xticks([x + 0.5 for x in range(len(names))], names, rotation=0 if fits else 90)
     axes.tick_params(axis="x", labelsize=size)
 
 
 def on_blue(percent: float) -> str:
-    """Return the colour of a number on its cell of a "Blues" heat map; muted for NaN."""
+    """Return the text colour for a cell of a "Blues" heat map; muted for NaN."""
     if math.isnan(percent):
         return MUTED
     return "#ffffff" if percent > WHITE_FROM else "#000000"
@@ -160,13 +152,19 @@ def sign(
     columns: int = 3,
     notes: Sequence[str] = (),
 ) -> Figure:
-    """Return the same figure with a band below it: a legend of `handles`, the notes, why parts are
-    not live, how the numbers were made; and any watermark.
+    """Add a band below the figure and any watermark; return the figure.
+
+    Args:
+        figure: changed in place
+        signature: origin of the numbers, watermark, and faults of parts
+        handles: entries of the legend
+        columns: number of columns of the legend
+        notes: lines above the origin of the numbers
     """
     said = (*notes, _faults(signature.faults), signature.made_how)
     text = "\n".join(textwrap.fill(line, 125) for line in said if line)
     more = text.count("\n") - textwrap.fill(signature.made_how, 125).count("\n")
-    figure.set_figheight(figure.get_figheight() + 0.15 * more)  # room of its own
+    figure.set_figheight(figure.get_figheight() + 0.15 * more)  # keeps the axes' size
     height = figure.get_figheight()
     caption = (0.12 + 0.15 * text.count("\n") + 0.15) / height
     above = 0.06 if handles else 0.0
@@ -205,17 +203,24 @@ def _stamp(figure: Figure, watermark: str) -> None:
 
 
 def _faults(reasons: Sequence[str]) -> str:
-    """The reasons behind the marks of rows and controls; of very many the first."""
+    """Return the reasons for the marks of rows and controls, up to `REASONS`."""
     if not reasons:
         return ""
     left = len(reasons) - REASONS
-    more = f"; and {left} more parts, which the page lists" if left > 0 else ""
-    return f"{NOT_LIVE} not live, so nothing is concluded: {'; '.join(reasons[:REASONS])}{more}"
+    more = f"; and {left} more parts listed on the page" if left > 0 else ""
+    return f"{NOT_LIVE} not live, so no conclusion is drawn: {'; '.join(reasons[:REASONS])}{more}"
 
 
 def to_bytes(figure: Figure, kind: str, title: str = "", description: str = "") -> bytes:
-    """Return the figure as "svg" or "png" (150 dpi): the same bytes each time, as no date and no
-    program name goes in. An SVG has the title and the description for those who cannot see it.
+    """Return the figure as "svg" or "png" (150 dpi), with reproducible bytes.
+
+    Date and program name are left out.
+
+    Args:
+        figure: the figure
+        kind: "svg" or "png"
+        title: title in an SVG, for screen readers
+        description: description in an SVG, for screen readers
     """
     buffer = io.BytesIO()
     with styled():
@@ -232,7 +237,7 @@ def to_bytes(figure: Figure, kind: str, title: str = "", description: str = "") 
 
 
 def both_formats(figure: Figure, title: str, description: str) -> dict[str, bytes]:
-    """Return the figure as SVG and as PNG, by these names in small letters."""
+    """Return the figure by format, "svg" and "png"."""
     return {kind: to_bytes(figure, kind, title, description) for kind in FORMATS}
 
 
@@ -244,14 +249,14 @@ class Drawn(NamedTuple):
 
 
 def drawn(charts: Sequence[Chart]) -> list[Drawn]:
-    """Return every chart with its bytes."""
+    """Return all charts with their bytes."""
     return [
         Drawn(chart, both_formats(chart.figure, chart.title, chart.description)) for chart in charts
     ]
 
 
 def figure_files(name: str, figures: Sequence[Drawn]) -> dict[str, bytes]:
-    """Return the files of a report's figures by path, all SVG first."""
+    """Return the figure files of a report by path, SVG first."""
     files: dict[str, bytes] = {}
     for kind in FORMATS:
         for figure in figures:
@@ -260,8 +265,9 @@ def figure_files(name: str, figures: Sequence[Drawn]) -> dict[str, bytes]:
 
 
 def _settle(figure: Figure) -> None:
-    """Lays the figure out once, for good. The solver's last digits vary from run to run, and SVG
-    ids are made from them: they are cut.
+    """Fix the layout of the figure, with rounded positions.
+
+    The last digits of the layout solver vary between runs, and the ids in an SVG depend on them.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -273,5 +279,5 @@ def _settle(figure: Figure) -> None:
 
 
 def brief(text: str) -> str:
-    """The beginning of a text that has to fit beside a row."""
+    """Return a text shortened to fit beside a row."""
     return text if len(text) < 46 else text[:44] + "…"

@@ -1,4 +1,4 @@
-"""The charts of each kind of table, in the order of the page."""
+"""Charts of each kind of table, in the order of the page."""
 
 from msaf_bench.report.figures.accuracy import differences, order
 from msaf_bench.report.figures.beside import beside
@@ -11,9 +11,7 @@ from msaf_bench.report.view import View
 
 
 def variant_charts(view: View) -> list[Chart]:
-    """Return every chart of variants that the records can fill; none before the first finished
-    trial.
-    """
+    """Return the charts of a table of variants; none before the first trial finishes."""
     if not view.summary.measured:
         return []
     with styled():
@@ -28,8 +26,9 @@ def variant_charts(view: View) -> list[Chart]:
 
 
 def system_charts(view: View) -> list[Chart]:
-    """Return every chart of whole systems that the records can fill; none before the first finished
-    trial. Differences of one seed have no intervals and are left out.
+    """Return the charts of a table of whole systems; none before the first trial finishes.
+
+    Differences with one seed have no intervals and are left out.
     """
     if not view.summary.measured:
         return []

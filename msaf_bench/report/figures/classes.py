@@ -1,4 +1,4 @@
-"""The IoU of every class in every row as a heat map with the numbers in its cells."""
+"""Heat map of the IoU of every class in every row, with numbers in its cells."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,19 +19,20 @@ from msaf_bench.report.figures.marks import mark
 from msaf_bench.report.figures.rows import height_of, label_rows, seeds_said
 from msaf_bench.report.view import View
 
-LEAST = 0.5  #: percent; a class below it in every row is named under the figure alone
-NAMES = 1.9  #: inches that the names of the rows take, about
+LEAST = 0.5  #: percent; classes below it in every row are only named below the figure
+NAMES = 1.9  #: approximate width of the row names in inches
 
 
 def classes(view: View) -> Chart | None:
-    """Return the heat map; a dash where a class never occurs. Classes that no row finds are named
-    under it.
+    """Return the heat map, with a dash for classes that never occur; None without class names.
+
+    Classes that no row finds are named below it.
     """
     rows, names = view.summary.measured, view.summary.class_names
     if not names:
         return None
     best = [np.nanmax([0.0, *(row.per_class[i] for row in rows)]) for i in range(len(names))]
-    # at least one column, however little is found
+    # at least one column
     found = [i for i, value in enumerate(best) if value >= LEAST] or [int(np.argmax(best))]
     lost = [name for i, name in enumerate(names) if i not in found]
     shown = tuple(names[i] for i in found)
@@ -48,7 +49,7 @@ def classes(view: View) -> Chart | None:
     notes = [f"0 or absent in every row: {', '.join(lost)}."] if lost else []
     sign(figure, view.signature, notes=notes)
     lines = tuple((row.shown, *(number(value, 1) for value in row.per_class)) for row in rows)
-    text = "A heat map of rows and classes; every cell carries its number."
+    text = "Heat map of rows and classes with the IoU in every cell."
     description = " ".join((text, *notes))
     return Chart("per_class", "IoU by class", description, figure, ("Row", *names), lines)
 

@@ -1,6 +1,7 @@
-"""The confusion of one scored pair of folders: a figure, CSV files and the matrix of each image.
+"""Confusion matrix of one scored pair of folders: a figure, CSV files and a matrix per image.
 
-Counts are (K+1) x (K+1), rows truth, columns prediction, void last. N images, K classes.
+Counts are (K+1) x (K+1): rows are ground truth, columns are predictions, void is last. N images, K
+classes.
 """
 
 from collections.abc import Sequence
@@ -31,18 +32,23 @@ from msaf_bench.report.figures.canvas import (
 )
 from msaf_bench.report.tables.spreadsheet import csv_document
 
-SHOWN = 0.5  #: percent; a smaller share is an empty cell
-CELL = 0.37  #: inches of a cell with a number in it
-NUMBERED = 64  #: classes from which on the cells have no room for numbers
+SHOWN = 0.5  #: percent; smaller shares are empty cells
+CELL = 0.37  #: size in inches of a cell with a number
+NUMBERED = 64  #: number of classes above which cells have no numbers
 
 
 def draw(
     counts: NDArray[np.int64], names: Sequence[str], caption: str, *, partial: bool = False
 ) -> Chart:
-    """Each row of the counts as shares of the row's sum, in percent, with the number in the cell;
-    rows without a pixel have dashes.
+    """Return a heat map of the counts as shares of each row's sum, in percent.
 
-    The row and the column of void are drawn where they hold a pixel.
+    Rows without a pixel have dashes. Void has a row or column only if it holds a pixel.
+
+    Args:
+        counts: (K+1, K+1)
+        names: names of the K classes
+        caption: text below the figure
+        partial: whether to mark the figure as a partial score
     """
     labels = [*names, "void"]
     rows, columns = (
@@ -66,8 +72,7 @@ def draw(
         if len(labels) <= NUMBERED:
             _write_numbers(axes, share)
         axes.set_title(
-            "Confusion: of the pixels of each true class, the share that gets each predicted"
-            " class (%)"
+            "Confusion: share of the pixels of each true class that is predicted as each class (%)"
         )
         name_columns(axes, [labels[i] for i in columns], CELL)
         axes.set_yticks(np.arange(len(rows)) + 0.5, [labels[i] for i in rows])
@@ -91,8 +96,8 @@ def draw(
         for y, line in zip(rows, share, strict=True)
     )
     description = (
-        "A heat map with one row a true class and one column a predicted class; every cell of at"
-        " least half a percent carries its number."
+        "Heat map with one row per true class and one column per predicted class; cells of at least"
+        " half a percent show their number."
     )
     return Chart(
         "confusion",
@@ -119,17 +124,20 @@ def _write_numbers(axes: Axes, share: NDArray[np.float64]) -> None:
             )
 
 
-#: that `write` writes
+#: names of the files of `write`
 FILES = ("miou.csv", "confusion.csv", "confusion.svg", "confusion.png", "matrices.npz")
 
 
 def write(score: MiouScore, folder: Path) -> list[Path]:
-    """Write the files of a score; return their paths. Raises `HostError` where it cannot,
-    `UndrawnError` where only the figure is missing.
+    """Write the files of a score and return their paths.
 
-    `miou.csv` has a line per class, `confusion.csv` the counts; `confusion.svg` and `.png` are the
-    figure; `matrices.npz` holds `names` (N,), `matrices` (N, K+1, K+1) and `labels` (K+1,), for a
+    `miou.csv` has one line per class, `confusion.csv` the counts, `confusion.svg` and `.png` the
+    figure. `matrices.npz` holds `names` (N,), `matrices` (N, K+1, K+1) and `labels` (K+1,) for a
     bootstrap over images.
+
+    Raises:
+        HostError: if the folder cannot be written
+        UndrawnError: if only the figure failed
     """
     labels, counts = [*score.classes.names, "void"], score.confusion
     rules = f"void {score.void}, absent {score.absent}"
@@ -179,5 +187,5 @@ def _class_csv(score: MiouScore) -> str:
 
 
 def _csv(lines: Sequence[Sequence[object]]) -> str:
-    """None becomes "-"."""
+    """Return the lines as CSV, with "-" for None."""
     return csv_document(["-" if cell is None else cell for cell in line] for line in lines)

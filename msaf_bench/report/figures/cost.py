@@ -1,6 +1,4 @@
-"""The cost of attention over several sizes: a CSV and a log-log figure. Each unit keeps to rows and
-axes of its own.
-"""
+"""Cost of attention at several sizes as CSV and log-log figure, with one panel per unit."""
 
 import textwrap
 from collections.abc import Sequence
@@ -20,14 +18,14 @@ from msaf_bench.report.tables.spreadsheet import csv_document
 
 TITLE = "Cost of attention over the size of the feature map"
 NAMES = {"transformer": "Transformer (joint)", "d_transformer": "D-Transformer"}
-#: told apart in grey by dash and marker
+#: dash and marker distinguish the modules in greyscale
 LOOKS = {"transformer": (BLUE, "-", "o"), "d_transformer": (ORANGE, "--", "s")}
 
 
 def write(costs: Sequence[MeasuredCost], folder: Path) -> list[Path]:
-    """Writes `cost.csv`, and from two sizes on `cost.svg` and `cost.png`; gives their paths.
+    """Write `cost.csv`, and for two or more sizes `cost.svg` and `cost.png`; return their paths.
 
-    Raises `HostError` where it cannot, `UndrawnError` where only the figure is missing.
+    Raises `HostError` if the folder cannot be written, `UndrawnError` if only the figure failed.
     """
     files: dict[str, str | bytes] = {"cost.csv": _csv(costs)}
     drawn, undrawn = drawn_or_why(
@@ -81,7 +79,7 @@ def _panel(
             marker=marker,
             label=label,
         )
-        line[0].set_clip_on(False)  # a marker on the frame stays whole
+        line[0].set_clip_on(False)  # markers on the frame are drawn whole
     every = [point for name in NAMES for point in quantity.points(costs, name)]
     axes.set(
         xscale="log",
@@ -99,13 +97,13 @@ def _panel(
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
-    # Whole decades: a shorter axis would get labels between them, which run into each other.
+    # Whole decades, since a shorter axis would get overlapping labels in between.
     low = floor(log10(min(values)))
     return 10.0**low, 10.0 ** max(ceil(log10(max(values))), low + 1)
 
 
 def _power_of_ten(value: float, position: float | None) -> str:
-    # In plain signs: the style keeps $ in a label from being read as mathematics.
+    # Plain characters, because the style turns off mathematics in labels.
     return "10" + str(round(log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 

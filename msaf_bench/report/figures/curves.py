@@ -1,4 +1,4 @@
-"""The curves of a table over an axis: a chart for each axis."""
+"""Curves of a table with an axis, one chart per axis."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from msaf_bench.report.provenance import Signature, made_how
 from msaf_bench.report.tables.curves import legend
 from msaf_bench.stats import Interval, judge
 
-# Okabe and Ito's colours with a marker each; controls share one colour and are dashed.
+# Okabe and Ito's colours, each with a marker; controls share one colour and are dashed.
 LOOKS = (
     ("#0072b2", "o"),
     ("#d55e00", "s"),
@@ -23,12 +23,13 @@ LOOKS = (
     ("#e69f00", "X"),
 )
 CONTROL_MARKERS = ("D", "d", "*", "h")
-WIDE = 0.34  #: of the step between two values, over which curves stand side by side
+WIDE = 0.34  #: share of the step between two values for curves side by side
 
 
 def study_charts(study: Study) -> list[Chart]:
-    """A chart for each axis, with a panel for the contribution of past frames and one for the gain
-    over one frame.
+    """Return one chart per axis.
+
+    Each has a panel for the contribution of past frames and one for the gain over a single frame.
     """
     if not any(summary.measured for summary in study.summaries):
         return []
@@ -37,7 +38,7 @@ def study_charts(study: Study) -> list[Chart]:
 
 
 def _looks(curves: Sequence[Curve]) -> dict[str, tuple[str, str, str]]:
-    """Colour, marker and line of each curve."""
+    """Return colour, marker and line style by label of the curve."""
     rows = [curve.label for curve in curves if not curve.control]
     controls = [curve.label for curve in curves if curve.control]
     looks = {label: (*LOOKS[i % len(LOOKS)], "-") for i, label in enumerate(rows)}

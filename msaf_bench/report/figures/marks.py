@@ -1,7 +1,6 @@
-"""Names in SVG: the row that a mark belongs to, what a mark says when pointed at, and what the
-whole figure is.
+"""Names in SVG: row and hover text of each mark, title and description of the figure.
 
-matplotlib writes an artist's `gid` as the id of its group; here it carries row and title until the
+matplotlib writes an artist's `gid` as the id of its group. Here it carries row and title until the
 SVG is written.
 """
 
@@ -16,15 +15,14 @@ _OPENING = re.compile(r"<svg\b[^>]*>")
 
 
 def mark(artist: Artist, row: str, title: str = "") -> None:
-    """Give everything that the artist draws the row's label; `title` is shown when it is
-    pointed at.
-    """
+    """Attach the row's label to all marks of an artist, and `title` as hover text."""
     artist.set_gid(f"mark:{quote(row, safe='')}:{quote(title, safe='')}")
 
 
 def named_svg(svg: str, title: str, description: str) -> str:
-    """Return an SVG of matplotlib with its names written out: `data-row` and `<title>` of every
-    mark, and the figure's own title and description. Without a title the figure has neither.
+    """Return an SVG of matplotlib with `data-row` and `<title>` for every mark.
+
+    With a title, the figure itself also gets title and description.
     """
     svg = _MARKED.sub(_group, svg)
     if not title:

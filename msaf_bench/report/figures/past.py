@@ -1,6 +1,4 @@
-"""Contribution of past frames of every row and control: points with intervals, and a line at
-zero.
-"""
+"""Chart of the contribution of past frames for every row and control, with intervals."""
 
 from msaf_bench.findings.digits import mean, mean_span, span
 from msaf_bench.findings.subjects import Subject
@@ -23,7 +21,7 @@ NAME = "past"
 
 
 def past_frames(view: View) -> Chart | None:
-    """Return the chart; None where no network was also scored with its newest frame repeated."""
+    """Return the chart; None if no network was also scored with its newest frame repeated."""
     summary = view.summary
     subjects, pasts = summary.subjects, [s.measures.past for s in summary.subjects]
     if not any(pasts):
@@ -63,4 +61,4 @@ def past_frames(view: View) -> Chart | None:
 
 
 def _absent(subject: Subject) -> str:
-    return "reads one frame" if subject.measured else brief(subject.state)
+    return "single frame" if subject.measured else brief(subject.state)

@@ -1,4 +1,4 @@
-"""Where the labels of points go, so that none covers another, a point, or the edge.
+"""Placement of the labels of points, without overlaps of labels, points and edges.
 
 Shapes: N labels, P points, C candidate places. All lengths are in typographic points, y upwards; a
 box is x0, y0, x1, y1.
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)  #: between a point's marker and its label
+DISTANCES = (
+    0.0,
+    4.0,
+    9.0,
+    16.0,
+    25.0,
+    36.0,
+    50.0,
+    68.0,
+)  #: from marker to label
 DIRECTIONS = 24
 SWEEPS = 6
 
@@ -23,11 +32,17 @@ def place(
     obstacles: Floats | None = None,
     radius: float = 5.0,
 ) -> Floats:
-    """Return the centre of each label (N, 2), for the first N of the points (P, 2); sizes (N, 2)
-    are its width and height, obstacles (M, 4) boxes that no label should cover.
+    """Return the centres of the labels (N, 2).
 
-    Greedy, the most crowded first; then every label moves to the best of its candidate places given
-    the others, a few times.
+    Labels are placed greedily, the most crowded first. Then each label moves to the best of its
+    candidate places given the others, a few times.
+
+    Args:
+        points: (P, 2); the first N have labels
+        sizes: width and height of the labels (N, 2)
+        frame: box of the axes
+        obstacles: boxes that labels should not cover (M, 4)
+        radius: radius of the markers
     """
     count = len(sizes)
     markers = np.hstack([points - radius, points + radius])
@@ -60,12 +75,10 @@ def place(
 
 
 def _around(point: Floats, size: Floats, radius: float) -> Floats:
-    """Places for a label's centre (C, 2): its edge at each distance from the marker, in each
-    direction.
-    """
+    """Return candidate centres of a label (C, 2), one per distance and direction."""
     angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     ways = np.stack([np.cos(angles), np.sin(angles)], 1)  # (D, 2)
-    # From the centre of a box to its edge along each way.
+    # Distance from the centre of a box to its edge in each direction.
     reach = (size / 2 / np.maximum(np.abs(ways), 1e-9)).min(1)
     steps = np.array(DISTANCES)[:, None] + radius + 1 + reach
     return (point + steps[..., None] * ways).reshape(-1, 2)
@@ -76,7 +89,7 @@ def _boxes(centres: Floats, size: Floats) -> Floats:
 
 
 def _overlap(boxes: Floats, others: Floats) -> Floats:
-    """The area that each box (C, 4) shares with the others (M, 4), summed: (C,)."""
+    """Return the summed overlap of each box (C, 4) with the others (M, 4), as (C,)."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     return np.clip(high - low, 0, None).prod(-1).sum(1)
@@ -85,9 +98,7 @@ def _overlap(boxes: Floats, others: Floats) -> Floats:
 def _fixed_cost(
     candidates: Floats, size: Floats, point: Floats, markers: Floats, frame: Sequence[float]
 ) -> Floats:
-    """What does not depend on other labels: covered markers, distance, and what sticks out of the
-    frame.
-    """
+    """Return the cost independent of other labels: covered markers, distance, overhang; (C,)."""
     boxes = _boxes(candidates, size)
     out = np.clip(np.array(frame[:2]) - boxes[:, :2], 0, None).sum(1) + np.clip(
         boxes[:, 2:] - np.array(frame[2:]), 0, None
@@ -96,8 +107,9 @@ def _fixed_cost(
 
 
 def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
-    """How many of the lines (M, 4) from other points to their labels each line from this point
-    would cross: (C,).
+    """Count the crossings of each candidate's leader line with those of other labels; (C,).
+
+    `lines` (M, 4) run from the other points to their labels.
     """
     if not len(lines):
         return np.zeros(len(candidates))
@@ -117,10 +129,10 @@ def _crossings(point: Floats, candidates: Floats, lines: Floats) -> Floats:
 
 
 def _through(lines: Floats, boxes: Floats) -> Floats:
-    """1 where a line (L, 4) runs through a box (B, 4), else 0: (L, B)."""
+    """Return 1 for each line (L, 4) that runs through a box (B, 4), else 0; (L, B)."""
     start, way = lines[:, None, :2], (lines[:, 2:] - lines[:, :2])[:, None]
     way = np.where(way == 0, 1e-9, way)
-    # Shares of the line at which it passes the sides of the box, along x and along y.
+    # Positions along the line (0 to 1) at the sides of the box, for x and for y.
     passes = np.stack([(boxes[:, :2] - start) / way, (boxes[:, 2:] - start) / way])
     enters = np.maximum(passes.min(0).max(-1), 0)
     leaves = np.minimum(passes.max(0).min(-1), 1)

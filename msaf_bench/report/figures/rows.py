@@ -1,6 +1,4 @@
-"""Figures with one row below the other: places, names, points with intervals, numbers beside
-them.
-"""
+"""Elements of figures with stacked rows: positions, names, points with intervals, numbers."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,11 +11,11 @@ from msaf_bench.report.figures.canvas import BLUE, CONTROL, INK, MUTED, PAPER, b
 from msaf_bench.report.figures.marks import mark
 from msaf_bench.stats import Interval
 
-GAP = 0.3  #: between the rows and the controls, in rows
+GAP = 0.3  #: space between rows and controls, in rows
 
 
 def places(rows: int, controls: int) -> list[float]:
-    """Return the height of every row, then of every control, which stand a little apart."""
+    """Return the y of every row, then of every control, with a gap in between."""
     return [*map(float, range(rows)), *(rows + i + GAP for i in range(controls))]
 
 
@@ -39,13 +37,19 @@ def label_rows(
 
 
 def height_of(rows: int) -> float:
-    """Return the inches of a figure with so many rows."""
+    """Return the height in inches of a figure with `rows` rows."""
     return 2.0 + by_rows(rows)
 
 
 def point(axes: Axes, y: float, interval: Interval, subject: Subject, title: str) -> None:
-    """A mean with its interval: controls in a colour and with a marker of their own, hollow where a
-    part is not live.
+    """Draw a mean with its interval; the marker is hollow if a part is not live.
+
+    Args:
+        axes: axes to draw on
+        y: position of the row
+        interval: mean and bounds
+        subject: row or control; controls have a separate colour and marker
+        title: hover text
     """
     colour, marker = (CONTROL, "D") if isinstance(subject, ControlSummary) else (BLUE, "o")
     if interval.low is not None and interval.high is not None:
@@ -68,7 +72,16 @@ def point(axes: Axes, y: float, interval: Interval, subject: Subject, title: str
 def at_right(
     axes: Axes, y: float, text: str, subject: Subject, colour: str = INK, title: str = ""
 ) -> None:
-    """A number beside its row."""
+    """Write a number at the right of its row.
+
+    Args:
+        axes: axes to draw on
+        y: position of the row
+        text: the number
+        subject: row or control
+        colour: colour of the text
+        title: hover text
+    """
     number = axes.text(
         1.02, y, text, transform=axes.get_yaxis_transform(), color=colour, va="center", fontsize=10
     )
@@ -76,7 +89,15 @@ def at_right(
 
 
 def instead(axes: Axes, x: float, y: float, text: str, subject: Subject) -> None:
-    """Words in the place of a point, a little right of `x` in data units."""
+    """Write words in place of a point.
+
+    Args:
+        axes: axes to draw on
+        x: start of the text in data units
+        y: position of the row
+        text: the words
+        subject: row or control
+    """
     words = axes.annotate(
         text,
         (x, y),
@@ -93,9 +114,7 @@ def instead(axes: Axes, x: float, y: float, text: str, subject: Subject) -> None
 def point_handles(
     subjects: Iterable[Subject], intervals: Iterable[Interval | None]
 ) -> list[Line2D]:
-    """Return legend entries for the points that `point` draws, of these subjects at these
-    intervals: only what is there, and nothing for rows of one seed alone.
-    """
+    """Return legend entries for the points drawn by `point`; none if all are rows of one seed."""
     drawn = [(s, i) for s, i in zip(subjects, intervals, strict=True) if i]
     said = "mean and 95 % interval" if any(i.low is not None for _, i in drawn) else "one seed"
     handles: list[Line2D] = []
@@ -116,7 +135,7 @@ def point_handles(
 
 
 def seeds_said(intervals: Iterable[Interval | None]) -> str:
-    """Return "10 seeds", "1 seed", or where rows differ "1 to 10 seeds"."""
+    """Return "10 seeds", "1 seed", or "1 to 10 seeds" if rows differ."""
     counts = sorted({interval.n for interval in intervals if interval})
     if len(counts) < 2:
         return counted(counts[0], "seed") if counts else "no seed"

@@ -1,4 +1,4 @@
-"""The qualitative strip: frames, truth and the predictions of each row in class colours.
+"""Qualitative figure: frames, ground truth and predictions of each row in class colours.
 
 Shapes: H W grid.
 """
@@ -21,30 +21,28 @@ from msaf_bench.report.view import View
 from msaf_bench.spec import VOID
 
 Picture = NDArray[np.uint8]
-TITLE = "Frames, truth and predictions"
-ACROSS = 4  #: pictures in a line of a grid
+TITLE = "Frames, ground truth and predictions"
+ACROSS = 4  #: pictures per line of a grid
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Samples of one split: frames (H, W, 3), truths (H, W) and, by row label, predictions (H, W),
-    in the same order.
-    """
+    """Samples of a split: frames (H, W, 3), ground truth (H, W), predictions (H, W) by label."""
 
     frames: Sequence[Picture]
     truths: Sequence[Picture]
     predictions: Mapping[str, Sequence[Picture]]
     colours: tuple[tuple[int, int, int], ...]
     class_names: tuple[str, ...]
-    names: Sequence[str] = ()  #: of the frames
-    seed: int = 0  #: whose predictions these are
+    names: Sequence[str] = ()  #: names of the frames
+    seed: int = 0  #: seed of the predictions
 
 
 def draw(strip: Strip, view: View) -> Chart:
-    """Return one column per sample: its frame, its truth, then each row's prediction with its mIoU;
-    void is black. Below: the classes' colours.
+    """Return one column per sample: frame, ground truth, and each row's prediction with its mIoU.
 
-    Of many rows the first sample alone, in a grid.
+    Void is black, and a legend shows the colours of the classes. More than `MANY` rows show only
+    the first sample, in a grid.
     """
     shown = {row.label: row.shown for row in view.summary.rows}
     lines = _lines(strip, shown)
@@ -76,20 +74,21 @@ def draw(strip: Strip, view: View) -> Chart:
                 if picture.row:
                     mark(name, picture.row)
         figure.suptitle(_title(strip, grid=grid), x=0.008, ha="left", fontsize=11.5)
-        note = "Above a prediction: its mIoU (%) over the classes of that frame."
+        note = "Number above a prediction: its mIoU (%) over the classes of that frame."
         sign(figure, view.signature, _patches(strip), 6, notes=[note])
     pictures = "One sample" if grid else f"{columns} samples in columns"
     text = (
-        f"{pictures}: each frame, its true classes and the prediction of"
+        f"{pictures}: each frame, its ground truth and the prediction of"
         f" {', '.join(strip.predictions)}. {note}"
     )
     return Chart("strip", TITLE, text, figure)
 
 
 def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None:
-    """Return the mean IoU in percent over the classes in one frame's truth or prediction, both
-    (H, W). Void in the truth counts nowhere; predicted, it is a miss. None for a frame of void
-    alone.
+    """Return the mean IoU in percent over the classes in one frame's ground truth or prediction.
+
+    Both are (H, W). Void in the ground truth is ignored; predicted void is a miss. None for a frame
+    that is void only.
     """
     kept = [*range(classes), VOID]
     counts = count_ids(truth, prediction)[np.ix_(kept, kept)]
@@ -99,15 +98,15 @@ def frame_iou(truth: Picture, prediction: Picture, classes: int) -> float | None
 class _Cell(NamedTuple):
     """One picture of the figure."""
 
-    row: str  #: label; empty for frame and truth
+    row: str  #: label; empty for frame and ground truth
     name: str
     picture: Picture
     score: str = ""
 
 
 def _lines(strip: Strip, shown: Mapping[str, str]) -> list[list[_Cell]]:
-    """The pictures, a line for the frames, one for the truth and one for each row."""
-    # only a report with a strip needs the data layer
+    """Return the pictures: a line of frames, one of ground truth, and one per row."""
+    # slow to import, and only needed for pictures
     from msaf_bench.data.labels.classes import colourise
 
     lines = [
@@ -136,7 +135,7 @@ def _named(cell: _Cell) -> str:
 
 
 def _title(strip: Strip, *, grid: bool) -> str:
-    """What the pictures are; of a grid also the frame, which has no column to stand over."""
+    """Return the title; in a grid with the name of the frame, which has no column head."""
     frame = f" in {strip.names[0]}" if grid and strip.names else ""
     return f"{TITLE} of seed {strip.seed}{frame}"
 

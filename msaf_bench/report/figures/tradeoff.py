@@ -1,6 +1,4 @@
-"""Accuracy against speed and against consistency: one panel of what was measured, with its Pareto
-front, and one of what is printed.
-"""
+"""Charts of accuracy against speed and consistency: measured with Pareto front, and printed."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -41,22 +39,20 @@ from msaf_bench.report.figures.tradeoff_texts import (
 )
 from msaf_bench.report.view import View
 
-MARKERS = ("o", "s", "^", "D", "v")  #: of the blocks of the printed table
-SIZE = 7.5  #: of a label, in points
+MARKERS = ("o", "s", "^", "D", "v")  #: one per block of the printed table
+SIZE = 7.5  #: font size of labels in points
 
 
 class PointLook(NamedTuple):
-    """How the points of a trade-off look: colour says whose system it is, the marker where the
-    paper puts it.
-    """
+    """Look of the points: the colour shows the family, the marker the block in the paper."""
 
-    markers: Mapping[str, str]  #: by block of the printed table
-    subject: str  #: whose systems stand out
-    own: frozenset[str]  #: the labels of these
+    markers: Mapping[str, str]  #: markers by block of the printed table
+    subject: str  #: highlighted family or row
+    own: frozenset[str]  #: labels of the highlighted rows
 
 
 def tradeoff_chart(view: View, tradeoff: Tradeoff) -> Chart:
-    """Return the chart of one trade-off, with a panel for the printed numbers if there are two."""
+    """Return the chart of one trade-off; two or more printed points get a second panel."""
     look = _look(view, tradeoff)
     two = len(tradeoff.printed) > 1
     figure, panels = blank(10.6 if two else 6.2, lines=2 if two else 1)
@@ -77,7 +73,7 @@ def tradeoff_chart(view: View, tradeoff: Tradeoff) -> Chart:
 
 
 def _look(view: View, tradeoff: Tradeoff) -> PointLook:
-    """The systems of the reference row's family stand out; without a family it is that row."""
+    """Return the look; it highlights the reference row's family, or that row without a family."""
     table = view.summary.table
     models = {label: row.model for label, row in table.rows}
     family = models.get(table.reference, "")
@@ -102,9 +98,7 @@ def _measured(axes: Axes, tradeoff: Tradeoff, look: PointLook) -> None:
 
 
 def _steps(axes: Axes, tradeoff: Tradeoff) -> tuple[list[float], list[float]]:
-    """The corners of the front: the most mIoU of the systems that have at least so much of the
-    other number.
-    """
+    """Return the corners of the Pareto front as a staircase, x and y."""
     front = sorted((point.x, point.miou) for point in tradeoff.front)
     (left, _), (bottom, _) = axes.get_xlim(), axes.get_ylim()
     xs, ys = [left], [front[0][1]]
@@ -116,7 +110,7 @@ def _steps(axes: Axes, tradeoff: Tradeoff) -> tuple[list[float], list[float]]:
 
 def _printed(axes: Axes, tradeoff: Tradeoff, look: PointLook) -> None:
     what = (
-        ": other data, and hardware that differs from row to row"
+        ": other data, and hardware that differs between rows"
         if tradeoff.name == "speed"
         else ": other data"
     )
@@ -157,7 +151,7 @@ def _points(
 
 
 def _spread(point: TradeoffPoint) -> tuple[float, float] | None:
-    """The bounds of its mIoU, if they are drawn."""
+    """Return the bounds of a ranked point's mIoU; None without an interval."""
     interval = point.entry.found.interval if point.ranked else None
     if interval is None or interval.low is None or interval.high is None:
         return None
@@ -176,10 +170,11 @@ def _scale(axes: Axes, *, log: bool) -> None:
 def _label(
     figure: Figure, axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff, look: PointLook
 ) -> None:
-    """Names the points, those that stand out in bold and those on the front in ink; a thin line
-    leads to a label that had to move away.
+    """Name the points: highlighted ones in bold, those on the front in ink.
+
+    A thin line connects a point to a label that had to move away.
     """
-    figure.draw_without_rendering()  # settles where the axes lie
+    figure.draw_without_rendering()  # fixes the position of the axes
     scale = 72 / figure.dpi
     at = axes.transData.transform([(point.x, point.miou) for point in points]) * scale
     box = axes.get_window_extent()
@@ -214,7 +209,7 @@ def _label(
 def _obstacles(
     axes: Axes, points: Sequence[TradeoffPoint], tradeoff: Tradeoff
 ) -> NDArray[np.float64]:
-    """Boxes around intervals and, where it is drawn, the front: (M, 4) in pixels."""
+    """Return boxes around intervals and any drawn front, (M, 4) in pixels."""
     lines = [
         ((point.x, bounds[0]), (point.x, bounds[1]))
         for point in points
@@ -235,7 +230,7 @@ def _handles(tradeoff: Tradeoff, look: PointLook) -> list[Line2D]:
         if block
     ]
     if any(point.entry.style for point in points):
-        label = f"hollow, {IN_STYLE}: in its source's style"
+        label = f"hollow, {IN_STYLE}: in the style of its source"
         handles.append(
             Line2D([], [], color=GREY, marker="o", mfc=PAPER, mew=1.5, lw=0, ms=7, label=label)
         )

@@ -1,4 +1,4 @@
-"""The words of a trade-off: names and titles of its points, axes, notes, the numbers in it."""
+"""Texts of a trade-off: names and titles of its points, axes, notes and numbers."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ AXES = {"fps": "printed frames per second", "tc": "printed TC (%)"}
 
 
 def axis_label(tradeoff: Tradeoff) -> str:
-    """Return the measured number in words, with the conditions of its measurement."""
+    """Return the axis label of the measured number, with its conditions."""
     timed = (point.entry.speed("stream") for point in tradeoff.measured)
     speed = next((found for found in timed if found), None)
     if tradeoff.name != "speed" or speed is None:
@@ -23,8 +23,9 @@ def axis_label(tradeoff: Tradeoff) -> str:
 
 
 def point_name(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
-    """Return its label, with what speaks against its numbers: a dagger at a printed one, a star at
-    a time that takes no rank.
+    """Return the label of a point, with a dagger or a star if its numbers have a caveat.
+
+    A dagger marks a printed number produced otherwise, a star a time that is not ranked.
     """
     entry = point.entry
     if point in tradeoff.printed:
@@ -35,7 +36,7 @@ def point_name(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
 
 
 def point_title(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
-    """Return what a point says when it is pointed at: its name and its two numbers."""
+    """Return the hover text of a point: its name and its two numbers."""
     if point in tradeoff.printed:
         miou, x = _printed_cells(point, tradeoff)
         return f"{point_name(point, tradeoff)}: mIoU {miou} %, {AXES[tradeoff.metric]} {x}"
@@ -45,31 +46,31 @@ def point_title(point: TradeoffPoint, tradeoff: Tradeoff) -> str:
 
 
 def with_notes(axis: str, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -> str:
-    """Return an axis label with what the mark at labels means."""
+    """Return an axis label with the meaning of the marks at labels."""
     ends = {point_name(point, tradeoff)[-1] for point in points}
     notes = {
-        "*": "* its times differ too much, or its output: it takes no rank",
-        "†": "† made otherwise than the table says",
+        "*": "* not ranked, because its times or its outputs vary too much",
+        "†": "† produced otherwise than the table states",
     }
     return "\n".join([axis, *(note for sign, note in notes.items() if sign in ends)])
 
 
 def description(tradeoff: Tradeoff) -> str:
-    """Return what the figure says to those who cannot see it."""
+    """Return a description of the figure for screen readers."""
     front = (
         ", ".join(point.entry.found.shown for point in tradeoff.front)
-        or "none, as no time may be ranked"
+        or "none, because no time may be ranked"
     )
     apart = (
-        " In a panel of its own: what the paper prints, without a front."
+        " A separate panel shows the printed numbers, without a front."
         if len(tradeoff.printed) > 1
         else ""
     )
-    return f"One point a system; nothing measured here beats these in both numbers: {front}.{apart}"
+    return f"One point per system; no system measured here beats these in both: {front}.{apart}"
 
 
 def table_of(tradeoff: Tradeoff) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return heads and lines of the numbers in the figure."""
+    """Return heads and lines of a table with the numbers of the figure."""
     heads = (
         "System",
         "mIoU",

@@ -1,4 +1,4 @@
-"""Rows before and after a search, and the expected best of a smaller one."""
+"""Chart of rows before and after tuning, with the expected best of fewer attempts."""
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -14,13 +14,13 @@ from msaf_bench.report.view import View
 
 NAME = "tuning"
 DESCRIPTION = (
-    "Left: mean mIoU of every row as it was and as a search found it best. Right: the expected best"
-    " of so many attempts on the part of the training split that the search scores."
+    "Left: mean mIoU of every row with default and with tuned values. Right: expected best mIoU of"
+    " 1, 2, ... attempts on the part of the training split that the search scores."
 )
 
 
 def tuning_chart(view: View) -> Chart | None:
-    """Return the chart; None for a run without a search."""
+    """Return the chart; None without tuning."""
     if view.tuning is None:
         return None
     rows = view.tuning.tuning.rows
@@ -33,7 +33,7 @@ def tuning_chart(view: View) -> Chart | None:
     left.set_xlabel("mIoU (%), mean over seeds", fontsize=10)
     left.grid(axis="x", lw=0.7)
     left.margins(x=0.08)
-    right.set_title("Expected best of so many attempts")
+    right.set_title("Expected best by number of attempts")
     reference = view.summary.table.reference
     for row in rows:
         if not row.expected:

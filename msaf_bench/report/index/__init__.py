@@ -1,1 +1,1 @@
-"""One page of all runs below a folder, and the history of each table over commits."""
+"""Index page of all runs below a folder, with the history of each table over commits."""

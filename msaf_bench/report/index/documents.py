@@ -1,5 +1,6 @@
-"""The JSON of a report, `TABLE.json`, as far as an index reads it. Keys that it does not know are
-passed over, and those that an earlier version did not write have a default.
+"""Parts of a report's JSON, `TABLE.json`, that an index reads.
+
+Unknown keys are ignored, and keys missing in reports of earlier versions have defaults.
 """
 
 from pathlib import Path
@@ -22,12 +23,12 @@ class Bounds(_Part):
 
     @property
     def interval(self) -> Interval:
-        """The same as findings hold it, without spread and count."""
+        """Interval as in findings, without standard deviation and count."""
         return Interval(self.mean, self.low, self.high, None, 0)
 
 
 class AnswerLine(_Part):
-    """One measured amount with its verdict."""
+    """One measured difference or rank correlation with its verdict."""
 
     part: str
     versus: str = ""
@@ -39,14 +40,14 @@ class AnswerLine(_Part):
 
     @property
     def interval(self) -> Interval | None:
-        """The amount; None where nothing was measured."""
+        """Amount with its interval; None if nothing was measured."""
         if self.mean is None:
             return None
         return Bounds(mean=self.mean, low=self.low, high=self.high).interval
 
 
 class Machine(_Part):
-    """The host of some of the records."""
+    """Host that computed some of the records."""
 
     device: str
     cpu: str
@@ -55,12 +56,12 @@ class Machine(_Part):
 
     @property
     def name(self) -> str:
-        """The name of what computed."""
+        """Name of the processor or device."""
         return self.cpu if self.device == "cpu" else self.device
 
 
 class PartHealth(_Part):
-    """Whether a part of a row is live."""
+    """Health of one part of a row."""
 
     part: str
     live: bool
@@ -91,7 +92,7 @@ class ListedRow(_Part):
 
     @property
     def ill(self) -> str:
-        """Why it is not live; empty where it is."""
+        """Faults of parts that are not live; empty for a live row."""
         if self.live is not False:
             return ""
         dead = (part for part in self.parts if not part.live)
@@ -105,26 +106,27 @@ class ListedReading(_Part):
 
 
 class Document(_Part):
-    """What a report says of its run."""
+    """Content of a report's JSON."""
 
-    title: str = ""  #: empty in reports of earlier versions, which gave no answers either
+    title: str = ""  #: empty in reports of earlier versions, which have no answers
     answers: tuple[AnswerLine, ...] = ()
     standing: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
     cost: str = ""
-    ended: str = ""  #: UTC, of the newest trial; empty where its record holds no time
+    ended: str = ""  #: end of the newest trial in UTC; empty in old records without times
     hosts: tuple[Machine, ...] = ()
     data_content: tuple[str, ...] = ()
     seeds: tuple[int, ...] | int = ()
     rows: tuple[ListedRow, ...] = ()
     controls: tuple[ListedRow, ...] = ()
-    lines: tuple[ListedReading, ...] = ()  #: of a study, which has no rows
+    lines: tuple[ListedReading, ...] = ()  #: readings of a study, which has no rows
     notes: tuple[str, ...] = ()
 
 
 def read_document(path: Path) -> Document:
-    """Read the JSON of a report. Raises `ValueError` where it is none, with the reason in a line;
-    `OSError` where it cannot be read.
+    """Read the JSON of a report.
+
+    Raises `ValueError` with a one-line reason if it is invalid, `OSError` if it cannot be read.
     """
     try:
         return Document.model_validate_json(path.read_bytes())

@@ -1,5 +1,6 @@
-"""The history of a table: its runs under the same conditions, on the same data and with the same
-seeds, each compared with the run before.
+"""History of a table: comparable runs, each compared with the previous one.
+
+Runs are comparable under the same conditions, on the same data and with the same seeds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from msaf_bench.report.index.documents import ListedPercentile, ListedRow
 from msaf_bench.report.index.runs import ListedRun
 from msaf_bench.stats import Interval
 
-#: states of a change that the history marks
+#: states of a change that are marked
 MARKED = ("better", "worse", "new failure", "fixed")
 
 
@@ -22,46 +23,48 @@ class Step:
 
     run: ListedRun
     row: ListedRow | None
-    change: Change | None  #: against the run before; None for the first
+    change: Change | None  #: change to the previous run; None for the first
 
     @property
     def interval(self) -> Interval | None:
-        """The mIoU in percent over seeds."""
+        """Mean mIoU in percent over seeds."""
         return self.row.miou.interval if self.row and self.row.miou else None
 
     @property
     def marked(self) -> bool:
-        """Whether the row has changed beyond the interval, or fails, or works again."""
+        """Whether the row is better or worse, newly fails, or is fixed."""
         return self.change is not None and self.change.state in MARKED
 
 
 @dataclass(frozen=True)
 class RowHistory:
-    """A row over all runs, the oldest first."""
+    """A row over all runs, oldest first."""
 
     label: str
     steps: tuple[Step, ...]
 
     @property
     def newest(self) -> Step:
-        """The row in the newest run."""
+        """Step of the newest run."""
         return self.steps[-1]
 
     @property
     def params(self) -> str:
-        """Parameters in millions, and those before where they were others."""
+        """Parameters in millions, with the previous number if it differs."""
         return self._was([millions(row.params) if row else "" for row in self._last])
 
     @property
     def macs(self) -> str:
-        """GMAC of one more frame, and those before where they were others."""
+        """GMAC in stream mode, with the previous number if it differs."""
         known = [row.macs_stream if row else None for row in self._last]
         return self._was(["" if macs is None else number(macs / 1e9, 3) for macs in known])
 
     @property
     def latency(self) -> str:
-        """Median latency of one more frame in ms; the one before, and a word, where the intervals
-        do not overlap. Times of two machines are not compared.
+        """Median latency in stream mode in ms, with the previous one if they differ clearly.
+
+        They differ clearly if their intervals do not overlap. Times of different machines are not
+        compared.
         """
         times = [row.latency_ms.get("stream") if row else None for row in self._last]
         texts = [number(time.value) if time else "" for time in times]
@@ -84,21 +87,21 @@ class RowHistory:
 
 @dataclass(frozen=True)
 class History:
-    """All runs of one table under one set of conditions, the oldest first."""
+    """All comparable runs of one table, oldest first."""
 
     runs: tuple[ListedRun, ...]
     rows: tuple[RowHistory, ...]
 
     @property
     def marked(self) -> int:
-        """Rows of the newest run that have changed beyond the interval."""
+        """Number of marked rows of the newest run."""
         return sum(row.newest.marked for row in self.rows)
 
 
 def histories(runs: Iterable[ListedRun]) -> list[History]:
-    """Return a history for each table with more than one run, where the newest run is newest.
+    """Return a history for each table with more than one comparable run.
 
-    Runs of one commit that ended at one time are copies of one run, and count once.
+    Runs with the same commits and end time are copies, and count once.
     """
     alike: dict[tuple[object, ...], dict[tuple[object, ...], ListedRun]] = {}
     for run in runs:
@@ -140,7 +143,7 @@ def _history(runs: Sequence[ListedRun]) -> History:
 
 
 def _rows(run: ListedRun) -> dict[str, ListedRow]:
-    """The rows that have a system; those that are only printed have no history."""
+    """Return the rows with a system by label; rows that are only printed have no history."""
     rows = run.document.rows if run.document else ()
     return {row.label: row for row in rows if row.system_key}
 
@@ -150,7 +153,7 @@ def _compared(row: ListedRow) -> Compared:
 
 
 def _apart(old: ListedPercentile | None, new: ListedPercentile | None) -> bool:
-    """Whether the intervals of two latencies do not overlap."""
+    """Return whether the intervals of two latencies do not overlap."""
     if old is None or new is None:
         return False
     if old.low is None or old.high is None or new.low is None or new.high is None:

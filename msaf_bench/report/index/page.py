@@ -1,4 +1,4 @@
-"""The page of an index: a card for each run, and the history of tables."""
+"""Page of an index: one card per run, and the history of tables."""
 
 import re
 import shlex
@@ -17,38 +17,38 @@ from msaf_bench.report.index.runs import ListedRun, Source
 from msaf_bench.report.page.marks import TrendPoint, reach_of, trend
 from msaf_bench.report.page.templates import environment
 
-LINES = 6  #: answers on a card; the others are folded
-NAMED = 3  #: parts that are not live, named on a card
+LINES = 6  #: answers shown on a card; further ones are folded
+NAMED = 3  #: most parts that a card names as not live
 DATED_LONG: dict[Source, str] = {
-    "run": "when its newest trial ended",
-    "code": "of the commit of its code: its records hold no time",
-    "files": "of its newest record's file: neither its records nor its code hold a time",
+    "run": "of the end of the newest trial",
+    "code": "of the commit of its code, as its records have no times",
+    "files": "of the file of its newest record, as neither its records nor its code have a time",
     "": "",
 }
 
 
 @dataclass(frozen=True)
 class Card:
-    """A run as the index shows it."""
+    """A run on the index page."""
 
     run: ListedRun
     id: str
     title: str
-    page: str  #: address of its page; empty where there is none
+    page: str  #: address of its page; empty without one
     facts: tuple[str, ...]  #: rows, seeds, preset, host
     lines: tuple[AnswerLine, ...]
-    more: tuple[AnswerLine, ...]  #: folded
-    reach: float  #: of the bars
-    health: str  #: of the parts; empty where no pulse was taken
+    more: tuple[AnswerLine, ...]  #: folded lines
+    reach: float  #: value at the end of the bars
+    health: str  #: sentence on live parts; empty if unknown
     well: bool  #: whether all parts are live
-    unfinished: str  #: rows without all their trials; empty where there are none
-    why: str  #: why there are no answers; empty where there are
-    command: str  #: that makes its report; empty where it has one
-    keys: dict[str, str]  #: what cards are chosen by
+    unfinished: str  #: number of unfinished rows, as text; empty without any
+    why: str  #: reason for missing answers; else empty
+    command: str  #: command that renders a missing report; else empty
+    keys: dict[str, str]  #: values for the filters of cards
 
     @property
     def dated(self) -> str:
-        """The date explained."""
+        """Origin of the date, as text."""
         return DATED_LONG[self.run.timed]
 
 
@@ -77,7 +77,7 @@ def index_html(name: str, runs: Sequence[ListedRun], found: Sequence[History]) -
 
 
 def _about(runs: Sequence[ListedRun]) -> str:
-    """How many runs there are, of what, and from when."""
+    """Return the number of runs and tables, data sets and dates in one line."""
     plans = [run.plan for run in runs if run.plan]
     tables = len({plan.table.name for plan in plans})
     data = sorted({plan.conditions.data for plan in plans})
@@ -159,19 +159,20 @@ def _keys(run: ListedRun) -> dict[str, str]:
 
 
 def _why(run: ListedRun) -> str:
-    """Why a card has no answers."""
+    """Return why a card has no answers."""
     if not run.plan:
-        return "Its plan cannot be read, so nothing is known of it."
+        return "Its plan cannot be read, so nothing is known about the run."
     if run.faults:
         return "Its report cannot be read."
     if run.document:
-        return "Its report was made by an earlier version, without answers."
-    return "No report has been made of it."
+        return "Its report comes from an earlier version without answers."
+    return "It has no report yet."
 
 
 def _health(subjects: Sequence[ListedRow]) -> tuple[str, bool]:
-    """Whether all parts are live, as a sentence, and whether they are. The past frames that a
-    negative control ignores are none.
+    """Return a sentence on live parts, and whether all are live.
+
+    The past frames of a negative control do not count.
     """
     live, dead = 0, list[str]()
     for subject in subjects:
@@ -188,7 +189,7 @@ def _health(subjects: Sequence[ListedRow]) -> tuple[str, bool]:
 
 
 def _study_health(document: Document | None) -> tuple[str, bool]:
-    """What the report of a study says of its parts, and whether all are live."""
+    """Return the sentence on live parts of a study, and whether all are live."""
     if document is None or not document.trust:
         return "", True
     return document.trust[0], all(reading.live is not False for reading in document.lines)
@@ -200,7 +201,7 @@ def _unfinished(subjects: Sequence[ListedRow]) -> str:
 
 
 def _point(step: Step) -> TrendPoint:
-    """A row in one run, as a point of its line."""
+    """Return a row in one run as a point of its line."""
     state = step.change.state if step.change else ""
     word = f", {state}" if state else ""
     when = f"{step.run.day} {step.run.short_commits}".strip()

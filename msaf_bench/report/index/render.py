@@ -1,4 +1,4 @@
-"""From a folder of runs to its index on disk."""
+"""Index of a folder of runs on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +12,24 @@ from msaf_bench.report.index.runs import read_runs
 
 @dataclass(frozen=True)
 class Index:
-    """An index that was written."""
+    """A written index."""
 
     path: Path
     runs: int
     histories: int
-    faults: tuple[str, ...]  #: a line for each damaged file
+    faults: tuple[str, ...]  #: one line per damaged file
 
 
 def render_index(folder: Path) -> Index:
-    """Write `index.html` of all runs below a folder from the JSON of their reports; no record is
-    read. Raises `UsageError` where there is no run.
+    """Write `index.html` of all runs below a folder from the JSON of their reports.
+
+    No record is read. Raises `UsageError` if the folder holds no run.
     """
     runs = read_runs(folder)
     if not runs:
         raise UsageError(
-            f"{folder} holds no run (no plan.json in it or below); give a folder that"
-            " `msaf-bench ablate` wrote runs to"
+            f"{folder} holds no run (no plan.json in it or below); give a folder with runs made by"
+            " `msaf-bench ablate`"
         )
     found = histories(runs)
     path = folder / "index.html"

@@ -1,4 +1,4 @@
-"""The runs below a folder, each with its plan and what its report says."""
+"""Runs below a folder, each with its plan and the content of its report."""
 
 import os
 from collections.abc import Iterator
@@ -17,58 +17,59 @@ from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Workspace
 
 Source = Literal["run", "code", "files", ""]
-#: before a date that is not that of the newest trial
+#: prefix of a date that is not the end of the newest trial
 DATED: dict[Source, str] = {"run": "", "code": "code of ", "files": "files of ", "": ""}
 
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run or study in its folder. A damaged file leaves what it held empty, and a fault."""
+    """A run or study in its folder; the content of damaged files is empty, with a fault."""
 
-    folder: str  #: below the index, "." for its own
+    folder: str  #: path relative to the index; "." for its own folder
     plan: Plan | None = None
-    document: Document | None = None  #: None where no report was made
-    page: bool = False  #: whether there is an HTML page
-    faults: tuple[str, ...] = ()  #: a line for each damaged file
-    time: str = ""  #: UTC; empty where nothing is known
-    #: of the time: the newest trial, the commit of its code, or the newest file among the records
+    document: Document | None = None  #: None without a report
+    page: bool = False  #: whether it has an HTML page
+    faults: tuple[str, ...] = ()  #: one line per damaged file
+    time: str = ""  #: UTC; empty if unknown
+    #: source of the time: newest trial, commit of its code, or newest file of a record
     timed: Source = ""
 
     @property
     def name(self) -> str:
-        """How the files of its report begin."""
+        """Stem of the names of its report files."""
         return file_name(self.plan.table.name) if self.plan else ""
 
     @property
     def answered(self) -> bool:
-        """Whether its report has answers; those of earlier versions have none."""
+        """Whether its report has answers; reports of earlier versions have none."""
         return self.document is not None and bool(self.document.title)
 
     @property
     def hosts(self) -> tuple[Machine, ...]:
-        """The machines and versions that made its records, as far as its report says."""
+        """Machines and versions of its records, according to its report."""
         return self.document.hosts if self.document else ()
 
     @property
     def commits(self) -> tuple[str, ...]:
-        """The commits of the code that made its records."""
+        """Commits of the code of its records."""
         return tuple(dict.fromkeys(host.commit for host in self.hosts if host.commit))
 
     @property
     def day(self) -> str:
-        """The date and where it is from; empty where nothing is known."""
+        """Date with its source; empty if unknown."""
         return f"{DATED[self.timed]}{self.time[:10]}"
 
     @property
     def short_commits(self) -> str:
-        """The commits as they are shown; a "+" stands for changes that were not committed."""
+        """Shortened commits; "+" stands for uncommitted changes."""
         short = (commit[:7] + ("+" if commit.endswith("+") else "") for commit in self.commits)
         return ", ".join(short)
 
 
 def read_runs(folder: Path) -> list[ListedRun]:
-    """Return the runs below a folder, the newest first and those without a time last. The points of
-    a study belong to it.
+    """Return the runs below a folder, newest first and runs without a time last.
+
+    Points of a study are not listed separately.
     """
     runs = [_read(folder, path) for path in _folders(folder)]
     times = commit_times(commit for run in runs if not run.time for commit in run.commits)
@@ -106,7 +107,7 @@ def _read(index: Path, folder: Path) -> ListedRun:
 
 
 def _dated(run: ListedRun, index: Path, times: dict[str, str]) -> ListedRun:
-    """The run with the best time that is known: of a clone, the times of files say nothing."""
+    """Return the run with its best known time; file times come last, as clones change them."""
     if run.time:
         return run
     if known := [times[commit] for commit in run.commits if commit in times]:

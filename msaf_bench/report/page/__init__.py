@@ -1,1 +1,1 @@
-"""The pages of a report, made from templates."""
+"""Pages of a report, rendered from templates."""

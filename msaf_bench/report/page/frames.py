@@ -1,4 +1,4 @@
-"""Predictions beside the truth for a page, as pictures inside it."""
+"""Frames, ground truth and predictions as pictures inside a page."""
 
 import base64
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 
 from msaf_bench.report.figures.strip import Picture, Strip, frame_iou
 
-COLOURS = 64  #: of a label map's palette; it has fewer classes
+COLOURS = 64  #: size of the palette of label maps, which have fewer classes
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction of one row for one frame."""
+    """Prediction of one row for one frame."""
 
     label: str
     source: str  #: the picture as a data URI
-    iou: float | None  #: mean over the classes of the frame, in percent; None without any
+    iou: float | None  #: mean over the classes of the frame in percent; None without any
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame with its truth and all predictions, the pictures as data URIs."""
+    """One frame with its ground truth and all predictions, as data URIs."""
 
     name: str
     source: str
@@ -33,7 +33,9 @@ class Frame:
 
 def frames_of(strip: Strip) -> tuple[Frame, ...]:
     """Return the frames of a strip as data URIs, with the IoU of each prediction."""
-    from msaf_bench.data.labels.classes import colourise  # only a strip needs the data layer
+    from msaf_bench.data.labels.classes import (
+        colourise,
+    )  # slow to import
 
     classes = len(strip.class_names)
     return tuple(

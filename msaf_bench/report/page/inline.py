@@ -11,13 +11,15 @@ _THEMED = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--paper"}
 
 
 def inline_figures(figures: Sequence[Drawn]) -> list[tuple[Chart, Markup]]:
-    """Return every chart with its picture for a page."""
+    """Return all charts with their SVG for a page."""
     return [(chart, inline_svg(formats["svg"], chart)) for chart, formats in figures]
 
 
 def inline_svg(svg: bytes, chart: Chart) -> Markup:
-    """Return an SVG file as a part of a page: ids of its own, the page's font and, for neutral
-    colours, its theme; no outside name. What the file says of rows and points stays.
+    """Return an SVG file as part of a page, with unique ids and the page's font and theme.
+
+    The theme replaces the neutral colours, and external names are removed. Row labels and hover
+    texts are kept.
     """
     prefix = f"figure-{chart.name}"
     text = svg.decode()

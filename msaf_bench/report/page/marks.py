@@ -1,6 +1,4 @@
-"""Small pictures inside the cells of a page: a bar around zero, a dot for each seed, a line over
-runs, and a curve over the steps of a training.
-"""
+"""Small pictures in the cells of a page: bars, dots of seeds, lines over runs, training curves."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,18 +12,18 @@ from msaf_bench.findings.wording import TONES
 from msaf_bench.report.tables.validation import point_titles
 from msaf_bench.stats import Interval
 
-LEAST_REACH = 0.1  #: points that half a bar stands for at the least
+LEAST_REACH = 0.1  #: smallest value in points at the end of a bar
 
 
 def reach_of(intervals: Iterable[Interval | None]) -> float:
-    """Return the largest distance from zero, of means and bounds: half the width of a bar."""
+    """Return the largest distance of means and bounds from zero, the value at the end of a bar."""
     known = [interval for interval in intervals if interval]
     ends = [end for i in known for end in (i.mean, i.low, i.high) if end is not None]
     return max([*map(abs, ends), LEAST_REACH])
 
 
 def bar(interval: Interval | None, reach: float) -> Markup:
-    """Return an interval as a line with its mean as a dot, zero in the middle; nothing for none."""
+    """Return an interval as a line with its mean as a dot, zero in the middle; empty for None."""
     if interval is None:
         return Markup("")
 
@@ -41,7 +39,7 @@ def bar(interval: Interval | None, reach: float) -> Markup:
 
 
 class SeedStrips:
-    """Strips that share one scale: from the lowest to the highest mIoU of all subjects."""
+    """Strips of seeds on one scale, from the lowest to the highest mIoU of all subjects."""
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
         values: list[float] = []
@@ -54,7 +52,7 @@ class SeedStrips:
         self.low, self.high = (min(values), max(values)) if values else (0.0, 1.0)
 
     def __call__(self, subject: Subject) -> Markup:
-        """Return the subject's seeds as dots, with its mean and interval; nothing without them."""
+        """Return the seeds of a subject as dots with mean and interval; empty without any."""
         interval = subject.interval
         if interval is None:
             return Markup("")
@@ -78,15 +76,13 @@ class SeedStrips:
 class TrendPoint:
     """One run of a line over runs."""
 
-    interval: Interval | None  #: None where the run has no value
-    word: str  #: of `msaf_bench.findings.wording.TONES` where it is marked; else empty
+    interval: Interval | None  #: None if the run has no value
+    word: str  #: key of `msaf_bench.findings.wording.TONES` if marked; else empty
     title: str
 
 
 def trend(points: Sequence[TrendPoint]) -> Markup:
-    """Return the means of a row over runs as a line, with their intervals; a change is marked by a
-    larger dot with a ring.
-    """
+    """Return the means of a row over runs as a line with intervals; larger dots mark changes."""
     known = [point.interval for point in points if point.interval]
     ends = [end for i in known for end in (i.mean, i.low, i.high) if end is not None]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
@@ -116,7 +112,7 @@ def trend(points: Sequence[TrendPoint]) -> Markup:
 
 
 class ValidationCurves:
-    """Curves of the mIoU over the steps of a training, on one scale: that of all rows."""
+    """Curves of the validation mIoU over training steps, on one scale for all rows."""
 
     def __init__(self, found: Iterable[Validation | None]) -> None:
         points = [point for each in found if each for point in each.points]
@@ -126,7 +122,7 @@ class ValidationCurves:
         self.last = max((point.step for point in points), default=1)
 
     def __call__(self, found: Validation) -> Markup:
-        """Return the mean as a line, the seeds' range as a band, and the highest mean as a dot."""
+        """Return the mean as a line, the range of seeds as a band, the highest mean as a dot."""
         at = [
             (self._x(p.step), self._y(p.mean), self._y(p.low), self._y(p.high))
             for p in found.points
@@ -163,7 +159,7 @@ def side(row: RowSummary) -> str:
 
 
 def _span(interval: Interval, x: Callable[[float], str]) -> str:
-    """The line from bound to bound; empty without bounds."""
+    """Return the line from bound to bound; empty without bounds."""
     if interval.low is None or interval.high is None:
         return ""
     return _line("span", x(interval.low), x(interval.high), "6", "6")

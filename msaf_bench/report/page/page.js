@@ -1,5 +1,5 @@
 "use strict";
-// Makes the page respond. Without it everything can be read; nothing is loaded from anywhere.
+// Adds interaction. The page is complete without it, and loads nothing.
 (() => {
   const $ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const el = (tag, attributes = {}, ...children) => {
@@ -26,7 +26,7 @@
 
   // ---- sort ----------------------------------------------------------------------------------
   const leaves = (table) => {
-    // The heads of the columns, by index: a cell of the first line that spans both, or of the second.
+    // Heads by column: cells of the first line that span both lines, else cells of the second.
     const heads = [];
     const lines = $("thead tr", table);
     let at = 0;
@@ -49,7 +49,7 @@
       const keyed = rows.map((row) => [row, text ? plain(row.cells[index]) : value(row.cells[index])]);
       keyed.sort(([, a], [, b]) => {
         if (text) return ascending ? a.localeCompare(b) : b.localeCompare(a);
-        if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b); // without a number: last
+        if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b); // cells without a number come last
         return ascending ? a - b : b - a;
       });
       body.append(...keyed.map(([row]) => row));
@@ -91,7 +91,7 @@
       const area = el("textarea", { value: text });
       document.body.append(area);
       area.select();
-      document.execCommand("copy"); // the only way from file:// in some browsers
+      document.execCommand("copy"); // some browsers allow only this for file://
       area.remove();
     }
     said.textContent = `${what} copied.`;
@@ -108,7 +108,7 @@
     const half = (run.quantiles[gaps.length] * sd) / Math.sqrt(gaps.length);
     return { mean, low: Math.max(-100, mean - half), high: Math.min(100, mean + half) };
   };
-  // Decimals by the width of the interval, as in the report.
+  // The width of the interval sets the decimals, as in the report.
   const digits = ({ low, high }) => {
     if (low === undefined) return 1;
     const asZero = [low, high].some((end) => Number(end.toFixed(1)) === 0);
@@ -139,7 +139,7 @@
       cell.innerHTML = `${bar(gap, reach)} <span>${text}${ill && gap ? " \u2021" : ""}</span>`;
     }
     for (const name of $(".reference-name")) name.textContent = reference;
-    said.textContent = `Differences are to ${reference} now.`;
+    said.textContent = `Differences are now to ${reference}.`;
   };
 
   // ---- tools above a table -----------------------------------------------------------------------
@@ -236,7 +236,7 @@
     at.append(" ", link);
   }
   const open = () => {
-    // A link into a folded part opens it.
+    // Opens the folded part that a link points into.
     const aim = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (let at = aim; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     aim?.scrollIntoView();
@@ -245,7 +245,7 @@
   open();
   addEventListener("beforeprint", () => { for (const part of $("details.print")) part.open = true; });
 
-  // ---- a row lights its points in every figure, and the other way round ------------------------------
+  // ---- highlight a row and its points in every figure ------------------------------------------------
   const marks = new Map();
   for (const at of $("[data-row]")) marks.set(at.dataset.row, [...(marks.get(at.dataset.row) || []), at]);
   for (const [, group] of marks) {
@@ -255,7 +255,7 @@
     }
   }
 
-  // ---- predictions over the truth, with a slider ---------------------------------------------------
+  // ---- predictions over the ground truth, with a slider --------------------------------------------
   for (const viewer of $(".viewer")) {
     viewer.classList.add("on");
     for (const tool of $(".pick", viewer)) tool.hidden = false;
@@ -273,7 +273,7 @@
     draw();
   }
 
-  // ---- the cards of an index: search, choose, order ------------------------------------------------
+  // ---- cards of an index: search, filter, order ----------------------------------------------------
   for (const list of $(".runs")) {
     const cards = [...list.children];
     const search = el("input", { type: "search", placeholder: "Find runs", ariaLabel: "Find runs" });

@@ -1,5 +1,6 @@
-"""One HTML file that needs nothing else: no network and no other file. Without scripts it reads
-completely; with them it sorts, searches, copies and compares.
+"""Self-contained HTML page of a report, without network or other files.
+
+It is complete without scripts; scripts add sorting, search, copying and other reference rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,12 +44,12 @@ from msaf_bench.report.view import View
 from msaf_bench.spec import Conditions
 from msaf_bench.stats import level_of_each
 
-#: figures that the page shows; what the others show stands in its tables
+#: prefix of the figures on the page; its tables contain the numbers of all others
 SHOWN = "tradeoff"
 
 
 def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) -> str:
-    """Return the whole report as text; with a strip it shows predictions beside the truth."""
+    """Return the page; with a strip it shows predictions beside the ground truth."""
     template = environment().get_template(view.kind.template)
     return template.render(
         **_about(view),
@@ -64,7 +65,7 @@ def to_html(view: View, figures: Sequence[Drawn], strip: Strip | None = None) ->
 
 
 def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
-    """Return the conditions that say something, as names and values."""
+    """Return the non-empty conditions as names and values."""
     settings = conditions.document()
     if conditions.described:
         settings["described"] = conditions.described.summary
@@ -76,7 +77,7 @@ def conditions_lines(conditions: Conditions) -> list[tuple[str, str]]:
 
 
 def _said(value: object) -> str:
-    """A value of JSON in words: pairs as "name = value", a choice as "name (its options)"."""
+    """Return a JSON value as text: pairs as "name = value", choices as "name (options)"."""
     if isinstance(value, dict):
         choice = cast("dict[str, object]", value)
         pairs = cast("list[tuple[str, object]]", choice.get("options", []))
@@ -93,7 +94,7 @@ def _said(value: object) -> str:
 
 
 def _about(view: View) -> dict[str, object]:
-    """The head of the page: what was run, and the answers."""
+    """Return the values of the page's head: run and answers."""
     summary, answers = view.summary, view.answers
     return {
         "s": summary,
@@ -112,7 +113,7 @@ def _about(view: View) -> dict[str, object]:
 
 
 def _table(summary: Summary) -> dict[str, object]:
-    """The main table: its scales, and the numbers that the script computes with."""
+    """Return the values of the main table: its scales, and the numbers for the script."""
     gaps = [row.difference.interval for row in summary.rows if row.difference and not row.against]
     gains = [control.gain.interval for control in summary.controls if control.gain]
     family = family_of(summary.table)
@@ -120,7 +121,7 @@ def _table(summary: Summary) -> dict[str, object]:
     quantile = (1 + level_of_each(family)) / 2
     data = {
         "reference": summary.table.reference,
-        #: of Student's t by the number of shared seeds, for intervals that hold together
+        #: quantiles of Student's t by number of shared seeds, for simultaneous intervals
         "quantiles": {n: float(stdtrit(n - 1, quantile)) for n in seeds},
         "rows": {
             row.label: {
@@ -147,7 +148,7 @@ def _table(summary: Summary) -> dict[str, object]:
 
 
 def _claims(view: View) -> dict[str, object]:
-    """The claims by scope and verdict; the orderings have a table of their own."""
+    """Return the claims by scope and verdict; orderings are in a separate table."""
     found: dict[Scope, list[tuple[str, list[ClaimVerdict]]]] = {}
     for scope in WORDS if view.claims else ():
         claims = [
@@ -160,7 +161,7 @@ def _claims(view: View) -> dict[str, object]:
     verdicts = view.summary.verdicts
     decided = any(v.difference and v.difference.interval.low is not None for v in verdicts)
     return {
-        # of many systems with one seed each, every ordering is undecided
+        # with one seed per system, every ordering is undecided
         "verdicts": verdicts if decided or not view.entries else (),
         "claims": found,
         "claim_counts": {scope: counted(view.claims, scope) for scope in WORDS},
@@ -177,10 +178,10 @@ def _counts(summary: Summary) -> Iterable[str]:
 
 
 def _folds(view: View) -> dict[str, object]:
-    """The sections below the table, most of them folded."""
+    """Return the values of the sections below the table."""
     summary = view.summary
     return {
-        # the contribution of past frames is in the main table
+        # the main table has the contribution of past frames
         "second": [column for column in view.second if column.head != PAST_HEAD],
         "legend": view.legend,
         "power": view.power,
@@ -222,7 +223,7 @@ def _health(summary: Summary) -> str:
 
 
 def _system(subject: Subject) -> tuple[str, str, str, str]:
-    """A line of the systems: name, key and architecture, choices, note."""
+    """Return a line of the table of systems: name, key and architecture, choices, note."""
     system = subject.system
     if system is None:
         return subject.shown, "only printed", "", subject.note
@@ -232,7 +233,7 @@ def _system(subject: Subject) -> tuple[str, str, str, str]:
 
 
 def systems_page(view: View) -> dict[str, object]:
-    """Return what only the page of whole systems shows."""
+    """Return the values that only the page of whole systems needs."""
     return {
         "groups": view.groups,
         "blocks": list(blocks(view.entries)),

@@ -1,4 +1,4 @@
-"""The page of a table over an axis."""
+"""Page of a table with an axis."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from msaf_bench.report.tables.curves import amount, legend
 
 
 def study_html(study: Study, figures: Sequence[Drawn]) -> str:
-    """Return the whole study as one page."""
+    """Return the study as an HTML page."""
     measured = next((s for s in study.summaries if s.measured), study.summaries[0])
     template = environment().get_template("study.html.j2")
     return template.render(

@@ -1,4 +1,4 @@
-"""The templates of pages with their filters, style and script."""
+"""Templates of pages with their filters, style and script."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def environment() -> Environment:
-    """Return the templates with their filters, style and script."""
+    """Return the environment of the templates, with filters, style and script."""
     made = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

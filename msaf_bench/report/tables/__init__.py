@@ -1,1 +1,1 @@
-"""The tables of a report: columns, cells and legends as CSV, Markdown and LaTeX."""
+"""Tables of a report: columns, cells and legends as CSV, Markdown and LaTeX."""

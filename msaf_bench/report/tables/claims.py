@@ -9,7 +9,7 @@ from msaf_bench.report.tables.values import csv_lines, said_values
 from msaf_bench.report.view import View
 
 TITLES: dict[Scope, str] = {
-    "run": "What this run says of the paper",
+    "run": "Verdicts of this run on the paper's claims",
     "paper": "The paper against itself",
 }
 HEADS: dict[Scope, tuple[str, ...]] = {
@@ -19,9 +19,7 @@ HEADS: dict[Scope, tuple[str, ...]] = {
 
 
 def claims_to_csv(view: View) -> str:
-    """Return one line per claim, its fields as columns; watermark and notes repeat on every
-    line.
-    """
+    """Return the claims as CSV, one line each; watermark and notes repeat on every line."""
     said = said_values(view.summary)
     heads = (*(field.name for field in fields(ClaimVerdict)), *said)
     return csv_lines(
@@ -30,9 +28,7 @@ def claims_to_csv(view: View) -> str:
 
 
 def claims_to_markdown(view: View) -> str:
-    """Return a line of conditions, then for each scope its counts and a table, sorted by
-    verdict.
-    """
+    """Return the claims as Markdown: conditions, then counts and a sorted table for each scope."""
     summary = view.summary
     lines = [
         f"**Claims: {markdown_text(summary.table.source)}** · {markdown_text(view.made_how)}",
@@ -43,8 +39,8 @@ def claims_to_markdown(view: View) -> str:
     if summary.table.provenance:
         lines += [
             (
-                f"Printed under: {markdown_text(summary.table.provenance)}. † a number that was"
-                " made otherwise."
+                f"Printed under: {markdown_text(summary.table.provenance)}. † number produced"
+                " otherwise."
             ),
             "",
         ]
@@ -54,9 +50,7 @@ def claims_to_markdown(view: View) -> str:
 
 
 def by_verdict(claims: Sequence[ClaimVerdict], scope: Scope) -> list[ClaimVerdict]:
-    """Return the claims of a scope, those with the first verdict of `WORDS` first, else in the
-    order given.
-    """
+    """Return the claims of a scope, sorted by verdict in the order of `WORDS`."""
     return sorted(
         (c for c in claims if c.scope == scope), key=lambda c: WORDS[scope].index(c.verdict)
     )

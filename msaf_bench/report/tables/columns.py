@@ -1,6 +1,4 @@
-"""The table beside the table: other frames, consistency, the contribution of past frames, cost and
-speed of every row and control.
-"""
+"""Columns besides the mIoU: other frames, consistency, past frames, cost and speed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,15 +13,15 @@ from msaf_bench.stats import Interval
 
 PAST_HEAD = "past frames"
 PAST_LEGEND = "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated."
-#: of temporal consistency, as they are named
+#: names of the controls of temporal consistency
 CONTROLS = {"truth": "ground truth", "constant": "constant prediction"}
-NAMED = 20  #: flagged times above which they are counted and not named
+NAMED = 20  #: up to so many flagged timings are named; more are only counted
 Value = str | int | float | None
 Row = TypeVar("Row")
 
 
 def bounds(interval: Interval | None, low: str, high: str) -> dict[str, Value]:
-    """Return the bounds of an interval under their names; None where there are none."""
+    """Return the bounds of an interval under the given names; None without bounds."""
     if interval is None:
         return {low: None, high: None}
     return {low: interval.low, high: interval.high}
@@ -31,7 +29,7 @@ def bounds(interval: Interval | None, low: str, high: str) -> dict[str, Value]:
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """One column: as text with its interval, and as plain values for the CSV."""
+    """One column, as text with its interval and as plain values for the CSV."""
 
     head: str
     text: Callable[[Row], str]
@@ -39,7 +37,7 @@ class Column(Generic[Row]):
 
 
 def columns(summary: Summary) -> list[Column[Subject]]:
-    """Return the columns that the records can fill, in the order of the table."""
+    """Return the columns with numbers in the records, in the order of the table."""
     rows = summary.rows
     found: list[Column[Subject]] = []
     if any(row.measures.images for row in rows):
@@ -73,8 +71,9 @@ def columns(summary: Summary) -> list[Column[Subject]]:
 
 
 def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
-    """Return what each column is, in a sentence; controls are said here, since they do not depend
-    on the row.
+    """Return one sentence per column, with the controls of temporal consistency.
+
+    These controls are the same for all rows, so they stand in the legend.
     """
     heads = {column.head for column in shown}
     kept = next(
@@ -82,39 +81,37 @@ def legend(summary: Summary, shown: Sequence[Column[Subject]]) -> list[str]:
     )
     lines = [_consistency_sentence(c) for c in kept]
     if kept:
-        lines.append(
-            "No warp: what the same predictions have under the preset if nothing is warped."
-        )
+        lines.append("No warp: score of the same predictions under the preset without any warping.")
     if "past frames" in heads:
         lines.append(PAST_LEGEND)
     if "mIoU, other frames" in heads:
         lines.append(
-            "Other frames: 95 % interval of the mIoU for other frames (bootstrap) and other seeds"
-            " (Student), as if frames were independent; neighbours in a video are not, so it is too"
-            " narrow. Of one seed it is that of one network."
+            "Other frames: 95 % interval of the mIoU over frames (bootstrap) and seeds (Student t)."
+            " It treats frames as independent; neighbouring frames of a video are not, so it is too"
+            " narrow. With one seed it holds for that network only."
         )
     if any(head.startswith("ahead of") for head in heads):
         lines.append(
-            "Ahead: share of the draws of frames in which the row beats the reference row."
+            "Ahead: share of bootstrap draws of frames in which the row beats the reference row."
         )
     if any(row.measures.cost for row in summary.rows):
         lines.append(
-            "GMAC: multiply-accumulates of one result (1 MAC = 2 FLOPs), counted on shapes;"
-            " elementwise work is not in them."
+            "GMAC: multiply-accumulates per result (1 MAC = 2 FLOPs), counted from shapes without"
+            " elementwise operations."
         )
     lines += _speed_sentences(
         [(row.label, speed) for row in summary.rows for speed in row.measures.speeds]
     )
     if any(row.measures.cost or row.measures.speeds for row in summary.rows):
         lines.append(
-            "Clip: all frames of the window are computed; stream: one more frame, what the past"
-            " frames gave is kept."
+            "Clip: all frames of the window are computed. Stream: only the newest frame is"
+            " computed, and results of past frames are reused."
         )
     return lines
 
 
 def _consistency(preset: str) -> list[Column[Subject]]:
-    """The preset's number, and what the same predictions have without any warp."""
+    """Return the columns of a preset: its score, and the score without any warp."""
 
     def of(row: Subject) -> RowConsistency | None:
         return next((c for c in row.measures.consistency if c.preset == preset), None)
@@ -164,7 +161,7 @@ def _speed(mode: str) -> list[Column[Subject]]:
 
 
 def flagged(speed: Speed | None) -> str:
-    """Return the mark of a time that something speaks against; empty for others."""
+    """Return the mark of a flagged timing; empty without flags."""
     return "*" if speed and speed.flags else ""
 
 
@@ -197,7 +194,7 @@ def _consistency_sentence(c: RowConsistency) -> str:
     )
     said = f"TC {c.preset}: temporal consistency in percent, flow {c.flow}"
     said += (
-        ", without the pixels that are read across a true edge"
+        ", without pixels that are sampled across a true object edge"
         if (c.flow, c.preset) == ("exact", "clean")
         else ""
     )
@@ -210,11 +207,11 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
     lines = [_timed(speeds[0][1])]
     if len({_conditions(speed) for _, speed in speeds}) > 1:
         lines.append(
-            "Not all rows were timed on one machine under the same conditions: their ms and FPS are"
-            " not to be ranked."
+            "Not all rows were timed on one machine under the same conditions, so their ms and FPS"
+            " must not be ranked."
         )
     if any(speed.flags for _, speed in speeds):
-        lines.append(f"* what speaks against a time: {_flags(speeds)}.")
+        lines.append(f"* flagged timings: {_flags(speeds)}.")
     return lines + [
         f"{label}, {speed.conditions.mode}: not timed: {speed.reason}."
         for label, speed in speeds
@@ -223,7 +220,7 @@ def _speed_sentences(speeds: list[tuple[str, Speed]]) -> list[str]:
 
 
 def _timed(speed: Speed) -> str:
-    """How the times were taken."""
+    """Return how the times were taken, as a sentence."""
     c = speed.conditions
     schedule = "in interleaved rounds with the other rows" if c.schedule == "rounds" else "alone"
     return (
@@ -236,13 +233,13 @@ def _timed(speed: Speed) -> str:
 
 
 def _conditions(speed: Speed) -> tuple[object, ...]:
-    """All that two times must share before they are ranked."""
+    """Return the settings that two timings must share to be ranked."""
     both_modes = speed.conditions.model_copy(update={"mode": "clip"})
     return both_modes, speed.host.cpu, speed.host.device
 
 
 def _flags(speeds: Sequence[tuple[str, Speed]]) -> str:
-    """What speaks against the times: each by name, of many only how often."""
+    """Return the flags of the timings by name, or their counts if there are many."""
     named = [
         f"{label}, {speed.conditions.mode}: {' and '.join(word for word, _ in speed.flags)}"
         for label, speed in speeds
@@ -252,4 +249,4 @@ def _flags(speeds: Sequence[tuple[str, Speed]]) -> str:
         return "; ".join(named)
     words = [word for _, speed in speeds for word, _ in speed.flags]
     said = ", ".join(f"{word} {words.count(word)}" for word in dict.fromkeys(words))
-    return f"{said}, of {len(speeds)} times; the files in speed/ say which"
+    return f"{said}, of {len(speeds)} timings; see the files in speed/"

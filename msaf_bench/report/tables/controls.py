@@ -1,6 +1,4 @@
-"""The controls as a table of their own: never in one table with the rows of the paper, never
-ranked.
-"""
+"""Table of the controls, which is separate from the paper's rows and never ranked."""
 
 from msaf_bench.findings.digits import NONE, mean, mean_span, span
 from msaf_bench.findings.subjects import ControlSummary
@@ -8,10 +6,10 @@ from msaf_bench.findings.summary import Summary
 from msaf_bench.report.tables.columns import PAST_LEGEND
 
 ROLES = {
-    "positive": "positive, gains from past frames wherever there is anything to gain",
-    "bound": "bound, the most that alignment could gain",
-    "negative": "negative, must not gain over a network that reads one frame",
-    "single": "single, reads one frame",
+    "positive": "positive, must gain from past frames if there is anything to gain",
+    "bound": "bound, the largest possible gain from alignment",
+    "negative": "negative, must not gain over a single-frame network",
+    "single": "single, reads a single frame",
     "reading": "reading, another reading of the paper's text",
 }
 PASTS = {
@@ -19,13 +17,13 @@ PASTS = {
     "still": "still, the newest frame repeated",
     "strangers": "strangers, frames of another video",
     "aligned": (
-        "aligned, warped over the newest frame by the true flow, or by DIS where it is unknown"
+        "aligned, warped onto the newest frame by the exact flow, or by DIS flow if it is unknown"
     ),
 }
 
 
 def control_heads(summary: Summary) -> tuple[str, ...]:
-    """The heads of the table."""
+    """Return the heads of the table."""
     gain = ("difference", "to") if any(control.gain for control in summary.controls) else ()
     return (
         "Control",
@@ -41,7 +39,7 @@ def control_heads(summary: Summary) -> tuple[str, ...]:
 
 
 def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
-    """The cells of one control."""
+    """Return the cells of one control."""
     own, gain = control.interval, control.gain.interval if control.gain else None
     return (
         control.shown,
@@ -61,22 +59,25 @@ def control_texts(summary: Summary, control: ControlSummary) -> tuple[str, ...]:
 
 
 def control_legend(summary: Summary) -> list[str]:
-    """What controls are, and what their columns mean."""
+    """Return the legend: purpose of the controls, roles and columns."""
     roles = dict.fromkeys(control.role for control in summary.controls)
     pasts = dict.fromkeys(control.past_frames for control in summary.controls)
     lines = [
         (
-            "Controls: rows of ours beside the paper's, never ranked with them. Roles:"
+            "Controls: additional rows that check which effects the run can detect; never ranked"
+            " with the paper's rows. Roles:"
             f" {'; '.join(ROLES.get(role, role) for role in roles)}."
         ),
-        f"Its past frames, in training and in scoring: {'; '.join(PASTS[past] for past in pasts)}.",
+        f"Its past frames, in training and scoring: {'; '.join(PASTS[past] for past in pasts)}.",
         PAST_LEGEND,
     ]
     if summary.single:
-        readings = f"; a reading minus {summary.table.reference}" if "reading" in roles else ""
-        how = "paired by seed, each interval by itself"
+        readings = (
+            f" (for a reading, minus {summary.table.reference})" if "reading" in roles else ""
+        )
+        how = "paired by seed, with separate 95 % intervals"
         lines.append(
-            f"Difference: control minus {summary.single}, which reads one frame{readings}; {how}."
+            f"Difference: control minus {summary.single}, the single-frame row{readings}; {how}."
         )
     return lines + [
         f"{control.label}: {control.note}." for control in summary.controls if control.note

@@ -1,4 +1,4 @@
-"""The curves of a table over an axis as text, CSV and JSON."""
+"""Curves of a table with an axis as text, CSV and JSON."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from msaf_bench.sweep.points import value_text
 
 
 def sentences(study: Study) -> Iterator[str]:
-    """Notes, then the answer, one line for each curve with a past."""
+    """Yield the notes, then one line per curve with contributions of past frames."""
     yield from filter(
         None, (study.plan.conditions.watermark, *(f"note: {note}" for note in study.notes))
     )
@@ -29,8 +29,9 @@ def sentences(study: Study) -> Iterator[str]:
 
 
 def answers(study: Study) -> Iterator[str]:
-    """Yield for each axis the row with the largest contribution of past frames: where it is largest
-    and least.
+    """Yield one sentence per axis on the row with the largest contribution of past frames.
+
+    It gives the largest and the smallest contribution of that row.
     """
     for along in study.axes:
         found = _contributions(along)
@@ -41,12 +42,12 @@ def answers(study: Study) -> Iterator[str]:
         shown = along.axis.shown
         yield (
             f"{shown[:1].upper()}{shown[1:]}: past frames contribute most in {top}, {most}; its"
-            f" least is {least}."
+            f" smallest contribution is {least}."
         )
 
 
 def _contributions(along: AxisCurves) -> list[tuple[float, str, str]]:
-    """Amount, row, and amount in words, of every live reading of a row."""
+    """Return amount, row and text of every live reading of a row."""
     return [
         (
             reading.past.mean,
@@ -61,7 +62,7 @@ def _contributions(along: AxisCurves) -> list[tuple[float, str, str]]:
 
 
 def amount(reading: PointReading) -> str:
-    """The contribution of past frames with its interval, as text."""
+    """Return the contribution of past frames with its interval as text."""
     if reading.subject.dead:
         return "not live"
     past = reading.past
@@ -76,7 +77,7 @@ HEADS = (
 
 
 def study_lines(study: Study) -> Iterator[tuple[Value, ...]]:
-    """Yield plain numbers under `HEADS`: one line for each row and control at each value."""
+    """Yield plain numbers under `HEADS`, one line per row or control and value."""
     for along in study.axes:
         for curve in along.curves:
             for reading in curve.readings:
@@ -110,7 +111,7 @@ def _three(interval: Interval | None) -> tuple[float | None, float | None, float
 
 
 def study_document(study: Study) -> dict[str, object]:
-    """Everything as plain data."""
+    """Return the study as plain data for JSON."""
     first, subjects = study.summaries[0], [each for s in study.summaries for each in s.subjects]
     health = health_of(subjects)
     return {
@@ -135,28 +136,28 @@ def study_document(study: Study) -> dict[str, object]:
 
 
 def study_csv(study: Study) -> str:
-    """The lines as CSV; an empty cell where nothing is known."""
+    """Return the lines as CSV; cells of unknown numbers are empty."""
     return csv_lines(HEADS, study_lines(study))
 
 
 def legend(study: Study) -> tuple[str, ...]:
-    """How the curves were made."""
+    """Return the legend of the curves."""
     return (
         (
-            "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, of"
+            "Contribution of past frames: mIoU minus the mIoU with the newest frame repeated, for"
             " the same network."
         ),
         (
-            f"Gain: mIoU minus that of {study.single}, which reads one frame, paired by seed:"
-            " parameters and training count too."
+            f"Gain: mIoU minus that of {study.single}, the single-frame row, paired by seed; it"
+            " includes effects of parameters and training."
         ),
         (
-            "Bars: 95 % intervals over seeds. Filled: the interval excludes zero, each by itself,"
-            " so about one in twenty misses the truth."
+            "Bars: separate 95 % intervals over seeds; about one in twenty misses the true value."
+            " Filled: the interval excludes zero."
         ),
         (
-            f"The p of a gain, and the decision in the CSV, hold together for all {study.family}"
+            f"The p of a gain and the decision in the CSV are adjusted for all {study.family}"
             " comparisons of the study."
         ),
-        "Cross: a part is not live, nothing follows.",
+        "Cross: a part is not live, so the point supports no conclusion.",
     )

@@ -1,6 +1,4 @@
-"""The columns of a table of whole systems: measured as the run has it, counted at the published
-size, printed in the paper.
-"""
+"""Columns of a table of whole systems: measured here, counted at published size, printed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +11,13 @@ from msaf_bench.findings.systems import Entry, presets
 from msaf_bench.report.tables.columns import Column, flagged
 from msaf_bench.spec import METRICS, MODES
 
-#: of what is printed
+#: heads of the printed columns
 HEADS = {"miou": "mIoU val", "miou_test": "mIoU test", "tc": "TC", "fps": "FPS"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Columns that were made in one way, under one head; numbers of two groups never share a
-    column.
-    """
+    """Columns of one origin under a common head; two origins never share a column."""
 
     kind: str  #: "measured", "counted" or "published"
     head: str
@@ -29,7 +25,7 @@ class Group:
 
 
 def groups(summary: Summary, everyone: Sequence[Entry]) -> tuple[Group, ...]:
-    """Return the groups that have a column with a number."""
+    """Return the groups with at least one column of numbers."""
     height, width = summary.conditions.size
     cost = next((entry.cost for entry in everyone if entry.cost), None)
     at = f"Counted as published, {cost.size[0]}x{cost.size[1]}" if cost else ""
@@ -44,11 +40,10 @@ def groups(summary: Summary, everyone: Sequence[Entry]) -> tuple[Group, ...]:
 def second_columns(
     summary: Summary, columns: Sequence[Column[Subject]]
 ) -> tuple[Column[Subject], ...]:
-    """Return the columns of the second table: other presets of consistency, past frames, cost and
-    latency of the networks as run.
+    """Return the columns of the second table: consistency, past frames, cost and latency as run.
 
-    With one seed no interval over frames and no share of draws: they would look like what seeds
-    alone can say.
+    With one seed, intervals and shares over frames are left out, since they could be taken for
+    intervals over seeds.
     """
     there = {"FPS clip", "FPS stream"}
     if len(summary.seeds) < 2:
@@ -76,12 +71,12 @@ def _measured(everyone: Sequence[Entry]) -> Iterator[Column[Entry]]:
 def _plain(
     head: str, name: str, read: Callable[[Entry], float | None], digits: int
 ) -> Column[Entry]:
-    """A column of numbers without intervals."""
+    """Return a column of numbers without intervals."""
     return Column(head, lambda e: number(read(e), digits), lambda e: {name: read(e)})
 
 
 def _tc(preset: str) -> Column[Entry]:
-    # the second table has the values
+    # the CSV takes its values from the second table
     return Column(f"TC {preset}", lambda e: mean_span(e.tc(preset)), lambda e: {})
 
 

@@ -1,4 +1,4 @@
-"""What every report has as LaTeX: environments, tabulars, the controls, the pulse."""
+"""LaTeX shared by all reports: environments, tabulars, controls and pulse."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,18 +22,18 @@ _LATEX = {
     "†": r"\dag{}",
     "‡": r"\ddag{}",
     **{sign: "\\" + sign for sign in "{}$&#_%"},
-    "[": "{[}",  # at the start of a line it would be read as the option of the line break before it
+    "[": "{[}",  # a leading bracket would be an option of the line break before it
     "]": "{]}",
 }
 
 
 def latex_text(text: str) -> str:
-    """Return text that LaTeX sets as it is, on one line."""
+    """Return text with LaTeX's special characters escaped, on one line."""
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
 
 
 def latex_controls(view: View) -> str:
-    """Return the controls in an environment of their own."""
+    """Return the controls in a separate environment."""
     summary = view.summary
     if not summary.controls:
         return ""
@@ -48,7 +48,7 @@ def latex_controls(view: View) -> str:
 
 
 def latex_pulse(view: View) -> str:
-    """Return the pulse of the parts."""
+    """Return the pulse of the parts in a separate environment."""
     table, summary = view.pulse, view.summary
     if table is None:
         return ""
@@ -64,15 +64,15 @@ def latex_pulse(view: View) -> str:
 
 
 def latex_label(summary: Summary) -> str:
-    """Return the table's name in a label of LaTeX."""
+    """Return the table's name as a LaTeX label."""
     return "".join(c for c in summary.table.name if c.isalnum() or c == "-")
 
 
-ENDS = (r"\bottomrule", r"\end{tabular}}")  #: of a tabular inside the box of an environment
+ENDS = (r"\bottomrule", r"\end{tabular}}")  #: end of a tabular inside the box of an environment
 
 
 def tabular(heads: Sequence[str], *blocks: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of cells under heads, a rule before each block that is not empty."""
+    """Return a tabular with heads, and a rule before each non-empty block of lines."""
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", latex_line(heads)]
     for block in blocks:
         if cells := [latex_line(line) for line in block]:
@@ -81,12 +81,12 @@ def tabular(heads: Sequence[str], *blocks: Iterable[Sequence[str]]) -> list[str]
 
 
 def latex_line(cells: Sequence[str]) -> str:
-    """One line of a tabular."""
+    """Return one line of a tabular."""
     return " & ".join(map(latex_text, cells)) + r" \\"
 
 
 def environment(caption: str, label: str, body: Sequence[str]) -> str:
-    """A table with its caption, as wide as the text."""
+    """Return a table with its caption, scaled to the text width."""
     start = [
         r"\begin{table}",
         r"\centering",

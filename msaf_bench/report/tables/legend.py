@@ -1,6 +1,4 @@
-"""What stands in the tables of whole systems, in sentences: how each kind of number was made, and
-what is missing.
-"""
+"""Legend of the tables of whole systems: origin of each kind of number, and missing numbers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +11,10 @@ from msaf_bench.report.tables.columns import Column, legend
 def systems_legend(
     summary: Summary, found: Sequence[Entry], second: Sequence[Column[Subject]]
 ) -> tuple[str, ...]:
-    """Return the legend of both tables: the groups of columns, single columns, the rows in the
-    style of their source, the rows without numbers.
+    """Return the legend of both tables.
+
+    It covers groups of columns, single columns, rows in the style of their source, and rows without
+    numbers.
     """
     return (
         *_measured(summary, found),
@@ -46,13 +46,13 @@ def _measured(summary: Summary, found: Sequence[Entry]) -> Iterator[str]:
     yield f"Measured here: mIoU, TC, FPS, ms and memory {network}, {at}; {seeds}."
     if any(entry.phases for entry in found):
         yield (
-            "ms key, ms other: median of the first frame of a system's cycle (the key frame, where"
-            " it has one) and the mean of the other frames' medians, in stream mode; FPS are over"
+            "ms key, ms other: in stream mode, the median latency of the first frame of a system's"
+            " cycle (its key frame, if any) and the mean of the other frames' medians; FPS are over"
             " whole cycles."
         )
     timed = [speed for entry in found if (speed := entry.speed("stream"))]
     if kinds := dict.fromkeys(speed.memory.kind for speed in timed if speed.memory):
-        yield f"Peak MiB: memory while frames run in stream mode, {' or '.join(kinds)}."
+        yield f"Peak MiB: peak memory in stream mode, {' or '.join(kinds)}."
 
 
 def _counted(found: Sequence[Entry]) -> Iterator[str]:
@@ -63,18 +63,18 @@ def _counted(found: Sequence[Entry]) -> Iterator[str]:
     yield (
         "Counted as published: GMAC, parameters and live activations of the systems at their"
         f" published widths on {height}x{width} with {costs[0].num_classes} classes, not of the"
-        " networks that were run here; parts that only training uses are left out. GMAC stream:"
-        " mean over a cycle of frames."
+        " networks run here. Training-only parts are left out. GMAC stream: mean over a cycle of"
+        " frames."
     )
     if uncounted := dict.fromkeys(what for cost in costs for what in cost.uncounted):
-        yield f"+ more is computed than is counted: {'; '.join(uncounted)}."
+        yield f"+ without uncounted operations: {'; '.join(uncounted)}."
 
 
 def _published(summary: Summary) -> Iterator[str]:
     if claims := summary.table.claims():
         made = f" ({summary.table.provenance})" if summary.table.provenance else ""
         dagger = (
-            ". † made otherwise than that: how, is said with the claims"
+            ". † produced otherwise; see the claims"
             if any(claim.dagger for claim in claims)
             else ""
         )

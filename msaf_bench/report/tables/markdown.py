@@ -1,4 +1,4 @@
-"""What every report has as Markdown of GitHub: the head, the controls, the effects, the pulse."""
+"""GitHub Markdown shared by all reports: head, controls, effects and pulse."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,23 +16,23 @@ from msaf_bench.report.view import View
 
 
 def pipes(cells: Iterable[str]) -> str:
-    """Return a line of a table."""
+    """Return one line of a table."""
     return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
 
 def markdown_text(text: str) -> str:
-    """Return text that stays text, on one line and in one cell of a table."""
+    """Return text with Markdown's special characters escaped, on one line for a table cell."""
     flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", flat)
 
 
 def bullets(lines: Iterable[str]) -> list[str]:
-    """Return an empty line, then a list."""
+    """Return an empty line, followed by a bulleted list."""
     return ["", *(f"- {markdown_text(line)}" for line in lines)]
 
 
 def markdown_head(view: View) -> list[str]:
-    """Return title, conditions, watermark, notes, and the answers in sentences."""
+    """Return title, conditions, watermark, notes and answers."""
     summary, answers = view.summary, view.answers
     lines = [f"**{markdown_text(answers.title)}** · {markdown_text(view.made_how)}", ""]
     if summary.conditions.watermark:
@@ -44,7 +44,7 @@ def markdown_head(view: View) -> list[str]:
 
 
 def markdown_second(view: View, subjects: Sequence[Subject]) -> list[str]:
-    """Return the second table; nothing where it has no column."""
+    """Return the second table; empty without columns."""
     if not view.second:
         return []
     return [
@@ -59,7 +59,7 @@ def markdown_second(view: View, subjects: Sequence[Subject]) -> list[str]:
 
 
 def markdown_controls(view: View) -> list[str]:
-    """Return the controls in a table of their own, with its legend."""
+    """Return the controls in a separate table with its legend."""
     summary = view.summary
     if not summary.controls:
         return []
@@ -76,7 +76,7 @@ def markdown_controls(view: View) -> list[str]:
 
 
 def markdown_effects(view: View) -> list[str]:
-    """Return effects and Shapley values of a complete factorial design."""
+    """Return effects and Shapley values; empty unless the design is a complete factorial."""
     summary = view.summary
     if not summary.effects:
         return []
@@ -87,7 +87,7 @@ def markdown_effects(view: View) -> list[str]:
     ]
     return [
         "",
-        "**Effects of the parts**, in points of mIoU; their intervals hold together",
+        "**Effects of the parts**, in points of mIoU, with simultaneous intervals",
         "",
         pipes(("Part", "effect", "Shapley value")),
         "|---|--:|--:|",
@@ -96,7 +96,7 @@ def markdown_effects(view: View) -> list[str]:
 
 
 def markdown_validation(view: View) -> list[str]:
-    """Return the validations while training, with their legend; nothing without any."""
+    """Return the validation during training with its legend; empty without any."""
     table = view.validation
     if table is None:
         return []
@@ -112,7 +112,7 @@ def markdown_validation(view: View) -> list[str]:
 
 
 def markdown_tuning(view: View) -> list[str]:
-    """Return the rows and the verdicts before and after a search; nothing without one."""
+    """Return rows and verdicts before and after tuning; empty without tuning."""
     table = view.tuning
     if table is None:
         return []
@@ -132,7 +132,7 @@ def markdown_tuning(view: View) -> list[str]:
 
 
 def markdown_pulse(view: View) -> list[str]:
-    """Return the pulse of the parts, with its legend."""
+    """Return the pulse of the parts with its legend; empty without a pulse."""
     table = view.pulse
     if table is None:
         return []

@@ -1,4 +1,4 @@
-"""The pulse of the parts as a table: rows and controls down, parts across."""
+"""Table of the pulse of the parts: one line per row or control, one column per part."""
 
 import re
 from collections.abc import Iterator
@@ -16,9 +16,7 @@ _VALUE = re.compile(r"\{value:([^}]*)\}")
 
 @dataclass(frozen=True)
 class PulseCell:
-    """One part of one row: whether it is live, the pixels that change without it, and its
-    gauges.
-    """
+    """One part of one row: live or not, share of pixels that change without it, and gauges."""
 
     live: bool
     changed: str
@@ -26,29 +24,27 @@ class PulseCell:
 
     @property
     def text(self) -> str:
-        """All of it on one line."""
+        """Cell as one line of text."""
         said = f"{'live' if self.live else 'not live'}, {self.changed}"
         return f"{said} ({self.gauges})" if self.gauges else said
 
 
 @dataclass(frozen=True)
 class PulseTable:
-    """Rows and controls that have a pulse, with a cell for each part; None for a part that a
-    network does not have.
-    """
+    """Rows and controls with a pulse, one cell per part; None for parts a network lacks."""
 
     parts: tuple[str, ...]
     lines: tuple[tuple[Subject, tuple[PulseCell | None, ...]], ...]
     legend: tuple[str, ...]
 
     def texts(self) -> Iterator[tuple[str, ...]]:
-        """The lines as text."""
+        """Yield the lines as text."""
         for subject, cells in self.lines:
             yield (subject.shown, *(cell.text if cell else NONE for cell in cells))
 
 
 def pulse_table(summary: Summary) -> PulseTable | None:
-    """The table, the past frames as its last part; None where no pulse was taken."""
+    """Return the table with past frames as last part; None if no pulse was taken."""
     pulsed = [subject for subject in summary.subjects if subject.parts]
     if not pulsed:
         return None
@@ -79,12 +75,12 @@ def _changed(percent: float | None) -> str:
 
 
 def _told(name: str, value: float) -> bool:
-    """Whether a reading is shown: that the output varies at all only where it does not."""
+    """Return whether to show a reading; "varying" is shown only out of range."""
     return name != "varying" or not GAUGES[name].holds(value)
 
 
 def _reading(name: str, value: float) -> str:
-    """A reading as its gauge writes it."""
+    """Return a reading in the format of its gauge."""
     form = _VALUE.search(GAUGES[name].text) if name in GAUGES else None
     return format(value, form[1] if form else ".3g")
 
@@ -93,29 +89,29 @@ def _legend(gauges: tuple[str, ...], *, past: bool) -> Iterator[str]:
     yield (
         "A part is live if gradient reaches it, the result changes when it is silenced, and its"
         f" gauges are in range, in every finished seed. {NOT_LIVE} marks a row or control with a"
-        " part that is not live: nothing is concluded from it."
+        " part that is not live; it supports no conclusion."
     )
     yield (
         "Percent: pixels whose class changes when the part is silenced (its output replaced by its"
         f" mean over the image), mean over seeds; live from {CHANGED_LEAST:g} %. Gradient: live"
-        f" from {GRADIENT_LEAST:g} of the network's (rms), with at most {SILENT_MOST:.0%} of the"
-        " part's weights without any."
+        f" from {GRADIENT_LEAST:g} times the network's rms gradient, if at most {SILENT_MOST:.0%}"
+        " of the part's weights receive none."
     )
     if past:
         yield (
-            "Past: the past frames; silenced, the newest frame stands for them. A negative control"
-            " does well to ignore its own."
+            "Past: the past frames; to silence them, the newest frame replaces them. A negative"
+            " control should ignore its past frames."
         )
     limits = [f"{name}: {_limit(name)}" for name in gauges if name in GAUGES]
     if limits:
         yield (
-            f"Gauges, the worst seed, and the range of a live part: {'; '.join(limits)}. Varying is"
+            f"Gauges show the worst seed; range of a live part: {'; '.join(limits)}. Varying is"
             " shown only out of range."
         )
 
 
 def _limit(name: str) -> str:
-    """A gauge's range in words."""
+    """Return the range of a gauge in words."""
     gauge = GAUGES[name]
     low, high = gauge.low > float("-inf"), gauge.high < float("inf")
 

@@ -12,7 +12,7 @@ RANKING = ("Ours", "The paper's", "Rows", "n", "tau-b", "95 % interval", "p", "V
 
 
 def to_rankings_csv(view: View) -> str:
-    """Return one line per rank agreement."""
+    """Return the rank agreements as CSV, one line each."""
     said = said_values(view.summary)
     heads = ("ours", "paper", "rows", "n", "tau_b", "low", "high", "p", "verdict", *said)
     return csv_lines(heads, [(*_values(r), *said.values()) for r in view.rankings])
@@ -25,7 +25,7 @@ def _values(ranking: Ranking) -> tuple[str | float | None, ...]:
 
 
 def ranking_texts(ranking: Ranking) -> tuple[str, ...]:
-    """Return the cells of a rank agreement, under `RANKING`."""
+    """Return the cells of a rank agreement under the heads `RANKING`."""
     f = ranking.found
     return (
         ranking.ours,
@@ -40,25 +40,25 @@ def ranking_texts(ranking: Ranking) -> tuple[str, ...]:
 
 
 def ranking_legend(shown: Sequence[Ranking]) -> list[str]:
-    """Return how to read rank agreements."""
+    """Return the legend of the rank agreements."""
     lines = [
         (
-            f"tau-b: Kendall's, of two orders of the rows: 1 the same, 0 unrelated, {MINUS}1"
-            " reversed. Ours: mean over seeds."
+            f"tau-b: Kendall's rank correlation of two orders of the rows; 1 equal, 0 unrelated,"
+            f" {MINUS}1 reversed. Ours: mean over seeds."
         ),
-        "Interval: 95 %, rows drawn again (bootstrap); p: two-sided, by permuting the rows.",
+        "Interval: 95 %, bootstrap over rows. p: two-sided permutation test over rows.",
         (
-            "Agrees, reversed: the whole interval lies on one side of 0; undecided: it does not,"
-            f" or no interval below {LEAST} rows."
+            "Agrees, reversed: the whole interval lies above or below 0. Undecided: it includes 0,"
+            f" or there are fewer than {LEAST} rows and no interval."
         ),
         (
-            "Comparable: the system itself, not in its style, every part live, no dagger at the"
-            " printed number; nothing follows from all rows."
+            "Comparable: the system itself and not one in its style, all parts live, no dagger on"
+            " the printed number. All: every row with both numbers; supports no conclusion."
         ),
     ]
     if any(ranking.paper == "printed FPS" for ranking in shown):
         lines.append(
-            "Printed FPS: all rows mix hardware and frame sizes; of the comparable ones the paper"
-            " does not name the hardware."
+            "Printed FPS: all rows mix hardware and frame sizes; for the comparable rows the paper"
+            " does not name its hardware."
         )
     return lines

@@ -1,28 +1,24 @@
-"""CSV that a spreadsheet shows and does not run."""
+"""CSV that a spreadsheet shows as text and never runs as formulas."""
 
 import re
 from collections.abc import Iterable
 
 
 def csv_document(lines: Iterable[Iterable[object]]) -> str:
-    """Return lines of cells, the heads first, as CSV; text, and no number, is kept from being a
-    formula.
-    """
-    import pandas as pd  # takes a second: only to write
+    """Return lines of cells, with the heads first, as CSV; text is never read as a formula."""
+    import pandas as pd  # slow to import, so only here
 
     frame = pd.DataFrame([[_safe(cell) for cell in line] for line in lines], dtype=object)
     return frame.to_csv(header=False, index=False, lineterminator="\n")
 
 
 def _safe(cell: object) -> object:
-    # A bare carriage return would not be quoted, and ends a line for many readers.
+    # pandas does not quote a bare carriage return, which ends a line for many readers.
     return _text(cell).replace("\r", "\n") if isinstance(cell, str) else cell
 
 
 def _text(text: str) -> str:
-    """Text that a spreadsheet shows instead of running: a leading formula sign gets an apostrophe,
-    unless it is that of a number.
-    """
+    """Return text with an apostrophe before a leading formula sign, unless it is a number."""
     if text == "-" or not (
         text.startswith(("\t", "\r"))
         or text.lstrip().startswith(("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"))

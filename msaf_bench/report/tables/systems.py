@@ -1,4 +1,4 @@
-"""The table of whole systems as values, Markdown and LaTeX."""
+"""Table of whole systems as values, Markdown and LaTeX."""
 
 from dataclasses import asdict
 
@@ -38,14 +38,12 @@ from msaf_bench.report.view import View
 
 
 def row_names(row: RowSummary) -> dict[str, Value]:
-    """Return the columns of a CSV that name a row: its label, and whether it is only in the style
-    of its source.
-    """
+    """Return the columns of a CSV that name a row: label, and note on the style of its source."""
     return {"row": row.label, "in_style_of_source": row.system.style if row.system else ""}
 
 
 def row_values(view: View, row: RowSummary) -> dict[str, Value]:
-    """Return one line of the CSV, by column; None for what is not known."""
+    """Return one line of the CSV by column; unknown values are None."""
     entry = next(entry for entry in view.entries if entry.found is row)
     grouped: dict[str, Value] = {}
     for group in view.groups:
@@ -68,7 +66,7 @@ def row_values(view: View, row: RowSummary) -> dict[str, Value]:
 
 
 def _fronts(view: View, row: RowSummary) -> dict[str, Value]:
-    """Whether the row is on the front of each trade-off; None where it has no point."""
+    """Return whether the row is on the front of each trade-off; None without a point."""
     return {
         f"front_{tradeoff.name}": next(
             (int(point.front) for point in tradeoff.measured if point.entry.found is row), None
@@ -78,8 +76,9 @@ def _fronts(view: View, row: RowSummary) -> dict[str, Value]:
 
 
 def _cost_values(entry: Entry) -> dict[str, Value]:
-    """The size that was counted at, the parts that were not counted, and the MACs of the stream's
-    key frame and the mean of the others, where they differ.
+    """Return frame size, uncounted operations, and MACs of the key frame and of the other frames.
+
+    The MACs are None for a cycle of one frame.
     """
     cost = entry.cost
     macs = cost.stream if cost else ()
@@ -93,7 +92,7 @@ def _cost_values(entry: Entry) -> dict[str, Value]:
 
 
 def csv_files(view: View) -> dict[str, str]:
-    """Return the CSVs that only whole systems have, by the ending of their name."""
+    """Return the CSVs that only whole systems have, by the suffix of their name."""
     return {"agreement": to_rankings_csv(view)}
 
 
@@ -103,9 +102,7 @@ def document(view: View) -> dict[str, object]:
 
 
 def to_markdown(view: View) -> str:
-    """Return a line of conditions, then for GitHub the table by blocks, the second table, the
-    legend, and the rank agreement.
-    """
+    """Return the report as GitHub Markdown: answers, tables, legend and rank agreement."""
     lines = [
         *markdown_head(view),
         *_markdown_table(view),
@@ -150,8 +147,9 @@ def _cells(view: View, entry: Entry) -> list[str]:
 
 
 def to_latex(view: View) -> str:
-    """Return `table` environments: the systems, the controls, the second table, the rank agreement,
-    the pulse; the preamble needs booktabs and graphicx.
+    """Return `table` environments of systems, controls, second table, rank agreement and pulse.
+
+    The preamble needs booktabs and graphicx.
     """
     parts = [
         "% Needs \\usepackage{booktabs,graphicx}\n",
@@ -178,7 +176,7 @@ def _latex_second(view: View) -> str:
     made = made_and_noted(view.made_how, summary)
     lines = [(row.shown, *(column.text(row) for column in view.second)) for row in summary.measured]
     return environment(
-        f"{summary.table.title}, what else was measured. {made}",
+        f"{summary.table.title}, further measurements. {made}",
         f"{latex_label(summary)}-beside",
         tabular(["Row", *(column.head for column in view.second)], lines),
     )

@@ -1,4 +1,4 @@
-"""Tuned rows beside the rows as they were, as a table, CSV and JSON."""
+"""Tuned rows beside the default rows, as a table, CSV and JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ VERDICT_HEADS = ("The paper says", "default", "tuned")
 
 @dataclass(frozen=True)
 class TuningTable:
-    """Rows before and after a search, and how to read their numbers."""
+    """Rows before and after tuning, with a legend."""
 
     tuning: Tuning
     legend: tuple[str, ...]
 
     def texts(self) -> Iterator[tuple[str, ...]]:
-        """The lines as text, under `HEADS`."""
+        """Yield the lines as text under `HEADS`."""
         for row in self.tuning.rows:
             gap = row.gain
             yield (
@@ -36,18 +36,18 @@ class TuningTable:
             )
 
     def verdicts(self) -> Iterator[tuple[str, ...]]:
-        """The verdicts as text, under `VERDICT_HEADS`: those that differ first."""
+        """Yield the verdicts as text under `VERDICT_HEADS`, changed ones first."""
         for pair in sorted(self.tuning.verdicts, key=lambda pair: not pair.changed):
             yield (f"{pair.better} beats {pair.worse}", pair.default, pair.tuned)
 
 
 def tuning_table(tuning: Tuning | None) -> TuningTable | None:
-    """Return the table; None for a run without a search."""
+    """Return the table; None without tuning."""
     return None if tuning is None else TuningTable(tuning, tuple(_legend(tuning)))
 
 
 def tuning_lines(table: TuningTable) -> tuple[Sequence[str], list[list[Value]]]:
-    """Return heads and lines of the CSV."""
+    """Return the heads and lines of the CSV."""
     lines: list[list[Value]] = []
     heads: list[str] = []
     for row in table.tuning.rows:
@@ -117,24 +117,24 @@ def _legend(tuning: Tuning) -> Iterator[str]:
     how = "drawn at random" if search.method == "random" else "proposed by Optuna"
     stopping = f", {search.stopping} stopping" if search.stopping != "none" else ""
     yield (
-        f"Search: {counted(search.trials, 'attempt')} for each row, the row as it was among them,"
+        f"Search: {counted(search.trials, 'attempt')} per row, including its default values,"
         f" {how} from the space {search.space}{stopping}, scored on {search.scored}."
     )
     yield (
-        "Difference: tuned minus default on the scored split, paired by seed; intervals hold"
-        " together for all rows that were changed."
+        "Difference: tuned minus default on the scored split, paired by seed, with simultaneous"
+        " intervals for all changed rows."
     )
     yield (
-        "Expected best: mean mIoU of the best of so many drawn attempts on the tuning part, one"
-        " seed; attempts that were stopped early are left out. It shows what more attempts bring,"
-        " and is no number of the table."
+        "Expected best: expected mIoU of the best of so many drawn attempts, on the tuning part and"
+        " one seed, without attempts stopped early. It shows the value of more attempts and is not"
+        " a result of the table."
     )
     found = [(row.tuned.label, row.found) for row in tuning.rows if row.found]
     if stopped := [f"{label} {own.stopped}" for label, own in found if own.stopped]:
         yield f"Stopped early: {', '.join(stopped)}."
     if failed := [f"{label} {own.failed}" for label, own in found if own.failed]:
-        yield f"Failed attempts, which count as tried: {', '.join(failed)}."
+        yield f"Failed attempts, counted as tried: {', '.join(failed)}."
     if ill := [f"{label}: {', '.join(own.dead)}" for label, own in found if own.dead]:
         yield f"Not live in the best attempt: {'; '.join(ill)}."
     if tuning.stale:
-        yield "The search ran under other conditions than this table: its values may not be best."
+        yield "The search ran under other conditions than this table; other values may be better."

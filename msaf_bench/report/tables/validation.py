@@ -1,4 +1,4 @@
-"""Validation while training as a table: rows and controls down."""
+"""Table of the validation during training, one line per row or control."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ from msaf_bench.findings.subjects import Subject
 from msaf_bench.findings.summary import Summary
 from msaf_bench.findings.validation import Validation
 
-TITLE = "Validation while training"
+TITLE = "Validation during training"
 HEADS = ("Row", "highest mIoU", "at step", "mIoU at the end")
 
 
 @dataclass(frozen=True)
 class ValidationTable:
-    """Rows and controls that were validated, and how to read their numbers."""
+    """Validated rows and controls, with a legend."""
 
     lines: tuple[tuple[Subject, Validation], ...]
     first: str  #: step of the first validation
-    last: str  #: and of the last one
-    kept: str  #: which weights were scored
+    last: str  #: step of the last validation
+    kept: str  #: scored weights, in words
     legend: tuple[str, ...]
 
     def texts(self) -> Iterator[tuple[str, ...]]:
-        """The lines as text, under `HEADS`."""
+        """Yield the lines as text under `HEADS`."""
         for subject, found in self.lines:
             yield (subject.shown, *cells(found))
 
 
 def cells(found: Validation) -> tuple[str, str, str]:
-    """Return the highest mIoU, its steps, and the mIoU at the end, as text."""
+    """Return the highest mIoU, its steps, and the last mIoU, as text."""
     return mean_span(found.highest), _steps(found), mean_span(found.last)
 
 
 def validation_table(summary: Summary) -> ValidationTable | None:
-    """Return the table; None where nothing was validated."""
+    """Return the table; None without validation."""
     lines = tuple(
         (subject, found)
         for subject in summary.subjects
@@ -50,7 +50,7 @@ def validation_table(summary: Summary) -> ValidationTable | None:
 
 
 def point_titles(found: Validation) -> list[str]:
-    """Return every point of a curve in words."""
+    """Return one text per point of a curve."""
     return [
         f"step {point.step:,}: {number(point.mean, 1)}"
         f" ({number(point.low, 1)} to {number(point.high, 1)})"
@@ -66,8 +66,8 @@ def _steps(found: Validation) -> str:
 
 def _legend(found: list[Validation]) -> Iterator[str]:
     yield (
-        "Validation: mIoU in percent on clips that training leaves out; the scored split has no"
-        " part in it. Highest: of each training, mean over seeds."
+        "Validation: mIoU in percent on clips held out of training and outside the scored split."
+        " Highest: of each training, mean over seeds."
     )
     curves = [curve for each in found for curve in each.curves]
     if len(curves[0].points) == 1:
@@ -75,6 +75,6 @@ def _legend(found: list[Validation]) -> Iterator[str]:
     last = sum(curve.best_step == curve.points[-1][0] for curve in curves)
     first = sum(curve.best_step == curve.points[0][0] for curve in curves)
     yield (
-        f"Highest at the last step, where more steps may help: {last} of"
+        f"Highest at the last step, so more steps may help: {last} of"
         f" {counted(len(curves), 'training')}; at the first validation: {first}."
     )

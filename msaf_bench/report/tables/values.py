@@ -1,4 +1,4 @@
-"""The CSV files: plain numbers, empty cells for unknown ones, the conditions on every line."""
+"""CSV files: plain numbers, empty cells for unknown numbers, conditions on every line."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from msaf_bench.report.view import View
 
 
 def to_csv(view: View) -> str:
-    """Return one line per row, then per control under the same heads; mIoU in percent."""
+    """Return the main CSV: one line per row, then per control; mIoU in percent."""
     lines = [view.kind.row_values(view, row) for row in view.summary.rows]
     heads = list(lines[0])
     lines += [
@@ -22,8 +22,9 @@ def to_csv(view: View) -> str:
 
 
 def to_per_class_csv(view: View) -> str:
-    """Return the IoU in percent, one line per row: mean over seeds of each class, then its standard
-    deviation; empty for a class that never occurs.
+    """Return the IoU per class in percent, one line per row; empty for classes that never occur.
+
+    Columns: mean over seeds of each class, then the standard deviations.
     """
     names = view.summary.class_names
     nothing = [None] * len(names)
@@ -37,7 +38,7 @@ def to_per_class_csv(view: View) -> str:
 
 
 def to_validation_csv(view: View) -> str:
-    """Return the mIoU of validations in percent, one line per row or control, seed and step."""
+    """Return the validation mIoU in percent, one line per row or control, seed and step."""
     said = said_values(view.summary)
     lines: list[Sequence[Value]] = []
     for subject in view.summary.subjects:
@@ -50,7 +51,7 @@ def to_validation_csv(view: View) -> str:
 
 
 def to_tuning_csv(view: View) -> str:
-    """Return the rows before and after a search, one line per row; nothing without one."""
+    """Return the rows before and after tuning, one line each; empty without tuning."""
     if view.tuning is None:
         return ""
     heads, lines = tuning_lines(view.tuning)
@@ -59,7 +60,7 @@ def to_tuning_csv(view: View) -> str:
 
 
 def measured_values(subject: Subject) -> dict[str, Value]:
-    """Return the mIoU in percent over seeds."""
+    """Return the mIoU over seeds, in percent."""
     own = subject.interval
     return {
         "measured_miou": own.mean if own else None,
@@ -70,7 +71,7 @@ def measured_values(subject: Subject) -> dict[str, Value]:
 
 
 def made_values(summary: Summary, subject: Subject) -> dict[str, Value]:
-    """Return the network, its health, the outcome of its trials, and the conditions of the run."""
+    """Return parameters, health, outcome of the trials, and conditions of the run."""
     past = {"past": subject.past_frames} if isinstance(subject, ControlSummary) else {}
     conditions = summary.conditions.model_copy(update=past)
     return {
@@ -87,9 +88,7 @@ def made_values(summary: Summary, subject: Subject) -> dict[str, Value]:
 
 
 def said_values(summary: Summary) -> dict[str, Value]:
-    """Return the last columns of every CSV: the watermark, and what a reader must know of the
-    run.
-    """
+    """Return the last columns of every CSV: watermark and notes."""
     return {"watermark": summary.conditions.watermark, "notes": " ".join(summary.notes)}
 
 
@@ -104,9 +103,7 @@ def column_values(columns: Iterable[Column[Subject]], subject: Subject) -> dict[
 def control_values(
     summary: Summary, control: ControlSummary, columns: Iterable[Column[Subject]]
 ) -> Mapping[str, Value]:
-    """Return one control's line: only columns that a control has, those beside the mIoU among
-    them.
-    """
+    """Return one control's line, with the columns that apply to controls."""
     return {
         "row": control.label,
         **measured_values(control),
@@ -116,7 +113,7 @@ def control_values(
 
 
 def csv_lines(heads: Iterable[str], lines: Iterable[Iterable[Value]]) -> str:
-    """Return heads and lines of plain values as CSV: an empty cell for None and NaN."""
+    """Return heads and lines of plain values as CSV; None and NaN become empty cells."""
     return csv_document([heads, *(map(_cell, line) for line in lines)])
 
 

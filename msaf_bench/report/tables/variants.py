@@ -1,5 +1,6 @@
-"""The table of variants of one system as values, Markdown and LaTeX, with the published and the
-measured number never in one column.
+"""Table of variants of one system as values, Markdown and LaTeX.
+
+Published and measured numbers never share a column.
 """
 
 from msaf_bench.findings.digits import mean, millions, number, p_value, span
@@ -36,7 +37,7 @@ HEADS = (
     "published mIoU", "measured mIoU", "95 % interval", "sd", "seeds",
     "difference", "95 % interval of it", "p", "params (M)", "state",
 )  # fmt: skip
-#: of the LaTeX, from the published number to the p value
+#: LaTeX heads from the published number to the p value
 LATEX_HEADS = (
     "mIoU", "mIoU", r"95\,\% interval", "sd", "seeds", "points", r"95\,\% interval", "$p$",
 )  # fmt: skip
@@ -48,8 +49,9 @@ def row_names(row: RowSummary) -> dict[str, Value]:
 
 
 def row_values(view: View, row: RowSummary) -> dict[str, Value]:
-    """Return one line of the CSV, by column: mIoU, IoU and differences in percent, None for what is
-    not known. A ticked part that has the name of another column is called "NAME (part)".
+    """Return one line of the CSV by column; mIoU in percent, unknown values are None.
+
+    A ticked part with the name of another column is called "NAME (part)".
     """
     gap = row.difference.interval if row.difference else None
     names = row_names(row)
@@ -71,7 +73,7 @@ def row_values(view: View, row: RowSummary) -> dict[str, Value]:
 
 
 def texts(row: RowSummary) -> list[str]:
-    """Return the cells from the published number to the parameters, as text."""
+    """Return the cells from the published number to the parameters as text."""
     own, gap = row.interval, row.difference.interval if row.difference else None
     return [
         number(row.published, 1),
@@ -87,25 +89,23 @@ def texts(row: RowSummary) -> list[str]:
 
 
 def gap_text(row: RowSummary) -> str:
-    """Return the difference to the reference row, marked where nothing follows from it."""
+    """Return the difference to the reference row, marked if it is not comparable."""
     gap = mean(row.difference.interval if row.difference else None, signed=True)
     return f"{gap} {NOT_LIVE}" if row.against else gap
 
 
 def power_line(power: Power | None) -> str:
-    """Return the smallest difference that the run would have seen, as a sentence; empty below two
-    paired seeds.
-    """
+    """Return a sentence on the smallest detectable difference; empty below two paired seeds."""
     if power is None:
         return ""
     return (
-        f"Power: at the spread of this run, {power.seeds} seeds see a difference of"
+        f"Power: at the spread of this run, {power.seeds} seeds detect a difference of"
         f" {number(power.detectable)} points 80 % of the time."
     )
 
 
 def first_legend(view: View) -> tuple[str, ...]:
-    """Return how the numbers of the table were made, in sentences."""
+    """Return the legend of the table."""
     table, constant = view.summary.table, view.summary.constant
     lines = [
         (
@@ -127,9 +127,7 @@ def first_legend(view: View) -> tuple[str, ...]:
 
 
 def to_markdown(view: View) -> str:
-    """Return a line of conditions and one about motion, then for GitHub the table, the controls,
-    the second table and the pulse of the parts.
-    """
+    """Return the report as GitHub Markdown: answers, table, controls, second table and pulse."""
     summary = view.summary
     ticks = [column for column, _ in summary.table.ticks]
     lines = [
@@ -159,8 +157,9 @@ def _cells(row: RowSummary, tick: str) -> list[str]:
 
 
 def to_latex(view: View) -> str:
-    """Return `table` environments for the rows, the controls, the second table and the pulse; the
-    preamble needs booktabs, amssymb and graphicx.
+    """Return `table` environments of rows, controls, second table and pulse.
+
+    The preamble needs booktabs, amssymb and graphicx.
     """
     return "% Needs \\usepackage{booktabs,amssymb,graphicx}\n" + "".join(
         [_first(view), latex_controls(view), _second(view), latex_pulse(view)]
@@ -205,6 +204,6 @@ def _second(view: View) -> str:
         for part in (summary.rows, summary.controls)
     ]
     made = made_and_noted(view.made_how, summary)
-    caption = " ".join((f"{summary.table.title}, beside the mIoU.", made, *view.legend))
+    caption = " ".join((f"{summary.table.title}, further measurements.", made, *view.legend))
     heads = ["Row", *(column.head for column in view.second)]
     return environment(caption, f"{latex_label(summary)}-beside", tabular(heads, *lines))
