@@ -1,4 +1,4 @@
-"""The presets of temporal consistency: what each one's number is, and how it is made."""
+"""Presets of temporal consistency: the definition of each measure."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -21,19 +21,19 @@ Matrix = NDArray[np.int64]
 
 
 class Preset(NamedTuple):
-    """A protocol: a matrix a pair where there is `matrix`, a share a window where there is
-    `window`, else an error a pair.
+    """Protocol with a matrix per pair (`matrix`), a share per window (`window`) or, if neither is
+    set, an error per pair.
     """
 
     about: str
     better: Literal["higher", "lower"] = "higher"
     unit: str = "percent"
-    #: earlier map, later map, motion, K
+    #: arguments: earlier map, later map, motion, K
     matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Warp, int], Matrix] | None = None
-    mean: Callable[[Matrix], float] = miou  #: of the sum of all matrices
-    window: int = 0
-    all_classes: bool = False  #: classes that never occur count too, so their number must be known
-    #: kept to make published numbers again, with the faults of the published script
+    mean: Callable[[Matrix], float] = miou  #: applied to the sum of all matrices
+    window: int = 0  #: frames per window; 0 for a preset of pairs
+    all_classes: bool = False  #: classes that never occur count too, so K must be known
+    #: kept to reproduce published numbers, including the faults of the published script
     legacy: bool = False
 
 
