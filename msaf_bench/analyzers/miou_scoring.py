@@ -82,7 +82,7 @@ def score_miou(
     )
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: with `data`, give a folder; arrays have no frame names")
+            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
         known = truth_classes(data)
         place = None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)

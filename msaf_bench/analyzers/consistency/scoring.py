@@ -215,7 +215,7 @@ def score_tc(
     known = None if classes is None else class_set(str(classes))
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: with `data`, give a folder; arrays have no frame names")
+            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
         known, place = truth_classes(data), None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)
         opened = open_predicted_split(Path(pred), files, known, maps, skip_bad=skip_bad)

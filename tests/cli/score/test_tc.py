@@ -207,7 +207,7 @@ def test_one_frame_is_no_number_and_exit_code_3(footage, capsys):
     assert json.loads(out)["tc"] is None
     assert json.loads(out)["reason"] == "needs 2 consecutive frames of a video"
     assert err.count("\n") == 1
-    assert "clean: needs 2 frames" in err
+    assert "clean: needs 2 consecutive frames" in err
 
 
 @pytest.mark.slow
