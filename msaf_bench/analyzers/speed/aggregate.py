@@ -1,6 +1,4 @@
-"""From the reports of several processes to one result, and what speaks against it. No torch
-here.
-"""
+"""Aggregation of the reports of several processes into one flagged result. No torch import."""
 
 from collections.abc import Sequence
 from statistics import fmean, median
@@ -8,12 +6,12 @@ from statistics import fmean, median
 from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.worker_report import OutputCheck, ProcessSummary, SystemRun
 
-UNSTABLE = 0.1  #: spread between processes above which a number is not ranked
-SPARE = 0.2  #: cores that other work may take from the timing before the number is flagged
+UNSTABLE = 0.1  #: largest spread between processes for a ranked latency
+SPARE = 0.2  #: number of cores that other work may take from the timing without a flag
 
 
 def summary(runs: Sequence[SystemRun], threads: int) -> dict[str, object]:
-    """The fields of a `Speed` that the runs, at least one, can fill."""
+    """Return the fields of a `Speed` that follow from one or more runs."""
     wall = [t for run in runs for t in run.wall_ms]
     device = [t for run in runs for t in run.device_ms]
     cycle = runs[0].cycle
@@ -40,13 +38,13 @@ def summary(runs: Sequence[SystemRun], threads: int) -> dict[str, object]:
 
 
 def spread(runs: Sequence[SystemRun]) -> float | None:
-    """(highest - lowest) / median of the processes' medians; None for one process."""
+    """Return (highest - lowest) / median of the medians per process; None for one process."""
     medians = [run.process.p50_ms for run in runs]
     return (max(medians) - min(medians)) / median(medians) if len(runs) > 1 else None
 
 
 def worst_output(runs: Sequence[SystemRun]) -> OutputCheck:
-    """The output that differs most from the eager fp32 network's."""
+    """Return the output check with the largest difference from the eager fp32 network."""
     return max(
         (run.output for run in runs),
         key=lambda output: (not output.agrees, output.max_abs_difference),
@@ -54,7 +52,7 @@ def worst_output(runs: Sequence[SystemRun]) -> OutputCheck:
 
 
 def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
-    """What speaks against the number: a word, and a sentence."""
+    """Return the reasons to distrust a latency: a flag and a sentence for each."""
     found: dict[str, str] = {}
     processes, cores, apart = (
         [run.process for run in runs],
@@ -86,8 +84,9 @@ def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
 
 
 def _contended(processes: Sequence[ProcessSummary], threads: int, cores: int) -> str:
-    """Say that other work took cores from the timing: by CPU time where the system tells it, else
-    by the load average; "" if not.
+    """Return a sentence if other work took cores from the timing, else "".
+
+    Uses CPU time, or the load average if the system does not report CPU time.
     """
     busy = [p.busy_cores for p in processes if p.busy_cores is not None]
     if len(busy) == len(processes):
