@@ -80,7 +80,7 @@ def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
     if needed > limit:
         return Forward(
             reason=(
-                f"needs about {needed / 2**30:.1f} GiB, over {MEMORY_SHARE:.0%} of what is free"
+                f"needs about {needed / 2**30:.1f} GiB, over {MEMORY_SHARE:.0%} of the free memory"
                 f" ({limit / 2**30:.1f} GiB)"
             )
         )

@@ -65,7 +65,7 @@ def attention_cost(
 
         study = attention_cost("97x97")
         study.sizes[0].analytic.paper.ratio  # 3n³ against 3n² + 24n, Eqs. 1 and 8
-        study.document()                     # what `msaf-bench flops --n 97x97 --json` prints
+        study.document()                     # output of `msaf-bench flops --n 97x97 --json`
 
     Args:
         n: Size of the feature map as (H, W) or "HxW"; several sizes as "64x64,97x97".
