@@ -48,6 +48,12 @@ def clean(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Mat
     """Count votes after a one-hot bilinear warp and argmax.
 
     Pixels that are occluded or read from outside the frame have no vote.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
     return _matrix(
         earlier,
@@ -65,6 +71,12 @@ def etc2020(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> M
     a package that users of ETC are told to copy: each product becomes float32, the sum is float32,
     and the fourth product is fused with the last addition. Inside one class some pixels come out
     one id too low.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
 
     def add(
@@ -86,6 +98,12 @@ def etc2020_thc(earlier: Labels, later: Labels, motion: Warp, num_classes: int) 
 
     Products are added in float64, the sum is float32. Versions of this project before 0.2 called
     this number `etc2020`.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
 
     def add(
@@ -126,6 +144,12 @@ def vspw2021(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> 
     Coordinates are normalised as if -1 and 1 were the centres of the outer pixels, but read as if
     they were their outer edges. The result is a shift of up to half a pixel, which grows from the
     middle to the borders.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
     height, width = earlier.shape
     rows, columns = (

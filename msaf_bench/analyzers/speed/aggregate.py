@@ -61,8 +61,8 @@ def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
     )
     if not (output := worst_output(runs)).agrees:
         found["other output"] = (
-            f"logits differ from the eager fp32 network's by {output.max_abs_difference:.2g} of"
-            f" {output.max_abs:.2g}"
+            f"logits differ from those of the eager fp32 network by {output.max_abs_difference:.2g}"
+            f" of {output.max_abs:.2g}"
         )
     if wide := sum(not p.converged for p in processes):
         found["not converged"] = (
@@ -70,16 +70,16 @@ def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
         )
     if drifting := sum(not p.settled for p in processes):
         found["not settled"] = (
-            f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree"
+            f"in {drifting} of {len(runs)} processes, the last medians of the warm-up did not agree"
         )
     if apart is not None and apart > UNSTABLE:
-        found["unstable"] = f"the processes' medians lie {100 * apart:.0f} % apart: not ranked"
+        found["unstable"] = f"medians of the processes differ by {100 * apart:.0f} %: not ranked"
     if said := _contended(processes, threads, cores):
         found["contended"] = said
     if threads > cores:
         found["oversubscribed"] = f"{threads} threads on {cores} cores"
     if slowed := sorted({why for p in processes for why in p.after.slowed}):
-        found["slowed"] = f"the GPU's clocks were held down: {', '.join(slowed)}"
+        found["slowed"] = f"the GPU's clocks were throttled: {', '.join(slowed)}"
     return found
 
 
@@ -95,4 +95,4 @@ def _contended(processes: Sequence[ProcessSummary], threads: int, cores: int) ->
     load = max(
         (s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0
     )
-    return f"load {load:.1f} on {cores} cores: other work ran beside it" if load > cores else ""
+    return f"load {load:.1f} on {cores} cores: other work was running" if load > cores else ""

@@ -48,7 +48,7 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
     )
     ratio = exp(found.mean)
     if found.low is None or found.high is None:
-        return Comparison(ratio, None, None, "not told apart", "one process each has no interval")
+        return Comparison(ratio, None, None, "not told apart", "an interval needs two processes")
     low, high = exp(found.low), exp(found.high)
     if against := [word for word in UNRANKED if word in dict(first.flags) | dict(second.flags)]:
         return Comparison(ratio, low, high, "not told apart", against[0])
@@ -61,7 +61,7 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
         low,
         high,
         "not told apart",
-        f"the interval reaches into the noise floor of {100 * NOISE_FLOOR:g} %",
+        f"the interval overlaps the noise floor of {100 * NOISE_FLOOR:g} %",
     )
 
 

@@ -85,11 +85,11 @@ def energy(
     """
     before = gpu.millijoules() if gpu else None
     if gpu is None or before is None:
-        return Energy(idle_w=idle_w, reason="the driver gives no energy counter for this device")
+        return Energy(idle_w=idle_w, reason="the driver has no energy counter for this device")
     if seconds < window_s:
         return Energy(
             idle_w=idle_w,
-            reason=f"a window of {window_s:g} s is needed, the budget is {seconds:g} s",
+            reason=f"needs a window of {window_s:g} s, the budget is {seconds:g} s",
         )
     begin, frames = perf_counter(), 0
     while (passed := perf_counter() - begin) < window_s:

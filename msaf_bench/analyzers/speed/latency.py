@@ -35,7 +35,7 @@ def summarise(samples_ms: Sequence[float]) -> Latency:
     found: dict[str, Percentile] = {}
     for name, needed in LEAST.items():
         if len(samples_ms) < needed:
-            found[name] = Percentile(reason=f"{len(samples_ms)} samples, {needed} are needed")
+            found[name] = Percentile(reason=f"needs {needed} samples, got {len(samples_ms)}")
         else:
             found[name] = Percentile.model_validate(
                 quantile(samples_ms, int(name[1:]) / 100)._asdict()

@@ -150,7 +150,7 @@ def result_of(one: Ready, seen: Seen | Exception, place: Place) -> SystemRun | s
             seen,
             place,
             [],
-            Energy(reason="a CPU has no energy counter that every user may read"),
+            Energy(reason="on a CPU, unprivileged users cannot read an energy counter"),
         )
     try:
         stages, cycle = tuple(one.subject.stages.values()), one.subject.cycle
@@ -164,7 +164,7 @@ def result_of(one: Ready, seen: Seen | Exception, place: Place) -> SystemRun | s
             idle_w=seen.before.seen.power_w,
             seconds=place.conditions.seconds,
         )
-    except Exception as error:  # noqa: BLE001  (as above)
+    except Exception as error:  # noqa: BLE001  (any error becomes one line)
         return one_line(error)
     return _run(one, seen, place, laps, energy)
 
