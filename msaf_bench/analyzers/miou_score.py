@@ -181,7 +181,7 @@ class MiouScore:
             yield f"the truth has only one class: {self.classes.names[int(truth.argmax())]}"
         yield from self._unused()
         if len(counts.sizes) > 1:
-            yield f"the images have {len(counts.sizes)} sizes; every pixel counts the same"
+            yield f"the images have {len(counts.sizes)} sizes; every pixel has the same weight"
 
     def _unused(self) -> Iterator[str]:
         """Warn if the last ids never occur and classes were given as a number only.

@@ -184,7 +184,7 @@ def given_formats(
 
 def _count_arrays(pred: Sequence[Array], truth: Sequence[Array], classes: ClassSet) -> FolderCounts:
     if len(pred) != len(truth) or not len(pred):
-        raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give as many of both")
+        raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give equal numbers > 0")
     table = id_table(classes)
     matrices = SparseMatrices(len(classes.names) + 1)
     sizes: dict[tuple[int, ...], int] = {}

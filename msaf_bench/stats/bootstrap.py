@@ -118,7 +118,7 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
     """
     flat = [areas for seeds in networks for areas in seeds]
     if len({areas.intersections.shape for areas in flat}) != 1:
-        raise ValueError("a paired bootstrap needs the same images and classes everywhere")
+        raise ValueError("a paired bootstrap needs the same images and classes for all networks")
     shape, images = (len(networks), len(networks[0])), len(flat[0].intersections)
     rng = np.random.default_rng(0)
     chunks: list[Floats] = []

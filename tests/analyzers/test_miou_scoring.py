@@ -32,7 +32,7 @@ def test_folders_say_what_arrays_say(tmp_path):
 @pytest.mark.parametrize(
     ("pred", "truth", "error", "said"),
     [
-        ([PREDICTION], [], DataError, "as many of both"),
+        ([PREDICTION], [], DataError, "give equal numbers"),
         ([PREDICTION * 1.0], [TRUTH], DataError, "give integers"),
         ([PREDICTION + 6], [TRUTH], DataError, "holds id"),
         ([PREDICTION.astype(int) - 1], [TRUTH], DataError, "from -1"),

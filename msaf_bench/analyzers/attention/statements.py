@@ -95,7 +95,7 @@ def _sum() -> Statement:
 
 
 def _crossover() -> Statement:
-    # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4, an integer as r^2 = 33.
+    # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4 = (33 - 1)/4, an exact fraction.
     root = Fraction(33 - 1, 4) == 8 and all(
         _difference(n) == 3 * n * (n * n - n - 8) for n in RANGE
     )

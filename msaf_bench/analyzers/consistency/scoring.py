@@ -86,7 +86,7 @@ def tc_protocol(
     if (kind == "flo") != bool(folder):
         raise UsageError(f"--flow {flow}: write flo:DIR, or one of {', '.join(ESTIMATORS)}")
     if backward and kind != "flo":
-        raise UsageError(f"--backward-flow goes with --flow flo:DIR; {kind} gives both directions")
+        raise UsageError(f"--backward-flow requires --flow flo:DIR; {kind} has both directions")
     if protocol.warped and not pictures and kind not in ("flo", "zero"):
         raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR or VIDEO")
     counted = [name for name in names if PRESETS[name].all_classes]
@@ -295,7 +295,7 @@ def _one_video(
     """Check the arrays of one video and return them with frame names 000000, 000001, ..."""
     for what, given in (("frames", frames), ("truths", truth)):
         if given is not None and len(given) != len(pred):
-            raise DataError(f"{len(pred)} predictions and {len(given)} {what}; give as many")
+            raise DataError(f"{len(pred)} predictions and {len(given)} {what}; give equal numbers")
     predictions = label_arrays(pred, "prediction")
     truths = None if truth is None else label_arrays(truth, "truth")
     used = {int(i) for labels in (*predictions, *(truths or ())) for i in np.unique(labels)}
@@ -304,7 +304,7 @@ def _one_video(
     stray = sorted(i for i in used if i >= len(known.names) and i != VOID)
     if stray:
         raise DataError(
-            f"the maps hold id {stray[0]}; give 0 to {len(known.names) - 1}, or 255 for void"
+            f"the maps contain id {stray[0]}; give 0 to {len(known.names) - 1}, or 255 for void"
         )
     keys = [f"{index:06}" for index in range(len(pred))]
     return PredictedFrames(keys, known, neighbours(keys), predictions, truths, frames)

@@ -232,6 +232,7 @@ ELEMENTWISE: dict[Any, Formula] = {
 }
 
 CONVENTION = (
-    "operations an output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax;"
-    " 4 bilinear reads; 5 layer norm; k² pooling; an element read: 1 reductions; 0 copies and views"
+    "operations per output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax;"
+    " 4 bilinear reads; 5 layer norm; k² pooling; per input element: 1 reductions; 0 copies and"
+    " views"
 )

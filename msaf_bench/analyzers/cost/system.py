@@ -124,7 +124,7 @@ class Inference(nn.Module):
     """One inference as a module with one input: `net(clip)`, or a cycle of `step(frame)`.
 
     A stream starts with a full history. `forward` returns the outputs and the state of the stream,
-    so that tracing counters do not prune results that are only stored.
+    or tracing counters would prune the computation of the state.
     """
 
     def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:

@@ -36,7 +36,7 @@ class Operator(NamedTuple):
 
 
 class Tally(TorchDispatchMode):
-    """Dispatch mode that records the operators that run while it is active.
+    """Dispatch mode that records every operator while it is active.
 
     In inference mode, operators arrive undecomposed: `linear`, `conv2d`, attention.
     """
