@@ -1,4 +1,4 @@
-"""Seconds of the paired bootstrap of mIoU, one seed and five, on the areas of made-up networks.
+"""Time of the paired bootstrap of mIoU for one seed and five seeds, on random areas.
 
 python benchmarks/bootstrap.py [IMAGES [CLASSES [RESAMPLES]]]
 """

@@ -1,5 +1,4 @@
-"""Temporal consistency: time and memory of a pair under each preset, and what each protocol scores
-for a perfect predictor.
+"""Time and memory of temporal consistency per pair, and scores of a perfect predictor by preset.
 
 python benchmarks/consistency.py [HxW]
 """
@@ -26,7 +25,7 @@ VIDEOS, FRAMES = range(1, 12, 2), 10
 
 
 def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, FlowField]:
-    """Two maps with regions of all sizes, and smooth flow with occlusion."""
+    """Return two label maps with regions of all sizes, and smooth flow with occlusion."""
     rng = np.random.default_rng(0)
     maps = []
     for _ in range(2):
@@ -43,7 +42,7 @@ def scene(height: int, width: int) -> tuple[np.ndarray, np.ndarray, FlowField]:
 
 
 def one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
-    """The plain way: K planes, each warped bilinearly, argmax."""
+    """Warp K one-hot planes bilinearly and take the argmax."""
     votes = np.zeros((CLASSES, *later.shape), np.float32)
     places = motion.everywhere
     for label, plane in enumerate(votes):
@@ -54,7 +53,10 @@ def one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
 
 
 def opencv_one_hot(later: np.ndarray, motion: Warp) -> np.ndarray:
-    """The same with cv2.remap, which rounds places to 1/32 of a pixel before OpenCV 5."""
+    """Warp K one-hot planes with cv2.remap and take the argmax.
+
+    Before OpenCV 5, cv2.remap rounds positions to 1/32 of a pixel.
+    """
     planes = [
         cv2.remap(
             (later == k).astype(np.float32),
@@ -87,7 +89,7 @@ def measured(call) -> str:
 
 def speed(height: int, width: int) -> None:
     earlier, later, flow = scene(height, width)
-    print(f"one pair of {height}x{width}, {CLASSES} classes, flow given, work on it included")
+    print(f"one pair of {height}x{width}, {CLASSES} classes, flow given, derived masks included")
     for name, preset in PRESETS.items():
         if not preset.window:
             kernel = preset.matrix or label_error
@@ -108,8 +110,9 @@ def speed(height: int, width: int) -> None:
 
 
 def perfect(size: tuple[int, int]) -> None:
-    """Mean IoU is over the classes that occur in the split; etc2020 counts absent ones 0, and here
-    there are none.
+    """Print the scores of a perfect predictor on street by flow and preset.
+
+    Every class occurs in the videos, so etc2020, which counts absent classes as 0, is not affected.
     """
     videos = [make_video(seed, FRAMES, size) for seed in VIDEOS]
     labels, images = (

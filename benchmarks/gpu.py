@@ -1,10 +1,9 @@
-"""CUDA beside the CPU: outputs of networks, and time and memory of a training step at the size of
-`paper`.
+"""Outputs of networks on CUDA and the CPU, and cost of a training step at the size of `paper`.
 
     python benchmarks/gpu.py [--device cuda] [--quick]
 
-Prints a JSON document a line. Frames are noise, weights are random; time is that of the second half
-of the steps.
+Prints one JSON document per line. Frames are noise and weights are random. Times are means over the
+second half of the steps.
 """
 
 import argparse
@@ -25,8 +24,10 @@ STEPS = 6
 
 
 def differences(device: str, height: int, width: int) -> Iterator[dict[str, object]]:
-    """The largest difference of the scores between the CPU and the device, relative to the largest
-    score, for one system of each architecture; and the share of pixels whose class is another.
+    """Compare the scores of the CPU and the device for one system per architecture.
+
+    Yields the largest difference relative to the largest score, and the share of pixels with
+    another class.
     """
     one_each = {read_system(name).architecture: name for name in list_systems()}
     for name in one_each.values():
@@ -47,7 +48,7 @@ def differences(device: str, height: int, width: int) -> Iterator[dict[str, obje
 
 
 def noise(batch: int, height: int, width: int, frames: int = FRAMES) -> Tensor:
-    """Equal frames at each call."""
+    """Return frames of noise, equal at each call."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(batch, frames, 3, height, width, generator=generator)
 
@@ -55,7 +56,7 @@ def noise(batch: int, height: int, width: int, frames: int = FRAMES) -> Tensor:
 def training_step(
     name: str, device: str, batch: int, side: int, *, bf16: bool
 ) -> dict[str, object]:
-    """Seconds of a step and the peak memory, or the reason why there are none."""
+    """Return the seconds per step and the peak memory, or the reason for a failure."""
     about: dict[str, object] = {"system": name, "batch": batch, "side": side, "bf16": bf16}
     try:
         net = build(read_system(name), CLASSES).to(device).train()
@@ -85,12 +86,12 @@ def step(
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    loss.item()  # waits
+    loss.item()  # waits for the device
     return time.perf_counter() - begin
 
 
 def reset(device: str) -> None:
-    """Forget the peak."""
+    """Reset the peak of allocated memory."""
     if device != "cpu":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -102,10 +103,10 @@ def peak(device: str) -> float | None:
 
 
 def main() -> None:
-    """Print what was measured, a line each."""
+    """Print one line per measurement."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--quick", action="store_true", help="small sizes: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="small sizes, as a check that it runs")
     given = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     print(

@@ -1,10 +1,11 @@
-"""The loader at the size of Cityscapes: CPU seconds of a training batch of `paper` by part, with
-and without the cache, and decoding behind a network in scoring.
+"""Cost of the loader at the size of Cityscapes.
 
     python benchmarks/loader.py [--clips 4] [--batches 4] [--network 0.6]
 
-Frames are smooth noise of 1024x2048 whose PNGs have about the 2.3 MB of real ones. The network of
-scoring sleeps, as a CPU does while a GPU computes. Everything is measured in one process.
+Measures the CPU seconds per training batch of `paper` by part, with and without the cache, and the
+wall time of scoring with decoding ahead of the network. Frames are smooth noise of 1024x2048, with
+PNGs of about 2.3 MB as in Cityscapes. The network in scoring sleeps, as a CPU does while a GPU
+computes. Everything runs in one process.
 """
 
 import argparse
@@ -34,14 +35,12 @@ from msaf_bench.spec import Conditions
 from msaf_bench.train.batches import batches
 
 SIZE, FRAMES = (1024, 2048), 3
-GRAIN = 0.9  #: deviation of the noise that gives a PNG the size of a real one
+GRAIN = 0.9  #: standard deviation of the noise, chosen for the PNG size of a real frame
 TABLE = "{:<58}{:>9}"
 
 
 def make_tree(root: Path, clips: int) -> list[int]:
-    """Write labelled frames with the two before them for both splits; return the bytes of the
-    PNGs.
-    """
+    """Write labelled frames with two past frames for both splits; return the sizes of the PNGs."""
     rng, sizes = np.random.default_rng(0), []
     for part, city in (("train", "aachen"), ("val", "lindau")):
         for clip in range(clips):
@@ -73,7 +72,10 @@ def save(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def cpu_seconds(work: Callable[[int], object], repeats: int) -> float:
-    """Return the mean CPU time of a call with 0, 1, ..., over all threads of this process."""
+    """Return the mean CPU time per call, over all threads of this process.
+
+    `work` is called with 0, 1, ..., `repeats` - 1.
+    """
     begin = time.process_time()
     for index in range(repeats):
         work(index)
@@ -81,7 +83,7 @@ def cpu_seconds(work: Callable[[int], object], repeats: int) -> float:
 
 
 def train_parts(conditions: Conditions, root: Path, cache: Cache, repeats: int) -> None:
-    """Print the CPU seconds of a batch by part."""
+    """Print the CPU seconds per batch by part."""
     plain = open_split(conditions, "train", root)
     kept = open_split(conditions, "train", root, cache=cache)
     clips, batch = [plain[i] for i in range(len(plain))], conditions.batch
@@ -118,13 +120,13 @@ def train_parts(conditions: Conditions, root: Path, cache: Cache, repeats: int) 
 
 
 def train_threads(conditions: Conditions, root: Path, cache: Cache | None, count: int) -> None:
-    """Print the wall seconds of a batch in one and two threads."""
+    """Print the wall time per batch with one and two loader threads."""
     clips = open_split(conditions, "train", root, cache=cache)
     few = conditions.model_copy(update={"steps": count})
     walls = {}
     for threads in (1, 2, 1, 2):
         begin, cpu = time.perf_counter(), time.process_time()
-        # A GPU's share is left out: batches are taken before they are normalised.
+        # Normalisation is left out, as it runs on the GPU.
         eight_bits = patch("msaf_bench.train.batches.to_tensors", lambda *made: made[:2])
         with eight_bits, batches(clips, few, 0, threads=threads) as made:
             deque(made, maxlen=0)
@@ -141,7 +143,7 @@ def train_threads(conditions: Conditions, root: Path, cache: Cache | None, count
 
 
 def scoring(conditions: Conditions, root: Path, cache: Cache, seconds: float) -> None:
-    """Print the wall time of a pass over the scored split behind a network that sleeps."""
+    """Print the wall time of a pass over the scored split with a network that sleeps."""
     plain = open_split(conditions, "score", root)
     kept = open_split(conditions, "score", root, cache=cache)
     indices = [i % len(plain) for i in range(4 * len(plain))]
@@ -175,9 +177,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clips", type=int, default=4, help="clips of each split on disk")
-    parser.add_argument("--batches", type=int, default=4, help="timed of each kind")
-    parser.add_argument("--network", type=float, default=0.6, help="seconds for four clips")
+    parser.add_argument("--clips", type=int, default=4, help="clips per split on disk")
+    parser.add_argument("--batches", type=int, default=4, help="timed batches per measurement")
+    parser.add_argument(
+        "--network", type=float, default=0.6, help="time of the network for four clips, in seconds"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

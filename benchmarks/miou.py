@@ -1,11 +1,11 @@
-"""mIoU beside torchmetrics and cityscapesScripts: the numbers and the time, on made-up Cityscapes
-pairs and on folders of one's own.
+"""mIoU and its run time, compared with torchmetrics and cityscapesScripts.
 
     pip install torchmetrics cityscapesscripts
     python benchmarks/miou.py [--pred DIR --truth DIR --classes camvid11]
 
-The made-up maps hold every void id, lack one class, and predict another only where the truth is
-void. Times are medians of one 2-Mpx pair.
+Runs on synthetic Cityscapes pairs and, optionally, on your own folders. The synthetic maps have
+every void id, lack one class, and predict another class only on void pixels. Times are medians for
+one pair of 2 Mpx.
 """
 
 import argparse
@@ -31,8 +31,9 @@ ABSENT, ONLY_AT_VOID = 31, 28  # train, bus
 
 
 def make_pairs(folder: Path) -> None:
-    """Blocky maps of raw ids, four in five pixels right, one in a hundred predicted void; instance
-    files without an instance.
+    """Write blocky maps of raw ids: 80 % of the pixels correct, 1 % predicted as void.
+
+    The instance files have no instances.
     """
     rng = np.random.default_rng(0)
     raw = class_set("cityscapes19").raw
@@ -69,8 +70,10 @@ def ours(pred: Path, truth: Path, classes: ClassSet) -> dict[str, float]:
 def torchmetrics_jaccard(
     pred: Path, truth: Path, classes: ClassSet, forms: tuple[str, str]
 ) -> dict[str, float]:
-    """Void as one class more, which a prediction may have, and left out of the mean by hand;
-    `ignore` is `ignore_index`.
+    """Return the mIoU of torchmetrics by void rule.
+
+    Void is an additional class that predictions may have; it is left out of the mean afterwards.
+    The rule `ignore` uses `ignore_index`.
     """
     from torchmetrics import JaccardIndex
 
@@ -91,14 +94,14 @@ def torchmetrics_jaccard(
                 )
             ]
             metric.update(*maps)
-        # It gives 0 for a class that never occurs.
+        # torchmetrics returns 0 for a class that never occurs.
         occurs = metric.confmat.sum(0) + metric.confmat.sum(1) > 0
         found[rule] = 100 * float(metric.compute()[:void][occurs[:void]].mean())
     return found
 
 
 def cityscapes_scripts(pred: Path, truth: Path) -> tuple[float, Callable[[], object]]:
-    """The official evaluation with its own settings; and one pair of it, to be timed."""
+    """Return the mIoU of the official evaluation, and a function that evaluates one pair."""
     np.in1d = np.isin  # noqa: NPY201  (NumPy 2.4 has no in1d, and the script calls it)
     os.environ["CITYSCAPES_RESULTS"] = str(pred)
     from cityscapesscripts.evaluation import (
@@ -111,7 +114,7 @@ def cityscapes_scripts(pred: Path, truth: Path) -> tuple[float, Callable[[], obj
     result = official.evaluateImgLists(predictions, truths, official.args)
 
     def one_pair() -> object:
-        official.args.evalInstLevelScore = False  # what we do not do is not timed
+        official.args.evalInstLevelScore = False  # msaf-bench has no instance-level score
         matrix = official.generateMatrix(official.args)
         return official.evaluatePair(predictions[0], truths[0], matrix, {}, {}, official.args)
 
@@ -174,9 +177,7 @@ def time_methods(pair: LabelPair, classes: ClassSet, one_official: Callable[[], 
     metric = JaccardIndex("multiclass", num_classes=19, ignore_index=19, validate_args=False)
     times = {
         "ours, both ids in 16 bits and bincount": milliseconds(lambda: count_ids(*pictures)),
-        "ours, the same, checked and cut to 19x19": milliseconds(
-            lambda: confusion_matrix(label, guess, 19)
-        ),
+        "ours, checked and cut to 19x19": milliseconds(lambda: confusion_matrix(label, guess, 19)),
         "torchmetrics JaccardIndex.update": milliseconds(lambda: metric.update(*tensors)),
         "ours, decode and count": milliseconds(lambda: count_ids(*decode())),
         "cityscapesScripts, decode and count": milliseconds(one_official),

@@ -1,9 +1,9 @@
-"""PSPNet-18's latency beside the same layers written out as plain torch calls, in turn: the package
-should add nothing.
+"""Latency of PSPNet-18 compared with the same layers as plain torch calls, in alternating rounds.
 
     python benchmarks/pspnet.py [HxW]
 
-One thread, batch 1, fp32, the same random weights; the outputs are compared first.
+The package should add no overhead. One thread, batch 1, fp32, equal random weights. The outputs are
+compared first.
 """
 
 import statistics
@@ -20,7 +20,7 @@ ROUNDS = 21
 
 
 def plain(p: dict[str, Tensor], image: Tensor) -> Tensor:
-    """PSPNet-18 in ETC's form, from the network's tensors by name."""
+    """Compute PSPNet-18 in the form of ETC, from the network's tensors by name."""
 
     def conv(x: Tensor, name: str, stride: int = 1, dilation: int = 1) -> Tensor:
         weight = p[f"{name}.weight"]

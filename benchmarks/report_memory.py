@@ -2,7 +2,7 @@
 
     python benchmarks/report_memory.py [100 500 2000] [--run FOLDER] [--rows N] [--images N]
 
-Each run is made of copies of a real one's records: new seeds, and so new ids, in a valid folder.
+Each run consists of copies of the records of a real run, with new seeds and therefore new ids.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Workspace
 
 REFERENCE = Path(__file__).parents[1] / "reports" / "reference" / "table3-street-quick"
-# VmHWM is the peak of this program alone; a child's ru_maxrss includes its parent before exec.
+# VmHWM is the peak of this program only; ru_maxrss of a child includes its parent before exec.
 PEAK = "print(next(line for line in open('/proc/self/status') if 'VmHWM' in line).split()[1])"
 WORK = {
     "report": "from msaf_bench.cli import main; main(['report', '--no-pictures', {folder!r}])",
@@ -33,8 +33,9 @@ WORK = {
 
 
 def make_run(folder: Path, source: Path, count: int, rows: int, images: int) -> int:
-    """Write a run of about `count` records, all of its subjects with as many seeds; return how
-    many.
+    """Write a run of about `count` records and return their number.
+
+    All rows and controls have the same number of seeds.
     """
     plan = Workspace(source).plan()
     if rows:
@@ -57,7 +58,7 @@ def make_run(folder: Path, source: Path, count: int, rows: int, images: int) -> 
 
 
 def originals_of(plan: Plan, records: dict[str, Record]) -> dict[str, list[Record]]:
-    """The finished records of each row and control."""
+    """Return the finished records of each row and control."""
     return {
         label: [
             record
@@ -70,7 +71,7 @@ def originals_of(plan: Plan, records: dict[str, Record]) -> dict[str, list[Recor
 
 
 def cut(record: Record, images: int) -> Record:
-    """The record with the matrices of its first images alone; all of them for 0."""
+    """Return a record with the matrices of its first images only, or of all images for 0."""
     if not images:
         return record
     return record.model_copy(
@@ -83,7 +84,7 @@ def cut(record: Record, images: int) -> Record:
 
 
 def measured(code: str) -> tuple[float, float]:
-    """Seconds and peak MiB of a program."""
+    """Return the run time in seconds and the peak memory in MiB of a program."""
     begin = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     program = f"try:\n    {code}\nexcept SystemExit as end:\n    assert not end.code\n{PEAK}"
@@ -99,8 +100,13 @@ def main() -> None:
     )
     parser.add_argument("counts", nargs="*", type=int, default=[100, 500, 2000])
     parser.add_argument("--run", type=Path, default=REFERENCE)
-    parser.add_argument("--rows", type=int, default=0, help="without controls; 0: all, with them")
-    parser.add_argument("--images", type=int, default=0, help="of each record; 0: all")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=0,
+        help="number of rows, without controls; 0: all, with controls",
+    )
+    parser.add_argument("--images", type=int, default=0, help="images per record; 0: all")
     given = parser.parse_args()
     for count in given.counts:
         with tempfile.TemporaryDirectory() as folder:

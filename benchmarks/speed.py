@@ -1,11 +1,11 @@
-"""One system's latency by `msaf-bench fps` and by two public ways of measuring it, in turn: they
-should agree on a quiet machine.
+"""Latency of one system by `msaf-bench fps` and by two public methods, in alternating rounds.
 
     python benchmarks/speed.py [SYSTEM] [HxW]
 
-`Timer` is torch.utils.benchmark's, median of block means; "5 + 195" is the loop of mmsegmentation's
-and TMANet's benchmark scripts: five frames not counted, then the mean of 195. All on one CPU
-thread, clip mode, forward and argmax, batch 1, random weights.
+On an idle machine, all three should agree. `Timer` is the one of torch.utils.benchmark: median of
+block means. "5 + 195" is the loop in the benchmark scripts of mmsegmentation and TMANet: the mean
+of 195 frames after five frames of warm-up. One CPU thread, clip mode, forward and argmax, batch 1,
+random weights.
 """
 
 import sys

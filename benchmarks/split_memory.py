@@ -1,11 +1,11 @@
-"""Time and peak memory of scoring a large split, and of its record: written, read, reduced.
+"""Time and peak memory of scoring a large split, and of writing, reading and reducing its record.
 
     python benchmarks/split_memory.py [--images 24502] [--classes 124] [--height 36] [--width 64]
 
-By default of the size of VSPW: videos of 71 frames with ten classes each. The network is simulated
-by logits of a quarter of the size that are wrong in some regions, along edges and in specks;
-everything after it is as in a sweep. Pictures are small, as only a few are in memory at a time.
-Each step is a process of its own, whose peak includes what it imports.
+The default is the size of VSPW: videos of 71 frames with ten classes each. The network is simulated
+by logits at a quarter of the size, with errors in some regions, along edges and in specks. All
+later steps are as in a sweep. Images are small, because only a few are in memory at a time. Each
+step runs in a separate process, and its peak includes imports.
 """
 
 import argparse
@@ -29,22 +29,22 @@ from msaf_bench.ports import Answer
 from msaf_bench.records import Matrices, Record, read_record, write_record
 from msaf_bench.spec import Trial
 
-FRAMES, PRESENT, REGIONS = 71, 10, 24  #: of a video: frames, classes, regions of one class
-SPECKS = 8  #: of an image: places where the network says any class
+FRAMES, PRESENT, REGIONS = 71, 10, 24  #: frames, classes and regions per video
+SPECKS = 8  #: pixels per image with a random predicted class
 CONDITIONS = read_conditions("smoke", "street", {"flow": "dis"})
 TRIAL = Trial(system=read_system("msaf-r18"), conditions=CONDITIONS, seed=0)
 
 
 class Video(NamedTuple):
-    """A panorama that a camera moves along."""
+    """Panorama seen by a moving camera."""
 
-    regions: NDArray[np.int64]  #: (H, W + frames): the region of each pixel
+    regions: NDArray[np.int64]  #: (H, W + frames): region of each pixel
     truth: NDArray[np.uint8]  #: class of each region
     said: NDArray[np.int64]  #: predicted class of each region
 
 
 class Split:
-    """Simulated videos as `Clips`, and the reader that a network would be."""
+    """Simulated videos as `Clips`, with a simulated `Reader`."""
 
     repeated, skipped, unlabelled, fingerprint = 0, 0, 0, "simulated"
 
@@ -70,7 +70,7 @@ class Split:
         return Video(away.argmin(1).reshape(height, -1), truth.astype(np.uint8), said)
 
     def regions(self, index: int) -> tuple[NDArray[np.int64], Video]:
-        """The regions that a frame shows, and its video."""
+        """Return the regions of a frame and its video."""
         video, frame = self.video(index // FRAMES), index % FRAMES
         return video.regions[:, frame : frame + self.size[1]], video
 
@@ -82,16 +82,16 @@ class Split:
         return Clip(np.zeros((1, 1, 1, 3), np.uint8), video.truth[shown], str(index))
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """Grey regions."""
+        """Return an image of grey regions."""
         return np.repeat((37 * self.regions(index)[0] % 256).astype(np.uint8)[..., None], 3, -1)
 
     def read(self, chunks: Sequence[Sequence[int]], still: bool) -> Generator[Answer]:
-        """As a `Reader`: the logits of some clips, with their label maps."""
+        """Yield the logits and label maps of clips, like a `Reader`."""
         for indices in chunks:
             yield Answer(self.logits(indices, still), [self[i].label for i in indices])
 
     def logits(self, indices: Sequence[int], still: bool) -> Any:
-        """Logits of a quarter of the size; with `still` they are further off."""
+        """Return logits at a quarter of the size, with a larger shift if `still`."""
         import torch
 
         maps = list[NDArray[np.int64]]()
@@ -107,7 +107,7 @@ class Split:
 
 
 def scored(folder: Path, given: argparse.Namespace) -> None:
-    """Score the split and leave its record."""
+    """Score the split and write its record."""
     from msaf_bench.analyzers.split_scoring import score_split
     from msaf_bench.sweep.evaluation import recorded
 
@@ -135,7 +135,7 @@ def scored(folder: Path, given: argparse.Namespace) -> None:
     for name, packed in cells.items():
         if packed:
             filled = (packed.cells or 0) / packed.images
-            print(f"    {name}: {filled:.0f} cells an image, {len(packed.zlib) / 1e6:.1f} MB")
+            print(f"    {name}: {filled:.0f} cells per image, {len(packed.zlib) / 1e6:.1f} MB")
 
 
 def read(folder: Path, given: argparse.Namespace) -> None:
@@ -145,7 +145,7 @@ def read(folder: Path, given: argparse.Namespace) -> None:
 
 
 def reduced(folder: Path, given: argparse.Namespace) -> None:
-    """Reduce the record as findings do, and draw other images."""
+    """Reduce the record as findings do, and bootstrap its images."""
     from msaf_bench.findings.trials import read_results
     from msaf_bench.stats.bootstrap import image_interval
 
@@ -165,7 +165,7 @@ begun = time.perf_counter()
 
 
 def report(what: str) -> None:
-    """Print seconds since the last call and the peak memory so far."""
+    """Print the seconds since the last call and the peak memory so far."""
     global begun  # noqa: PLW0603
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""Frames a second of the street, labels, flow and occlusion included, on one thread.
+"""Throughput of the street scene on one thread, with labels, flow and occlusion.
 
 python benchmarks/street.py [HxW]
 """

@@ -1,9 +1,9 @@
-"""Wall time and memory of one plan on both executors, in turn, each in a fresh process.
+"""Wall time and memory of one plan on both executors, one after the other, in fresh processes.
 
     python benchmarks/sweep.py [--workers 2] -- --table 3 --seeds 2 ...
 
-What follows `--` goes to `msaf-bench ablate`. Memory is the proportional set size, summed over the
-processes of the run, at its highest.
+Options after `--` are passed to `msaf-bench ablate`. Memory is the peak of the proportional set
+size, summed over the processes of the run.
 """
 
 import argparse
@@ -18,9 +18,7 @@ from pathlib import Path
 
 
 def descendants(root: int) -> set[int]:
-    """The process and all that came from it, also those that Ray moved to a session of
-    their own.
-    """
+    """Return a process and all its descendants, including those moved to new sessions by Ray."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -34,7 +32,7 @@ def descendants(root: int) -> set[int]:
 
 
 def memory_mib(processes: set[int]) -> float:
-    """Proportional set size: a page that n processes share counts 1/n for each."""
+    """Return the proportional set size: a page shared by n processes counts 1/n for each."""
     total = 0
     for process in processes:
         try:
@@ -48,7 +46,7 @@ def memory_mib(processes: set[int]) -> float:
 
 
 def run(executor: str, workers: int, arguments: list[str]) -> dict[str, float]:
-    """Seconds and peak MiB of one run into a fresh folder."""
+    """Return the seconds, the peak memory in MiB and the mIoU of one run in a fresh folder."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,

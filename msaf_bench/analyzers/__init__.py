@@ -1,1 +1,1 @@
-"""What is measured of a system, one module a quantity."""
+"""Measurements of a system, one module per quantity."""

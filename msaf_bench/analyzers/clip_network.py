@@ -1,5 +1,6 @@
-"""A callable of the user's as a network of this project. Shapes: B batch, T frames, K classes, H W
-image, h w logits.
+"""Wrapper that makes any callable a network of this project.
+
+Shapes: B batch, T frames, K classes, H W image, h w logits.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,9 @@ Segment = Callable[[Tensor], object]  #: clip (B, T, 3, H, W) -> logits (B, K, h
 
 
 class ClipNetwork(VideoNetwork):
-    """A callable that maps a clip (B, T, 3, H, W), or with `picture` its newest frame
-    (B, 3, H, W), to logits (B, K, h, w) or to something with an attribute `logits`.
+    """Network around a callable that returns logits (B, K, h, w) or an object with `logits`.
+
+    The callable gets a clip (B, T, 3, H, W) or, with `picture`, its newest frame (B, 3, H, W).
     """
 
     def __init__(self, segment: Segment, frames: int, *, picture: bool = False) -> None:
@@ -29,17 +31,17 @@ class ClipNetwork(VideoNetwork):
         logits = getattr(given, "logits", given)
         if not isinstance(logits, Tensor):
             raise UsageError(
-                f"the network gives {type(logits).__name__}; give logits (B, K, h, w), or an object"
-                " with an attribute `logits`"
+                f"the network returns {type(logits).__name__}; return logits (B, K, h, w), or an"
+                " object with an attribute `logits`"
             )
         return Output(logits, {})
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Raises `UsageError`: it is measured, not trained."""
+        """Raise `UsageError`: a wrapped callable can be measured but not trained."""
         raise UsageError("this network has no loss; it can be measured, not trained")
 
     def stream(self) -> Stream:
-        """Raises `UsageError`: only a network of this project keeps the past of a video."""
+        """Raise `UsageError`: a wrapped callable keeps no state between frames."""
         raise UsageError("mode 'stream': the network has no method stream(); use mode 'clip'")
 
 
@@ -50,9 +52,8 @@ def as_network(
 
     Args:
         net: A module, or any callable of a tensor.
-        frames: Frames of the clip that it reads; by default its attribute `frames`.
-        default: Frames for a network that does not say; None for one that reads a picture
-            (B, 3, H, W).
+        frames: Number of frames in its clip; defaults to its attribute `frames`.
+        default: Number of frames if neither is given; None for a single image (B, 3, H, W).
     """
     if isinstance(net, VideoNetwork):
         return net

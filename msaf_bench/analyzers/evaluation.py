@@ -1,4 +1,4 @@
-"""A network scored on a data set: mIoU, temporal consistency, contribution of past frames.
+"""Evaluation of a network on a data set: mIoU, temporal consistency, contribution of past frames.
 
 Shapes: N images, K classes.
 """
@@ -30,44 +30,44 @@ from msaf_bench.spec import Conditions
 
 
 class TcValue(Protocol):
-    """Temporal consistency under one preset, or the reason why there is none."""
+    """Temporal consistency under one preset, or the reason why it has none."""
 
     @property
     def preset(self) -> str:
-        """The preset's name."""
+        """Name of the preset."""
         ...
 
     @property
     def value(self) -> float | None:
-        """Percent; None for the reason given."""
+        """Temporal consistency in percent, or None with a `reason`."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why there is no value; empty where there is one."""
+        """Why `value` is None; empty if it is not."""
         ...
 
 
 @dataclass(frozen=True)
 class SplitScores:
-    """What a network's predictions of a split are worth, in percent."""
+    """Scores of a network's predictions on a split, in percent."""
 
     classes: tuple[str, ...]
-    matrices: SparseMatrices  #: of each image
-    #: (K, K) of all images with the newest frame repeated in place of the past; None for a network
-    #: of one frame
+    matrices: SparseMatrices  #: confusion matrix of each image
+    #: counts (K, K) of all images with the newest frame repeated instead of past frames; None for
+    #: a network of one frame
     still: Matrix | None = None
     consistency: Sequence[TcValue] = ()
-    flow: str = ""  #: for consistency
+    flow: str = ""  #: flow used for temporal consistency
 
     @cached_property
     def confusion(self) -> Matrix:
-        """The counts of all images, (K, K): rows truth, columns prediction."""
+        """Counts of all images, (K, K): rows ground truth, columns prediction."""
         return self.matrices.sum()
 
     @property
     def miou(self) -> float:
-        """Mean IoU over the classes that occur; NaN where none does."""
+        """Mean IoU over the classes that occur; NaN if none occurs."""
         return miou(self.confusion)
 
     @property
@@ -85,8 +85,9 @@ class SplitScores:
         }
 
     def document(self, about: Mapping[str, object] | None = None) -> dict[str, object]:
-        """Return the scores for JSON to two decimals, after what is said `about` them. What has no
-        number is None or NaN, and `undefined` says why.
+        """Return the scores for JSON to two decimals, after the entries of `about`.
+
+        A missing score is None or NaN, and `undefined` holds the reason.
         """
         numbers = {"miou": self.miou, "best_constant": best_constant(self.confusion)}
         past = {} if self.past is None else {"past": round(self.past, 2)}
@@ -113,16 +114,16 @@ class SplitScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's scores on a data set's scored split, and what they hold under."""
+    """Scores of a network on the scored split of a data set, with their conditions."""
 
     scores: SplitScores
     conditions: Conditions
-    repeated: int  #: history frames that do not exist, replaced by the oldest that does
-    skipped: int  #: clips left out because a history frame does not exist
+    repeated: int  #: number of missing history frames, replaced by the oldest existing frame
+    skipped: int  #: number of clips left out because a history frame is missing
 
     @property
     def miou(self) -> float:
-        """Mean IoU in percent; NaN where every pixel of the truth is void."""
+        """Mean IoU in percent; NaN if every pixel of the ground truth is void."""
         return self.scores.miou
 
     @property
@@ -136,7 +137,7 @@ class Evaluation:
         return {c.preset: c.value for c in self.scores.consistency}
 
     def document(self) -> dict[str, object]:
-        """Return what `evaluate --json` prints beside the checkpoint."""
+        """Return the output of `evaluate --json`, without the checkpoint."""
         return self.scores.document(
             {
                 "data": self.conditions.data,
@@ -171,8 +172,10 @@ def evaluate(
     flow_cache: Path | str | None = None,
     loader_threads: int | None = None,
 ) -> Evaluation:
-    """Return the scores of a network on a data set's scored split, at the labels' resolution: mIoU,
-    temporal consistency, and the contribution of past frames if it reads any.
+    """Return the scores of a network on the scored split of a data set.
+
+    Scores are mIoU, temporal consistency and, for a network of several frames, the contribution of
+    past frames. Predictions are scored at the resolution of the labels.
 
         found = mb.evaluate(net, "camvid", root="CamVid")
         found.miou, found.tc, found.past
@@ -180,21 +183,23 @@ def evaluate(
     Args:
         net: A network of this project, or any module or callable that maps a clip (B, T, 3, H, W),
             oldest frame first, ImageNet-normalised, to logits (B, K, h, w) or to an object with
-            an attribute `logits`. It is evaluated in evaluation mode and left as it was.
-        data: street, one of `datasets/`, or the path of a `.toml` file that describes a data set.
-        root: The data set's folder; street needs none, and that of the `.toml` file is the default.
+            an attribute `logits`. It runs in evaluation mode; its modes are restored afterwards.
+        data: street, a name of `datasets/`, or the path of a `.toml` file describing a data set.
+        root: Folder of the data set; not needed for street, and by default the folder of the
+            `.toml` file.
         preset: smoke, quick, standard or paper.
-        conditions: Used in place of the preset's.
-        frames: Frames of the clip that `net` reads, the newest ones; by default its attribute
-            `frames`, or all frames of the conditions.
-        device: Where `net` is; by default that of its parameters.
-        flow_cache: Folder that keeps estimated flow for the next time.
-        loader_threads: Threads that load clips while the network computes; None: none on a CPU, on
-            a GPU the cores that are left, up to 4.
+        conditions: Conditions to use instead of those of the preset.
+        frames: Number of frames in the input of `net`, taken from the end of the clip. Defaults to
+            its attribute `frames`, or to all frames of the conditions.
+        device: Device of `net`; defaults to the device of its parameters.
+        flow_cache: Folder for reuse of estimated flow in later calls.
+        loader_threads: Number of threads that load clips while the network computes. By default
+            none on a CPU; on a GPU, the free cores, up to 4.
 
     Raises:
-        UsageError: an unknown data set or preset, or a missing root.
-        DataError: data that is wrong, or logits that are not finite or not of the data's classes.
+        UsageError: If the data set or preset is unknown, or the root is missing.
+        DataError: If the data are invalid, or the logits are not finite or of another number of
+            classes.
     """
     chosen = conditions or read_conditions(preset, data, systems=True)
     clips = open_split(chosen, "score", root_of(data, root))
@@ -214,9 +219,18 @@ def evaluate_split(
     flow_cache: Path | None = None,
     loader_threads: int = 0,
 ) -> Evaluation:
-    """Return the scores of a network on the clips of a split, which `loader_threads` load ahead;
-    `flow_cache` keeps estimated flow. Raises `DataError` for logits that are not finite or not of
-    the data's classes.
+    """Return the scores of a network on the clips of a split.
+
+    Args:
+        net: Network on `device`; its modes are restored afterwards.
+        clips: Clips of the split.
+        conditions: Flow and presets of temporal consistency.
+        device: Device of `net`.
+        flow_cache: Cache folder of estimated flow.
+        loader_threads: Number of threads that load clips ahead.
+
+    Raises:
+        DataError: If logits are not finite or of another number of classes.
     """
     with _evaluating(net):
         read = reader(net, clips, device, loader_threads)
@@ -230,7 +244,7 @@ def evaluate_split(
 
 @contextmanager
 def _evaluating(net: nn.Module) -> Generator[None]:
-    """Leave the modes of a network's modules as they are found."""
+    """Restore the mode (training or evaluation) of every module on exit."""
     modes = [(module, module.training) for module in net.modules()]
     try:
         yield

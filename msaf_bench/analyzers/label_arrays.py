@@ -1,4 +1,4 @@
-"""Label maps that a caller has in memory, checked."""
+"""Check of label maps given as arrays."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,17 @@ Array = NDArray[np.integer]  #: (H, W) of class ids, void = 255
 
 
 def label_arrays(maps: Sequence[Array], what: str) -> list[NDArray[np.uint8]]:
-    """Return the maps as 8-bit ids. Raises `DataError`, naming the first, for a map that is not
-    (H, W) or holds anything but whole numbers from 0 to 255.
+    """Return label maps as 8-bit ids.
+
+    Raises `DataError`, naming the first invalid map, unless every map is (H, W) with integers from
+    0 to 255.
     """
     checked: list[NDArray[np.uint8]] = []
     for index, given in enumerate(maps):
         labels = np.asarray(given)
         if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
             raise DataError(
-                f"{what} {index}: {labels.dtype} of shape {labels.shape}; give whole numbers (H, W)"
+                f"{what} {index}: {labels.dtype} of shape {labels.shape}; give integers (H, W)"
             )
         if labels.size and (labels.min() < 0 or labels.max() > VOID):
             raise DataError(

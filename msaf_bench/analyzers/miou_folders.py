@@ -1,8 +1,9 @@
-"""Counts of two folders of label maps: read in threads, one pass over the files. Shapes: N images,
-K classes, H W label map.
+"""Counts of two folders of label maps, read by threads in one pass over the files.
 
-Every pair is counted in the ids of its files. Which ids those are is told at the end, from all
-files, and the counts are mapped.
+Every pair is counted in the ids of its files. The format of the ids is detected at the end from all
+files, and then the counts are mapped to classes.
+
+Shapes: N images, K classes, H W label map.
 """
 
 from collections import Counter
@@ -26,27 +27,28 @@ NO_MAPS: IdMaps = {"prediction": {}, "truth": {}}
 
 
 class Bad(NamedTuple):
-    """A pair that is not scored, and why."""
+    """Pair that was not scored, with the reason."""
 
     name: str
     why: str
 
 
 class FolderCounts(NamedTuple):
-    """What two folders count to."""
+    """Counts of the label maps of two folders."""
 
-    names: Sequence[str]  #: of the images scored
-    matrices: SparseMatrices  #: of each, (K+1, K+1): rows truth, columns prediction, void last
-    sizes: dict[tuple[int, ...], int]  #: (H, W) -> images
+    names: Sequence[str]  #: names of the scored images
+    #: counts of each image, (K+1, K+1): rows ground truth, columns prediction, void last
+    matrices: SparseMatrices
+    sizes: dict[tuple[int, ...], int]  #: (H, W) -> number of images
     formats: Mapping[What, IdFormat]
-    palettes: int  #: files whose ids are indices of a palette
+    palettes: int  #: number of files whose ids are palette indices
     bad: tuple[Bad, ...]
 
 
 class _Counted(NamedTuple):
     pair: LabelPair
     size: tuple[int, ...]
-    truth_ids: list[int]  #: together with `prediction_ids` the combinations of ids that occur
+    truth_ids: list[int]  #: paired with `prediction_ids`: the combinations of ids that occur
     prediction_ids: list[int]
     counts: NDArray[np.int64]
     palettes: int
@@ -62,12 +64,20 @@ def count_folders(
     threads: int = 1,
     on_pair: Callable[[], None] = lambda: None,
 ) -> FolderCounts:
-    """The counts of every pair. `given` are the formats that are known, others are told from the
-    files; `on_pair` is called after each.
+    """Return the counts of every pair of label maps.
 
-    `maps` says what single ids are. Raises `DataError` for the first thing that is wrong, and where
-    ids that may be a class would be void (`check_meaning`). With `skip_bad` such pairs are left out
-    and listed, unless none is left.
+    Args:
+        pairs: Pairs of files of the two folders.
+        classes: Classes of the label maps.
+        given: Known formats of ids; the others are detected from the files.
+        maps: Mappings of single ids.
+        skip_bad: Leave out and list pairs that cannot be scored, unless none is left.
+        threads: Number of threads that read files.
+        on_pair: Called after each pair.
+
+    Raises:
+        DataError: For the first invalid or missing file, or if ids that may be a class would become
+            void (`check_meaning`).
     """
     bad = _unpaired(pairs)
     if bad and not skip_bad:
@@ -133,7 +143,7 @@ def _read(
                 refuse(pair, error)
             on_pair()
     finally:
-        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C the rest is not read
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C, read no further files
     return counted
 
 
@@ -162,7 +172,7 @@ def _count(pair: LabelPair) -> _Counted:
 def _formats(
     counted: Sequence[_Counted], classes: ClassSet, given: Mapping[What, IdFormat], maps: IdMaps
 ) -> dict[What, IdFormat]:
-    # An id that is mapped says nothing of the others.
+    # A mapped id gives no hint of the format of the other ids.
     predictions = {
         c.pair.prediction: [i for i in c.prediction_ids if i not in maps["prediction"]]
         for c in counted

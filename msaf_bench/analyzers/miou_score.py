@@ -1,5 +1,6 @@
-"""The mIoU of a set of label maps, with the rules that it holds under. Shapes: N images, K classes,
-H W label map.
+"""Result of mIoU scoring: scores, rules and notes.
+
+Shapes: N images, K classes, H W label map.
 """
 
 import math
@@ -16,32 +17,30 @@ from msaf_bench.analyzers.miou_folders import FolderCounts
 from msaf_bench.data.labels.classes import CLASS_SETS, ClassSet
 from msaf_bench.folders import Ignored
 
-NO_CLASS_LEFT = "every pixel of the truth is void"  #: why there is no mIoU
+NO_CLASS_LEFT = "every pixel of the truth is void"  #: reason for a missing mIoU
 
 
 @dataclass(frozen=True)
 class MiouScore:
-    """The mIoU of a set of label maps. Scores are in percent, None where there is nothing to divide
-    by.
-    """
+    """mIoU of a set of label maps; scores are in percent, or None for a zero denominator."""
 
     classes: ClassSet
     void: Void
     absent: Absent
     counts: FolderCounts
-    maps: tuple[str, ...] = ()  #: as given by `--map`
-    ignored: tuple[Ignored, ...] = ()  #: files that were passed over
-    data: str = ""  #: data set and split that the truth is of; empty for a folder or arrays
-    incomplete: str = ""  #: why that split is not the official one; empty if it is
+    maps: tuple[str, ...] = ()  #: id mappings, as given by `--map`
+    ignored: tuple[Ignored, ...] = ()  #: ignored files
+    data: str = ""  #: data set and split of the ground truth; empty for a folder or arrays
+    incomplete: str = ""  #: why the split differs from the official one; empty if it does not
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """(K+1, K+1) pixels: rows truth, columns prediction, void last."""
+        """Number of pixels (K+1, K+1): rows ground truth, columns prediction, void last."""
         return self.counts.matrices.sum()
 
     @cached_property
     def scores(self) -> ClassScores:
-        """Scores by class and their means; NaN where there is nothing to divide by."""
+        """Scores by class and their means; NaN for a zero denominator."""
         return class_scores(self.confusion, void=self.void, absent=self.absent)
 
     @property
@@ -56,7 +55,7 @@ class MiouScore:
 
     @property
     def pixel_accuracy(self) -> float | None:
-        """Share of the pixels of a class that are found."""
+        """Share of correct pixels among those whose ground truth is not void."""
         return _known(self.scores.pixel_accuracy)
 
     @property
@@ -71,46 +70,46 @@ class MiouScore:
 
     @property
     def reason(self) -> str | None:
-        """Why there is no mIoU."""
+        """Why the mIoU is missing; None if it is not."""
         return NO_CLASS_LEFT if self.miou is None else None
 
     @property
     def images(self) -> int:
-        """Number of images scored."""
+        """Number of scored images."""
         return len(self.counts.matrices)
 
     @property
     def partial(self) -> bool:
-        """Whether pairs were left out, or the data set lacks some."""
+        """Whether some pairs were left out or are missing from the data set."""
         return bool(self.counts.bad or self.incomplete)
 
     @property
     def left_out(self) -> list[str]:
-        """Classes without a score, which are not in the mean."""
+        """Classes left out of the mean because they have no score."""
         if self.absent == "zero":
             return []
         return [name for name, iou in self.per_class.items() if iou is None]
 
     @property
     def constant(self) -> tuple[str, float | None]:
-        """Control: the best constant prediction's class and its mIoU."""
+        """Control: class and mIoU of the best constant prediction."""
         counts = constant_counts(self.confusion)
         found = class_scores(counts, void=self.void, absent=self.absent)
         return self.classes.names[int(self.truth_pixels.argmax())], _known(found.miou)
 
     @property
     def truth_pixels(self) -> NDArray[np.int64]:
-        """(K,): pixels of each class in the truth."""
+        """Number of pixels of each class in the ground truth, (K,)."""
         return self.confusion[:-1].sum(1)
 
     @property
     def void_pixels(self) -> int:
-        """Pixels that are void in the truth."""
+        """Number of void pixels in the ground truth."""
         return int(self.confusion[-1].sum())
 
     @property
     def class_predicted_void(self) -> int:
-        """Pixels of a class in the truth that the prediction leaves void."""
+        """Number of pixels of a true class that are predicted as void."""
         return int(self.confusion[:-1, -1].sum())
 
     def miou_under(self, void: Void) -> float | None:
@@ -119,11 +118,11 @@ class MiouScore:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of the files and the classes."""
+        """Notes about files and classes, one line each."""
         return [*self._notes(), *map(str, self.ignored)]
 
     def document(self) -> dict[str, object]:
-        """Return what `score miou --json` prints: percent to two decimals; `confusion` is exact."""
+        """Return the output of `score miou --json`: percent to two decimals, exact `confusion`."""
         name, constant = self.constant
         sizes = sorted(self.counts.sizes.items())
         return {
@@ -173,20 +172,21 @@ class MiouScore:
                 yield f"{what}: raw ids (labelIds), mapped to the {len(self.classes.names)} classes"
         if counts.palettes:
             have = "files have" if counts.palettes > 1 else "file has"
-            yield f"{counts.palettes} {have} a palette: its indices are read as ids"
+            yield f"{counts.palettes} {have} a palette: palette indices are read as ids"
         if not truth.any():
             yield "every pixel of the truth is void: there is no class accuracy" + (
                 ", and no mIoU" if self.miou is None else ""
             )
         elif (truth > 0).sum() == 1:
-            yield f"the truth holds one class only: {self.classes.names[int(truth.argmax())]}"
+            yield f"the truth has only one class: {self.classes.names[int(truth.argmax())]}"
         yield from self._unused()
         if len(counts.sizes) > 1:
-            yield f"the images have {len(counts.sizes)} sizes; every pixel counts the same"
+            yield f"the images have {len(counts.sizes)} sizes; every pixel has the same weight"
 
     def _unused(self) -> Iterator[str]:
-        """Say that the last ids of a bare number of classes never occur: the number may be wrong,
-        and a void id be counted as a class.
+        """Warn if the last ids never occur and classes were given as a number only.
+
+        The number may be wrong, and a void id may be counted as a class.
         """
         seen = np.flatnonzero(self.confusion[:-1].sum(1) + self.confusion[:, :-1].sum(0))
         classes = len(self.classes.names)
@@ -199,7 +199,7 @@ class MiouScore:
             if len(known.names) == last + 1 or last in known.void
         ]
         asked = f"; are these the classes of {' or '.join(fits)}?" if fits else ""
-        yield f"ids {last + 1} to {classes - 1} never occur, in the truth or predicted{asked}"
+        yield f"ids {last + 1} to {classes - 1} never occur in truth or predictions{asked}"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -1,5 +1,6 @@
-"""Score predicted label maps by the ground truth: folders or arrays. Shapes: K classes, H W label
-map.
+"""mIoU of predicted label maps against the ground truth, from folders or arrays.
+
+Shapes: K classes, H W label map.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,27 +53,25 @@ def score_miou(
 
     Args:
         pred: Folder of predicted label maps (PNG or .npy), or arrays (H, W) of class ids.
-        truth: The ground truth: a folder with the same names, or arrays in the same order.
+        truth: Ground truth: a folder with the same names, or arrays in the same order.
         classes: camvid11, cityscapes19, a data set or its file, or a number of classes K (ids 0 to
             K-1, void 255).
-        data: Data set that has truth and classes, by name or as the file that describes it, in
-            the place of `truth` and `classes`. Predictions are named VIDEO/FRAME, or like the
-            frames or label maps of the data set.
-        root: Folder of the data set; that of the `.toml` file by default.
-        split: Split of the data set; the one that is scored by default.
-        void: Pixels that are void in the truth: ignore, or penalise as false positives.
-        absent: A class in neither truth nor prediction: skip it in the mean, or count it zero.
-        pred_ids: Ids in the files of `pred`: raw (labelIds) or train; detected by default.
-        truth_ids: Ids in the files of `truth`.
-        maps: Meanings of single ids in files, as "255=1", "0=void" or "pred:0=1".
-        skip_bad: Leave out pairs of files that cannot be scored; `counts.bad` lists them. Accept a
-            data set that is not whole; `incomplete` says so.
-        threads: Files read at a time.
+        data: Data set, as a name or a description file, instead of `truth` and `classes`.
+            Predictions are named VIDEO/FRAME, or like the frames or label maps of the data set.
+        root: Folder of the data set; by default the folder of the `.toml` file.
+        split: Split of the data set; by default its scored split.
+        void: ignore pixels whose ground truth is void, or penalise them as false positives.
+        absent: skip a class without a score in the mean, or count it as zero.
+        pred_ids: Id format of `pred`: raw (labelIds) or train; detected by default.
+        truth_ids: Id format of `truth`: raw (labelIds) or train; detected by default.
+        maps: Id mappings such as "255=1", "0=void" or "pred:0=1".
+        skip_bad: Leave out pairs that cannot be scored (listed in `counts.bad`), and accept an
+            incomplete data set; `incomplete` then says why it is incomplete.
+        threads: Number of threads that read files.
 
     Raises:
-        UsageError: an unknown class set, data set, split or rule; arguments that do not go
-            together.
-        DataError: files or arrays that are not label maps of these classes, or do not match.
+        UsageError: If a class set, data set, split or rule is unknown, or arguments conflict.
+        DataError: If files or arrays do not match, or are not label maps of these classes.
     """
     one_of("rule for --void", void, get_args(Void))
     one_of("rule for --absent", absent, get_args(Absent))
@@ -83,7 +82,7 @@ def score_miou(
     )
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: give a folder; arrays do not say which frames they are of")
+            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
         known = truth_classes(data)
         place = None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)
@@ -94,7 +93,7 @@ def score_miou(
         known = class_set(str(classes))
         if not isinstance(pred, Path | str) and not isinstance(truth, Path | str):
             if maps or pred_ids or truth_ids or skip_bad:
-                raise UsageError("maps, pred_ids, truth_ids and skip_bad go with folders only")
+                raise UsageError("maps, pred_ids, truth_ids and skip_bad require folders")
             return MiouScore(known, void, absent, _count_arrays(pred, truth, known))
         if not isinstance(pred, Path | str) or not isinstance(truth, Path | str):
             raise UsageError("pred and truth: give two folders, or two sequences of arrays")
@@ -117,12 +116,25 @@ def score_pairs(
     threads: int = 1,
     on_pair: Callable[[], None] = lambda: None,
 ) -> MiouScore:
-    """Return the mIoU of the pairs of two folders, or of a folder and a data set; arguments and
-    errors as in `score_miou`. `given` are the formats of ids that are known; `on_pair` is called
-    after each pair.
+    """Return the mIoU of the pairs of two folders, or of a folder and a data set.
+
+    Args:
+        pairs: Pairs of prediction and ground truth.
+        classes: Classes of the label maps.
+        given: Known id formats; the others are detected.
+        void: Rule for void, as in `score_miou`.
+        absent: Rule for absent classes, as in `score_miou`.
+        maps: Id mappings such as "255=1" or "0=void".
+        skip_bad: Leave out pairs that cannot be scored.
+        threads: Number of threads that read files.
+        on_pair: Called after each pair.
+
+    Raises:
+        UsageError: If `maps` is invalid.
+        DataError: If files do not match, or are not label maps of these classes.
     """
     meanings = parse_maps(maps, classes)
-    if pairs.data:  # which says what the ids of its truth are
+    if pairs.data:  # a data set defines the ids of its own ground truth
         check_maps_of_pred(maps)
         given = {**given, "truth": "train"}
         meanings["truth"] = {VOID: len(classes.names)}
@@ -150,8 +162,9 @@ def score_pairs(
 def given_formats(
     classes: ClassSet, pred_ids: str | None, truth_ids: str | None
 ) -> dict[What, IdFormat]:
-    """Return the formats of ids that are given. Raises `UsageError` for another one, and where the
-    class set has one format only.
+    """Return the id formats given by the options --pred-ids and --truth-ids.
+
+    Raises `UsageError` if a format is unknown, or if the class set has only one format.
     """
     given: dict[What, IdFormat] = {}
     options: dict[What, tuple[str, str | None]] = {
@@ -163,7 +176,7 @@ def given_formats(
             continue
         if not classes.raw:
             raise UsageError(
-                f"{option}: --classes {classes.name} has one kind of ids; leave the option out"
+                f"{option}: --classes {classes.name} has only one kind of ids; leave the option out"
             )
         given[what] = cast("IdFormat", one_of(f"kind for {option}", said, ("raw", "train")))
     return given
@@ -171,7 +184,7 @@ def given_formats(
 
 def _count_arrays(pred: Sequence[Array], truth: Sequence[Array], classes: ClassSet) -> FolderCounts:
     if len(pred) != len(truth) or not len(pred):
-        raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give as many of both")
+        raise DataError(f"{len(pred)} predictions and {len(truth)} truths; give equal numbers > 0")
     table = id_table(classes)
     matrices = SparseMatrices(len(classes.names) + 1)
     sizes: dict[tuple[int, ...], int] = {}

@@ -1,4 +1,4 @@
-"""Label maps predicted for the frames of videos, one by one. Shapes: H W image."""
+"""Prediction of label maps for the frames of videos, one by one. Shapes: H W image."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,31 +24,31 @@ from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import DataError, UsageError
 from msaf_bench.outputs import entering
 
-#: Is given the name of a file, the frame (H, W, 3) and its class ids (H, W).
+#: Arguments: name of the file, frame (H, W, 3), class ids (H, W).
 OnFrame = Callable[[str, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True)
 class Videos:
-    """The frames of a video file, or of the videos in a folder, which their names tell apart."""
+    """Frames of a video file, or of the videos in a folder, told apart by their names."""
 
     frames: Frames
     neighbours: Neighbours
-    turned: Sequence[str]  #: frames that are turned as their file says
+    turned: Sequence[str]  #: names of frames rotated by the orientation stored in their file
 
     @property
     def names(self) -> list[str]:
-        """The files that `predict_videos` writes."""
+        """Names of the files written by `predict_videos`."""
         return [f"{key}.png" for key in self.frames.keys]
 
     @property
     def notes(self) -> list[str]:
-        """How the frames were put in order, and where that is not a matter of course."""
+        """Notes about the order of the frames, gaps, ignored files and rotated images."""
         turned = [turned_note(self.turned)] if self.turned else []
         return [*self._order(), *map(str, self.frames.ignored), *turned]
 
     def document(self, out: Path) -> dict[str, object]:
-        """Return what `predict --json` prints of the label maps in `out`."""
+        """Return the output of `predict --json` for label maps in the folder `out`."""
         return {
             "frames": len(self.frames.keys),
             "out": str(out),
@@ -77,23 +77,23 @@ class Videos:
         if self.neighbours.gaps:
             before, after = (keys[index] for index in self.neighbours.gaps[0])
             yield (
-                f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; what the"
-                " network keeps of the past reaches across them"
+                f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; the network"
+                " keeps its state across them"
             )
 
 
 def list_videos(place: Path, pattern: str | None = None) -> Videos:
-    """List the frames of a folder and put them in order, or those of a video file.
+    """List the frames of a folder or video file in order.
 
-    Raises `DataError` where frames of one video differ in size, their order is not clear, or a
-    video file is cut or of a variable frame rate; `UsageError` for a pattern with a video file.
+    Raises `DataError` if frames of one video differ in size, their order is ambiguous, or a video
+    file is truncated or has a variable frame rate; `UsageError` for a pattern with a video file.
     """
     frames = open_frames(place)
     if frames.video:
         if pattern:
             raise UsageError(
-                f"--frame-pattern {pattern}: {place} is a video, its frames have no names; leave it"
-                " out"
+                f"--frame-pattern {pattern}: {place} is a video, its frames have no names; leave"
+                " the option out"
             )
         found = neighbours(frames.keys, "{frame}")
         return Videos(frames, found, frames.turned(range(len(frames.keys))))
@@ -115,11 +115,20 @@ def predict_videos(
     device: str = "cpu",
     on_frame: OnFrame | None = None,
 ) -> None:
-    """Segment videos frame by frame; every video starts anew. Write one PNG of class ids per frame,
-    of the frame's size.
+    """Segment videos frame by frame and write one PNG of class ids per frame.
 
-    `size` is what the network sees, by default the frames' own. `on_frame` is called after each
-    file. Raises `DataError` for logits that are not finite.
+    The network state is reset for each video. Label maps have the size of the frames.
+
+    Args:
+        net: Network on `device`, in evaluation mode.
+        videos: Frames in order.
+        out: Folder of the label maps.
+        size: H, W of the network's input; defaults to the size of the frames.
+        device: Device of `net`.
+        on_frame: Called after each written file.
+
+    Raises:
+        DataError: If logits are not finite.
     """
     frames = videos.frames
     order = [(index, index == video[0]) for video in videos.neighbours.videos for index in video]
@@ -144,18 +153,18 @@ def predict_videos(
 
 
 class Overlays(NamedTuple):
-    """Where frames with their classes in colour go."""
+    """Writer of frames with their classes in colour."""
 
     write: OnFrame
-    about: Callable[[], str]  #: what was written, in words
+    about: Callable[[], str]  #: returns a short description of the output
 
 
 @contextmanager
 def overlays(place: Path, classes: ClassSet, rate: float) -> Generator[Overlays]:
-    """Give what to call with each frame and its class ids, to write them with the classes' colours
-    and a legend: as one video of `rate` frames per second, or as PNGs in a folder.
+    """Open a writer of frames with the colours of their classes and a legend.
 
-    The video takes its name at the end, when it is whole.
+    `place` is a video file with `rate` frames per second, or a folder of PNGs. A video gets its
+    final name only when it is complete.
     """
 
     def shown(picture: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

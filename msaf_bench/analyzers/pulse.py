@@ -1,5 +1,6 @@
-"""The pulse of a trained network: what of each part reaches the result. Shapes: N images, K
-classes, H W label map.
+"""Pulse of a trained network: the effect of each part on the result.
+
+Shapes: N images, K classes, H W label map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,12 @@ from msaf_bench.ports import Reader
 from msaf_bench.records import PAST, Pulse
 from msaf_bench.vitals import gauges_of, parts_of, reading, silenced
 
-CLIPS = 32  #: scored clips that the pulse is taken on, spread evenly over the split
+CLIPS = 32  #: largest number of clips for the pulse, spread evenly over the scored split
 UNUSED = "nothing of it runs and no gradient reaches it"
 
 
 def pulse_clips(clips: Clips) -> list[int]:
-    """The indices of the clips that the pulse is taken on."""
+    """Return the indices of the clips used for the pulse."""
     count = min(CLIPS, len(clips))
     return sorted({i * len(clips) // count for i in range(count)})
 
@@ -36,13 +37,19 @@ def pulses(
     *,
     extracted: bool = False,
 ) -> tuple[Pulse, ...]:
-    """The pulse of every part of a network in evaluation, and of the past frames where it reads
-    more than one.
+    """Return the pulse of every part of a network, and of past frames if it reads several.
 
-    `read` gives logits for clips; with `extracted` it starts from a frozen backbone's features,
-    whose own pulse is then not taken. `supply` is the gradient of each part at the end of training.
-    A part that decides between ways through the network (`net.deciding`) is not silenced: while it
-    decides alike, that changes nothing. Nor is one that runs no module; its `changed` is None too.
+    Each part is silenced in turn, and the change of the predictions is measured. `changed` stays
+    None for two kinds of parts. One kind decides between paths through the network
+    (`net.deciding`): silencing it has no effect unless the decision changes. The other kind runs
+    no module.
+
+    Args:
+        net: Network in evaluation mode.
+        clips: Clips of the scored split.
+        read: Returns logits for clips.
+        supply: Gradient of each part at the end of training.
+        extracted: `read` starts from features of a frozen backbone, so the backbone has no pulse.
     """
     parts = {
         name: modules
@@ -61,13 +68,13 @@ def pulses(
             name, normal, without, truths, classes, gauges.get(name, {}), supply.get(name)
         )
         unused = without is None and name not in (*deciding, *supply, *gauges) and _learns(modules)
-        # Without any supply nothing is known of the training.
+        # Without any supply, a part cannot be called unused in training.
         found.append(
             pulse.model_copy(update={"live": False, "reason": UNUSED})
             if supply and unused
             else pulse
         )
-    # A function that several parts share reports under its own name.
+    # A function shared by several parts has gauges under its own name.
     found += [
         _pulse(name, normal, None, truths, classes, own, None)
         for name, own in gauges.items()
@@ -95,9 +102,7 @@ def _learns(modules: Sequence[nn.Module]) -> bool:
 def _silent(
     read: Reader, clips: Clips, chosen: Sequence[int], modules: Sequence[nn.Module]
 ) -> list[NDArray[np.uint8]] | None:
-    """The predictions with a part silenced; None if nothing of it runs as a module, so that it
-    cannot be silenced.
-    """
+    """Return the predictions with a part silenced, or None if the part runs no module."""
     with silenced(modules) as places:
         maps = [predicted for predicted, _ in predictions(read, clips, chosen)]
     return maps if places else None
@@ -125,7 +130,7 @@ def _pulse(
             )
             for maps in (normal, without)
         )
-        # where every pixel of the truth is void, nothing is lost
+        # mIoU is NaN if every pixel of the ground truth is void
         lost = one - other if isfinite(one) and isfinite(other) else None
     reason = complaint(gauges, supply, changed)
     return Pulse(

@@ -1,4 +1,4 @@
-"""A network's predictions over a split. Shapes: N images, K classes, H W label map."""
+"""Predictions of a network over a split. Shapes: N images, K classes, H W label map."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -25,7 +25,14 @@ BATCH = 4  #: clips scored together
 
 
 def reader(net: VideoNetwork, clips: Clips, device: str = "cpu", threads: int = 0) -> Reader:
-    """What reads clips with a network; so many threads load them ahead."""
+    """Return a function that yields a network's logits for clips loaded ahead by `threads`.
+
+    Args:
+        net: Network on `device`.
+        clips: Clips of the split.
+        device: Device of `net`.
+        threads: Number of threads that load clips ahead; 0 for none.
+    """
 
     def load(indices: Sequence[int], still: bool) -> tuple[Tensor, list[Labels]]:
         chosen = [clips[i] for i in indices]
@@ -45,11 +52,18 @@ def reader(net: VideoNetwork, clips: Clips, device: str = "cpu", threads: int = 
 def predictions(
     read: Reader, clips: Clips, indices: Sequence[int], *, still: bool = False
 ) -> Generator[tuple[Labels, Labels]]:
-    """The predicted label map of each clip's newest frame, at its label's resolution (logits
-    brought there bilinearly), and the true one.
+    """Yield the predicted and the true label map of each clip's newest frame.
 
-    `still` repeats the newest frame in place of its history. Raises `DataError` for logits that are
-    not finite, or of another number of clips or classes.
+    Logits are resized bilinearly to the resolution of the label.
+
+    Args:
+        read: Returns logits for clips.
+        clips: Clips of the split.
+        indices: Indices of the clips to predict, in order.
+        still: Repeat the newest frame instead of past frames.
+
+    Raises:
+        DataError: If logits are not finite, or of another number of clips or classes.
     """
     chunks = [indices[first : first + BATCH] for first in range(0, len(indices), BATCH)]
     with closing(read(chunks, still)) as answers:
@@ -57,17 +71,17 @@ def predictions(
             _check_logits(logits, clips, chunk)
             for logit, label in zip(logits, labels, strict=True):
                 full = functional.interpolate(logit[None], label.shape, mode="bilinear")
-                # On a CPU max over the classes is several times as fast as argmax.
+                # On a CPU, max over the classes is several times as fast as argmax.
                 yield full.max(1).indices[0].to("cpu", torch.uint8).numpy(), label
 
 
 def _check_logits(logits: Tensor, clips: Clips, chunk: Sequence[int]) -> None:
-    """Raise `DataError` for logits that are not finite or not of these clips."""
+    """Raise `DataError` if logits are not finite or do not match the clips."""
     wanted = len(chunk), len(clips.classes)
     if logits.ndim != 4 or logits.shape[:2] != wanted:
         raise DataError(
             f"clip {clips[chunk[0]].name}: logits of {tuple(logits.shape)}; expected {wanted}"
-            " and two sides of a picture"
+            " and two sides of an image"
         )
     if not torch.isfinite(logits).all():
         raise DataError(
@@ -85,10 +99,18 @@ def counted(
     still: bool = False,
     on_image: Callable[[int, Labels], None] = lambda i, m: None,
 ) -> Generator[tuple[int, Labels, Labels]]:
-    """Predict clips one by one, and give the index, the predicted and the true label map of each.
-    The counts of those that have a true one go into `matrices`, in this order.
+    """Yield the index, the predicted and the true label map of each clip.
 
-    Raises `DataError` as `predictions` does.
+    Args:
+        read: Returns logits for clips.
+        clips: Clips of the split.
+        order: Indices of the clips in the order of prediction.
+        matrices: Receives the counts of each labelled clip, in the same order.
+        still: Repeat the newest frame instead of past frames.
+        on_image: Called with the index and the predicted label map of each labelled clip.
+
+    Raises:
+        DataError: If logits are not finite, or of another number of clips or classes.
     """
     with closing(predictions(read, clips, order, still=still)) as predicted:
         for index, (labels, truth) in zip(order, predicted, strict=True):
@@ -107,12 +129,19 @@ def score(
     on_image: Callable[[int, Labels], None] = lambda i, m: None,
     read: Reader | None = None,
 ) -> SparseMatrices:
-    """The confusion matrix of each clip's newest frame.
+    """Return the confusion matrix of each clip's newest frame.
 
-    `still` repeats the newest frame in place of its history: what the score loses by it is the
-    contribution of past frames. `on_image` is given each clip's index and predicted label map;
-    `read` replaces the network's own reading of the frames. Raises `DataError` as `predictions`
-    does.
+    Args:
+        net: Network on `device`; it is set to evaluation mode.
+        clips: Clips of the split.
+        device: Device of `net`.
+        still: Repeat the newest frame instead of past frames. The loss of mIoU is the contribution
+            of past frames.
+        on_image: Called with the index and the predicted label map of each clip.
+        read: Returns logits for clips; by default, `reader(net, clips, device)`.
+
+    Raises:
+        DataError: If logits are not finite, or of another number of clips or classes.
     """
     net.eval()
     found, read = SparseMatrices(len(clips.classes)), read or reader(net, clips, device)

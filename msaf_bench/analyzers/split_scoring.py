@@ -1,5 +1,6 @@
-"""A split scored in one pass: predicted maps are counted, compared with those of their neighbours,
-and dropped. Shapes: N images, K classes.
+"""Scoring of a split in one pass: mIoU and temporal consistency without keeping all predictions.
+
+Shapes: N images, K classes.
 """
 
 from collections import Counter
@@ -19,12 +20,13 @@ from msaf_bench.spec import Conditions
 
 
 class SplitCounts(NamedTuple):
-    """What is counted of a network's predictions on a split."""
+    """Counts of a network's predictions on a split."""
 
-    confusion: SparseMatrices  #: of each labelled clip
-    #: the same with the newest frame repeated in place of the past; None for a network of one frame
+    confusion: SparseMatrices  #: confusion matrix of each labelled clip
+    #: confusion matrices with the newest frame repeated instead of past frames; None for a network
+    #: of one frame
     still: SparseMatrices | None
-    consistency: tuple[PresetScore, ...]  #: none where the conditions name no flow
+    consistency: tuple[PresetScore, ...]  #: empty if the flow of the conditions is "none"
 
 
 def score_split(
@@ -36,12 +38,19 @@ def score_split(
     flow_cache: Path | None = None,
     on_image: Callable[[int, Labels], None] = lambda i, m: None,
 ) -> SplitCounts:
-    """Score a network on the clips of a split: accuracy, what the past adds to it where the network
-    reads any, temporal consistency where the conditions name a flow.
+    """Score a network on the clips of a split: mIoU, without past frames too, and consistency.
 
-    `read` gives logits for clips; `on_image` is given each labelled clip's index and predicted
-    label map. `flow_cache` is a folder that keeps estimated flow. Raises `DataError` as
-    `predictions` does, `UsageError` as `flows_of` does.
+    Args:
+        net: Network to score; it is set to evaluation mode.
+        clips: Clips of the split.
+        conditions: Flow and presets of temporal consistency.
+        read: Returns logits for clips.
+        flow_cache: Cache folder of estimated flow.
+        on_image: Called with the index and the predicted label map of each labelled clip.
+
+    Raises:
+        DataError: If logits are not finite, or of another number of clips or classes.
+        UsageError: If the flow is unknown or not available for these clips.
     """
     net.eval()
     if conditions.flow == "none":
@@ -51,19 +60,20 @@ def score_split(
         order = scoring_order(clips)
         with closing(counted(read, clips, order, confusion, on_image=on_image)) as predicted:
             found = _consistency(predicted, clips, conditions, flow_cache)
-            for _ in predicted:  # those that come after the last pair
+            for _ in predicted:  # predict the clips after the last pair too
                 pass
     still = score(net, clips, still=True, read=read) if net.frames > 1 else None
     return SplitCounts(confusion, still, found)
 
 
 class PassingMaps:
-    """Predicted label maps that come one by one with the true ones, and may be asked for in another
-    order. Each is kept from when it comes until it was asked for as often as `uses` says.
+    """Buffer of predicted and true label maps that are read in another order than predicted.
+
+    A map stays in the buffer until it was read as often as `uses` says.
     """
 
     def __init__(self, maps: Iterator[tuple[int, Labels, Labels]], uses: Counter[int]) -> None:
-        self.truths: dict[int, Labels] = {}  #: of the frame that was asked for last
+        self.truths: dict[int, Labels] = {}  #: ground truth of the frame that was read last
         self._maps, self._left = maps, uses
         self._kept: dict[int, tuple[Labels, Labels]] = {}
 
@@ -87,7 +97,7 @@ def _consistency(
     conditions: Conditions,
     flow_cache: Path | None,
 ) -> tuple[PresetScore, ...]:
-    """The consistency of clips that are predicted in `scoring_order`."""
+    """Return the temporal consistency of clips predicted in `scoring_order`."""
     maps = PassingMaps(predicted, Counter(i for video in chains(clips.pairs) for i in video))
     return consistency(
         maps,
@@ -101,8 +111,10 @@ def _consistency(
 
 
 def scoring_order(clips: Clips) -> list[int]:
-    """Return the clips of a split in the order in which they are predicted: the labelled ones as
-    they are, each unlabelled one beside the labelled one that is nearest to it in their video.
+    """Return the indices of the clips of a split in the order of prediction.
+
+    Labelled clips keep their order. Each unlabelled clip is placed beside the nearest labelled clip
+    of its video.
     """
     labelled = range(len(clips))
     keys = {index: (index, 0) for index in labelled}

@@ -1,17 +1,17 @@
-"""Statistics of a handful of seeds: intervals, verdicts, agreement of orders, effects, power; and
-of other images.
+"""Statistics over few seeds and over images: intervals, verdicts, rank agreement, effects, power.
 
-Distributions and Friedman's test are SciPy's. Written here is only what SciPy lacks or changes:
+Distributions and Friedman's test come from SciPy. This package implements five methods itself:
 
-- Paired t: Student's quantiles and tails are `scipy.special`'s. `scipy.stats.ttest_rel` knows no
-  family of simultaneous intervals, and makes a t of rounding noise where all differences are equal.
-- tau-b: for many orders in one call; a test holds it to `scipy.stats.kendalltau`.
-- Permutation test of two orders: its draws are fixed and serve the interval too;
+- Paired t: quantiles and tails come from `scipy.special`. `scipy.stats.ttest_rel` has no
+  simultaneous intervals, and computes a t from rounding noise if all differences are equal.
+- tau-b: many orders in one call; a test compares it with `scipy.stats.kendalltau`.
+- Permutation test of two orders: the draws are fixed and shared with the interval.
   `scipy.stats.permutation_test` would change every printed p.
-- Bootstrap of mIoU: a ratio of sums over images, crossed with Student's t over seeds, with one draw
-  for all networks. `scipy.stats.bootstrap` draws each statistic anew and takes no second factor.
-- Quantiles by order statistics: `scipy.stats.quantile_test` gives one-sided or two-sided tests, not
-  the two ranks that a sample size allows before it is drawn.
+- Bootstrap of mIoU: a ratio of sums over images, crossed with Student's t over seeds, with the same
+  draws for all networks. `scipy.stats.bootstrap` draws separately for each statistic and supports
+  no second factor.
+- Quantiles by order statistics: `scipy.stats.quantile_test` returns tests, but the two ranks for a
+  sample size are needed before the sample is drawn.
 """
 
 from msaf_bench.stats.agreement import Agreement, agreement, tau_b

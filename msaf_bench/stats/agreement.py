@@ -1,4 +1,4 @@
-"""How far the measured order of the rows agrees with the published one. Shapes: R rows, S seeds."""
+"""Agreement of the measured order of rows with the published order. Shapes: R rows, S seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Kendall's tau-b of two orders: 1 the same, 0 unrelated, -1 reversed; None where it is
-    undefined.
-    """
+    """Kendall's tau-b of two orders: 1 same order, 0 unrelated, -1 reversed; None if undefined."""
 
     tau: float | None
     low: float | None
@@ -26,8 +24,9 @@ class Agreement:
 
 
 def tau_b(x: Floats, y: Floats) -> Floats:
-    """Kendall's tau-b of x (R,) with each line of y (..., R); NaN where either is constant. Source:
-    Kendall 1945.
+    """Return Kendall's tau-b of x (R,) with each row of y (..., R); NaN if either is constant.
+
+    Source: Kendall 1945.
     """
     first, second = np.triu_indices(x.size, 1)
     sx, sy = np.sign(x[first] - x[second]), np.sign(y[..., first] - y[..., second])
@@ -36,12 +35,12 @@ def tau_b(x: Floats, y: Floats) -> Floats:
 
 
 def agreement(published: Sequence[float], measured: Floats, *, level: float = 0.95) -> Agreement:
-    """tau-b of `published` (R,) with the row means of `measured` (R, S; NaN where a row lacks a
-    seed).
+    """Return tau-b of `published` (R,) with the row means of `measured` (R, S).
 
-    The interval spans all orders of the true means that the simultaneous intervals of every pair of
-    rows leave possible: a pair counts with its sign where its interval excludes zero, else for
-    both. So it covers at `level` or more. None below two seeds.
+    `measured` is NaN for a missing seed. The interval is None below two seeds. It covers at `level`
+    or more: it spans all orders of the true means that agree with simultaneous intervals of every
+    pair of rows. If the interval of a pair excludes zero, the pair counts with its sign, else with
+    both signs.
     """
     x, values = np.asarray(published, np.float64), np.asarray(measured, np.float64)
     rows, seeds = values.shape

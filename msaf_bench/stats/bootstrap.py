@@ -1,10 +1,10 @@
-"""What other images and other seeds might have given: the bootstrap of mIoU over images, with
-Student's t over seeds.
+"""Uncertainty of mIoU for other images and seeds: bootstrap over images, Student's t over seeds.
 
-mIoU is a ratio of sums over all images, so images are drawn again, never their scores. The draws
-are fixed: equal data give equal intervals. A handful of seeds drawn again spreads less than seeds
-do, so their part is Student's; the two parts add in squares. Shapes: N images, K classes, S seeds,
-B resamples, V = networks × seeds.
+mIoU is a ratio of sums over all images, so images are resampled, never their scores. The draws are
+fixed: equal data give equal intervals. Resampling a few seeds would underestimate their spread, so
+Student's t is used for seeds. The two errors add in squares.
+
+Shapes: N images, K classes, S seeds, B resamples, V = networks × seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from msaf_bench.stats.intervals import PERCENT, POINTS, Interval, mean_interval
 
 Floats = NDArray[np.float64]
-CHUNK = 1000  #: resamples at a time, so that memory does not grow with their number
-BATCH = 16  #: networks × seeds at a time, for the same reason
-NUMBERS = 2**24  #: in one array: of many images and classes less is worked on at a time
+CHUNK = 1000  #: resamples processed at a time, so that memory does not grow with their number
+BATCH = 16  #: networks × seeds processed at a time, to limit memory too
+NUMBERS = 2**24  #: largest array; chunks and batches shrink for many images and classes
 
 
 class Areas(NamedTuple):
-    """Pixels by image and class, both (N, K): where prediction and truth agree on the class, and
-    where either has it.
-    """
+    """Number of pixels in intersection and union of prediction and truth, (N, K) each."""
 
     intersections: NDArray[np.integer[Any]]
     unions: NDArray[np.integer[Any]]
@@ -33,21 +31,17 @@ class Areas(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageDifference:
-    """A difference of two mIoU with other images and other seeds, both networks on the same
-    ones.
-    """
+    """Difference of two mIoU, with both networks on the same images and seeds."""
 
     interval: Interval
-    #: share of the draws of images in which the first network is ahead; a tie counts half
+    #: share of resamples in which the first network is better; a tie counts half
     better: float
     images: int
     seeds: int
 
 
 def image_weights(images: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """(B, N): how often each image is in each resample of N images with replacement, a multinomial
-    draw.
-    """
+    """Return the count (B, N) of each image in each resample of N images with replacement."""
     drawn = rng.integers(0, images, (resamples, images)) + images * np.arange(resamples)[:, None]
     return (
         np.bincount(drawn.ravel(), minlength=resamples * images)
@@ -57,8 +51,9 @@ def image_weights(images: int, resamples: int, rng: np.random.Generator) -> Floa
 
 
 def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Floats:
-    """Areas (V, N, K) and weights (B, N) -> mIoU in percent (B, V), over the classes that occur in
-    the resample; NaN where none does.
+    """Return the mIoU in percent (B, V) of areas (V, N, K) with image weights (B, N).
+
+    The mean is over the classes that occur in the resample; NaN if none occurs.
     """
     networks, images, classes = intersections.shape
     columns = np.concatenate([intersections, unions]).transpose(1, 0, 2).reshape(images, -1)
@@ -72,12 +67,11 @@ def weighted_miou(intersections: Floats, unions: Floats, weights: Floats) -> Flo
 def image_interval(
     seeds: Sequence[Areas], *, level: float = 0.95, resamples: int = 10_000
 ) -> Interval:
-    """The mean mIoU over the seeds in percent, with the interval for other images and, from two
-    seeds on, for other seeds.
+    """Return the mean mIoU over seeds in percent, with an interval for other images and seeds.
 
-    `n` is the number of images, `sd` the standard error. Of one seed the interval is one for that
-    network alone. Every seed scores the same images, so one draw of images serves all seeds: drawn
-    anew for each, the error of the images would seem to shrink with the number of seeds. Source:
+    `n` is the number of images, `sd` the standard error. For a single seed, the interval is for
+    that network only. Every seed scores the same images, so all seeds share the same draws. With
+    separate draws, the error of the images would seem to shrink with the number of seeds. Source:
     Owen 2007, crossed random effects.
     """
     by_seed, drawn = _resampled([seeds], resamples)
@@ -87,11 +81,21 @@ def image_interval(
 def image_difference(
     a: Mapping[int, Areas], b: Mapping[int, Areas], *, level: float = 0.95, resamples: int = 10_000
 ) -> ImageDifference | None:
-    """The mIoU of a minus that of b, in points, over the seeds that both have (seed -> areas),
-    paired by seed and image; None where they share none. Of one seed the interval is one for these
-    two networks alone.
+    """Return the mIoU of a minus the mIoU of b in points, paired by seed and image.
 
-    Raises `ValueError` where the two were scored on different numbers of images.
+    For a single shared seed, the interval is for these two networks only.
+
+    Args:
+        a: Areas of the first network by seed.
+        b: Areas of the second network by seed.
+        level: Level of the interval.
+        resamples: Number of resamples of the images.
+
+    Returns:
+        The difference over the shared seeds; None without a shared seed.
+
+    Raises:
+        ValueError: If the two have different numbers of images or classes.
     """
     shared = sorted(a.keys() & b.keys())
     if not shared:
@@ -108,12 +112,13 @@ def image_difference(
 
 
 def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Floats, Floats]:
-    """The networks' mIoU by seed as observed, and their means over the S seeds on other images:
-    (networks, S) and (B, networks).
+    """Return the observed mIoU (networks, S), and the means over seeds (B, networks) of resamples.
+
+    Raises `ValueError` if the areas differ in shape.
     """
     flat = [areas for seeds in networks for areas in seeds]
     if len({areas.intersections.shape for areas in flat}) != 1:
-        raise ValueError("a paired bootstrap needs the same images and classes everywhere")
+        raise ValueError("a paired bootstrap needs the same images and classes for all networks")
     shape, images = (len(networks), len(networks[0])), len(flat[0].intersections)
     rng = np.random.default_rng(0)
     chunks: list[Floats] = []
@@ -125,7 +130,7 @@ def _resampled(networks: Sequence[Sequence[Areas]], resamples: int) -> tuple[Flo
 
 
 def _miou(flat: Sequence[Areas], weights: Floats) -> Floats:
-    """`weighted_miou` of any number of areas, a batch at a time: weights (B, N) -> (B, V)."""
+    """Return `weighted_miou` for any number of areas in batches: weights (B, N) -> (B, V)."""
     size = max(1, min(BATCH, NUMBERS // max(1, 2 * flat[0].unions.size)))
     batches = [flat[begin : begin + size] for begin in range(0, len(flat), size)]
     return np.concatenate(
@@ -144,8 +149,14 @@ def _miou(flat: Sequence[Areas], weights: Floats) -> Floats:
 def _interval(
     by_seed: Floats, drawn: Floats, images: int, level: float, within: tuple[float, float]
 ) -> Interval:
-    """Both errors together: that of the images from the draws, that of the seeds from their
-    spread.
+    """Combine the error of the images, from the draws, with that of the seeds, from their spread.
+
+    Args:
+        by_seed: Observed values (S,).
+        drawn: Means over seeds of each resample (B,).
+        images: Number of images.
+        level: Level of the interval.
+        within: Range of the values; the interval is clipped to it.
     """
     estimate, known = float(by_seed.mean()), drawn[np.isfinite(drawn)]
     if images < 2 or known.size < 2:

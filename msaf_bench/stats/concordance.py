@@ -1,7 +1,6 @@
-"""How far two orders of the same rows agree, and what so many rows can say of it. Shapes: R rows, B
-draws.
+"""Agreement of two orders of the same rows, with an interval for other rows.
 
-`agreement` asks what other seeds would give; this asks what other rows would.
+`agreement` has an interval for other seeds. Shapes: R rows, B draws.
 """
 
 from collections.abc import Sequence
@@ -13,27 +12,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-#: rows; for fewer the interval does not hold the truth as often as it says, and nothing is decided
+#: fewest rows for an interval and a decision; with fewer rows it covers less than its level
 LEAST = 8
-EXACT = 7  #: up to so many rows every permutation is tried; above, 9,999 are drawn
+EXACT = 7  #: most rows for which every permutation is tried; above, 9,999 are drawn
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Concordance:
-    """Kendall's tau-b: 1 the same order, 0 unrelated, -1 reversed; None where it is undefined, as
-    where all values tie.
-    """
+    """Kendall's tau-b: 1 same order, 0 unrelated, -1 reversed; None if all values tie."""
 
     tau: float | None
-    low: float | None  #: 95 % interval when the rows are drawn again; None for fewer than `LEAST`
+    low: float | None  #: 95 % interval over resampled rows; None for fewer than `LEAST` rows
     high: float | None
-    p: float | None  #: two-sided: how often rows in a random order are as far from 0
+    p: float | None  #: two-sided: share of random orders with a tau at least as far from 0
     rows: int
 
     @property
     def decision(self) -> Literal["agrees", "reversed", "undecided"]:
-        """Which way the orders go, where the interval lies on one side of 0."""
+        """Direction of the agreement if the interval excludes 0, else undecided."""
         if self.low is None or self.high is None or self.low <= 0 <= self.high:
             return "undecided"
         return "agrees" if self.low > 0 else "reversed"
@@ -42,15 +39,21 @@ class Concordance:
 def concordance(
     x: Sequence[float], y: Sequence[float], *, level: float = 0.95, resamples: int = 2000
 ) -> Concordance:
-    """tau-b of x (R,) and y (R,) with a percentile bootstrap over rows and a permutation p. The
-    draws are fixed: equal data, equal numbers.
+    """Return tau-b of x (R,) and y (R,) with a percentile bootstrap over rows and a permutation p.
 
-    A row that is drawn twice ties with itself. Source: Kendall 1945 (tau-b).
+    The draws are fixed: equal data give equal numbers. A row drawn twice ties with itself. Source:
+    Kendall 1945 (tau-b).
+
+    Args:
+        x: First value of each row.
+        y: Second value of each row.
+        level: Level of the interval.
+        resamples: Number of resamples of the rows.
     """
     return _concordance(tuple(x), tuple(y), level, resamples)
 
 
-@lru_cache(maxsize=128)  # every table, page and figure of a report asks for the same few
+@lru_cache(maxsize=128)  # tables, pages and figures of a report request the same values
 def _concordance(
     x: tuple[float, ...], y: tuple[float, ...], level: float, resamples: int
 ) -> Concordance:
@@ -87,15 +90,13 @@ def _concordance(
 
 
 def _signs(values: Sequence[float]) -> Floats:
-    """(R, R): the order of every pair."""
+    """Return the order of every pair as a sign, (R, R)."""
     x = np.asarray(values, np.float64)
     return np.sign(x[:, None] - x[None])
 
 
 def _tau(weights: Floats, sx: Floats, sy: Floats) -> Floats:
-    """tau-b of each draw, whose rows count so many times: weights (B, R) -> (B,); NaN where a draw
-    ties throughout.
-    """
+    """Return tau-b of each draw, (B,), with row counts `weights` (B, R); NaN if all rows tie."""
 
     def pairs(signs: Floats) -> Floats:
         return np.einsum("br,rs,bs->b", weights, signs, weights, optimize=True)

@@ -1,6 +1,6 @@
 """Main effects, interactions and Shapley values of a complete two-level design, seed by seed.
 
-The study behind them: every combination of k parts on and off is one row, and every row has the
+In such a design, every combination of k parts switched on or off is one row, and all rows have the
 same seeds.
 """
 
@@ -17,8 +17,9 @@ from msaf_bench.stats.intervals import POINTS, Interval, level_of_each, mean_int
 
 @dataclass(frozen=True)
 class Effect:
-    """What a factor adds (one name), or an interaction: of two, half of what one adds more with the
-    other than without it.
+    """Effect of one factor, or interaction of several factors.
+
+    The interaction of two factors is half the gain in the effect of one when the other is on.
     """
 
     factors: tuple[str, ...]
@@ -31,12 +32,20 @@ def effects(
     values: Sequence[Mapping[int, float]],
     level: float = 0.95,
 ) -> tuple[Effect, ...]:
-    """All main effects, then all interactions by growing order, in the unit of the values.
+    """Return all main effects, then all interactions by order, in the unit of the values.
 
-    `ticks` and `values` (seed -> value) go row by row. An effect is mean(on) - mean(off), an
-    interaction the same with the product of the ±1 signs: Yates's contrasts, divided by 2^(k-1), so
-    that all have the same spread. Empty unless each of the 2^k combinations is exactly one row and
-    the rows share a seed. All intervals together hold the truth at `level` (Bonferroni).
+    An effect is mean(on) - mean(off). An interaction uses the product of the ±1 signs of its
+    factors. These are Yates's contrasts divided by 2^(k-1), so all have the same spread.
+
+    Args:
+        factors: Names of the k factors.
+        ticks: For each row, whether each factor is on.
+        values: For each row, value by seed.
+        level: Level at which all intervals hold together (Bonferroni).
+
+    Returns:
+        The effects; empty unless each of the 2^k combinations is exactly one row and all rows share
+        a seed.
     """
     table, k = _complete(factors, ticks, values), len(factors)
     if table is None:
@@ -59,11 +68,20 @@ def shapley(
     values: Sequence[Mapping[int, float]],
     level: float = 0.95,
 ) -> tuple[Effect, ...]:
-    """The Shapley value of each factor, in the unit of the values: its gain, averaged over all
-    orders of adding the factors one by one.
+    """Return the Shapley value of each factor, in the unit of the values.
 
-    The values add up to the whole minus the empty row. Empty as in `effects`; the intervals hold
-    together at `level`. Source: Shapley 1953.
+    It is the gain by a factor, averaged over all orders of adding the factors one by one. The
+    Shapley values add up to the full row minus the empty row. Source: Shapley 1953.
+
+    Args:
+        factors: Names of the k factors.
+        ticks: For each row, whether each factor is on.
+        values: For each row, value by seed.
+        level: Level at which all intervals hold together (Bonferroni).
+
+    Returns:
+        One effect per factor; empty unless each of the 2^k combinations is exactly one row and all
+        rows share a seed.
     """
     table, k = _complete(factors, ticks, values), len(factors)
     if table is None:
@@ -84,9 +102,7 @@ def shapley(
 def _complete(
     factors: Sequence[str], ticks: Sequence[tuple[bool, ...]], values: Sequence[Mapping[int, float]]
 ) -> NDArray[np.float64] | None:
-    """The values as (rows, seeds), where each of the 2^k combinations is exactly one row and the
-    rows share a seed.
-    """
+    """Return the values (rows, shared seeds) of a complete design, or None if it is incomplete."""
     seeds = sorted(set[int].intersection(*(set(row) for row in values))) if values else []
     if not factors or not seeds or len(ticks) != 2 ** len(factors) or len(set(ticks)) != len(ticks):
         return None

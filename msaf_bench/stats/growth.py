@@ -1,4 +1,4 @@
-"""How a cost grows with size."""
+"""Growth of a cost with size."""
 
 from collections.abc import Sequence
 from math import log
@@ -8,9 +8,7 @@ from scipy.stats import linregress  # pyright: ignore[reportUnknownVariableType]
 
 
 def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float | None:
-    """The slope of log cost against log size, by least squares; None for fewer than two different
-    sizes.
-    """
+    """Fit the slope of log cost over log size by least squares; None for fewer than two sizes."""
     if len(set(sizes)) < 2:
         return None
     fit: Any = linregress([log(n) for n in sizes], [log(c) for c in costs])

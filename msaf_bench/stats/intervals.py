@@ -1,5 +1,6 @@
-"""Means and paired differences over seeds with Student-t intervals: by themselves, of a whole
-family, and of one more run.
+"""Means and paired differences over seeds with Student-t intervals.
+
+Intervals are for one mean, simultaneous for a family of means, or for one more run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,16 +10,16 @@ import numpy as np
 from scipy.special import stdtr, stdtrit  # pyright: ignore[reportUnknownVariableType]
 
 UNBOUNDED = (-float("inf"), float("inf"))
-PERCENT = (0.0, 100.0)  #: the range of mIoU and TC
-POINTS = (-100.0, 100.0)  #: the range of a difference of two percentages
+PERCENT = (0.0, 100.0)  #: range of mIoU and TC
+POINTS = (-100.0, 100.0)  #: range of a difference of two percentages
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with its Student-t interval, in the unit of the values."""
+    """Mean over seeds with a Student-t interval, in the unit of the values."""
 
     mean: float
-    low: float | None  #: None below two values, like `high` and `sd`
+    low: float | None  #: None for fewer than two values; so are `high` and `sd`
     high: float | None
     sd: float | None
     n: int
@@ -26,22 +27,23 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference over shared seeds; its interval excludes zero exactly where `p` is below
-    one minus the interval's level.
+    """Mean difference over shared seeds.
+
+    The interval excludes zero if and only if `p` is below one minus its level.
     """
 
     interval: Interval
-    #: two-sided, of the paired t test, adjusted for the family; None below two seeds
+    #: two-sided p of the paired t test, adjusted for the family; None below two seeds
     p: float | None
 
 
 def mean_interval(
     values: Sequence[float], level: float = 0.95, within: tuple[float, float] = UNBOUNDED
 ) -> Interval:
-    """The mean of `values` and its two-sided Student-t interval at `level`, cut to the range that
-    they can have.
+    """Return the mean of `values` with a two-sided Student-t interval at `level`.
 
-    Raises `ValueError` for no value, or for one that is not finite.
+    The interval is clipped to `within`, the range of the values. Raises `ValueError` if there are
+    no values or one is not finite.
     """
     return _interval(values, level, within, spread=0.0)
 
@@ -49,18 +51,18 @@ def mean_interval(
 def prediction_interval(
     values: Sequence[float], level: float = 0.95, within: tuple[float, float] = UNBOUNDED
 ) -> Interval:
-    """The mean of `values` and the interval that holds one more value at `level`: mean ± t·sd·√(1 +
-    1/n).
+    """Return the mean of `values` with a prediction interval for one more value at `level`.
 
-    Raises `ValueError` for no value, or for one that is not finite. Source: Student's t for a
-    future observation.
+    The interval is mean ± t·sd·√(1 + 1/n), by Student's t for a future observation, clipped to
+    `within`. Raises `ValueError` if there are no values or one is not finite.
     """
     return _interval(values, level, within, spread=1.0)
 
 
 def level_of_each(family: int, level: float = 0.95) -> float:
-    """The level at which so many intervals must stand for all of them to hold together at `level`
-    (Bonferroni).
+    """Return the level of each of `family` intervals so that all hold together at `level`.
+
+    Uses the correction of Bonferroni.
     """
     return 1 - (1 - level) / family
 
@@ -68,12 +70,19 @@ def level_of_each(family: int, level: float = 0.95) -> float:
 def paired_difference(
     a: Mapping[int, float], b: Mapping[int, float], level: float = 0.95, family: int = 1
 ) -> Difference | None:
-    """The mean of a - b over the seeds that both have (seed -> value), or None where they share
-    none.
+    """Return the mean of a - b over shared seeds.
 
-    With a `family` of so many planned comparisons, all their intervals together hold the truth at
-    `level`, and p is adjusted alike (Bonferroni). Values are percentages. Raises `ValueError` as
-    `mean_interval`.
+    Args:
+        a: Value in percent by seed.
+        b: Value in percent by seed.
+        level: Level at which the intervals of the whole family hold together.
+        family: Number of planned comparisons; interval and p are adjusted for it (Bonferroni).
+
+    Returns:
+        The difference, or None without a shared seed.
+
+    Raises:
+        ValueError: If a value is not finite.
     """
     d = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
     return (
@@ -98,8 +107,9 @@ def _interval(
 
 
 def _sd(x: np.ndarray) -> float:
-    """The standard deviation; 0 where the values differ by no more than rounding, so that no t is
-    made of noise.
+    """Return the standard deviation, or 0 if the values differ by rounding only.
+
+    This avoids a t computed from rounding noise.
     """
     sd = float(x.std(ddof=1))
     return 0.0 if sd <= 1e-12 * float(np.abs(x).max()) else sd

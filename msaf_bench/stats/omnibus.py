@@ -1,4 +1,4 @@
-"""Whether any rows differ at all, before pairs of them are looked at. Shapes: R rows, S seeds."""
+"""Test of whether any rows differ, before comparing pairs. Shapes: R rows, S seeds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Omnibus:
-    """Friedman's test over the rows and seeds that are complete; without a p there is a reason."""
+    """Friedman's test over the complete rows and seeds, or the reason for a missing p."""
 
     statistic: float | None
     p: float | None
@@ -19,14 +19,13 @@ class Omnibus:
 
 
 def friedman(values: NDArray[np.float64]) -> Omnibus:
-    """`values` (R, S), NaN where a row lacks a seed -> whether the rows differ, by their ranks
-    within each seed.
+    """Test whether rows differ, by their ranks within each seed (Friedman 1937).
 
-    Rows without any seed are left out, then the seeds that a remaining row lacks. Below 3 rows or 2
-    seeds, and where all rows tie in every seed, there is no p. With few seeds the p, from the
-    chi-squared distribution, errs to the large side. Source: Friedman 1937.
+    `values` (R, S) is NaN for a missing seed. Rows without any seed are left out, then seeds that
+    are missing in a remaining row. There is no p below 3 rows or 2 seeds, or if all rows tie in
+    every seed. p is from the chi-squared distribution and tends to be too large for few seeds.
     """
-    # scipy.stats takes long to import.
+    # imported here because scipy.stats takes long to import
     from scipy.stats import friedmanchisquare  # pyright: ignore[reportUnknownVariableType]
 
     known = values[np.isfinite(values).any(1)]

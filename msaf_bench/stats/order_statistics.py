@@ -1,9 +1,10 @@
-"""Quantiles of a sample with intervals that assume no distribution, and how large a sample has to
-be to state one.
+"""Quantiles of a sample with distribution-free intervals, and the necessary sample size.
 
-Symbols: n samples, q the quantile (0..1). The interval is that of two order statistics, by the
-binomial law of how many samples lie below the true quantile (David and Nagaraja, Order Statistics,
-2003, 7.1). It holds for samples that do not depend on each other.
+The interval lies between two order statistics. The number of samples below the true quantile has a
+binomial distribution (David and Nagaraja, Order Statistics, 2003, 7.1). Samples must be
+independent.
+
+Symbols: n samples, q the quantile (0..1).
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,7 @@ from scipy.special import bdtr  # pyright: ignore[reportUnknownVariableType]
 
 
 class Quantile(NamedTuple):
-    """A quantile, which is one of the samples, and its interval; None where the sample is too small
-    for one.
-    """
+    """Sample quantile with its interval; the bounds are None if the sample is too small."""
 
     value: float
     low: float | None
@@ -26,12 +25,11 @@ class Quantile(NamedTuple):
 
 
 def interval_ranks(n: int, q: float, level: float = 0.95) -> tuple[int, int] | None:
-    """The ranks l < u (from 1) for which [x_(l), x_(u)] covers the q-quantile with at least
-    `level`; None where n is too small.
+    """Return ranks l < u (from 1) so that [x_(l), x_(u)] covers the q-quantile at `level` or more.
 
-    Each tail has at most (1 - level) / 2.
+    Each tail has at most (1 - level) / 2. None if n is too small.
     """
-    # below[k]: chance that at most k samples lie under the quantile, k < n
+    # below[k]: probability of at most k samples below the quantile, k < n
     below = bdtr(np.arange(n), n, q)
     tail = (1 - level) / 2
     low = int(np.searchsorted(below, tail, side="right"))
@@ -40,8 +38,9 @@ def interval_ranks(n: int, q: float, level: float = 0.95) -> tuple[int, int] | N
 
 
 def quantile(values: Sequence[float], q: float, level: float = 0.95) -> Quantile:
-    """The sample quantile x_(ceil(q n)) with its interval at `level`. Raises `ValueError` for no
-    values.
+    """Return the sample quantile x_(ceil(q n)) with its interval at `level`.
+
+    Raises `ValueError` if `values` is empty.
     """
     if not len(values):
         raise ValueError("a quantile needs at least one value")
@@ -52,10 +51,10 @@ def quantile(values: Sequence[float], q: float, level: float = 0.95) -> Quantile
 
 
 def least_samples(q: float, *, beyond: int = 1, confidence: float = 0.99) -> int:
-    """The fewest samples of which more than `beyond` lie above the q-quantile, with `confidence`:
-    64 for q = 0.9, 662 for q = 0.99.
+    """Return the smallest sample with more than `beyond` values above the q-quantile.
 
-    Below that, a stated quantile would hang on one or two samples. Source: MLPerf LoadGen's early
-    stopping.
+    This holds with probability `confidence`: 64 samples for q = 0.9, 662 for q = 0.99. In a smaller
+    sample, the quantile would depend on one or two values. Source: early stopping of MLPerf
+    LoadGen.
     """
     return next(n for n in count(beyond + 1) if bdtr(beyond, n, 1 - q) <= 1 - confidence)

@@ -1,6 +1,4 @@
-"""Which of several things nothing else beats in every respect. Shapes: R rows, D objectives, all of
-them better when higher.
-"""
+"""Pareto front of several rows. Shapes: R rows, D objectives, all better when higher."""
 
 from collections.abc import Sequence
 
@@ -8,11 +6,11 @@ import numpy as np
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
-    """For each of the points (R, D) whether it is on the front: no other is at least as good in all
-    objectives and better in one.
+    """Return for each point (R, D) whether it is on the Pareto front.
 
-    Equal points stand together. Raises `ValueError` for a value that is not finite: what was not
-    measured has no place among what was.
+    A point is on the front if no other is at least as good in all objectives and better in one.
+    Equal points are both on it or both not. Raises `ValueError` if a value is not finite, as a
+    missing measurement cannot be compared.
     """
     x = np.asarray(points, np.float64)
     if not np.isfinite(x).all():

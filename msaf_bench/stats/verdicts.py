@@ -1,4 +1,4 @@
-"""From an interval to a word."""
+"""Verdict on the interval of a difference."""
 
 from typing import Literal
 
@@ -8,13 +8,15 @@ Decision = Literal["above", "below", "same", "undecided"]
 
 
 def judge(interval: Interval | None, margin: float = 0.0) -> Decision:
-    """What the interval of a difference says of it.
+    """Return the verdict on the interval of a difference.
 
-    "above" or "below" zero where all of it lies there; "same" where it includes zero and lies
-    within ±`margin`, which are two one-sided tests; else "undecided", and always below two seeds.
-    With simultaneous intervals the words of a whole family hold together: where the truth is beyond
-    the margin only a direction can be right, where it is zero only "same", so that no difference
-    has two ways to be misjudged. Source: Schuirmann 1987 (equivalence).
+    - "above" or "below": the whole interval is above or below zero.
+    - "same": the interval includes zero and lies within ±`margin` (two one-sided tests).
+    - "undecided": neither, or fewer than two seeds.
+
+    With simultaneous intervals, the verdicts of a whole family hold together. If the true
+    difference is beyond the margin, only a direction can be right; if it is zero, only "same". No
+    difference therefore has two ways to be misjudged. Source: Schuirmann 1987 (equivalence).
     """
     if interval is None or interval.low is None or interval.high is None:
         return "undecided"

@@ -51,7 +51,7 @@ def test_a_plain_callable_that_reads_one_frame_has_no_past():
     ("segment", "error", "said"),
     [
         (Constant(7), DataError, "expected"),
-        (lambda clip: "sky", UsageError, "gives str"),
+        (lambda clip: "sky", UsageError, "returns str"),
         (lambda clip: torch.full((len(clip), 11, 4, 4), torch.nan), DataError, "not finite"),
     ],
 )

@@ -32,8 +32,8 @@ def test_folders_say_what_arrays_say(tmp_path):
 @pytest.mark.parametrize(
     ("pred", "truth", "error", "said"),
     [
-        ([PREDICTION], [], DataError, "as many of both"),
-        ([PREDICTION * 1.0], [TRUTH], DataError, "whole numbers"),
+        ([PREDICTION], [], DataError, "give equal numbers"),
+        ([PREDICTION * 1.0], [TRUTH], DataError, "give integers"),
         ([PREDICTION + 6], [TRUTH], DataError, "holds id"),
         ([PREDICTION.astype(int) - 1], [TRUTH], DataError, "from -1"),
         ([PREDICTION[:, :2]], [TRUTH], DataError, "resize"),

@@ -107,7 +107,7 @@ def test_json_of_one_run(tasks: list[SpeedTask]):
     assert latency["p50"] == pytest.approx(0.5, rel=0.01)
     assert latency["p90"] == pytest.approx(0.5, rel=0.01)
     assert latency["p99"] is None
-    assert latency["not_stated"] == {"p99": "150 samples, 662 are needed"}
+    assert latency["not_stated"] == {"p99": "needs 662 samples, got 150"}
     assert latency["intervals"]["p50"][0] <= latency["p50"] <= latency["intervals"]["p50"][1]
     assert document["fps"] == pytest.approx(1000 / latency["mean"])
     assert (document["samples"], document["converged"]) == (150, False)
@@ -212,7 +212,7 @@ def test_text_fits_90_columns_and_says_what_speaks_against_it(tasks: list[SpeedT
         "NOT CONVERGED",
         "CONTENDED: load 7.0 on 2 cores",
         "OVERSUBSCRIBED: 4 threads on 2 cores",
-        "p99: 150 samples",
+        "p99: needs 662 samples",
         "not ranked with ours",
     ):
         assert said in text

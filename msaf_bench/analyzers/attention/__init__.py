@@ -1,3 +1,1 @@
-"""What attention over three frames costs: the paper's formulas, exact counts, counters, the
-clock.
-"""
+"""Cost of attention over three frames: the paper's formulas, exact counts, counters, timing."""

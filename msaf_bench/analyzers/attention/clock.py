@@ -1,5 +1,6 @@
-"""Wall time and peak memory of one forward of each transformer on this machine's CPU: batch 1,
-fp32, a fresh process each.
+"""Wall time and peak memory of one forward pass of each transformer on the CPU.
+
+Batch 1, fp32, one fresh process per transformer.
 """
 
 import json
@@ -17,22 +18,22 @@ from msaf_bench.analyzers.speed.machine import (
 )
 from msaf_bench.children import command
 
-#: timed forwards, after one that is not timed: more than 3 until `LONG_ENOUGH`
+#: fewest and most timed forwards, after one untimed forward; stops in between at `LONG_ENOUGH`
 RUNS, MOST_RUNS = 3, 50
-LONG_ENOUGH = 0.5  #: seconds of timed forwards
-MOST_MACS = 10**12  #: a forward of more takes about half a minute on a few cores
-MEMORY_SHARE = 0.7  #: of what is available now
-TIMEOUT = 600  #: seconds, for one process
+LONG_ENOUGH = 0.5  #: total time of the timed forwards, in seconds
+MOST_MACS = 10**12  #: largest forward that is timed: about half a minute on a few cores
+MEMORY_SHARE = 0.7  #: share of the memory available now that a forward may need
+TIMEOUT = 600  #: time limit of one process, in seconds
 
 
 class Forward(NamedTuple):
-    """One transformer's forward, or the reason why there is none."""
+    """Measured forward pass of one transformer, or the reason why it was not measured."""
 
-    seconds: float | None = None  #: median of `runs`
+    seconds: float | None = None  #: median over `runs`
     fastest: float | None = None
     slowest: float | None = None
-    #: resident memory above that of the built network and its clip; None where the kernel does not
-    #: tell
+    #: peak resident memory minus that of the built network and its clip; None if the kernel does
+    #: not report it
     peak_bytes: int | None = None
     runs: int = 0
     threads: int = 0
@@ -40,12 +41,18 @@ class Forward(NamedTuple):
 
 
 def estimated_bytes(name: str, h: int, w: int, d: int) -> int:
-    """Memory of a forward in fp32, on the safe side. The fused attention on a CPU never holds the
-    map of all pairs.
+    """Estimate the memory of a forward pass in fp32, in bytes, rather too high than too low.
 
-    A block needs some 16 values of d a token (the MLP's hidden layer twice, query, key and value,
-    norm, residuals) and has 12 d² weights; DCN reads 9 d a pixel beside the aligned frames, and two
-    of them have 18 d² + 324 d weights; 64 MiB are for the libraries.
+    A block needs about 16 d values per token (twice the MLP's hidden layer, query, key and value,
+    norm, residuals) and has 12 d² weights. Fused attention on a CPU never stores the map of all
+    pairs. A DCN reads 9 d values per pixel beside the aligned frames; two DCNs have 18 d² + 324 d
+    weights. The libraries take 64 MiB.
+
+    Args:
+        name: One of `TRANSFORMERS`.
+        h: Rows of the feature map.
+        w: Columns of the feature map.
+        d: Channels of the feature map.
     """
     n = h * w
     values = 3 * 16 * n * d + 12 * d**2
@@ -55,16 +62,25 @@ def estimated_bytes(name: str, h: int, w: int, d: int) -> int:
 
 
 def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
-    """One transformer timed in a process of its own, at `macs` a forward; or the reason why that is
-    out of reach here.
+    """Time the forward pass of one transformer in a separate process.
+
+    Args:
+        name: One of `TRANSFORMERS`.
+        h: Rows of the feature map.
+        w: Columns of the feature map.
+        d: Channels of the feature map.
+        macs: MACs of one forward, compared with `MOST_MACS`.
+
+    Returns:
+        The measurement; only `reason` is set if the forward is too large or its process fails.
     """
     if macs > MOST_MACS:
-        return Forward(reason=f"{macs:.2g} MAC a forward, over the limit of {MOST_MACS:.0e}")
+        return Forward(reason=f"{macs:.2g} MAC per forward, over the limit of {MOST_MACS:.0e}")
     needed, limit = estimated_bytes(name, h, w, d), MEMORY_SHARE * available_bytes()
     if needed > limit:
         return Forward(
             reason=(
-                f"needs about {needed / 2**30:.1f} GiB, over {MEMORY_SHARE:.0%} of what is free"
+                f"needs about {needed / 2**30:.1f} GiB, over {MEMORY_SHARE:.0%} of the free memory"
                 f" ({limit / 2**30:.1f} GiB)"
             )
         )
@@ -77,7 +93,7 @@ def time_forward(name: str, h: int, w: int, d: int, macs: int) -> Forward:
             timeout=TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return Forward(reason=f"not done after {TIMEOUT} s")
+        return Forward(reason=f"not finished after {TIMEOUT} s")
     if done.returncode:
         said = done.stderr.strip().splitlines()
         return Forward(

@@ -1,5 +1,6 @@
-"""What attention over three frames costs: the paper's formulas, true pairs, exact MACs by term. n =
-H W pixels, d width. No torch here.
+"""Cost of attention over three frames: the paper's formulas, token pairs, exact MACs by term.
+
+Shapes: n = H W pixels per frame, d channels. This module does not import torch.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from typing import NamedTuple
 
 TRANSFORMERS = ("transformer", "d_transformer")  #: joint, decoupled
 FRAMES = 3
-HEADS = 8  #: of the networks that are counted and timed; MACs do not depend on it
-PYRAMID = (4, 2, 1)  #: down-sampling along each axis of frames t-2, t-1, t (section 3.3)
+HEADS = 8  #: attention heads of the counted and timed networks; MACs do not depend on it
+PYRAMID = (4, 2, 1)  #: down-sampling per axis of frames t-2, t-1, t (section 3.3)
 MLP_RATIO = 4
-TAPS = 9  #: points that a deformable convolution reads, K x K with K = 3 (Eq. 5)
-CROSSOVER = (1 + sqrt(33)) / 2  #: positive root of n² - n - 8: beyond it Eq. 1 exceeds Eq. 8
+TAPS = 9  #: sampling points of a deformable convolution, K x K with K = 3 (Eq. 5)
+CROSSOVER = (1 + sqrt(33)) / 2  #: positive root of n² - n - 8; above it Eq. 1 exceeds Eq. 8
 
-#: What the exact counts leave out on purpose. Each costs a few operations an element, and none
-#: multiplies matrices.
+#: Operations left out of the exact counts on purpose. Each costs a few operations per element;
+#: none multiplies matrices.
 UNCOUNTED = (
     "softmax",
     "LayerNorm",
@@ -29,7 +30,7 @@ UNCOUNTED = (
 
 
 class Grid(NamedTuple):
-    """A feature map's rows and columns."""
+    """Rows and columns of a feature map."""
 
     h: int
     w: int
@@ -39,44 +40,42 @@ class Grid(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """The paper's n."""
+        """Number of pixels, n in the paper."""
         return self.h * self.w
 
     def reduced(self, rate: int) -> "Grid":
-        """The grid after down-sampling by `rate` along each axis; a last, partial cell counts as
-        one.
-        """
+        """Return the grid after down-sampling by `rate` per axis, rounded up."""
         return Grid(-(-self.h // rate), -(-self.w // rate))
 
 
 class Relations(NamedTuple):
-    """Both transformers' cost in pairs of pixels or tokens, which are not MACs."""
+    """Cost of both transformers in pairs of pixels or tokens, not in MACs."""
 
-    transformer: int  #: joint
-    pst: int  #: among the pixels of a frame
-    att: int  #: among the frames at a pixel
+    transformer: int  #: joint attention
+    pst: int  #: pairs of pixels within a frame
+    att: int  #: pairs of frames at a pixel
 
     @property
     def d_transformer(self) -> int:
-        """Decoupled: PST and ATT."""
+        """Cost of the decoupled transformer: PST plus ATT."""
         return self.pst + self.att
 
     @property
     def ratio(self) -> Fraction:
-        """Joint over decoupled."""
+        """Cost of the joint transformer divided by that of the decoupled one."""
         return Fraction(self.transformer, self.d_transformer)
 
 
 def relations(n: int) -> Relations:
-    """The paper's costs of n pixels (Eqs. 1, 4, 7): 3n³, 3n² and 2·3n + 2·9n, as printed. The ratio
-    is n² / (n + 8).
+    """Return the paper's cost for n pixels as printed (Eqs. 1, 4, 7): 3n³, 3n², 2·3n + 2·9n.
+
+    The ratio is n² / (n + 8).
     """
     return Relations(transformer=3 * n**3, pst=3 * n**2, att=2 * 3 * n + 2 * 9 * n)
 
 
 def pairs(n: int) -> Relations:
-    """The pairs of tokens that attend to each other, without down-sampling: 9n² jointly; 3n² and 9n
-    decoupled.
+    """Return the number of token pairs without down-sampling: 9n² joint, 3n² and 9n decoupled.
 
     The ratio is 3n / (n + 3), below 3 for any n.
     """
@@ -84,8 +83,9 @@ def pairs(n: int) -> Relations:
 
 
 def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
-    """MACs of one transformer block (Eq. 3): QKᵀ and AV of `queries` tokens against `keys` each,
-    four projections, the MLP's two layers.
+    """Return the MACs of one transformer block by term (Eq. 3).
+
+    The terms are QKᵀ and AV with `keys` tokens per query, four projections, two MLP layers.
     """
     return {
         "attention": 2 * queries * keys * d,
@@ -95,14 +95,16 @@ def block_macs(queries: int, keys: int, d: int) -> dict[str, int]:
 
 
 def transformer_macs(grid: Grid, d: int) -> dict[str, int]:
-    """MACs by term of one joint block: all 3n tokens against all 3n tokens."""
+    """Return the MACs of one joint block by term: all 3n tokens attend to all 3n tokens."""
     tokens = FRAMES * grid.pixels
     return block_macs(tokens, tokens, d)
 
 
 def d_transformer_macs(grid: Grid, d: int) -> dict[str, int]:
-    """MACs by term: PST, a block a frame on its smaller map (Eq. 2); two DCNs (Eq. 5); ATT, 3
-    against 3 tokens at each pixel (Eq. 6).
+    """Return the MACs of the decoupled transformer by term.
+
+    PST is one block per frame on the down-sampled map (Eq. 2), alignment is two DCNs (Eq. 5), and
+    ATT is 3 x 3 tokens at each pixel (Eq. 6).
     """
     n = grid.pixels
     maps = [grid.reduced(rate).pixels for rate in PYRAMID]
@@ -116,7 +118,7 @@ def d_transformer_macs(grid: Grid, d: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class AttentionCost:
-    """Both transformers' cost at one grid and width."""
+    """Cost of both transformers at one grid and width."""
 
     grid: Grid
     width: int
@@ -135,13 +137,11 @@ class AttentionCost:
 
     @property
     def exact_ratio(self) -> float:
-        """MACs of the joint transformer over the decoupled one's."""
+        """MACs of the joint transformer divided by those of the decoupled one."""
         return self.totals["transformer"] / self.totals["d_transformer"]
 
     def document(self) -> dict[str, object]:
-        """Return the formulas for JSON. Relations and MACs are different units: they stay in
-        branches of their own.
-        """
+        """Return the cost for JSON, with relations, pairs and MACs in separate branches."""
         paper, pairs, total = self.paper, self.pairs, self.totals
         return {
             "n": self.grid.pixels,
@@ -183,8 +183,9 @@ class AttentionCost:
 
 
 def cost_at(grid: Grid, width: int) -> AttentionCost:
-    """Return both transformers' cost in relations (Eqs. 1, 4, 7, 8), in pairs and in MACs. Any
-    size: only integers are made.
+    """Return the cost of both transformers in relations (Eqs. 1, 4, 7, 8), pairs and MACs.
+
+    All counts are exact integers, so any size works.
     """
     n = grid.pixels
     return AttentionCost(

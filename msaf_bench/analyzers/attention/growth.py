@@ -1,4 +1,4 @@
-"""How the cost of attention grows with the size of the feature map: a in cost ~ n^a."""
+"""Growth of the cost of attention with the size of the feature map: a in cost ~ n^a."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from msaf_bench.stats.growth import exponent
 
 
 class Quantity(NamedTuple):
-    """One kind of cost and how it is read; None means that it was not measured."""
+    """One kind of cost and how to read it from a `MeasuredCost`; None if it was not measured."""
 
     key: str
     title: str
     unit: str
     read: Callable[[MeasuredCost, str], float | None]
-    drawn: bool = True  #: whether it has a panel in the figure
+    drawn: bool = True  #: whether the figure has a panel for it
 
     def points(self, costs: Sequence[MeasuredCost], name: str) -> list[tuple[int, float]]:
-        """Return (n, cost) of one transformer, by size."""
+        """Return the pairs (n, cost) of one transformer, sorted by n."""
         found = ((cost.analytic.grid.pixels, self.read(cost, name)) for cost in costs)
         return sorted((n, value) for n, value in found if value is not None)
 
@@ -68,8 +68,9 @@ def present(costs: Sequence[MeasuredCost]) -> list[Quantity]:
 
 
 def exponents(costs: Sequence[MeasuredCost]) -> dict[str, dict[str, float | None]]:
-    """Return a in cost ~ n^a, by kind and transformer; None for fewer than two sizes. `predicted`
-    is that of the exact count at the sizes timed.
+    """Return a in cost ~ n^a by kind of cost and transformer; None for fewer than two sizes.
+
+    If times were measured, `predicted` holds the exponent of the exact count at the timed sizes.
     """
 
     def fit(points: Sequence[tuple[int, float]]) -> float | None:

@@ -1,4 +1,4 @@
-"""Both transformers as other counters and the clock see them. No torch here."""
+"""Results of other counters and of timing for both transformers. No torch import here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TIMED = "one forward on the CPU, batch 1, fp32, alone in a fresh process"
 
 
 class Counts(NamedTuple):
-    """MACs of both transformers by one counter, or the reason why it has none."""
+    """MACs of both transformers by one counter, or the reason why it gives none."""
 
     macs: Mapping[str, int] | None
     reason: str = ""
@@ -21,7 +21,7 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class AttentionMeasurement:
-    """Counters, predicted memory and measured forwards of both transformers at one size."""
+    """Counted MACs, predicted memory and measured forwards of both transformers at one size."""
 
     counts: Mapping[str, Counts]  #: by counter
     live_bytes: Mapping[str, int | None]  #: by transformer; None for a size beyond counting
@@ -30,7 +30,7 @@ class AttentionMeasurement:
 
     @property
     def reasons(self) -> str:
-        """Why some counters have no MACs."""
+        """Reasons for counters without MACs; empty if all have them."""
         return "; ".join(f"{name}: {c.reason}" for name, c in self.counts.items() if c.reason)
 
     def document(self) -> dict[str, object]:

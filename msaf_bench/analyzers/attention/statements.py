@@ -1,5 +1,6 @@
-"""What section 3.3 says of its own formulas, each sentence with a verdict that is computed here, in
-whole numbers. n pixels a frame.
+"""Statements of section 3.3 about its own formulas, each with a verdict computed in integers.
+
+n is the number of pixels per frame.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +18,13 @@ from msaf_bench.analyzers.attention.complexity import (
     relations,
 )
 
-#: n that a verdict is checked for; a polynomial of degree 3 is settled by four of them
+#: values of n at which a verdict is checked; four values determine a polynomial of degree 3
 RANGE = range(1, 1001)
-F5_CHANNELS = 2048  #: of ResNet-50 and ResNet-101
+F5_CHANNELS = 2048  #: output channels of ResNet-50 and ResNet-101
 
 
 class Statement(NamedTuple):
-    """One statement of the paper, whether it holds, and what was found."""
+    """One statement of the paper, whether it holds, and the finding."""
 
     place: str
     statement: str
@@ -41,7 +42,7 @@ class Statement(NamedTuple):
 
 
 def statements() -> list[Statement]:
-    """Every statement on cost, in the paper's order."""
+    """Return all statements about cost, in the paper's order."""
     return [
         check()
         for check in (_pixels, _joint, _alignment, _sum, _crossover, _monotonous, _linear, _limit)
@@ -61,7 +62,7 @@ def _pixels() -> Statement:
 
 
 def _joint() -> Statement:
-    # Pairs counted one by one, on maps small enough for that.
+    # Count the pairs one by one, on maps small enough for that.
     counted = {n: sum(1 for _ in range(FRAMES * n) for _ in range(FRAMES * n)) for n in range(1, 7)}
     agree = [n for n, count in counted.items() if relations(n).transformer == count]
     found = (
@@ -94,7 +95,7 @@ def _sum() -> Statement:
 
 
 def _crossover() -> Statement:
-    # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4, in which only r^2 = 33 is left.
+    # With r = sqrt(33): ((1 + r)/2)^2 - (1 + r)/2 = (r^2 - 1)/4 = (33 - 1)/4, an exact fraction.
     root = Fraction(33 - 1, 4) == 8 and all(
         _difference(n) == 3 * n * (n * n - n - 8) for n in RANGE
     )
@@ -153,8 +154,9 @@ def _difference(n: int) -> int:
 
 
 def degree(f: Callable[[int], int], points: Sequence[int] = RANGE) -> int:
-    """The degree of a polynomial over evenly spaced points: the order of difference that is
-    constant.
+    """Return the degree of a polynomial: the first order of differences that is constant.
+
+    `points` are evenly spaced.
     """
     values, order = [f(n) for n in points], 0
     while len(set(values)) > 1:

@@ -1,5 +1,6 @@
-"""What attention over three frames costs at one or several sizes: formulas, counters, the clock.
-torch and scipy are imported where they are needed: for measurements and for several sizes.
+"""Cost of attention over three frames at one or several sizes: formulas, counters, timing.
+
+torch is imported only for measurements, scipy only for several sizes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,12 @@ from msaf_bench.analyzers.attention.statements import Statement, statements
 from msaf_bench.errors import GateError, UsageError
 from msaf_bench.sizes import parse_list, parse_size
 
-MOST = 10**18  #: rows, columns, channels
+MOST = 10**18  #: largest number of rows, columns and channels
 
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """Both transformers' cost at one size: by formulas, and where asked by counters and clock."""
+    """Cost of both transformers at one size: by formulas and, on request, measured."""
 
     analytic: AttentionCost
     measured: AttentionMeasurement | None = None
@@ -36,15 +37,15 @@ class MeasuredCost:
 
 @dataclass(frozen=True)
 class AttentionStudy:
-    """What attention over three frames costs at some sizes, and what the paper says of it."""
+    """Cost of attention over three frames at some sizes, and the paper's statements about it."""
 
     sizes: tuple[MeasuredCost, ...]
-    statements: tuple[Statement, ...]  #: of section 3.3, checked
+    statements: tuple[Statement, ...]  #: checked statements of section 3.3
     #: a in cost ~ n^a by kind of cost and transformer; empty for a single size
     exponents: Mapping[str, Mapping[str, float | None]]
 
     def document(self) -> dict[str, object]:
-        """Return what `flops --n --json` prints: of a single size that size's cost itself."""
+        """Return the output of `flops --n --json`; for a single size, the cost at that size."""
         documents = [cost.document() for cost in self.sizes]
         whole: dict[str, object] = documents[0]
         if len(documents) > 1:
@@ -64,18 +65,18 @@ def attention_cost(
 
         study = attention_cost("97x97")
         study.sizes[0].analytic.paper.ratio  # 3n³ against 3n² + 24n, Eqs. 1 and 8
-        study.document()                     # what `msaf-bench flops --n 97x97 --json` prints
+        study.document()                     # output of `msaf-bench flops --n 97x97 --json`
 
     Args:
         n: Size of the feature map as (H, W) or "HxW"; several sizes as "64x64,97x97".
         width: Channels of the feature map, for the exact count.
-        measure: Count with torch, fvcore and ptflops too, and time a forward of each transformer
-            in fresh processes on the CPU.
+        measure: Also count with torch, fvcore and ptflops, and time one forward of each
+            transformer on the CPU, each in a fresh process.
         on_note: Called with one line before each step of a measurement.
 
     Raises:
-        UsageError: a size or width that is none, or a width that the heads do not divide.
-        GateError: torch counts other MACs than the formulas.
+        UsageError: If a size or width is invalid, or the heads do not divide a measured width.
+        GateError: If torch counts different MACs than the formulas.
     """
     grids = [Grid(*n)] if isinstance(n, tuple) else parse_grids(n)
     _check_width(width, measure=measure)
@@ -92,7 +93,7 @@ def parse_grids(text: str) -> list[Grid]:
 def _check_width(width: int, *, measure: bool) -> None:
     if not 0 < width < MOST:
         raise UsageError(
-            f"--width: {shortened(width)} is not a number of channels; give one from 1, as in 256"
+            f"--width: {shortened(width)} is not a number of channels; give 1 or more, such as 256"
         )
     if measure and width % HEADS:
         raise UsageError(
@@ -110,8 +111,9 @@ def _exponents(costs: Sequence[MeasuredCost]) -> Mapping[str, Mapping[str, float
 
 
 def _measured(cost: AttentionCost, on_note: Callable[[str], None]) -> AttentionMeasurement:
-    """Count with other counters and time a forward. Raises `GateError` if torch counts other MACs
-    than the formulas.
+    """Count with other counters and time one forward of each transformer.
+
+    Raises `GateError` if torch counts different MACs than the formulas.
     """
     from msaf_bench.analyzers.attention.clock import time_forward
     from msaf_bench.analyzers.attention.transformers import count_all, live_bytes

@@ -1,5 +1,6 @@
-"""Three independent MAC counters, run on the transformers that networks are built with. Clips are
-(1, 3, d, h, w): d width, h w grid.
+"""Three independent MAC counters, run on the transformers used in the networks.
+
+Shapes: clips are (1, 3, d, h, w), with d channels on an h x w grid.
 """
 
 from collections.abc import Callable
@@ -15,14 +16,15 @@ from msaf_bench.components.align import DeformableAlign
 from msaf_bench.components.blocks.attention import Block
 from msaf_bench.components.motion import DecoupledTransformer, VanillaTransformer
 
-FVCORE_PIXELS = 32 * 32  #: fvcore computes what it counts; larger clips take too long
+FVCORE_PIXELS = 32 * 32  #: fvcore executes the network while counting; larger clips take too long
 FVCORE_WIDTH = 2048
-META_BYTES = 2**62  #: a tensor's size is a 64-bit number even where nothing is allocated
+META_BYTES = 2**62  #: limit of a meta tensor: its size is a 64-bit number, allocated or not
 
 
 def build(name: str, d: int) -> nn.Module:
-    """One of `TRANSFORMERS` at width d, for inference: one joint block, or the decoupled one with
-    deformable alignment.
+    """Build one of `TRANSFORMERS` at width d, in evaluation mode.
+
+    The joint one has a single block, the decoupled one uses deformable alignment.
     """
 
     def block() -> Block:
@@ -34,12 +36,14 @@ def build(name: str, d: int) -> nn.Module:
 
 
 def count_all(h: int, w: int, d: int) -> dict[str, Counts]:
-    """Counts by counter name: torch's and ptflops' on meta tensors, fvcore's on real ones, hence of
-    small clips alone.
+    """Return the MACs of both transformers by counter.
+
+    torch and ptflops count on meta tensors of any size. fvcore needs tensors with data, so it
+    counts only small clips.
     """
     if _too_large(h, w, d):
         counts = dict.fromkeys(
-            ("torch", "ptflops"), Counts(None, "too large even for tensors without content")
+            ("torch", "ptflops"), Counts(None, "too large even for meta tensors")
         )
     else:
         counts = {
@@ -50,16 +54,17 @@ def count_all(h: int, w: int, d: int) -> dict[str, Counts]:
         return counts | {
             "fvcore": Counts(
                 None,
-                f"it computes what it counts: only up to {FVCORE_PIXELS} pixels and width"
-                f" {FVCORE_WIDTH}",
+                f"it executes the network while counting: only up to {FVCORE_PIXELS} pixels and"
+                f" width {FVCORE_WIDTH}",
             )
         }
     return counts | {"fvcore": _both(by_fvcore, h, w, d, "cpu")}
 
 
 def live_bytes(h: int, w: int, d: int) -> dict[str, int | None]:
-    """The most bytes of activations that exist at once in a forward of each transformer, or None
-    for a size beyond counting.
+    """Return the peak bytes of activations in a forward of each transformer.
+
+    None if the size is too large even for meta tensors.
     """
     if _too_large(h, w, d):
         return dict.fromkeys(TRANSFORMERS)
@@ -71,7 +76,7 @@ def live_bytes(h: int, w: int, d: int) -> dict[str, int | None]:
 
 
 def _too_large(h: int, w: int, d: int) -> bool:
-    # The largest tensors: the map of all pairs, the MLP's hidden layer and the DCN's weight.
+    # The largest tensors are the map of all pairs, the MLP's hidden layer and the DCN's weight.
     return (
         4 * max(HEADS * (FRAMES * h * w) ** 2, FRAMES * MLP_RATIO * h * w * d, 9 * d**2)
         > META_BYTES

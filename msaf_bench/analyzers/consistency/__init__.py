@@ -1,1 +1,1 @@
-"""Temporal consistency: how far predictions agree along the motion of a video."""
+"""Temporal consistency: agreement of predictions along the motion of a video."""

@@ -1,9 +1,10 @@
-"""The warping error of Lai et al. (2018), as their released script evaluates it: lower is better.
-Shapes: K classes, C channels, H W image.
+"""Warping error of Lai et al. (2018), as in their released script: lower is better.
 
-The mean squared difference, over the pixels that are not `doubtful` and over the channels, between
-a frame and the next one pulled back to it. Where every pixel is doubtful the pair's error is 0, as
-in the script. Places outside of the frame are clamped and not masked.
+Mean squared difference between a frame and the next one warped back to it, over channels and over
+all pixels except `doubtful` ones. If every pixel is doubtful, the error of the pair is 0, as in the
+script. Positions outside the frame are clamped, not masked.
+
+Shapes: K classes, C channels, H W image.
 """
 
 from itertools import combinations
@@ -17,7 +18,7 @@ from msaf_bench.spec import VOID
 
 
 def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp) -> float:
-    """Of two pictures (H, W, C), whose values become 0..1: what the paper measures."""
+    """Return the error of two images (H, W, C), scaled to 0..1, as measured in the paper."""
     error = np.zeros(earlier.shape[:2])
     for channel in range(earlier.shape[2]):
         pulled = bilinear(later[..., channel].astype(np.float32) / 255, motion.x, motion.y)
@@ -28,13 +29,22 @@ def picture_error(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: 
 def label_error(
     earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp, num_classes: int
 ) -> float:
-    """Of two label maps (H, W) as one-hot pictures with K channels. A pixel whose label flips
-    counts 2 / K.
+    """Return the error of two label maps, taken as one-hot images with K channels.
 
-    With weight u_i on those of the four pixels whose class is another than the earlier one, the
-    squared difference of the one-hot vectors is (sum u)² + the sum of u_i u_j over all i, j of
-    equal class, so the K planes need not be made. Void pixels, and those read from a void one, are
-    left out; NaN where that, or flow that is not known, leaves none.
+    A pixel whose label flips counts 2 / K. The K planes are never built: let u_i be the bilinear
+    weight of each of the four pixels whose class differs from the earlier one. Then the squared
+    difference of the one-hot vectors is (sum u)² plus the sum of u_i u_j over all i, j of equal
+    class.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
+
+    Returns:
+        The error without void pixels, pixels read from void, and pixels of unknown flow; NaN if
+        none is left.
     """
     places = motion.everywhere
     labels, own = later.ravel()[places.pixel], earlier.ravel()

@@ -1,4 +1,4 @@
-"""The flow of a data set's pairs, for temporal consistency."""
+"""Optical flow of the pairs of a data set, for temporal consistency."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,16 +15,22 @@ from msaf_bench.errors import UsageError, one_of
 
 Pair = tuple[int, int]
 Flows = Callable[[Pair], FlowField]
-KEPT = 20 * 2**30  #: bytes of estimated flow that are kept; more is estimated anew each time
+KEPT = 20 * 2**30  #: largest cache of estimated flow, in bytes; larger flow is not cached at all
 
 
 def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
-    """What gives the flow of a pair of clips: `exact`, where the data set knows it, or one of
-    `ESTIMATORS`, cached in a folder if all of it takes at most `KEPT` bytes there.
+    """Return a function from a pair of clips to its flow.
 
-    Exact flow counts as hidden also what is read across the edge of a true class (see
-    `across_edges`). Raises `UsageError` for an unknown kind, and on a pair whose exact flow is not
-    known or one of whose clips has no label map.
+    Exact flow also marks as occluded the pixels read across a class edge (see `across_edges`).
+
+    Args:
+        clips: Clips of the data set.
+        kind: One of `ESTIMATORS`, or `exact` if the data set knows its motion.
+        cache: Folder for estimated flow; not used if all flow takes more than `KEPT` bytes.
+
+    Raises:
+        UsageError: If the kind is unknown. The returned function raises it for a pair without
+            exact flow or without both label maps.
     """
     one_of("flow", kind, ("exact", *ESTIMATORS))
 
@@ -40,7 +46,7 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
 
     if cache is not None and not flow_bytes(clips, kind):
         cache = None
-    picture = lru_cache(maxsize=2)(clips.picture)  # neighbouring pairs share one
+    picture = lru_cache(maxsize=2)(clips.picture)  # neighbouring pairs share an image
 
     def estimated(pair: Pair) -> FlowField:
         return estimate(kind, picture(pair[0]), picture(pair[1]), cache)
@@ -49,8 +55,9 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
 
 
 def flow_bytes(clips: Clips, kind: str) -> int:
-    """Return what the estimated flow of all pairs takes in a folder: both ways, four bytes a
-    component; 0 where it is not kept.
+    """Return the size of the flow cache of all pairs in bytes, or 0 if flow is not cached.
+
+    Both directions are stored, with four bytes per component.
     """
     if not clips.pairs or kind not in ESTIMATORS or kind == "zero":
         return 0
@@ -60,14 +67,13 @@ def flow_bytes(clips: Clips, kind: str) -> int:
 
 
 def across_edges(earlier: NDArray[np.uint8], later: NDArray[np.uint8], motion: Warp) -> Mask:
-    """Which pixels (H, W) are read from at least one pixel of another class, by the true label maps
-    of both frames.
+    """Return a mask (H, W) of the pixels read from at least one pixel of another true class.
 
-    A label map holds the class at each pixel's centre. Where motion is no whole number of pixels,
-    the point on which a pixel lands lies between centres, and next to an edge the majority of the
-    four centres around it may belong to the other side though the point does not. That is no
-    inconsistency of a prediction. The rule reads the truth only: every predictor is scored on the
-    same pixels.
+    A label map holds the class at the centre of each pixel. With subpixel motion, a pixel lands
+    between centres. Next to an edge, most of the four centres around that point may belong to the
+    other side of the edge although the point does not. That is not an inconsistency of a
+    prediction. The mask depends only on the ground truth, so every predictor is scored on the same
+    pixels.
     """
     places = motion.everywhere
     return places.some(later.ravel()[places.pixel] != earlier.ravel()).reshape(earlier.shape)

@@ -1,4 +1,4 @@
-"""A folder of predicted label maps, and the frames and true label maps that belong to it."""
+"""Folders of predicted label maps with the matching frames and ground truth."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ from msaf_bench.spec import VOID
 
 T = TypeVar("T")
 
-_KEPT = 4  # maps or pictures in memory, of each kind
+_KEPT = 4  # maps or images in memory, per kind
 
 
 class FrameFiles(Generic[T]):
-    """Pictures or label maps by the index of their frame, read when they are asked for."""
+    """Images or label maps by frame index, read on demand."""
 
     def __init__(self, places: Sequence[T], read: Callable[[T], NDArray[np.uint8]]) -> None:
         self._places, self._read = places, lru_cache(_KEPT)(read)
@@ -44,7 +44,7 @@ class FrameFiles(Generic[T]):
 
 @dataclass(frozen=True)
 class PredictedFrames:
-    """Predictions and what belongs to them, by the index of the frame."""
+    """Predictions with their ground truth and images, by frame index."""
 
     keys: Sequence[str]
     classes: ClassSet
@@ -52,22 +52,22 @@ class PredictedFrames:
     predictions: Maps
     truths: Maps | None
     pictures: Maps | None
-    unpredicted: Sequence[str] = ()  #: frames without a prediction
+    unpredicted: Sequence[str] = ()  #: names of frames without a prediction
     inputs: Sequence[Path] = ()
     ignored: Sequence[Ignored] = ()
-    turned: Sequence[str] = ()  #: names of the frames that are turned as their file says
-    maps: Sequence[str] = ()  #: as given by `--map`
-    data: str = ""  #: data set and split that the frames are of; empty for a folder
-    unlabelled: int = 0  #: frames of a data set without a true label map
-    incomplete: str = ""  #: why that split is not the official one; empty if it is
+    turned: Sequence[str] = ()  #: names of frames rotated by the orientation stored in their file
+    maps: Sequence[str] = ()  #: id mappings, as given by `--map`
+    data: str = ""  #: data set and split of the frames; empty for a folder
+    unlabelled: int = 0  #: number of frames of a data set without ground truth
+    incomplete: str = ""  #: why the split differs from the official one; empty if it does not
 
     @property
     def partial(self) -> bool:
-        """Whether frames have no prediction, or the data set lacks some."""
+        """Whether some frames have no prediction or are missing from the data set."""
         return bool(self.unpredicted or self.incomplete)
 
     def check_sizes(self, pair: Pair, flow: FlowField | None = None) -> None:
-        """Raise `DataError` unless all that belongs to a pair has one size."""
+        """Raise `DataError` unless maps, images and flow of a pair have the same size."""
         first, size = self.keys[pair[0]], self.predictions[pair[0]].shape
         read: dict[str, NDArray[np.generic] | None] = {}
         if flow:
@@ -86,12 +86,12 @@ class PredictedFrames:
             if each is not None and each.shape[:2] != size:
                 sizes = ["x".join(map(str, shape)) for shape in (each.shape[:2], size)]
                 raise DataError(
-                    f"{what}: {sizes[0]} (HxW), but the prediction of {first} is {sizes[1]}; bring"
-                    " all to one size"
+                    f"{what}: {sizes[0]} (HxW), but the prediction of {first} is {sizes[1]}; resize"
+                    " all to the same size"
                 )
 
     def notes(self) -> Iterator[str]:
-        """What a reader should know of the frames."""
+        """Yield one line per note about the frames, such as gaps and missing predictions."""
         yield from map(str, self.ignored)
         if self.turned:
             yield turned_note(self.turned)
@@ -99,7 +99,7 @@ class PredictedFrames:
             before, after = (self.keys[index] for index in self.neighbours.gaps[0])
             yield (
                 f"gaps: {len(self.neighbours.gaps)}, such as from {before} to {after}; no pair"
-                " reaches across one"
+                " spans a gap"
             )
         if self.unpredicted:
             yield (
@@ -110,8 +110,8 @@ class PredictedFrames:
             yield f"PARTIAL: {self.incomplete}"
         if self.unlabelled:
             yield (
-                f"{self.unlabelled} of {len(self.keys)} frames have no true label map, so the truth"
-                " is no control"
+                f"{self.unlabelled} of {len(self.keys)} frames have no true label map, so the"
+                " control of ground truth is missing"
             )
 
 
@@ -125,11 +125,20 @@ def open_predictions(
     skip_bad: bool = False,
     pattern: str | None = None,
 ) -> PredictedFrames:
-    """List the folders and read which ids are in use; without `classes` there are as many as the
-    largest id needs. `frames` may be a video file, whose label maps are named by frame number.
+    """List the files of the folders and find out which ids are in use.
 
-    Raises `DataError` where a frame or truth of a prediction is missing, or, unless `skip_bad`, a
-    prediction; and where ids that may be a class would be void.
+    Args:
+        pred: Folder of predicted label maps.
+        frames: Folder of images, or a video file with label maps named by frame number.
+        truth: Folder of ground truth.
+        classes: Classes of the label maps; by default as many as the largest id needs.
+        maps: Id mappings, as given by `--map`.
+        skip_bad: Leave out frames without a prediction.
+        pattern: Position of the frame number in a file name, such as "img_{frame}_v2".
+
+    Raises:
+        DataError: If a prediction has no frame or ground truth; if a frame has no prediction,
+            unless `skip_bad`; if ids that may be a class would become void.
     """
     found = list_label_maps(pred)
     keys = list(found.by_key)
@@ -178,12 +187,21 @@ def open_predicted_split(
     *,
     skip_bad: bool = False,
 ) -> PredictedFrames:
-    """List the predictions of frames of a data set and read which ids are in use. There are truths
-    if every predicted frame is labelled.
+    """List the predictions for a split of a data set and find out which ids are in use.
 
-    Raises `DataError` as `frames_of_names` does, unless `skip_bad` for a labelled frame without a
-    prediction, and where ids that may be a class would be void; `UsageError` for a map of the
-    truth.
+    Ground truth is available only if every predicted frame is labelled.
+
+    Args:
+        pred: Folder of predicted label maps.
+        files: Frames and labels of the split.
+        classes: Classes of the data set.
+        maps: Id mappings of the predictions, as given by `--map`.
+        skip_bad: Leave out labelled frames without a prediction.
+
+    Raises:
+        DataError: If a name matches no frame (see `frames_of_names`); if a labelled frame has no
+            prediction, unless `skip_bad`; if ids that may be a class would become void.
+        UsageError: If `maps` maps ids of the ground truth.
     """
     check_maps_of_pred(maps)
     found = list_label_maps(pred)
@@ -225,8 +243,9 @@ def open_predicted_split(
 
 
 def _indices(keys: Sequence[str], pictures: Frames, pred: Path) -> dict[str, int]:
-    """Return the index of the frame of each prediction that has one. Raises `DataError` for a name
-    that is not the number of a frame of a video file.
+    """Return the frame index of each prediction that has a frame.
+
+    Raises `DataError` if a name is not a frame number of the video file.
     """
     places = {key: index for index, key in enumerate(pictures.keys)}
     stray = [key for key in keys if pictures.key_of(key) not in places]
@@ -239,7 +258,7 @@ def _indices(keys: Sequence[str], pictures: Frames, pred: Path) -> dict[str, int
 
 
 def _belonging(keys: Sequence[str], place: Path, there: Mapping[str, T], pred: Path) -> list[T]:
-    """Return what belongs to each key. Raises `DataError` where it is missing."""
+    """Return the file of each key. Raises `DataError` if a file is missing."""
     missing = [key for key in keys if key not in there]
     if missing:
         more = and_more(len(missing) - 1, len(keys))
@@ -252,8 +271,9 @@ def _belonging(keys: Sequence[str], place: Path, there: Mapping[str, T], pred: P
 def _check_ids(
     paths: Mapping[What, Sequence[Path]], classes: ClassSet | None, maps: Sequence[str]
 ) -> tuple[ClassSet, Mapping[What, IdMap]]:
-    """The classes and what the ids are, from every label map. Raises `DataError` for the first that
-    is wrong.
+    """Read every label map and return the classes and the id mappings.
+
+    Raises `DataError` for the first invalid label map.
     """
     mapped, widest = parse_maps(maps, classes), class_set(str(VOID))
     ids: dict[What, set[int]] = {"prediction": set(), "truth": set()}

@@ -1,9 +1,11 @@
-"""Presets that compare a label map with the next one pulled back to it: a K x K matrix a pair,
-pooled over all pairs.
+"""Presets that compare a label map with the next one warped back to it.
 
-Rows of a matrix are the earlier map, columns the later one pulled back. Pixels that are void, that
-read void (under `clean`: where void wins the vote) or whose flow is unknown have no vote in any
-preset. Shapes: K classes, H W label map.
+Each pair gives a K x K matrix; the matrices are pooled over all pairs. Rows are the earlier map,
+columns the later one warped back. In every preset, three kinds of pixels have no vote: void pixels,
+pixels read from void (under `clean`: pixels for which void wins the vote), and pixels of unknown
+flow.
+
+Shapes: K classes, H W label map.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,11 +22,11 @@ Matrix = NDArray[np.int64]
 
 
 def pulled_back(later: Labels, motion: Warp) -> Labels:
-    """The class with the most bilinear weight among the four pixels that each pixel is read from;
-    of equal ones the first in reading order.
+    """Return the later map warped back: the argmax of K bilinearly warped one-hot maps.
 
-    It is the argmax of K bilinearly warped one-hot maps, without making them: only where the four
-    differ is there anything to count.
+    The one-hot maps are never built. Of the four pixels that a pixel is read from, the class with
+    the most bilinear weight wins; ties go to the first one in reading order. Weights are counted
+    only if the four classes differ.
     """
     corners = np.pad(later, ((0, 1), (0, 1)), "edge")
     corners = [corners[i : i + later.shape[0], j : j + later.shape[1]] for i, j in CORNERS]
@@ -43,8 +45,15 @@ def pulled_back(later: Labels, motion: Warp) -> Labels:
 
 
 def clean(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
-    """One-hot bilinear warp and argmax; a pixel that is hidden, or read from outside of the frame,
-    has no vote.
+    """Count votes after a one-hot bilinear warp and argmax.
+
+    Pixels that are occluded or read from outside the frame have no vote.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
     return _matrix(
         earlier,
@@ -55,13 +64,19 @@ def clean(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Mat
 
 
 def etc2020(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
-    """What `tool/eval_tc.py` of ETC (Liu et al. 2020) does: class ids are interpolated bilinearly
-    and truncated, nothing is hidden.
+    """Count votes as `tool/eval_tc.py` of ETC (Liu et al. 2020) does.
 
-    Between classes 2 and 13 every id in between appears. The rounding is that of Resample2d in
-    NVIDIA/flownet2-pytorch, the package that ETC has its users copy: each product becomes float32,
-    the sum is float32, and the fourth product is fused with the last addition. Inside one class
-    some pixels come out one id too low.
+    Class ids are interpolated bilinearly and truncated; no pixel is masked. Between classes 2 and
+    13 every id in between appears. The rounding is that of Resample2d in NVIDIA/flownet2-pytorch,
+    a package that users of ETC are told to copy: each product becomes float32, the sum is float32,
+    and the fourth product is fused with the last addition. Inside one class some pixels come out
+    one id too low.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
 
     def add(
@@ -69,8 +84,8 @@ def etc2020(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> M
     ) -> Floats:
         for weight, label in zip(weights[:3], ids[:3], strict=True):
             total = total + (weight * label).astype(np.float32)
-        # Both factors are float32, so their product is exact in float64 and rounds once, with the
-        # sum.
+        # Both factors are float32, so their product is exact in float64 and is rounded only once,
+        # together with the sum.
         return (weights[3].astype(np.float32).astype(np.float64) * ids[3] + total).astype(
             np.float32
         )
@@ -79,10 +94,16 @@ def etc2020(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> M
 
 
 def etc2020_thc(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
-    """`etc2020` with the rounding of an older Resample2d, that of Lai et al. (2018): a product is
-    added in float64, the sum is float32.
+    """Count votes as `etc2020`, rounded as by the older Resample2d of Lai et al. (2018).
 
-    Versions of this project before 0.2 gave this number the name `etc2020`.
+    Products are added in float64, the sum is float32. Versions of this project before 0.2 called
+    this number `etc2020`.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
 
     def add(
@@ -102,8 +123,9 @@ def _interpolated(
     num_classes: int,
     add: Callable[[Floats, Sequence[NDArray[np.float64]], NDArray[np.float32]], Floats],
 ) -> Matrix:
-    """Ids interpolated bilinearly and truncated; `add` sums what the four pixels give, as a script
-    rounds it.
+    """Count votes after interpolating ids bilinearly and truncating them.
+
+    `add` sums the weighted ids of the four pixels with the rounding of a published script.
     """
     places = motion.everywhere
     x, y = motion.x.ravel(), motion.y.ravel()
@@ -116,12 +138,18 @@ def _interpolated(
 
 
 def vspw2021(earlier: Labels, later: Labels, motion: Warp, num_classes: int) -> Matrix:
-    """What `TC_cal.py` of VSPW (Miao et al. 2021) does: the nearest pixel, nothing is hidden, out
-    of the frame is class 0.
+    """Count votes as `TC_cal.py` of VSPW (Miao et al. 2021) does.
 
-    Coordinates are normalised as if the corners of the outer pixels were -1 and 1 and read as if
-    their outer edges were: a shift of up to half a pixel, which grows from the middle to the
-    borders.
+    The nearest pixel is read, no pixel is masked, and positions outside the frame are class 0.
+    Coordinates are normalised as if -1 and 1 were the centres of the outer pixels, but read as if
+    they were their outer edges. The result is a shift of up to half a pixel, which grows from the
+    middle to the borders.
+
+    Args:
+        earlier: Label map (H, W) of the earlier frame.
+        later: Label map (H, W) of the later frame.
+        motion: Flow of the pair.
+        num_classes: K.
     """
     height, width = earlier.shape
     rows, columns = (
@@ -147,20 +175,22 @@ def _matrix(earlier: Labels, pulled: Labels, left_out: Mask, num_classes: int) -
 
 
 def mean_of_all(matrix: Matrix) -> float:
-    """Mean IoU in percent over all K classes, a class that never occurs counting 0. Of
-    `etc2020`.
+    """Return the mean IoU over all K classes in percent; a class that never occurs counts 0.
+
+    Used by `etc2020`.
     """
     return float(np.nan_to_num(class_iou(matrix)).mean())
 
 
 def mean_of_reference(matrix: Matrix) -> float:
-    """Mean IoU in percent over the classes that the earlier maps hold. Of `vspw2021`, as evaluated
-    in the copy that CFFM uses.
+    """Return the mean IoU over the classes of the earlier maps in percent.
+
+    Used by `vspw2021`, as in the copy of its script in CFFM.
     """
     held = matrix.sum(1) > 0
     return float(class_iou(matrix)[held].mean()) if held.any() else float("nan")
 
 
 def agreement(matrix: Matrix) -> float | None:
-    """Share of the votes that agree, in percent; None where there is none."""
+    """Return the share of votes that agree in percent, or None without votes."""
     return float(100 * np.trace(matrix) / matrix.sum()) if matrix.any() else None

@@ -1,5 +1,6 @@
-"""The parts that a preset averages, collected while the frames of a video go by: a matrix or an
-error of each pair, a share of each window. Shapes: K classes, H W label map.
+"""Parts that a preset averages, collected frame by frame.
+
+A part is a matrix or an error per pair, or a share per window. Shapes: K classes, H W label map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,31 +19,29 @@ from msaf_bench.errors import DataError
 from msaf_bench.matrices import Matrix, SparseMatrices
 
 Labels = NDArray[np.uint8]
-Numbers = dict[str, list[float]]  #: errors or shares by subject, video by video
-PREDICTION = "prediction"  #: the subject that is scored; the others are its controls
+Numbers = dict[str, list[float]]  #: errors or shares by subject, ordered by video
+PREDICTION = "prediction"  #: the scored subject; all other subjects are controls
 
 
 class Maps(Protocol):
-    """Label maps (H, W) or pictures (H, W, 3) by the index of their frame."""
+    """Label maps (H, W) or images (H, W, 3) by frame index."""
 
     def __getitem__(self, index: int, /) -> Labels: ...
 
 
 class FrameMaps(NamedTuple):
-    """A frame's label maps by subject."""
+    """Label maps of one frame by subject."""
 
     frame: int
     maps: Mapping[str, Labels]
 
 
 class PairParts:
-    """The matrix or error of each pair under some presets. Of the controls' matrices only the sum
-    is kept.
-    """
+    """Matrix or error of each pair under some presets; for the controls, only summed matrices."""
 
     def __init__(self, presets: Mapping[str, Preset], num_classes: int) -> None:
-        self.pixels = 0  #: of all pairs
-        #: of the prediction, by preset
+        self.pixels = 0  #: number of pixels of all pairs
+        #: matrices of the prediction by preset
         self.matrices = {
             name: SparseMatrices(num_classes) for name, preset in presets.items() if preset.matrix
         }
@@ -58,7 +57,18 @@ class PairParts:
         motion: Warp,
         pictures: Maps | None = None,
     ) -> None:
-        """Score a pair. Raises `DataError` for maps and flow of different sizes."""
+        """Score a pair of frames.
+
+        Args:
+            earlier: Label maps of the earlier frame.
+            later: Label maps of the later frame.
+            subjects: Subjects to score; `PREDICTION` must be one of them.
+            motion: Flow of the pair.
+            pictures: Images for the control `frames` of ewarp.
+
+        Raises:
+            DataError: If maps and flow differ in size.
+        """
         pair = earlier.frame, later.frame
         maps = {subject: (earlier.maps[subject], later.maps[subject]) for subject in subjects}
         _check_sizes(pair, maps, motion)
@@ -88,20 +98,18 @@ class PairParts:
 
 
 class WindowParts:
-    """The share of each window under some presets, in videos all of whose frames have a true label
-    map.
-    """
+    """Share of each window under some presets, in videos with ground truth for every frame."""
 
     def __init__(self, presets: Mapping[str, Preset], videos: Sequence[Sequence[int]]) -> None:
         self.shares: dict[str, Numbers] = {name: {} for name in presets}
         shortest = min((preset.window for preset in presets.values()), default=0)
         scored = [video for video in videos if presets and len(video) > shortest]
-        self.frames = {index for video in scored for index in video}  #: that have a part in it
+        self.frames = {index for video in scored for index in video}  #: frames of scored videos
         self._lengths = {video[0]: len(video) for video in scored}
         self._presets, self._video = presets, VideoWindows(0)
 
     def add(self, newest: FrameMaps) -> None:
-        """Take the next frame. Raises `DataError` for maps of different sizes."""
+        """Add the next frame. Raises `DataError` if its maps differ in size."""
         if newest.frame in self._lengths:
             self._video = VideoWindows(self._lengths[newest.frame])
         self._video.add(newest.frame, newest.maps)
@@ -116,5 +124,5 @@ def _check_sizes(pair: Pair, maps: Mapping[str, tuple[Labels, Labels]], motion: 
         if len(set(sizes)) > 1:
             raise DataError(
                 f"frames {pair[0]} and {pair[1]}: {subject} {sizes[0]} and {sizes[1]}, flow"
-                f" {sizes[2]}; bring all to one size"
+                f" {sizes[2]}; resize all to the same size"
             )

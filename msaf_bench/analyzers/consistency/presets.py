@@ -1,4 +1,4 @@
-"""The presets of temporal consistency: what each one's number is, and how it is made."""
+"""Presets of temporal consistency: the definition of each measure."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -21,49 +21,50 @@ Matrix = NDArray[np.int64]
 
 
 class Preset(NamedTuple):
-    """A protocol: a matrix a pair where there is `matrix`, a share a window where there is
-    `window`, else an error a pair.
+    """Protocol with a matrix per pair (`matrix`), a share per window (`window`) or, if neither is
+    set, an error per pair.
     """
 
     about: str
     better: Literal["higher", "lower"] = "higher"
     unit: str = "percent"
-    #: earlier map, later map, motion, K
+    #: arguments: earlier map, later map, motion, K
     matrix: Callable[[NDArray[np.uint8], NDArray[np.uint8], Warp, int], Matrix] | None = None
-    mean: Callable[[Matrix], float] = miou  #: of the sum of all matrices
-    window: int = 0
-    all_classes: bool = False  #: classes that never occur count too, so their number must be known
-    #: kept to make published numbers again, with the faults of the published script
+    mean: Callable[[Matrix], float] = miou  #: applied to the sum of all matrices
+    window: int = 0  #: frames per window; 0 for a preset of pairs
+    all_classes: bool = False  #: classes that never occur count too, so K must be known
+    #: kept to reproduce published numbers, including the faults of the published script
     legacy: bool = False
 
 
 _WINDOWS = (
-    "predictions that stay the same where the true label does, over windows of {} frames; the last"
-    " window of a video is lost"
+    "share of pixels with a constant true label whose prediction is constant too, over windows of"
+    " {} frames; the last window of a video is dropped"
 )
 _ETC = (
-    "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so that it"
-    " depends on the numbering of the classes; nothing masked, border clamped; classes that never"
-    " occur count 0; pooled over pairs"
+    "as in ETC (Liu et al. 2020): class ids interpolated bilinearly and truncated, so the score"
+    " depends on the numbering of the classes; no masks, border clamped; classes that never occur"
+    " count 0; pooled over pairs"
 )
 
 PRESETS = {
     "clean": Preset(
-        "mIoU of a map and the next one, pulled back as one-hot planes with argmax; occluded and"
-        " out-of-frame pixels have no vote; mean over the classes that occur, pooled over pairs",
+        "mIoU between a map and the next one, warped back as one-hot planes with argmax; occluded"
+        " and out-of-frame pixels have no vote; mean over the classes that occur, pooled over"
+        " pairs",
         matrix=clean,
     ),
     "etc2020": Preset(_ETC, matrix=etc2020, mean=mean_of_all, all_classes=True, legacy=True),
     "etc2020-thc": Preset(
-        _ETC + "; rounded as by an older Resample2d than ETC's users are told to build",
+        _ETC + "; rounded as by an older Resample2d than the one required by ETC",
         matrix=etc2020_thc,
         mean=mean_of_all,
         all_classes=True,
         legacy=True,
     ),
     "vspw2021": Preset(
-        "as in VSPW (Miao et al. 2021): the nearest pixel, up to half a pixel off towards the"
-        " borders; nothing masked, out of the frame is class 0; mean over the classes of the"
+        "as in VSPW (Miao et al. 2021): nearest pixel, shifted by up to half a pixel towards the"
+        " borders; no masks, positions outside the frame are class 0; mean over the classes of the"
         " earlier maps, pooled over pairs",
         matrix=vspw2021,
         mean=mean_of_reference,
@@ -71,7 +72,7 @@ PRESETS = {
     ),
     "ewarp": Preset(
         "warping error (Lai et al. 2018) of one-hot label maps: mean squared difference over pixels"
-        " and K planes, occlusion by the forward/backward check and motion boundaries masked; mean"
+        " and K planes; occlusions (forward/backward check) and motion boundaries are masked; mean"
         " over pairs, then over videos",
         better="lower",
         unit="mean squared error",

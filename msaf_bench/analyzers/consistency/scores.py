@@ -1,9 +1,10 @@
-"""Temporal consistency of label maps under named presets, each with its controls. Shapes: K
-classes, P pairs, H W label map.
+"""Temporal consistency of label maps under named presets, with controls.
 
-A preset is a protocol: how the later map is pulled back, which pixels have a vote, and what is
-averaged. Two presets are two measures; they are never averaged. A pair is two frames that follow
-each other in one video; a video is a run of pairs without a gap.
+A preset defines the warping of the later map, the pixels with a vote, and the average. Two presets
+are two measures; they are never averaged. A pair is two consecutive frames of one video. A video
+is a run of pairs without a gap.
+
+Shapes: K classes, P pairs, H W label map.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -31,22 +32,21 @@ __all__ = ["PRESETS", "Maps", "PresetScore", "chains", "consistency", "flows_of"
 
 
 class PresetScore(NamedTuple):
-    """One preset's number, or the reason why there is none."""
+    """Score under one preset, or the reason why it has none."""
 
     preset: str
     value: float | None
     reason: str = ""
-    pairs: int = 0  #: scored; of vc8 and vc16 the windows
-    #: the same of truth, constant (class 0), no_warp (zero flow), frames (of ewarp)
+    pairs: int = 0  #: number of scored pairs; of windows for vc8 and vc16
+    #: score of each control: truth, constant (class 0), no_warp (zero flow), frames (ewarp only)
     controls: Mapping[str, float | None] = {}
-    #: share of the votes that agree, in percent, where there are matrices
+    #: share of votes that agree, in percent; None for a preset without matrices
     agreement: float | None = None
-    #: share of the pixels that have one, in percent, where there are matrices
+    #: share of pixels with a vote, in percent; None for a preset without matrices
     votes: float | None = None
-    #: of each pair, video by video: rows the earlier map, columns the later one pulled back
+    #: matrix of each pair, ordered by video: rows earlier map, columns later map warped back
     matrices: SparseMatrices | None = None
-    #: of ewarp the error of each pair, of vc8 and vc16 the share of each window; NaN where there is
-    #: none
+    #: error of each pair for ewarp, share of each window for vc8 and vc16; NaN without a vote
     parts: tuple[float, ...] = ()
 
 
@@ -60,15 +60,26 @@ def consistency(
     pictures: Maps | None = None,
     unlabelled: Container[int] = (),
 ) -> tuple[PresetScore, ...]:
-    """The consistency of predictions under each preset.
+    """Return the temporal consistency of predictions under each preset.
 
-    It goes frame by frame in the order of `chains`, asks for each frame's maps once, the true one
-    after the predicted one, and keeps those of two frames: maps that are read or predicted when
-    asked for need little memory.
-    `truths` gives the control of that name and makes vc8 and vc16 possible: the control where every
-    frame has a true label map, windows where all of theirs have. `unlabelled` are the frames
-    without one. `pictures` give ewarp the control `frames`. Raises `UsageError` for an unknown
-    preset, `DataError` for maps and flow of different sizes.
+    Frames are visited in the order of `chains`. The maps of each frame are requested once, first
+    the prediction, then the ground truth, and only two frames are kept. Maps that are read or
+    predicted on demand therefore need little memory.
+
+    Args:
+        predictions: Predicted label maps by frame index.
+        truths: Ground truth by frame index. Gives the control `truth` if every frame has a true
+            label map, and vc8 and vc16 for windows of labelled frames.
+        pairs: Pairs of frame indices.
+        flows: Function from a pair to its flow.
+        presets: Names of presets.
+        num_classes: K.
+        pictures: Images by frame index, for the control `frames` of ewarp.
+        unlabelled: Frames without ground truth.
+
+    Raises:
+        UsageError: If a preset is unknown.
+        DataError: If maps and flow differ in size.
     """
     chosen = {name: PRESETS[one_of("consistency preset", name, PRESETS)] for name in presets}
     of_pairs = {name: preset for name, preset in chosen.items() if not preset.window}
@@ -109,11 +120,11 @@ def _maps(index: int, predictions: Maps, truths: Maps | None) -> FrameMaps:
 
 
 def _lacking(preset: Preset, videos: Sequence[Sequence[int]], labelled: bool) -> str:
-    """Why there is no pair, or no window; `labelled` says that every frame has a true label map."""
+    """Return why there is no pair or window; `labelled`: every frame has a true label map."""
     if preset.window and not labelled:
         return "needs the true label map of every frame"
     if not videos:
-        return "needs 2 frames that follow each other in a video"
+        return "needs 2 consecutive frames of a video"
     return (
         f"needs more than {preset.window} frames without a gap; the longest video has"
         f" {max(map(len, videos))}"
@@ -121,7 +132,7 @@ def _lacking(preset: Preset, videos: Sequence[Sequence[int]], labelled: bool) ->
 
 
 def chains(pairs: Sequence[Pair]) -> list[list[int]]:
-    """Pairs joined into videos: runs of frames without a gap, in the order of their first pair."""
+    """Join pairs into videos: runs of frames without a gap, ordered by their first pair."""
     after, later = dict(pairs), {j for _, j in pairs}
     videos = list[list[int]]()
     for start in (i for i, _ in pairs if i not in later):
@@ -133,7 +144,7 @@ def chains(pairs: Sequence[Pair]) -> list[list[int]]:
 
 
 def per_video(result: PresetScore, videos: Sequence[Sequence[int]]) -> list[float | None]:
-    """The number of each video of `chains` by itself; None where it has none."""
+    """Return the score of each video of `chains`; None for a video without a score."""
     preset = PRESETS[result.preset]
     if result.matrices is None:
         each = zip(_spans(preset, videos), videos, strict=True)
@@ -172,7 +183,7 @@ def _of_whole(preset: Preset, whole: Matrix) -> float | None:
 
 
 def _mean(preset: Preset, parts: Sequence[float], videos: Sequence[Sequence[int]]) -> float | None:
-    # Windows are averaged as they come, errors by video first; of either those that have a number.
+    # Errors are averaged per video first, windows all at once. Parts without a number are left out.
     spans = [slice(None)] if preset.window else _spans(preset, videos)
     groups = [[part for part in parts[span] if np.isfinite(part)] for span in spans]
     means = [np.mean(known) for known in groups if known]
@@ -180,7 +191,7 @@ def _mean(preset: Preset, parts: Sequence[float], videos: Sequence[Sequence[int]
 
 
 def _spans(preset: Preset, videos: Sequence[Sequence[int]]) -> list[slice]:
-    """The places of each video's parts."""
+    """Return the slice of the parts of each video."""
     counts = [
         max(len(video) - preset.window, 0) if preset.window else len(video) - 1 for video in videos
     ]

@@ -1,4 +1,4 @@
-"""Score predictions for temporal consistency: folders or arrays, under presets, with a flow."""
+"""Scoring of predictions for temporal consistency, from folders or arrays."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,20 +31,20 @@ Pictures = Sequence[NDArray[np.uint8]]  #: (H, W, 3) each
 
 @dataclass(frozen=True)
 class TcProtocol:
-    """Presets, and where the flow comes from."""
+    """Presets and the source of the flow."""
 
     presets: tuple[str, ...]
     flow: str  #: one of `ESTIMATORS`, or flo:DIR
-    backward: Path | None = None  #: folder of the flow back to the earlier frame, for flo:DIR
+    backward: Path | None = None  #: folder of flow from later to earlier frames, with flo:DIR only
 
     @property
     def kind(self) -> str:
-        """The estimator, or flo."""
+        """Name of the estimator, or flo."""
         return self.flow.partition(":")[0]
 
     @property
     def folder(self) -> Path:
-        """DIR of flo:DIR."""
+        """Folder DIR of flo:DIR."""
         return Path(self.flow.partition(":")[2])
 
     @property
@@ -53,7 +53,7 @@ class TcProtocol:
         return not all(PRESETS[name].window for name in self.presets)
 
     def inputs(self, keys: Iterable[str]) -> list[Path]:
-        """Return the flow files that belong to frames."""
+        """Return the flow files of the frames `keys`."""
         if self.kind != "flo":
             return []
         places = [self.folder, *([self.backward] if self.backward else [])]
@@ -68,8 +68,17 @@ def tc_protocol(
     pictures: bool,
     classes: bool,
 ) -> TcProtocol:
-    """Return the protocol, checked. Raises `UsageError` for unknown names, and for choices that do
-    not go together: `pictures` and `classes` say whether they are given.
+    """Check the options and return the protocol.
+
+    Args:
+        presets: Names of presets; duplicates are dropped.
+        flow: One of `ESTIMATORS`, or flo:DIR.
+        backward: Folder of flow from later to earlier frames, with flo:DIR only.
+        pictures: Whether images are available.
+        classes: Whether the number of classes is known.
+
+    Raises:
+        UsageError: If a name is unknown or options conflict.
     """
     names = tuple(dict.fromkeys(one_of("consistency preset", name, PRESETS) for name in presets))
     protocol, (kind, _, folder) = TcProtocol(names, flow, backward), flow.partition(":")
@@ -77,7 +86,7 @@ def tc_protocol(
     if (kind == "flo") != bool(folder):
         raise UsageError(f"--flow {flow}: write flo:DIR, or one of {', '.join(ESTIMATORS)}")
     if backward and kind != "flo":
-        raise UsageError(f"--backward-flow goes with --flow flo:DIR; {kind} gives both directions")
+        raise UsageError(f"--backward-flow requires --flow flo:DIR; {kind} has both directions")
     if protocol.warped and not pictures and kind not in ("flo", "zero"):
         raise UsageError(f"--flow {kind} is estimated from the frames; give --frames DIR or VIDEO")
     counted = [name for name in names if PRESETS[name].all_classes]
@@ -91,24 +100,24 @@ def tc_protocol(
 
 @dataclass(frozen=True)
 class FrameFlows:
-    """The flow of pairs of frames, by an estimator or from .flo files."""
+    """Flow of pairs of frames, estimated or read from .flo files."""
 
     frames: PredictedFrames
     protocol: TcProtocol
-    cache: Path | None = None  #: folder that keeps estimated flow
+    cache: Path | None = None  #: cache folder of estimated flow
     on_pair: Callable[[], None] = lambda: None
-    #: frames without texture; fills while flow is estimated
+    #: indices of frames without texture, collected while flow is estimated
     flat: set[int] = field(default_factory=set[int])
 
     def __call__(self, pair: Pair) -> FlowField:
-        """Return a pair's flow. Raises `DataError` where maps, pictures and flow differ in size."""
+        """Return the flow of a pair. Raises `DataError` if maps, images and flow differ in size."""
         self.on_pair()
         if self.protocol.kind == "flo":
             found = self._read(pair)
             self.frames.check_sizes(pair, found)
             return found
         self.frames.check_sizes(pair)
-        # Where there is no motion, any picture of the right size will do.
+        # Flow "zero" reads only the size, so label maps can stand in for missing images.
         pictures = self.frames.pictures or self.frames.predictions
         earlier, later = (pictures[index] for index in pair)
         if self.protocol.kind != "zero":
@@ -126,7 +135,7 @@ class FrameFlows:
 
 
 def _flo(folder: Path, key: str) -> Path:
-    """Return the flow file of a frame, in any case of its suffix."""
+    """Return the flow file of a frame, with suffix .flo, .FLO or .Flo."""
     return next(
         (
             path
@@ -154,8 +163,7 @@ def score_tc(
     flow_cache: Path | str | None = None,
     skip_bad: bool = False,
 ) -> TcScore:
-    """Return the temporal consistency of predicted label maps, with controls that tell what it is
-    worth.
+    """Return the temporal consistency of predicted label maps, with controls for comparison.
 
         score = mb.score_tc("predictions", "frames", preset=["clean", "ewarp"], classes=19)
         score.tc, score.results[0].score.controls
@@ -163,32 +171,31 @@ def score_tc(
         mb.score_tc([map_0, map_1], [frame_0, frame_1])  # arrays of one video
 
     Args:
-        pred: Folder of predicted label maps (PNG or .npy; subfolders are videos), or the maps
-            (H, W) of one video in order.
-        frames: The video frames: a folder with the same names, a video file whose label maps are
-            named by frame number (000000.png is the first), or pictures (H, W, 3).
-        flow: dis, farneback, raft, zero, or flo:DIR with the .flo file of each pair's earlier
-            frame.
-        preset: clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8, vc16, or several.
+        pred: Folder of predicted label maps (PNG or .npy, one subfolder per video), or a sequence
+            of the label maps (H, W) of one video.
+        frames: Frames of the video: a folder with the same names, a video file (label maps are
+            then named by frame number, starting with 000000.png), or images (H, W, 3).
+        flow: dis, farneback, raft, zero, or flo:DIR with one .flo file per pair, named after the
+            earlier frame.
+        preset: One or several of clean, etc2020, etc2020-thc, vspw2021, ewarp, vc8, vc16.
         classes: camvid11, cityscapes19, a data set or its file, or a number of classes; by default
             as many as the ids need.
-        truth: True label maps, as `pred`: a control, and needed by vc8 and vc16.
-        data: Data set that has frames, truth and classes, by name or as the file that describes
-            it, in the place of `frames`, `truth` and `classes`. Predictions are named VIDEO/FRAME,
-            or like the frames or label maps of the data set. The truth counts only if every
-            predicted frame is labelled.
-        root: Folder of the data set; that of the `.toml` file by default.
-        split: Split of the data set; the one that is scored by default.
-        backward_flow: For flo:DIR, folder of the flow back to the earlier frame.
-        maps: Meanings of single ids in files, as "255=1" or "0=void".
-        frame_pattern: Place of the number in a file's name, as "img_{frame}_v2".
-        flow_cache: Folder that keeps estimated flow for the next time.
-        skip_bad: Leave out frames without a prediction, of a data set the labelled ones. Accept a
-            data set that is not whole; `conditions.frames.incomplete` says so.
+        truth: Ground truth, in the form of `pred`. Gives a control; required by vc8 and vc16.
+        data: Data set, as a name or a description file, instead of `frames`, `truth` and
+            `classes`. Predictions are named VIDEO/FRAME, or like the frames or label maps of the
+            data set. Ground truth is used only if every predicted frame is labelled.
+        root: Folder of the data set; by default the folder of the `.toml` file.
+        split: Split of the data set; by default its scored split.
+        backward_flow: Folder of flow from later to earlier frames, with flo:DIR only.
+        maps: Id mappings such as "255=1" or "0=void".
+        frame_pattern: Position of the frame number in a file name, such as "img_{frame}_v2".
+        flow_cache: Folder for reuse of estimated flow in later calls.
+        skip_bad: Leave out (labelled) frames without a prediction, and accept an incomplete data
+            set; `conditions.frames.incomplete` then says why it is incomplete.
 
     Raises:
-        UsageError: unknown names, or arguments that do not go together.
-        DataError: files or arrays that do not belong together.
+        UsageError: If a name is unknown or arguments conflict.
+        DataError: If files or arrays do not match each other.
     """
     check_source(
         data,
@@ -208,7 +215,7 @@ def score_tc(
     known = None if classes is None else class_set(str(classes))
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: give a folder; arrays do not say which frames they are of")
+            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
         known, place = truth_classes(data), None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)
         opened = open_predicted_split(Path(pred), files, known, maps, skip_bad=skip_bad)
@@ -238,8 +245,13 @@ def score_frames(
     cache: Path | None = None,
     on_pair: Callable[[], None] = lambda: None,
 ) -> TcScore:
-    """Return the consistency of predictions under a protocol. `on_pair` is called before each pair
-    is scored; `cache` keeps estimated flow.
+    """Return the temporal consistency of predictions under a protocol.
+
+    Args:
+        frames: Predictions with their ground truth and images.
+        protocol: Presets and source of the flow.
+        cache: Cache folder of estimated flow.
+        on_pair: Called before each pair is scored.
     """
     flows = FrameFlows(frames, protocol, cache, on_pair)
     found = consistency(
@@ -267,7 +279,7 @@ def _conditions(
         (
             "forward/backward check and motion boundaries"
             if known
-            else "motion boundaries only, for want of backward flow"
+            else "motion boundaries only, without backward flow"
         ),
         frames,
         flat_frames,
@@ -280,10 +292,10 @@ def _one_video(
     truth: Sequence[Array] | None,
     classes: str | int | None,
 ) -> PredictedFrames:
-    """The maps of one video in memory."""
+    """Check the arrays of one video and return them with frame names 000000, 000001, ..."""
     for what, given in (("frames", frames), ("truths", truth)):
         if given is not None and len(given) != len(pred):
-            raise DataError(f"{len(pred)} predictions and {len(given)} {what}; give as many")
+            raise DataError(f"{len(pred)} predictions and {len(given)} {what}; give equal numbers")
     predictions = label_arrays(pred, "prediction")
     truths = None if truth is None else label_arrays(truth, "truth")
     used = {int(i) for labels in (*predictions, *(truths or ())) for i in np.unique(labels)}
@@ -292,7 +304,7 @@ def _one_video(
     stray = sorted(i for i in used if i >= len(known.names) and i != VOID)
     if stray:
         raise DataError(
-            f"the maps hold id {stray[0]}; give 0 to {len(known.names) - 1}, or 255 for void"
+            f"the maps contain id {stray[0]}; give 0 to {len(known.names) - 1}, or 255 for void"
         )
     keys = [f"{index:06}" for index in range(len(pred))]
     return PredictedFrames(keys, known, neighbours(keys), predictions, truths, frames)

@@ -1,6 +1,4 @@
-"""Temporal consistency of predicted label maps under one or several presets, with controls and the
-conditions that the numbers hold under.
-"""
+"""Results of temporal consistency: scores per preset, video and pair, controls, conditions."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,7 @@ from msaf_bench.analyzers.miou import class_iou
 
 
 class VideoScore(NamedTuple):
-    """The number of one video, a run of pairs without a gap."""
+    """Score of one video, a run of pairs without a gap."""
 
     first: str  #: name of its first frame
     last: str
@@ -24,39 +22,39 @@ class VideoScore(NamedTuple):
 
 
 class PartScore(NamedTuple):
-    """The number of one pair or window."""
+    """Score of one pair or window."""
 
     first: str
     last: str
-    tc: float  #: NaN where it has none
+    tc: float  #: NaN for a part without a score
 
 
 @dataclass(frozen=True)
 class TcResult:
-    """The consistency under one preset."""
+    """Temporal consistency under one preset."""
 
     score: PresetScore
-    per_class: Mapping[str, float | None]  #: IoU in percent, for presets with matrices
+    per_class: Mapping[str, float | None]  #: IoU in percent; empty for presets without matrices
     per_video: tuple[VideoScore, ...]
 
     @property
     def preset(self) -> Preset:
-        """The protocol."""
+        """Definition of the preset."""
         return PRESETS[self.score.preset]
 
     @property
     def counted(self) -> str:
-        """Which parts are averaged."""
+        """Kind of the averaged parts: windows or pairs."""
         return "windows" if self.preset.window else "pairs"
 
     @property
     def constant(self) -> bool:
-        """Whether the prediction is one class wherever it has a vote."""
+        """Whether all votes of the prediction are for the same class."""
         matrices = self.score.matrices
         return matrices is not None and int((matrices.sum().sum(1) > 0).sum()) == 1
 
     def document(self) -> dict[str, object]:
-        """Return the result for JSON; null where there is no number."""
+        """Return the result for JSON, with null for missing scores."""
         score, preset = self.score, self.preset
         return {
             "preset": score.preset,
@@ -79,22 +77,22 @@ class TcResult:
 
 @dataclass(frozen=True)
 class TcConditions:
-    """What the numbers hold under."""
+    """Conditions of the scores."""
 
-    flow: str  #: as it was asked for; none where no preset needs it
+    flow: str  #: as requested; "none" if no preset needs flow
     flow_made_by: str
     occlusion: str
     frames: PredictedFrames
-    flat: frozenset[int]  #: frames without texture, by index
+    flat: frozenset[int]  #: indices of frames without texture
 
     @property
     def numbering(self) -> dict[str, object]:
-        """How the frames are numbered: `kind`, `patterns`, `videos`, and the first ones `read`."""
+        """Numbering of the frames: `kind`, `patterns`, `videos`, and the first names `read`."""
         return dict(self.frames.neighbours.describe(self.frames.keys))
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of frames and flow."""
+        """Notes about frames and flow, one line each."""
         return [*self.frames.notes(), *self._low_confidence()]
 
     def document(self) -> dict[str, object]:
@@ -122,44 +120,44 @@ class TcConditions:
         if self.flat:
             yield (
                 f"low confidence: {len(self.flat)} frames have no texture, such as"
-                f" {self.frames.keys[min(self.flat)]}; the flow estimated there means nothing"
+                f" {self.frames.keys[min(self.flat)]}; flow estimated there is meaningless"
             )
 
 
 @dataclass(frozen=True)
 class TcScore:
-    """The consistency under each preset, and the conditions that all of them share."""
+    """Temporal consistency under each preset, with the shared conditions."""
 
     results: tuple[TcResult, ...]
     conditions: TcConditions
 
     @property
     def tc(self) -> float | None:
-        """The number of the first preset; `reason` says why there is none."""
+        """Score under the first preset; if None, `reason` says why."""
         return self.results[0].score.value
 
     @property
     def reason(self) -> str:
-        """Why no preset has a number; empty where one has."""
+        """Why no preset has a score; empty if at least one has."""
         if any(result.score.value is not None for result in self.results):
             return ""
         return "; ".join(f"{each.score.preset}: {each.score.reason}" for each in self.results)
 
     @property
     def partial(self) -> bool:
-        """Whether frames have no prediction, or the data set lacks some."""
+        """Whether some frames have no prediction or are missing from the data set."""
         return self.conditions.frames.partial
 
     def document(self) -> dict[str, object]:
-        """Return what `score tc --json` prints: the first preset, and all under `results`."""
+        """Return the output of `score tc --json`: the first preset, and all under `results`."""
         conditions = self.conditions.document()
         documents = [result.document() | conditions for result in self.results]
         return documents[0] | {"results": documents}
 
     def parts(self, result: TcResult) -> list[PartScore]:
-        """Return the numbers of a result's pairs or windows, in their order."""
+        """Return the scores of the pairs or windows of a result, in order."""
         score, preset, frames = result.score, result.preset, self.conditions.frames
-        # windows lose the last one of a video
+        # vc8 and vc16 drop the last window of each video
         reach, lost = (preset.window - 1, 1) if preset.window else (1, 0)
         spans = [
             span
@@ -186,7 +184,7 @@ class TcScore:
 
 
 def result_of(score: PresetScore, frames: PredictedFrames) -> TcResult:
-    """Return a preset's score with its classes and videos named."""
+    """Return the score of a preset with class names and video names."""
     names, videos = frames.classes.names, chains(frames.neighbours.pairs)
     own = per_video(score, videos) if score.pairs else [None] * len(videos)
     iou: list[float] = []

@@ -1,9 +1,8 @@
-"""Video consistency over windows of n frames: VC8 and VC16 of VSPW (Miao et al. 2021), as its
-script evaluates them.
+"""Video consistency over windows of n frames: VC8 and VC16, as in the script of VSPW.
 
-Of the pixels whose true label stays the same through a window, the share whose prediction stays the
-same too, in percent. The prediction is compared with itself, not with the truth, so a predictor
-that is always wrong in the same way scores 100.
+Take the pixels whose true label is constant in a window. The score is the percentage of them whose
+prediction is constant too (Miao et al. 2021). The prediction is compared with itself, not with the
+ground truth, so a predictor that is always wrong in the same way scores 100.
 """
 
 from collections.abc import Mapping
@@ -14,23 +13,25 @@ from numpy.typing import NDArray
 from msaf_bench.errors import DataError
 
 Labels = NDArray[np.uint8]  #: (H, W)
-TRUTH = "truth"  #: the subject whose label maps are the true ones
+TRUTH = "truth"  #: the subject of the ground truth
 
 
 class VideoWindows:
-    """The windows of one video, whose frames come one by one. Of each pixel it is kept how many
-    frames up to the newest have had its label without a break.
+    """Windows of one video, fed frame by frame.
+
+    Each pixel has a run length: the number of frames, up to the newest, with the same label.
     """
 
     def __init__(self, frames: int) -> None:
-        self._frames = frames  # of the whole video
+        self._frames = frames  # number of frames of the whole video
         self._seen = 0
         self._last: dict[str, Labels] = {}
         self._runs: dict[str, NDArray[np.int32]] = {}
 
     def add(self, index: int, maps: Mapping[str, Labels]) -> None:
-        """Take the label maps of the next frame by subject, the true one among them. Raises
-        `DataError` for maps of different sizes.
+        """Add the label maps of the next frame by subject; ground truth must be one of them.
+
+        Raises `DataError` if maps differ in size.
         """
         self._seen += 1
         for subject, current in maps.items():
@@ -39,8 +40,8 @@ class VideoWindows:
                 self._runs[subject] = np.ones(current.shape, np.int32)
             elif current.shape != last.shape:
                 raise DataError(
-                    f"frame {index} is {current.shape}, the one before {last.shape}; frames of one"
-                    " video have one size"
+                    f"frame {index} is {current.shape}, the one before {last.shape}; all frames of"
+                    " a video must have one size"
                 )
             else:
                 run = np.where(current == last, self._runs[subject] + 1, 1)
@@ -50,16 +51,16 @@ class VideoWindows:
         others = [current.shape for current in maps.values() if current.shape != truth]
         if others:
             raise DataError(
-                f"frame {index}: the prediction is {others[0]}, the truth {truth}; bring them to"
-                " one size"
+                f"frame {index}: the prediction is {others[0]}, the truth {truth}; resize them to"
+                " the same size"
             )
 
     def shares(self, n: int) -> dict[str, float]:
-        """Return the share of the window of n frames that ends at the newest frame by subject, in
-        percent, NaN where no true label lasts; nothing where no window ends there.
+        """Return the share in percent, by subject, of the window of n frames ending at the newest.
 
-        As in the script, a video of L frames gives L - n windows, not L - n + 1: the last one is
-        lost, and with it every video of n frames. Void counts as a label that can last.
+        NaN if no true label is constant in the window; an empty dict if no window ends at the
+        newest frame. As in the script, a video of L frames has L - n windows, not L - n + 1: the
+        last one is dropped, so a video of n frames has none. Void counts as a label.
         """
         if not n <= self._seen < self._frames:
             return {}

@@ -1,9 +1,10 @@
-"""Reads a later frame where the flow says that the pixels of an earlier one have gone. Shapes: H W
-image, C channels.
+"""Warping of a later frame back to an earlier one along the flow.
 
-Pixel p of the earlier frame is read at p + F(p) in the later one, from the four pixels around that
-place, in reading order: top left, top right, bottom left, bottom right. Places outside the frame
-are clamped to its border, as in FlowNet2's Resample2d.
+Pixel p of the earlier frame is read at p + F(p) in the later one, from the four surrounding pixels
+in reading order: top left, top right, bottom left, bottom right. Positions outside the frame are
+clamped to its border, as in Resample2d of FlowNet2.
+
+Shapes: H W image, C channels.
 """
 
 from dataclasses import dataclass
@@ -18,64 +19,56 @@ from msaf_bench.data.flow import FlowField
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-BAND = 16  #: rows that are worked on together, so that what is made on the way stays in the cache
+BAND = 16  #: rows processed together, so that intermediate results stay in the CPU cache
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  #: (row, column) of the four pixels, in reading order
 
 
 class Places(NamedTuple):
-    """Where something is read: flat indices of the four pixels and their bilinear weights, each (4,
-    n).
-    """
+    """Flat indices and bilinear weights of the four pixels read per position: (4, n) each."""
 
     pixel: NDArray[np.intp]
     weight: Floats
 
     def some(self, holds: Mask) -> Mask:
-        """Whether something holds (4, n) for at least one of the four pixels that has a weight:
-        (n,).
-        """
+        """Return (n,): whether `holds` (4, n) is true for a pixel of nonzero weight."""
         return np.asarray((holds & (self.weight > 0)).any(0))
 
 
 @dataclass(frozen=True)
 class Warp:
-    """One pair's flow, and what follows from it; each part is worked out when it is first asked
-    for.
-    """
+    """Flow of one pair and the maps derived from it, each computed on first use."""
 
     flow: FlowField
 
     @cached_property
     def unknown(self) -> Mask:
-        """(H, W): the flow is not known (not finite), and taken for zero."""
+        """Mask (H, W) of unknown flow: not finite, treated as zero."""
         return ~np.isfinite(self.flow.forward[..., 0] + self.flow.forward[..., 1])
 
     @cached_property
     def x(self) -> Floats:
-        """(H, W): the column at which each pixel is read."""
+        """Column (H, W) at which each pixel is read."""
         return self._place(0, np.arange(self.unknown.shape[1], dtype=np.float32))
 
     @cached_property
     def y(self) -> Floats:
-        """(H, W): the row at which each pixel is read."""
+        """Row (H, W) at which each pixel is read."""
         return self._place(1, np.arange(self.unknown.shape[0], dtype=np.float32)[:, None])
 
     @cached_property
     def outside(self) -> Mask:
-        """(H, W): the place is outside of the later frame's pixel centres."""
+        """Mask (H, W) of positions outside the pixel centres of the later frame."""
         height, width = self.unknown.shape
         return (self.x < 0) | (self.x > width - 1) | (self.y < 0) | (self.y > height - 1)
 
     @cached_property
     def doubtful(self) -> Mask:
-        """(H, W): occluded or at a motion boundary by the rules of Lai et al. (2018)."""
+        """Mask (H, W) of occlusions and motion boundaries by the rules of Lai et al. (2018)."""
         return lai_mask(self)
 
     @property
     def hidden(self) -> Mask:
-        """(H, W): occluded, exactly where the flow's source knows, else by the rules of
-        Lai et al.
-        """
+        """Mask (H, W) of occluded pixels: exact if the flow has it, else `doubtful`."""
         return self.doubtful if self.flow.occluded is None else self.flow.occluded
 
     def _place(self, axis: int, grid: Floats) -> Floats:
@@ -84,13 +77,11 @@ class Warp:
 
     @cached_property
     def everywhere(self) -> Places:
-        """The four pixels that each pixel is read from."""
+        """Positions of all pixels."""
         return self.places(slice(None))
 
     def places(self, at: Any) -> Places:
-        """The four pixels that the pixels `at` (an index into the flattened earlier frame) are read
-        from.
-        """
+        """Return the positions of the pixels `at`, an index into the flattened earlier frame."""
         (height, width), x, y = self.unknown.shape, self.x.ravel()[at], self.y.ravel()[at]
         left, top = np.floor(x), np.floor(y)
         a, b = x - left, y - top
@@ -101,7 +92,7 @@ class Warp:
 
 
 def bilinear(plane: NDArray[Any], x: Floats, y: Floats) -> NDArray[Any]:
-    """One plane (H, W) of float or complex numbers, read at columns x and rows y."""
+    """Read a plane (H, W) of float or complex numbers at columns x and rows y."""
     height, width = plane.shape
     left, top = np.floor(x), np.floor(y)
     a, b = x - left, y - top
@@ -117,12 +108,12 @@ def bilinear(plane: NDArray[Any], x: Floats, y: Floats) -> NDArray[Any]:
 
 
 def lai_mask(motion: Warp) -> Mask:
-    """Which pixels of the earlier frame are occluded later, or lie at a motion boundary: (H, W).
-    Lai et al. (2018), their released code.
+    """Return a mask (H, W) of pixels that are occluded later or lie at a motion boundary.
 
-    With the backward flow B' pulled back: |F + B'|² > 0.01 (|F|² + |B'|²) + 0.5, which cannot be
-    told without backward flow; or |grad F|² > 0.01 |F|² + 0.002, with differences to the next
-    column and row. Unknown flow is doubtful too.
+    The rules are those of the released code of Lai et al. (2018). With the backward flow B' warped
+    to the earlier frame, a pixel is occluded if |F + B'|² > 0.01 (|F|² + |B'|²) + 0.5; without
+    backward flow this test is skipped. A pixel is at a motion boundary if |grad F|² > 0.01 |F|² +
+    0.002, with differences to the next column and row. Pixels of unknown flow are masked too.
     """
     flow = _complex(motion.flow.forward)
     if motion.unknown.any():
@@ -141,13 +132,13 @@ def lai_mask(motion: Warp) -> Mask:
         if backward is not None:
             with np.errstate(invalid="ignore"):
                 back = bilinear(backward, motion.x[rows], motion.y[rows])
-                # Asked this way round, backward flow that is not known (not finite) is doubtful.
+                # Negated, so that unknown (not finite) backward flow is masked too.
                 mask |= ~(_squared(here + back) <= 0.01 * (length + _squared(back)) + 0.5)
     return found
 
 
 def _complex(flow: Floats) -> NDArray[np.complex64]:
-    """Flow (H, W, 2) as one plane of dx + i dy, so that both are read at once."""
+    """Return flow (H, W, 2) as one plane dx + i dy, so that one read gives both components."""
     return np.ascontiguousarray(flow).view(np.complex64)[..., 0]
 
 

@@ -1,6 +1,4 @@
-"""A network's MACs by torch, fvcore and ptflops beside the formulas', and the gate that they must
-pass.
-"""
+"""MACs of a network by torch, fvcore and ptflops, compared with the formulas."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -18,16 +16,14 @@ from msaf_bench.analyzers.cost.system import (
 )
 from msaf_bench.errors import GateError
 
-#: fvcore computes what it counts: frames of more rows or columns are cut to this
+#: fvcore executes the network while counting: its frames have at most this many rows and columns
 COMPUTED_SIDE = 64
-#: relative difference that passes the gate
+#: largest relative difference between a counter and the formulas
 TOLERANCE = {"torch": 0.0, "ptflops": 0.005, "fvcore": 0.005}
 
 
 class Counted(NamedTuple):
-    """One counter's MACs at one size beside the formulas' at the same size; or the reason why there
-    are none.
-    """
+    """MACs at one size by one counter and by the formulas, or the reason why there are none."""
 
     size: tuple[int, int]
     macs: int | None
@@ -36,7 +32,7 @@ class Counted(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Relative to the formulas; a count where the formulas have none differs by 1."""
+        """Relative difference to the formulas; 1 if only the counter finds MACs."""
         if self.macs is None:
             return None
         return abs(self.macs - self.analytic) / (self.analytic or self.macs or 1)
@@ -45,14 +41,16 @@ class Counted(NamedTuple):
 def count_network(
     make: Callable[[], nn.Module], shape: tuple[int, ...], mode: str, cost: NetworkCost
 ) -> dict[str, Counted]:
-    """Return the MACs by counter: torch and ptflops on tensors without content, fvcore on zeros of
-    at most `COMPUTED_SIDE` rows and columns.
+    """Return the MACs by counter.
+
+    torch and ptflops count on meta tensors, fvcore on zeros of at most `COMPUTED_SIDE` rows and
+    columns.
 
     Args:
-        make: Gives the network on the meta device, a new one each time: counters leave hooks.
-        shape: Of the input, (..., H, W).
+        make: Builds a new network on the meta device per call, because counters leave hooks.
+        shape: Shape of the input, (..., H, W).
         mode: clip or stream.
-        cost: By the formulas, at `shape`.
+        cost: Cost by the formulas at `shape`.
     """
     small = (*shape[:-2], *(min(side, COMPUTED_SIDE) for side in shape[-2:]))
 
@@ -63,7 +61,7 @@ def count_network(
         net = make()
         try:
             expected = cost if place == shape else module_cost(net, place, mode=mode)
-        except GateError as error:  # a network need not run at the small size
+        except GateError as error:  # the network may not support the small size
             return Counted(size, None, 0, str(error))
         with torch.no_grad():
             call = Inference(
@@ -82,7 +80,7 @@ def count_network(
 
 
 def _zeros(net: nn.Module, device: str) -> nn.Module:
-    # Memory that nobody wrote may hold numbers that are slow, or no numbers.
+    # Uninitialised memory may hold denormals, which are slow, or NaN.
     net = net.to_empty(device=device)
     with torch.no_grad():
         for tensor in (*net.parameters(), *net.buffers()):
@@ -96,8 +94,17 @@ def check_counts(
     mode: str,
     counted: Mapping[str, Counted],
 ) -> None:
-    """Raises `GateError` where a counter's MACs are not the formulas', with the first operator that
-    torch counts otherwise. `make` and `shape` as in `count_network`.
+    """Compare all counters with the formulas.
+
+    Args:
+        make: Builds a new network on the meta device.
+        shape: Shape of the input, (..., H, W).
+        mode: clip or stream.
+        counted: Result of `count_network`.
+
+    Raises:
+        GateError: If a counter differs by more than `TOLERANCE`. The message names the first
+            operator with different MACs by torch and by the formulas.
     """
     for name, c in counted.items():
         if c.difference is not None and c.difference > TOLERANCE[name]:
@@ -108,7 +115,7 @@ def check_counts(
                     f"{first.name} in {first.path or 'the network'}, shapes {list(first.shapes)}"
                 )
                 where = (
-                    f"torch gives {first.witnessed:,} MAC to {called}, the formula {first.macs:,}"
+                    f"torch counts {first.witnessed:,} MAC for {called}, the formula {first.macs:,}"
                 )
             grid = "x".join(map(str, c.size))
             raise GateError(
@@ -118,8 +125,9 @@ def check_counts(
 
 
 def check_known(cost: NetworkCost) -> None:
-    """Raises `GateError` where operators without a formula give more of the output than may be left
-    out.
+    """Raise `GateError` if an operator without a formula makes too much of the output.
+
+    The limit is `BLIND_SHARE` of all output elements.
     """
     if cost.blind_spots:
         said = ", ".join(
@@ -128,5 +136,5 @@ def check_known(cost: NetworkCost) -> None:
         )
         raise GateError(
             f"no formula for {said}: over {BLIND_SHARE:.1%}, so the total may be too low;"
-            " --allow-uncounted leaves it out"
+            " add --allow-uncounted to leave it out"
         )

@@ -1,6 +1,4 @@
-"""The cost of a network, counted by formulas and by three other counters: one call for systems and
-for any module.
-"""
+"""Cost of a system or any module, counted by formulas and by three other counters."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,14 +23,14 @@ from msaf_bench.spec import MODES, System
 
 @dataclass(frozen=True)
 class CountedCost:
-    """The cost of one network at one size, beside what other counters say."""
+    """Cost of one network at one size, with the results of other counters."""
 
     name: str
     size: tuple[int, int]  #: H, W of a frame
-    num_classes: int | None  #: None for a module in hand
+    num_classes: int | None  #: None for a module given by the caller
     mode: str
     cost: NetworkCost
-    counters: Mapping[str, Counted]  #: empty where only the formulas were asked for
+    counters: Mapping[str, Counted]  #: empty if only the formulas were requested
 
     @property
     def params(self) -> int:
@@ -41,12 +39,12 @@ class CountedCost:
 
     @property
     def macs(self) -> int:
-        """MACs of a clip, or of all frames of a stream's cycle."""
+        """MACs per clip, or per cycle of a stream."""
         return self.cost.total_macs
 
     @property
     def gmacs(self) -> float:
-        """10⁹ MACs of a clip, or of a frame of a stream: the mean over its cycle."""
+        """10⁹ MACs per clip, or per frame of a stream (mean over its cycle)."""
         return self.cost.total_macs / len(self.cost.phases) / 1e9
 
     @property
@@ -55,7 +53,7 @@ class CountedCost:
         return 2 * self.cost.total_macs / len(self.cost.phases) / 1e9
 
     def document(self) -> dict[str, object]:
-        """Return what `flops --system --json` prints."""
+        """Return the output of `flops --system --json`."""
         cost = self.cost
         counters = {name: c._asdict() | {"difference": c.difference} for name, c in self._counted()}
         return {
@@ -119,23 +117,22 @@ def cost(
     No weight and no activation is allocated, except for fvcore, which computes at up to 64x64.
 
     Args:
-        net_or_name: A system, its name or .toml file, or a module in hand. The module is not
-            changed.
+        net_or_name: A system, its name or .toml file, or a module. A module is not changed.
         size: H, W of a frame.
-        mode: clip: `net(clip)`, all frames computed; stream: the frames of one cycle of
-            `net.stream()`, once its past is full.
-        num_classes: Classes that a system is built for; not used for a module.
-        frames: Frames of the clip (1, T, 3, H, W) that a module reads. By default its attribute
-            `frames`; without that it reads one picture (1, 3, H, W).
+        mode: clip: `net(clip)`, all frames computed; stream: all frames of one cycle of
+            `net.stream()`, with a full history.
+        num_classes: Number of classes of a system; ignored for a module.
+        frames: Number of frames T of a module's input (1, T, 3, H, W). Defaults to its attribute
+            `frames`; without it, the input is one image (1, 3, H, W).
         plugins: Modules with `register(registry)`, for systems that use their components.
-        counters: Count with torch, ptflops and fvcore too.
-        allow_uncounted: List operators without a formula in `cost.uncounted`, and go on.
-        on_note: Called with a line before the counters start.
+        counters: Also count with torch, ptflops and fvcore.
+        allow_uncounted: List operators without a formula in `cost.uncounted` instead of failing.
+        on_note: Called with one line before the counters start.
 
     Raises:
-        UsageError: an unknown system, mode or component, or a size that is too large to count.
-        GateError: a network that does not run on tensors without content, that uses operators
-            without a formula, or for which a counter disagrees.
+        UsageError: If a system, mode or component is unknown, or the size is too large to count.
+        GateError: If the network does not run on meta tensors, uses operators without a formula,
+            or a counter disagrees.
     """
     one_of("mode", mode, MODES)
     if isinstance(net_or_name, nn.Module):

@@ -1,5 +1,6 @@
-"""Three MAC counters made by others, each completed where it is blind. A network is one of a single
-tensor, in evaluation mode.
+"""Three third-party MAC counters, completed for the operators that they miss.
+
+Networks take a single tensor and are in evaluation mode.
 """
 
 import contextlib
@@ -17,23 +18,23 @@ from msaf_bench.analyzers.cost.formulas import FUSED, PRODUCTS, Formula, attenti
 
 aten = torch.ops.aten
 
-#: Products that torch and ptflops leave out where their tables end, and that only a real tensor
-#: meets.
+#: Products missing from the tables of torch and ptflops; some run only on tensors with data.
 BLIND: dict[Any, Formula] = {
     op: PRODUCTS[op].macs for op in (aten.mv, aten.dot, aten.vdot, aten.addmv, aten.baddbmm)
 } | FUSED
 
 
 class Count(NamedTuple):
-    """MACs by one counter, or the reason why it has none."""
+    """MACs by one counter, or the reason why it gives none."""
 
     macs: int | None
     reason: str = ""
 
 
 def torch_counter() -> FlopCounterMode:
-    """A FlopCounterMode with formulas for what its own table lacks. It counts a multiplication and
-    an addition as two.
+    """Return a FlopCounterMode completed by formulas for operators missing from its table.
+
+    It counts a multiplication and an addition as two operations.
     """
 
     def twice(macs: Formula) -> Callable[..., int]:
@@ -48,21 +49,22 @@ def torch_counter() -> FlopCounterMode:
 
 
 def by_torch(net: nn.Module, x: Tensor) -> Count:
-    """The FlopCounterMode of torch, on any device."""
+    """Count with FlopCounterMode of torch, on any device."""
     with torch.no_grad(), torch_counter() as counter:
         net(x)
     return Count(counter.get_total_flops() // 2)
 
 
 def by_fvcore(net: nn.Module, x: Tensor) -> Count:
-    """By fvcore. It traces, hence computes what it counts: only for tensors with content. Results
-    that nobody reads fall out.
+    """Count with fvcore, on tensors with data only: it traces, and so executes, the network.
+
+    Unused results are not counted.
     """
     return _guarded(_fvcore, net, x)
 
 
 def by_ptflops(net: nn.Module, x: Tensor) -> Count:
-    """The aten backend of ptflops. It leaves hooks on the network's children."""
+    """Count with the aten backend of ptflops, which leaves hooks on the network's children."""
     return _guarded(_ptflops, net, x)
 
 
@@ -74,7 +76,7 @@ def _guarded(counter: Callable[[nn.Module, Tensor], int], net: nn.Module, x: Ten
     except ModuleNotFoundError as error:
         return Count(None, f"{(error.name or 'it').partition('.')[0]} is not installed")
     except Exception as error:  # noqa: BLE001
-        # ptflops raises RuntimeError where torchvision is broken.
+        # ptflops raises RuntimeError if torchvision is broken.
         return Count(None, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
 
 
@@ -94,9 +96,9 @@ def _fvcore(net: nn.Module, x: Tensor) -> int:
     def nothing(*_: object) -> int:
         return 0
 
-    # Its own product of matrices fails on a vector, its einsum is rounded to four digits. What it
-    # adds for norms, resizing and bilinear reads is elementwise, not MACs: a handle that returns 0
-    # is needed, as None would leave its own in place.
+    # The handle of fvcore for matrix products fails on a vector, and its einsum is rounded to four
+    # digits. Its counts for norms, resizing and bilinear reads are elementwise, not MACs. They need
+    # a handle that returns 0, as None would keep the default handle.
     elementwise = (
         "batch_norm",
         "group_norm",
@@ -134,14 +136,14 @@ def _ptflops(net: nn.Module, x: Tensor) -> int:
             [getattr(i, "shape", i) for i in inputs], outputs[0].shape
         )
 
-    # On tensors without content attention is two bmm, which it counts. Biases are left out, as
-    # everywhere here.
+    # On meta tensors, attention is two bmm, which ptflops counts. Biases are not counted, as in
+    # the formulas.
     without_bias: dict[Any, Callable[[Any, Any], int]] = {
         aten.addmm: lambda inputs, _: prod(inputs[1].shape) * inputs[2].shape[-1],
         aten.convolution: hook(PRODUCTS[aten.convolution].macs),
     }
     said = io.StringIO()
-    # it prints its errors and returns None
+    # on an error, ptflops prints a message and returns None
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         macs, _ = get_model_complexity_info(
             net,

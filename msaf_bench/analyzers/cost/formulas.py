@@ -1,8 +1,8 @@
-"""What each operator costs, from shapes alone: multiply-accumulates (MAC), and elementwise
-operations in a unit of their own.
+"""Cost of each operator from shapes: multiply-accumulates (MAC) and elementwise operations.
 
-A formula gets the operator's arguments with every tensor replaced by its shape, and the shape of
-its first output. Conventions: docs/measurement/cost.md.
+The two are different units and never added. The arguments of a formula are those of the operator,
+with every tensor replaced by its shape, and the shape of the first output. Conventions:
+docs/measurement/cost.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +17,13 @@ Shape = Sequence[int]
 Arguments = Sequence[Any]
 Formula = Callable[[Arguments, Shape], int]
 
-SOFTMAX = 3  #: operations an element: subtract the maximum and exponentiate, sum, divide
+SOFTMAX = 3  #: operations per element: subtract the maximum and exponentiate, sum, divide
 
 
 class Product(NamedTuple):
-    """An operator that multiplies matrices: the kind it is listed under, its MACs, and its
-    elementwise operations beside them.
-    """
+    """Operator that multiplies matrices: formulas of its MACs and its elementwise operations."""
 
-    kind: str
+    kind: str  #: name under which it is listed
     macs: Formula
     elementwise: Formula
 
@@ -51,8 +49,9 @@ def _contracted_and_added(args: Arguments, out: Shape) -> int:
 
 
 def attention(args: Arguments, out: Shape) -> int:
-    """MACs of softmax(QKᵀ)V, all pairs also where a mask leaves some out: query (..., L, E), key
-    (..., S, E), value (..., S, V).
+    """Return the MACs of softmax(QKᵀ)V: query (..., L, E), key (..., S, E), value (..., S, V).
+
+    All pairs count, including masked ones.
     """
     query, key, value = args[:3]
     return prod(out[:-1]) * key[-2] * (query[-1] + value[-1])
@@ -75,8 +74,9 @@ def _fused_layer(args: Arguments, out: Shape) -> int:
 
 
 def einsum(equation: str, operands: Sequence[Shape]) -> int:
-    """MACs of an einsum of two operands without "...": an index of one operand alone that is not in
-    the result is summed before.
+    """Return the MACs of an einsum of two operands without "...".
+
+    An index that occurs in one operand only and not in the result is summed first, at no cost.
     """
     left, _, result = equation.replace(" ", "").partition("->")
     first, second = left.split(",")
@@ -89,7 +89,7 @@ def einsum(equation: str, operands: Sequence[Shape]) -> int:
 
 
 def each(operations: int) -> Formula:
-    """So many operations for each element of the output."""
+    """Return a formula with a fixed number of operations per output element."""
     return lambda _, out: operations * prod(out)
 
 
@@ -111,8 +111,7 @@ def _sampled(args: Arguments, out: Shape) -> int:
     return (4, 0, 16)[interpolation] * prod(out)  # bilinear, nearest, bicubic
 
 
-#: Operators that PyTorch runs where nothing is decomposed: in inference mode, on tensors without
-#: content.
+#: Operators that PyTorch runs without decomposition: in inference mode, on meta tensors.
 PRODUCTS: dict[Any, Product] = {
     **dict.fromkeys(
         (aten.conv1d, aten.conv2d, aten.conv3d), Product("convolution", _convolution, _bias(2))
@@ -133,8 +132,7 @@ PRODUCTS: dict[Any, Product] = {
     aten.scaled_dot_product_attention: Product("attention", attention, _pairs),
 }
 
-#: Operators that only appear on tensors with content, where a CPU or a fast path has a kernel of
-#: its own.
+#: Operators that appear only on tensors with data: special kernels of a CPU or of a fast path.
 FUSED: dict[Any, Formula] = {
     aten._scaled_dot_product_flash_attention_for_cpu: attention,
     aten._native_multi_head_attention: _fused_heads,
@@ -234,6 +232,7 @@ ELEMENTWISE: dict[Any, Formula] = {
 }
 
 CONVENTION = (
-    "operations an output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax;"
-    " 4 bilinear reads; 5 layer norm; k² pooling; an element read: 1 reductions; 0 copies and views"
+    "operations per output element: 1 sums, products, activations, biases; 2 batch norm; 3 softmax;"
+    " 4 bilinear reads; 5 layer norm; k² pooling; per input element: 1 reductions; 0 copies and"
+    " views"
 )

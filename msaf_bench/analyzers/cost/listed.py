@@ -1,4 +1,4 @@
-"""Cost of every system of `models/` for one clip at 512x1024, as `msaf-bench list` shows it.
+"""Cost of every system of `models/` for one clip at 512x1024, as shown by `msaf-bench list`.
 
 python -m msaf_bench.analyzers.cost.listed > models/costs.json
 """
@@ -12,7 +12,7 @@ from msaf_bench.documents import json_text
 
 
 def listed_costs(names: Iterable[str]) -> dict[str, ListedCost]:
-    """Count the parameters and MACs of systems by formulas, without the other counters."""
+    """Count the parameters and MACs of systems by formulas only."""
     counted = {name: system_cost(read_system(name), LISTED_CLASSES, LISTED_SIZE) for name in names}
     return {
         name: ListedCost(params=cost.total_params, macs=cost.total_macs)

@@ -1,8 +1,8 @@
-"""What a network costs: parameters, MACs by part and by operator, elementwise operations,
-activation memory.
+"""Cost of a network: parameters, MACs by part and operator, elementwise operations, memory.
 
-Shapes: B batch, T frames, H W image. A part is a child of the network, such as `backbone` or
-`motion`.
+A part is a child of the network, such as `backbone` or `motion`.
+
+Shapes: B batch, T frames, H W image.
 """
 
 from collections import Counter
@@ -24,38 +24,38 @@ from msaf_bench.errors import BenchError, GateError, UsageError, host_fault, one
 from msaf_bench.ports import Stream
 from msaf_bench.spec import MODES, System
 
-OUTSIDE = "(rest)"  #: what the network does outside its parts
-BLIND_SHARE = 0.001  #: of all output elements: an operator without a formula may make no more
+OUTSIDE = "(rest)"  #: label of operators that the network runs outside its parts
+BLIND_SHARE = 0.001  #: largest share of all output elements by one operator without a formula
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """One inference of a network in fp32, nothing counted twice: a clip, or the frames of one whole
-    cycle of a stream.
+    """Cost of one inference in fp32: one clip, or all frames of one cycle of a stream.
+
+    Nothing is counted twice.
     """
 
-    frames: int  #: of the clip; in a stream one is new, and the others' features are kept
-    #: MACs of each frame of a stream's cycle, the key frame first; of a clip there is one
+    frames: int  #: frames per clip; in a stream one is new, and the features of the others are kept
+    #: MACs of each frame of a stream's cycle, key frame first; a single value for a clip
     phases: tuple[int, ...]
-    params: Mapping[str, int]  #: by part; a shared parameter belongs to the first
-    macs: Mapping[str, Mapping[str, int]]  #: by part, by kind of operator
-    elementwise: Mapping[str, int]  #: by part, in operations (`formulas.CONVENTION`)
-    activation_bytes: int  #: of all outputs of operators
-    #: the most of them that exist at once, beside the weights, the input and what a kernel needs
-    #: for itself
+    params: Mapping[str, int]  #: parameters by part; a shared parameter belongs to the first part
+    macs: Mapping[str, Mapping[str, int]]  #: MACs by part, by kind of operator
+    elementwise: Mapping[str, int]  #: elementwise operations by part (`formulas.CONVENTION`)
+    activation_bytes: int  #: bytes of all outputs of operators
+    #: peak bytes of outputs in use at once, without weights, input and workspace of kernels
     live_bytes: int
     #: operators without a formula -> their share of all output elements
     uncounted: Mapping[str, float]
-    outside: tuple[str, ...]  #: what parts say that they compute where nothing can count it
+    outside: tuple[str, ...]  #: computations outside torch that parts declare in `uncounted`
 
     @property
     def total_params(self) -> int:
-        """The network's size."""
+        """Number of parameters."""
         return sum(self.params.values())
 
     @property
     def total_macs(self) -> int:
-        """Of all parts and operators."""
+        """MACs of all parts and operators."""
         return sum(self.by_operator.values())
 
     @property
@@ -70,7 +70,7 @@ class NetworkCost:
 
     @property
     def blind_spots(self) -> dict[str, float]:
-        """Those of `uncounted` that are too large to be left out."""
+        """Operators of `uncounted` with more than `BLIND_SHARE` of all output elements."""
         return {name: share for name, share in self.uncounted.items() if share > BLIND_SHARE}
 
 
@@ -82,19 +82,27 @@ def system_cost(
     mode: str = "clip",
     plugins: Iterable[str] = (),
 ) -> NetworkCost:
-    """The cost of a system at (H, W): of `net(clip)`, or of a cycle of `step(frame)` once a
-    stream's past is full.
+    """Return the cost of a system; no weight and no activation is allocated.
 
-    No weight and no activation is allocated. Raises `UsageError` for what cannot be built or is too
-    large to name, `GateError` for what cannot be counted.
+    Args:
+        system: A system, its name or .toml file.
+        num_classes: Number of classes.
+        size: H, W of a frame.
+        mode: clip: `net(clip)`; stream: one cycle of `step(frame)`, with a full history.
+        plugins: Modules with `register(registry)`.
+
+    Raises:
+        UsageError: If the system cannot be built or the size is too large.
+        GateError: If the system cannot be counted.
     """
     net = empty_network(system, num_classes, plugins=plugins)
     return _cost(net, clip_shape(net, size), mode)
 
 
 def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -> NetworkCost:
-    """Return the cost of any network of one tensor of that shape, a clip (B, T, 3, H, W) for a
-    stream. The network itself is left as it is.
+    """Return the cost of any network for one input of that shape; a stream needs (B, T, 3, H, W).
+
+    The network is not changed.
     """
     return _cost(without_content(net), shape, mode)
 
@@ -102,22 +110,21 @@ def module_cost(net: nn.Module, shape: tuple[int, ...], *, mode: str = "clip") -
 def empty_network(
     system: System | str, num_classes: int, *, plugins: Iterable[str] = ()
 ) -> VideoNetwork:
-    """The network of a system on the meta device, in evaluation mode."""
+    """Build the network of a system on the meta device, in evaluation mode."""
     with torch.random.fork_rng(devices=()), torch.device("meta"):
         return build(system, num_classes, plugins=plugins).eval()
 
 
 def clip_shape(net: nn.Module, size: tuple[int, int]) -> tuple[int, ...]:
-    """(1, T, 3, H, W) with as many frames as the network reads; 3 for one that does not say."""
+    """Return (1, T, 3, H, W), with T from the network's attribute `frames`, or 3 without it."""
     return (1, getattr(net, "frames", 3), 3, *size)
 
 
 class Inference(nn.Module):
-    """One call of a network as a module of one tensor: `net(clip)`, or a cycle of `step(frame)` of
-    a stream whose past is full.
+    """One inference as a module with one input: `net(clip)`, or a cycle of `step(frame)`.
 
-    Return the outputs and the stream's state, so that tracing counters do not prune work whose
-    result is only stored.
+    A stream starts with a full history. `forward` returns the outputs and the state of the stream,
+    or tracing counters would prune the computation of the state.
     """
 
     def __init__(self, net: nn.Module, clip: Tensor, mode: str) -> None:
@@ -128,7 +135,7 @@ class Inference(nn.Module):
         if one_of("mode", mode, MODES) == "stream":
             self.stream = cast("VideoNetwork", net).stream()
             self.x, self.calls = clip[:, -1], [self.stream.step] * self.stream.cycle
-            # whole cycles, so that the next frame begins one
+            # run whole cycles, so that the next frame begins a cycle
             for _ in range(-(-clip.shape[1] // self.stream.cycle) * self.stream.cycle):
                 self.stream.step(self.x)
 
@@ -141,8 +148,17 @@ class Inference(nn.Module):
 def tally(
     net: nn.Module, shape: tuple[int, ...], mode: str, witness: Callable[[], int] | None = None
 ) -> Tally:
-    """Every operator of one inference. Raises `GateError` for a network that cannot run on tensors
-    without content.
+    """Record every operator of one inference on meta tensors.
+
+    Args:
+        net: Network on the meta device.
+        shape: Shape of the input, (..., H, W).
+        mode: clip or stream.
+        witness: Returns the total MACs so far by another counter, for `Operator.witnessed`.
+
+    Raises:
+        GateError: If the network cannot run on meta tensors.
+        UsageError: If the size is too large even for meta tensors.
     """
     one_of("mode", mode, MODES)
     sheet = Tally(net, witness)
@@ -151,7 +167,7 @@ def tally(
             inference = Inference(net, torch.empty(shape, device="meta"), mode)
             with sheet:
                 for call in inference.calls:
-                    call(inference.x)  # what it gives is let go at once, as by who watches a video
+                    call(inference.x)  # drop the output at once, as a viewer of a video would
                     sheet.end_step()
     except BenchError:
         raise
@@ -163,16 +179,16 @@ def tally(
         grid = "x".join(map(str, shape[-2:]))
         if "overflow" in said:
             raise UsageError(
-                f"{grid} is too large even for tensors without content; give a smaller size"
+                f"{grid} is too large even for meta tensors; give a smaller size"
             ) from error
         raise GateError(
-            f"{place}cannot run at {grid} on tensors without content, so nothing is counted: {said}"
+            f"{place}cannot run at {grid} on meta tensors, so nothing is counted: {said}"
         ) from error
     return sheet
 
 
 def first_difference(net: nn.Module, shape: tuple[int, ...], mode: str) -> Operator | None:
-    """The first operator to which torch's counter gives other MACs than the formulas."""
+    """Return the first operator with different MACs by torch and by the formulas, or None."""
     with torch_counter() as counter:
         operators = tally(net, shape, mode, lambda: counter.get_total_flops() // 2).operators
     return next((op for op in operators if op.witnessed != op.macs), None)
@@ -211,12 +227,12 @@ def _cost(net: nn.Module, shape: tuple[int, ...], mode: str) -> NetworkCost:
 
 
 def parameters_of(net: nn.Module) -> dict[str, int]:
-    """Parameter name -> numbers, without the parts that only training uses."""
+    """Return the number of elements by parameter name, without parts used only in training."""
     return {name: p.numel() for name, p in net.named_parameters() if _infers(net, name)}
 
 
 def outside_of(net: nn.Module) -> tuple[str, ...]:
-    """Return what parts say that they compute outside torch, such as flow by OpenCV."""
+    """Return the computations outside torch that parts declare, such as flow by OpenCV."""
     modules: dict[str, Any] = dict(net.named_modules())  # pyright: ignore
     return tuple(
         sorted(

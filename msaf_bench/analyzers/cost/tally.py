@@ -1,6 +1,4 @@
-"""Runs a network on tensors without content and writes down every operator: its place, its MACs,
-its elementwise operations, its output.
-"""
+"""Record of every operator of a network on meta tensors: module, MACs, elementwise, output size."""
 
 import copy
 import weakref
@@ -19,35 +17,36 @@ from msaf_bench.components.align import DeformableAlign
 from msaf_bench.components.blocks.deeplab import Deformable
 
 DEFORMABLE = "deformable product"
-#: of the operators that multiply matrices
+#: kinds of operators that multiply matrices
 KINDS: tuple[str, ...] = ("convolution", "linear", "attention", DEFORMABLE, "matmul")
 
 
 class Operator(NamedTuple):
     """One call of an operator."""
 
-    path: str  #: of the module that called it, "" for the network itself
+    path: str  #: path of the calling module, "" for the network itself
     name: str
-    shapes: tuple[tuple[int, ...], ...]  #: of its tensors
+    shapes: tuple[tuple[int, ...], ...]  #: shapes of its tensor arguments
     kind: str  #: one of `KINDS`, or ""
     macs: int
     elementwise: int
-    elements: int  #: of its outputs; 0 for a view
-    known: bool  #: whether there is a formula for it
-    witnessed: int | None  #: MACs that another counter gives it, where one was asked
+    elements: int  #: number of output elements; 0 for a view
+    known: bool  #: whether it has a formula
+    witnessed: int | None  #: MACs by another counter; None without one
 
 
 class Tally(TorchDispatchMode):
-    """Writes down the operators that run while it is active. In inference mode they arrive whole:
-    `linear`, `conv2d`, attention.
+    """Dispatch mode that records every operator while it is active.
+
+    In inference mode, operators arrive undecomposed: `linear`, `conv2d`, attention.
     """
 
     def __init__(self, net: nn.Module, witness: Callable[[], int] | None = None) -> None:
         super().__init__()
         self.operators: list[Operator] = []
-        self.made_bytes = 0  #: of all storage that operators made
-        self.live_bytes = 0  #: the most of it that was in use at once
-        self.steps: list[int] = []  #: how many operators there were at the end of each frame
+        self.made_bytes = 0  #: bytes of all storage that operators created
+        self.live_bytes = 0  #: peak bytes of that storage in use at once
+        self.steps: list[int] = []  #: number of operators at the end of each frame
         self._live = 0
         self._witness = witness
         self._inside: list[tuple[str, nn.Module]] = [("", net)]
@@ -55,11 +54,11 @@ class Tally(TorchDispatchMode):
 
     @property
     def path(self) -> str:
-        """Where the network is."""
+        """Path of the module that is running."""
         return self._inside[-1][0]
 
     def end_step(self) -> None:
-        """A frame is done."""
+        """Mark the end of a frame."""
         self.steps.append(len(self.operators))
 
     def __torch_dispatch__(
@@ -109,7 +108,7 @@ class Tally(TorchDispatchMode):
         )
 
     def _keep(self, made: list[Tensor], args: object, kwargs: Mapping[str, object]) -> None:
-        # An output in its input's own storage, a view or in place, takes no more memory.
+        # An output that shares the storage of an input (a view, or in place) takes no new memory.
         old = {
             id(t.untyped_storage())
             for t in tree_leaves((args, dict(kwargs)))
@@ -129,7 +128,7 @@ class Tally(TorchDispatchMode):
 
     @contextmanager
     def places(self) -> Generator[None]:
-        """While it is open, the tally knows in which module of its network an operator runs."""
+        """Track the running module of the network while the context is open."""
         hooks = [
             hook
             for path, module in self._modules.items()
@@ -158,8 +157,9 @@ def _shape(value: object) -> object:
 
 
 def without_content(net: nn.Module) -> nn.Module:
-    """A copy on the meta device, in evaluation mode: shapes and structure, no weights. What is
-    shared stays shared.
+    """Return a copy on the meta device, in evaluation mode: shapes and structure, no weights.
+
+    Shared tensors stay shared.
     """
 
     def empty(tensor: Tensor) -> Tensor:

@@ -1,3 +1,1 @@
-"""Speed: latency of a frame, measured in a few fresh processes that time all systems in interleaved
-rounds.
-"""
+"""Latency per frame, measured in fresh processes that time all systems in interleaved rounds."""

@@ -1,6 +1,4 @@
-"""From the reports of several processes to one result, and what speaks against it. No torch
-here.
-"""
+"""Aggregation of the reports of several processes into one flagged result. No torch import."""
 
 from collections.abc import Sequence
 from statistics import fmean, median
@@ -8,12 +6,12 @@ from statistics import fmean, median
 from msaf_bench.analyzers.speed.latency import summarise
 from msaf_bench.analyzers.speed.worker_report import OutputCheck, ProcessSummary, SystemRun
 
-UNSTABLE = 0.1  #: spread between processes above which a number is not ranked
-SPARE = 0.2  #: cores that other work may take from the timing before the number is flagged
+UNSTABLE = 0.1  #: largest spread between processes for a ranked latency
+SPARE = 0.2  #: number of cores that other work may take from the timing without a flag
 
 
 def summary(runs: Sequence[SystemRun], threads: int) -> dict[str, object]:
-    """The fields of a `Speed` that the runs, at least one, can fill."""
+    """Return the fields of a `Speed` that follow from one or more runs."""
     wall = [t for run in runs for t in run.wall_ms]
     device = [t for run in runs for t in run.device_ms]
     cycle = runs[0].cycle
@@ -40,13 +38,13 @@ def summary(runs: Sequence[SystemRun], threads: int) -> dict[str, object]:
 
 
 def spread(runs: Sequence[SystemRun]) -> float | None:
-    """(highest - lowest) / median of the processes' medians; None for one process."""
+    """Return (highest - lowest) / median of the medians per process; None for one process."""
     medians = [run.process.p50_ms for run in runs]
     return (max(medians) - min(medians)) / median(medians) if len(runs) > 1 else None
 
 
 def worst_output(runs: Sequence[SystemRun]) -> OutputCheck:
-    """The output that differs most from the eager fp32 network's."""
+    """Return the output check with the largest difference from the eager fp32 network."""
     return max(
         (run.output for run in runs),
         key=lambda output: (not output.agrees, output.max_abs_difference),
@@ -54,7 +52,7 @@ def worst_output(runs: Sequence[SystemRun]) -> OutputCheck:
 
 
 def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
-    """What speaks against the number: a word, and a sentence."""
+    """Return the reasons to distrust a latency: a flag and a sentence for each."""
     found: dict[str, str] = {}
     processes, cores, apart = (
         [run.process for run in runs],
@@ -63,8 +61,8 @@ def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
     )
     if not (output := worst_output(runs)).agrees:
         found["other output"] = (
-            f"logits differ from the eager fp32 network's by {output.max_abs_difference:.2g} of"
-            f" {output.max_abs:.2g}"
+            f"logits differ from those of the eager fp32 network by {output.max_abs_difference:.2g}"
+            f" of {output.max_abs:.2g}"
         )
     if wide := sum(not p.converged for p in processes):
         found["not converged"] = (
@@ -72,22 +70,23 @@ def flags(runs: Sequence[SystemRun], threads: int) -> dict[str, str]:
         )
     if drifting := sum(not p.settled for p in processes):
         found["not settled"] = (
-            f"in {drifting} of {len(runs)} processes the warm-up's last medians did not agree"
+            f"in {drifting} of {len(runs)} processes, the last medians of the warm-up did not agree"
         )
     if apart is not None and apart > UNSTABLE:
-        found["unstable"] = f"the processes' medians lie {100 * apart:.0f} % apart: not ranked"
+        found["unstable"] = f"medians of the processes differ by {100 * apart:.0f} %: not ranked"
     if said := _contended(processes, threads, cores):
         found["contended"] = said
     if threads > cores:
         found["oversubscribed"] = f"{threads} threads on {cores} cores"
     if slowed := sorted({why for p in processes for why in p.after.slowed}):
-        found["slowed"] = f"the GPU's clocks were held down: {', '.join(slowed)}"
+        found["slowed"] = f"the GPU's clocks were throttled: {', '.join(slowed)}"
     return found
 
 
 def _contended(processes: Sequence[ProcessSummary], threads: int, cores: int) -> str:
-    """Say that other work took cores from the timing: by CPU time where the system tells it, else
-    by the load average; "" if not.
+    """Return a sentence if other work took cores from the timing, else "".
+
+    Uses CPU time, or the load average if the system does not report CPU time.
     """
     busy = [p.busy_cores for p in processes if p.busy_cores is not None]
     if len(busy) == len(processes):
@@ -96,4 +95,4 @@ def _contended(processes: Sequence[ProcessSummary], threads: int, cores: int) ->
     load = max(
         (s.load for p in processes for s in (p.before, p.after) if s.load is not None), default=0.0
     )
-    return f"load {load:.1f} on {cores} cores: other work ran beside it" if load > cores else ""
+    return f"load {load:.1f} on {cores} cores: other work was running" if load > cores else ""

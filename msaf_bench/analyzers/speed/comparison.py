@@ -1,4 +1,4 @@
-"""Which of two systems is faster, and how latency grows with the picture. No torch here."""
+"""Comparison of two latencies, and growth of latency with image size. No torch import here."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,35 +9,37 @@ from msaf_bench.analyzers.speed.tasks import Speed
 from msaf_bench.stats.growth import exponent
 from msaf_bench.stats.intervals import mean_interval
 
-NOISE_FLOOR = 0.01  #: two systems closer than this are not told apart
-UNRANKED = ("other output", "unstable")  #: flags with which a number takes part in no order
+NOISE_FLOOR = 0.01  #: smallest relative difference that tells two systems apart
+UNRANKED = ("other output", "unstable")  #: flags that exclude a latency from rankings
 PAPER_FPS = {(512, 1024): 24.39, (768, 1536): 13.54, (1024, 2048): 8.76}
-"""FPS that the paper prints for MSAF with ResNet-18, by the input's rows.
+"""FPS printed in the paper for MSAF with ResNet-18, by input size (H, W).
 
-Source: Su et al. 2023, Table 1; its device is not named.
+Source: Su et al. 2023, Table 1; the device is not named.
 """
 
 
 class Comparison(NamedTuple):
-    """Two systems timed in the same processes."""
+    """Comparison of two systems timed in the same processes."""
 
-    ratio: float  #: of the mean latencies, second / first: how many times as fast the first one is
-    low: float | None  #: 95 %, Student t over the log ratios of the processes; None for one process
+    ratio: float  #: mean latency of the second / mean latency of the first
+    #: 95 % interval, Student t over the log ratios per process; None for one process
+    low: float | None
     high: float | None
-    verdict: Literal["faster", "slower", "not told apart"]  #: the first one
+    verdict: Literal["faster", "slower", "not told apart"]  #: verdict on the first system
     reason: str = ""  #: why they are not told apart
 
 
 class Scaling(NamedTuple):
     """Latency ~ pixels^exponent."""
 
-    exponent: float | None  #: by least squares in logs; None for fewer than two sizes
-    piecewise: tuple[float, ...]  #: between neighbouring sizes
+    exponent: float | None  #: least-squares fit of the logarithms; None for fewer than two sizes
+    piecewise: tuple[float, ...]  #: exponents between neighbouring sizes
 
 
 def compare(first: Speed, second: Speed) -> Comparison | None:
-    """Say which has the lower mean latency, by the processes in which both were timed; None where
-    one was not timed.
+    """Compare the mean latencies of two systems over their common processes.
+
+    None if one of them was not timed.
     """
     if not (first.latency and second.latency):
         return None
@@ -46,7 +48,7 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
     )
     ratio = exp(found.mean)
     if found.low is None or found.high is None:
-        return Comparison(ratio, None, None, "not told apart", "one process each has no interval")
+        return Comparison(ratio, None, None, "not told apart", "an interval needs two processes")
     low, high = exp(found.low), exp(found.high)
     if against := [word for word in UNRANKED if word in dict(first.flags) | dict(second.flags)]:
         return Comparison(ratio, low, high, "not told apart", against[0])
@@ -59,12 +61,12 @@ def compare(first: Speed, second: Speed) -> Comparison | None:
         low,
         high,
         "not told apart",
-        f"the interval reaches into the noise floor of {100 * NOISE_FLOOR:g} %",
+        f"the interval overlaps the noise floor of {100 * NOISE_FLOOR:g} %",
     )
 
 
 def scaling(latencies: Sequence[tuple[tuple[int, int], float]]) -> Scaling:
-    """The exponent of ((H, W), ms) pairs."""
+    """Fit the exponent of latency over pixels to pairs ((H, W), ms)."""
     ordered = sorted((prod(size), ms) for size, ms in latencies)
     pieces = [exponent([n for n, _ in pair], [ms for _, ms in pair]) for pair in pairwise(ordered)]
     return Scaling(
@@ -74,5 +76,5 @@ def scaling(latencies: Sequence[tuple[tuple[int, int], float]]) -> Scaling:
 
 
 def paper_scaling() -> Scaling:
-    """That of the paper's three printed numbers: 0.74, and 0.73 and 0.76 piece by piece."""
+    """Fit the exponent of the paper's three numbers: 0.74 in all, 0.73 and 0.76 piecewise."""
     return scaling([(size, 1000 / fps) for size, fps in PAPER_FPS.items()])

@@ -1,4 +1,4 @@
-"""What timing on a GPU needs beside the wall clock: events, the allocator's peak, energy, flags."""
+"""GPU measurements beside wall time: events, peak memory of the allocator, energy, settings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -11,19 +11,20 @@ from msaf_bench.analyzers.speed.nvml import Gpu, open_gpu
 from msaf_bench.analyzers.speed.worker_report import Energy, PeakMemory
 from msaf_bench.spec import Scalar
 
-WINDOW_S = 10.0  #: of an energy reading; the counter moves on every 20 to 100 ms
+WINDOW_S = 10.0  #: seconds per energy reading; the counter is updated every 20 to 100 ms
 
 
 def driver_of_current() -> Gpu | None:
-    """What the driver tells of the current device; None where it does not know it."""
+    """Open the current device in the driver's library; None if the driver does not know it."""
     return open_gpu(str(getattr(torch.cuda.get_device_properties(), "uuid", "")))  # pyright: ignore
 
 
 def device_laps(
     stages: Sequence[Callable[[Any], Any]], feed: Iterator[Any], laps: int
 ) -> list[list[float]]:
-    """The ms of each stage of each lap by the device's clock: events in the queue, one
-    synchronisation at the end.
+    """Return the time in ms of each stage of each lap by the device's clock.
+
+    Events are queued with the work; the only synchronisation is at the end.
     """
     events = [
         [torch.cuda.Event(enable_timing=True) for _ in range(len(stages) + 1)] for _ in range(laps)
@@ -39,22 +40,23 @@ def device_laps(
 
 
 class Held(NamedTuple):
-    """Bytes of the device that this process holds."""
+    """Bytes of device memory held by this process."""
 
     allocated: int
     reserved: int
 
 
 def reset_memory() -> Held:
-    """Give unused memory back, forget the peak so far, and return the memory that stays held."""
+    """Release unused memory, reset the peak, and return the memory still held."""
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     return Held(torch.cuda.memory_allocated(), torch.cuda.memory_reserved())
 
 
 def memory(weights_bytes: int, built: Held) -> PeakMemory:
-    """Return the allocator's peak since `reset_memory` gave `built`, without the other networks
-    that were held then.
+    """Return the peak memory since `reset_memory` returned `built`, for one network only.
+
+    Memory of other networks, held at that time, is subtracted.
     """
     return PeakMemory(
         kind="allocated on the device",
@@ -72,14 +74,22 @@ def energy(
     seconds: float,
     window_s: float = WINDOW_S,
 ) -> Energy:
-    """Joules a frame over a window of `window_s`, which has to fit into the budget of `seconds`."""
+    """Measure the energy per frame in joules.
+
+    Args:
+        gpu: GPU, or None if the driver does not know it.
+        take: Runs one frame.
+        idle_w: Power drawn before the first frame, in watts, for the record.
+        seconds: Time budget; the window must fit into it.
+        window_s: Length of the window in seconds.
+    """
     before = gpu.millijoules() if gpu else None
     if gpu is None or before is None:
-        return Energy(idle_w=idle_w, reason="the driver gives no energy counter for this device")
+        return Energy(idle_w=idle_w, reason="the driver has no energy counter for this device")
     if seconds < window_s:
         return Energy(
             idle_w=idle_w,
-            reason=f"a window of {window_s:g} s is needed, the budget is {seconds:g} s",
+            reason=f"needs a window of {window_s:g} s, the budget is {seconds:g} s",
         )
     begin, frames = perf_counter(), 0
     while (passed := perf_counter() - begin) < window_s:
@@ -91,7 +101,7 @@ def energy(
 
 
 def facts(gpu: Gpu | None) -> dict[str, Scalar]:
-    """Versions and switches that change how fast a GPU computes, as they are; none is set here."""
+    """Return the versions and settings that affect GPU speed, without changing any."""
     cudnn = torch.backends.cudnn
     return {
         "cuda": torch.version.cuda or "none",

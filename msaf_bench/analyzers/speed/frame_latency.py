@@ -1,6 +1,4 @@
-"""Latency of a frame: one call for systems, timed in fresh processes, and for a module in hand,
-timed in this one.
-"""
+"""Latency per frame: of a system in fresh processes, or of a module in this process."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -36,34 +34,34 @@ def latency(
     plugins: Iterable[str] = (),
     on_note: Callable[[str], None] = lambda text: None,
 ) -> Speed | ModuleSpeed:
-    """Return the latency of a frame, batch 1: percentiles with intervals, FPS, and what speaks
-    against the number.
+    """Return the latency per frame at batch 1: percentiles with intervals, FPS, and flags.
 
         found = mb.latency("msaf-r18", (512, 1024), mode="stream")
         found.latency.p50.value, found.fps, found.flags
 
-    A system is built with random weights and timed in fresh processes that run alone. A module in
-    hand is timed in this process, on a copy: `measured_in` says so. Its threads are those of torch.
+    A system is built with random weights and timed in fresh processes, one at a time. A module is
+    copied and timed in this process (`measured_in` records this) with the thread count of torch.
 
     Args:
-        net_or_name: A system, its name or .toml file, or a module in hand.
+        net_or_name: A system, its name or .toml file, or a module.
         size: H, W of a frame.
         mode: clip: `net(clip)`, all frames computed; stream: one `step(frame)`, past kept.
-        seconds: Sampling time per process; stops earlier after 662 samples.
+        seconds: Sampling time per process in seconds; stops earlier after 662 samples.
         timeout: Seconds after which noisy sampling ends; six times `seconds` by default.
         device: cpu, cuda or cuda:N.
-        precision: Of network and input; there is no autocast.
-        region: What is timed: the forward pass, with the argmax, or from picture to label map.
-        threads: CPU threads of a system's processes; the usable cores by default.
-        processes: Fresh processes for a system.
-        num_classes: Classes that a system is built for.
-        frames: Frames of the clip (1, T, 3, H, W) that a module reads; by default its attribute
-            `frames`, without which it reads one picture (1, 3, H, W).
+        precision: Precision of network and input; autocast is not used.
+        region: Timed region: forward pass, forward pass and argmax, or from image to label map
+            (e2e).
+        threads: CPU threads of a system's processes; by default the number of usable cores.
+        processes: Number of fresh processes for a system.
+        num_classes: Number of classes of a system.
+        frames: Number of frames T of a module's input (1, T, 3, H, W). Defaults to its attribute
+            `frames`; without it, the input is one image (1, 3, H, W).
         plugins: Modules with `register(registry)`.
-        on_note: Called with a line before each process.
+        on_note: Called with one line before each process.
 
     Raises:
-        UsageError: an unknown system, or a stream of a module that has none.
+        UsageError: If a system is unknown, or a module has no stream.
     """
     hand = isinstance(net_or_name, nn.Module)
     conditions = SpeedConditions(

@@ -1,6 +1,4 @@
-"""Latencies of frames in short: mean and percentiles, with what a sample is too small to state left
-out. No torch here.
-"""
+"""Summary of latencies: mean, and percentiles for large enough samples. No torch import here."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -9,7 +7,7 @@ from msaf_bench.analyzers.speed.worker_report import Finite
 from msaf_bench.spec import Spec
 from msaf_bench.stats.order_statistics import least_samples, quantile
 
-#: samples below which it is not stated: 64 and 662
+#: fewest samples for each percentile: 1, 64 and 662
 LEAST = {"p50": 1, "p90": least_samples(0.9), "p99": least_samples(0.99)}
 
 
@@ -23,7 +21,7 @@ class Percentile(Spec):
 
 
 class Latency(Spec):
-    """The samples of all processes together, in ms."""
+    """Summary of the samples of all processes, in ms."""
 
     p50: Percentile
     p90: Percentile
@@ -33,11 +31,11 @@ class Latency(Spec):
 
 
 def summarise(samples_ms: Sequence[float]) -> Latency:
-    """Mean and percentiles of at least one sample."""
+    """Return the mean and percentiles of one or more samples."""
     found: dict[str, Percentile] = {}
     for name, needed in LEAST.items():
         if len(samples_ms) < needed:
-            found[name] = Percentile(reason=f"{len(samples_ms)} samples, {needed} are needed")
+            found[name] = Percentile(reason=f"needs {needed} samples, got {len(samples_ms)}")
         else:
             found[name] = Percentile.model_validate(
                 quantile(samples_ms, int(name[1:]) / 100)._asdict()

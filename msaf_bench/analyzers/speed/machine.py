@@ -1,6 +1,4 @@
-"""What else the machine was doing while something was timed. No torch here; what a machine does not
-tell is None.
-"""
+"""State of the machine during a measurement; unavailable values are None. No torch import here."""
 
 import ctypes
 import os
@@ -19,24 +17,24 @@ SLOWED = {
     0x20: "software thermal slowdown",
     0x40: "hardware thermal slowdown",
     0x80: "hardware power brake",
-}  #: NVML's clock event reasons that make a GPU slower than its application clocks
+}  #: clock event reasons of NVML that keep a GPU below its application clocks
 
 
 class Snapshot(Spec):
-    """The machine at one moment."""
+    """State of the machine at one moment."""
 
-    load: float | None = None  #: processes that want a core, mean of the last minute
-    cpu_mhz: float | None = None  #: of the first core
+    load: float | None = None  #: load average of the last minute
+    cpu_mhz: float | None = None  #: clock of the first core
     sm_mhz: int | None = None
     memory_mhz: int | None = None
     celsius: int | None = None
     power_w: float | None = None
     power_cap_w: float | None = None
-    slowed: tuple[str, ...] = ()  #: why the GPU's clocks are held down, if they are
+    slowed: tuple[str, ...] = ()  #: reasons for throttled GPU clocks; empty if not throttled
 
 
 def snapshot(gpu: Gpu | None = None) -> Snapshot:
-    """Load and clocks now; with a `gpu` its clocks, heat and power too."""
+    """Return the current load and CPU clock, and clocks, temperature and power of a `gpu`."""
     load, mhz = None, None
     with suppress(OSError, AttributeError):
         load = round(os.getloadavg()[0], 2)
@@ -58,7 +56,7 @@ def snapshot(gpu: Gpu | None = None) -> Snapshot:
 
 
 def available_bytes() -> float:
-    """Memory that can be taken without swapping; infinite where the system does not tell."""
+    """Return the memory available without swapping; infinite if the system does not report it."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         return (
@@ -68,16 +66,17 @@ def available_bytes() -> float:
 
 
 def others_cpu_s() -> float | None:
-    """CPU seconds that the usable cores have spent on other processes since the machine started,
-    stolen time included.
+    """Return the CPU seconds of other processes on the usable cores since boot.
+
+    Stolen time is included. None if the system does not report it.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
     names = {f"cpu{core}" for core in os.sched_getaffinity(0)}
     with suppress(OSError, ValueError, IndexError):
         rows = [line.split() for line in STAT.read_text().splitlines()]
-        # user nice system idle iowait irq softirq steal; the guests after them are part of user and
-        # nice
+        # Columns: user nice system idle iowait irq softirq steal. The guest columns that follow
+        # are part of user and nice.
         ticks = sum(
             int(row[i]) for row in rows if row and row[0] in names for i in (1, 2, 3, 6, 7, 8)
         )
@@ -86,19 +85,19 @@ def others_cpu_s() -> float | None:
 
 
 def governor() -> str:
-    """How the system sets the CPU's clock."""
+    """Return the CPU frequency governor, or "unknown"."""
     with suppress(OSError):
         return (CPU / "scaling_governor").read_text().strip()
     return "unknown"
 
 
 def resident_bytes() -> int | None:
-    """Memory of this process now."""
+    """Return the current resident memory of this process; None if not reported."""
     return _status("VmRSS")
 
 
 def reset_peak() -> None:
-    """Forgets the peak so far and gives freed memory back, where Linux and glibc allow it."""
+    """Reset the peak and release freed memory, if Linux and glibc allow it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):
@@ -106,12 +105,12 @@ def reset_peak() -> None:
 
 
 def peak_bytes() -> int | None:
-    """The highest resident memory since `reset_peak`."""
+    """Return the peak resident memory since `reset_peak`; None if not reported."""
     return _status("VmHWM")
 
 
 def _status(key: str) -> int | None:
-    # Not ru_maxrss: it starts from the parent's peak and cannot be set back.
+    # Not ru_maxrss, which starts from the parent's peak and cannot be reset.
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(key):

@@ -1,5 +1,6 @@
-"""Clocks, heat, power and energy of an NVIDIA GPU, asked of the driver's own library (NVML).
-Virtual and partitioned devices hide some.
+"""Clocks, temperature, power and energy of an NVIDIA GPU, read from the driver's library (NVML).
+
+Virtual and partitioned devices hide some of them.
 """
 
 import ctypes
@@ -10,38 +11,38 @@ CLOCKS = {"sm": 1, "memory": 2}  #: nvmlClockType_t
 
 
 class Gpu:
-    """One GPU. Every method gives None for what the driver does not tell."""
+    """One GPU; readings are None if the driver does not report them."""
 
     def __init__(self, library: ctypes.CDLL, handle: ctypes.c_void_p) -> None:
         self.library = library
         self.handle = handle
 
     def mhz(self, clock: str) -> int | None:
-        """The clock of the multiprocessors ("sm") or of the "memory" now."""
+        """Return the current clock of the multiprocessors ("sm") or of the "memory"."""
         return self._ask("nvmlDeviceGetClockInfo", ctypes.c_uint, CLOCKS[clock])
 
     def celsius(self) -> int | None:
-        """The temperature of the chip."""
+        """Return the temperature of the chip."""
         return self._ask("nvmlDeviceGetTemperature", ctypes.c_uint, 0)
 
     def milliwatts(self) -> int | None:
-        """The power drawn; from Ampere on the mean of the last second."""
+        """Return the power draw; since Ampere, the mean over the last second."""
         return self._ask("nvmlDeviceGetPowerUsage", ctypes.c_uint)
 
     def milliwatts_cap(self) -> int | None:
-        """The power that it may draw."""
+        """Return the enforced power limit."""
         return self._ask("nvmlDeviceGetEnforcedPowerLimit", ctypes.c_uint)
 
     def clock_event_reasons(self) -> int | None:
-        """Why the clocks are not higher, as NVML's bits."""
+        """Return the reasons for the current clocks as a bit mask of NVML."""
         return self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", ctypes.c_ulonglong)
 
     def millijoules(self) -> int | None:
-        """The energy used since the driver was loaded; it moves on every 20 to 100 ms."""
+        """Return the energy used since the driver was loaded, updated every 20 to 100 ms."""
         return self._ask("nvmlDeviceGetTotalEnergyConsumption", ctypes.c_ulonglong)
 
     def driver(self) -> str:
-        """The driver's version."""
+        """Return the driver version, or "unknown"."""
         text = ctypes.create_string_buffer(96)
         return (
             text.value.decode()
@@ -61,8 +62,9 @@ class Gpu:
 
 
 def open_gpu(uuid: str, library: ctypes.CDLL | None = None) -> Gpu | None:
-    """The GPU of that UUID (as torch gives it, without "GPU-"), or None where there is no NVIDIA
-    driver that knows it.
+    """Open the GPU with this UUID (in the form of torch, without "GPU-").
+
+    None if no NVIDIA driver is installed or it does not know the GPU.
     """
     try:
         library = library or ctypes.CDLL("libnvidia-ml.so.1")

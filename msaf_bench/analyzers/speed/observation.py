@@ -1,6 +1,4 @@
-"""Observe systems that are ready to be timed: warm-up and sampling in rounds, and the machine
-before and after.
-"""
+"""Warm-up and sampling of prepared systems in rounds, with the machine's state before and after."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,8 +31,8 @@ from msaf_bench.host import Host, usable_cores
 from msaf_bench.spec import Scalar
 from msaf_bench.stats.order_statistics import quantile
 
-MOST_EVENTS = 2000  #: laps of the pass with events
-PEAK_CYCLES = 2  #: run to see a system's peak memory
+MOST_EVENTS = 2000  #: largest number of laps timed with events
+PEAK_CYCLES = 2  #: cycles run to measure a system's peak memory
 
 
 class Ready(NamedTuple):
@@ -46,7 +44,7 @@ class Ready(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Conditions and machine that all systems of a process share."""
+    """Conditions and machine, shared by all systems of a process."""
 
     conditions: SpeedConditions
     gpu: Gpu | None
@@ -55,7 +53,7 @@ class Place(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """The machine at the start or the end of the rounds."""
+    """State of the machine at the start or end of the rounds."""
 
     seen: Snapshot
     others_s: float | None  #: CPU seconds of other processes
@@ -63,7 +61,7 @@ class Moment(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Start, end and turns of the rounds, for one system."""
+    """Turns of one system, with the state of the machine before and after."""
 
     before: Moment
     after: Moment
@@ -75,8 +73,9 @@ class Seen(NamedTuple):
 def wall_lap(
     stages: Iterable[Stage], feed: Iterator[object], synchronise: Callable[[], None] | None = None
 ) -> Lap:
-    """Time one frame by the wall clock: the ns of each stage; of all together where the device must
-    be waited for.
+    """Return the wall time in ns of each stage of one frame.
+
+    With `synchronise`, only the total is returned, after waiting for the device.
     """
     value = next(feed)
     marks = [perf_counter_ns()]
@@ -96,8 +95,16 @@ def observe(
     order: Random,
     on_round: Callable[[Mapping[int, Sequence[Turn]]], None] = lambda turns: None,
 ) -> dict[int, Seen | Exception]:
-    """Warm all systems up in rounds, then sample them in rounds. `on_round` is called after each,
-    with the turns of the warm-up or those of the sampling.
+    """Warm up all systems in rounds, then sample them in rounds.
+
+    Args:
+        takers: Systems by index.
+        place: Conditions and machine.
+        order: Source of the random order within each round.
+        on_round: Called after each round with all turns so far of the warm-up or of the sampling.
+
+    Returns:
+        The turns of each system, or the exception that it raised.
     """
     seconds, timeout = place.conditions.seconds, place.conditions.timeout
     before = _moment(place.gpu)
@@ -134,7 +141,7 @@ def _moment(gpu: Gpu | None) -> Moment:
 
 
 def result_of(one: Ready, seen: Seen | Exception, place: Place) -> SystemRun | str:
-    """Return the run of one system, with the device's own times on a GPU; or why there is none."""
+    """Return the run of one system, with device times on a GPU, or the reason why it failed."""
     if isinstance(seen, Exception):
         return one_line(seen)
     if place.conditions.device == "cpu":
@@ -143,7 +150,7 @@ def result_of(one: Ready, seen: Seen | Exception, place: Place) -> SystemRun | s
             seen,
             place,
             [],
-            Energy(reason="a CPU has no energy counter that every user may read"),
+            Energy(reason="on a CPU, unprivileged users cannot read an energy counter"),
         )
     try:
         stages, cycle = tuple(one.subject.stages.values()), one.subject.cycle
@@ -157,7 +164,7 @@ def result_of(one: Ready, seen: Seen | Exception, place: Place) -> SystemRun | s
             idle_w=seen.before.seen.power_w,
             seconds=place.conditions.seconds,
         )
-    except Exception as error:  # noqa: BLE001  (as above)
+    except Exception as error:  # noqa: BLE001  (any error becomes one line)
         return one_line(error)
     return _run(one, seen, place, laps, energy)
 
@@ -208,6 +215,6 @@ def _busy_cores(before: Moment, after: Moment) -> float | None:
 
 
 def one_line(error: Exception) -> str:
-    """Say in one line what happened."""
+    """Return an error as one line of up to 300 characters."""
     said = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
     return textwrap.shorten(said.strip().partition("\n\n")[0], 300)

@@ -1,5 +1,6 @@
-"""Measure latency in a few fresh processes, one at a time, each of which times all systems in
-rounds. No torch here.
+"""Latency measurement in fresh processes, one at a time, each timing all systems in rounds.
+
+No torch import here.
 """
 
 import os
@@ -26,20 +27,20 @@ from msaf_bench.analyzers.speed.worker_report import (
 from msaf_bench.children import command
 from msaf_bench.host import Host
 
-START_S = 900  #: a process may take this long beside its budget: imports, building, compiling
-#: of the time left: warm-up and sampling in seconds of sampling, and frames that each system has
-#: at least, in its preparation too
+START_S = 900  #: seconds per process beyond its budget, for imports, building and compiling
+#: for the estimate of the time left: warm-up and sampling as a multiple of the sampling time, and
+#: the fewest frames per system, preparation included
 ROUNDS, LEAST_FRAMES = 1.25, 16
-NAMED = 4  #: systems above which a note gives their number
+NAMED = 4  #: largest number of systems that a note lists by name
 
 
 class Progress(NamedTuple):
-    """A measurement under way."""
+    """Progress of a measurement."""
 
-    means_ms: Mapping[str, float]  #: mean latency so far, over the processes, by the id of the task
-    process: int  #: the present one, from 1
-    processes: int  #: that are planned
-    left_s: float  #: about
+    means_ms: Mapping[str, float]  #: mean latency so far over the processes, by task id
+    process: int  #: number of the current process, from 1
+    processes: int  #: number of planned processes
+    left_s: float  #: estimate of the time left, in seconds
 
 
 def measure_speed(
@@ -49,13 +50,23 @@ def measure_speed(
     on_note: Callable[[str], None] = lambda text: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[Speed]:
-    """Time every task in `conditions.processes` fresh processes, one at a time, and return a
-    `Speed` for each, in the same order.
+    """Time every task in `conditions.processes` fresh processes, one at a time.
 
-    The tasks may differ in system, size and mode only. A task that fails gets the reason and is not
-    tried in later processes. No further process starts that would end later than `within_s` after
-    the first began, if it took as long as the ones before; the conditions returned have the number
-    of those that ran.
+    A task that fails gets a reason and is not tried again in later processes.
+
+    Args:
+        tasks: Tasks that differ in system, size and mode only.
+        within_s: Time limit in seconds. A further process starts only if it is expected to end
+            within the limit, judged by the previous ones.
+        on_note: Called with one line before each process.
+        on_progress: Called with each new estimate.
+
+    Returns:
+        One `Speed` per task, in the same order. Their conditions hold the number of processes that
+        ran.
+
+    Raises:
+        ValueError: If the tasks differ in anything else.
     """
     if (
         len(
@@ -112,7 +123,7 @@ def measure_speed(
 
 
 class _Clock:
-    """Tells the progress of a measurement: means over the processes, and the time left."""
+    """Clock that reports the progress of a measurement: means over processes, and time left."""
 
     def __init__(
         self,
@@ -124,15 +135,15 @@ class _Clock:
         self.begun, self.on_progress = perf_counter(), on_progress
         self.processes, self.number, self.within_s = conditions.processes, 1, within_s
         self.tasks, self.seconds = tasks, conditions.seconds
-        self.start_s: float | None = None  #: of the first process, until its first estimate
-        self.each_s = 0.0  #: expected of a process
+        self.start_s: float | None = None  #: seconds until the first estimate of the first process
+        self.each_s = 0.0  #: expected seconds per process
         self.means: dict[str, dict[int, float]] = {}
 
     def passed_s(self) -> float:
         return perf_counter() - self.begun
 
     def fits(self, number: int) -> bool:
-        """Return whether one more process would end in time, if it took as long as the others."""
+        """Return whether one more process would end in time if it took as long as the others."""
         return number == 1 or self.passed_s() * number / (number - 1) <= self.within_s
 
     def begin(self, number: int) -> None:
@@ -162,7 +173,7 @@ def _speed(task: SpeedTask, here: Host, runs: Sequence[SystemRun], reason: str) 
 
 
 def _named(tasks: Sequence[SpeedTask]) -> str:
-    """Say in a few words which tasks these are."""
+    """Return a short description of tasks for a note."""
     modes, sizes = (
         dict.fromkeys(t.conditions.mode for t in tasks),
         dict.fromkeys("x".join(map(str, t.conditions.size)) for t in tasks),
@@ -179,10 +190,10 @@ def run_together(
     number: int,
     tell: Callable[[RunningMeans], None] = lambda estimate: None,
 ) -> list[SystemRun | str]:
-    """Return the results of one fresh process; of further ones for tasks that it could not hold,
-    that failed in it or died with it.
+    """Return the results of one fresh process, and of further ones if necessary.
 
-    A reason is therefore always that of a task which was alone in its process.
+    Further processes run the tasks that did not fit into memory, failed, or died with the process.
+    A reason for failure therefore always comes from a task alone in its process.
     """
     answer = run_process(Batch(tasks=tuple(tasks), number=number), tell)
     if len(tasks) == 1:
@@ -200,8 +211,9 @@ def run_together(
 def run_process(
     batch: Batch, tell: Callable[[RunningMeans], None] = lambda estimate: None
 ) -> WorkerReport | str:
-    """Return the report of one fresh process, or in one line why there is none; `tell` is called
-    with its estimates before that.
+    """Return the report of one fresh process, or one line with the reason why it has none.
+
+    `tell` is called with each estimate of the process.
     """
     conditions = batch.tasks[0].conditions
     threads, limit = (
@@ -226,11 +238,11 @@ def run_process(
             said = _listen(child, batch.model_dump_json(), tell)
         finally:
             timer.cancel()
-            child.kill()  # where this was stopped; else it has ended
+            child.kill()  # has an effect only if this function was interrupted
         errors.seek(0)
         complaints = errors.read().strip().splitlines()
     if late.is_set():
-        return f"not done after {limit:.0f} s"
+        return f"not finished after {limit:.0f} s"
     if child.returncode < 0:
         return f"its process was killed by signal {-child.returncode}, perhaps for memory"
     if child.returncode:
@@ -244,10 +256,10 @@ def run_process(
 def _listen(
     child: "subprocess.Popen[str]", batch: str, tell: Callable[[RunningMeans], None]
 ) -> str:
-    """Hand the batch to a process; return what it says beside estimates, when it has ended."""
+    """Send a batch to a process, wait for its end, and return its output without estimates."""
     assert child.stdin is not None
     assert child.stdout is not None
-    with suppress(BrokenPipeError):  # it has ended; its return code says how
+    with suppress(BrokenPipeError):  # the process has ended; the caller checks its return code
         child.stdin.write(batch)
         child.stdin.close()
     said: list[str] = []

@@ -1,11 +1,10 @@
-"""When a turn, the warm-up and the sampling end. The clock is a parameter, so that the rules can be
-tried without waiting.
+"""Rules for the end of a turn, of the warm-up and of the sampling.
 
-A lap is the timing of one frame: the ns of each part of the timed region. A system that works in a
-cycle of several frames (key frames, rotating sub-networks) is timed in whole cycles. A turn is a
-short run of laps of one system. In a round every system has one turn, in an order that is drawn
-again for each round: slow drift of the machine (clocks, heat, other work) reaches all systems
-alike.
+A lap is the timing of one frame: the ns of each part of the timed region. A system with a cycle of
+several frames (key frames, rotating sub-networks) is timed in whole cycles. A turn is a short run
+of laps of one system. A round has one turn per system, in random order. Slow drift of the machine
+(clocks, heat, other work) therefore affects all systems equally. The clock is a parameter, so that
+tests need not wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,32 +18,32 @@ from msaf_bench.stats.order_statistics import least_samples, quantile
 Lap = tuple[int, ...]
 Clock = Callable[[], float]
 
-#: counted seconds of a system's first turn, at least; one cycle where that takes longer
+#: shortest counted time of a system's first turn, in seconds; at least one cycle
 TURN_S = 0.01
-#: a cycle this long is counted even at the start of a turn: cold caches cost it less than 1 %
+#: cycles at least this long count even at the start of a turn: cold caches cost less than 1 %
 LONG_S = 0.5
 #: warm-up ends when the medians of the last 3 turns, a few frames each, agree within 5 %
 WARM_UP_TURNS, SETTLED = 3, 0.05
-#: half the width of the median's interval, relative to the median, at which sampling may stop
+#: sampling may stop at this half-width of the median's interval, relative to the median
 TOLERANCE = 0.01
-LEAST_TURNS = 6  #: turns below which a median has no 95 % interval
+LEAST_TURNS = 6  #: fewest turns for a 95 % interval of the median
 ENOUGH = least_samples(0.99)
 
 
 class Taker(NamedTuple):
-    """One system as the rounds see it."""
+    """Timer of one system, called in rounds."""
 
     take: Callable[[], Lap]  #: times one frame
-    cycle: int = 1  #: frames after which its work repeats
+    cycle: int = 1  #: number of frames after which the work repeats
 
 
 class Turn(NamedTuple):
-    """The laps of one system in one round."""
+    """Laps of one system in one round."""
 
     laps: list[Lap]
     p50: float  #: median lap in ns
-    seconds: float  #: of the whole turn
-    uncounted: int  #: laps at its start that only warm the caches
+    seconds: float  #: duration of the whole turn
+    uncounted: int  #: laps at the start that only warm the caches
 
 
 Enough = Callable[[Sequence[Turn]], bool]
@@ -60,12 +59,22 @@ def rounds(
     clock: Clock = perf_counter,
     on_round: Callable[[Mapping[int, Sequence[Turn]]], None] = lambda turns: None,
 ) -> dict[int, list[Turn] | Exception]:
-    """Time systems in rounds; each leaves when its turns are `enough`, or with the exception that
-    it raises. `on_round` is called with all turns so far after each round.
+    """Time systems in rounds.
 
-    The ones that stay have had the same rounds. They end together after `most_s` seconds each, on
-    average, and `least` rounds: a machine that drifts keeps all of them, and their times are of the
-    same period.
+    A system leaves when its turns are `enough` or it raises an exception. All others have had the
+    same rounds and end together. Even if the machine drifts, their times are from the same period.
+
+    Args:
+        takers: Systems by index.
+        enough: Returns whether the turns of a system suffice.
+        least: Fewest rounds before the time limit applies.
+        most_s: Time limit in seconds per system, on average.
+        order: Source of the random order within each round.
+        clock: Returns the time in seconds.
+        on_round: Called after each round with all turns so far.
+
+    Returns:
+        The turns of each system, or the exception that it raised.
     """
     turns: dict[int, list[Turn]] = {index: [] for index in takers}
     failed: dict[int, Exception] = {}
@@ -76,7 +85,7 @@ def rounds(
             try:
                 turns[index].append(_turn(takers[index], turns[index][:1], clock))
             except Exception as error:  # noqa: BLE001
-                # One system's failure must not cost the others their time.
+                # The failure of one system must not end the measurement of the others.
                 failed[index] = error
         going = [index for index in going if index not in failed and not enough(turns[index])]
         on_round(turns)
@@ -88,11 +97,10 @@ def _over(going: Sequence[Sequence[Turn]], least: int, most_s: float) -> bool:
 
 
 def _turn(taker: Taker, first: Sequence[Turn], clock: Clock) -> Turn:
-    """Run one cycle to warm the caches, which another system filled, then count as many laps as the
-    first turn did.
+    """Run one cycle to warm the caches, then count as many laps as the first turn did.
 
-    The first turn counts whole cycles for `TURN_S`. With laps by time, a slower period of the
-    machine would have fewer of them.
+    The caches were filled by another system. The first turn counts whole cycles for `TURN_S`. Later
+    turns are not limited by time, or a slower period of the machine would have fewer laps.
     """
     begin = clock()
     laps = [taker.take() for _ in range(taker.cycle)]
@@ -109,22 +117,21 @@ def _turn(taker: Taker, first: Sequence[Turn], clock: Clock) -> Turn:
 
 
 def settled(turns: Sequence[Turn]) -> bool:
-    """Return whether the medians of the last turns agree: the warm-up may end."""
+    """Return whether the medians of the last turns agree, so that the warm-up may end."""
     last = [turn.p50 for turn in turns[-WARM_UP_TURNS:]]
     return len(last) == WARM_UP_TURNS and max(last) <= min(last) * (1 + SETTLED)
 
 
 def converged(turns: Sequence[Turn]) -> bool:
-    """Return whether the median is known to `TOLERANCE`. The turns' medians are the sample, since
-    laps of one turn depend on each other.
+    """Return whether the median is known to `TOLERANCE`.
+
+    The sample is the medians of the turns, because laps of one turn depend on each other.
     """
     return (width := half_width([turn.p50 for turn in turns])) is not None and width < TOLERANCE
 
 
 def known(turns: Sequence[Turn], *, seconds: float) -> bool:
-    """Return whether sampling may end: 662 laps, or `seconds` of them, and a median that is
-    known.
-    """
+    """Return whether sampling may end: after 662 laps or `seconds`, with a converged median."""
     long_enough = _spent(turns) >= seconds or sum(len(turn.laps) for turn in turns) >= ENOUGH
     return long_enough and converged(turns)
 
@@ -139,8 +146,9 @@ def _spent(turns: Sequence[Turn]) -> float:
 
 
 def half_width(medians: Sequence[float]) -> float | None:
-    """Half the width of the median's 95 % interval, relative to the median; None for fewer than
-    `LEAST_TURNS` values.
+    """Return half the width of the median's 95 % interval, relative to the median.
+
+    None for fewer than `LEAST_TURNS` values.
     """
     found = quantile(medians, 0.5)
     return (

@@ -1,6 +1,4 @@
-"""Systems timed under the same conditions, how their latencies compare, and how they grow with
-size. No torch here.
-"""
+"""Latencies of several systems: comparison and growth with image size. No torch import here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +57,7 @@ class TimedSystem:
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """Two systems timed in the same processes."""
+    """Comparison of two systems timed in the same processes."""
 
     mode: Mode
     size: tuple[int, int]
@@ -96,12 +94,13 @@ class SpeedStudy:
     """All runs of one measurement."""
 
     runs: tuple[TimedSystem, ...]
-    comparisons: tuple[SystemComparison, ...]  #: of the first system with every other one
+    comparisons: tuple[SystemComparison, ...]  #: first system against each other one
     scaling: tuple[SystemScaling, ...] | None  #: None for a single size
 
     def document(self) -> dict[str, object]:
-        """Return what `fps --json` prints: the first run, and all under `runs` where there are
-        several, with what they say of each other.
+        """Return the output of `fps --json`.
+
+        It is the first run; for several runs, also `runs`, `comparisons` and `scaling`.
         """
         runs = [run.document() for run in self.runs]
         more: dict[str, object] = {"runs": runs} if len(runs) > 1 else {}
@@ -126,9 +125,17 @@ def time_systems(
     on_note: Callable[[str], None] = lambda text: None,
     on_progress: Callable[[dict[str, float], Progress], None] = lambda means, progress: None,
 ) -> SpeedStudy:
-    """Time all systems, by label, under all conditions in the same fresh processes, in interleaved
-    rounds. The conditions may differ in size and mode only. `within_s` is that of `measure_speed`;
-    `on_progress` is called with the mean latencies so far, in ms by a label of each run, too.
+    """Time all systems under all conditions in the same fresh processes, in interleaved rounds.
+
+    Args:
+        systems: Systems by label.
+        conditions: Conditions that differ in size and mode only.
+        num_classes: Number of classes.
+        plugins: Modules with `register(registry)`.
+        within_s: Time limit in seconds, as in `measure_speed`.
+        on_note: Called with one line before each process.
+        on_progress: Called with the mean latencies so far in ms, by label of the run, and the
+            progress.
     """
     tasks = [
         SpeedTask(system=system, conditions=each, num_classes=num_classes, plugins=plugins)
@@ -155,7 +162,7 @@ def time_systems(
 
 
 def latency_document(latency: Latency | None) -> dict[str, object]:
-    """Return flat percentiles, with intervals and the reasons for what is null beside them."""
+    """Return the percentiles for JSON, with intervals and the reasons for null values."""
     if latency is None:
         return {"p50": None, "p90": None, "p99": None, "mean": None}
     percentiles = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99}

@@ -1,5 +1,4 @@
-"""What is timed: a network brought into the asked form, its input, and the stages of the timed
-region.
+"""Preparation of a network for timing: conversion, input, stages of the timed region.
 
 Shapes: T frames, C channels, K classes, H W image.
 """
@@ -21,29 +20,28 @@ from msaf_bench.data.transforms import normalise
 from msaf_bench.errors import GateError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-#: of a logit's difference, to the largest logit; TF32 counts as fp32
+#: largest difference of a logit, relative to the largest logit; TF32 counts as fp32
 TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}
 
 Stage = Callable[[Any], Any]
 
 
 class PreparedSystem(NamedTuple):
-    """A network ready to be timed."""
+    """Network ready to be timed."""
 
-    stages: dict[str, Stage]  #: of the region, in order; each takes what the one before gave
-    feed: Iterator[object]  #: the first one's input, without end
-    #: frames after which the work repeats; a stream says so by an attribute of that name
+    stages: dict[str, Stage]  #: stages of the region in order, each with the previous one's output
+    feed: Iterator[object]  #: endless inputs of the first stage
+    #: number of frames after which the work repeats; for a stream, its attribute `cycle`
     cycle: int
-    first_ms: float  #: the first frame: allocation, choice of kernels, compilation
+    first_ms: float  #: time of the first frame: allocation, choice of kernels, compilation
     output: OutputCheck
 
 
 def prepare(net: VideoNetwork, conditions: SpeedConditions) -> PreparedSystem:
-    """Convert the network, run it on one clip, and compare its logits with those that it gave
-    before, as `net(clip)` in fp32.
+    """Convert the network, run it on one clip, and compare its logits with `net(clip)` in fp32.
 
-    The pictures are noise, normalised as frames are; a stream's history is full when this returns.
-    Raises `GateError` for logits that are not finite.
+    The images are noise, normalised like frames. A stream has a full history afterwards. Raises
+    `GateError` if logits are not finite.
     """
     pictures = np.random.default_rng(0).integers(
         256, size=(net.frames, *conditions.size, 3), dtype=np.uint8
@@ -73,7 +71,7 @@ def prepare(net: VideoNetwork, conditions: SpeedConditions) -> PreparedSystem:
             logits = forward(frame)
         output = _compare(logits, expected, conditions.precision)
         period = stream.cycle if stream else 1
-        # the next frame begins a cycle: it is the key frame
+        # finish the cycle, so that the next frame is a key frame
         for frame in islice(cycle(ready), -len(ready) % period):
             forward(frame)
     feed: Iterator[object] = cycle(chunks if conditions.region == "e2e" else ready)

@@ -1,7 +1,7 @@
-"""What is to be timed, under which conditions, and the latency that came out. No torch here.
+"""Timing tasks, their conditions and the resulting latency. No torch import here.
 
-Latency comes first; FPS is 1000 / mean latency in ms, batch 1. A system that could not be timed has
-a reason instead.
+Latency is the primary quantity; FPS is 1000 / mean latency in ms, batch 1. A system that could not
+be timed has a reason instead.
 """
 
 from typing import Literal
@@ -21,12 +21,12 @@ from msaf_bench.spec import Mode, Names, Options, Side, Spec, System, content_ha
 
 
 class SpeedConditions(Spec):
-    """All that must agree before two latencies may be compared, beside the machine."""
+    """Conditions that must agree, together with the machine, before two latencies are compared."""
 
     size: tuple[Side, Side]  #: H, W of a frame
-    #: `net(clip)`, every frame computed; or `step(frame)`, with what the past frames gave kept
+    #: clip: `net(clip)`, every frame computed; stream: `step(frame)`, with the past kept
     mode: Mode
-    #: e2e: with normalising, upload and download
+    #: timed region; e2e includes normalisation, upload and download
     region: Literal["forward", "forward+argmax", "e2e"] = "forward+argmax"
     device: str = "cpu"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -34,14 +34,14 @@ class SpeedConditions(Spec):
     cast: Literal["module"] = "module"
     batch: Literal[1] = 1
     channels_last: bool = False
-    compiled: bool = False  #: by torch.compile at its defaults
+    compiled: bool = False  #: whether torch.compile is applied, with its defaults
     threads: int = Field(ge=1)
-    processes: int = Field(3, ge=1)  #: fresh ones
-    #: sampling in a process, unless 662 samples come first; also ends the warm-up
+    processes: int = Field(3, ge=1)  #: number of fresh processes
+    #: sampling time per process; stops earlier after 662 samples; also the limit of the warm-up
     seconds: float = Field(10, gt=0, allow_inf_nan=False)
-    #: seconds of sampling in a process after which it ends, converged or not
+    #: seconds after which sampling in a process ends, converged or not
     timeout: float = Field(60, gt=0, allow_inf_nan=False)
-    #: all systems in the same processes, in interleaved rounds; or a process for each
+    #: rounds: all systems in the same processes, interleaved; alone: one process per system
     schedule: Literal["rounds", "alone"] = "alone"
 
     @property
@@ -51,7 +51,7 @@ class SpeedConditions(Spec):
 
 
 class SpeedTask(Spec):
-    """What is to be timed, and how."""
+    """System to be timed, with its conditions."""
 
     system: System
     conditions: SpeedConditions
@@ -60,54 +60,54 @@ class SpeedTask(Spec):
 
     @property
     def id(self) -> str:
-        """Content hash; plug-ins have no part in it."""
+        """Content hash, without plug-ins."""
         return content_hash(f"{self.system.key} {self.conditions.key} {self.num_classes}")
 
 
 class Batch(Spec):
-    """Tasks of one process, which differ in system, size and mode only."""
+    """Tasks of one process; they differ in system, size and mode only."""
 
     tasks: tuple[SpeedTask, ...] = Field(min_length=1)
-    number: int  #: of the process; the order of the rounds is drawn from it
+    number: int  #: number of the process, and seed of the order within rounds
 
 
 class Timing(Spec):
-    """Latency measured on one machine; without `latency` there is a `reason`."""
+    """Latency measured on one machine, or the reason why it is missing."""
 
     host: Host
     reason: str = ""
-    latency: Latency | None = None  #: by the wall clock, synchronised: what a user sees
-    device_latency: Latency | None = None  #: by the device's events; None on a CPU
-    #: of the region, "forward" among them; by events on a GPU
+    latency: Latency | None = None  #: wall time, synchronised, as seen by a user
+    device_latency: Latency | None = None  #: device time by events; None on a CPU
+    #: latency of each stage of the region, including "forward"; by events on a GPU
     parts: tuple[tuple[str, Latency], ...] = ()
-    #: median of each frame of the system's cycle, where it has one
+    #: median of each frame of the cycle; empty for a cycle of one frame
     phases_ms: tuple[Finite, ...] = ()
     processes: tuple[ProcessSummary, ...] = ()
-    #: (highest - lowest) / median of the processes' medians; None for one process
+    #: (highest - lowest) / median of the medians per process; None for one process
     spread: Finite | None = None
-    output: OutputCheck | None = None  #: the worst of the processes
-    memory: PeakMemory | None = None  #: likewise
+    output: OutputCheck | None = None  #: the worst check of all processes
+    memory: PeakMemory | None = None  #: the highest peak of all processes
     energy: Energy | None = None
     facts: Options = ()
-    flags: Names = ()  #: what speaks against the number: word and sentence
+    flags: Names = ()  #: reasons to distrust the latency: flag and sentence
 
     @property
     def fps(self) -> float | None:
-        """1000 / mean latency, never the mean of 1 / latency."""
+        """Frames per second: 1000 / mean latency, never the mean of 1 / latency."""
         return 1000 / self.latency.mean if self.latency and self.latency.mean else None
 
     @property
     def converged(self) -> bool:
-        """Whether every process knew its median to 1 %."""
+        """Whether the median of every process is known to 1 %."""
         return bool(self.processes) and all(p.converged for p in self.processes)
 
 
 class Speed(Timing, SpeedTask):
-    """The latency of one system under one set of conditions, in fresh processes."""
+    """Latency of one system under one set of conditions, measured in fresh processes."""
 
 
 class ModuleSpeed(Timing):
-    """The latency of a module in hand, beside whatever else its process holds."""
+    """Latency of a module, measured in the caller's process with everything else in it."""
 
     name: str
     conditions: SpeedConditions

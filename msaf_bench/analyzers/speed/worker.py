@@ -1,9 +1,10 @@
-"""The process that builds systems and times them in rounds: a `Batch` as JSON on stdin, a
-`WorkerReport` as one line of JSON on stdout. Lines of estimates come before it.
+"""Worker process that builds systems and times them in rounds.
 
     python -m msaf_bench.analyzers.speed.worker
 
-A system that fails is a reason in the report. A failure of the whole process is one line on stderr.
+It reads a `Batch` as JSON from stdin. It prints lines of estimates and then a `WorkerReport` as one
+line of JSON to stdout. If a system fails, the report holds the reason. If the whole process fails,
+it prints one line to stderr.
 """
 
 import contextlib
@@ -54,17 +55,17 @@ from msaf_bench.foreign import guarded
 from msaf_bench.host import Host, usable_cores
 from msaf_bench.spec import Scalar
 
-#: share of the free memory that the networks of one process may fill; the rest is for what a frame
-#: needs
+#: share of the free memory for the networks of one process; frames need the other half
 HELD = 0.5
-TELL_S = 0.5  #: between two estimates
+TELL_S = 0.5  #: shortest time between two estimates, in seconds
 
 
 def time_batch(
     batch: Batch, on_estimate: Callable[[RunningMeans], None] = lambda estimate: None
 ) -> WorkerReport:
-    """Build as many systems as memory holds, with random weights, and time them in rounds;
-    `on_estimate` is called with the means so far.
+    """Build as many systems as fit into memory, with random weights, and time them in rounds.
+
+    `on_estimate` is called with the mean latencies so far.
     """
     conditions = batch.tasks[0].conditions
     torch.set_num_threads(conditions.threads)
@@ -72,7 +73,7 @@ def time_batch(
     taken = _take_in(batch.tasks, on_estimate)
     ready = {index: one for index, one in enumerate(taken) if isinstance(one, Ready)}
     gc.collect()
-    gc.freeze()  # a collection during a frame would look through all networks
+    gc.freeze()  # or a collection during a frame would traverse all networks
     ids = [task.id for task in batch.tasks]
 
     def estimate(turns: Mapping[int, Sequence[Turn]]) -> None:
@@ -98,8 +99,9 @@ def time_batch(
 
 
 def time_module(net: VideoNetwork, conditions: SpeedConditions) -> SystemRun | str:
-    """Time a network of this process, which is not changed; return its run, or why there is none.
-    The number of torch's threads stays as it is.
+    """Time a copy of a network in this process, with torch's current number of threads.
+
+    Returns the run, or the reason why it failed. The network is not changed.
     """
     try:
         with guarded("the network"):
@@ -111,7 +113,7 @@ def time_module(net: VideoNetwork, conditions: SpeedConditions) -> SystemRun | s
                 return result_of(one, seen[0], place)
     except BenchError:
         raise
-    except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+    except Exception as error:  # noqa: BLE001  (any error becomes one line)
         return one_line(error)
 
 
@@ -128,8 +130,9 @@ def _take_in(
     tasks: Sequence[SpeedTask],
     on_estimate: Callable[[RunningMeans], None] = lambda estimate: None,
 ) -> list[Ready | str]:
-    """Prepare the tasks in their order until the networks fill their share of the memory; at least
-    the first. The first frame of each is a first estimate.
+    """Prepare tasks in order until the networks fill their share of memory; at least one task.
+
+    The time of the first frame of each task is reported as a first estimate.
     """
     first_ms: dict[str, float] = {}
 
@@ -141,13 +144,13 @@ def _take_in(
 
     device = tasks[0].conditions.device
     with contextlib.suppress(Exception):
-        ready(tasks[0])  # the libraries' own memory, taken with the first frame, is no system's
+        ready(tasks[0])  # libraries allocate memory in the first frame; charge it to no system
     room, begin = HELD * _free(device), _held(device)
     taken: list[Ready | str] = []
     for task in tasks:
         try:
             taken.append(ready(task))
-        except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+        except Exception as error:  # noqa: BLE001  (any error becomes one line)
             taken.append(one_line(error))
         if _held(device) - begin > room:
             break
@@ -214,7 +217,7 @@ def _facts() -> dict[str, Scalar]:
 
 
 class _Teller:
-    """Prints estimates, at most one each `TELL_S`: printing takes time from the systems."""
+    """Printer of estimates, at most one per `TELL_S`, as printing takes time from the systems."""
 
     def __init__(self, output: TextIO) -> None:
         self.output, self.told = output, -inf
@@ -226,16 +229,17 @@ class _Teller:
 
 
 def main() -> int:
-    """Read the batch and print estimates and the report; return 1, with a line on stderr, where
-    there is no report.
+    """Read a batch, print estimates and the report, and return the exit code.
+
+    On failure, print one line to stderr and return 1.
     """
     batch = Batch.model_validate_json(sys.stdin.read())
-    # a copy: while foreign code runs, what it prints on standard output goes to stderr
+    # a copy of stdout, because the output of foreign code is redirected from stdout to stderr
     with os.fdopen(os.dup(1), "w") as output:
         try:
             with guarded("a component"):
                 report = time_batch(batch, _Teller(output).tell)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the reader gets one line)
+        except Exception as error:  # noqa: BLE001  (any error becomes one line)
             print(one_line(error), file=sys.stderr)
             return 1
     print(report.model_dump_json())

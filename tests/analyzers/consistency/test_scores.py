@@ -249,7 +249,7 @@ def test_what_cannot_be_had_is_said():
     clips = Streets()
     alone = consistency(clips.labels[:1], None, (), flows_of(clips, "exact"), ("clean", "ewarp"), K)
     assert [(found.value, found.reason) for found in alone] == [
-        (None, "needs 2 frames that follow each other in a video")
+        (None, "needs 2 consecutive frames of a video")
     ] * 2
     (vc,) = score(clips.labels, clips, ["vc8"], truths=False)
     assert (vc.value, vc.reason) == (None, "needs the true label map of every frame")
@@ -275,7 +275,7 @@ def test_wrong_input_is_named():
         flows_of(clips, "exat")
     with pytest.raises(
         DataError,
-        match=r"frames 0 and 1: prediction 32x128 and 32x128, flow 64x128; bring all to one size",
+        match=r"frames 0 and 1: prediction 32x128 and 32x128, flow 64x128; resize all to the same",
     ):
         score([label[:32] for label in clips.labels], clips)
     clips.exact_flow = lambda pair: None

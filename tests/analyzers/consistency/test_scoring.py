@@ -35,8 +35,8 @@ def test_folders_say_what_arrays_say(tmp_path):
         ({"flow": "dis"}, UsageError, "estimated from the frames"),
         ({"flow": "zero", "preset": "ewarp"}, UsageError, "counts classes"),
         ({"flow": "zero", "preset": "cleen"}, UsageError, "cleen"),
-        ({"flow": "zero", "truth": MAPS[:1]}, DataError, "give as many"),
-        ({"flow": "zero", "classes": 2}, DataError, "holds? id 2"),
+        ({"flow": "zero", "truth": MAPS[:1]}, DataError, "give equal numbers"),
+        ({"flow": "zero", "classes": 2}, DataError, "contain id 2"),
         ({"flow": "zero", "frames": "folder"}, UsageError, "sequences of arrays"),
     ],
 )

@@ -75,7 +75,7 @@ def test_frames_are_taken_in_the_order_of_the_video():
 
 def test_mixed_sizes_are_named():
     one, two = np.zeros((9, 3, 4), np.uint8), np.zeros((9, 3, 5), np.uint8)
-    with pytest.raises(DataError, match="bring them to one size"):
+    with pytest.raises(DataError, match="resize them to the same size"):
         window_shares(one.__getitem__, two.__getitem__, range(9), 8)
     with pytest.raises(DataError, match="frame 1 is"):
         window_shares(one.__getitem__, [*one[:1], *two[1:]].__getitem__, range(9), 8)

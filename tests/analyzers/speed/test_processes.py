@@ -431,7 +431,7 @@ def test_a_real_process():
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9"),
         ("import sys; sys.exit(3)", "ended with 3"),
         ("print('hello')", "no valid report"),
-        ("import time; time.sleep(60)", "not done after"),
+        ("import time; time.sleep(60)", "not finished after"),
     ],
 )
 def test_a_process_that_gives_no_report(monkeypatch: pytest.MonkeyPatch, program: str, said: str):

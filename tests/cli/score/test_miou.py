@@ -220,7 +220,7 @@ def test_all_void_has_null_and_a_reason(score, folders):
 def test_one_class_only_is_said(score, folders):
     for name in "ab":
         write(folders / "truth", name, np.full((2, 4), 1, np.uint8))
-    assert json.loads(score("--json")[1])["notes"] == ["the truth holds one class only: class 1"]
+    assert json.loads(score("--json")[1])["notes"] == ["the truth has only one class: class 1"]
 
 
 def test_raw_ids_and_palettes_are_said(folders, capsys):
@@ -250,7 +250,7 @@ def test_raw_ids_and_palettes_are_said(folders, capsys):
     assert d["notes"] == [
         "prediction: raw ids (labelIds), mapped to the 19 classes",
         "truth: raw ids (labelIds), mapped to the 19 classes",
-        "1 file has a palette: its indices are read as ids",
+        "1 file has a palette: palette indices are read as ids",
     ]
     assert main(["score", "miou", *words, "--pred-ids", "train"]) == 3
     assert "the prediction holds id 26" in capsys.readouterr().err
@@ -261,7 +261,7 @@ def test_raw_ids_and_palettes_are_said(folders, capsys):
     [
         (("--void", "count"), "unknown rule for --void 'count'"),
         (("--absent", "nan"), "unknown rule for --absent 'nan'"),
-        (("--truth-ids", "raw"), "--truth-ids: --classes 4 has one kind of ids"),
+        (("--truth-ids", "raw"), "--truth-ids: --classes 4 has only one kind of ids"),
         (("--threads", "0"), "--threads"),
         (("--classes", "camvid12"), "did you mean camvid11, camvid?"),
         (("--classes", "256"), "2 to 255"),

@@ -219,7 +219,7 @@ def test_options_that_do_not_go_together(score, own, tmp_path):
         (("--truth", tmp_path), "'--classes'"),
         (("--truth", tmp_path, "--classes", "3", "--root", tmp_path), "--root goes with --data"),
         (("--truth", tmp_path, "--classes", "3", "--split", "val"), "--split goes with --data"),
-        ((*own, "--pred-ids", "raw"), "has one kind of ids"),
+        ((*own, "--pred-ids", "raw"), "has only one kind of ids"),
     ):
         code, out, err = score(*words)
         assert (code, out, err.count("\n")) == (2, "", 1), words

@@ -148,7 +148,7 @@ def test_flow_files_with_and_without_the_way_back(footage, capsys):
         capsys,
         *command(footage, "--backward-flow", str(footage / "backward"), flow=flow, frames=False),
     )
-    assert "for want of backward flow" in one["occlusion"]
+    assert "without backward flow" in one["occlusion"]
     assert "forward/backward" in both["occlusion"]
     assert both["votes"] < one["votes"]
     assert one["tc"] > one["controls"]["no_warp"] + 5
@@ -205,9 +205,9 @@ def test_one_frame_is_no_number_and_exit_code_3(footage, capsys):
     code, out, err = run(capsys, *command(footage), "--json")
     assert code == 3
     assert json.loads(out)["tc"] is None
-    assert json.loads(out)["reason"] == "needs 2 frames that follow each other in a video"
+    assert json.loads(out)["reason"] == "needs 2 consecutive frames of a video"
     assert err.count("\n") == 1
-    assert "clean: needs 2 frames" in err
+    assert "clean: needs 2 consecutive frames" in err
 
 
 @pytest.mark.slow
@@ -282,9 +282,9 @@ def test_the_cache_gives_the_same_numbers(footage, capsys):
             [],
             "dis",
             3,
-            ["frame of street_1/000002", "24x32", "48x64", "bring all to one size"],
+            ["frame of street_1/000002", "24x32", "48x64", "resize all to the same size"],
         ),
-        ("label size", [], "dis", 3, ["street_1/000002", "one size"]),
+        ("label size", [], "dis", 3, ["street_1/000002", "same size"]),
         ("label id", [], "dis", 3, ["street_1/000002.png", "77"]),
         ("cut frame", [], "dis", 3, ["street_1/000002.png"]),
         ("flow size", [], "flo", 3, ["forward flow of street_1/000002", "5x5"]),
