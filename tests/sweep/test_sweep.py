@@ -215,7 +215,7 @@ def test_two_processes_cannot_share_a_folder(tmp_path):
 
 @pytest.mark.slow
 def test_what_would_stop_every_trial_stops_the_sweep(tmp_path):
-    with pytest.raises(UsageError, match="there is cpu"):
+    with pytest.raises(UsageError, match="choose one of: cpu"):
         check_device("cuda:7")
     bad = read_conditions("smoke", "camvid")
     (tmp_path / "data").mkdir()
