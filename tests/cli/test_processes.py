@@ -31,7 +31,7 @@ def test_the_first_process_speaks_and_the_others_follow(tmp_path):
 def test_a_usage_error_is_one_line_of_the_first_process(tmp_path):
     found = ranks.ended(ranks.start([*TRAIN, "--set", "batch=3", "-o", tmp_path]))
     assert [code for code, _, _ in found] == [2, 2]
-    word = "batch = 3 has no equal parts for 2 processes; add --set batch=4"
+    word = "batch = 3 cannot be divided among 2 processes; add --set batch=4"
     assert word in found[0][2]
     assert len(found[0][2].splitlines()) == 1
     assert found[1][1:] == ("", "")

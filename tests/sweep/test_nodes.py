@@ -202,4 +202,4 @@ def test_a_batch_that_four_processes_cannot_share_is_refused_before_any_training
     monkeypatch.setattr(connection, "_join", None)
     four = ["--table", "3", "--preset", "smoke", "--on", "ray", "--gpus-per-trial", "4"]
     assert main(["ablate", *four, "--reports", str(tmp_path)]) == 2
-    assert "batch = 2 has no equal parts for 4 processes" in capsys.readouterr().err
+    assert "batch = 2 cannot be divided among 4 processes" in capsys.readouterr().err
