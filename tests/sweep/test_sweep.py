@@ -189,7 +189,10 @@ def test_a_wrong_value_stops_the_sweep_before_its_first_trial(tmp_path, swap, me
 
 @pytest.mark.slow
 def test_more_frames_than_any_row_reads_are_refused(tmp_path):
-    for frames, message in ((5, "no row reads more than 3"), (2, "reads 3 frames, a clip has 2")):
+    for frames, message in (
+        (5, "no row reads more than 3"),
+        (2, "reads 3 frames, but a clip has 2"),
+    ):
         with pytest.raises(UsageError, match=message):
             sweep(tmp_path, plan(CONDITIONS.model_copy(update={"frames": frames})))
 

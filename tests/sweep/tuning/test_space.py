@@ -97,7 +97,7 @@ def test_a_space_that_does_not_fit_the_rows_names_row_and_remedy(content, said):
     [
         ({"search": {"options.wdth": {"values": [8, 16]}}}, "own: table3: row .*wdth"),
         ({"rows": {"MSAF": {"align.rat": {"values": [0.1, 0.2]}}}}, "row 'MSAF': .*rat"),
-        ({"rows": {"w/o DCN": {"rates.offset": {"values": [0.1, 2.0]}}}}, "no weights of that"),
+        ({"rows": {"w/o DCN": {"rates.offset": {"values": [0.1, 2.0]}}}}, "no weights with this"),
         ({"search": {"lr": {"between": [0.1, 5000.0]}}}, "lr: .*at most"),
     ],
 )
