@@ -264,7 +264,7 @@ def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
 
 
 def estimates(ablation: Ablation, gpu_tflops: float | None = None) -> "list[Estimate]":
-    """Return an estimate of time, memory and disk space for each sweep.
+    """Return an estimate of time and memory for each sweep.
 
     `gpu_tflops` is the throughput of a GPU for rows whose step cannot be timed here. Default: the
     throughput measured on an H100.

@@ -1,4 +1,4 @@
-"""Driver of a sweep, which runs only the missing trials of a plan."""
+"""Driver of a sweep: runs only the missing trials of a plan."""
 
 import shutil
 from collections.abc import Iterable, Sequence

@@ -19,10 +19,14 @@ class Events(Protocol):
         ...
 
     def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
-        """Handle the progress of a phase: `done` of `total` parts are complete.
+        """Handle the progress of a phase. A phase ends when another one begins.
 
-        `now` is the part that begins. Parts are steps of the pre-training, trials, counted rows, or
-        timing processes. A phase ends when another one begins.
+        Args:
+            name: Name of the phase.
+            done: Number of completed parts.
+            total: Number of parts: steps of the pre-training, trials, counted rows or timing
+                processes.
+            now: Description of the part that begins.
         """
         ...
 

@@ -10,7 +10,7 @@ from msaf_bench.starting import OPTION, pinned, start_of
 from msaf_bench.sweep.plan import Plan
 
 EVERY = ""  #: name of the single backbone shared by all rows and controls
-#: conditions of a sweep that starts from files, which replace the common pre-training
+#: changed conditions of a sweep that starts from files: no common pre-training
 INSTEAD = {"pretrain_steps": 0}
 
 Named = tuple[str, Path]  #: name of a backbone or a system, and its file of weights of weights

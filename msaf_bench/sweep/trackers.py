@@ -51,7 +51,14 @@ class Tracker(Protocol):
         ...
 
     def end(self, trial: Tracked, step: int, numbers: Numbers, fault: str) -> None:
-        """Store a trial's last numbers. `fault` is the reason of a failure, otherwise empty."""
+        """Store a trial's last numbers.
+
+        Args:
+            trial: Trial that has ended.
+            step: Its last step.
+            numbers: Its results by name.
+            fault: Reason of a failure; empty if the trial succeeded.
+        """
         ...
 
     def close(self) -> None:

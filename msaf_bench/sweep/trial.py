@@ -66,10 +66,10 @@ def run_trial(
         on_validation: Called with (steps done, mIoU in percent).
 
     Raises:
-        UsageError: A component or a file of starting weights is wrong, which would fail every
-            trial.
-        DataError: The data is wrong, which would fail every trial.
-        HostError: The device or disk fails, which would fail every trial.
+        UsageError: Every trial would fail: a component or a file of starting weights is wrong.
+        DataError: Every trial would fail: the data is wrong.
+        HostError: Every trial would fail: the device is not available, or the disk is full,
+            read-only or lost.
     """
     group = current()
     with limited_threads(setting.threads), host_faults(setting):

@@ -90,7 +90,14 @@ def frozen(net: VideoNetwork, conditions: Conditions) -> TypeGuard[ExtractingNet
 
 
 def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
-    """Return one augmented version of a clip, the same in every step and for every seed."""
+    """Return one augmented version of a clip, the same in every step and for every seed.
+
+    Args:
+        clips: Training clips.
+        conditions: Conditions of the augmentation.
+        index: Index of the clip.
+        draw: Number of the version, from 0.
+    """
     return augment(clips[index], conditions, np.random.default_rng((index, draw, 3)))
 
 

@@ -1,6 +1,6 @@
 """Learning rate, clips and random numbers of each step.
 
-They are functions of the step and the seed alone, so that a resumed run goes on where it stopped.
+They are functions of the step and the seed alone, so a resumed run repeats and skips nothing.
 """
 
 import numpy as np

@@ -36,7 +36,7 @@ OWN = {
     "RAY_worker_niceness": "0",
 }
 
-# Ray reads some of them at import, so this module, which sets them, is imported first.
+# Ray reads some of them at import. Therefore the package imports this module before any other.
 with environment(VARIABLES):
     import ray
     from ray._private import ray_constants

@@ -76,8 +76,8 @@ def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message
         report: Sends a message to the driver.
 
     Raises:
-        LostError: Another process died or failed alone, which has been reported; Tune restarts the
-            trial.
+        LostError: Another process died or failed alone. The driver has been told, and Tune restarts
+            the trial.
     """
     if size == 1:
         return _outcome(partial(_run, trial, setting, report))
