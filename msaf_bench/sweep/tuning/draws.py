@@ -54,7 +54,7 @@ def _batch(search: Search) -> int:
 def _key(search: Search, label: str, values: Values) -> str:
     """Return a key of an attempt's values.
 
-    A value equal to that of the unchanged row has the key of a missing value.
+    A missing value counts as that of the unchanged row.
     """
     present = search.present(label)
     return repr(sorted((name, values.get(name, present.get(name))) for name in search.spans[label]))
