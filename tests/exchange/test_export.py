@@ -261,7 +261,7 @@ def test_a_damaged_checkpoint_is_one_line(run, tmp_path, capsys):
     path = tmp_path / run["last"].name
     path.write_bytes(path.read_bytes()[:-1])
     assert main(["export", str(path), "--to", str(tmp_path / "m.pt2")]) == 3
-    assert "the file is damaged" in capsys.readouterr().err
+    assert "damaged, the content does not match its sha256" in capsys.readouterr().err
 
 
 def test_missing_plugins_are_named(run, tmp_path, capsys):

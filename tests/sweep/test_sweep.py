@@ -160,7 +160,7 @@ def test_trials_on_other_data_are_not_mixed(run):
     for path in (run / "records").glob("*.json"):
         record = read_record(path)
         write_record(run / "records", record.model_copy(update={"data": "other/data"}))
-    with pytest.raises(DataError, match="other content"):
+    with pytest.raises(DataError, match="read different data"):
         sweep(run, plan(seeds=3), resume=True)
 
 

@@ -203,7 +203,7 @@ def test_a_flipped_byte_is_found(tmp_path):
 def test_weights_of_another_system_are_refused(tmp_path):
     run(tmp_path)
     other = build(systems_of(read_table("3"), CONDITIONS)["Baseline"], len(CLIPS.classes))
-    with pytest.raises(DataError, match="not those of"):
+    with pytest.raises(DataError, match="do not fit"):
         restore(newest_checkpoint(tmp_path)[0], other)
 
 
