@@ -1,4 +1,4 @@
-"""`python -m msaf_bench` is `msaf-bench`."""
+"""Entry point of `python -m msaf_bench`, the same command line as `msaf-bench`."""
 
 from msaf_bench.cli import run
 

@@ -1,4 +1,4 @@
-"""An ablation from a table to its report: plan, check, run, render."""
+"""Ablations, from the table to the report: plan, check, run, render."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from msaf_bench.sweep.points import Point, distinct, points_of, run_study
 from msaf_bench.sweep.starts import INSTEAD, Given, Named, files_of, with_starts
 from msaf_bench.sweep.workspace import Setting, Workspace, readers_for
 
-# Whatever loads torch is imported where it is needed: a plan is printed at once.
+# Modules that load torch are imported inside the functions, so that a plan prints at once.
 if TYPE_CHECKING:
     from msaf_bench.findings.run import Run
     from msaf_bench.report.outcome import Outcome
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A table that is to be run, and how."""
+    """An ablation that is ready to run: the plan and the way to run it."""
 
     plan: Plan
     setting: Setting
-    cluster: Cluster | None = None  #: None: trials run in this process
-    resume: bool = False  #: keep what is finished
-    speed_processes: int = 0  #: that time the rows after the trials
+    cluster: Cluster | None = None  #: Ray cluster; None: trials run in this process
+    resume: bool = False  #: keep finished trials
+    speed_processes: int = 0  #: number of processes that time the rows after the trials
     pictures: bool = True  #: show frames of the data set in the report
-    track: Sequence[str] = ()  #: trackers that hear of the trials
+    track: Sequence[str] = ()  #: names of the trackers to log to
 
 
 def ablate(
@@ -70,8 +70,7 @@ def ablate(
     overwrite: bool = False,
     events: Events | None = None,
 ) -> "Run":
-    """Train and score every row of a table with several seeds, render the report, and return the
-    run.
+    """Train and score every row of a table with several seeds, and render the report.
 
         import msaf_bench as mb
 
@@ -79,52 +78,57 @@ def ablate(
         run.folder, run.frame(), run.summary()
 
     Nothing is printed: progress goes to `events`. A trial that fails is recorded with its reason
-    and ends nothing. With Ray, and to time rows, processes are started: a script keeps the call
-    below `if __name__ == "__main__"`.
+    and does not stop the run. Ray and the timing of rows start processes, so a script must call
+    this below `if __name__ == "__main__"`.
 
     Args:
-        table: Name in `ablations/` (`table3` or `3`), a `.toml` file, or a table.
-        data: Data set: street (made here), one of `datasets/`, or the path of a `.toml` file that
-            describes one.
-        root: Folder of the data set; street needs none, and that of the `.toml` file is the
-            default.
-        preset: Conditions: smoke, quick, standard or paper.
+        table: Name in `ablations/` (`table3` or `3`), path of a `.toml` file, or a table.
+        data: Data set: street (rendered by this package), a name in `datasets/`, or the path of a
+            `.toml` file that describes one.
+        root: Folder of the data set. Default: the folder of the `.toml` file; street needs none.
+        preset: Name of the conditions: smoke, quick, standard or paper.
         changes: Conditions to replace, such as `{"steps": 500, "data_options.noise": 0.8}`.
-        start: File of starting weights for the backbone that all rows have, or files by the name of
-            a backbone or a system: `{"resnet50": "resnet50.pth"}`. It takes the place of the common
-            pre-training of a preset.
-        tuned: File that `msaf-bench tune` wrote for this table. Its rows are trained as they were
-            found best, and beside that as they are.
-        seeds: Number of seeds of each row; from two on there are intervals.
-        rows: Only these rows, and the one that all are compared with.
+        start: File of starting weights for the backbone that all rows share, or files by the name
+            of a backbone or a system: `{"resnet50": "resnet50.pth"}`. Replaces the preset's common
+            pre-training.
+        tuned: File written by `msaf-bench tune` for this table. Its rows are trained with the best
+            values found, and again unchanged.
+        seeds: Number of seeds per row. Intervals need at least two.
+        rows: Labels of the rows to run; the reference row is added. Default: all rows.
         controls: Train the table's controls too.
-        on: "ray" or "local"; None takes Ray where it is installed.
-        address: Join this Ray cluster; all its nodes must see `reports`.
-        workers: Trials at a time on Ray; None: as many as fit.
-        gpus_per_trial: GPUs of each trial on Ray; a fraction shares one, from 2 on each has a
-            process.
-        gpu_memory_gib: Memory of a GPU, where this machine cannot tell it; rows that need more are
-            refused.
-        speed_processes: Processes that time all rows after the trials; 0: no timing.
-        threads: CPU threads of each trial.
-        loader_threads: Further threads of each trial that load clips while its network computes;
-            None: none on a CPU, on a GPU the cores that are left, up to 4.
+        on: "ray" or "local". Default: Ray if it is installed.
+        address: Address of a Ray cluster to join; all its nodes must see `reports`.
+        workers: Number of concurrent trials on Ray. Default: as many as fit.
+        gpus_per_trial: GPUs per trial on Ray. A fraction shares one GPU; from 2 on, each GPU has
+            its own process.
+        gpu_memory_gib: Memory of one GPU in GiB, if this machine cannot query it. Rows that need
+            more are refused.
+        speed_processes: Number of processes that time all rows after the trials; 0 skips the
+            timing.
+        threads: CPU threads per trial.
+        loader_threads: Additional threads per trial that load clips while the network computes.
+            Default: 0 on a CPU; on a GPU the remaining cores, at most 4.
         device: "cpu", "cuda" or "cuda:N".
-        cache_gib: Disk space for decoded frames, which all trials share, in GiB; 0: none.
-        cache_folder: Folder for them that stays; None: in the run's folder, removed at its end.
+        cache_gib: Disk space in GiB for decoded frames, shared by all trials; 0 turns the cache
+            off.
+        cache_folder: Folder that keeps decoded frames after the run. Default: inside the run's
+            folder, removed at the end.
         plugins: Importable modules with `register(registry)`.
-        reports: Folder of this run; None: `reports/TABLE-DATA-PRESET`.
-        resume: Keep finished trials and run what is missing or failed.
+        reports: Folder of this run. Default: `reports/TABLE-DATA-PRESET`.
+        resume: Keep finished trials and run those that are missing or failed.
         pictures: Show frames and labels of the data set in the report.
         track: Trackers of loss, validation and results: "tensorboard", "csv", "wandb", "mlflow".
-        overwrite: Replace files in the folder that are not of a run.
-        events: Hears of every phase, step, finished trial and note; what derives from
-            `msaf_bench.sweep.events.Silent` need not have all methods.
+        overwrite: Replace files in the folder that do not belong to a run.
+        events: Receives every phase, step, finished trial and note. Derive from
+            `msaf_bench.sweep.events.Silent` to implement only some of the methods.
+
+    Returns:
+        The finished run, loaded from its folder.
 
     Raises:
         UsageError: A name, option or component is wrong, or the folder holds another run.
         DataError: The data set's content is wrong.
-        HostError: The machine cannot do it, or a tracker is not installed.
+        HostError: The machine cannot run it, or a tracker is not installed.
         LockedError: Another process runs in the same folder.
     """
     from msaf_bench.findings.run import load_run
@@ -189,9 +193,37 @@ def prepare(
     track: Sequence[str] = (),
     tuned: Tuned | None = None,
 ) -> Ablation:
-    """Return the ablation of a table under these conditions, backbones starting from files, rows
-    with what a search found for them. Raises `UsageError`, and `HostError` for a tracker that
-    cannot be used.
+    """Plan the ablation of a table under the given conditions, without running it.
+
+    Args:
+        table: Table to run.
+        conditions: Conditions of every trial.
+        root: Folder of the data set; None if it needs none, or for its default.
+        seeds: Number of seeds per row.
+        rows: Labels of the rows to run; the reference row is added. Empty: all rows.
+        controls: Train the table's controls too.
+        cluster: Ray cluster; None runs the trials in this process.
+        speed_processes: Number of processes that time all rows after the trials; 0 skips the
+            timing.
+        threads: CPU threads per trial.
+        device: "cpu", "cuda" or "cuda:N".
+        plugins: Importable modules with `register(registry)`.
+        reports: Folder of this run. Default: `reports/TABLE-DATA-PRESET`.
+        resume: Keep finished trials and run those that are missing or failed.
+        pictures: Show frames and labels of the data set in the report.
+        start: Files of starting weights for the backbones.
+        loader_threads: Additional threads per trial that load clips. Default: 0 on a CPU; on a GPU
+            the remaining cores, at most 4.
+        cache_gib: Disk space in GiB for decoded frames; 0 turns the cache off.
+        cache_folder: Folder that keeps decoded frames after the run. Default: inside the run's
+            folder, removed at the end.
+        gpu_memory_gib: Memory of one GPU in GiB, if this machine cannot query it.
+        track: Names of trackers.
+        tuned: Outcome of a search, whose values the rows take.
+
+    Raises:
+        UsageError: A row, option or component is wrong.
+        HostError: A tracker cannot be used.
     """
     if track:
         from msaf_bench.sweep.tracking import check_trackers
@@ -223,9 +255,7 @@ def prepare(
 
 
 def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
-    """Return plan and setting of each sweep: one, or one for every point of a table with an
-    axis.
-    """
+    """Return plan and setting of each sweep: one, or one per point of a table with an axis."""
     plan, setting = ablation.plan, ablation.setting
     if not plan.table.axis:
         return [(plan, setting)]
@@ -234,8 +264,10 @@ def sweeps(ablation: Ablation) -> list[tuple[Plan, Setting]]:
 
 
 def estimates(ablation: Ablation, gpu_tflops: float | None = None) -> "list[Estimate]":
-    """Return what each sweep would take; `gpu_tflops` is the throughput of a GPU where a step
-    cannot be timed here, None what was measured on an H100.
+    """Return an estimate of time and memory for each sweep.
+
+    `gpu_tflops` is the throughput of a GPU for rows whose step cannot be timed here. Default: the
+    throughput measured on an H100.
     """
     from msaf_bench.sweep.estimate import estimate
 
@@ -245,7 +277,7 @@ def estimates(ablation: Ablation, gpu_tflops: float | None = None) -> "list[Esti
 
 
 def run(ablation: Ablation, events: Events) -> "Outcome":
-    """Run what is missing, then render the report."""
+    """Run the missing trials, then render the report."""
     from msaf_bench.report.outcome import render
     from msaf_bench.sweep.driver import run_sweep
     from msaf_bench.sweep.tracking import tracked
@@ -269,7 +301,7 @@ def run(ablation: Ablation, events: Events) -> "Outcome":
 
 
 def _run_study(ablation: Ablation, events: Events) -> tuple[Path, ...]:
-    """Run every point of a table with an axis; return the folders that another process runs."""
+    """Run every point of a table with an axis; return the folders in use by another process."""
     from msaf_bench.sweep.driver import run_sweep
     from msaf_bench.sweep.preflight import check_data, check_systems
     from msaf_bench.sweep.tracking import tracked

@@ -1,5 +1,7 @@
-"""Finds and reads the specs: systems in `models/`, tables and presets in `ablations/`, data sets in
-`datasets/`. No torch here.
+"""Specs by name. No torch here.
+
+Systems are in `models/`, tables, presets and search spaces in `ablations/`, data sets in
+`datasets/`.
 """
 
 import json
@@ -32,11 +34,11 @@ from msaf_bench.spec.stand_ins import shrunk, with_parts
 from msaf_bench.starting import pinned
 
 S = TypeVar("S", bound=Spec)
-Content = dict[str, object]  #: of a TOML file
+Content = dict[str, object]  #: content of a TOML file
 
-ANY = "any"  #: the section of a preset for data sets that have none of their own
-LISTED_SIZE, LISTED_CLASSES = (512, 1024), 19  #: of the costs that `read_costs` returns
-#: conditions that nobody changes
+ANY = "any"  #: section of a preset for data sets without their own section
+LISTED_SIZE, LISTED_CLASSES = (512, 1024), 19  #: (H, W) and K of the costs from `read_costs`
+#: conditions that cannot be changed, each with a remedy
 FIXED = {
     "preset": "use --preset",
     "data": "use --data",
@@ -44,60 +46,63 @@ FIXED = {
     "start": "use --start",
     "watermark": "it belongs to the preset",
 }
-#: conditions that are options by name
+#: conditions that are themselves tables of options
 WITH_OPTIONS = ("data_options", "shrink", "shrink_options", "rates")
 
 
 def list_systems() -> tuple[str, ...]:
-    """The names of the systems in `models/`."""
+    """Return the names of the systems in `models/`."""
     return _names("models")
 
 
 def list_tables() -> tuple[str, ...]:
-    """The names of the tables in `ablations/`."""
+    """Return the names of the tables in `ablations/`."""
     return _names("ablations")
 
 
 def list_presets() -> tuple[str, ...]:
-    """The names of the presets in `ablations/presets/`."""
+    """Return the names of the presets in `ablations/presets/`."""
     return _names("ablations/presets")
 
 
 def list_spaces() -> tuple[str, ...]:
-    """The names of the search spaces in `ablations/spaces/`."""
+    """Return the names of the search spaces in `ablations/spaces/`."""
     return _names("ablations/spaces")
 
 
 def list_data_sets() -> tuple[str, ...]:
-    """The names of the data sets: the street, and those in `datasets/`."""
+    """Return the names of the data sets: street, and those in `datasets/`."""
     return (STREET, *_names("datasets"))
 
 
 class ListedCost(NamedTuple):
-    """Cost of one system for one clip at `LISTED_SIZE`, with `LISTED_CLASSES` classes."""
+    """Cost of one system per clip at `LISTED_SIZE`, with `LISTED_CLASSES` classes."""
 
     params: int
     macs: int
 
 
 def read_costs() -> dict[str, ListedCost]:
-    """Return the cost of each system in `models/`, by name, from the file that
-    `analyzers.cost.listed` writes.
+    """Read the cost of each system in `models/`, by name.
+
+    The file is written by `analyzers.cost.listed`.
     """
     kept: dict[str, dict[str, int]] = json.loads((_folder("models") / "costs.json").read_text())
     return {name: ListedCost(**cost) for name, cost in kept.items()}
 
 
 def read_system(name: str) -> System:
-    """A system by its name in `models/`, or from a path that ends in `.toml`. Raises
-    `UsageError`.
+    """Read a system by its name in `models/`, or from a `.toml` path.
+
+    Raises `UsageError` if it is unknown or not valid.
     """
     return read_spec(System, "models", "system", name)
 
 
 def read_table(name: str) -> Table:
-    """A table by its name in `ablations/` (`table3` or just `3`), or from a path that ends in
-    `.toml`. Raises `UsageError`.
+    """Read a table by its name in `ablations/` (`table3` or just `3`), or from a `.toml` path.
+
+    Raises `UsageError` if it is unknown or not valid.
     """
     table = read_spec(Table, "ablations", "table", f"table{name}" if name.isdigit() else name)
     if table.data:
@@ -109,34 +114,37 @@ def read_table(name: str) -> Table:
 
 
 def read_space(name: str) -> Space:
-    """A search space by its name in `ablations/spaces/`, or from a path that ends in `.toml`.
-    Raises `UsageError`.
+    """Read a search space by its name in `ablations/spaces/`, or from a `.toml` path.
+
+    Raises `UsageError` if it is unknown or not valid.
     """
     return read_spec(Space, "ablations/spaces", "search space", name)
 
 
 def read_tuned(path: Path) -> Tuned:
-    """The outcome of a search from its file. Raises `UsageError`."""
+    """Read the outcome of a search from its file. Raises `UsageError` if it is not valid."""
     content = read_toml(path)
     return _parse(Tuned, path.name, {"name": path.stem, **content})
 
 
 def read_data_set(name: str) -> DataSet:
-    """A data set by its name in `datasets/`, or from a path that ends in `.toml`. Raises
-    `UsageError`.
+    """Read a data set by its name in `datasets/`, or from a `.toml` path.
+
+    Raises `UsageError` if it is unknown or not valid.
     """
     return read_spec(DataSet, "datasets", "data set", name)
 
 
 def is_data_set(name: str) -> bool:
-    """Whether a path ends in `.toml` and its file describes a data set, by its keys. Raises
-    `UsageError` for a file that cannot be read.
+    """Return whether a path ends in `.toml` and its file describes a data set, judged by its keys.
+
+    Raises `UsageError` if the file cannot be read.
     """
     return name.endswith(".toml") and "classes" in read_toml(Path(name))
 
 
 def data_set_of(conditions: Conditions) -> DataSet:
-    """The data set on disk that conditions name. Raises `UsageError`."""
+    """Return the data set on disk named by the conditions. Raises `UsageError` if it is unknown."""
     return conditions.described or read_data_set(conditions.data)
 
 
@@ -148,15 +156,18 @@ def read_conditions(
     systems: bool = False,
     readers: Collection[str] = (),
 ) -> Conditions:
-    """A preset's conditions on a data set, with `changes` on top. Raises `UsageError`.
+    """Read a preset's conditions for a data set, with `changes` on top.
 
     Args:
-        preset: its name in `ablations/presets/`, or a path that ends in `.toml`.
-        data: the data set's name, or a path that ends in `.toml`.
-        changes: conditions to replace.
-        systems: give those under which whole systems are compared, each with a backbone of its own;
-            else those of the variants of one.
-        readers: names of data sets that plug-ins read.
+        preset: Name in `ablations/presets/`, or a path that ends in `.toml`.
+        data: Name of the data set, or a path that ends in `.toml`.
+        changes: Conditions to replace.
+        systems: Use the preset's settings for comparing whole systems, each with its own backbone.
+            Default: the settings for variants of one system.
+        readers: Names of data sets that plug-ins read.
+
+    Raises:
+        UsageError: The preset or data set is unknown, or a value is not valid.
     """
     described = None
     if data.endswith(".toml"):
@@ -188,7 +199,7 @@ def read_conditions(
 
 
 def preset_sections(preset: str) -> tuple[str, ...]:
-    """The data sets that have a section of their own in a preset."""
+    """Return the data sets that have their own section in a preset."""
     _, content = _load("ablations/presets", "preset", preset)
     return tuple(name for name in list_data_sets() if isinstance(content.get(name), dict))
 
@@ -196,9 +207,9 @@ def preset_sections(preset: str) -> tuple[str, ...]:
 def _for_any(
     section: Content, described: DataSet | None, data: str, readers: Collection[str]
 ) -> Content:
-    """Return a preset's section for any data set, completed by what is known of this one: the
-    spacing of its frames, and its size. A preset's size is an area; frames keep their shape and do
-    not grow.
+    """Return a preset's section for any data set, completed with this one's frame spacing and size.
+
+    A preset's size stands for an area: frames keep their aspect ratio and are never enlarged.
     """
     if data in readers:
         return {"train_spacing": 1, "score_spacing": 1, **section}
@@ -215,8 +226,9 @@ def _for_any(
 
 
 def _fitted(native: tuple[int, int], area: Sequence[int]) -> list[int]:
-    """Return H, W of frames of a size brought to the area of another, in multiples of 8; larger
-    than they are they do not become.
+    """Return (H, W) of frames scaled down to the area of another size, in multiples of 8.
+
+    Frames that are already smaller keep their size.
     """
     height, width = native
     scale = (area[0] * area[1] / (height * width)) ** 0.5
@@ -226,10 +238,10 @@ def _fitted(native: tuple[int, int], area: Sequence[int]) -> list[int]:
 
 
 def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -> Conditions:
-    """Return the conditions with some of them, or of their options (`data_options.occluders`),
-    replaced.
+    """Return the conditions with some of them, or of their options, replaced.
 
-    Raises `UsageError`, naming the `place`.
+    An option is named after its condition: `data_options.occluders`. Raises `UsageError`, naming
+    the `place`, if a condition is unknown or fixed, or if a value is not valid.
     """
     if not changes:
         return conditions
@@ -253,15 +265,16 @@ def changed(conditions: Conditions, changes: Mapping[str, object], place: str) -
 
 
 def _pop_sections(content: Content, known: Collection[str]) -> dict[str, Content]:
-    """Take the sections that are for one data set, or for any, out of a preset."""
+    """Take the sections for one data set, or for any, out of a preset."""
     names = [name for name in known if isinstance(content.get(name), dict)]
     return {name: cast("Content", content.pop(name)) for name in names}
 
 
 def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, System]:
-    """Row label -> system, shrunk as the conditions say; rows that are only printed have none.
+    """Return the system of each built row by label, shrunk according to the conditions.
 
-    Raises `UsageError` if two rows are the same system under the same conditions.
+    Rows that are only printed have no system. Raises `UsageError` if two rows are the same system
+    under the same conditions.
     """
     resolved: dict[str, System] = {}
     owner: dict[tuple[str, Options], str] = {}
@@ -281,7 +294,7 @@ def systems_of(table: Table, conditions: Conditions | None = None) -> dict[str, 
 
 
 def _resolved(row: Row | Control, base: str, conditions: Conditions | None) -> System:
-    """Return the system of a row or control, under conditions as they run it."""
+    """Return the system of a row or control, shrunk according to the conditions if given."""
     published = read_system(row.system or base).swap(row.swap, row.options)
     parts = row.parts if isinstance(row, Row) else ()
     if conditions is None:
@@ -291,8 +304,9 @@ def _resolved(row: Row | Control, base: str, conditions: Conditions | None) -> S
 
 
 def conditions_of(table: Table, conditions: Conditions) -> dict[str, Conditions]:
-    """Row label -> the conditions that it is trained under: the table's, but for those that the row
-    changes. Raises `UsageError` for a value that one cannot have.
+    """Return the conditions of each built row by label: the table's, with the row's own changes.
+
+    Raises `UsageError` if a value is not valid.
     """
     return {
         label: changed(conditions, dict(row.conditions), f"{table.name}: row {label!r}")
@@ -302,10 +316,10 @@ def conditions_of(table: Table, conditions: Conditions) -> dict[str, Conditions]
 
 
 def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System, Conditions]]:
-    """Control label -> system, shrunk as the conditions say, and the conditions with the past that
-    the control reads.
+    """Return system and conditions of each control by label.
 
-    Raises `UsageError` for one that cannot be built.
+    The system is shrunk according to the conditions; `past` comes from the control. Raises
+    `UsageError` if a control cannot be built.
     """
     found: dict[str, tuple[System, Conditions]] = {}
     for label, control in table.controls:
@@ -318,7 +332,7 @@ def controls_of(table: Table, conditions: Conditions) -> dict[str, tuple[System,
 
 
 def printed_miou(table: Table) -> dict[str, float]:
-    """The printed mIoU of each row that has one, by label."""
+    """Return the printed mIoU of each row that has one, by label."""
     return {
         label: value
         for label, row in table.rows
@@ -327,8 +341,9 @@ def printed_miou(table: Table) -> dict[str, float]:
 
 
 def orderings_of(table: Table) -> tuple[Ordering, ...]:
-    """The paper's sentences, then what its printed numbers imply of the reference row against each
-    other row.
+    """Return the paper's statements about the order of rows, then those implied by its numbers.
+
+    The implied ones compare the reference row with each other row.
     """
     printed, reference = printed_miou(table), table.reference
     said = _pairs_of(table.orderings)
@@ -344,8 +359,9 @@ def orderings_of(table: Table) -> tuple[Ordering, ...]:
 
 
 def family_of(table: Table) -> int:
-    """Return how many pairs of rows are compared: those of the orderings, and the reference row
-    with every other row; at least one.
+    """Return the number of pairs of rows that are compared, at least 1.
+
+    The pairs are those of the orderings, and the reference row with every other row.
     """
     others = (label for label in table.built if label != table.reference)
     with_reference = {frozenset((label, table.reference)) for label in others}
@@ -382,8 +398,16 @@ def _load(folder: str, what: str, name: str) -> tuple[str, Content]:
 
 
 def read_spec(kind: type[S], folder: str, what: str, name: str) -> S:
-    """A spec by its name in `folder`, or from a path that ends in `.toml`; `what` it is called in
-    an error. Raises `UsageError`.
+    """Read a spec by its name in a folder, or from a path that ends in `.toml`.
+
+    Args:
+        kind: Class of the spec.
+        folder: Folder of the specs in this package.
+        what: Name of this kind of spec in errors.
+        name: Name in `folder`, or a path that ends in `.toml`.
+
+    Raises:
+        UsageError: The spec is unknown or not valid.
     """
     place, content = _load(folder, what, in_any_case(name, _names(folder)))
     return _parse(kind, place, {"name": place.removesuffix(".toml"), **content})

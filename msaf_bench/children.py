@@ -1,12 +1,13 @@
-"""Child processes: this package as the parent has it, and never a module of the working folder in
-place of Python's own.
+"""Child processes that import this package from the parent's place.
+
+A module in the working folder never hides one of Python's own.
 """
 
 import sys
 from pathlib import Path
 
-# The package is found by its place, whatever else has its name. What the parent can import, the
-# child can, after what is its own.
+# The package is loaded from its path, even if another package has the same name. The parent's
+# `sys.path` is appended to the child's own.
 _RUN = """
 import importlib.util, runpy, sys
 package, module, *more = sys.argv[1:4]
@@ -22,7 +23,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package in a fresh interpreter."""
+    """Return the command that runs a module of this package in a fresh interpreter."""
     return [
         sys.executable,
         "-P",

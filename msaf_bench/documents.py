@@ -1,4 +1,4 @@
-"""JSON that leaves the program: one writer for all commands and reports. No torch here."""
+"""Writer of JSON for all commands and reports. No torch here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ REASON = "not a finite number here"
 
 
 def json_text(document: Mapping[str, object] | Sequence[object]) -> str:
-    """A document as text that any JSON reader takes: null for a number that is not finite.
+    """Return a document as standard JSON text, with null for every number that is not finite.
 
-    Where the document does not say why, `undefined` at its top does: the place of each such null
-    and the reason.
+    A top-level key `undefined` gives the reason for each such null by its place, unless the
+    document already gives one.
     """
     lost = list(_places(document, ""))
     if lost and isinstance(document, Mapping):
@@ -22,7 +22,7 @@ def json_text(document: Mapping[str, object] | Sequence[object]) -> str:
 
 
 def finite(value: object) -> object:
-    """The same data with None for every number that JSON cannot hold."""
+    """Return the data with None for every number that JSON cannot hold."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
@@ -35,7 +35,7 @@ def finite(value: object) -> object:
 
 
 def _places(value: object, at: str) -> "list[str]":
-    """Where numbers are that are not finite, as `rows.0.miou`."""
+    """Return the places of the numbers that are not finite, as in `rows.0.miou`."""
     if isinstance(value, float):
         return [] if isfinite(value) else [at]
     if isinstance(value, Mapping):

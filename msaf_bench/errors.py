@@ -1,4 +1,4 @@
-"""What can go wrong, by the exit code that the command line gives for it.
+"""Errors, by the exit code of the command line.
 
 A message is one line: what is wrong, where, and what to do.
 """
@@ -7,8 +7,8 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MOST_NAMES = 10  #: listed in an error
-#: commands that print all names of a kind
+MOST_NAMES = 10  #: maximum number of names in an error
+#: command that lists all names, by the kind of name
 LISTED = {
     "system": "list systems",
     "table": "list tables",
@@ -16,11 +16,11 @@ LISTED = {
     "name": "list",
     "condition": "show quick",
 }
-LONGEST_TEXT = 400  #: characters of what an error of other code says
+LONGEST_TEXT = 400  #: maximum length of a message from other code, in characters
 
 
 class BenchError(Exception):
-    """A failure with a message for the user; `exit_code` is what the process returns."""
+    """A failure with a message for the user; the process returns `exit_code`."""
 
     exit_code = 5
 
@@ -32,14 +32,15 @@ class UsageError(BenchError, ValueError):
 
 
 class DataError(BenchError):
-    """A data folder or a file's content is wrong."""
+    """A data folder or the content of a file is wrong."""
 
     exit_code = 3
 
 
 class IncompleteError(DataError):
-    """A data set has less, or more, than its official description; made from a fact and a
-    remedy.
+    """A data set has fewer or more files than its official description.
+
+    Made from a fact and a remedy.
     """
 
     def __str__(self) -> str:
@@ -47,26 +48,24 @@ class IncompleteError(DataError):
 
     @property
     def fact(self) -> str:
-        """What is wrong, without the remedy."""
+        """The error without the remedy."""
         return str(self.args[0])
 
 
 class GateError(BenchError):
-    """A check that guards a result did not hold."""
+    """A check that guards a result failed."""
 
     exit_code = 4
 
 
 class HostError(BenchError):
-    """The machine cannot do it: a folder that cannot be written, a package that is not
-    installed.
-    """
+    """The machine cannot do it: a folder is not writable, or a package is not installed."""
 
     exit_code = 5
 
 
-#: Errors of the system under which nothing else would fare better: full, read-only or lost storage,
-#: no more handles.
+#: System errors that every other trial here would meet too: full, read-only or lost storage, no
+#: free handles.
 OF_THE_HOST = frozenset(
     getattr(errno, name)
     for name in (
@@ -79,7 +78,10 @@ OF_THE_HOST = frozenset(
 
 
 def host_fault(error: BaseException | None) -> OSError | None:
-    """The error of the host that an error is, or was raised from; None where there is none."""
+    """Return the host's error behind an error, or None.
+
+    It is the error itself or one of its causes.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, OSError) and error.errno in OF_THE_HOST:
@@ -90,8 +92,9 @@ def host_fault(error: BaseException | None) -> OSError | None:
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says, in one line of at most `LONGEST_TEXT` characters; other code's may fail
-    even at that.
+    """Return an error's message in one line of at most `LONGEST_TEXT` characters.
+
+    An error from other code may fail to print; a fixed text stands for it.
     """
     try:
         text = " ".join(str(error).split())
@@ -111,12 +114,13 @@ class LockedError(BenchError):
 
 
 class ForeignError(UsageError):
-    """Code that is not ours, a plug-in's or a component's, wanted to end the program."""
+    """Code from outside, a plug-in or one of its components, tried to end the program."""
 
 
 class Stopped(SystemExit):
-    """A signal such as SIGTERM, raised by our own handler. A plain `SystemExit` comes from other
-    code.
+    """A signal such as SIGTERM, raised by our own handler.
+
+    A plain `SystemExit` comes from other code.
     """
 
 
@@ -125,8 +129,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """Return `name` if it is among `known`. Raises `UsageError` with the nearest names, or all of
-    them; of more than `MOST_NAMES` that a command lists, with three and that command.
+    """Return `name` if it is among `known`; otherwise raise `UsageError` with a hint.
+
+    The hint names similar names if there are any, else all names. With more than `MOST_NAMES` names
+    and a command that lists them, it gives the three nearest and that command.
     """
     names = sorted(known)
     if name in names:
@@ -143,8 +149,9 @@ def one_of(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def in_any_case(name: str, known: Iterable[str]) -> str:
-    """Return the one name among `known` that equals `name` except for upper and lower case; `name`
-    as it is where none does, or several do.
+    """Return the one name among `known` that equals `name` up to upper and lower case.
+
+    Returns `name` unchanged if none or several match.
     """
     names = tuple(known)
     if name in names:
@@ -154,7 +161,8 @@ def in_any_case(name: str, known: Iterable[str]) -> str:
 
 
 def and_more(others: int, whole: int) -> str:
-    """Return ", and 3 more of 6": how many things share the fault of the one that a message names.
-    Empty if it is the only one.
+    """Return a count of further things with the same fault, such as ", and 3 more of 6".
+
+    Empty if the named thing is the only one.
     """
     return f", and {others} more of {whole}" if others > 0 else ""

@@ -1,4 +1,4 @@
-"""Code that is not ours: plug-ins and their components. What they print, and how they may end."""
+"""Code from outside: how plug-ins and their components may print and end."""
 
 import os
 import signal
@@ -9,12 +9,13 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 from msaf_bench.errors import ForeignError, Interrupted, Stopped, text_of
 
-SLOW_S = 10  #: seconds after which a plug-in that is still loading is named
+SLOW_S = 10  #: seconds until a plug-in that is still loading is named on stderr
 
 
 def ours(error: BaseException) -> bool:
-    """Whether an error may end the program: a signal as our own handler raises it, or Ctrl-C where
-    Python's handler is in place.
+    """Return whether an error may end the program.
+
+    It may if our own handler raised it for a signal, or if it is Ctrl-C under Python's own handler.
     """
     if isinstance(error, KeyboardInterrupt):
         return (
@@ -26,10 +27,10 @@ def ours(error: BaseException) -> bool:
 
 @contextmanager
 def guarded(what: str) -> Generator[None]:
-    """Run foreign code, named in an error: its prints go to stderr.
+    """Run foreign code with its output on stderr; `what` names it in errors.
 
-    Raises `ForeignError` where it calls `sys.exit` or raises `KeyboardInterrupt` itself; a real
-    Ctrl-C passes.
+    Raises `ForeignError` if it calls `sys.exit` or itself raises `KeyboardInterrupt`. A real Ctrl-C
+    passes.
     """
     with to_stderr():
         try:
@@ -41,7 +42,7 @@ def guarded(what: str) -> Generator[None]:
 
 
 def ending(error: BaseException) -> str:
-    """How foreign code ended, in words."""
+    """Return in words how foreign code ended."""
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
     return f"it raised {type(error).__name__} {text_of(error)}".strip()
@@ -49,7 +50,7 @@ def ending(error: BaseException) -> str:
 
 @contextmanager
 def named_when_slow(text: str) -> Generator[None]:
-    """Say on stderr what is being waited for when it takes longer than `SLOW_S`."""
+    """Print a text on stderr if the block takes longer than `SLOW_S`."""
 
     def say() -> None:
         with suppress(OSError, ValueError):
@@ -66,8 +67,9 @@ def named_when_slow(text: str) -> Generator[None]:
 
 @contextmanager
 def to_stderr() -> Generator[None]:
-    """Send what is written to standard output to standard error, also by other languages and child
-    processes.
+    """Send standard output to standard error.
+
+    This includes the output of other languages and of child processes.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -82,8 +84,9 @@ def to_stderr() -> Generator[None]:
 
 
 def _swapped() -> int | None:
-    """Let descriptor 1 lead to stderr; return a copy of what it was, None where one of the two is
-    closed.
+    """Redirect descriptor 1 to stderr and return a copy of the original.
+
+    Returns None if one of the two is closed.
     """
     try:
         os.fstat(2)

@@ -1,6 +1,6 @@
-"""The machine and its software: what made a number, which devices there are, what fits in memory.
+"""The machine and its software: the origin of a number, the available devices, the memory.
 
-torch and OpenCV are imported only where they are asked or set.
+torch and OpenCV are imported only by the functions that need them.
 """
 
 import os
@@ -20,7 +20,7 @@ from msaf_bench.spec import Conditions, Spec
 
 
 class Host(Spec):
-    """The machine and the software that made a number."""
+    """The machine and software that produced a number."""
 
     device: str
     cpu: str
@@ -33,7 +33,7 @@ class Host(Spec):
 
     @classmethod
     def here(cls, device: str = "cpu", threads: int = 1, device_name: str = "") -> Self:
-        """Return this machine. `device_name` is what the driver calls the accelerator."""
+        """Return this machine. `device_name` is the accelerator's name as given by the driver."""
         return cls(
             device=device_name or device,
             cpu=_cpu_name(),
@@ -47,18 +47,19 @@ class Host(Spec):
 
 
 def utc_now() -> str:
-    """Return the time in UTC to the second, 2026-11-26T11:00:00Z."""
+    """Return the current time in UTC to the second, as in 2026-11-26T11:00:00Z."""
     return utc_text(datetime.now(UTC))
 
 
 def utc_text(time: datetime) -> str:
-    """Return a time as text that sorts by time."""
+    """Return a time in UTC as text that sorts chronologically."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def commit_times(commits: Iterable[str]) -> dict[str, str]:
-    """Return the time of each commit that this package's checkout knows, in UTC; a "+" behind a
-    commit, of files that differ from it, is passed over.
+    """Return the time in UTC of each commit known to this package's checkout.
+
+    A trailing "+", the mark of a checkout with local changes, is ignored.
     """
     wanted = sorted(set(filter(None, commits)))
     root = Path(__file__).parents[1]
@@ -79,20 +80,21 @@ def commit_times(commits: Iterable[str]) -> dict[str, str]:
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may run on."""
+    """Return the number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices() -> tuple[str, ...]:
-    """Return the devices that torch can use here: `cpu`, `cuda:0`, ..."""
+    """Return the devices available to torch: `cpu`, `cuda:0`, ..."""
     import torch
 
     return ("cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count())))
 
 
 def device_name(device: str) -> str:
-    """Return what the driver calls an accelerator; empty for the CPU. Raises `HostError` if the
-    device does not exist.
+    """Return an accelerator's name as given by the driver; empty for the CPU.
+
+    Raises `HostError` if the device does not exist.
     """
     import torch
 
@@ -107,7 +109,7 @@ def device_name(device: str) -> str:
 
 
 def check_device(device: str) -> None:
-    """Raises `UsageError` for a device that this machine does not have."""
+    """Raise `UsageError` if this machine does not have the device."""
     import torch
 
     try:
@@ -117,13 +119,13 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError) as error:
         hidden = "".join(f"; {text}" for text in inherited(CUDA))
         raise UsageError(
-            f"no device {device!r} here; there is {', '.join(devices())}{hidden}"
+            f"no device {device!r} here; choose one of: {', '.join(devices())}{hidden}"
         ) from error
 
 
 @contextmanager
 def limited_threads(count: int) -> Generator[None]:
-    """Let torch and OpenCV compute with so many threads; they get theirs back afterwards."""
+    """Limit torch and OpenCV to a number of threads inside the block."""
     import cv2
     import torch
 
@@ -138,9 +140,7 @@ def limited_threads(count: int) -> Generator[None]:
 
 
 def check_memory(conditions: Conditions) -> None:
-    """Raises `UsageError` where the frames of these conditions alone are more than this machine's
-    memory.
-    """
+    """Raise `UsageError` if the frames of these conditions alone exceed this machine's memory."""
     height, width = conditions.size
     batch, frames, options = conditions.batch, conditions.frames, dict(conditions.data_options)
     crop_height, crop_width = conditions.crop or conditions.size
@@ -155,8 +155,8 @@ def check_memory(conditions: Conditions) -> None:
     for what, size in held.items():
         if size > memory:
             raise UsageError(
-                f"--set: {what} take {size / 2**30:,.0f} GiB, this machine has"
-                f" {memory / 2**30:,.0f}; use fewer or smaller"
+                f"--set: {what}: {size / 2**30:,.0f} GiB needed, but this machine has"
+                f" {memory / 2**30:,.0f} GiB; use fewer or smaller frames"
             )
 
 
@@ -177,8 +177,9 @@ def _cpu_name() -> str:
 
 
 def _commit() -> str:
-    """The git commit of this package's checkout, with "+" where files differ from it; empty outside
-    a checkout.
+    """Return the git commit of this package's checkout, with "+" if files differ from it.
+
+    Empty outside a checkout.
     """
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
@@ -192,7 +193,7 @@ def _commit() -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    # Inside a hook git's own variables name another repository.
+    # Inside a git hook, git's own variables point to another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
         ["git", "-C", str(root), *words],

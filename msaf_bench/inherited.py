@@ -1,5 +1,6 @@
-"""Variables that a process inherits and that matter here: `doctor` says them all, a sweep those
-that touch it.
+"""Inherited environment variables with an effect here.
+
+`doctor` lists all of them; a sweep lists those that concern it.
 """
 
 import os
@@ -7,28 +8,28 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 RAY: Mapping[str, str] = {
-    "RAY_ADDRESS": "not joined: --address joins a cluster",
+    "RAY_ADDRESS": "ignored: use --address to join a cluster",
     **{
-        name: "Ray's processes reach each other past it"
+        name: "not used between Ray's processes"
         for proxy in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
         for name in (proxy, proxy.upper())
     },
 }
 CUDA: Mapping[str, str] = {
-    "CUDA_VISIBLE_DEVICES": "the GPUs that can be used, counted from 0 again",
-    "NVIDIA_TF32_OVERRIDE": "changes the precision of numbers on a GPU",
+    "CUDA_VISIBLE_DEVICES": "limits the available GPUs, renumbered from 0",
+    "NVIDIA_TF32_OVERRIDE": "changes the precision of computation on a GPU",
 }
 ANYWHERE: Mapping[str, str] = {
-    "OMP_NUM_THREADS": "--threads decides in its place",
-    "MKL_NUM_THREADS": "--threads decides in its place",
-    "MPLBACKEND": "not used: figures are drawn to files",
-    "PYTHONPATH": "modules from there are found before installed ones",
-    "TMPDIR": "takes what Ray and flow estimation write for a while",
+    "OMP_NUM_THREADS": "overridden by --threads",
+    "MKL_NUM_THREADS": "overridden by --threads",
+    "MPLBACKEND": "ignored: figures are drawn to files",
+    "PYTHONPATH": "its modules take precedence over installed ones",
+    "TMPDIR": "holds temporary files of Ray and flow estimation",
 }
 
 
 def inherited(what: Mapping[str, str]) -> list[str]:
-    """The variables of `what` that are set, each with its value and what it does here."""
+    """Return the variables in `what` that are set, each with its value and its effect here."""
     return [
         f"{name}={value} is inherited ({means})"
         for name, means in what.items()
@@ -37,8 +38,9 @@ def inherited(what: Mapping[str, str]) -> list[str]:
 
 
 def process_rank() -> int | None:
-    """Return the number of this process among those that torchrun, or its like, has started for one
-    command; None where there is no other.
+    """Return the rank of this process among those started by torchrun or a similar launcher.
+
+    None if the command runs in one process.
     """
     known = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
     return int(os.environ["RANK"]) if known and os.environ["WORLD_SIZE"] != "1" else None
@@ -46,7 +48,7 @@ def process_rank() -> int | None:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Generator[None]:
-    """Set variables of this process; afterwards its environment is as it was."""
+    """Set variables of this process inside the block, and restore its environment afterwards."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:

@@ -1,4 +1,4 @@
-"""What a user gives: regular files, TOML of a bounded size and depth, names that become files."""
+"""Input from users: regular files, TOML of limited size and depth, names used in paths."""
 
 import errno
 import re
@@ -9,11 +9,11 @@ from typing import cast
 
 from msaf_bench.errors import UsageError
 
-LARGEST = 2**18  #: bytes of a TOML file: the largest of ours has 20,000
-#: characters of a line of TOML; Python's reader takes the square of it for a dotted key
+LARGEST = 2**18  #: maximum size of a TOML file in bytes; our largest has 20,000
+#: maximum line length of TOML in characters: Python's parser needs quadratic time for dotted keys
 LONGEST = 4096
-DEEPEST = 16  #: tables and lists inside each other; ours have 5
-LONGEST_NAME = 120  #: bytes of a name in a path, which has room for 255 with what is added
+DEEPEST = 16  #: maximum nesting of tables and lists; ours have 5 levels
+LONGEST_NAME = 120  #: maximum name length in bytes; a path component has 255, prefixes included
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -24,8 +24,9 @@ _KINDS = {
 
 
 def regular(path: Path) -> Path:
-    """The same path. Raises `OSError` where it is no regular file: a pipe would wait for ever, a
-    device may never end.
+    """Return the path if it is a regular file; raise `OSError` otherwise.
+
+    Reading from a pipe would wait for ever, and a device may never end.
     """
     if kind := _KINDS.get(stat.S_IFMT(path.stat().st_mode)):
         raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
@@ -33,12 +34,13 @@ def regular(path: Path) -> Path:
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The content of a TOML file, with or without a byte-order mark. Raises `UsageError`, naming
-    it.
+    """Read a TOML file, with or without a byte-order mark.
+
+    Raises `UsageError`, naming the file, if it cannot be read or is not valid.
     """
     try:
         if (size := regular(path).stat().st_size) > LARGEST:
-            raise UsageError(f"{size} bytes; a file of at most {LARGEST} is read")
+            raise UsageError(f"{size} bytes; the limit is {LARGEST} bytes")
         return parse_toml(path.read_text("utf-8-sig"))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
@@ -51,19 +53,20 @@ def read_toml(path: Path) -> dict[str, object]:
 
 
 def parse_toml(text: str) -> dict[str, object]:
-    """The content of TOML. Raises `UsageError` for text that is none, or is longer or deeper than
-    any that makes sense here.
+    """Return the content of a TOML text.
+
+    Raises `UsageError` if the text is not TOML, or if it is longer or deeper than the limits.
     """
     if len(text) > LARGEST or any(len(line) > LONGEST for line in text.splitlines()):
-        raise UsageError(f"a line of more than {LONGEST} characters; break it up")
+        raise UsageError(f"a line longer than {LONGEST} characters; break it up")
     try:
         content: dict[str, object] = tomllib.loads(text)
     except RecursionError as error:
-        raise UsageError(f"tables or lists more than {DEEPEST} deep") from error
+        raise UsageError(f"tables or lists nested more than {DEEPEST} deep") from error
     except (tomllib.TOMLDecodeError, ValueError) as error:  # Python limits the digits of an integer
         raise UsageError(str(error)) from error
     if _too_deep(content):
-        raise UsageError(f"tables or lists more than {DEEPEST} deep")
+        raise UsageError(f"tables or lists nested more than {DEEPEST} deep")
     return content
 
 
@@ -81,8 +84,9 @@ def _too_deep(content: object) -> bool:
 
 
 def file_name(name: str) -> str:
-    """A name from a file or an option as part of a path: it leads nowhere else, and is short enough
-    for any file system.
+    """Return a name from a file or an option as one safe path component.
+
+    It cannot leave its folder, and is short enough for any file system.
     """
     plain = re.sub(r"[^\w-]+", "-", name)
     return plain.encode()[:LONGEST_NAME].decode(errors="ignore") or "unnamed"

@@ -1,37 +1,35 @@
-"""When a part of a network is live: the ranges of its gauges, of its gradient and of its effect on
-the result. No torch here.
-"""
+"""Criteria of liveness: the ranges of a part's gauges, gradient and effect. No torch here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-#: rms gradient of a part's weights relative to that of all trained weights; a dead part has exactly
+#: minimum rms gradient of a part's weights relative to all trained weights; a dead part has exactly
 #: 0
 GRADIENT_LEAST = 1e-5
-#: share of a part's weights without any gradient; half of the units of a live ReLU may rest
+#: maximum share of a part's weights without gradient; half the units of a live ReLU may be inactive
 SILENT_MOST = 0.9
-CHANGED_LEAST = 0.1  #: percent of the pixels whose class changes when a part is silenced
+CHANGED_LEAST = 0.1  #: minimum percentage of pixels whose class changes when a part is silenced
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """A reading's meaning and the range in which its part is live."""
+    """The meaning of a reading and the range in which its part is live."""
 
     text: str  #: completes "NAME is not live: ..."; `{value}` is the reading
     low: float = float("-inf")
     high: float = float("inf")
 
     def holds(self, value: float) -> bool:
-        """Return whether the reading is in range; NaN never is."""
+        """Return whether the reading is in range. NaN never is."""
         return self.low <= value <= self.high
 
 
-#: Every built-in reading. A plug-in adds its own here from `register`.
+#: All built-in readings by name. A plug-in adds its own here from `register`.
 GAUGES: dict[str, Gauge] = {
     "inside": Gauge("{value:.1%} of its taps lie inside the map", low=0.5),
     "at_bound": Gauge(
-        "{value:.1%} of its offsets are at their bound, where they learn no more", high=0.9
+        "{value:.1%} of its offsets are at their bound and no longer learn", high=0.9
     ),
     "offset_rms": Gauge("its offsets have an rms of {value:.1f} cells"),
     "source": Gauge("{value:.1%} of the pixels find their source inside the frame", low=0.5),
@@ -39,7 +37,7 @@ GAUGES: dict[str, Gauge] = {
     "past_weight": Gauge(
         "its attention gives {value:.2%} of its weight to the past frames", low=0.001
     ),
-    "memory_share": Gauge("{value:.3%} of what it adds up comes from the past frames", low=0.0001),
+    "memory_share": Gauge("{value:.3%} of its sum comes from the past frames", low=0.0001),
     "key_rate": Gauge(
         "{value:.1%} of the frames are key frames, so nothing is carried over", high=0.99
     ),
@@ -52,15 +50,16 @@ GAUGES: dict[str, Gauge] = {
 class Supply(NamedTuple):
     """The gradient that reaches a part."""
 
-    relative: float  #: rms of its weights' gradient over that of all trained weights
+    relative: float  #: rms gradient of its weights, divided by that of all trained weights
     silent: float  #: share of its weights in units (filters, rows) without any gradient
 
 
 def complaint(
     gauges: Mapping[str, float], supply: Supply | None = None, changed: float | None = None
 ) -> str:
-    """Why a part is not live, or nothing if it is: the first of its gauges, its gradient and its
-    effect that is out of range.
+    """Return the reason why a part is not live, or an empty text if it is.
+
+    The reason is the first of its gauges, its gradient and its effect that is out of range.
     """
     for name, value in gauges.items():
         if name in GAUGES and not GAUGES[name].holds(value):

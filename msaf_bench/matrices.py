@@ -1,8 +1,8 @@
-"""Confusion matrices of many images, of which only the cells that are not zero are kept. No torch
-here.
+"""Sparse confusion matrices of many images. No torch here.
 
-A split of 24,502 images and 124 classes has 377 million cells; an image fills about a hundred of
-its 15,376. Shapes: N images, K classes; rows truth, columns prediction.
+Only non-zero cells are stored: 24,502 images with 124 classes have 377 million cells, but an image
+fills about 100 of its 15,376. Shapes: N images, K classes; rows are ground truth, columns
+predictions.
 """
 
 import base64
@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.int64]  #: (K, K)
-MOST = 256  #: classes: ids are bytes, so a cell's place in the flattened matrix fits 16 bits
+MOST = 256  #: maximum number of classes; the index of a flattened cell then fits 16 bits
 
 
 class SparseMatrices:
-    """N confusion matrices of K x K counts, in their order; iterated, each is dense.
+    """N confusion matrices of K x K counts, in order. Iteration yields dense matrices.
 
-    All cells lie in two growing arrays: small ones of each image, kept between the large arrays
-    that come and go with it, would leave holes in memory many times their own size.
+    All cells lie in two growing arrays. Small arrays per image would fragment memory, because large
+    arrays are allocated and freed between them.
     """
 
     def __init__(self, classes: int, matrices: Iterable[NDArray[np.integer[Any]]] = ()) -> None:
         if classes > MOST:
             raise ValueError(f"{classes} classes; at most {MOST}")
         self.classes = classes
-        self._ends = array("Q")  # of each image's cells
+        self._ends = array("Q")  # end of each image's cells
         self._cells, self._counts = array("H"), array("I")
         for matrix in matrices:
             self.append(matrix)
@@ -42,8 +42,16 @@ class SparseMatrices:
         cells: NDArray[np.uint16],
         counts: NDArray[np.uint32],
     ) -> Self:
-        """Return the matrices of `flat`'s arrays. Raises `ValueError` for arrays that do not belong
-        together.
+        """Return the matrices from the arrays returned by `flat`.
+
+        Args:
+            classes: Number of classes K.
+            filled: Number of non-zero cells per image (N,).
+            cells: Index of each of these cells in the flattened matrix, image by image.
+            counts: Count in each of these cells.
+
+        Raises:
+            ValueError: The arrays do not belong together.
         """
         if int(filled.sum()) != len(cells) or len(cells) != len(counts):
             raise ValueError(f"{len(cells)} cells and {len(counts)} counts, not {filled.sum()}")
@@ -56,7 +64,7 @@ class SparseMatrices:
         return found
 
     def append(self, matrix: NDArray[np.integer[Any]]) -> None:
-        """Add the matrix (K, K) of one more image."""
+        """Append the matrix (K, K) of one more image."""
         flat = matrix.reshape(self.classes**2)
         cells = np.flatnonzero(flat)
         self._cells.frombytes(cells.astype(np.uint16).tobytes())
@@ -64,8 +72,9 @@ class SparseMatrices:
         self._ends.append(len(self._cells))
 
     def flat(self) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[np.uint32]]:
-        """Return how many cells each image fills (N,); of all of them, image by image, the place in
-        the flattened matrix and the count.
+        """Return the number of non-zero cells per image (N,), and the index and count of each cell.
+
+        The indices refer to the flattened matrix. Cells are ordered image by image.
         """
         filled = np.diff(np.array(self._ends, np.int64), prepend=0).astype(np.uint32)
         return filled, np.array(self._cells, np.uint16), np.array(self._counts, np.uint32)
@@ -83,7 +92,7 @@ class SparseMatrices:
             start = end
 
     def __getitem__(self, images: slice) -> Self:
-        """Return the matrices of some images that follow each other."""
+        """Return the matrices of a contiguous range of images."""
         filled, cells, counts = self.flat()
         first, end, step = images.indices(len(self))
         if step != 1:
@@ -113,17 +122,15 @@ class SparseMatrices:
         }
 
     def sum(self) -> Matrix:
-        """Return the counts over all images, (K, K)."""
+        """Return the counts over all images (K, K)."""
         _, cells, counts = self.flat()
         return _summed(cells, counts, self.classes**2).reshape(self.classes, self.classes)
 
     def areas(self) -> tuple[Matrix, Matrix]:
-        """Return the pixels by image and class, each (N, K): where truth and prediction agree on
-        the class, and where either has it.
-        """
+        """Return intersection and union in pixels per image and class, each (N, K)."""
         filled, cells, counts = self.flat()
         rows, columns = np.divmod(cells, np.uint16(self.classes))
-        first = np.repeat(np.arange(len(self)) * self.classes, filled)  # an image's place
+        first = np.repeat(np.arange(len(self)) * self.classes, filled)  # offset of each image
         size, agree = len(self) * self.classes, rows == columns
         hits = _summed((first + rows)[agree], counts[agree], size)
         unions = _summed(first + rows, counts, size) + _summed(first + columns, counts, size) - hits
@@ -131,5 +138,5 @@ class SparseMatrices:
 
 
 def _summed(places: NDArray[np.integer[Any]], counts: NDArray[np.uint32], size: int) -> Matrix:
-    """The sum of the counts at each place: exact, as float64 holds any number of pixels."""
+    """Return the sum of the counts at each place: exact, as float64 holds any number of pixels."""
     return np.bincount(places, counts, size).astype(np.int64)

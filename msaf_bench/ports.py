@@ -1,5 +1,6 @@
-"""The types that all packages share, without torch. Shapes: B batch, K classes, H W image, h w grid
-(1/8).
+"""Types that all packages share, without torch.
+
+Shapes: B batch, K classes, H W image, h w grid (1/8 of the image).
 """
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Stages(NamedTuple):
-    """The features of a backbone's last three stages, all on one grid: each (N, C, h, w)."""
+    """Features of a backbone's last three stages, all on one grid: each (N, C, h, w)."""
 
     f3: "Tensor"
     f4: "Tensor"
@@ -21,23 +22,24 @@ class Stages(NamedTuple):
 
 
 class Output(NamedTuple):
-    """The result of a network for a clip."""
+    """Output of a network for a clip."""
 
     logits: "Tensor"  #: (B, K, H, W), for the newest frame
-    #: what the losses read beside the logits: masks (B, K, h, w), and what else a training needs
+    #: further inputs of the losses, such as masks (B, K, h, w)
     aux: "dict[str, Tensor]"
 
 
 class ClipLogits(NamedTuple):
-    """The logits of some clips, and what they are compared with."""
+    """Logits of some clips and their ground truth."""
 
     logits: "Tensor"  #: (B, K, h, w)
-    labels: "Sequence[NDArray[np.uint8]]"  #: the true label map of each clip
+    labels: "Sequence[NDArray[np.uint8]]"  #: ground-truth label map of each clip
 
 
 class Reader(Protocol):
-    """Read clips chunk by chunk, by their indices, and give the logits of each chunk; with `still`
-    the newest frame stands for the past.
+    """Reads clips in chunks of indices and yields the logits of each chunk.
+
+    With `still`, the newest frame replaces the past frames.
     """
 
     def __call__(
@@ -46,14 +48,16 @@ class Reader(Protocol):
 
 
 class Stream(Protocol):
-    """The state of one video. `cycle` is the number of frames after which its work repeats; its
-    first frame is the key frame, if it has those.
+    """The state of one video.
+
+    `cycle` is the period of its work in frames. The first frame of a cycle is the key frame, if the
+    system has key frames.
     """
 
     cycle: int
 
     def step(self, frame: "Tensor") -> "Tensor":
-        """Frame (B, 3, H, W) -> logits (B, K, H, W)."""
+        """Return the logits (B, K, H, W) of the next frame (B, 3, H, W)."""
         ...
 
     def reset(self) -> None:

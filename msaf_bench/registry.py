@@ -1,11 +1,11 @@
-"""The components that may fill each slot, by name.
+"""Components by slot and name.
 
-A registry is made by a call (`msaf_bench.architectures.builtin`), so there is no global one and
+A registry is made by a call of `msaf_bench.architectures.builtin`: there is no global registry, and
 importing a module registers nothing.
 
-A factory's positional parameters name what it takes of the values (widths, collaborators) that the
-architecture offers its slot; its keyword-only parameters are the options that a spec may set. Both
-are read from the signature.
+The positional parameters of a factory name the values (widths, other components) that it takes from
+the architecture. Its keyword-only parameters are the options that a spec may set. Both are read
+from the signature.
 """
 
 import inspect
@@ -31,14 +31,14 @@ LARGEST_OPTION = 65_536
 
 
 class Slot(Mapping[str, Factory]):
-    """One place in an architecture: the factories that may fill it."""
+    """One place in an architecture, with the factories that may fill it."""
 
     def __init__(self, name: str, factories: Mapping[str, Factory]) -> None:
         self.name = name
         self._factories = dict(factories)
 
     def add(self, name: str, factory: Factory) -> None:
-        """Offers a factory under a new name. Raises `UsageError` if the name is taken."""
+        """Add a factory under a new name. Raises `UsageError` if the name is taken."""
         if name in self._factories:
             raise UsageError(f"{self.name} {name!r} is taken by {self._factories[name]!r}")
         self._factories[name] = factory
@@ -54,8 +54,10 @@ class Slot(Mapping[str, Factory]):
 
 
 class Make(Protocol):
-    """Fills a slot with the component that the system chose. The component takes what it needs of
-    the values that the architecture offers: all that it declares for this slot, by name.
+    """Fills a slot with the component chosen by the system.
+
+    The architecture offers all values that it declares for this slot, by name; the component takes
+    those that it needs.
     """
 
     def __call__(self, slot: str, **offered: object) -> Any: ...
@@ -65,8 +67,8 @@ class Make(Protocol):
 class Architecture:
     """A network with slots, and its factory `(make, num_classes, *, options)`.
 
-    `slots` holds, by slot, the names of the values that it offers a component. A slot whose own
-    name is offered to another slot is filled through that one: MSAF offers `align` to `motion`.
+    `slots` maps each slot to the names of the values offered to its component. If the name of a
+    slot is offered to another slot, it is filled through that one: MSAF offers `align` to `motion`.
     """
 
     slots: Mapping[str, tuple[str, ...]]
@@ -74,11 +76,11 @@ class Architecture:
 
 
 class Registry:
-    """Every slot with its components, and the architectures that have them.
+    """All slots with their components, and the architectures with these slots.
 
-    A slot is an attribute too: `registry.align.add("shift", Shift)`. Networks are instances of
-    `network`. `data` has the data sets that no pattern describes, as functions
-    `(conditions, split, root)` that return their clips: `registry.data.add("drone", open_drone)`.
+    A slot is also an attribute: `registry.align.add("shift", Shift)`. Networks are instances of
+    `network`. `data` holds the data sets with their own code, as functions `(conditions, split,
+    root)` that return clips: `registry.data.add("drone", open_drone)`.
     """
 
     def __init__(
@@ -99,7 +101,7 @@ class Registry:
         return slots[name]
 
     def slot(self, name: str) -> Slot:
-        """Return the slot of that name. Raises `UsageError` with near names."""
+        """Return the slot of that name. Raises `UsageError` with similar names."""
         return self.slots[one_of("slot", name, self.slots)]
 
     def names(self) -> set[str]:
@@ -107,15 +109,17 @@ class Registry:
         return {*self.slots, *self.architecture}.union(*self.slots.values())
 
     def build(self, system: System, num_classes: int) -> "VideoNetwork":
-        """Return the network of a system that `check` has passed. Raises `UsageError`, naming the
-        slot, where a component cannot be made, and where the factory makes no `VideoNetwork`.
+        """Build the network of a system that has passed `check`.
+
+        Raises `UsageError`, naming the slot, if a component cannot be built, or if the factory does
+        not return a `VideoNetwork`.
         """
         architecture = self.architecture[system.architecture]
 
         def make(slot: str, **offered: object) -> object:
             if set(offered) != set(architecture.slots[slot]):
                 raise TypeError(
-                    f"slot {slot!r} declares {_listed(architecture.slots[slot])} and is offered"
+                    f"slot {slot!r} declares {_listed(architecture.slots[slot])} but is offered"
                     f" {_listed(offered)}"
                 )
             choice = system[slot]
@@ -134,11 +138,11 @@ class Registry:
         return net
 
     def extend(self, modules: Iterable[str] = ()) -> "Registry":
-        """Adds the components of installed plug-ins (entry points `msaf_bench.components`), then
-        those of the named modules.
+        """Add the components of installed plug-ins, then those of the named modules.
 
-        Both call `register(registry)`. A plug-in that fails is an error: a table with a silently
-        missing row would be a lie.
+        Installed plug-ins are the entry points `msaf_bench.components`. Each plug-in's
+        `register(registry)` is called. Raises `UsageError` if a plug-in fails, since a table
+        without its rows would mislead.
         """
         installed = {
             point.name: point.load for point in entry_points(group="msaf_bench.components")
@@ -164,14 +168,16 @@ class Registry:
                     and isinstance(cast("object", known.slots), Mapping)
                 ):
                     raise UsageError(
-                        f"plug-in {name!r}: architecture {key!r} is no"
+                        f"plug-in {name!r}: architecture {key!r} is not a"
                         " msaf_bench.registry.Architecture(slots, factory)"
                     )
         return self
 
     def check(self, system: System) -> None:
-        """Raises `UsageError` for an unknown architecture, component or option, a slot left out, or
-        a choice that has no effect.
+        """Raise `UsageError` if a system cannot be built as specified.
+
+        Checked are unknown architectures, components and options, missing slots, and choices
+        without effect.
         """
         architecture = self.architecture[
             one_of("architecture", system.architecture, self.architecture)
@@ -196,8 +202,9 @@ class Registry:
         self._check_used(architecture, chosen)
 
     def _check_used(self, architecture: Architecture, chosen: Mapping[str, Choice]) -> None:
-        """Raise `UsageError` for a choice that is offered to another slot, whose component does
-        not take it: it would have no effect.
+        """Raise `UsageError` for a choice without effect.
+
+        It is offered to another slot, but the component there does not take it.
         """
         for outer, offered in architecture.slots.items():
             taken = _taken(self.slot(outer)[chosen[outer].use])
@@ -246,9 +253,7 @@ def _register_of(module: str) -> Callable[["Registry"], None]:
 
 
 def _check_options(what: str, factory: Factory, options: Mapping[str, object]) -> None:
-    """Raises `UsageError` for an option that the factory has not, and for a value that is not of
-    the parameter's annotated type.
-    """
+    """Raise `UsageError` for an unknown option, or for a value of the wrong type."""
     allowed = {
         p.name: p.annotation
         for p in _signature(factory).parameters.values()
@@ -265,12 +270,11 @@ def _check_options(what: str, factory: Factory, options: Mapping[str, object]) -
             raise UsageError(
                 f"option {name} of {what} = {value!r:.80}: {fault[:1].lower()}{fault[1:]}"
             ) from error
-        except PydanticUserError:  # of a plug-in's own types
+        except PydanticUserError:  # pydantic cannot check a plug-in's own types
             continue
         if isinstance(value, int) and abs(value) > LARGEST_OPTION:
             raise UsageError(
-                f"option {name} of {what} = {value:,}: at most {LARGEST_OPTION:,} (channels, layers"
-                " and heads are fewer)"
+                f"option {name} of {what} = {value:,}: must be at most {LARGEST_OPTION:,}"
             )
 
 
@@ -282,5 +286,5 @@ def _signature(factory: Factory) -> inspect.Signature:
         TypeError,
         AttributeError,
         SyntaxError,
-    ):  # annotations as text that nothing here can read
+    ):  # annotations given as text that cannot be evaluated here
         return inspect.signature(factory)

@@ -1,4 +1,4 @@
-"""Sizes as text: HxW, and lists of them."""
+"""Parsing of sizes, HxW, and of lists of sizes."""
 
 import re
 from collections.abc import Callable
@@ -10,29 +10,32 @@ from msaf_bench.spec import LONGEST_SIDE
 
 T = TypeVar("T")
 
-MOST_SIZES = 100  #: in one list
+MOST_SIZES = 100  #: maximum length of a list
 
 
 def parse_size(text: str, option: str = "--size", *, most: int = LONGEST_SIDE) -> tuple[int, int]:
-    """Return (H, W) of "1024x2048". Raises `UsageError` for anything else, and for a side of more
-    than `most`, by default the longest side of a frame. `option` names the text in the error.
+    """Return (H, W) of a text such as "1024x2048".
+
+    Raises `UsageError`, naming the `option`, if the text is not a size or a side exceeds `most`
+    pixels.
     """
     match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
     h, w = map(int, match.groups()) if match else (0, 0)
     if not h * w:
         raise UsageError(
-            f"{option}: {shortened(text)} is not a size; write HxW from 1x1 on, as in 512x1024"
+            f"{option}: {shortened(text)} is not a size; write HxW, such as 512x1024, at least 1x1"
         )
     if max(h, w) > most:
         raise UsageError(
-            f"{option}: {text} has a side of more than {most:,}; no frame has a longer one"
+            f"{option}: {text} has a side longer than {most:,} pixels; choose a smaller size"
         )
     return h, w
 
 
 def parse_list(text: str, parse: Callable[[str], T], option: str) -> list[T]:
-    """Return what `parse` reads in each part between commas. Raises `UsageError` for more than
-    `MOST_SIZES` parts.
+    """Parse each part of a comma-separated list.
+
+    Raises `UsageError` for more than `MOST_SIZES` parts.
     """
     parts = text.split(",")
     if len(parts) > MOST_SIZES:

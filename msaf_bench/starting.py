@@ -1,8 +1,7 @@
-"""Files of starting weights among the options of a system: known by their content wherever they
-lie. No torch here.
+"""Files of starting weights in a system's options, identified by content. No torch here.
 
-An option `weights` that names a file is read as `sha256:HEX PATH`. The path serves this process and
-its workers; what is kept of a run, and what identifies a trial, has `sha256:HEX` alone.
+An option `weights` that names a file is stored as `sha256:HEX PATH`. The path serves this process
+and its workers. Records of a run and the identity of a trial use `sha256:HEX` alone.
 """
 
 import hashlib
@@ -24,22 +23,23 @@ _PINNED = re.compile(r"sha256:([0-9a-f]{64})(?: (.+))?", re.DOTALL)
 class Start(NamedTuple):
     """A file of starting weights."""
 
-    sha256: str  #: of its content; empty where it could not be read
-    path: str  #: where it lies here; empty where that is not known, as in a record
+    sha256: str  #: SHA-256 of its content; empty if it could not be read
+    path: str  #: its path on this machine; empty if unknown, as in a record
 
     def __str__(self) -> str:
         return f"weights {self.shown}"
 
     @property
     def shown(self) -> str:
-        """Its name and the beginning of its sum, as far as they are known."""
+        """Its name and the beginning of its SHA-256, as far as known."""
         digest = f"sha256 {self.sha256[:12]}" if self.sha256 else ""
         return ", ".join(filter(None, (Path(self.path).name, digest)))
 
 
 def start_of(option: str, value: object) -> Start | None:
-    """The file that an option names, or None where it names none: of components that call something
-    else `weights` it is a word.
+    """Return the file named by an option, or None if it names none.
+
+    Other components may use the name `weights` for a plain word.
     """
     if option != OPTION or not isinstance(value, str):
         return None
@@ -49,18 +49,17 @@ def start_of(option: str, value: object) -> Start | None:
 
 
 def starts_of(options: Iterable[tuple[str, object]]) -> list[Start]:
-    """Return the files that options name."""
+    """Return the files of starting weights named by options."""
     starts = (start_of(name, value) for name, value in options)
     return [start for start in starts if start]
 
 
 def pinned(content: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """Return what was read from a file in `folder`, with every file of weights by its content and
-    absolute path.
+    """Return the content of a TOML file with its weights by hash and absolute path.
 
-    A relative path is looked for in that folder, then in the working folder. A file that is missing
-    keeps its path alone. Raises `UsageError` or `HostError` for one that is there and cannot be
-    read, and for one of another sum than the one given.
+    A relative path is resolved in `folder`, the place of the TOML file, then in the working folder.
+    A missing file keeps only its path. Raises `UsageError` or `HostError` if a file exists but
+    cannot be read, and `UsageError` if its hash differs from the given one.
     """
     found: dict[str, object] = {}
     for name, value in content.items():
@@ -78,13 +77,13 @@ def _pinned_within(value: object, folder: Path) -> object:
 
 
 def without_place(value: T) -> T | str:
-    """Return the value of an option as it is kept: a file of weights by its content alone."""
+    """Return the value of an option as it is recorded: a file of weights by its hash alone."""
     found = _PINNED.fullmatch(value) if isinstance(value, str) else None
     return f"sha256:{found[1]}" if found else value
 
 
 def without_content(text: str) -> str:
-    """A canonical text whose files of weights might be any."""
+    """Return a canonical text with the hashes of weights removed."""
     return re.sub(r"sha256:[0-9a-f]{64}", "sha256:", text)
 
 
@@ -98,7 +97,7 @@ def _pin(start: Start, folder: Path) -> str:
         found = _digest(path, state.st_mtime_ns, state.st_size)
     except FileNotFoundError:
         return str(Path(start.path).resolve())
-    except (OSError, ValueError) as error:  # a null byte among them
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = f"{OPTION} {start.path!r:.100}: {getattr(error, 'strerror', None) or error}"
         raise (
             HostError(reason)
@@ -112,6 +111,6 @@ def _pin(start: Start, folder: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _digest(path: Path, *state: int) -> str:
-    """SHA-256 of a file, computed once while its `state` (time, size) stays."""
+    """Return the SHA-256 of a file, computed once per `state` (time, size)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""A search for hyper-parameters from a table to its `tuned.toml`: plan, check, run, write."""
+"""Hyper-parameter searches, from the table to its `tuned.toml`: plan, check, run, write."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,35 +24,35 @@ HEADER = (
 
 @dataclass(frozen=True)
 class PointSearch:
-    """The search of one table under one set of conditions; of an axis one for each point."""
+    """Search of a table under one set of conditions; a table with an axis has one per point."""
 
-    point: str  #: name of its folder; empty without an axis
+    point: str  #: name of the point's folder; empty without an axis
     search: Search
     setting: Setting
 
 
 @dataclass(frozen=True)
 class Searches:
-    """A table that is to be tuned, and how."""
+    """A search that is ready to run: its parts and the way to run them."""
 
     parts: tuple[PointSearch, ...]
     setting: Setting
-    cluster: Cluster | None  #: None: attempts run in this process
+    cluster: Cluster | None  #: Ray cluster; None: attempts run in this process
     resume: bool
 
     @property
     def attempts(self) -> int:
-        """Number of attempts in all."""
+        """Total number of attempts."""
         return sum(part.search.attempts for part in self.parts)
 
 
 @dataclass(frozen=True)
 class TuningOutcome:
-    """A search that has ended."""
+    """The outcome of a finished search."""
 
     tuned: Tuned
     path: Path
-    without: tuple[str, ...]  #: rows of which no attempt was trained to its end
+    without: tuple[str, ...]  #: rows without a fully trained attempt
 
 
 def prepare(
@@ -68,8 +68,22 @@ def prepare(
     cluster: Cluster | None,
     resume: bool,
 ) -> Searches:
-    """Return the search of a plan's rows. `space` None stands for the table's own axis. Raises
-    `UsageError`.
+    """Plan the search for a plan's rows, without running it.
+
+    Args:
+        plan: Plan of the table.
+        setting: Folder, device and threads of the attempts.
+        space: Search space; None for the table's own axis.
+        trials: Number of attempts per row, including the unchanged row.
+        method: Method that proposes the values.
+        stopping: Rule that stops poor attempts early; all but "none" need Ray.
+        rungs: Number of validations per attempt.
+        seed: Seed of the proposals.
+        cluster: Ray cluster; None runs the attempts in this process.
+        resume: Keep finished attempts.
+
+    Raises:
+        UsageError: The table does not fit the search space, or has no single axis.
     """
     axis = plan.table.axis
     if space is None:
@@ -102,12 +116,12 @@ def prepare(
 
 
 def check(tuning: Searches) -> None:
-    """Raise for whatever would stop one of the searches. Nothing is written."""
+    """Raise an error if one of the searches could not run. Nothing is written."""
     from msaf_bench.sweep.tuning.run import check_search
 
     stopping = tuning.parts[0].search.stopping
     if tuning.cluster is None and stopping != "none":
-        raise UsageError(f"--stopping {stopping} needs Ray; add --on ray, or leave it out")
+        raise UsageError(f"--stopping {stopping} needs Ray; add --on ray, or omit --stopping")
     for part in tuning.parts:
         check_search(part.search)
 
@@ -117,10 +131,10 @@ def run(
     events: Events,
     on_attempts: Callable[[Mapping[str, Attempt]], None] = lambda attempts: None,
 ) -> TuningOutcome:
-    """Run what is missing, then write `tuned.toml` and `attempts.csv`. `on_attempts` as in
-    `run_search`.
+    """Run the missing attempts, then write `tuned.toml` and `attempts.csv`.
 
-    Raises `UsageError` where no row could be tuned.
+    `on_attempts` is called with all attempts by id whenever one is added; see `run_search`. Raises
+    `UsageError` if no row could be tuned.
     """
     from msaf_bench.sweep.tuning.run import found, run_search, tuned_of
 
@@ -157,7 +171,7 @@ def run(
 
 
 def tuned_toml(tuned: Tuned) -> str:
-    """Return the outcome of a search as TOML, which `read_tuned` reads."""
+    """Return the outcome of a search as TOML, in the format of `read_tuned`."""
     import tomli_w
 
     def row(found: TunedRow) -> dict[str, object]:
@@ -180,7 +194,7 @@ def tuned_toml(tuned: Tuned) -> str:
 
 
 def attempts_csv(attempts: Iterable[tuple[str, Attempt]]) -> str:
-    """Return one line for each attempt: row, number, state, steps, mIoU, and its values."""
+    """Return a CSV with one line per attempt: row, number, state, steps, mIoU, and its values."""
     import pandas as pd
 
     attempts = list(attempts)

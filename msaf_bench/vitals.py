@@ -1,9 +1,8 @@
-"""How alive the parts of a network are: what reaches them in training, and what of them reaches the
-result.
+"""Liveness of the parts of a network: their gradient and their effect on the result.
 
-A part is a child of the network (of MSAF: a slot). It is live if gradient reaches it, if the result
-changes when it is silenced, and if its own gauges are in range. Shapes: N images, K classes, H W
-label map.
+A part is a child of the network (in MSAF, a slot). It is live if gradient reaches it, if silencing
+it changes the result, and if its own gauges are in range. Shapes: N images, K classes, H W label
+map.
 """
 
 from collections.abc import Callable, Collection, Container, Generator, Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ Gauges = dict[str, dict[str, float]]  # part -> gauge -> value
 
 
 def parts_of(net: VideoNetwork) -> dict[str, list[nn.Module]]:
-    """Return the filled parts of a network by name, without those of training alone."""
+    """Return the filled parts of a network by name, except those used in training only."""
     kept = {
         name: [module for module in modules if not _idle(module)]
         for name, modules in net.parts().items()
@@ -34,7 +33,7 @@ def parts_of(net: VideoNetwork) -> dict[str, list[nn.Module]]:
 
 
 def _idle(module: nn.Module) -> bool:
-    """Whether it is a place that nothing fills ("none")."""
+    """Return whether a module is an empty place ("none")."""
     return isinstance(module, nn.Identity) or getattr(module, "idle", False)
 
 
@@ -43,9 +42,9 @@ def gradients(
 ) -> dict[str, Supply]:
     """Return the gradient of the last backward pass by part.
 
-    A part that is frozen or rested in this step has none and is left out; of a part that consists
-    of several modules the worst counts. A weight rested if its module is not in `ran` and nothing
-    else brought it a gradient; without `ran` every module counts as run.
+    Parts without gradient, frozen or unused in this step, are left out. A part with several modules
+    has the value of the worst. A weight counts as unused if its module is not in `ran` and it has
+    no gradient from elsewhere; without `ran`, every module counts as used.
     """
     trained = {
         p: module
@@ -86,8 +85,10 @@ def _silent(weights: Collection[nn.Parameter]) -> float:
 
 
 def _silent_share(gradient: Tensor | None) -> float:
-    """The share of whole filters without a gradient: on a small map the outer taps of a live one
-    read nothing but padding.
+    """Return the share of filters without gradient.
+
+    Whole filters are counted, because the outer taps of a live filter on a small map read only
+    padding.
     """
     if gradient is None:
         return 1.0
@@ -96,12 +97,12 @@ def _silent_share(gradient: Tensor | None) -> float:
 
 
 class _Place:
-    """Follows one module of a part: calls `enter` and `leave` around the outermost of its modules
-    that run.
+    """Follows one module of a part, calling `enter` and `leave` around its outermost modules.
 
-    A network may call `head.classify(x)` or `backbone.layer1(x)` in place of the whole module.
-    Those of its modules that run then, and run in no other of its modules, stand for it. Where
-    `leave` returns something, that becomes their output.
+    `enter` is called before such a module runs, `leave` after it. A network may call
+    `head.classify(x)` or `backbone.layer1(x)` instead of the whole module. The submodules that then
+    run, and run in no other submodule, stand for the module. A value returned by `leave` replaces
+    their output.
     """
 
     def __init__(
@@ -130,7 +131,10 @@ class _Place:
 def _followed(
     parts: Parts, enter: Callable[[str], None], leave: Callable[[str, object], object]
 ) -> Generator[None]:
-    """Follow every module of every part; a place is "part/number.path of the outermost module"."""
+    """Follow every module of every part.
+
+    A place is named "part/number.path of the outermost module".
+    """
     with ExitStack() as stack:
         for name, modules in parts.items():
             for i, module in enumerate(modules):
@@ -143,8 +147,9 @@ def _followed(
 
 @contextmanager
 def reading(parts: Parts) -> Generator[Listener]:
-    """Collect the gauges of each part, how many of its output channels vary over the image, and the
-    modules that ran.
+    """Collect the gauges of each part and the modules that ran.
+
+    The share of output channels that vary over the image is one of the gauges.
     """
     with listening() as listener, ExitStack() as stack:
 
@@ -163,8 +168,9 @@ def reading(parts: Parts) -> Generator[Listener]:
 
 
 def gauges_of(listener: Listener) -> Gauges:
-    """Readings -> by part and gauge, the mean over the calls; of a part that consists of several
-    modules the worst counts.
+    """Return the mean reading over the calls, by part and gauge.
+
+    A part with several modules has the value of the worst.
     """
     by_module: dict[tuple[str, str], dict[str, list[float]]] = {}
     for place, name, value in listener.readings:
@@ -181,7 +187,7 @@ def gauges_of(listener: Listener) -> Gauges:
 
 
 def _maps(out: object) -> list[Tensor]:
-    """Return the floating maps (..., C, h, w) of an output that have more than one place."""
+    """Return the floating-point maps (..., C, h, w) in an output with more than one place."""
     tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     return [
         t for t in tensors if t.ndim >= 4 and t.is_floating_point() and t.shape[-2:].numel() > 1
@@ -196,10 +202,9 @@ def _varying(out: Tensor) -> float:
 
 @contextmanager
 def silenced(modules: Sequence[nn.Module]) -> Generator[list[str]]:
-    """Replace the output of each module by its mean over batch and places: nothing that depends on
-    the image passes.
+    """Replace the output of each module by its mean over batch and places, which removes the image.
 
-    Gives the places that were silenced so far: none if nothing of the modules runs, and then the
+    Yields the list of places silenced so far. If it stays empty, none of the modules ran, and the
     result says nothing about them.
     """
     places: list[str] = []
@@ -220,9 +225,7 @@ def _flattened(leaf: object) -> object:
 
 
 class Monitor:
-    """Watches the parts of a network while it trains; says once when a part dies and when it
-    recovers.
-    """
+    """Watches the parts of a network during training, and reports when a part dies or recovers."""
 
     def __init__(self, net: VideoNetwork, on_note: Callable[[str], None]) -> None:
         self.net, self.parts, self.on_note = net, parts_of(net), on_note
@@ -231,15 +234,16 @@ class Monitor:
 
     @contextmanager
     def watch(self, step: int, *, late: bool) -> Generator[None]:
-        """Watch one training step (counted from 1), forward and backward; `late`: it belongs to the
-        last tenth of the training.
+        """Watch the forward and backward pass of one training step, counted from 1.
+
+        With `late`, the step belongs to the last tenth of the training.
         """
         with reading(self.parts) as listener:
             yield
         supplies, gauges = gradients(self.net, self.parts, listener.ran), gauges_of(listener)
         for name in {**supplies, **gauges}:
             if not name:
-                continue  # a reading outside of all parts
+                continue  # a reading outside all parts
             if late and name in supplies:
                 self.supplies.setdefault(name, []).append(supplies[name])
             why = complaint(gauges.get(name, {}), supplies.get(name))
@@ -251,7 +255,7 @@ class Monitor:
                 self.dead.discard(name)
 
     def supply(self) -> dict[str, Supply]:
-        """The mean supply of each part over the last tenth of the training."""
+        """Return the mean supply of each part over the last tenth of the training."""
         return {
             name: Supply(
                 sum(s.relative for s in found) / len(found),

@@ -116,7 +116,7 @@ def test_an_architecture_offers_what_it_declares():
     registry.architecture["mine"] = Architecture({"align": ("width",)}, factory)
     system = System(architecture="mine", slots={"align": "none"})
     registry.check(system)
-    with pytest.raises(UsageError, match="declares width and is offered width, depth"):
+    with pytest.raises(UsageError, match="declares width but is offered width, depth"):
         registry.build(system, 3)
 
 

@@ -218,32 +218,32 @@ KINDS = {
     "temporal attention on the newest frame alone": (_temporal, "0.00% of its weight to the past"),
     "local attention that flees the past": (_local, "0.00% of its weight to the past"),
     "saturated gates": (_gates, "100.0% of its gates are saturated"),
-    "a recurrent cell without trust": (_distrust, "0.000% of what it adds up comes from the past"),
+    "a recurrent cell without trust": (_distrust, "0.000% of its sum comes from the past"),
     "a fusion whose gate to the past is shut": (
         _fusion,
-        "0.000% of what it adds up comes from the past",
+        "0.000% of its sum comes from the past",
     ),
     "key frames everywhere": (_key_frames, "100.0% of the frames are key frames"),
-    "a memory whose values are 0": (_memory, "0.000% of what it adds up comes from the past"),
+    "a memory whose values are 0": (_memory, "0.000% of its sum comes from the past"),
     "a blend without the past": (
         _share_of_past("netwarp-psp101", lambda net: nn.init.zeros_(net.blend[1])),
-        "0.000% of what it adds up comes from the past",
+        "0.000% of its sum comes from the past",
     ),
     "a fusion of scores without the carried ones": (
         _share_of_past("accel-r18", lambda net: nn.init.zeros_(net.fusion.mix.weight[:, :CLASSES])),
-        "0.000% of what it adds up comes from the past",
+        "0.000% of its sum comes from the past",
     ),
     "sparse attention multiplied by 0": (
         _share_of_past("stt-r18", lambda net: zero(net.temporal.out)),
-        "0.000% of what it adds up",
+        "0.000% of its sum",
     ),
     "a prediction multiplied by 0": (
         _share_of_past("pearl-r101", lambda net: zero(net.transform)),
-        "0.000% of what it adds up",
+        "0.000% of its sum",
     ),
     "propagation multiplied by 0": (
         _share_of_past("tdnet-td2-psp50", lambda net: zero(net.paths[-1].propagation)),
-        "0.000% of what it adds up comes from the past",
+        "0.000% of its sum comes from the past",
     ),
 }
 

@@ -1,1 +1,1 @@
-"""Many trials from one plan, on this machine or on a Ray cluster."""
+"""Sweeps: all trials of a table."""

@@ -1,4 +1,4 @@
-"""Drives a sweep: runs what is missing of a plan, and nothing else."""
+"""Driver of a sweep: runs only the missing trials of a plan."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -24,8 +24,16 @@ from msaf_bench.train.checkpoint import newest_checkpoint, training_id
 def pretrained(
     trial: Trial | None, setting: Setting, events: Events, execute: Execute = run_here
 ) -> Setting:
-    """The setting that starts from this pre-training, which is run unless it is there. Raises
-    `HostError` if it failed.
+    """Return the setting that starts from a pre-training, after running it if necessary.
+
+    Args:
+        trial: Pre-training; None returns the setting unchanged.
+        setting: Setting of the sweep.
+        events: Receives the progress.
+        execute: Function that runs trials.
+
+    Raises:
+        HostError: The pre-training failed.
     """
     if trial is None:
         return setting
@@ -50,12 +58,18 @@ def run_sweep(
     resume: bool = False,
     speed_processes: int = 0,
 ) -> None:
-    """Run the trials of the plan that have no finished record, failed ones again; then count every
-    row's cost, and time it in so many processes.
+    """Run the trials without a finished record, then count the cost of every row and time it.
 
-    Trials run one after the other in this process unless a cluster is given. The systems are
-    built, the data opened and the device tried before anything else and before a word is said, so
-    that what would stop every trial stops the sweep at once, with one line.
+    Failed trials run again. Systems, data and device are checked before anything else, so that an
+    error that would stop every trial stops the sweep at once.
+
+    Args:
+        plan: Trials to run.
+        setting: Folder, device and threads of the trials.
+        events: Receives the progress.
+        cluster: Ray cluster; None runs the trials in this process.
+        resume: Keep finished trials.
+        speed_processes: Number of processes that time all rows; 0 skips the timing.
     """
     nets, before, workspace = check_systems(plan), plan.pretraining(), setting.workspace
     if default := plan.default():
@@ -70,7 +84,7 @@ def run_sweep(
             data = check_data(plan, setting)
             _check_same(_with_past(plan.conditions, done.values()), data.content, events)
             check_space(workspace, missing, nets, data)
-        elif setting.root is not None:  # the numbers that are here must be those of this data
+        elif setting.root is not None:  # recorded numbers must come from this data
             data = check_data(plan, setting)
             _check_same(_with_past(plan.conditions, done.values()), data.content, events)
         execute = execute_on(cluster if missing else None)
@@ -82,7 +96,7 @@ def run_sweep(
             _run_missing(missing, before, setting, events, cluster, execute)
         count_rows(plan, setting, events)
         for kept in (workspace.flow, workspace.features, workspace.frames):
-            shutil.rmtree(kept, ignore_errors=True)  # made again where it is asked for again
+            shutil.rmtree(kept, ignore_errors=True)  # rebuilt on demand
         if speed_processes:
             _time_rows(plan, setting, events, speed_processes)
 
@@ -128,12 +142,10 @@ def _time_rows(plan: Plan, setting: Setting, events: Events, processes: int) -> 
 
 
 def _check_same(done: Sequence[Record], data: str, events: Events) -> None:
-    """Raises `DataError` where finished trials read other data; says where they were made by other
-    code.
-    """
+    """Raise `DataError` if finished trials read other data; note if other code produced them."""
     if other := {record.data for record in done} - {data}:
         raise DataError(
-            f"the finished trials read data of other content ({other.pop()}, now {data}); choose"
+            f"the finished trials read different data ({other.pop()}, now {data}); choose"
             " another folder with --reports"
         )
     here = Host.here()
@@ -141,6 +153,6 @@ def _check_same(done: Sequence[Record], data: str, events: Events) -> None:
     if others := made_by - {(here.msaf_bench, here.commit)}:
         made = ", ".join(f"{version} {commit}".strip() for version, commit in sorted(others))
         events.note(
-            f"finished trials here were made by other code ({made}); this is {here.msaf_bench}"
+            f"finished trials here were run by other code ({made}); this is {here.msaf_bench}"
             f" {here.commit}"
         )

@@ -1,5 +1,6 @@
-"""What a sweep would take: GPU memory and time of one training step of each row. The time is that
-of a step here, or what counted operations take on a GPU.
+"""Estimates of a sweep: GPU memory and time of one training step per row.
+
+Steps are timed here, or their time is computed from counted operations for a GPU.
 """
 
 import os
@@ -28,13 +29,13 @@ from msaf_bench.train.features import frozen
 from msaf_bench.train.memory import NotCountedError, StepSize
 from msaf_bench.train.step import prepared
 
-BUDGET_S = 60  #: after which the rows not timed yet are taken to be as slow as the slowest
-CLASSES = 11  #: of the networks that are timed
-#: operations of a step, and share of this machine's memory, up to which it is timed on a CPU
+BUDGET_S = 60  #: seconds of timing; later rows count as slow as the slowest timed one
+CLASSES = 11  #: number of classes of the timed networks
+#: limits for timing a step on a CPU: operations in TFLOP, and share of this machine's memory
 MOST_TFLOP, MOST_SHARE = 5.0, 0.5
-#: TFLOP/s of a `paper` step of MSAF-R50 (batch 8, 769x769) on one H100: the 40.9 TFLOP that are
-#: counted over the 1.78, 0.80 and 0.46 s that were measured (benchmarks/README.md); fp16 is taken
-#: to be as fast as bf16
+#: TFLOP/s of a `paper` step of MSAF-R50 (batch 8, 769x769) on one H100: 40.9 TFLOP (counted)
+#: divided by 1.78, 0.80 and 0.46 s (measured, benchmarks/README.md). fp16 is assumed to be as fast
+#: as bf16.
 H100_TFLOPS = {"fp32": 23.0, "tf32": 51.1, "bf16": 89.0, "fp16": 89.0}
 MEASURED = "MSAF-R50 on one H100"
 STATED = "as stated"
@@ -43,49 +44,57 @@ PRETRAINING = "the common pre-training"
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one row or control takes."""
+    """Estimated cost of one row or control."""
 
     params: int | None
-    step_seconds: float | None  #: of one training step that was timed here
-    start: str  #: what it starts from
-    memory_gib: float | None  #: counted, of each process; None where it cannot be counted
-    tflop: float | None  #: counted, of one training step
-    gpu_hours: float | None  #: of training one trial
-    not_counted: str = ""  #: why
+    step_seconds: float | None  #: time of one training step, if timed here
+    start: str  #: origin of the starting weights
+    memory_gib: float | None  #: counted memory per process; None if it cannot be counted
+    tflop: float | None  #: counted operations of one training step
+    gpu_hours: float | None  #: GPU-hours to train one trial
+    not_counted: str = ""  #: reason why it cannot be counted
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is not finished of a plan, and how long it would train."""
+    """Unfinished trials of a plan, and the time to train them."""
 
     table: str
     trials: int
     finished: int
-    steps: int  #: of each trial
+    steps: int  #: steps per trial
     executor: Executor
-    workers: int  #: trials at a time
+    workers: int  #: number of concurrent trials
     rows: dict[str, StepCost]
-    minutes: float | None  #: of training, where steps were timed here
+    minutes: float | None  #: minutes of training, if steps were timed here
     folder: Path
-    power: tuple[str, ...]  #: sentences: what the plan could tell apart
-    how: Literal["timed", "computed"]  #: steps were timed here, or hours computed from operations
-    gpus: int  #: of each trial, or processes
-    gpu_hours: float | None  #: of training; None on a CPU, and where a row is not counted
-    tflops: Mapping[str, float]  #: TFLOP/s, by precision, that hours are computed with
-    tflops_source: str  #: where they are from
+    power: tuple[str, ...]  #: sentences on the differences that the plan can detect
+    how: Literal["timed", "computed"]  #: steps timed here, or hours computed from operations
+    gpus: int  #: GPUs or processes per trial
+    gpu_hours: float | None  #: GPU-hours of training; None on a CPU, or if a row is not counted
+    tflops: Mapping[str, float]  #: TFLOP/s by precision, from which hours are computed
+    tflops_source: str  #: source of `tflops`
 
     def document(self) -> dict[str, object]:
-        """Return the estimate as `ablate --dry-run --json` prints it."""
+        """Return the estimate as printed by `ablate --dry-run --json`."""
         return {**asdict(self), "folder": str(self.folder), "power": list(self.power)}
 
 
 def estimate(
     plan: Plan, setting: Setting, cluster: Cluster | None, gpu_tflops: float | None = None
 ) -> Estimate:
-    """Return parameters, memory and step time of each row, and the time of training for what is not
-    finished.
+    """Estimate memory and step time of each row, and the training time of unfinished trials.
 
-    Random frames and labels: no data are read. Raises `UsageError` where a row does not fit a GPU.
+    Frames and labels are random: no data is read.
+
+    Args:
+        plan: Plan of the sweep.
+        setting: Folder, device and threads of the trials.
+        cluster: Ray cluster; None for this process.
+        gpu_tflops: Throughput of the GPU in TFLOP/s. Default: measured on an H100.
+
+    Raises:
+        UsageError: A row does not fit the GPU.
     """
     here = _is_here(setting.device)
     check_systems(plan)
@@ -141,7 +150,7 @@ def estimate(
 
 
 def _is_here(device: str) -> bool:
-    """Return whether this machine has the device. Raises `UsageError` for what is no device."""
+    """Return whether this machine has the device. Raises `UsageError` for an unknown name."""
     try:
         check_device(device)
     except UsageError:
@@ -159,7 +168,10 @@ def _size(plan: Plan, subject: Subject, processes: int) -> StepSize | str:
 
 
 def _can_time(sizes: Iterable[StepSize | str], setting: Setting) -> bool:
-    """Return whether a step of each is small enough for this machine; on a GPU it was checked."""
+    """Return whether a step of each row is small enough to time on this machine.
+
+    On a GPU the size has already been checked.
+    """
     if setting.device != "cpu":
         return True
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -195,7 +207,7 @@ def _cost(
 
 
 def _sum(costs: Sequence[StepCost]) -> float | None:
-    """Return the GPU-hours of all; None where those of one are not known."""
+    """Return the total GPU-hours; None if one is unknown."""
     hours = [cost.gpu_hours for cost in costs]
     return None if None in hours else sum(filter(None, hours))
 
@@ -226,10 +238,10 @@ def _step_seconds_of(
 
 
 def _step_seconds(net: VideoNetwork, conditions: Conditions, setting: Setting) -> float:
-    """Return the time of the fastest of three steps after one to warm up; of one step alone where
-    a step takes more than two seconds.
+    """Return the time of the fastest of three steps in seconds, after one warm-up step.
 
-    As in training, a frozen backbone learns nothing, and where its features are kept it is not run.
+    If a step takes more than two seconds, only one is timed. As in training, a frozen backbone is
+    not trained, and it does not run if its features are stored.
     """
     height, width = conditions.crop or conditions.size
     clip = torch.randn(conditions.batch, conditions.frames, 3, height, width, device=setting.device)

@@ -1,5 +1,6 @@
-"""Measures a trained network: accuracy, the contribution of past frames, the pulse of its parts,
-consistency, cost.
+"""Evaluation of a trained network.
+
+Measures accuracy, contribution of past frames, liveness of parts, consistency and cost.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,14 +30,14 @@ from msaf_bench.train.features import Features, cached_reader
 
 
 class Scored(NamedTuple):
-    """A network's predictions on the scored split, measured."""
+    """Measurements of a network on the scored split."""
 
-    confusion: SparseMatrices  #: of each clip
-    #: the same without the past; None where the network reads one frame
+    confusion: SparseMatrices  #: confusion matrix per clip
+    #: confusion matrix per clip without past frames; None for networks that read one frame
     still: SparseMatrices | None
     pulses: tuple[Pulse, ...]
     consistency: tuple[Consistency, ...]
-    samples: list[NDArray[np.uint8]]  #: the label maps that reports show
+    samples: list[NDArray[np.uint8]]  #: predicted label maps shown in reports
 
 
 def measure(
@@ -50,12 +51,20 @@ def measure(
     features: Features | None = None,
     loader_threads: int = 0,
 ) -> Scored:
-    """Scores the split; once more without the past where the network reads it; consistency where
-    the conditions name a flow; the pulses.
+    """Score the split, and measure consistency and the pulses of the parts.
 
-    `flow_cache` keeps estimated flow between trials, `features` are those of the clips under a
-    frozen backbone, `supply` is the gradient of each part at the end of training; `loader_threads`
-    load clips ahead.
+    If the network reads past frames, the split is scored again without them. Consistency needs a
+    flow in the conditions.
+
+    Args:
+        net: Trained network on its device.
+        clips: Scored split.
+        conditions: Conditions of the trial.
+        device: Device of the network.
+        flow_cache: Folder that keeps estimated flow between trials.
+        supply: Gradient of each part at the end of training.
+        features: Features of the clips under a frozen backbone.
+        loader_threads: Number of threads that load clips ahead.
     """
     shown = set(sample_indices(clips))
     samples: list[NDArray[np.uint8]] = []
@@ -79,8 +88,18 @@ def validation_miou(
     features: Features | None = None,
     loader_threads: int = 0,
 ) -> float:
-    """Return the mIoU in percent on clips held out of training; `features` are theirs under a
-    frozen backbone. Raises `DataError` where none of them has a labelled pixel.
+    """Return the mIoU in percent on clips held out of training.
+
+    Args:
+        net: Network on its device.
+        clips: Held-out clips.
+        conditions: Conditions of the trial.
+        device: Device of the network.
+        features: Features of the clips under a frozen backbone.
+        loader_threads: Number of threads that load clips ahead.
+
+    Raises:
+        DataError: None of the clips has a labelled pixel.
     """
     read = _reader(net, clips, conditions, device, features, loader_threads)
     found = miou(score(net, clips, read=read).sum())
@@ -106,7 +125,7 @@ def _reader(
 
 
 def recorded(score: PresetScore, flow: str) -> Consistency:
-    """Return a preset's score as records hold it."""
+    """Return a preset's score in the form of a record."""
     return Consistency(
         preset=score.preset,
         flow=flow,
@@ -127,10 +146,18 @@ def cost_of(
     plugins: tuple[str, ...],
     on_note: Callable[[str], None] = lambda text: None,
 ) -> Cost | None:
-    """Parameters and MACs by part at the size of the conditions; None, and a note, for a network
-    that cannot be counted.
+    """Return parameters and MACs by part at the size of the conditions.
+
+    Returns None, with a note, if the network cannot be counted.
+
+    Args:
+        system: System to count.
+        num_classes: Number of classes K.
+        conditions: Conditions with the size of the frames.
+        plugins: Modules with the system's components.
+        on_note: Called with the reason if the network cannot be counted.
     """
-    # The seeds of a row share its cost; a plug-in may be loaded anew, with other code.
+    # All seeds of a row share its cost. A plug-in may have been reloaded with different code.
     count = _count if plugins else _counted_once
     try:
         return count(system, num_classes, conditions.size, plugins)  # pyright: ignore
@@ -142,13 +169,13 @@ def cost_of(
 def _count(
     system: System, num_classes: int, size: tuple[int, int], plugins: tuple[str, ...]
 ) -> Cost:
-    """Count one system. Raises `GateError` for what cannot be counted."""
+    """Count the cost of one system. Raises `GateError` if it cannot be counted."""
     clip, stream = (
         system_cost(system, num_classes, size, mode=mode, plugins=plugins)
         for mode in ("clip", "stream")
     )
     if blind := sorted({*clip.blind_spots, *stream.blind_spots}):
-        raise GateError(f"there is no formula for {', '.join(blind)}")
+        raise GateError(f"no formula for {', '.join(blind)}")
     macs = [
         tuple(
             (part, round(sum(kinds.values()) / len(cost.phases)))

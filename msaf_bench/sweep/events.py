@@ -1,4 +1,4 @@
-"""What a sweep tells while it runs."""
+"""Progress events of a sweep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
@@ -7,42 +7,48 @@ from msaf_bench.records import Record
 from msaf_bench.spec import Trial
 from msaf_bench.sweep.plan import Plan
 
-#: kinds of work, in the order in which they come; each may be missing
+#: phases of work in their order; each may be missing
 Phase = Literal["pre-training", "trials", "cost", "speed", "page"]
 
 
 class Events(Protocol):
-    """Hears of progress, in the process that drives the sweep."""
+    """Receives progress in the process that drives the sweep."""
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """The sweep of a plan begins. `done` are its finished records, by the trial's id."""
+        """Handle the start of a plan's sweep. `done` holds its finished records by trial id."""
         ...
 
     def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
-        """Say how many parts of a phase are done: steps of the pre-training, trials, rows counted,
-        processes that time. A phase ends where another one begins; `now` is the part that begins.
+        """Handle the progress of a phase. A phase ends when another one begins.
+
+        Args:
+            name: Name of the phase.
+            done: Number of completed parts.
+            total: Number of parts: steps of the pre-training, trials, counted rows or timing
+                processes.
+            now: Description of the part that begins.
         """
         ...
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """A trial has done so many steps; the mean loss since the last call."""
+        """Handle the mean loss since the last call, after a trial has done `step` steps."""
         ...
 
     def validated(self, trial: Trial, step: int, miou: float) -> None:
-        """A trial was validated after so many steps; its mIoU in percent."""
+        """Handle a trial's validation mIoU in percent, after `step` steps."""
         ...
 
     def finished(self, record: Record) -> None:
-        """A trial's record is on disk."""
+        """Handle a trial whose record has been written."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that the user should know and that stops nothing."""
+        """Handle a note for the user that does not stop the sweep."""
         ...
 
 
 class Silent:
-    """Hears of everything and tells nobody."""
+    """Receives all events and does nothing."""
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
         """Do nothing."""
@@ -64,37 +70,37 @@ class Silent:
 
 
 class Together:
-    """Tells several listeners everything, one after the other."""
+    """Forwards all events to several listeners, one after the other."""
 
     def __init__(self, listeners: Sequence[Events]) -> None:
         self.listeners = listeners
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """Tell that the sweep of a plan begins."""
+        """Forward the start of a plan's sweep."""
         for each in self.listeners:
             each.begun(plan, done)
 
     def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
-        """Tell how far a phase is."""
+        """Forward the progress of a phase."""
         for each in self.listeners:
             each.phase(name, done, total, now)
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """Tell that a trial has done so many steps."""
+        """Forward the loss of a trial."""
         for each in self.listeners:
             each.step(trial, step, loss)
 
     def validated(self, trial: Trial, step: int, miou: float) -> None:
-        """Tell that a trial was validated."""
+        """Forward the validation of a trial."""
         for each in self.listeners:
             each.validated(trial, step, miou)
 
     def finished(self, record: Record) -> None:
-        """Tell that a trial's record is on disk."""
+        """Forward the record of a trial."""
         for each in self.listeners:
             each.finished(record)
 
     def note(self, text: str) -> None:
-        """Tell what the user should know."""
+        """Forward a note for the user."""
         for each in self.listeners:
             each.note(text)

@@ -1,4 +1,4 @@
-"""Where trials run: one after the other in this process, or several at a time on Ray."""
+"""Executors of trials: one at a time in this process, or several at a time on Ray."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -21,11 +21,11 @@ Execute = Callable[[Sequence[Trial], Setting, Events], None]
 
 @dataclass(frozen=True)
 class Cluster:
-    """The Ray cluster that trials run on, and what each takes of it."""
+    """The Ray cluster that runs trials, and the resources of each trial."""
 
-    address: str | None = None  #: None: start one on this machine
-    workers: int | None = None  #: trials at a time; None: as many as fit
-    gpus: float = 0.0  #: of each trial; a fraction shares one
+    address: str | None = None  #: address of a running cluster; None: start one on this machine
+    workers: int | None = None  #: number of concurrent trials; None: as many as fit
+    gpus: float = 0.0  #: GPUs per trial; a fraction shares one GPU
 
     @property
     def processes(self) -> int:
@@ -34,31 +34,38 @@ class Cluster:
 
     @property
     def drives_only(self) -> bool:
-        """Whether the driver trains nothing itself: it may have no accelerator of its own, nor room
-        for a whole batch.
+        """Whether the driver trains nothing itself.
+
+        It may then lack an accelerator, or memory for a whole batch.
         """
         return self.address is not None or self.processes > 1
 
 
 @dataclass(frozen=True)
 class Stops:
-    """How trials are stopped early, by the mIoU that they reach when they are validated."""
+    """Rule that stops trials early, by their validation mIoU."""
 
     kind: Stopping  #: asha: the worse half at 1, 2, 4, ... validations; median: below the median
-    groups: Mapping[str, str]  #: a trial is compared with those of its group alone, by id
+    groups: Mapping[str, str]  #: group by trial id; trials are compared only within their group
     every: int  #: steps between two validations
-    #: what trials of an earlier call reached, by id: they are compared with, and not run again
+    #: validation curves of an earlier call's trials by id, for comparison; they do not run again
     heard: Mapping[str, Sequence[tuple[int, float]]]
 
 
 def cluster_of(
     on: str | None, address: str | None, workers: int | None, gpus: float
 ) -> Cluster | None:
-    """Return the cluster that trials run on, None for this process alone.
+    """Return the cluster that runs the trials; None for this process.
 
-    `on` names the executor; None takes Ray where it is installed. Raises `UsageError` for an
-    unknown executor, where what only Ray knows is given to the other, and for a number of GPUs
-    above 1 that is not whole.
+    Args:
+        on: "ray" or "local". Default: Ray if it is installed.
+        address: Address of a running cluster.
+        workers: Number of concurrent trials.
+        gpus: GPUs per trial; a whole number if above 1.
+
+    Raises:
+        UsageError: The executor is unknown, an option needs Ray, or the number of GPUs is not
+            valid.
     """
     if on is not None:
         one_of("executor", on, EXECUTORS)
@@ -66,12 +73,12 @@ def cluster_of(
         raise UsageError("--address, --workers and --gpus-per-trial need --on ray")
     if gpus > 1 and gpus != int(gpus):
         raise UsageError(
-            f"--gpus-per-trial {gpus:g}: above 1 it is a whole number, one GPU for each process of"
-            f" a trial; use {int(gpus)} or {int(gpus) + 1}"
+            f"--gpus-per-trial {gpus:g}: must be whole above 1, one GPU per process of a trial;"
+            f" use {int(gpus)} or {int(gpus) + 1}"
         )
     if process_rank() is not None:
         if on == "ray":
-            raise UsageError("torchrun started this: one trial at a time; give --on local")
+            raise UsageError("torchrun runs one trial at a time; use --on local")
         return None
     if on == "ray" or (on is None and find_spec("ray")):
         return Cluster(address, workers, gpus)
@@ -79,15 +86,15 @@ def cluster_of(
 
 
 def at_once(cluster: Cluster | None, cores: int) -> int:
-    """Return how many trials of so many cores run at a time, as far as this machine can tell."""
+    """Return the number of concurrent trials with `cores` each, estimated from this machine."""
     if cluster is None:
         return 1
     return cluster.workers or max(1, (os.cpu_count() or 1) // (cores * cluster.processes))
 
 
 def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
-    """Run the trials in this process, and in those that follow it; each leaves its record."""
-    from msaf_bench.sweep.following import lead  # with torch: a plan is printed without it
+    """Run the trials in this process and those that follow it; each trial leaves its record."""
+    from msaf_bench.sweep.following import lead  # imports torch, which a plan does not need
 
     for trial in trials:
         heard = partial(events.step, trial), events.note, partial(events.validated, trial)
@@ -95,8 +102,9 @@ def run_here(trials: Sequence[Trial], setting: Setting, events: Events) -> None:
 
 
 def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
-    """Return the function that runs trials there; on Ray they may be stopped early. Raises
-    `HostError` if Ray cannot be imported.
+    """Return the function that runs trials on a cluster, where they can stop early, or here.
+
+    Raises `HostError` if Ray cannot be imported.
     """
     if cluster is None:
         return run_here
@@ -105,7 +113,6 @@ def execute_on(cluster: Cluster | None, stops: Stops | None = None) -> Execute:
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise HostError(
-            f"Ray cannot be imported ({said}); install msaf-bench's own requirements or use --on"
-            " local"
+            f"Ray cannot be imported ({said}); install msaf-bench's requirements, or use --on local"
         ) from error
     return partial(on_ray.run_on, cluster=cluster, stops=stops)

@@ -1,4 +1,4 @@
-"""Whose an error in a trial is: the trial's own, the machine's, or the caller's."""
+"""Errors in a trial by origin: the trial, the machine, or the caller."""
 
 import traceback
 from collections.abc import Callable, Generator
@@ -14,21 +14,22 @@ P = ParamSpec("P")
 
 @contextmanager
 def host_faults(setting: Setting) -> Generator[None]:
-    """Turns whatever was raised because of the host into a `HostError`."""
+    """Turn errors caused by the host into `HostError`."""
     try:
         yield
     except Exception as error:
         if (fault := host_fault(error)) and not isinstance(error, HostError):
             raise HostError(
-                f"{fault.filename or setting.workspace.folder}: {fault.strerror}; mend that, then"
-                " --resume"
+                f"{fault.filename or setting.workspace.folder}: {fault.strerror}; fix this, then"
+                " use --resume"
             ) from error
         raise
 
 
 def stops_all(error: Exception) -> bool:
-    """Whether an error would meet every other trial too: one of the host, or a file of the data
-    that is gone.
+    """Return whether an error would occur in every other trial too.
+
+    These are errors of the host, and missing data files.
     """
     lost = (
         isinstance(error, DataError)
@@ -39,7 +40,7 @@ def stops_all(error: Exception) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a trial failed, in one line; of an error that is not ours with its place."""
+    """Return in one line why a trial failed; errors from other code include their place."""
     if isinstance(error, BenchError):
         return text_of(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -47,7 +48,7 @@ def reason_of(error: Exception) -> str:
 
 
 class CallersError(Stopped):
-    """Carries what a callback raised past everything that catches the errors of a trial."""
+    """Carries an error of a callback past all handlers of a trial's errors."""
 
     def __init__(self, cause: BaseException) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class CallersError(Stopped):
 
 
 def of_caller(callback: Callable[P, None]) -> Callable[P, None]:
-    """Return a callback whose errors are the caller's."""
+    """Wrap a callback, so that its errors count as the caller's."""
 
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A sweep in several processes that torchrun started: process 0 drives it, the others follow."""
+"""Sweeps in several processes started by torchrun: process 0 leads, the others follow."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -10,8 +10,8 @@ from msaf_bench.sweep.trial import run_trial
 from msaf_bench.sweep.workspace import Setting
 from msaf_bench.train.parallel import LostError, current, joined
 
-Order = tuple[Trial, Setting] | int  #: a trial to train, or the exit code to end with
-_BUSY = list[Trial]()  #: what all processes train right now
+Order = tuple[Trial, Setting] | int  #: a trial to train, or an exit code to end with
+_BUSY = list[Trial]()  #: the trial that all processes are training
 
 
 def lead(
@@ -21,7 +21,15 @@ def lead(
     on_note: Callable[[str], None],
     on_validation: Callable[[int, float], None],
 ) -> Record:
-    """Run a trial, with all processes that follow this one if there are any."""
+    """Run a trial, together with all processes that follow this one.
+
+    Args:
+        trial: Trial to run.
+        setting: Folder, device and threads of the trial.
+        on_step: Called with (steps done, mean loss).
+        on_note: Called with notes for the user.
+        on_validation: Called with (steps done, mIoU in percent).
+    """
     order: Order = trial, setting
     current().said(lambda: order)
     _BUSY.append(trial)
@@ -33,12 +41,12 @@ def lead(
 
 @contextmanager
 def leading(device: str) -> Generator[str]:
-    """Yield the device of this process, which all others follow until the block ends."""
+    """Lead all other processes until the block ends; yield the device of this process."""
     with joined(device) as own:
         try:
             yield own
         except BaseException as error:
-            # In the midst of a trial they would take the word for a gradient.
+            # During a trial the others would mistake the message for a gradient.
             if not _BUSY:
                 code = getattr(error, "exit_code", 1)
                 with suppress(LostError):
@@ -48,9 +56,9 @@ def leading(device: str) -> Generator[str]:
 
 
 def follow(device: str) -> int:
-    """Train what process 0 trains until it ends; return its exit code.
+    """Train the trials of process 0 until it ends; return its exit code.
 
-    Raises what goes wrong here alone.
+    Errors of this process alone are raised.
     """
     try:
         with joined(device) as own:
@@ -61,7 +69,7 @@ def follow(device: str) -> int:
                 trial, setting = order
                 run_trial(trial, replace(setting, device=own))
     except LostError as error:
-        return error.exit_code  # process 0 says it
+        return error.exit_code  # process 0 reports the error
 
 
 def _unsaid() -> Order:

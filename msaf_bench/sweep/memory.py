@@ -1,5 +1,6 @@
-"""What a training step of each row needs of a GPU, held against what the GPU has: what does not fit
-is said before the first trial, with a change that does.
+"""GPU memory of a training step of each row, compared with the memory of the GPU.
+
+A row that does not fit is reported before the first trial, with a change that makes it fit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,9 +18,9 @@ from msaf_bench.train.memory import NotCountedError, StepSize, step_size
 from msaf_bench.train.parallel import current
 
 GIB = 2**30
-STREET_CLASSES = 11  #: and those of a plug-in's data set, as long as it is not opened
-#: beside what is counted: kernels' workspaces, fragments, the driver. On an H100 the peaks of steps
-#: with TF32 and bf16 were 0.2 to 0.8 GiB above the count (benchmarks/README.md).
+STREET_CLASSES = 11  #: also assumed for a plug-in's data set before it is opened
+#: allowance for uncounted memory: workspaces of kernels, fragmentation, the driver. On an H100,
+#: peaks with TF32 and bf16 were 0.2 to 0.8 GiB above the count (benchmarks/README.md).
 SHARE, DRIVER_GIB = 0.05, 1.0
 GPUS = (2, 4, 8)
 Subject = tuple[System, Conditions]
@@ -27,18 +28,18 @@ Subject = tuple[System, Conditions]
 
 @dataclass(frozen=True)
 class GpuRoom:
-    """The GPU memory of each process of a trial."""
+    """GPU memory of each process of a trial."""
 
-    processes: int  #: that train a trial together, each with a GPU
-    gib: float | None  #: None: not known here
+    processes: int  #: number of processes that train a trial together, each with a GPU
+    gib: float | None  #: memory per process in GiB; None if unknown here
 
     def fits(self, size: StepSize) -> bool:
-        """Return whether a step fits, with what is beside it."""
+        """Return whether a step fits, including the allowance for uncounted memory."""
         return self.gib is None or needed_gib(size) <= self.gib
 
 
 def gpu_of(setting: Setting, cluster: Cluster | None) -> GpuRoom:
-    """Return what a process of a trial has: as it was stated, or as the driver here tells it."""
+    """Return the GPU memory of each process: as stated, or as reported by the driver here."""
     processes = cluster.processes if cluster else current().size
     share = cluster.gpus if cluster and 0 < cluster.gpus < 1 else 1.0
     gib = setting.gpu_memory_gib
@@ -49,21 +50,21 @@ def gpu_of(setting: Setting, cluster: Cluster | None) -> GpuRoom:
 
 
 def needed_gib(size: StepSize) -> float:
-    """Return the GPU memory of a step in GiB, with what is beside what is counted."""
+    """Return the GPU memory of a step in GiB, including the allowance for uncounted memory."""
     return size.peak_bytes / GIB * (1 + SHARE) + DRIVER_GIB
 
 
 def classes_of(conditions: Conditions) -> int:
-    """Return the number of classes, without a look at the data."""
+    """Return the number of classes without reading the data."""
     if conditions.described or is_data_set(conditions.data):
         return len(data_set_of(conditions).classes)
     return STREET_CLASSES
 
 
 def size_of(subject: Subject, plugins: tuple[str, ...], processes: int) -> StepSize:
-    """Return the size of a training step. Raises `NotCountedError`."""
+    """Return the size of a training step. Raises `NotCountedError` if it cannot be counted."""
     system, conditions = subject
-    # frozen models have a hash, which their stubs hide
+    # Frozen models are hashable, but their stubs do not say so.
     return step_size(
         system,  # pyright: ignore[reportArgumentType]
         conditions,  # pyright: ignore[reportArgumentType]
@@ -74,7 +75,7 @@ def size_of(subject: Subject, plugins: tuple[str, ...], processes: int) -> StepS
 
 
 def step_sizes(plan: Plan, processes: int) -> dict[str, StepSize | str]:
-    """Return the size of a step of each row and control, or why it is not counted."""
+    """Return the size of a step of each row and control, or the reason why it is not counted."""
     found: dict[str, StepSize | str] = {}
     for label, subject in plan.subjects().items():
         try:
@@ -85,7 +86,7 @@ def step_sizes(plan: Plan, processes: int) -> dict[str, StepSize | str]:
 
 
 def memory_text(plan: Plan, gpu: GpuRoom) -> str:
-    """Return from where to where the need of the rows goes, and what the GPU has."""
+    """Return in words the range of memory that the rows need, and the memory of the GPU."""
     sizes = step_sizes(plan, gpu.processes).values()
     needs = [needed_gib(size) for size in sizes if isinstance(size, StepSize)]
     if not needs:
@@ -98,10 +99,10 @@ def memory_text(plan: Plan, gpu: GpuRoom) -> str:
 
 
 def check_fits(plan: Plan, setting: Setting, cluster: Cluster | None) -> None:
-    """Raises `UsageError` where a step of a row or control does not fit the GPU; it names the
-    largest, and changes under which all of them fit.
+    """Raise `UsageError` if a step of a row or control does not fit the GPU.
 
-    What cannot be counted is not refused.
+    The message names the largest row, and changes under which all rows fit. Rows that cannot be
+    counted are accepted.
     """
     gpu = gpu_of(setting, cluster)
     if gpu.gib is None:
@@ -125,14 +126,14 @@ def _remedy(
     plan: Plan, large: Mapping[str, StepSize], label: str, gpu: GpuRoom, *, on_ray: bool
 ) -> str:
     subjects = plan.subjects()
-    fitting: dict[tuple[str, ...], str] = {}  # one of each kind
+    fitting: dict[tuple[str, ...], str] = {}  # one change of each kind
     for text, changes, processes in _changes(subjects[label][1], gpu.processes, on_ray=on_ray):
         kind = tuple(changes)
         if kind in fitting or (fitting and len(kind) > 1):
             continue
         changed = {
             each: (subjects[each][0], subjects[each][1].model_copy(update=changes))
-            for each in (label, *large)  # the largest first: mostly it tells
+            for each in (label, *large)  # the largest first: it usually decides
         }
         sizes = (size_of(subject, plan.plugins, processes) for subject in changed.values())
         if all(gpu.fits(size) for size in sizes):
@@ -140,15 +141,17 @@ def _remedy(
             effect = _side_effect(changes, changed[label][1])
             fitting[kind] = f"{text} ({needed:.1f} GiB; {effect})"
     if not fitting:
-        return "no number of GPUs or parts makes it fit, nor bf16; choose a smaller crop or network"
+        return "more GPUs, smaller parts and bf16 do not suffice; choose a smaller crop or network"
     return f"add {', or '.join(fitting.values())}"
 
 
 def _changes(
     conditions: Conditions, processes: int, *, on_ray: bool
 ) -> Iterator[tuple[str, dict[str, object], int]]:
-    """Yield options, the conditions that they change and the number of processes: those under which
-    the numbers stay the same first, then parts of a batch, then precision, then several together.
+    """Yield candidate changes: options, the conditions they change, and the number of processes.
+
+    Changes that keep the numbers come first, then parts of a batch, then precision, then
+    combinations.
     """
     batch = conditions.batch
     parts = [n for n in range(2, batch // processes) if batch % (processes * n) == 0]

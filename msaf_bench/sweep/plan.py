@@ -1,4 +1,4 @@
-"""What a sweep will do: the trials of a table. No torch here."""
+"""Plan of a sweep: the trials of a table. No torch here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -15,13 +15,14 @@ from msaf_bench.spec.search import Tuned, tuned_table
 from msaf_bench.starting import OPTION, start_of
 
 ONE_SEED = "one seed gives no interval and no verdict; add --seeds 5, or at least 2"
-UNTUNED = ", not tuned"  #: after the label of a row that is trained as it was before a search
-PRETRAINING_SEED = 1_000_003  #: far from any trial's
+UNTUNED = ", not tuned"  #: suffix of the label of a row trained without its tuned values
+PRETRAINING_SEED = 1_000_003  #: outside the range of the trials' seeds
 
 
 class Plan(Spec):
-    """A table, the conditions, which rows and how many seeds. Seeds are 0, 1, ...: the same for
-    every row.
+    """A table, its conditions, rows and number of seeds.
+
+    Seeds are 0, 1, ..., the same for every row.
     """
 
     table: Table
@@ -29,11 +30,11 @@ class Plan(Spec):
     rows: tuple[str, ...]
     seeds: int = Field(ge=1, le=MOST_SEEDS)
     plugins: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()  #: labels
-    #: the outcome of a search, which the rows of `table` have; of a table with an axis those of its
-    #: points
+    controls: tuple[str, ...] = ()  #: labels of controls
+    #: outcome of a search, already applied to the rows of `table`, or, with an axis, still to be
+    #: applied at its points
     tuned: Tuned | None = None
-    #: the table without it, whose rows are trained beside the tuned ones
+    #: the table without tuned values, whose rows are also trained
     untuned: Table | None = None
 
     @model_validator(mode="after")
@@ -47,7 +48,7 @@ class Plan(Spec):
         return self
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
-        """Return the plan with other values, which are checked; its systems are derived anew."""
+        """Return a validated copy of the plan with other values; its systems are derived again."""
         return type(self).model_validate({**dict(self), **(update or {})})
 
     @cached_property
@@ -69,21 +70,20 @@ class Plan(Spec):
         return found
 
     def systems(self) -> dict[str, System]:
-        """Return the system of each row, by label in the table's order, without the controls.
+        """Return the system of each row by label, in the table's order, without the controls.
 
         Raises `UsageError` if two rows are the same.
         """
         return {label: self._subjects[label][0] for label in self.rows}
 
     def subjects(self) -> dict[str, tuple[System, Conditions]]:
-        """Return system and conditions of everything that is trained, by label: the rows, then the
-        controls.
-        """
+        """Return system and conditions of all rows, then of all controls, by label."""
         return dict(self._subjects)
 
     def starts(self) -> dict[str, str]:
-        """Return what each row and control starts from, by label: files of weights, the common
-        pre-training, or "random".
+        """Return the starting weights of each row and control in words, by label.
+
+        They are files of weights, the common pre-training, or "random".
         """
         if not self.conditions.pretrain_steps:
             return {label: system.start_text() for label, (system, _) in self.subjects().items()}
@@ -93,20 +93,19 @@ class Plan(Spec):
         }
 
     def default(self) -> "Plan | None":
-        """Return the plan of the same rows without what a search found for them; None where there
-        was no search.
-        """
+        """Return the plan of the same rows without tuned values; None if there was no search."""
         if self.untuned is None:
             return None
         without = {"table": self.untuned, "untuned": None, "tuned": None, "controls": ()}
         return self.model_copy(update=without)
 
     def labels(self) -> dict[str, str]:
-        """Return the label of each trial's row or control, by the trial's id; those of rows without
-        their tuning say so.
+        """Return the label of each trial's row or control, by trial id.
+
+        Labels of rows without their tuned values end in `UNTUNED`.
         """
         default = self.default()
-        found = default._own_labels(UNTUNED) if default else {}  # equal ones are the row's own
+        found = default._own_labels(UNTUNED) if default else {}  # overridden by equal trials
         return found | self._own_labels()
 
     def _own_labels(self, more: str = "") -> dict[str, str]:
@@ -117,9 +116,9 @@ class Plan(Spec):
         }
 
     def pretraining(self) -> Trial | None:
-        """Return the pre-training that all rows start from, made from the reference row.
+        """Return the pre-training shared by all rows, made from the reference row.
 
-        Raises `UsageError` where a row has another backbone than the reference row.
+        Raises `UsageError` if a row's backbone differs from that of the reference row.
         """
         if not self.conditions.pretrain_steps:
             return None
@@ -128,14 +127,15 @@ class Plan(Spec):
         for label, (system, _) in subjects.items():
             if dict(system.slots).get("backbone") != reference["backbone"]:
                 raise UsageError(
-                    f"row {label!r} has another backbone than {self.table.reference!r}: there is no"
-                    " common pre-training; add --set pretrain_steps=0"
+                    f"row {label!r} and {self.table.reference!r} have different backbones and share"
+                    " no pre-training; add --set pretrain_steps=0"
                 )
         return pretraining_of(reference, self.conditions)
 
     def trials(self) -> list[Trial]:
-        """Return all trials, seed by seed, so that a sweep that is cut short has compared every
-        row; each seed's controls after its rows.
+        """Return all trials, seed by seed, with each seed's controls after its rows.
+
+        So a sweep that is cut short has compared all rows.
         """
         subjects = self.subjects().values()
         return [
@@ -145,7 +145,7 @@ class Plan(Spec):
         ]
 
     def all_trials(self) -> list[Trial]:
-        """Return the trials, and those of the rows without their tuning, seed by seed."""
+        """Return all trials, including those of rows without their tuned values, seed by seed."""
         default = self.default()
         every = [*self.trials(), *(default.trials() if default else ())]
         distinct = {trial.id: trial for trial in every}
@@ -153,11 +153,10 @@ class Plan(Spec):
 
 
 def with_tuned(plan: Plan, tuned: Tuned, point: str = "") -> Plan:
-    """Return the plan whose rows have what a search found for them, with those that they were
-    beside them.
+    """Return the plan with the tuned values of its rows, which are also trained unchanged.
 
-    Of a table with an axis `point` names one of its points; without one the points get theirs when
-    they are made. Raises `UsageError` where the search was of another table, data set or preset.
+    In a table with an axis, `point` names a point; without it, the values are applied when the
+    points are made. Raises `UsageError` if the search used another table, data set or preset.
     """
     of = {
         "table": (tuned.table, plan.table.name),
@@ -167,12 +166,12 @@ def with_tuned(plan: Plan, tuned: Tuned, point: str = "") -> Plan:
     for what, (found, wanted) in of.items():
         if found != wanted:
             raise UsageError(
-                f"--tuned {tuned.name}: it was tuned with {what} {found}, this run has {wanted};"
+                f"--tuned {tuned.name}: tuned with {what} {found}, but this run uses {wanted};"
                 " tune again with `msaf-bench tune`"
             )
     if bool(plan.table.axis or point) != bool(tuned.points):
         other = "every point of an axis" if tuned.points else "a table without an axis"
-        raise UsageError(f"--tuned {tuned.name}: it is of {other}; tune this table again")
+        raise UsageError(f"--tuned {tuned.name}: tuned for {other}; tune this table again")
     if plan.table.axis:
         return plan.model_copy(update={"tuned": tuned})
     table = tuned_table(plan.table, tuned.rows_of(point))
@@ -180,8 +179,9 @@ def with_tuned(plan: Plan, tuned: Tuned, point: str = "") -> Plan:
 
 
 def pretraining_of(system: System, conditions: Conditions) -> Trial:
-    """The pre-training of a system's backbone: the same architecture with nothing in its other
-    slots, for as long as told.
+    """Return the pre-training of a system's backbone.
+
+    It is the same architecture with empty other slots, trained for `pretrain_steps`.
     """
     bare = tuple(
         (slot, choice if slot == "backbone" else Choice(use="none"))
@@ -193,7 +193,7 @@ def pretraining_of(system: System, conditions: Conditions) -> Trial:
         "backbone_rate": 1.0,
         "draws": 0,
         "rates": (),
-        # It leaves out what its rows leave out, and is validated once, at its end.
+        # It holds out the same clips as its rows, and is validated once, at its end.
         "validate_every": conditions.pretrain_steps if conditions.validate_every else 0,
         "keep": "last",
     }
@@ -212,16 +212,24 @@ def make_plan(
     *,
     controls: bool = False,
 ) -> Plan:
-    """A plan of all rows that can be run, or of those named and the reference row; with `controls`
-    also of the table's controls.
+    """Return a plan of all rows with a system, or of the named rows and the reference row.
 
-    Raises `UsageError` for an unknown row, one that is only printed, or no seed.
+    Args:
+        table: Table to run.
+        conditions: Conditions of every trial.
+        rows: Labels of rows. Default: all.
+        seeds: Number of seeds per row.
+        plugins: Importable modules with `register(registry)`.
+        controls: Include the table's controls.
+
+    Raises:
+        UsageError: A row is unknown or only printed, or the number of seeds is out of range.
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise UsageError(f"--seeds {seeds}: give 1 to {MOST_SEEDS}")
     if printed := [row for row in rows if one_of("row", row, dict(table.rows)) not in table.built]:
         raise UsageError(
-            f"row {printed[0]!r} is only printed, it has no system here; choose one of:"
+            f"row {printed[0]!r} is only printed and has no system here; choose one of:"
             f" {', '.join(table.built)}"
         )
     chosen = {*rows, table.reference} if rows else set(table.built)
@@ -238,11 +246,9 @@ def make_plan(
 
 
 def with_rows_of(records: Iterable[Record], plan: Plan) -> Plan:
-    """The plan, and what records of its table and conditions are of beside it: rows, controls,
-    seeds.
+    """Return the plan extended by the rows, controls and seeds of its records.
 
-    Raises `UsageError` if there are records of trials and none belongs to the table under these
-    conditions.
+    Raises `UsageError` if there are records, but none belongs to the table under these conditions.
     """
     whole = make_plan(plan.table, plan.conditions, seeds=1, controls=True).subjects()
     labels = {(system.key, own.key): label for label, (system, own) in whole.items()}
@@ -255,8 +261,8 @@ def with_rows_of(records: Iterable[Record], plan: Plan) -> Plan:
     if trials and not found:
         differs = conditions_difference(trials[0].conditions, plan.conditions)
         raise UsageError(
-            f"the {len(trials)} records here are of another run"
-            f" ({differs or f'rows that {plan.table.name} has not'})"
+            f"the {len(trials)} records here belong to another run"
+            f" ({differs or f'rows that are not in {plan.table.name}'})"
         )
     seeds = 1 + max((seed for _, seed in found), default=0)
     if seeds > MOST_SEEDS:
@@ -267,9 +273,7 @@ def with_rows_of(records: Iterable[Record], plan: Plan) -> Plan:
 
 
 def joined(plan: Plan, labels: set[str], seeds: int) -> Plan:
-    """Return the plan with more rows and controls, in the table's order, and at least so many
-    seeds.
-    """
+    """Return the plan with more rows and controls, in the table's order, and at least `seeds`."""
     rows = tuple(label for label, _ in plan.table.rows if label in {*labels, *plan.rows})
     controls = tuple(
         label for label, _ in plan.table.controls if label in {*labels, *plan.controls}
@@ -280,7 +284,7 @@ def joined(plan: Plan, labels: set[str], seeds: int) -> Plan:
 
 
 def conditions_difference(held: Conditions, wanted: Conditions) -> str:
-    """Return the conditions that are not as wanted, each with both values."""
+    """Return the conditions that differ from the wanted ones, each with both values."""
     old, new = held.model_dump(), wanted.model_dump()
     if held.start != wanted.start:
         old["start"], new["start"] = (_starts_text(each) for each in (held, wanted))
@@ -291,9 +295,9 @@ def conditions_difference(held: Conditions, wanted: Conditions) -> str:
 
 
 def _description_text(held: DataSet | None, wanted: DataSet | None) -> str:
-    """Return the keys of a data set's description that are not as wanted."""
+    """Return the keys of a data set's description that differ from the wanted ones."""
     if not (held and wanted):
-        return "a data set described otherwise"
+        return "a data set with another description"
     others = (k for k in DataSet.model_fields if getattr(held, k) != getattr(wanted, k))
     return f"described with other {', '.join(others)}"
 

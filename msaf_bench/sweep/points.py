@@ -1,5 +1,6 @@
-"""A table run over an axis: every value is a run of its own in a folder below the study's. No torch
-here until it runs.
+"""Studies: a table run at every value of an axis, each in its own folder.
+
+torch is imported only when a study runs.
 """
 
 import re
@@ -25,11 +26,10 @@ class Point(NamedTuple):
 
 
 def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
-    """The points of a study, axis by axis; those of two axes that are under the same conditions
-    share a folder.
+    """Return the points of a study, axis by axis.
 
-    Raises `UsageError` for an axis that names no condition or option, a value that it cannot have,
-    and two values that are the same.
+    Points of two axes under the same conditions share a folder. Raises `UsageError` if an axis
+    names no condition or option, or if a value is not valid or occurs twice.
     """
     folders: dict[Conditions, Workspace] = {}
     found: list[Point] = []
@@ -42,7 +42,7 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
             conditions = changed(plan.conditions, {axis.of: value, **with_it}, place)
             if conditions in values:
                 raise UsageError(
-                    f"{place} is the same point as {value_text(values[conditions])}; leave one out"
+                    f"{place} is the same point as {value_text(values[conditions])}; omit one"
                 )
             values[conditions] = value
             name = re.sub(r"[^\w.-]+", "-", f"{axis.of.rpartition('.')[2]}-{value_text(value)}")
@@ -56,12 +56,12 @@ def points_of(plan: Plan, workspace: Workspace) -> tuple[Point, ...]:
 
 
 def value_text(value: Option) -> str:
-    """A value of an axis as text: a size as HxW."""
+    """Return a value of an axis as text, with a size as HxW."""
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
-    """The first point of each folder."""
+    """Return the first point of each folder."""
     found: dict[Path, Point] = {}
     for point in points:
         found.setdefault(point.workspace.folder, point)
@@ -69,15 +69,16 @@ def distinct(points: Iterable[Point]) -> tuple[Point, ...]:
 
 
 def keep_study(plan: Plan, workspace: Workspace, *, resume: bool) -> None:
-    """Makes this the folder of the study. Raises `UsageError` if it holds another run, or this one
-    and `resume` is off.
+    """Make this the folder of the study.
+
+    Raises `UsageError` if it holds another run, or this one and `resume` is off.
     """
     with workspace.lock():
         if workspace.holds_plan() or workspace.holds_records():
             workspace.finished(plan, resume=resume)
             if not resume:
                 raise UsageError(
-                    f"{workspace.folder} holds this study; add --resume to keep what is finished"
+                    f"{workspace.folder} holds this study; add --resume to keep finished trials"
                     " and run the rest"
                 )
         workspace.keep(plan)
@@ -91,10 +92,17 @@ def run_study(
     *,
     resume: bool,
 ) -> tuple[Path, ...]:
-    """Check every point, then run them one by one; return the folders that another process runs.
+    """Check every point, then run all in order; return the folders in use by other processes.
 
-    A point that another process runs is left to it, so that a study that is started twice shares
-    the work.
+    A point that another process runs is left to it, so a study that is started twice shares the
+    work.
+
+    Args:
+        plan: Plan of the study.
+        setting: Folder, device and threads of the study.
+        check: Checks a point's plan and setting before anything runs.
+        run: Runs a point.
+        resume: Keep finished trials.
     """
     waiting = list(distinct(points_of(plan, setting.workspace)))
     for point in waiting:

@@ -1,4 +1,4 @@
-"""Checks before the first trial: what would stop every trial stops the sweep at once."""
+"""Checks before the first trial, for errors that would stop every trial."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, cast
@@ -21,12 +21,10 @@ from msaf_bench.train.parallel import check_group, current
 
 
 def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
-    """Builds every row, so that a wrong component, option, value or file of weights stops the sweep
-    before its first trial.
+    """Build every row and return the networks on the meta device, by the key of their system.
 
-    Gives the networks, on the meta device, by the key of their system.
-    Raises `UsageError` naming the row, also where the network reads more frames than a clip has, or
-    no row reads them all.
+    Raises `UsageError`, naming the row, for a wrong component, option, value or file of weights. It
+    is also raised if a network reads more frames than a clip has, or if no row reads all of them.
     """
     registry, conditions = builtin().extend(plan.plugins), plan.conditions
     for name, _ in conditions.shrink:
@@ -42,7 +40,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
             raise UsageError(f"{plan.table.name}: row {label!r}: {text_of(error)}") from error
         if net.frames > conditions.frames:
             raise UsageError(
-                f"row {label!r} reads {net.frames} frames, a clip has {conditions.frames}; add"
+                f"row {label!r} reads {net.frames} frames, but a clip has {conditions.frames}; add"
                 f" --set frames={net.frames}"
             )
         check_group(own, current().size)
@@ -53,7 +51,7 @@ def check_systems(plan: Plan) -> dict[str, VideoNetwork]:
     most_frames = max(net.frames for net in nets.values())
     if plan.table.base and 1 < most_frames < conditions.frames:
         raise UsageError(
-            f"a clip has {conditions.frames} frames and no row reads more than {most_frames}; set"
+            f"a clip has {conditions.frames} frames, but no row reads more than {most_frames}; set"
             " the systems' option 'frames' too"
         )
     return nets
@@ -66,29 +64,30 @@ def _built(registry: Registry, system: System, conditions: Conditions) -> VideoN
         net = registry.build(system, 2)
     frames = cast("object", net.frames)
     if isinstance(frames, bool) or not isinstance(frames, int):
-        raise UsageError(f"its network reads {frames!r} frames; `frames` is a whole number")
+        raise UsageError(f"its network reads {frames!r} frames; `frames` must be a whole number")
     _read_starts(registry, system, conditions)
     return net
 
 
 def _check_rates(plan: Plan, nets: Mapping[str, VideoNetwork]) -> None:
-    """Raises `UsageError` for a learning rate of a part that no row has, or not the row that names
-    it; and for a backbone that would stay random.
+    """Raise `UsageError` for the learning rate of a missing part, or a backbone that stays random.
+
+    A part counts as missing if no row has it, or if the row that names it lacks it.
     """
     every = {part for net in nets.values() for part in _weight_names(net)}
     for part, _ in plan.conditions.rates:
         if part not in every:
             raise UsageError(
-                f"rates.{part}: no row has weights of that name; name a part that it has, or leave"
-                " it out"
+                f"rates.{part}: no row has weights with this name; name an existing part, or omit"
+                " it"
             )
     for label, (system, own) in plan.subjects().items():
         names = _weight_names(nets[system.key])
         for part, _ in set(own.rates) - set(plan.conditions.rates):
             if part not in names:
                 raise UsageError(
-                    f"row {label!r}: rates.{part}: it has no weights of that name; name a part that"
-                    " it has, or leave it out"
+                    f"row {label!r}: rates.{part}: the row has no weights with this name; name an"
+                    " existing part, or omit it"
                 )
         if own.backbone_rate or plan.conditions.pretrain_steps:
             continue
@@ -101,22 +100,23 @@ def _check_rates(plan: Plan, nets: Mapping[str, VideoNetwork]) -> None:
 
 
 def _weight_names(net: VideoNetwork) -> set[str]:
-    """Return the components of the names of a network's weights."""
+    """Return all components of the names of a network's weights."""
     return {part for name, _ in net.named_parameters() for part in name.split(".")}
 
 
 def _read_starts(registry: Registry, system: System, conditions: Conditions) -> None:
-    """Reads the files of weights that the system starts from. Raises `UsageError` for one that is
-    missing or does not fit.
+    """Read the system's files of starting weights.
+
+    Raises `UsageError` if one is missing or does not fit.
     """
     starts = system.starts()
     if missing := [start.path for start in starts if not start.sha256]:
         raise UsageError(
-            f"weights {missing[0]}: no such file; a relative path is taken from the folder of its"
-            " .toml file, then from here"
+            f"weights {missing[0]}: no such file; a relative path is resolved in the folder of its"
+            " .toml file, then in the working folder"
         )
     if nowhere := [start for start in starts if not start.path]:
-        raise UsageError(f"{nowhere[0]}: a sum alone is no file; name the file")
+        raise UsageError(f"{nowhere[0]}: only a hash, not a file; name the file")
     if not starts:
         return
     try:
@@ -130,10 +130,9 @@ def _read_starts(registry: Registry, system: System, conditions: Conditions) -> 
 
 
 def check_batch_of_one(label: str, net: VideoNetwork, size: tuple[int, int]) -> None:
-    """Tries a network on the meta device with one clip of frames of `size` (H, W), as in training.
+    """Run a network in training mode on the meta device, with one clip of frames of `size` (H, W).
 
-    Raises `UsageError` where batch norm would see a single value a channel, as behind a 1x1
-    pooling.
+    Raises `UsageError` if batch norm would see a single value per channel, as behind a 1x1 pooling.
     """
     try:
         with torch.device("meta"):
@@ -145,19 +144,19 @@ def check_batch_of_one(label: str, net: VideoNetwork, size: tuple[int, int]) -> 
 
 
 class Opened(NamedTuple):
-    """The data of a plan."""
+    """Data of a plan."""
 
     train: Clips
     score: Clips
-    validate: Clips | None  #: None: training is not validated
-    content: str  #: their fingerprint
+    validate: Clips | None  #: None without validation during training
+    content: str  #: fingerprint of the data
 
 
 def check_data(plan: Plan, setting: Setting) -> Opened:
-    """Opens the data, so that wrong content stops the sweep before its first trial.
+    """Open the data of a plan and return it.
 
-    Raises `UsageError` and `DataError` as `open_split` does, also for flow or a past that the data
-    set cannot give, and for a split without a labelled pixel.
+    Raises `UsageError` and `DataError` as `open_split` does. They are also raised if the data set
+    lacks the flow or past frames of the conditions, or if a split has no labelled pixel.
     """
     conditions = plan.conditions
     readers = setting.readers(conditions)
@@ -167,12 +166,12 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
     for name, clips in (("training", train), ("scored", score)):
         _check_labelled(clips, f"{conditions.data}: every pixel of the {name} split is void")
     if conditions.flow != "none" and score.pairs:
-        # exact flow is not known of every data set
+        # only some data sets have exact flow
         flows_of(score, conditions.flow)(score.pairs[0])
     of_controls = dict.fromkeys(own for _, own in plan.subjects().values())
     for own in of_controls:
         if own.past != conditions.past:
-            # nor can every past be made of it
+            # not every data set can supply every kind of past frames
             open_split(own, "score", setting.root, readers=readers)[0]
     held = None
     if conditions.validate_every:
@@ -181,6 +180,6 @@ def check_data(plan: Plan, setting: Setting) -> Opened:
 
 
 def _check_labelled(clips: Clips, fault: str) -> None:
-    """Raises `DataError` for clips whose label maps are all void. Mostly the first one tells."""
+    """Raise `DataError` if all label maps of the clips are void. Usually the first one decides."""
     if not any((clips[index].label != VOID).any() for index in range(len(clips))):
         raise DataError(f"{fault}; correct the ids or colours of its label maps")

@@ -1,6 +1,4 @@
-"""What every row costs as published: counted on shapes, at the size that the table's numbers are
-for.
-"""
+"""Cost of each row as published, counted on shapes at the table's frame size."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +15,9 @@ from msaf_bench.sweep.workspace import Setting, Workspace
 
 
 def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
-    """Counts what was not counted yet, and leaves a file for each row; nothing where the table
-    names no size.
+    """Count the rows without a cost, and write one file per row.
+
+    Does nothing if the table names no size.
     """
     if plan.table.cost_size is None:
         return
@@ -36,8 +35,15 @@ def count_rows(plan: Plan, setting: Setting, events: Events) -> None:
 def cost_as_published(
     system: System, size: tuple[int, int], num_classes: int, plugins: tuple[str, ...] = ()
 ) -> SystemCost:
-    """The cost of a system, or the reason why it cannot be counted."""
-    from msaf_bench.analyzers.cost.system import system_cost  # with torch; reports only read
+    """Return the cost of a system, or the reason why it cannot be counted.
+
+    Args:
+        system: System as published.
+        size: (H, W) of the frames.
+        num_classes: Number of classes K.
+        plugins: Modules with the system's components.
+    """
+    from msaf_bench.analyzers.cost.system import system_cost  # imports torch; reports only read
 
     try:
         clip, stream = (
@@ -59,7 +65,7 @@ def cost_as_published(
 
 
 def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
-    """What was counted, by row label. Raises `HostError` for a file that is none of these."""
+    """Read the counted costs by row label. Raises `HostError` if a file is not a cost."""
     paths = {
         label: _path(workspace, system, plan.table)
         for label, system in systems_of(plan.table).items()
@@ -69,9 +75,7 @@ def read_costs(plan: Plan, workspace: Workspace) -> Mapping[str, SystemCost]:
 
 
 def read_cost(path: Path) -> SystemCost:
-    """Reads one cost. Raises `HostError` for a file that is damaged or not the one that its name
-    says.
-    """
+    """Read one cost. Raises `HostError` if the file is damaged or does not match its name."""
     return read_kept(
         SystemCost,
         path,

@@ -1,5 +1,6 @@
-"""The speed of every row: measured on this machine after the trials, since nothing can be timed
-beside them.
+"""Speed of every row, measured on this machine after the trials.
+
+Timing would be wrong while trials run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,24 @@ from msaf_bench.sweep.events import Events
 from msaf_bench.sweep.plan import Plan
 from msaf_bench.sweep.workspace import Setting, Workspace
 
-#: of sampling a row and mode in a process: at least, and at most where the median is not known to 1
-#: %
+#: minimum sampling time per row, mode and process in seconds, and maximum if the median is not yet
+#: known to 1 %
 SECONDS, TIMEOUT = 0.1, 1.5
 
 
 def measure_rows(
     plan: Plan, setting: Setting, events: Events, *, num_classes: int, processes: int
 ) -> None:
-    """Time the rows and modes that were not timed yet under these conditions, all in the same
-    processes; write a file for each.
+    """Time the rows and modes not yet timed under these conditions, and write one file each.
+
+    All are timed together in the same processes.
+
+    Args:
+        plan: Plan of the sweep.
+        setting: Folder, device and threads.
+        events: Receives the progress.
+        num_classes: Number of classes K.
+        processes: Number of timing processes, one after the other.
     """
     here = setting.host()
     tasks = [
@@ -49,7 +58,7 @@ def measure_rows(
         height, width = plan.conditions.size
         rows = len({task.system.key for task in missing})
         what = f"{' and '.join(MODES)} at {height}x{width}, rows timed together: {rows}"
-        begun = count()  # processes: each is noted when it begins
+        begun = count()  # number of processes begun; each sends a note at its start
 
         def note(text: str) -> None:
             events.phase("speed", min(next(begun), processes), processes, what)
@@ -74,7 +83,7 @@ def _conditions(plan: Plan, setting: Setting, mode: Mode, processes: int) -> Spe
 
 
 def _same(speed: Speed, task: SpeedTask, here: Host) -> bool:
-    """Return whether this is the time that the task asks for, taken on a machine like this."""
+    """Return whether a measurement matches the task and comes from a machine like this one."""
     asked = (task.conditions, task.num_classes, here.cpu, here.device)
     return (
         not speed.reason
@@ -83,7 +92,7 @@ def _same(speed: Speed, task: SpeedTask, here: Host) -> bool:
 
 
 def read_speeds(plan: Plan, workspace: Workspace) -> Mapping[str, Sequence[Speed]]:
-    """Return the times of every row, by label. Raises `HostError` for a file that is not one."""
+    """Read the measured speeds of every row by label. Raises `HostError` if a file is damaged."""
     return {label: _read(workspace, system, MODES) for label, system in plan.systems().items()}
 
 

@@ -1,6 +1,4 @@
-"""What a sweep writes, at least, held against what is free: a disk that is too small is said before
-the first trial.
-"""
+"""Free disk space, compared before the first trial with the minimum that a sweep writes."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,10 +20,13 @@ def check_space(
     nets: Mapping[str, VideoNetwork],
     data: Opened,
 ) -> None:
-    """Raises `HostError` where the folder's disk has less room than these trials will certainly
-    write.
+    """Raise `HostError` if the folder's disk has less free space than these trials will write.
 
-    `nets` are the networks by the key of their system, on any device, the meta device too.
+    Args:
+        workspace: Folder of the sweep.
+        trials: Trials to run.
+        nets: Networks by the key of their system, on any device, including the meta device.
+        data: Data of the plan.
     """
     wanted = {
         "checkpoints": sum(
@@ -38,14 +39,14 @@ def check_space(
     if sum(wanted.values()) > free:
         parts = ", ".join(f"{name} {_mib(size)}" for name, size in wanted.items() if size)
         raise HostError(
-            f"{workspace.folder} has {_mib(free)} free and this run writes at least"
-            f" {_mib(sum(wanted.values()))} ({parts}); make room or choose another folder with"
-            " --reports"
+            f"{workspace.folder} has {_mib(free)} free, but this run writes at least"
+            f" {_mib(sum(wanted.values()))} ({parts}); free some space or choose another folder"
+            " with --reports"
         )
 
 
 def _weights(net: VideoNetwork, trial: Trial) -> int:
-    """The checkpoint that stays, and the one before it where there is one."""
+    """Return the size in bytes of the last checkpoint, and of the one before it if there is one."""
     one = sum(tensor.nbytes for tensor in net.state_dict().values())
     return one * (2 if 0 < trial.conditions.checkpoint_every < trial.conditions.steps else 1)
 
@@ -71,7 +72,7 @@ def _flow(trials: Sequence[Trial], test: Clips) -> int:
 
 
 def _held(folder: Path) -> int:
-    """Bytes that a sweep which was stopped has left."""
+    """Return the size in bytes of the files left by an interrupted sweep."""
     return sum(path.stat().st_size for path in folder.glob("*"))
 
 

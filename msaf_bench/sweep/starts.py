@@ -1,6 +1,4 @@
-"""Files that the backbones of a plan start from, by the name of a backbone or a system. No torch
-here.
-"""
+"""Starting weights of a plan's backbones, by the name of a backbone or a system. No torch here."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,16 +9,16 @@ from msaf_bench.spec.stand_ins import BACKBONE, start_name
 from msaf_bench.starting import OPTION, pinned, start_of
 from msaf_bench.sweep.plan import Plan
 
-EVERY = ""  #: stands for the one backbone that all rows and controls have
-#: conditions of a sweep that starts from files: they take the place of the common pre-training
+EVERY = ""  #: name of the single backbone shared by all rows and controls
+#: changed conditions of a sweep that starts from files: no common pre-training
 INSTEAD = {"pretrain_steps": 0}
 
-Named = tuple[str, Path]  #: name of a backbone or a system, and its file
+Named = tuple[str, Path]  #: name of a backbone or a system, and its file of weights of weights
 Given = str | Path | Mapping[str, str | Path]  #: a file, or files by name
 
 
 def files_of(given: Given | None) -> list[Named]:
-    """Return files with the names that they are for: `EVERY` for a file alone."""
+    """Return the files by the name of their backbone or system; `EVERY` for a single file."""
     if given is None:
         return []
     if isinstance(given, Mapping):
@@ -29,27 +27,25 @@ def files_of(given: Given | None) -> list[Named]:
 
 
 def with_starts(plan: Plan, given: Iterable[Named]) -> Plan:
-    """Return the plan whose backbones start from files.
+    """Return the plan with backbones that start from files.
 
-    A file is for every row and control with the backbone, or of the system, of its name; that of a
-    system goes before that of its backbone. Rows without a file start from random weights.
+    A file applies to every row and control with a backbone, or of a system, of its name; a system's
+    file takes precedence. Rows without a file start from random weights. Whether a file fits is
+    checked when the systems are built.
 
-    Raises `UsageError` for a name that no row has or that the preset replaces, a file for no name
-    where the rows have several backbones, two files for one row, a file that cannot be read, and
-    conditions with a common pre-training. Whether a file fits is seen when the systems are built.
+    Raises `UsageError` for an unknown name, two files for one row, an unreadable file, a file
+    without a name if the rows have several backbones, or conditions with a common pre-training.
     """
     given = tuple(given)
     if not given:
         return plan
     if plan.conditions.pretrain_steps:
-        raise UsageError(
-            "--start takes the place of the common pre-training; leave pretrain_steps out"
-        )
+        raise UsageError("--start replaces the common pre-training; omit pretrain_steps")
     files: dict[str, Option] = {}
     for name, path in given:
         key = _known_name(name, path, plan)
         if key in files:
-            raise UsageError(f"--start: two files for {key}, {files[key]} and {path}; give one")
+            raise UsageError(f"--start: two files for {key}, {files[key]} and {path}; omit one")
         files[key] = path.as_posix()
     systems = _systems(plan)
     _check_used(files, systems)
@@ -69,7 +65,7 @@ def _backbones(systems: Mapping[str, System]) -> dict[str, Choice]:
 
 
 def _known_name(name: str, path: Path, plan: Plan) -> str:
-    """Return the backbone or system that a name stands for. Raises `UsageError`."""
+    """Return the backbone or system with this name. Raises `UsageError` if it is unknown."""
     systems = _systems(plan)
     backbones = _backbones(systems)
     used = sorted({choice.use for choice in backbones.values()})
@@ -77,8 +73,8 @@ def _known_name(name: str, path: Path, plan: Plan) -> str:
         if len(used) == 1:
             return used[0]
         raise UsageError(
-            f"--start {path}: the rows have {len(used)} backbones ({', '.join(used)}); say which,"
-            f" as in --start {used[0]}={path.name}"
+            f"--start {path}: the rows have {len(used)} backbones ({', '.join(used)}); name one of"
+            f" them, as in --start {used[0]}={path.name}"
         )
     known = {*used, *(system.name for system in systems.values())}
     found = in_any_case(name, known)
@@ -93,8 +89,8 @@ def _known_name(name: str, path: Path, plan: Plan) -> str:
     if stand_ins:
         raise UsageError(
             f"--start {name}={path}: preset {plan.conditions.preset} runs"
-            f" {', '.join(sorted(stand_ins))} in place of {name}; give a file for that, or choose a"
-            f" preset that runs {name}"
+            f" {', '.join(sorted(stand_ins))} instead of {name}; give a file for the former, or"
+            f" choose a preset that runs {name}"
         )
     return one_of("backbone or system of these rows", name, known)
 
@@ -105,7 +101,7 @@ def _unshrunk(plan: Plan) -> Plan:
 
 
 def _check_used(files: Mapping[str, Option], systems: Mapping[str, System]) -> None:
-    """Raise `UsageError` for a row that has a file of its own, and for a file that no row takes."""
+    """Raise `UsageError` if a row already has its own file, or if no row uses a file."""
     taken: set[str] = set()
     for label, backbone in _backbones(systems).items():
         name = start_name(systems[label].name, backbone, files)
@@ -114,18 +110,18 @@ def _check_used(files: Mapping[str, Option], systems: Mapping[str, System]) -> N
         taken.add(name)
         if own := backbone.starts():
             raise UsageError(
-                f"--start {name}={files[name]}: row {label!r} starts from {own[0]} by its own file;"
-                " leave one out"
+                f"--start {name}={files[name]}: row {label!r} already starts from {own[0]};"
+                " omit one of them"
             )
     if unused := sorted(files.keys() - taken):
         raise UsageError(
-            f"--start {unused[0]}={files[unused[0]]}: every row with it takes the file of its"
-            " system; leave this one out"
+            f"--start {unused[0]}={files[unused[0]]}: not used, every row with this backbone uses"
+            " the file of its system; omit this one"
         )
 
 
 def _pinned(path: Path) -> str:
-    """Return a file by its content. Raises `UsageError` where it is missing or cannot be read."""
+    """Return a file identified by content. Raises `UsageError` if it is missing or unreadable."""
     file = str(pinned({OPTION: str(path.expanduser().absolute())}, Path())[OPTION])
     start = start_of(OPTION, file)
     if start is None or not start.sha256:

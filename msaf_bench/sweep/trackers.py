@@ -1,4 +1,4 @@
-"""Trackers, in which the numbers of trials are followed: TensorBoard, a CSV file, W&B and MLflow.
+"""Trackers for the numbers of trials: TensorBoard, a CSV file, W&B and MLflow.
 
 Each package is imported when its tracker is made. Nothing is written before a trial begins.
 """
@@ -17,49 +17,57 @@ from typing import Any, NamedTuple, Protocol
 from msaf_bench.files import write_atomic
 from msaf_bench.inputs import file_name
 
-PROJECT = "msaf-bench"  #: of W&B and MLflow, unless their environment names another
+PROJECT = "msaf-bench"  #: default project in W&B and MLflow; their environment may name another
 FLUSH_S = 10  #: seconds between two writes of TensorBoard's files
-FINISH_S = 60  #: seconds that the last numbers of a run of W&B may take
-ENDED = ("FINISHED", "FAILED")  #: states of a run of MLflow
+FINISH_S = 60  #: time limit in seconds for the last numbers of a W&B run
+ENDED = ("FINISHED", "FAILED")  #: final states of an MLflow run
 
-Numbers = Mapping[str, float]  #: by name, such as `train/loss`
+Numbers = Mapping[str, float]  #: values by name, such as `train/loss`
 
 
 class Tracked(NamedTuple):
-    """A trial as trackers know it."""
+    """A trial as seen by trackers."""
 
     id: str
-    key: str  #: tells it from the same trial in another folder
+    key: str  #: distinguishes it from the same trial in another folder
     row: str
     seed: int
     name: str
-    config: Mapping[str, str | int | float | bool]  #: its system and conditions
+    config: Mapping[str, str | int | float | bool]  #: system and conditions of the trial
 
 
 class Tracker(Protocol):
-    """Keep the numbers of trials, of which several may be under way. A tracker may raise any
-    error.
+    """Stores the numbers of trials, several of which may be in progress.
+
+    Any method may raise any error.
     """
 
     def begin(self, trial: Tracked, step: int) -> None:
-        """A trial begins or goes on: its numbers come next, or again, from this step on."""
+        """Start or resume a trial: its next numbers begin, perhaps again, at this step."""
         ...
 
     def log(self, trial: Tracked, step: int, numbers: Numbers) -> None:
-        """Keep the numbers of a step."""
+        """Store the numbers of a step."""
         ...
 
     def end(self, trial: Tracked, step: int, numbers: Numbers, fault: str) -> None:
-        """Keep a trial's last numbers. `fault` says why it failed; empty if it did not."""
+        """Store a trial's last numbers.
+
+        Args:
+            trial: Trial that has ended.
+            step: Its last step.
+            numbers: Its results by name.
+            fault: Reason of a failure; empty if the trial succeeded.
+        """
         ...
 
     def close(self) -> None:
-        """End the trials that are under way: the run was stopped."""
+        """End the trials in progress, because the run was stopped."""
         ...
 
 
 class TensorBoard:
-    """Event files of each trial in a folder of its own. Numbers that come again hide the old."""
+    """Event files per trial, in separate folders. Repeated numbers hide the old ones."""
 
     def __init__(self, folder: Path) -> None:
         self._package: Any = import_module("tensorboardX")
@@ -74,7 +82,7 @@ class TensorBoard:
             str(self._folder / file_name(trial.name)),
             purge_step=step,
             flush_secs=FLUSH_S,
-            # without it, two files of one second have the same name
+            # without a suffix, two files from the same second have the same name
             filename_suffix=f".{secrets.token_hex(4)}",
         )
 
@@ -97,7 +105,7 @@ class TensorBoard:
 
 
 class Csv:
-    """A tidy table with a line for each number. Numbers that come again replace the old."""
+    """A tidy table with one line per number. Repeated numbers replace the old ones."""
 
     HEAD = ("trial", "row", "seed", "step", "metric", "value")
 
@@ -108,7 +116,7 @@ class Csv:
         there: list[list[str]] = []
         if self._path.exists():
             with self._path.open(newline="") as file:
-                # a killed process may have left a part of the last line
+                # a killed process may have left an incomplete last line
                 there = [line for line in csv.reader(file) if len(line) == len(self.HEAD)][1:]
         kept = [line for line in there if line[0] != trial.id or int(line[3]) < step]
         write_atomic(self._path, _csv_text([self.HEAD, *kept]))
@@ -126,8 +134,9 @@ class Csv:
 
 
 class Wandb:
-    """A run of Weights & Biases for each trial, as its environment says (`WANDB_MODE`, ...). Of
-    numbers that come again it keeps the old.
+    """A Weights & Biases run per trial, configured by its environment (`WANDB_MODE`, ...).
+
+    Repeated numbers are dropped.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -147,7 +156,7 @@ class Wandb:
             config=dict(trial.config),
             dir=str(self._folder),
             resume="allow",
-            reinit="create_new",  # beside other trials
+            reinit="create_new",  # other trials may be in progress
             settings=self._package.Settings(console="off", silent=True, finish_timeout=FINISH_S),
         )
 
@@ -165,21 +174,22 @@ class Wandb:
 
 
 class Mlflow:
-    """A run of MLflow for each trial, at its tracking URI, else in `mlflow.db`. Of numbers that
-    come again it keeps the old.
+    """An MLflow run per trial, at the tracking URI or else in `mlflow.db`.
+
+    Repeated numbers are dropped.
     """
 
-    KEY = "msaf-bench.trial"  #: tag that finds a run again
+    KEY = "msaf-bench.trial"  #: tag that identifies the run of a trial
 
     def __init__(self, folder: Path) -> None:
         self._package: Any = import_module("mlflow")
         self._entities: Any = import_module("mlflow.entities")
         self._folder = folder
-        self._runs: dict[str, tuple[str, int]] = {}  # its id, and the last step that it has
+        self._runs: dict[str, tuple[str, int]] = {}  # run id and last step, by trial id
 
     @cached_property
     def _client(self) -> Any:
-        # a server that has gone must not hold up the training for long
+        # a lost server must not delay the training for long
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         if self._package.is_tracking_uri_set():

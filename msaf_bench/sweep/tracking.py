@@ -1,4 +1,4 @@
-"""Events of a sweep, handed to trackers as numbers by name and step."""
+"""Events of a sweep, sent to trackers as numbers by name and step."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from msaf_bench.sweep.events import Events, Silent, Together
 from msaf_bench.sweep.plan import PRETRAINING_SEED, Plan
 from msaf_bench.sweep.trackers import Csv, Mlflow, TensorBoard, Tracked, Tracker, Wandb
 
-#: how each tracker is made, from the folder that it writes to
+#: factory of each tracker; the argument is the folder to write to
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "tensorboard": TensorBoard,
     "csv": Csv,
@@ -30,13 +30,15 @@ TRACKERS: dict[str, Callable[[Path], Tracker]] = {
     "mlflow": Mlflow,
 }
 PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
-FOLDER = "track"  #: in the folder of a run
-REACH_S = 5  #: seconds that a server may take to answer before the training
+FOLDER = "track"  #: name of the trackers' folder in the folder of a run
+REACH_S = 5  #: time limit in seconds for a server's answer before the training
 
 
 def check_trackers(names: Iterable[str]) -> None:
-    """Check that trackers can be used. Raises `UsageError` for an unknown name, `HostError` for a
-    package that is not installed and for a service that does not answer.
+    """Check that trackers can be used.
+
+    Raises `UsageError` for an unknown name, and `HostError` if a package is not installed or a
+    service does not answer.
     """
     checks = {"wandb": _check_wandb, "mlflow": _check_mlflow}
     for name in names:
@@ -64,7 +66,7 @@ def _check_wandb() -> None:
     except Exception as error:
         raise HostError(f"{text_of(error)}; {away}") from error
     if not known:
-        raise HostError(f"nobody is logged in; {away}")
+        raise HostError(f"not logged in; {away}")
 
 
 def _check_mlflow() -> None:
@@ -90,8 +92,9 @@ def _check_mlflow() -> None:
 
 @contextmanager
 def tracked(events: Events, names: Iterable[str], folder: Path) -> Generator[Events]:
-    """Give events that trackers of these names hear too; they write below the `folder` of a run,
-    and are closed at the end of the block.
+    """Yield events that trackers receive too.
+
+    The trackers write to the `folder` of a run, and are closed at the end of the block.
     """
     if not names:
         yield events
@@ -104,15 +107,16 @@ def tracked(events: Events, names: Iterable[str], folder: Path) -> Generator[Eve
 
 
 class Tracking(Silent):
-    """Hands the numbers of every trial to trackers. One that fails is told of in a note, and hears
-    no more.
+    """Sends the numbers of every trial to trackers.
+
+    A tracker that fails is reported in a note and receives nothing more.
     """
 
     def __init__(self, names: Iterable[str], folder: Path, note: Callable[[str], None]) -> None:
         self._folder, self._note = folder, note
-        self._labels: dict[str, str] = {}  # by the trial's id
+        self._labels: dict[str, str] = {}  # label by trial id
         self._trials: dict[str, Tracked] = {}
-        self._last: dict[str, int] = {}  # the latest step of each trial
+        self._last: dict[str, int] = {}  # latest step by trial id
         self._ended: set[str] = set()
         self._trackers: dict[str, Tracker] = {}
         for name in names:
@@ -120,11 +124,11 @@ class Tracking(Silent):
                 self._trackers[name] = TRACKERS[name](folder)
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """Learn the rows of the trials to come."""
+        """Store the labels of the trials to come."""
         self._labels |= plan.labels()
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """Log the training loss. A step that comes again is of a worker that died."""
+        """Log the training loss. A repeated step comes from a restarted worker."""
         again = step <= self._last.get(trial.id, -1)
         self._log(trial, step, {"train/loss": loss}, begins=again)
 
@@ -135,7 +139,7 @@ class Tracking(Silent):
     def finished(self, record: Record) -> None:
         """Log the results of a trial."""
         trial, steps = record.trial, record.trial.conditions.steps
-        if trial.id in self._ended:  # told twice, by a worker that died after it
+        if trial.id in self._ended:  # reported twice if the worker died after the first report
             return
         known = self._tracked(trial)
         if trial.id not in self._last:
@@ -145,7 +149,7 @@ class Tracking(Silent):
         self._ended.add(trial.id)
 
     def close(self) -> None:
-        """End what is under way."""
+        """End all trials in progress."""
         self._each(lambda tracker: tracker.close())
 
     def _log(
@@ -166,7 +170,7 @@ class Tracking(Silent):
             if trial.seed == PRETRAINING_SEED:
                 row = name = "pre-training"
             if any(other.name == name for other in self._trials.values()):
-                name += f", {trial.id}"  # under other conditions, as in a search
+                name += f", {trial.id}"  # the same row under other conditions, as in a search
             self._trials[trial.id] = Tracked(
                 trial.id,
                 f"{_key(self._folder)}-{trial.id}",
@@ -184,16 +188,16 @@ class Tracking(Silent):
 
     @contextmanager
     def _kept(self, name: str) -> Generator[None]:
-        """Drop a tracker that raises an error: the run is worth more."""
+        """Drop a tracker that raises an error, so that the run goes on."""
         try:
             yield
         except Exception as error:  # noqa: BLE001
             self._trackers.pop(name, None)
-            self._note(f"--track {name}: nothing more is logged there: {text_of(error)}")
+            self._note(f"--track {name}: logging stopped: {text_of(error)}")
 
 
 def config_of(trial: Trial) -> dict[str, str | int | float | bool]:
-    """Return the system and the conditions of a trial, a value for each name."""
+    """Return the system and conditions of a trial as one value per name."""
     system = trial.system
     found: dict[str, str | int | float | bool] = {
         "system": system.name,
@@ -207,7 +211,7 @@ def config_of(trial: Trial) -> dict[str, str | int | float | bool]:
 
 
 def results_of(record: Record) -> dict[str, float]:
-    """Return the results of a trial by name; those of a failed one, none."""
+    """Return the results of a trial by name; empty for a failed one."""
     if record.confusion is None:
         return {}
     found = {"score/miou": miou(record.confusion.sparse().sum())}
@@ -224,8 +228,10 @@ def results_of(record: Record) -> dict[str, float]:
 
 
 def _key(folder: Path) -> str:
-    """Return the key of the run in a folder, which tells its trials from the same ones elsewhere.
-    It is kept there, so that a run that goes on finds what it logged.
+    """Return the key of the run in a folder.
+
+    It distinguishes the run's trials from equal ones elsewhere. It is stored in the folder, so that
+    a resumed run continues its own logs.
     """
     path = folder / "key"
     with suppress(OSError):

@@ -32,7 +32,7 @@ from msaf_bench.train.parallel import current
 
 
 class AloneError(HostError):
-    """A trial failed in process 0 alone; its other processes cannot go on."""
+    """A trial failed in process 0 alone, and its other processes cannot go on."""
 
 
 @contextmanager
@@ -49,21 +49,33 @@ def run_trial(
     on_note: Callable[[str], None] = lambda text: None,
     on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Record | None:
-    """Trains, scores and records one trial. A failure of the trial itself is recorded as failed
-    with its reason.
+    """Train, score and record one trial.
 
-    In a group of processes (`train.parallel`) each calls it with the same trial; only process 0
-    scores, writes, speaks and returns a record. An error that not all processes share ends all.
+    If the trial itself fails, its record has the state "failed" and the reason. This includes a
+    component that tries to end the program. Errors of the callbacks are raised as they are.
 
-    A component that wants to end the program fails its trial; what the callbacks raise is the
-    caller's and passes. Raises `UsageError`, `DataError` or `HostError` for what would fail every
-    trial alike: device, data, components, starting weights, a disk that is full, read-only or gone.
+    In a group of processes (`train.parallel`), each process calls this with the same trial. Only
+    process 0 scores, writes, calls back and returns a record. An error that only some processes
+    meet ends all.
+
+    Args:
+        trial: Trial to run.
+        setting: Folder, device and threads of the trial.
+        on_step: Called with (steps done, mean loss).
+        on_note: Called with notes for the user.
+        on_validation: Called with (steps done, mIoU in percent).
+
+    Raises:
+        UsageError: Every trial would fail: a component or a file of starting weights is wrong.
+        DataError: Every trial would fail: the data is wrong.
+        HostError: Every trial would fail: the device is not available, or the disk is full,
+            read-only or lost.
     """
     group = current()
     with limited_threads(setting.threads), host_faults(setting):
         begun = _begin(trial, setting)
         if not group.leads:
-            with suppress(NonFiniteLossError):  # in all processes; process 0 records it
+            with suppress(NonFiniteLossError):  # raised in all processes; process 0 records it
                 _learn(begun, setting, _features(begun, setting))
             return None
         try:
@@ -82,7 +94,7 @@ def run_trial(
             if group.size > 1 and not shared:
                 raise AloneError(
                     f"{record.reason}; the trial is recorded as failed, and its other processes"
-                    " cannot go on. --resume tries it again"
+                    " cannot go on; use --resume to try again"
                 ) from error
             return record
         write_record(setting.workspace.records, record)
@@ -103,7 +115,7 @@ class _Begun(NamedTuple):
     host: Host
     train: Clips
     score: Clips
-    validate: Clips | None  #: None: training is not validated
+    validate: Clips | None  #: None without validation during training
     net: VideoNetwork
     start: str
     seconds: dict[str, float]
@@ -136,7 +148,7 @@ def _begin(trial: Trial, setting: Setting) -> _Begun:
         held = opened("validate") if trial.conditions.validate_every else None
     if nowhere := [start for start in trial.system.starts() if not start.path]:
         raise HostError(
-            f"{nowhere[0]}: only the sum of its content is known here; run the command that names"
+            f"{nowhere[0]}: only the hash of its content is known here; run the command that names"
             " the file"
         )
     torch.manual_seed(trial.seed)
@@ -157,11 +169,14 @@ def _failed(begun: _Begun, reason: str, setting: Setting) -> Record:
 
 
 def _silent(*said: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 def _features(begun: _Begun, setting: Setting) -> dict[Part, Features | None]:
-    """Return what is kept of each split; process 0 makes it, the others read that of training."""
+    """Return the stored features of each split.
+
+    Process 0 makes them; the others read only those of the training split.
+    """
     group = current()
     splits: dict[Part, Clips | None] = {"train": begun.train}
     if group.leads:
@@ -189,7 +204,7 @@ def _learn(
     on_note: Callable[[str], None] = _silent,
     on_validation: Callable[[int, float], None] = _silent,
 ) -> Trained:
-    """Train, in every process of the group."""
+    """Train in every process of the group."""
     trial, net = begun.trial, begun.net
     validate = None
     if begun.validate:
@@ -267,9 +282,7 @@ def _run(
 
 
 def _load_start(net: VideoNetwork, trial: Trial, setting: Setting) -> str:
-    """Loads the pre-trained backbone, where there is one; gives the identity of what the network
-    starts from for the record.
-    """
+    """Load the pre-trained backbone if there is one; return the network's start for the record."""
     start = setting.start
     if start is None or start == trial:
         return trial.system.start_text()
@@ -277,8 +290,8 @@ def _load_start(net: VideoNetwork, trial: Trial, setting: Setting) -> str:
     found, damaged = newest_checkpoint(folder, training_id(start))
     if found is None or found.sidecar.step != start.conditions.steps:
         raise HostError(
-            f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not there'}; every"
-            " worker must see this folder"
+            f"the pre-trained backbone in {folder}: {damaged[0] if damaged else 'not found'}; every"
+            " worker must have access to this folder"
         )
     net.backbone.load_state_dict(backbone_weights(found))
     return "; ".join(

@@ -1,1 +1,1 @@
-"""Training: one loop for every system."""
+"""Training: one loop for all systems."""

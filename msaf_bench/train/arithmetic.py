@@ -1,5 +1,6 @@
-"""How the numbers of a training are computed: TF32 or not, deterministic kernels or not. What is
-set here for a training is put back after it.
+"""Arithmetic of a training: TF32 and deterministic kernels.
+
+Global settings are restored after the training.
 """
 
 import os
@@ -20,14 +21,14 @@ _UNABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
 class Determinism:
-    """How far equal seeds give equal numbers; `text` says it once a training is done."""
+    """Extent to which equal seeds give equal numbers; complete once a training has finished."""
 
     def __init__(self, device: str, *, asked: bool) -> None:
         self.device, self.asked = device, asked
         self.unable: list[str] = []  #: operations without a deterministic kernel, in order
 
     def text(self) -> str:
-        """Return the level in a few words, for the record."""
+        """Return the level of determinism in a few words, for the record."""
         if self.unable:
             return f"asked for; not deterministic: {', '.join(dict.fromkeys(self.unable))}"
         if self.asked:
@@ -37,8 +38,10 @@ class Determinism:
 
 @contextmanager
 def arithmetic(conditions: Conditions, device: str) -> Generator[Determinism]:
-    """Compute as the conditions say: fp32 without TF32, products and convolutions alike, unless
-    they ask for it; deterministic where they ask for it.
+    """Set TF32 and deterministic kernels inside the block, according to the conditions.
+
+    Default for matrix products and convolutions: fp32 without TF32, non-deterministic kernels
+    allowed.
     """
     with _tf32(allowed=conditions.precision == "tf32"):
         determinism = Determinism(device, asked=conditions.deterministic)
@@ -51,7 +54,7 @@ def arithmetic(conditions: Conditions, device: str) -> Generator[Determinism]:
 
 @contextmanager
 def _tf32(*, allowed: bool) -> Generator[None]:
-    # Not `fp32_precision`: torch's own code that reads these refuses a mixture of both.
+    # Not `fp32_precision`: torch reads `allow_tf32` itself and refuses a mixture of the two.
     products, cudnn = torch.backends.cuda.matmul, cast("Any", torch.backends.cudnn)
     before = products.allow_tf32, cudnn.allow_tf32
     products.allow_tf32 = cudnn.allow_tf32 = allowed
@@ -67,7 +70,7 @@ def _deterministic() -> Generator[None]:
     asked = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     before = cudnn.deterministic, cudnn.benchmark
-    os.environ.setdefault(*WORKSPACE)  # read when the first product is computed
+    os.environ.setdefault(*WORKSPACE)  # read at the first matrix product
     torch.use_deterministic_algorithms(True, warn_only=True)
     cudnn.deterministic, cudnn.benchmark = True, False
     try:
@@ -79,7 +82,7 @@ def _deterministic() -> Generator[None]:
 
 @contextmanager
 def _heard(unable: list[str]) -> Generator[None]:
-    """Collect the operations that torch warns of; other warnings are shown as ever."""
+    """Collect operations from torch's warnings of non-determinism; show other warnings as usual."""
     with warnings.catch_warnings():
         warnings.filterwarnings("always", message=f".*{_UNABLE.pattern}")
         show = warnings.showwarning

@@ -1,6 +1,4 @@
-"""The moving average of the weights that a training may score in their place (Polyak and Juditsky
-1992).
-"""
+"""Moving average of the weights, which can be scored instead of them (Polyak and Juditsky 1992)."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -8,15 +6,14 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-PREFIX = "average."  #: of the names in a checkpoint
+PREFIX = "average."  #: prefix of the averaged weights in a checkpoint
 
 
 class Average:
-    """Moving average of the weights that learn. Buffers, such as running statistics, are those of
-    the network.
+    """Moving average of the trained weights. Buffers, such as running statistics, are not averaged.
 
-    The decay grows to its value as (1 + n) / (10 + n) over the first steps n, so that the random
-    start is soon forgotten.
+    The decay after n steps is (1 + n) / (10 + n), up to its final value, so that the random start
+    is soon forgotten.
     """
 
     def __init__(self, net: nn.Module, decay: float) -> None:
@@ -26,19 +23,19 @@ class Average:
 
     @torch.no_grad()
     def update(self, done: int) -> None:
-        """Take in the weights after so many steps."""
+        """Update the average with the weights after `done` steps."""
         decay = min(self.decay, (1 + done) / (10 + done))
         for name, weights in self.weights.items():
             self.means[name].lerp_(weights, 1 - decay)
 
     def exchange(self) -> None:
-        """Put the average in place of the weights, or the weights back."""
+        """Swap the average and the weights."""
         for name, weights in self.weights.items():
             self.means[name], weights.data = weights.data, self.means[name]
 
     @contextmanager
     def applied(self) -> Generator[None]:
-        """Let the network have the averaged weights inside."""
+        """Give the network the averaged weights inside the block."""
         self.exchange()
         try:
             yield
@@ -46,10 +43,10 @@ class Average:
             self.exchange()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what a checkpoint keeps of it."""
+        """Return the average as the tensors of a checkpoint."""
         return {PREFIX + name: mean for name, mean in self.means.items()}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `tensors` gave."""
+        """Restore the average from the tensors of a checkpoint."""
         for name, mean in self.means.items():
             mean.copy_(tensors[PREFIX + name])

@@ -1,6 +1,6 @@
-"""The batches of a training, made ahead in threads. Each is a function of its step and the seed:
-the number of threads changes none, nor does a resumption.
+"""Batches of a training, prepared in threads.
 
+A batch depends only on its step and the seed, not on the number of threads or on a resumption.
 Shapes: B batch, T frames, H W image.
 """
 
@@ -19,11 +19,11 @@ from msaf_bench.train.features import Features, drawn
 from msaf_bench.train.parallel import ALONE, ProcessGroup
 from msaf_bench.train.schedule import augmentation_rng, batch_indices
 
-Inputs = Tensor | tuple[Tensor, ...]  #: frames of clips, or features of an `ExtractingNetwork`
+Inputs = Tensor | tuple[Tensor, ...]  #: frames, or features of an `ExtractingNetwork`
 
 
 class TrainingBatch(NamedTuple):
-    """What one step learns from."""
+    """Inputs and labels of one step."""
 
     inputs: Inputs  #: frames (B, T, 3, H, W), normalised, or features, each (B, ...)
     labels: Tensor  #: (B, H, W) int64
@@ -41,14 +41,23 @@ def batches(
     threads: int = 0,
     group: ProcessGroup = ALONE,
 ) -> Generator[Iterator[TrainingBatch]]:
-    """Return the batches of the steps from `start` on, on the device; `ahead` says how they are
-    made.
+    """Yield an iterator over the batches of the remaining steps, on the device.
 
-    `features` stand for the frames of clips that are drawn once (`conditions.draws`). Each process
-    of a group reads its own clips of a batch; all random numbers are those of the whole batch.
+    All random numbers are those of the whole batch, also if a group of processes shares it.
+
+    Args:
+        clips: Training clips.
+        conditions: Conditions of the training.
+        seed: Seed of order and augmentation.
+        start: First step.
+        device: Device of the batches.
+        features: Features that replace the frames of clips drawn once (`conditions.draws`).
+        threads: Number of threads that prepare batches ahead; 0 prepares them on demand. See
+            `ahead`.
+        group: Processes that share each batch; each reads only its own clips.
     """
-    # Part after part, and of each the share of this process: a part of the batch holds the same
-    # clips under any number of processes.
+    # The batch is divided into parts, and each part among the processes. So a part holds the same
+    # clips for any number of processes.
     share = conditions.batch // (conditions.accumulate * group.size)
     own = [i for i in range(conditions.batch) if i // share % group.size == group.rank]
 
@@ -76,7 +85,7 @@ def _augmented(
     whole: Sequence[int],
     own: Sequence[int],
 ) -> list[Clip]:
-    """Return the clips at the places `own` of a whole batch, augmented; only these are read."""
+    """Return the augmented clips at the places `own` of a whole batch; only these are read."""
     found = list[Clip]()
     for place, index in enumerate(whole):
         if place in own:

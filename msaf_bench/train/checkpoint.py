@@ -1,8 +1,7 @@
-"""Weights on disk: safetensors with a JSON sidecar (sha256, system, step), replaced atomically,
-verified when read.
+"""Checkpoints: safetensors with a JSON sidecar (sha256, system, step).
 
-The sidecar is written first, so a checkpoint is there, and whole, from the moment on at which its
-weights have their name.
+Files are replaced atomically and verified when read. The sidecar is written first, so a checkpoint
+is complete as soon as its weights have their final name.
 """
 
 import hashlib
@@ -22,27 +21,27 @@ from msaf_bench.files import read_kept, write_atomic, write_kept
 from msaf_bench.inputs import regular
 from msaf_bench.spec import Spec, System, Trial
 
-KEEP = 2  #: checkpoints of a trial that stay on disk
+KEEP = 2  #: number of checkpoints per trial that stay on disk
 
 
 class Sidecar(Spec):
-    """What stands beside the weights."""
+    """Metadata of a checkpoint."""
 
     sha256: str
     step: int
-    trial: str = ""  #: the `training_id` of what was trained; empty in those of earlier versions
+    trial: str = ""  #: `training_id` of the trial; empty in files of earlier versions
     system: System
     num_classes: int
-    #: step whose weights these are, where that of the highest validation mIoU was kept; 0: `step`
+    #: step of these weights if those of the highest validation mIoU were kept; 0: `step`
     kept_step: int = 0
     loss: tuple[tuple[int, float], ...] = ()
     validation: tuple[tuple[int, float], ...] = ()  #: (steps done, mIoU in percent)
-    #: (relative, silent) gradient of each part, last tenth
+    #: (relative, silent) gradient of each part over the last tenth of the training
     supplies: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint that was read and verified."""
+    """A checkpoint, read and verified."""
 
     path: Path
     sidecar: Sidecar
@@ -57,12 +56,24 @@ def save_checkpoint(
     needed: Collection[int] = (),
     beside: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Path:
-    """Writes `step-N.safetensors` and its sidecar, then removes all but the newest `KEEP` and those
-    of the steps that are still `needed`. The sha256 is filled in here. `beside` are further tensors
-    that a training needs to go on.
+    """Write `step-N.safetensors` and its sidecar, then remove older checkpoints.
 
-    Without an optimizer the checkpoint serves inference, not resuming. Raises `HostError` where it
-    cannot be written.
+    The newest `KEEP` checkpoints stay.
+
+    Args:
+        folder: Folder of the checkpoints.
+        net: Network whose weights are saved.
+        optimizer: Optimizer whose state is saved. None makes a checkpoint for inference, not
+            resuming.
+        sidecar: Metadata; its sha256 is filled in here.
+        needed: Further steps whose checkpoints stay.
+        beside: Further tensors for resuming.
+
+    Returns:
+        Path of the weights.
+
+    Raises:
+        HostError: The checkpoint cannot be written.
     """
     tensors = {f"model.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     states: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"] if optimizer else {}
@@ -79,17 +90,17 @@ def save_checkpoint(
 
 
 def _held(tensor: Tensor) -> Tensor:
-    """Return a copy in main memory, of the plain layout that a file has."""
+    """Return a copy in main memory, in the contiguous layout of a file."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def path_of(folder: Path, step: int) -> Path:
-    """Return the file of a step's weights."""
+    """Return the path of a step's weights."""
     return folder / f"step-{step:07d}.safetensors"
 
 
 def steps_in(folder: Path) -> list[int]:
-    """The steps that have weights in a folder, in order; whole or not."""
+    """Return the steps with weights in a folder, in order, complete or not."""
     return sorted(
         int(found[1])
         for path in folder.glob("step-*.safetensors")
@@ -98,7 +109,7 @@ def steps_in(folder: Path) -> list[int]:
 
 
 def keep_only(folder: Path, steps: Collection[int]) -> None:
-    """Removes the weights and sidecars of all other steps."""
+    """Remove the weights and sidecars of all other steps."""
     names = {f"step-{step:07d}" for step in steps}
     for path in folder.glob("step-*"):
         if (
@@ -110,8 +121,9 @@ def keep_only(folder: Path, steps: Collection[int]) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads and verifies a checkpoint. Raises `DataError` where a file is missing, cut or
-    changed.
+    """Read and verify a checkpoint.
+
+    Raises `DataError` if a file is missing, truncated or changed.
     """
     try:
         content = regular(path).read_bytes()
@@ -125,7 +137,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise DataError(str(error)) from error
     if hashlib.sha256(content).hexdigest() != sidecar.sha256:
         raise DataError(
-            f"{path}: the content does not match its sha256, the file is damaged; use an older step"
+            f"{path}: damaged, the content does not match its sha256; use an older step"
         )
     try:
         return Checkpoint(path, sidecar, load(content))
@@ -134,15 +146,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def training_id(trial: Trial) -> str:
-    """The id of a training: that of its trial, however often it is kept."""
+    """Return the id of a trial's training, which does not depend on how often it is saved."""
     return trial.model_copy(
         update={"conditions": trial.conditions.model_copy(update={"checkpoint_every": 0})}
     ).id
 
 
 def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint of a folder that is whole and of the `training`, where one is given;
-    and what was wrong with those after it.
+    """Return the newest intact checkpoint of a folder, and the faults of newer ones.
+
+    With a `training` id, checkpoints of other trainings count as faulty. The checkpoint is None if
+    none is intact.
     """
     damaged: list[str] = []
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
@@ -153,11 +167,11 @@ def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | No
             continue
         if training and found.sidecar.trial not in ("", training):
             damaged.append(
-                f"{path}: it is of another trial ({found.sidecar.trial}); use an older step"
+                f"{path}: belongs to another trial ({found.sidecar.trial}); use an older step"
             )
         elif path.stem != f"step-{found.sidecar.step:07d}":
             damaged.append(
-                f"{path}: it is of step {found.sidecar.step}, not the one that its name says; use"
+                f"{path}: holds step {found.sidecar.step}, which does not match its name; use"
                 " an older step"
             )
         else:
@@ -168,8 +182,9 @@ def newest_checkpoint(folder: Path, training: str = "") -> tuple[Checkpoint | No
 def restore(
     checkpoint: Checkpoint, net: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> None:
-    """Puts the weights, and where asked the optimizer's state, back. Raises `DataError` if they are
-    not this network's.
+    """Restore the weights and, if given, the optimizer's state.
+
+    Raises `DataError` if the weights do not fit the network.
     """
     model = {
         k.removeprefix("model."): v for k, v in checkpoint.tensors.items() if k.startswith("model.")
@@ -178,7 +193,7 @@ def restore(
         net.load_state_dict(model)
     except RuntimeError as error:
         raise DataError(
-            f"{checkpoint.path}: the weights are not those of {checkpoint.sidecar.system.name}"
+            f"{checkpoint.path}: the weights do not fit {checkpoint.sidecar.system.name}"
         ) from error
     if optimizer:
         states: dict[int, dict[str, Tensor]] = {}
@@ -187,7 +202,7 @@ def restore(
                 states.setdefault(int(found[1]), {})[found[2]] = value
         optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
         for weights, state in optimizer.state.items():
-            # The optimizer's kernels read both in the layout of the weights.
+            # The optimizer's kernels expect its state in the memory layout of the weights.
             state |= {
                 name: torch.empty_like(weights).copy_(value)
                 for name, value in state.items()
@@ -196,14 +211,14 @@ def restore(
 
 
 def scaler_tensors(scaler: torch.amp.GradScaler) -> dict[str, Tensor]:
-    """Return what a checkpoint keeps of the scale of fp16; nothing under another precision."""
+    """Return the scale of fp16 as tensors of a checkpoint; empty for other precisions."""
     return {
         f"scaler.{name}": torch.tensor(float(value)) for name, value in scaler.state_dict().items()
     }
 
 
 def restore_scaler(scaler: torch.amp.GradScaler, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `scaler_tensors` gave."""
+    """Restore the scale of fp16 from the tensors of a checkpoint."""
     if scaler.is_enabled():
         held: dict[str, float] = scaler.state_dict()
         scaler.load_state_dict(
@@ -212,7 +227,7 @@ def restore_scaler(scaler: torch.amp.GradScaler, tensors: Mapping[str, Tensor]) 
 
 
 def backbone_weights(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The state dict of the backbone alone."""
+    """Return the state dict of the backbone alone."""
     return {
         k.removeprefix("model.backbone."): v
         for k, v in checkpoint.tensors.items()

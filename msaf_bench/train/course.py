@@ -1,4 +1,4 @@
-"""A training under way: its steps, its curves, its checkpoints."""
+"""A training in progress: steps, curves, checkpoints."""
 
 import time
 from collections.abc import Callable
@@ -43,18 +43,18 @@ from msaf_bench.train.validation import (
 from msaf_bench.vitals import Monitor
 
 LOG_EVERY = 10  #: steps between two entries of the loss curve
-#: wall time after which a training is kept, whatever `checkpoint_every` says; no condition, since
-#: it changes no number
+#: seconds of wall time between checkpoints, independent of `checkpoint_every`; not a condition,
+#: because it changes no number
 CLOCK_S = 60.0
-CLOCK_SHARE = 0.05  #: of the wall time, at most, for being kept so
+CLOCK_SHARE = 0.05  #: maximum share of wall time for such checkpoints
 
 Loss = list[tuple[int, float]]
-LATE = 0.9  #: the pulse's gradient is taken over the steps after this part of the training
+LATE = 0.9  #: share of the training after which the gradient of each part is measured
 
 
 @dataclass
 class Course:
-    """A training under way."""
+    """A training in progress."""
 
     trial: Trial
     num_classes: int
@@ -68,8 +68,8 @@ class Course:
     points: Loss = field(default_factory=Loss)
     kept_step: int = 0
     recent: list[Tensor] = field(default_factory=list[Tensor])
-    kept: float = field(default_factory=time.monotonic)  #: when a checkpoint was written last
-    took: float = 0.0  #: seconds that it took
+    kept: float = field(default_factory=time.monotonic)  #: time of the last checkpoint
+    took: float = 0.0  #: seconds to write the last checkpoint
 
     def __post_init__(self) -> None:
         self.net, self.group = self.learner.net, self.learner.group
@@ -77,8 +77,9 @@ class Course:
         self.best = self.conditions.keep == "best"
 
     def resume(self, on_note: Callable[[str], None]) -> int:
-        """Put back the newest checkpoint that is whole, the same in all processes; return the steps
-        that it has done.
+        """Restore the newest intact checkpoint and return its number of steps.
+
+        All processes restore the same one.
         """
         found, damaged = None, list[str]()
         if self.group.leads:
@@ -108,7 +109,14 @@ class Course:
         on_step: Callable[[int, float], None],
         on_validation: Callable[[int, float], None],
     ) -> None:
-        """Do one step, and all that is due after it."""
+        """Run one step, then log, validate and save if due.
+
+        Args:
+            step: Number of the step, from 0.
+            batch: Batch of this process.
+            on_step: Called with (steps done, mean loss) at each entry of the loss curve.
+            on_validation: Called with (steps done, mIoU in percent) after each validation.
+        """
         conditions, done = self.conditions, step + 1
         every = conditions.checkpoint_every
         keep = every > 0 and done % every == 0 and done < conditions.steps
@@ -117,7 +125,7 @@ class Course:
         self._learn(step, batch, log=log)
         late = False
         if log:
-            # Before a checkpoint too: no weights after a loss that was not finite are kept.
+            # Checked before a checkpoint, so that no weights are saved after a non-finite loss.
             late = self._log(done, on_step)
         if due:
             check_finite(self.net, done)
@@ -140,8 +148,8 @@ class Course:
             self.average.update(done)
 
     def _log(self, done: int, on_step: Callable[[int, float], None]) -> bool:
-        """Note the mean loss since the last entry; return whether it is time for a checkpoint."""
-        # Read together, so that a GPU is not made to wait at every step.
+        """Record the mean loss since the last entry; return whether a checkpoint is due by time."""
+        # Read together, because each read of a single loss would stall the GPU.
         losses = torch.stack(self.recent).float()
         self.recent.clear()
         late = time.monotonic() - self.kept >= max(CLOCK_S, self.took / CLOCK_SHARE)
@@ -177,8 +185,10 @@ class Course:
         self.took = self.kept - begin
 
     def end(self, start: int) -> int:
-        """Leave the weights that are scored in the network, and of a training that began at step
-        `start` in its last checkpoint; return the step of the best, where these were kept.
+        """Finish a training that began at step `start`; return the step of the best weights or 0.
+
+        The network and the last checkpoint then hold the weights to be scored. The step is 0 unless
+        the best weights were kept.
         """
         steps, every = self.conditions.steps, self.conditions.checkpoint_every
         if start < steps:
@@ -202,7 +212,7 @@ class Course:
         save_checkpoint(self.folder, self.net, None, sidecar)
 
     def _restore_beside(self, found: Checkpoint) -> None:
-        """Put back what a checkpoint on the way holds beside weights and optimizer."""
+        """Restore the scale of fp16 and the moving average from an intermediate checkpoint."""
         if found.sidecar.step < self.conditions.steps:
             restore_scaler(self.learner.scaler, found.tensors)
             if self.average:

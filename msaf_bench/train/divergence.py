@@ -1,4 +1,4 @@
-"""Losses and weights that are not finite end a training."""
+"""Checks that end a training with non-finite losses or weights."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,15 @@ from msaf_bench.errors import BenchError
 
 
 class NonFiniteLossError(BenchError):
-    """The loss, or a weight, was NaN or infinite; the message names the step."""
+    """The loss or a weight is NaN or infinite; the message names the step."""
 
 
 def mean_loss(values: Sequence[float], step: int, scaler: torch.amp.GradScaler) -> float | None:
-    """Return the mean of the losses up to a step; None where the scaler skipped all those steps."""
+    """Return the mean of the losses up to a step, or None if the scaler skipped all these steps.
+
+    Raises `NonFiniteLossError` for a non-finite loss, and for fp16 gradients that overflow at any
+    scale.
+    """
     if scaler.is_enabled():
         if scaler.get_scale() < 1:
             raise NonFiniteLossError(f"non-finite gradients in fp16 at step {step}, at any scale")
@@ -28,8 +32,9 @@ def mean_loss(values: Sequence[float], step: int, scaler: torch.amp.GradScaler) 
 
 
 def check_finite(net: nn.Module, step: int) -> None:
-    """Raises `NonFiniteLossError` for weights that the last step has made NaN or infinite: no later
-    loss would tell.
+    """Raise `NonFiniteLossError` if the last step made a weight NaN or infinite.
+
+    No later loss would show it.
     """
     for name, weights in net.named_parameters():
         if not torch.isfinite(weights).all():

@@ -1,5 +1,6 @@
-"""Features of a frozen backbone, computed once for all trials that start from it. Shapes: N clips,
-D draws, T frames, H W image.
+"""Features of a frozen backbone, computed once for all trials that start from it.
+
+Shapes: N clips, D draws, T frames, H W image.
 """
 
 import fcntl
@@ -26,27 +27,25 @@ from msaf_bench.ports import ClipLogits, Reader
 from msaf_bench.spec import Conditions, content_hash
 
 Part = Literal["train", "score", "validate"]
-MOST = 2**31  #: bytes of features that are kept; more are computed anew where they are read
-#: The conditions that a clip's features depend on.
+MOST = 2**31  #: maximum bytes of stored features; larger sets are recomputed at each use
+#: Conditions that affect the features of a clip.
 READ = (
     "data", "data_options", "size", "crop", "frames", "train_spacing", "score_spacing", "history",
     "scored", "past", "flow", "scale",
     "flip", "draws",
 )  # fmt: skip
-BATCH = 8  #: clips that pass the backbone together
+BATCH = 8  #: clips per forward pass of the backbone
 
 
 class Features(NamedTuple):
-    """What the network reads of each clip: the fields of its extract, each (D N, ...), draw after
-    draw.
-    """
+    """Input of the network after the backbone: the extract's fields, each (D N, ...), by draw."""
 
     fields: tuple[Tensor, ...]
-    labels: Tensor  #: (D N, H, W) uint8, of the training split; of others (0,)
+    labels: Tensor  #: (D N, H, W) uint8 for the training split; (0,) for others
     clips: int  #: N
 
     def of(self, indices: Sequence[int], device: str) -> tuple[Tensor, ...]:
-        """Return the extract of some clips."""
+        """Return the extract of the clips with these indices, on the device."""
         return tuple(field[list(indices)].to(device) for field in self.fields)
 
 
@@ -58,8 +57,15 @@ def cached_reader(
     device: str,
     threads: int = 0,
 ) -> Reader:
-    """Return a reader of clips that are scored, which starts from their features; so many threads
-    read label maps ahead.
+    """Return a reader of scored clips that starts from their features.
+
+    Args:
+        net: Network that can start from features.
+        features: Features of the clips.
+        clips: Clips with ground truth.
+        size: (H, W) of the frames.
+        device: Device of the network.
+        threads: Number of threads that read label maps ahead.
     """
     assert isinstance(net, ExtractingNetwork)
     like = torch.empty(1, *size, device="meta")
@@ -79,14 +85,19 @@ def cached_reader(
 
 
 def frozen(net: VideoNetwork, conditions: Conditions) -> TypeGuard[ExtractingNetwork]:
-    """Return whether the backbone's features of a clip are the same in every step and the network
-    can start from them.
-    """
+    """Return whether the backbone is frozen and the network can start from its features."""
     return conditions.backbone_rate == 0 and isinstance(net, ExtractingNetwork)
 
 
 def drawn(clips: Clips, conditions: Conditions, index: int, draw: int) -> Clip:
-    """One of the augmented versions of a clip, the same in every step and for every seed."""
+    """Return one augmented version of a clip, the same in every step and for every seed.
+
+    Args:
+        clips: Training clips.
+        conditions: Conditions of the augmentation.
+        index: Index of the clip.
+        draw: Number of the version, from 0.
+    """
     return augment(clips[index], conditions, np.random.default_rng((index, draw, 3)))
 
 
@@ -98,11 +109,22 @@ def features_of(
     folder: Path,
     device: str,
 ) -> Features | None:
-    """The features of a split under a frozen backbone, from `folder` or computed and left there;
-    None where they are not kept.
+    """Return the features of a split under a frozen backbone, stored in `folder` at the first call.
 
-    Of the training split they are those of `conditions.draws` augmented versions of each clip. One
-    process computes, others wait. A damaged file is made again.
+    The training split has `conditions.draws` augmented versions of each clip. One process computes
+    the features while others wait. A damaged file is replaced.
+
+    Args:
+        net: Network with a frozen backbone.
+        clips: Clips of the split.
+        conditions: Conditions of the training.
+        split: "train", "score" or "validate".
+        folder: Folder of stored features.
+        device: Device of the network.
+
+    Returns:
+        The features, or None if they are not stored: the backbone is trained, clips are augmented
+            anew in each step, or the features exceed `MOST` bytes.
     """
     draws = conditions.draws if split == "train" else 1
     if (
@@ -122,7 +144,7 @@ def features_of(
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:
-    """What an earlier call left, or nothing where that is missing or damaged."""
+    """Return the features stored by an earlier call, or None if they are missing or damaged."""
     try:
         return _verified(path, path.stat().st_mtime_ns)
     except (OSError, SafetensorError, ValueError):
@@ -160,14 +182,15 @@ def _locked(path: Path):
 
 
 def clip_count(clips: Clips, split: Part) -> int:
-    """The number of clips whose features are kept: of the scored split also the unlabelled ones,
-    which are read for temporal consistency.
+    """Return the number of clips with stored features.
+
+    The scored split includes its unlabelled clips, which are read for temporal consistency.
     """
     return len(clips) + (clips.unlabelled if split == "score" else 0)
 
 
 def clip_bytes(net: ExtractingNetwork, conditions: Conditions) -> int:
-    """The size of one clip's features."""
+    """Return the size of one clip's features in bytes."""
     frames = torch.zeros(1, net.frames, 3, *conditions.size, device=next(net.parameters()).device)
     with torch.inference_mode():
         return sum(field.nbytes for field in net.eval().extract(frames))

@@ -1,5 +1,6 @@
-"""What CUDA does with half precision and attention, done to tensors without content, on which
-torch's own autocast does not act.
+"""CUDA's casts to half precision and fused attention, imitated on the meta device.
+
+torch's own autocast does not act on tensors without content.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
-#: Functions that autocast computes in half precision, and in fp32, on CUDA (torch's documentation
-#: of `torch.amp`, as far as a network trains with them).
+#: Functions that CUDA autocast runs in half precision (`TO_HALF`) and in fp32 (`TO_FULL`), as far
+#: as networks train with them (documentation of `torch.amp`).
 TO_HALF = frozenset((
     "__matmul__", "__rmatmul__", "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm",
     "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
@@ -31,14 +32,12 @@ TO_FULL = frozenset((
 
 
 class LikeCuda(TorchFunctionMode):
-    """Lets the functions of a network cast their arguments as autocast of a precision does on CUDA,
-    and attention run in a kernel that keeps no map.
-    """
+    """Casts arguments like CUDA autocast, and runs attention without storing an attention map."""
 
     def __init__(self, precision: str) -> None:
         super().__init__()
         self.half = HALF.get(precision)
-        self.cast: dict[int, Tensor] = {}  #: weights in half precision, cast once as by autocast
+        self.cast: dict[int, Tensor] = {}  #: weights in half precision, cast once as in autocast
 
     def __torch_function__(
         self,
@@ -50,7 +49,7 @@ class LikeCuda(TorchFunctionMode):
         named: Any = dict(kwargs or {})
         name = getattr(func, "__name__", "")
         if func is Tensor.backward:
-            with self:  # what is computed again in the backward pass calls functions
+            with self:  # recomputation in the backward pass calls functions too
                 return _run_backward(args[0])
         if self.half and name in TO_HALF:
             args, named = tree_map(self._halved, (args, named))
@@ -75,7 +74,7 @@ def _full(value: object) -> object:
 
 
 def _run_backward(loss: Tensor) -> None:
-    # `torch.autograd.backward` is a function that the mode hears too, and would be off inside.
+    # The mode intercepts `torch.autograd.backward` too, and would be inactive inside it.
     engine: Any = Variable._execution_engine  # pyright: ignore[reportPrivateUsage]
     engine.run_backward(
         (loss,),

@@ -20,13 +20,13 @@ from msaf_bench.vitals import Monitor
 
 
 class Trained(NamedTuple):
-    """What a training leaves beside the weights."""
+    """Result of a training besides the weights."""
 
     loss: Loss
-    supply: dict[str, Supply]  #: gradient of each part over the last tenth
+    supply: dict[str, Supply]  #: gradient of each part over the last tenth of the training
     validation: Loss  #: (steps done, mIoU in percent)
-    kept_step: int  #: step whose weights the network has now, where the best were kept; else 0
-    determinism: str  #: how far equal seeds give equal numbers
+    kept_step: int  #: step of the network's weights if the best were kept; else 0
+    determinism: str  #: extent to which equal seeds give equal numbers
 
 
 def train(
@@ -45,25 +45,37 @@ def train(
     on_note: Callable[[str], None] = lambda text: None,
     on_validation: Callable[[int, float], None] = lambda step, miou: None,
 ) -> Trained:
-    """Trains `net` in place and leaves its checkpoint in `folder`; resumes from a checkpoint there.
+    """Train `net` in place, resuming from a checkpoint in `folder` if there is one.
 
-    With `conditions.backbone_rate` 0 the backbone is frozen, its batch norms too; `features` then
-    holds what it gives of each clip. `loader_threads` make batches ahead and change no number. The
-    training is kept every `checkpoint_every` steps and, at an entry of the loss curve, whenever a
-    minute has passed; what only the clock asked for is removed at the end.
+    With `conditions.backbone_rate` 0 the backbone is frozen, including its batch norms. A
+    checkpoint is written every `checkpoint_every` steps, and whenever a minute has passed at an
+    entry of the loss curve; the latter are removed at the end. With `conditions.keep` "best", `net`
+    and the last checkpoint end with the weights of the highest validation mIoU. Equal seeds give
+    equal numbers on a CPU with equal threads, interrupted or not.
 
-    `validate` measures the network every `conditions.validate_every` steps and after the last,
-    without effect on the training; with `conditions.keep` "best" the weights of its highest mIoU
-    are left in `net` and in the last checkpoint.
+    In a group of processes (`train.parallel`), each process calls this with the same arguments;
+    only process 0 validates, writes and calls back.
 
-    `on_step` hears (steps done, mean loss since the last call) every `LOG_EVERY` steps,
-    `on_validation` (steps done, mIoU in percent), `on_note` what a user should know: a part that is
-    not live is said at the next such step. Equal seeds give equal numbers on a CPU with equal
-    threads, interrupted or not.
+    Args:
+        net: Network to train, on its device.
+        clips: Training clips.
+        conditions: Conditions of the training.
+        seed: Seed of all random numbers.
+        system: System of the network, for the checkpoints.
+        folder: Folder of the checkpoints.
+        device: Device of the batches.
+        features: Features of the clips under a frozen backbone. Default: frames are read.
+        loader_threads: Number of threads that prepare batches ahead; changes no number.
+        validate: Returns the mIoU of the network in percent. Called every
+            `conditions.validate_every` steps and after the last, without effect on the training.
+        on_step: Called with (steps done, mean loss since the last call) every `LOG_EVERY` steps.
+        on_note: Called with notes for the user, such as a part that is not live.
+        on_validation: Called with (steps done, mIoU in percent).
 
-    In a group of processes (`train.parallel`) each calls it with the same arguments; process 0
-    alone validates, writes and is heard. Raises `NonFiniteLossError`, in all processes at the same
-    step, and `LostError` where another process has ended.
+    Raises:
+        NonFiniteLossError: A loss or weight is not finite; raised in all processes at the same
+            step.
+        LostError: Another process has ended.
     """
     group = current()
     check_group(conditions, group.size)

@@ -1,7 +1,7 @@
-"""Memory and floating-point operations of one training step, counted on tensors without content:
-the step is run, its backward pass too, and nothing is computed.
+"""Memory and floating-point operations of one training step, counted without computing it.
 
-Shapes: B clips that are learnt at once, T frames, H W image.
+Forward and backward pass run on tensors without content (meta device). Shapes: B clips per forward
+pass, T frames, H W image.
 """
 
 import weakref
@@ -25,23 +25,23 @@ from msaf_bench.train.features import frozen
 from msaf_bench.train.half import LikeCuda
 from msaf_bench.train.step import prepared
 
-ADAMW = 2  #: tensors of the size of the weights that AdamW keeps
+ADAMW = 2  #: AdamW's state, in multiples of the trained weights
 
 
 @dataclass(frozen=True)
 class StepSize:
-    """What one process needs for a training step, and computes in it."""
+    """Memory and operations of one process for a training step."""
 
     params: int
-    state_bytes: int  #: weights, buffers, AdamW's state, moving average, buckets of gradients
-    peak_bytes: int  #: the most in use at once: the state, and inputs, activations, gradients
-    #: of matrix products and convolutions of the whole batch, by all processes: forward, backward,
-    #: and what is computed again
+    state_bytes: int  #: weights, buffers, AdamW's state, moving average, gradient buckets
+    peak_bytes: int  #: peak memory: state, inputs, activations, gradients
+    #: FLOPs of matrix products and convolutions for the whole batch, over all processes: forward,
+    #: backward and recomputation
     flops: int
 
 
 class NotCountedError(BenchError):
-    """A network cannot run on tensors without content; the message says why."""
+    """A network cannot run on tensors without content; the message gives the reason."""
 
 
 @cache
@@ -52,10 +52,20 @@ def step_size(
     processes: int = 1,
     plugins: tuple[str, ...] = (),
 ) -> StepSize:
-    """Return the size of a step of one of so many processes.
+    """Return the size of a training step for one of several processes.
 
-    Attention is counted as CUDA's kernels compute it, which keep no map. Kernels' own workspaces,
-    what the driver takes and what `compile` saves are not counted. Raises `NotCountedError`.
+    Attention is counted as in CUDA's fused kernels, without an attention map. Not counted:
+    workspaces of kernels, memory of the driver, and savings of `compile`.
+
+    Args:
+        system: System to train.
+        conditions: Conditions of the training.
+        num_classes: Number of classes K.
+        processes: Number of processes that share a batch.
+        plugins: Modules with the system's components.
+
+    Raises:
+        NotCountedError: The network cannot run without content.
     """
     try:
         return _step_size(system, conditions, num_classes, processes, plugins)
@@ -75,13 +85,13 @@ def _step_size(
     plugins: tuple[str, ...],
 ) -> StepSize:
     at_once = -(-conditions.batch // (processes * conditions.accumulate))
-    # Precision is imitated, and a part of a batch is learnt like a batch.
+    # Precision is imitated by `LikeCuda`, and a part of a batch counts as a batch.
     own = {"batch": at_once, "accumulate": 1, "precision": "fp32", "compile": False}
     with torch.random.fork_rng(devices=()), torch.device("meta"):
         net = build(system, num_classes, plugins=plugins).train()
         inputs, labels = _batch(net, conditions.model_copy(update=own))
         learnt = [p for p in net.parameters() if p.requires_grad]
-        if conditions.accumulate > 1:  # the gradients of the parts before are there
+        if conditions.accumulate > 1:  # gradients of earlier parts are already in memory
             for weights in learnt:
                 weights.grad = torch.empty_like(weights)
         held = [*net.parameters(), *net.buffers()]
@@ -103,7 +113,10 @@ def _step_size(
 
 
 def _batch(net: VideoNetwork, conditions: Conditions) -> tuple[Inputs, Tensor]:
-    """Return frames or kept features of a batch, and labels; a frozen backbone is frozen."""
+    """Return inputs and labels of a batch; freezes the backbone according to the conditions.
+
+    The inputs are frames, or features if they would be stored.
+    """
     sides = conditions.crop or conditions.size
     clip = torch.empty(conditions.batch, conditions.frames, 3, *sides)
     labels = torch.empty(conditions.batch, *sides, dtype=torch.long)
@@ -116,8 +129,9 @@ def _batch(net: VideoNetwork, conditions: Conditions) -> tuple[Inputs, Tensor]:
 
 
 class Ledger(TorchDispatchMode):
-    """Follows the storage of tensors on the meta device while it is active: what is in use, and the
-    most that was. Equal calls of an operator are run once, by all ledgers together.
+    """Tracks the storage of tensors on the meta device: memory in use, and its peak.
+
+    Equal calls of an operator run once; the results are shared by all ledgers.
     """
 
     _known: ClassVar[dict[Hashable, tuple[Any, list[Any], int]]] = {}
@@ -194,7 +208,7 @@ def _of_layout(layout: Any) -> Any:
 
 
 def _is_new(value: object, given: set[int]) -> bool:
-    """Return whether it is a tensor without content in its own storage."""
+    """Return whether a value is a meta tensor with its own storage, or None."""
     if not isinstance(value, Tensor):
         return value is None
     return value.is_meta and id(value.untyped_storage()) not in given

@@ -1,4 +1,4 @@
-"""The optimizer of a training: AdamW, with the learning rates of the parts."""
+"""Optimizer of a training: AdamW with a learning rate per part."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from msaf_bench.spec import Conditions
 
 
 def optimizer_of(net: VideoNetwork, conditions: Conditions) -> torch.optim.Optimizer:
-    """AdamW with one group for each rate; a frozen backbone is in none."""
+    """Return AdamW with one group per learning rate; a frozen backbone is in no group."""
     own = {id(p) for p in net.backbone.parameters()}
     if conditions.backbone_rate == 0:
         net.backbone.requires_grad_(False)

@@ -1,7 +1,7 @@
-"""One training in several processes that hold one copy of the network each.
+"""Data-parallel training in several processes, each with a copy of the network.
 
-torchrun starts such processes, and so does Ray Train; process 0 leads. Here is what they say to
-each other beside the gradients.
+torchrun or Ray Train starts the processes; process 0 leads. This module holds their communication
+besides the gradients.
 """
 
 import os
@@ -20,26 +20,26 @@ from msaf_bench.spec import Conditions
 
 Said = TypeVar("Said")
 
-#: for which a process waits for another one: process 0 validates, scores and writes alone
+#: time limit for waiting on another process; long, since process 0 validates, scores and writes
 PATIENCE = timedelta(hours=12)
-#: what gloo says where the other process is gone; NCCL has an error of its own
+#: gloo's messages when another process is gone; NCCL has its own error class
 GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "gloo")
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that train one network together, and which of them this one is."""
+    """Processes that train one network together, and the rank of this one."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def said(self, say: Callable[[], Said]) -> Said:
-        """Return what `say` returns in process 0; the others wait for it."""
+        """Return the result of `say` in process 0; other processes wait for it."""
         if self.size == 1:
             return say()
         told: list[object] = [say() if self.leads else None]
@@ -57,7 +57,7 @@ class ProcessGroup:
             self.said(lambda: None)
 
     def sum(self, x: Tensor) -> Tensor:
-        """Return the sum of a tensor over the processes, in all of them."""
+        """Return the sum of a tensor over all processes."""
         if self.size > 1:
             x = x.clone()
             with lost():
@@ -65,7 +65,7 @@ class ProcessGroup:
         return x
 
     def gathered(self, x: Tensor) -> Tensor:
-        """Tensors (...) -> (size, ...), those of all processes in all of them."""
+        """Return the tensors (...) of all processes as one tensor (size, ...)."""
         if self.size == 1:
             return x[None]
         found = [torch.empty_like(x) for _ in range(self.size)]
@@ -82,7 +82,7 @@ class LostError(HostError):
 
 
 def current() -> ProcessGroup:
-    """Return the group that this process belongs to, whoever made it."""
+    """Return the process group of this process."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return ALONE
     return ProcessGroup(distributed.get_rank(), distributed.get_world_size())
@@ -90,7 +90,7 @@ def current() -> ProcessGroup:
 
 @contextmanager
 def lost() -> Generator[None]:
-    """Raise `LostError` for what goes wrong because another process of the group has ended."""
+    """Raise `LostError` for errors caused by the end of another process."""
     try:
         yield
     except RuntimeError as error:
@@ -98,8 +98,8 @@ def lost() -> Generator[None]:
         if not isinstance(error, distributed.DistError) and not any(each in text for each in GONE):
             raise
         raise LostError(
-            "another process of this training has ended, so this one cannot go on; its own message"
-            " says why. A finished trial is kept, a begun one goes on from its last checkpoint"
+            "another process of this training has ended, so this one cannot go on; see its message"
+            " for the reason. Finished trials are kept, others resume from their last checkpoint"
         ) from error
 
 
@@ -107,25 +107,32 @@ def lost() -> Generator[None]:
 def joined(
     device: str, store: Store | None = None, rank: int = -1, size: int = -1
 ) -> Generator[str]:
-    """Join the group that meets at a store, or else the one that torchrun's variables describe;
-    yield the device of this process.
+    """Join a process group inside the block; yield the device of this process.
 
-    On a GPU that is the one of this process's number on its machine. Raises `UsageError` for
-    "cuda:N", and for more processes on a machine than it has GPUs.
+    On GPUs, a process takes the GPU with its own number on its machine.
+
+    Args:
+        device: "cpu" or "cuda".
+        store: Store where the group meets. Default: the address in torchrun's variables.
+        rank: Rank of this process. Default: from torchrun's variables.
+        size: Number of processes. Default: from torchrun's variables.
+
+    Raises:
+        UsageError: The device is "cuda:N", or the machine has fewer GPUs than processes.
     """
     backend = "gloo"
     if device.startswith("cuda"):
         local, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if device != "cuda":
-            raise UsageError(f"--device {device} is one GPU for all processes; give --device cuda")
+            raise UsageError(f"--device {device} is one GPU for all processes; use --device cuda")
         if local >= there:
             raise UsageError(
-                f"process {local} of this machine has no GPU, there are {there}; lower torchrun's"
+                f"no GPU for process {local} of this machine, which has {there}; lower torchrun's"
                 " --nproc-per-node"
             )
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
-        backend = "cpu:gloo,cuda:nccl"  # who waits for process 0 does not keep a GPU busy
+        backend = "cpu:gloo,cuda:nccl"  # waiting for process 0 over gloo keeps the GPU idle
     with lost():
         distributed.init_process_group(
             backend, store=store, rank=rank, world_size=size, timeout=PATIENCE
@@ -133,7 +140,7 @@ def joined(
     try:
         yield device
     except BaseException:
-        # NCCL would wait here for what the others do not do any more; the process ends anyhow.
+        # NCCL would wait here for the others for ever; the process ends anyway.
         if backend == "gloo":
             distributed.destroy_process_group()
         raise
@@ -141,12 +148,12 @@ def joined(
 
 
 def check_group(conditions: Conditions, size: int) -> None:
-    """Raises `UsageError` where a batch has no equal parts for so many processes."""
+    """Raise `UsageError` if a batch cannot be divided equally among the processes."""
     batch, accumulate = conditions.batch, conditions.accumulate
     parts = size * accumulate
     if batch % parts:
         times = f", each in {accumulate} parts" if accumulate > 1 else ""
         raise UsageError(
-            f"batch = {batch} has no equal parts for {size} processes{times}; add --set"
+            f"batch = {batch} cannot be divided among {size} processes{times}; add --set"
             f" batch={parts * max(1, round(batch / parts))}, or change the number of processes"
         )

@@ -1,7 +1,7 @@
-"""The parts that a batch is learnt in: those of several processes, and those that each of these
-learns one after the other. Together they have the loss of the whole batch.
+"""Parts of a batch: shares of several processes, and successive parts within each process.
 
-Shapes: P parts of the whole batch, B clips of this process, H W image.
+Together they have the loss of the whole batch. Shapes: P parts of the whole batch, B clips of this
+process, H W image.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -16,20 +16,20 @@ from msaf_bench.spec import VOID
 from msaf_bench.train.batches import Inputs
 from msaf_bench.train.parallel import ProcessGroup
 
-Seed = Callable[[int], int]  #: index of a part in the whole batch -> what its dropout is drawn from
+Seed = Callable[[int], int]  #: index of a part in the whole batch -> seed of its dropout
 
 
 class Parts(NamedTuple):
-    """The parts of this process, and where they lie in the whole batch."""
+    """The parts of this process and their place in the whole batch."""
 
-    own: Sequence[tuple[Inputs, Tensor]]  #: what the network reads, and labels
+    own: Sequence[tuple[Inputs, Tensor]]  #: inputs and labels of each part
     group: ProcessGroup
-    labelled: Tensor  #: number of labelled pixels of the whole batch
+    labelled: Tensor  #: number of labelled pixels in the whole batch
     seed: Seed
 
     @contextmanager
     def part(self, number: int, gather: Gather) -> Generator[tuple[Inputs, Tensor]]:
-        """Give one of this process's parts to be learnt inside."""
+        """Yield inputs and labels of one part of this process, to be trained inside the block."""
         index = number * self.group.size + self.group.rank
         torch.manual_seed(self.seed(index))
         inputs, labels = self.own[number]
@@ -39,8 +39,9 @@ class Parts(NamedTuple):
             yield inputs, labels
 
     def counted(self, run: Callable[[Inputs, Tensor], Tensor]) -> list[Tensor]:
-        """Run all parts without learning; return what their losses ask of the whole batch, in the
-        order in which they ask, each (P, ...).
+        """Run all parts without gradients; return the whole-batch tensors that their losses read.
+
+        They are in the order in which the losses ask for them, each (P, ...).
         """
         asked: list[list[Tensor]] = []
 
@@ -59,7 +60,15 @@ class Parts(NamedTuple):
 
 
 def parts_of(inputs: Inputs, labels: Tensor, count: int, group: ProcessGroup, seed: Seed) -> Parts:
-    """Return the parts of a batch (B, ...) of which this process learns `count`."""
+    """Return the parts of a batch (B, ...), of which this process trains `count`.
+
+    Args:
+        inputs: Inputs of this process.
+        labels: Labels of this process.
+        count: Number of parts of this process.
+        group: Processes that share the batch.
+        seed: Seed of the dropout by part.
+    """
     labelled = group.sum((labels != VOID).sum())
     own = zip(_split(inputs, count), labels.chunk(count), strict=True)
     return Parts(list(own), group, labelled, seed)
@@ -72,7 +81,7 @@ def _split(inputs: Inputs, count: int) -> Sequence[Inputs]:
 
 
 def unasked(x: Tensor) -> Tensor:
-    """Raise an error for a loss that asks for the whole batch without having said so."""
+    """Raise an error for a loss that reads the whole batch without declaring it."""
     raise RuntimeError(
         "its loss reads the whole batch (`whole_batch.of_all`), so its network must set"
         " `batchwise_loss = True` to be trained with accumulate > 1"

@@ -1,6 +1,4 @@
-"""Activation checkpointing: few activations are kept in the forward pass, the others are computed
-again in the backward pass (Chen et al. 2016).
-"""
+"""Activation checkpointing: activations are recomputed in the backward pass (Chen et al. 2016)."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,14 +13,15 @@ from torch.utils.checkpoint import (
     set_checkpoint_early_stop,
 )
 
-#: modules with weights that a unit has at most: a residual or a transformer block has up to 8
+#: maximum number of modules with weights per unit; a residual or transformer block has up to 8
 LARGEST = 10
 
 
 @contextmanager
 def recomputed(net: nn.Module) -> Generator[None]:
-    """Let the units of a network keep nothing but their input. Gradients, running statistics and
-    random draws stay the same, and so do the names of the weights.
+    """Let the units of a network store only their input inside the block.
+
+    Gradients, running statistics, random draws and names of weights stay the same.
     """
     found = list(units(net))
     for unit in found:
@@ -35,8 +34,9 @@ def recomputed(net: nn.Module) -> Generator[None]:
 
 
 def units(net: nn.Module) -> Iterator[nn.Module]:
-    """Yield the largest modules with 2 to `LARGEST` modules that have weights: residual blocks,
-    transformer blocks, a convolution with its norm.
+    """Yield the largest modules with 2 to `LARGEST` modules that have weights.
+
+    These are residual blocks, transformer blocks, and convolutions with their norm.
     """
     for child in net.children():
         weighted = sum(
@@ -49,7 +49,7 @@ def units(net: nn.Module) -> Iterator[nn.Module]:
 
 
 def _writes_its_input(unit: nn.Module) -> bool:
-    """Whether a sequence begins with a function in place, so that its input cannot be kept."""
+    """Return whether a sequence begins with an in-place function that overwrites its input."""
     first = next(iter(unit.children()), None)
     return isinstance(unit, nn.Sequential) and bool(getattr(first, "inplace", False))
 
@@ -57,7 +57,7 @@ def _writes_its_input(unit: nn.Module) -> bool:
 def _forward(unit: nn.Module, forward: Callable[..., object], *inputs: object) -> object:
     if not torch.is_grad_enabled():
         return forward(*inputs)
-    # Modules are computed to their end again, so that what follows them sees them end.
+    # Without early stop, modules run to their end again, and their forward hooks are called.
     with set_checkpoint_early_stop(False):
         run = cast("Callable[..., object]", checkpoint)
         return run(
@@ -70,7 +70,7 @@ def _forward(unit: nn.Module, forward: Callable[..., object], *inputs: object) -
 
 @contextmanager
 def _second_time(unit: nn.Module) -> Generator[None]:
-    """Let the batch norms of a unit see a batch that their running statistics know already."""
+    """Freeze the running statistics of a unit's batch norms, which already include this batch."""
     norms = [m for m in unit.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     counts = [cast("Tensor", norm.num_batches_tracked).clone() for norm in norms]

@@ -1,5 +1,6 @@
-"""When and what: the learning rate and the clips of each step, as functions of the step alone, so
-that a resumed run repeats neither.
+"""Learning rate, clips and random numbers of each step.
+
+They are functions of the step and the seed alone, so a resumed run repeats and skips nothing.
 """
 
 import numpy as np
@@ -8,14 +9,24 @@ from msaf_bench.spec import Conditions
 
 
 def learning_rate(step: int, conditions: Conditions) -> float:
-    """The rate at a step (from 0): poly decay, (1 - step / steps)^power, under a linear warm-up."""
+    """Return the learning rate at a step: poly decay with linear warm-up.
+
+    Steps count from 0. The decay is (1 - step / steps)^power.
+    """
     decayed = conditions.lr * (1 - step / conditions.steps) ** conditions.power
     return decayed * min(1.0, (step + 1) / conditions.warmup) if conditions.warmup else decayed
 
 
 def batch_indices(step: int, batch: int, clips: int, seed: int) -> list[int]:
-    """Which clips a step reads: epochs in an order that depends on the seed and the epoch alone, so
-    every row sees the same.
+    """Return the indices of the clips in a step's batch.
+
+    The order of each epoch depends only on seed and epoch, so it is the same for every row.
+
+    Args:
+        step: Number of the step, from 0.
+        batch: Clips per batch.
+        clips: Number of clips in the split.
+        seed: Seed of the order.
     """
     places = range(step * batch, (step + 1) * batch)
     orders = {
@@ -26,11 +37,11 @@ def batch_indices(step: int, batch: int, clips: int, seed: int) -> list[int]:
 
 
 def augmentation_rng(step: int, seed: int) -> np.random.Generator:
-    """The generator of a step's crops, flips and scales."""
+    """Return the random generator of a step's crops, flips and scales."""
     return np.random.default_rng((seed, step, 1))
 
 
 def step_seed(step: int, seed: int, part: int = 0) -> int:
-    """What the dropout of a step is drawn from, of each part of its batch another."""
+    """Return the seed of dropout for a step and a part of its batch."""
     places = (seed, step, 2, part) if part else (seed, step, 2)
     return int.from_bytes(np.random.default_rng(places).bytes(4))

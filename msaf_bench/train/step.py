@@ -1,6 +1,6 @@
-"""One step of a training: forward pass, loss and backward pass of a batch under the conditions.
+"""One training step: forward pass, loss and backward pass of a batch under the conditions.
 
-Shapes: B clips of a batch, or of this process's share of it; T frames, C channels, H W image.
+Shapes: B clips in a batch, or in this process's share of it; T frames, C channels, H W image.
 """
 
 import warnings
@@ -28,14 +28,12 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Objective(nn.Module):
-    """A network and its loss as one function: what it reads of clips (B, ...) and their labels
-    (B, H, W) -> the loss.
-    """
+    """A network and its loss as one function: inputs (B, ...) and labels (B, H, W) -> loss."""
 
     def __init__(self, net: VideoNetwork, *, compiled: bool) -> None:
         super().__init__()
         self.net = net
-        self.watched = False  #: hooks listen: compiled code would not call them
+        self.watched = False  #: hooks are in use, and compiled code would not call them
         ways: Sequence[Callable[..., Output]] = [net.forward]
         if isinstance(net, ExtractingNetwork):
             ways = [net.forward, net.from_features]
@@ -54,7 +52,7 @@ class Objective(nn.Module):
 
 
 class Learner:
-    """Computes the gradients of a network under conditions; `prepared` makes it."""
+    """Computes the gradients of a network under conditions; made by `prepared`."""
 
     def __init__(self, net: VideoNetwork, conditions: Conditions, group: ProcessGroup) -> None:
         self.net, self.conditions, self.group = net, conditions, group
@@ -62,10 +60,10 @@ class Learner:
         self.objective = Objective(net, compiled=conditions.compile)
         self.run = _shared(self.objective, self.device) if group.size > 1 else self.objective
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=conditions.precision == "fp16")
-        self.determinism = ""  #: how far equal seeds give equal numbers
+        self.determinism = ""  #: extent to which equal seeds give equal numbers
 
     def gradients(self, inputs: Inputs, labels: Tensor, seed: Seed = int) -> Tensor:
-        """Leave the gradients of the whole batch in the weights, times the scale of `scaler`.
+        """Store the gradients of the whole batch in the weights, times the scale of `scaler`.
 
         `inputs` (B, ...) and `labels` (B, H, W) are this process's share of the batch. Returns the
         mean loss of its parts; the mean over the processes is the loss of the whole batch.
@@ -85,8 +83,10 @@ class Learner:
         return torch.stack(losses).mean()
 
     def _answers(self, parts: Parts) -> Callable[[], Gather]:
-        """Return what answers the questions of each part's loss to the whole batch. Where a process
-        has several parts, all are run beforehand if the loss asks any.
+        """Return a factory of functions that give a part's loss the whole-batch tensors it reads.
+
+        If a process has several parts and the loss reads the whole batch, all parts run once
+        beforehand.
         """
         if len(parts.own) == 1:
             return lambda: self.group.gathered
@@ -127,14 +127,15 @@ class Learner:
 def prepared(
     net: VideoNetwork, conditions: Conditions, group: ProcessGroup = ALONE
 ) -> Generator[Learner]:
-    """Prepare a network on its device to learn under conditions; undo it afterwards. A frozen
-    backbone asks for no gradient before.
+    """Prepare a network on its device for training under conditions, and undo it afterwards.
+
+    A frozen backbone must already have `requires_grad` False.
     """
     device = next(net.parameters()).device.type
     with ExitStack() as stack:
         determinism: Determinism = stack.enter_context(arithmetic(conditions, device))
         if conditions.channels_last:
-            laid_out = cast("Callable[..., object]", net.to)  # whose stub knows no layout
+            laid_out = cast("Callable[..., object]", net.to)  # the stub lacks `memory_format`
             laid_out(memory_format=torch.channels_last)
             stack.callback(laid_out, memory_format=torch.contiguous_format)
         if group.size > 1:
@@ -149,20 +150,21 @@ def prepared(
 
 
 def _shared(objective: nn.Module, device: torch.device) -> nn.Module:
-    """Return the objective of a group of processes, which exchange its gradients."""
+    """Return the objective wrapped for a group of processes that exchange its gradients."""
     with lost(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
         return DistributedDataParallel(
             objective,
             device_ids=[device] if device.type == "cuda" else None,
-            broadcast_buffers=False,  # batch norm is synchronised, the others are constants
-            find_unused_parameters=True,  # of sub-networks that take turns
+            broadcast_buffers=False,  # batch norm is synchronised; other buffers are constant
+            find_unused_parameters=True,  # some systems alternate between sub-networks
         )
 
 
 def _laid_out(inputs: Inputs, *, channels_last: bool) -> Inputs:
-    """Return frames (B, T, 3, H, W), or features (B, C, H, W), in the memory layout of the network:
-    the slices of each frame have that layout too.
+    """Return frames (B, T, 3, H, W) or features (B, C, H, W) in the memory layout of the network.
+
+    The slices of each frame have that layout too.
     """
     if not channels_last:
         return inputs
@@ -184,7 +186,7 @@ def _compiled(run: Callable[..., Output]) -> Callable[..., Output]:
                 raise
             said = text_of(error).partition(" Set TORCHDYNAMO_VERBOSE")[0]
             raise HostError(
-                f"torch.compile: {said}; mend that, or add --set compile=false"
+                f"torch.compile: {said}; fix this, or add --set compile=false"
             ) from error
 
     return call

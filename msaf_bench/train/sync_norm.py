@@ -1,5 +1,7 @@
-"""Batch norm over the whole batch of several processes: torch's on a GPU, ours elsewhere, where
-torch's does not run. Shapes: N images, C channels.
+"""Batch norm over the whole batch of several processes.
+
+torch's own version on a GPU; ours elsewhere, because torch's needs a GPU. Shapes: N images, C
+channels.
 """
 
 from collections.abc import Generator
@@ -12,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over the processes; so is the gradient."""
+    """Sum over the processes; its gradient is summed too."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -26,8 +28,9 @@ class _Sum(torch.autograd.Function):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch norm (N, C, ...) -> (N, C, ...) whose mean and variance are those over the clips of all
-    processes, which have equally many.
+    """Batch norm (N, C, ...) -> (N, C, ...) with mean and variance over the clips of all processes.
+
+    All processes have the same number of clips.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
@@ -55,7 +58,7 @@ class SyncBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _note(self, mean: Tensor, variance: Tensor) -> None:
-        """Add to the running statistics."""
+        """Update the running statistics."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -69,8 +72,9 @@ class SyncBatchNorm(_BatchNorm):
 
 @contextmanager
 def synchronised(net: nn.Module) -> Generator[None]:
-    """Let every batch norm of a network see the clips of all processes; weights, statistics and
-    names stay the same.
+    """Synchronise every batch norm of a network inside the block.
+
+    Weights, statistics and names stay the same.
     """
     places = [
         (parent, name, child)
@@ -90,7 +94,7 @@ def synchronised(net: nn.Module) -> Generator[None]:
 
 
 def _twin(norm: Any) -> nn.Module:
-    """Return a synchronised norm with the tensors of a plain one."""
+    """Return a synchronised norm that shares the tensors of a plain one."""
     device = next((t.device for t in norm.state_dict().values()), torch.device("cpu"))
     kind = nn.SyncBatchNorm if device.type == "cuda" else SyncBatchNorm
     twin = kind(

@@ -123,7 +123,11 @@ def camvid(root, *more):
             2,
             ["--workers", "--on ray"],
         ),
-        (["ablate", "--table", "3", "--device", "meta", "--dry-run"], 2, ["meta", "there is cpu"]),
+        (
+            ["ablate", "--table", "3", "--device", "meta", "--dry-run"],
+            2,
+            ["meta", "choose one of: cpu"],
+        ),
         (["data", "street", "--out", "/proc/x"], 5, ["/proc/x", "another folder"]),
         (["ablate", "--table", "3", "--plugin", "no_such_part"], 2, ["no_such_part"]),
         (["ablate", "--table", "3", "--tabel", "3"], 2, ["--tabel"]),
@@ -131,7 +135,7 @@ def camvid(root, *more):
         (
             ["ablate", "--table", "3", "--device", "cuda:9", "--preset", "smoke", "--on", "local"],
             2,
-            ["cuda:9", "there is cpu"],
+            ["cuda:9", "choose one of: cpu"],
         ),
         (["ablate", "--table", "3", "--data", "camvid"], 2, ["--root"]),
         (

@@ -185,7 +185,7 @@ def test_predict_leaves_no_map_among_its_frames(capsys, tmp_path):
         tmp_path / "frames",
     )
     assert code == 2
-    assert "a1.png would lie among the files of" in err
+    assert "a1.png would lie among the input files of" in err
     code, _, err = run(
         capsys,
         "predict",

@@ -108,7 +108,7 @@ def test_an_overlay_replaces_only_its_own(street, checkpoint, tmp_path, capsys):
     args = (*args, "--overlay", tmp_path / "o.mp4")
     code, _, err = run(capsys, *args)
     assert (code, (tmp_path / "o.mp4").read_bytes()) == (2, b"another's")
-    assert "o.mp4 is there and not ours" in err
+    assert "o.mp4 exists and was not written" in err
     assert run(capsys, *args, "--overwrite")[0] == 0
     assert run(capsys, *args)[0] == 0  # our own
 

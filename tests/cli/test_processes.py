@@ -31,7 +31,7 @@ def test_the_first_process_speaks_and_the_others_follow(tmp_path):
 def test_a_usage_error_is_one_line_of_the_first_process(tmp_path):
     found = ranks.ended(ranks.start([*TRAIN, "--set", "batch=3", "-o", tmp_path]))
     assert [code for code, _, _ in found] == [2, 2]
-    word = "batch = 3 has no equal parts for 2 processes; add --set batch=4"
+    word = "batch = 3 cannot be divided among 2 processes; add --set batch=4"
     assert word in found[0][2]
     assert len(found[0][2].splitlines()) == 1
     assert found[1][1:] == ("", "")
@@ -47,7 +47,10 @@ def test_a_wrong_option_is_said_once(launched, monkeypatch, capsys, rank, lines)
 def test_one_gpu_is_not_for_all_processes():
     with pytest.raises(UsageError, match="--device cuda:0 is one GPU"), joined("cuda:0"):
         pass
-    with pytest.raises(UsageError, match="no GPU, there are 0; lower"), joined("cuda"):
+    with (
+        pytest.raises(UsageError, match="no GPU for process 0 .* which has 0; lower"),
+        joined("cuda"),
+    ):
         pass
 
 
@@ -78,5 +81,5 @@ def launched(monkeypatch):
 
 def test_ray_is_not_started_by_torchrun(launched):
     assert cluster_of(None, None, None, 0) is None
-    with pytest.raises(UsageError, match="give --on local"):
+    with pytest.raises(UsageError, match="use --on local"):
         cluster_of("ray", None, None, 0)

@@ -157,7 +157,7 @@ def test_a_dcn_forced_off_the_map_is_said_at_once_and_recorded(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rates": {"ofset": 0.1}}, "rates.ofset: no row has weights of that name"),
+        ({"rates": {"ofset": 0.1}}, "rates.ofset: no row has weights with this name"),
         ({"pretrain_steps": 0}, "freezes random weights.*pretrain_steps=1500"),
         ({"flow": "none"}, "cannot be aligned without flow.*flow=dis"),
     ],

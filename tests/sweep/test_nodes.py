@@ -32,7 +32,7 @@ HERE = Findings({"msaf-bench": "0.1.0 abc", "torch": "2.13.0"}, "1f/2e", ())
             {"software": {"msaf-bench": "0.1.0 ffff", "torch": "2.13.0"}},
             "msaf-bench is 0.1.0 ffff, here 0.1.0 abc; install the same on all nodes",
         ),
-        ({"data": "1f/99"}, "--root has other content (1f/99, here 1f/2e); use one shared folder"),
+        ({"data": "1f/99"}, "--root holds different data (1f/99, here 1f/2e); use a shared folder"),
         ({"data": "", "faults": ("--root /d: no such folder",)}, "--root /d: no such folder"),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_folder_of_reports_that_a_node_does_not_see_or_write_is_named(
 ):
     monkeypatch.setattr(nodes, "SEEN_S", 0)
     (fault,) = found_here(trial, [], setting, tmp_path / "probe").faults
-    assert fault == f"--reports {tmp_path} is not seen there; put it on a shared folder"
+    assert fault == f"--reports {tmp_path} is not visible; use a shared folder"
 
     def refused(self, *_):
         raise PermissionError(13, "Permission denied", str(self))
@@ -77,13 +77,13 @@ def test_a_folder_of_reports_that_a_node_does_not_see_or_write_is_named(
     with nodes._probe(tmp_path) as probe:
         monkeypatch.setattr(nodes.Path, "touch", refused)
         (fault,) = found_here(trial, [], setting, probe).faults
-    assert fault.startswith(f"--reports {tmp_path} cannot be written there (Permission denied)")
+    assert fault.startswith(f"--reports {tmp_path} is not writable (Permission denied)")
 
 
 def test_weights_that_a_node_does_not_see_are_named(trial, setting, tmp_path):
     with nodes._probe(tmp_path) as probe:
         (fault,) = found_here(trial, ["/nowhere/r50.pth"], setting, probe).faults
-    assert fault == "weights /nowhere/r50.pth are not seen there; put them on a shared folder"
+    assert fault == "weights /nowhere/r50.pth are not visible; put them in a shared folder"
 
 
 def test_a_plug_in_and_data_that_a_node_lacks_are_named(trial, setting, tmp_path):
@@ -135,13 +135,13 @@ class Remote:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (HERE._replace(data="other"), "--root has other content"),
-        (GetTimeoutError(), "gives no answer in 180 s"),
+        (HERE._replace(data="other"), "--root holds different data"),
+        (GetTimeoutError(), "does not answer within 180 s"),
         (
             RuntimeError("Failed to unpickle:\nModuleNotFoundError: No module named 'msaf_bench'"),
-            "the package msaf_bench is not installed there",
+            "msaf-bench is not installed",
         ),
-        (RuntimeError("a line\nthe last line"), "the last line; look at it"),
+        (RuntimeError("a line\nthe last line"), "the last line; check the node"),
     ],
 )
 def test_a_bad_node_is_named_in_one_line(answer, said, trial, setting, monkeypatch):
@@ -202,4 +202,4 @@ def test_a_batch_that_four_processes_cannot_share_is_refused_before_any_training
     monkeypatch.setattr(connection, "_join", None)
     four = ["--table", "3", "--preset", "smoke", "--on", "ray", "--gpus-per-trial", "4"]
     assert main(["ablate", *four, "--reports", str(tmp_path)]) == 2
-    assert "batch = 2 has no equal parts for 4 processes" in capsys.readouterr().err
+    assert "batch = 2 cannot be divided among 4 processes" in capsys.readouterr().err

@@ -85,7 +85,7 @@ def test_a_trial_must_fit_one_node_not_the_sum(tmp_path, monkeypatch, threads, l
     with pytest.raises(
         UsageError,
         match=(
-            f"needs {threads + loaders} CPU and {gpus} GPU on one node, the largest of the cluster"
+            f"needs {threads + loaders} CPU and {gpus} GPU on one node, but the largest node"
             " has 2 CPU and 2 GPU"
         ),
     ):
@@ -126,7 +126,7 @@ def test_an_error_of_ray_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(connection, "_join", broken)
     with pytest.raises(
-        HostError, match=r"^Ray: ValueError: the node is gone; --on local does without it$"
+        HostError, match=r"^Ray: ValueError: the node is gone; use --on local to run without Ray$"
     ):
         on_ray.run_on([], Setting(Workspace(tmp_path)), None, Cluster())
 

@@ -95,7 +95,7 @@ def test_a_finished_run_is_not_that_of_other_data(tmp_path, capsys):
     capsys.readouterr()
     again = [*SMALL, "--resume", *reports]
     assert main([*again, "--data", str(other / "mine.toml")]) == 3
-    assert "the finished trials read data of other content" in capsys.readouterr().err
+    assert "the finished trials read different data" in capsys.readouterr().err
     assert main([*again, "--data", str(one / "mine.toml")]) == 0
     for root, shown in ((one, False), (other, True)):
         assert main(["report", str(tmp_path / "r"), "--root", str(root)]) == 0

@@ -215,7 +215,7 @@ def test_weights_given_with_an_option_are_files_too(place, monkeypatch):
     ("weights", "says"),
     [
         ("sha256:" + 64 * "0" + " start.pth", "its sha256 is"),
-        ("sha256:" + 64 * "0", "a sum alone is no file"),
+        ("sha256:" + 64 * "0", "only a hash, not a file"),
         ("x\\u0000.pth", "null"),
         ("folder/", "a folder, not a file"),
         ("y" * 300 + ".pth", "name too long"),

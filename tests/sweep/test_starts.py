@@ -150,7 +150,7 @@ def test_it_takes_the_place_of_the_pre_training(here):
     given |= {"reports": here / "run", "resume": False, "pictures": False}
     torch.save(backbone(width=16), "w16.pth")
     files = files_of("w16.pth")
-    with pytest.raises(UsageError, match="takes the place of the common pre-training"):
+    with pytest.raises(UsageError, match="replaces the common pre-training"):
         prepare(read_table("3"), quick, **given, start=files)
     none = changed(quick, {"pretrain_steps": 0}, "a test")
     ablation = prepare(read_table("3"), none, **given, start=files)
@@ -200,11 +200,14 @@ BAD = [
     ("vgg=net.pth", r"unknown backbone or system.*choose one of: msaf-r50, resnet10"),
     (
         "resnet50=net.pth",
-        r"preset smoke runs resnet10\(width=8\) in place of resnet50; give a file for that",
+        r"preset smoke runs resnet10\(width=8\) instead of resnet50; give a file for the former",
     ),
-    ("net.pth,copy.pth", r"two files for resnet10, net\.pth and copy\.pth; give one"),
-    ("copy.pth,resnet10=net.pth", r"two files for resnet10, copy\.pth and net\.pth; give one"),
-    ("msaf-r50=net.pth,resnet10=copy.pth", r"resnet10=copy\.pth: every row with it takes the file"),
+    ("net.pth,copy.pth", r"two files for resnet10, net\.pth and copy\.pth; omit one"),
+    ("copy.pth,resnet10=net.pth", r"two files for resnet10, copy\.pth and net\.pth; omit one"),
+    (
+        "msaf-r50=net.pth,resnet10=copy.pth",
+        r"resnet10=copy\.pth: not used, every row with this backbone uses",
+    ),
     (
         "thin.pth",
         (
@@ -257,7 +260,7 @@ def test_what_cannot_start_anything_is_one_line_before_any_training(bad_files, c
 
 def test_one_file_for_several_backbones_is_refused(here):
     plan = planned("1", ("MSAF ResNet50", "PSPNet18"))
-    with pytest.raises(UsageError, match=r"2 backbones \(resnet10, resnet50\); say which"):
+    with pytest.raises(UsageError, match=r"2 backbones \(resnet10, resnet50\); name one of them"):
         with_starts(plan, files_of("net.pth"))
 
 
@@ -269,7 +272,7 @@ def test_a_backbone_that_takes_no_file_is_said(here):
 
 def test_a_row_that_has_a_file_of_its_own_takes_no_other(here):
     plan = planned(shrink={"backbone": {"use": "resnet10", "width": 8, "weights": "net.pth"}})
-    with pytest.raises(UsageError, match=r"row 'Baseline' starts from weights net\.pth.*its own"):
+    with pytest.raises(UsageError, match=r"row 'Baseline' already starts from weights net\.pth"):
         with_starts(plan, files_of("net.pth"))
 
 

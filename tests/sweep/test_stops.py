@@ -135,7 +135,7 @@ def test_a_disk_that_is_too_small_is_said_before_the_first_trial(tmp_path, begun
     with pytest.raises(
         HostError,
         match=(
-            r"has 0 MiB free and this run writes at least \d+ MiB \(checkpoints .*, flow"
+            r"has 0 MiB free, but this run writes at least \d+ MiB \(checkpoints .*, flow"
             r" .*--reports"
         ),
     ):

@@ -176,7 +176,7 @@ def test_points_of_two_axes_share_a_folder(tmp_path: Path):
         ),
         (
             'of = "steps"\nvalues = [5, 7, 5]',
-            "axis steps = 5 is the same point as 5; leave one out",
+            "axis steps = 5 is the same point as 5; omit one",
         ),
         (
             'of = "data"\nvalues = ["street", "camvid"]',

@@ -160,7 +160,7 @@ def test_trials_on_other_data_are_not_mixed(run):
     for path in (run / "records").glob("*.json"):
         record = read_record(path)
         write_record(run / "records", record.model_copy(update={"data": "other/data"}))
-    with pytest.raises(DataError, match="other content"):
+    with pytest.raises(DataError, match="read different data"):
         sweep(run, plan(seeds=3), resume=True)
 
 
@@ -189,7 +189,10 @@ def test_a_wrong_value_stops_the_sweep_before_its_first_trial(tmp_path, swap, me
 
 @pytest.mark.slow
 def test_more_frames_than_any_row_reads_are_refused(tmp_path):
-    for frames, message in ((5, "no row reads more than 3"), (2, "reads 3 frames, a clip has 2")):
+    for frames, message in (
+        (5, "no row reads more than 3"),
+        (2, "reads 3 frames, but a clip has 2"),
+    ):
         with pytest.raises(UsageError, match=message):
             sweep(tmp_path, plan(CONDITIONS.model_copy(update={"frames": frames})))
 
@@ -215,7 +218,7 @@ def test_two_processes_cannot_share_a_folder(tmp_path):
 
 @pytest.mark.slow
 def test_what_would_stop_every_trial_stops_the_sweep(tmp_path):
-    with pytest.raises(UsageError, match="there is cpu"):
+    with pytest.raises(UsageError, match="choose one of: cpu"):
         check_device("cuda:7")
     bad = read_conditions("smoke", "camvid")
     (tmp_path / "data").mkdir()

@@ -180,7 +180,7 @@ def test_a_tracker_that_fails_is_dropped_with_a_note(tmp_path, trials):
         run_until_20(events, trials[0])
         go_on_from_10(events, trials[0])
     assert len(heard.notes) == 1
-    assert heard.notes[0].startswith("--track tensorboard: nothing more is logged there: ")
+    assert heard.notes[0].startswith("--track tensorboard: logging stopped: ")
     assert csv_of(tmp_path)[("msaf-r18", 0), "train/loss"] == LOGGED["train/loss"]
     assert len(heard.records) == 1
 
@@ -263,7 +263,7 @@ def test_the_same_trial_elsewhere_is_another_run(tmp_path, trials, wandb):
 def test_wandb_without_login_is_one_line(monkeypatch, wandb):
     check_trackers(["wandb"])
     wandb.logged_in = False
-    with pytest.raises(HostError, match="nobody is logged in; run `wandb login`, or set WANDB_MOD"):
+    with pytest.raises(HostError, match="not logged in; run `wandb login`, or set WANDB_MOD"):
         check_trackers(["wandb"])
     monkeypatch.setenv("WANDB_MODE", "offline")
     check_trackers(["wandb"])

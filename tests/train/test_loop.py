@@ -203,7 +203,7 @@ def test_a_flipped_byte_is_found(tmp_path):
 def test_weights_of_another_system_are_refused(tmp_path):
     run(tmp_path)
     other = build(systems_of(read_table("3"), CONDITIONS)["Baseline"], len(CLIPS.classes))
-    with pytest.raises(DataError, match="not those of"):
+    with pytest.raises(DataError, match="do not fit"):
         restore(newest_checkpoint(tmp_path)[0], other)
 
 
@@ -301,14 +301,14 @@ def test_a_checkpoint_of_another_trial_or_step_is_not_taken(tmp_path):
     shutil.copytree(tmp_path / "other", tmp_path / "own")
     notes, whole = [], run(tmp_path / "whole")
     assert equal(run(tmp_path / "own", notes=notes)[0], whole[0])
-    assert "it is of another trial" in notes[0]
+    assert "belongs to another trial" in notes[0]
     with pytest.raises(Killed):
         run(tmp_path / "renamed", die_at=20)
     for path in (tmp_path / "renamed").glob("step-0000010.*"):
         path.rename(path.with_name("step-0000020" + path.suffix))
     notes.clear()
     assert equal(run(tmp_path / "renamed", notes=notes)[0], whole[0])
-    assert "it is of step 10, not the one that its name says" in notes[0]
+    assert "holds step 10, which does not match its name" in notes[0]
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_a_process_alone_has_no_group():
 
 @pytest.mark.parametrize(
     ("size", "accumulate", "word"),
-    [(3, 1, "batch = 8 has no equal parts for 3 processes; add --set batch=9"),
+    [(3, 1, "batch = 8 cannot be divided among 3 processes; add --set batch=9"),
      (4, 4, "4 processes, each in 4 parts; add --set batch=16")],
 )  # fmt: skip
 def test_a_batch_without_equal_parts_is_refused(size, accumulate, word):

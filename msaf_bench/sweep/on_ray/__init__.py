@@ -1,9 +1,8 @@
-"""The Ray executor: the same trials, several at a time, over the nodes of a cluster. Nothing else
-imports Ray.
+"""Executor on Ray: the same trials, several at a time, on the nodes of a cluster.
 
-Ray only executes. Ray Tune reserves what a trial needs, starts it, and starts it again where a
-worker or a node dies. Each trial writes its own record before Ray hears of it, so what Ray keeps
-of a run is thrown away.
+Only this package imports Ray. Ray Tune reserves the resources of a trial, starts it, and restarts
+it if a worker or node dies. Each trial writes its own record before Ray hears of it, so Ray's own
+files of a run are discarded.
 """
 
 from collections.abc import Sequence
@@ -29,12 +28,22 @@ def run_on(
     cluster: Cluster,
     stops: Stops | None = None,
 ) -> None:
-    """Run the trials; each leaves its record, except for those that `stops` ends early. A trial
-    whose worker dies is tried again from its newest checkpoint, then recorded as failed.
+    """Run the trials on Ray; each leaves its record, unless `stops` ends it early.
 
-    Raises `UsageError` for a batch that the processes of a trial cannot share and a resource that
-    the cluster does not have, `HostError` for a cluster that is not there and a node that cannot
-    run these trials.
+    If its worker dies, a trial resumes from its newest checkpoint; after several failures it is
+    recorded as failed.
+
+    Args:
+        trials: Trials to run.
+        setting: Folder, device and threads of the trials.
+        events: Receives the progress.
+        cluster: Ray cluster and resources per trial.
+        stops: Rule that stops trials early.
+
+    Raises:
+        UsageError: The processes of a trial cannot share its batch, or the cluster lacks a
+            resource.
+        HostError: The cluster cannot be reached, or a node cannot run these trials.
     """
     for trial in trials:
         check_group(trial.conditions, cluster.processes)
@@ -48,13 +57,13 @@ def run_on(
             missing = [trial for trial in trials if trial.id not in ended]
             if missing and not any(room(cluster, setting).values()):
                 raise HostError(
-                    "Ray: the cluster has no node left for a trial; mend it, then --resume"
+                    "Ray: no node of the cluster can run a trial; fix it, then use --resume"
                 )
     except BenchError:
         raise
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
-        raise HostError(f"Ray: {said[-1].strip()}; --on local does without it") from error
+        raise HostError(f"Ray: {said[-1].strip()}; use --on local to run without Ray") from error
     for trial in missing:
         lost = _lost(trial, setting, heard.lost.get(trial.id))
         write_record(setting.workspace.records, lost)

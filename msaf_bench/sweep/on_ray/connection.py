@@ -1,8 +1,7 @@
 # pyright: basic
-"""Joins a Ray cluster, or starts one on this machine.
+"""Connection to a Ray cluster, joined or started on this machine.
 
-A cluster of our own answers on 127.0.0.1 alone and asks for a token that only its own processes
-know.
+Our own cluster listens on 127.0.0.1 only, and requires a token known only to its own processes.
 """
 
 import logging
@@ -21,7 +20,7 @@ from msaf_bench.files import lives
 from msaf_bench.inherited import environment
 from msaf_bench.sweep.executors import Cluster
 
-#: no usage report, no logger files, and Ctrl-C stays ours
+#: no usage statistics, no log files, and Ctrl-C is left to our own handler
 VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -30,36 +29,34 @@ VARIABLES = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-#: a cluster of our own asks for a token, and its workers are as nice as this process
+#: our own cluster requires a token, and its workers have the niceness of this process
 OWN = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32),
     "RAY_worker_niceness": "0",
 }
 
-# Ray reads some when it is imported, which happens here: the package imports this module first.
+# Ray reads some of them at import. Therefore the package imports this module before any other.
 with environment(VARIABLES):
     import ray
     from ray._private import ray_constants
     from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 
-#: options of a connection: Ray's own errors are told by us, in one line
+#: options of a connection; we report Ray's errors ourselves, in one line
 QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-REACH_S = 5  #: to reach a cluster's address
-FOLDER = "msaf-bench-ray-"  #: of what Ray writes; the process's number and a random word follow
-#: bytes of that folder's path: those of a socket's path, without what Ray appends
+REACH_S = 5  #: time limit in seconds for reaching a cluster's address
+FOLDER = "msaf-bench-ray-"  #: prefix of Ray's folder, followed by process id and a random word
+#: maximum bytes of that folder's path: the limit of a socket's path, minus Ray's suffix
 LONGEST = 103 - 63
-START = (
-    "start one with `ray start --head`, or set RAY_AUTH_MODE=token for one that asks for a token"
-)
+START = "start one with `ray start --head`, or set RAY_AUTH_MODE=token if it requires a token"
 
 
 @contextmanager
 def connected(cluster: Cluster, cores: int) -> Generator[Path]:
-    """Keep this process connected to a cluster whose trials keep so many cores busy; return a
-    folder for what Ray writes, removed at the end.
+    """Connect this process to a cluster inside the block; yield a folder for Ray's files.
 
-    Raises `HostError` for a cluster that cannot be reached or started.
+    `cores` is the number of cores per process of a trial. The folder is removed at the end. Raises
+    `HostError` if the cluster cannot be reached or started.
     """
     variables = VARIABLES if cluster.address else VARIABLES | OWN
     with environment(variables), scratch() as folder:
@@ -67,17 +64,16 @@ def connected(cluster: Cluster, cores: int) -> Generator[Path]:
             _join(cluster, cores, folder)
             yield folder
         finally:
-            # a sweep that was stopped half-way may have lost its connection
+            # a sweep that was interrupted may have lost its connection
             with suppress(OSError):
                 ray.shutdown()
 
 
 @contextmanager
 def scratch() -> Generator[Path]:
-    """Make a folder for what Ray writes, removed at the end; those that killed processes left are
-    removed first.
+    """Make a folder for Ray's files and remove it at the end, with those of killed processes.
 
-    Raises `HostError` where no temporary folder has a path that is short enough for Ray's sockets.
+    Raises `HostError` if the path of every temporary folder is too long for Ray's sockets.
     """
     name = f"{FOLDER}{os.getpid()}-{secrets.token_hex(3)}"
     bases = [Path(tempfile.gettempdir()), Path("/tmp")]
@@ -88,7 +84,7 @@ def scratch() -> Generator[Path]:
     ]
     if not short:
         raise HostError(
-            f"the temporary folder {bases[0]} has too long a path for Ray's sockets; set"
+            f"the path of the temporary folder {bases[0]} is too long for Ray's sockets; set"
             " TMPDIR=/tmp, or add --on local"
         )
     for old in short[0].glob(f"{FOLDER}*"):
@@ -100,7 +96,7 @@ def scratch() -> Generator[Path]:
         folder.mkdir(mode=0o700)
     except OSError as error:
         raise HostError(
-            f"cannot write {folder}: {error.strerror}; set TMPDIR to a folder that can be written"
+            f"cannot write {folder}: {error.strerror}; set TMPDIR to a writable folder"
         ) from error
     try:
         yield folder
@@ -116,14 +112,14 @@ def _join(cluster: Cluster, cores: int, folder: Path) -> None:
         else:
             _connect(cluster.address)
     finally:
-        # Ray's own handler prints a stack and ends with another exit code
+        # Ray's own handler prints a stack trace and ends with another exit code
         signal.signal(signal.SIGTERM, ours)
 
 
 def _start(cluster: Cluster, cores: int, folder: Path) -> None:
-    """Start a cluster of our own, for this machine's own ears."""
-    Config.initialize("")  # Ray has read its environment before
-    ray_constants.ENABLE_RAY_CLUSTER = False  # what makes Ray listen on the loopback interface only
+    """Start our own cluster, reachable only from this machine."""
+    Config.initialize("")  # Ray has already read the environment at import
+    ray_constants.ENABLE_RAY_CLUSTER = False  # makes Ray listen on the loopback interface only
     cpus = cluster.workers * cluster.processes * cores if cluster.workers else None
     ray.init(
         address="local", include_dashboard=False, num_cpus=cpus, _temp_dir=str(folder), **QUIET

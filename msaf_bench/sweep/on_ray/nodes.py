@@ -1,5 +1,5 @@
 # pyright: basic
-"""Checks of the nodes of a cluster that somebody else started, before any training."""
+"""Checks of the nodes of an existing cluster before any training."""
 
 import os
 import platform
@@ -23,23 +23,23 @@ from msaf_bench.sweep.executors import Cluster
 from msaf_bench.sweep.on_ray.resources import named, room
 from msaf_bench.sweep.workspace import Setting
 
-NODES_S = 180  #: for all nodes to answer; each imports torch and lists the data
-SEEN_S = 5  #: for a new file to be seen on a network file system
+NODES_S = 180  #: time limit in seconds for all nodes; each imports torch and lists the data
+SEEN_S = 5  #: time limit in seconds for a new file to appear on a network file system
 
 
 class Findings(NamedTuple):
-    """What a node has. A fault takes the place of what cannot be had, with its remedy."""
+    """Software, data and faults of a node."""
 
     software: Mapping[str, str]  #: version by package
-    data: str  #: fingerprint
-    faults: tuple[str, ...]  #: each with the key and the remedy
+    data: str  #: fingerprint of the data
+    faults: tuple[str, ...]  #: each with its option and remedy
 
 
 def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> None:
-    """Raise `HostError` naming the first node that cannot run these trials as this machine
-    would: other software, no folder of reports, no starting weights, other data, no plug-in.
+    """Raise `HostError` for the first node that cannot run these trials like this machine.
 
-    All nodes with room for a process of a trial are asked at once.
+    Checked are software, folder of reports, starting weights, data and plug-ins. All nodes with
+    room for a process of a trial are asked at the same time.
     """
     fits = room(cluster, setting)
     systems = {trial.system.key: trial.system for trial in trials}
@@ -60,8 +60,8 @@ def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> 
                 there = ray.get(answer, timeout=max(1, until - time.monotonic()))
             except GetTimeoutError as error:
                 raise HostError(
-                    f"{named(node)} gives no answer in {NODES_S} s; look at it with `ray status`,"
-                    " or take it out of the cluster"
+                    f"{named(node)} does not answer within {NODES_S} s; check it with `ray status`,"
+                    " or remove it from the cluster"
                 ) from error
             except Exception as error:
                 raise HostError(f"{named(node)}: {_why(error)}") from error
@@ -70,7 +70,7 @@ def check_nodes(trials: Sequence[Trial], setting: Setting, cluster: Cluster) -> 
 
 
 def differences(here: Findings, there: Findings) -> list[str]:
-    """Return what a node lacks, or has other than this machine, each with the remedy."""
+    """Return the differences between a node and this machine, each with its remedy."""
     others = [
         f"{package} is {there.software[package]}, here {version}; install the same on all nodes"
         for package, version in here.software.items()
@@ -80,14 +80,21 @@ def differences(here: Findings, there: Findings) -> list[str]:
         return [*others, *there.faults]
     if there.data != here.data:
         others.append(
-            f"--root has other content ({there.data}, here {here.data}); use one shared folder, or"
-            " copy it again"
+            f"--root holds different data ({there.data}, here {here.data}); use a shared folder, or"
+            " copy the data again"
         )
     return others
 
 
 def found_here(trial: Trial, starts: Sequence[str], setting: Setting, probe: Path) -> Findings:
-    """Return what this machine has for trials like this one and files of starting weights."""
+    """Return this machine's findings for such trials.
+
+    Args:
+        trial: One of the trials.
+        starts: Paths of the starting weights.
+        setting: Folder, device and threads of the trials.
+        probe: File in the folder of reports that must be visible.
+    """
     host = Host.here()
     software = {
         "msaf-bench": f"{host.msaf_bench} {host.commit}".strip(),
@@ -98,7 +105,7 @@ def found_here(trial: Trial, starts: Sequence[str], setting: Setting, probe: Pat
     for start in starts:
         if not Path(start).is_file():
             return Findings(
-                software, "", (f"weights {start} are not seen there; put them on a shared folder",)
+                software, "", (f"weights {start} are not visible; put them in a shared folder",)
             )
     try:
         builtin().extend(setting.plugins)
@@ -122,7 +129,7 @@ def _found(trial: Trial, starts: Sequence[str], setting: Setting, probe: Path) -
 
 @contextmanager
 def _probe(folder: Path) -> Generator[Path]:
-    """Keep a file in the folder of reports that only this process can have written."""
+    """Keep a uniquely named file in the folder of reports inside the block."""
     path = folder / f".msaf-bench-probe-{secrets.token_hex(8)}"
     path.touch()
     try:
@@ -132,11 +139,11 @@ def _probe(folder: Path) -> Generator[Path]:
 
 
 def _reports_fault(probe: Path) -> str:
-    """Return why the folder of reports cannot be used here, empty where it can."""
+    """Return the reason why the folder of reports cannot be used here; empty if it can."""
     until = time.monotonic() + SEEN_S
     while not probe.exists():
         if time.monotonic() > until:
-            return f"--reports {probe.parent} is not seen there; put it on a shared folder"
+            return f"--reports {probe.parent} is not visible; use a shared folder"
         time.sleep(0.2)
     own = probe.with_name(f"{probe.name}-{platform.node()}-{os.getpid()}")
     try:
@@ -144,15 +151,14 @@ def _reports_fault(probe: Path) -> str:
         own.unlink()
     except OSError as error:
         return (
-            f"--reports {probe.parent} cannot be written there ({error.strerror}); correct its"
-            " permissions"
+            f"--reports {probe.parent} is not writable ({error.strerror}); correct its permissions"
         )
     return ""
 
 
 def _why(error: Exception) -> str:
-    """Return why a node could not even be asked, with the remedy."""
+    """Return the reason why a node could not be asked, with the remedy."""
     if "No module named 'msaf_bench" in str(error):
-        return "the package msaf_bench is not installed there; install the same on all nodes"
+        return "msaf-bench is not installed; install the same version on all nodes"
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{lines[-1].strip()}; look at it with `ray status`"
+    return f"{lines[-1].strip()}; check the node with `ray status`"

@@ -1,17 +1,18 @@
 # pyright: basic
-"""One trial in one or several processes, each with its own GPU: rank 0 is the worker that Tune
-started, the others run in the rest of what Tune reserved.
+"""Processes of one trial, each with its own GPU.
 
-This is torch.distributed over Tune's placement group, not Ray Train. Tried with Ray 2.60, a
+Rank 0 is the worker started by Tune; the others run in the other bundles reserved by Tune.
+
+This uses torch.distributed over Tune's placement group, not Ray Train. Results with Ray 2.60, a
 `TorchTrainer` inside a Tune trial, two processes on two nodes:
 
-- `ray.train.report` waits for all processes, but here rank 0 alone speaks: nothing arrives.
-- When all report, each report waits for the controller's poll: steps of 0.05 s took 0.55 s with
-  a poll every 0.5 s, and 2 s is the default.
-- By Ray's source, not tried: Tune does not know what a trainer reserves, so every trial starts,
-  and those that find no room fail after 60 s and start over.
+- `ray.train.report` waits for all processes, but only rank 0 reports here: nothing arrives.
+- If all report, each report waits for the controller's poll: steps of 0.05 s took 0.55 s with
+  a poll every 0.5 s, and the default is 2 s.
+- According to Ray's source (not tried), Tune does not know the resources of a trainer, so every
+  trial starts, and those without room fail after 60 s and start over.
 
-With a placement group of Tune's, trials queue for their GPUs, and a lost process is one more
+With a placement group of Tune, trials queue for their GPUs, and a lost process is an ordinary
 failure that Tune retries.
 """
 
@@ -43,19 +44,19 @@ from msaf_bench.train.parallel import PATIENCE, LostError, joined
 Message = dict[str, object]
 Report = Callable[[Message], None]
 
-#: what stops every trial
+#: errors that stop every trial, by name
 STOPS_ALL: dict[str, type[BenchError]] = {
     "UsageError": UsageError,
     "DataError": DataError,
     "HostError": HostError,
 }
-GRACE_S = 20  #: for this process to notice that another one has ended; with NCCL it cannot
-LOST_S = 90  #: for Ray to notice that a process has ended whose connections are closed
-SIOCGIFADDR = 0x8915  #: asks Linux for the address of a network interface
+GRACE_S = 20  #: seconds until this process must notice the end of another; with NCCL it cannot
+LOST_S = 90  #: seconds until Ray must notice the end of a process with closed connections
+SIOCGIFADDR = 0x8915  #: Linux request for the address of a network interface
 
 
 class Meeting(NamedTuple):
-    """Where the processes of a trial meet, and which of them one is."""
+    """Address where the processes of a trial meet, and the rank of one of them."""
 
     address: str
     port: int
@@ -64,10 +65,19 @@ class Meeting(NamedTuple):
 
 
 def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message:
-    """Run a trial in this process and `size` - 1 others; return how it ended.
+    """Run a trial in this process and `size` - 1 others; return its outcome.
 
-    Raises `LostError` where another process has died or failed alone, after reporting which: Tune
-    starts the trial again. This process ends where it waits for one that has ended.
+    If this process waits for one that has ended, it ends too.
+
+    Args:
+        size: Number of processes.
+        trial: Trial to run.
+        setting: Folder, device and threads of the trial.
+        report: Sends a message to the driver.
+
+    Raises:
+        LostError: Another process died or failed alone. The driver has been told, and Tune restarts
+            the trial.
     """
     if size == 1:
         return _outcome(partial(_run, trial, setting, report))
@@ -92,7 +102,7 @@ def run_in(size: int, trial: Trial, setting: Setting, report: Report) -> Message
 
 
 def _outcome(run: Callable[[], Record | None]) -> Message:
-    """Return how a trial ended: its state, or what stops every other trial too."""
+    """Return the outcome of a trial: its state, or an error that stops every other trial too."""
     try:
         record = run()
     except AloneError:
@@ -129,10 +139,10 @@ def _run_at(
 
 @ray.remote
 class Other:
-    """A process of a trial that is not rank 0."""
+    """A process of a trial with a rank other than 0."""
 
     def run(self, place: Meeting, trial: Trial, setting: Setting) -> Message:
-        """Train along; return how it ended."""
+        """Train with the others; return the outcome."""
         store = TCPStore(place.address, place.port, place.size, timeout=PATIENCE)
         return _outcome(partial(_run_at, place, store, trial, setting, lambda message: None))
 
@@ -140,8 +150,9 @@ class Other:
 def _watch(
     waiting: list[ray.ObjectRef], faults: SimpleQueue[Message], over: Event, report: Report
 ) -> None:
-    """Hear how the other processes end. Where one ends badly and this one does not notice, end this
-    one too.
+    """Wait for the other processes to end.
+
+    If one fails and this process does not notice, this process ends too.
     """
     while waiting:
         ended, waiting = ray.wait(waiting)
@@ -154,7 +165,7 @@ def _watch(
 
 
 def _fault(ended: ray.ObjectRef) -> Message | None:
-    """Return why another process ended badly, None where it did not, or because of a third one."""
+    """Return why another process failed; None if it did not, or failed because of a third one."""
     try:
         message = ray.get(ended)
     except LostError:
@@ -170,7 +181,7 @@ def _fault(ended: ray.ObjectRef) -> Message | None:
 
 
 def _meeting(size: int) -> tuple[TCPStore, Meeting]:
-    """Open the place where the processes of a trial meet, for this node's own address alone."""
+    """Open the meeting point of a trial's processes, on this node's own address only."""
     address = get_node_ip_address()
     listener = socket.create_server((address, 0))
     port = listener.getsockname()[1]
@@ -187,10 +198,10 @@ def _meeting(size: int) -> tuple[TCPStore, Meeting]:
 
 
 def _start_others(place: Meeting, trial: Trial, setting: Setting) -> tuple[list, list]:
-    """Start the other processes in what Tune reserved for them; return them and how they end."""
+    """Start the other processes in their reserved bundles; return them and their futures."""
     reserved = get_current_placement_group()
     if reserved is None:
-        raise HostError("Ray reserved nothing for the other processes of a trial")
+        raise HostError("Ray has not reserved resources for the other processes of a trial")
     others, ends = [], []
     for rank in range(1, place.size):
         bundle = reserved.bundle_specs[rank]
@@ -206,7 +217,7 @@ def _start_others(place: Meeting, trial: Trial, setting: Setting) -> tuple[list,
 
 @contextmanager
 def _at(place: Meeting, store: TCPStore, setting: Setting) -> Generator[Setting]:
-    """Make this process one of those that train a trial; yield its own setting."""
+    """Join the process group of a trial inside the block; yield the setting of this process."""
     if name := _interface(get_node_ip_address()):
         for library in ("GLOO", "NCCL"):
             os.environ.setdefault(f"{library}_SOCKET_IFNAME", name)
@@ -215,8 +226,10 @@ def _at(place: Meeting, store: TCPStore, setting: Setting) -> Generator[Setting]
 
 
 def _interface(address: str) -> str:
-    """Return the name of the network interface of an address, empty where it is not found: torch
-    would take the one of the host's name, which need not be that of the cluster.
+    """Return the network interface with an address; empty if not found.
+
+    By default, torch takes the interface of the host's name, which may be outside the cluster's
+    network.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for _, name in socket.if_nameindex():

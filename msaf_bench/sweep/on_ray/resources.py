@@ -1,5 +1,5 @@
 # pyright: basic
-"""What a trial takes of a cluster, and how many of its processes each node has room for."""
+"""Resources of a trial on a cluster, and the room for its processes on each node."""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,12 @@ from msaf_bench.sweep.workspace import Setting
 
 
 def bundle(cluster: Cluster, setting: Setting) -> dict[str, float]:
-    """Return what one process of a trial reserves."""
+    """Return the resources reserved by one process of a trial."""
     return {"CPU": setting.cores, "GPU": cluster.gpus / cluster.processes}
 
 
 def room(cluster: Cluster, setting: Setting) -> dict[str, int]:
-    """Return for how many processes each living node has room when nothing runs, by node id."""
+    """Return the number of processes that fit on each living node when it is idle, by node id."""
     wanted = {name: count for name, count in bundle(cluster, setting).items() if count}
     return {
         node["NodeID"]: min(
@@ -28,13 +28,14 @@ def room(cluster: Cluster, setting: Setting) -> dict[str, int]:
 
 
 def check_resources(cluster: Cluster, setting: Setting) -> None:
-    """Raise `UsageError` for a trial that the cluster has no room for: Ray would let it wait for
-    ever, without a word.
+    """Raise `UsageError` if the cluster has no room for a trial.
+
+    Ray itself would wait for ever without a message.
     """
     if setting.device.startswith("cuda") and not cluster.gpus:
         raise UsageError(
             f"--device {setting.device} on Ray needs --gpus-per-trial, such as 1 or 0.5: Ray hides"
-            " GPUs that a trial did not ask for"
+            " GPUs that a trial has not requested"
         )
     if sum(room(cluster, setting).values()) >= cluster.processes:
         return
@@ -44,13 +45,13 @@ def check_resources(cluster: Cluster, setting: Setting) -> None:
     if cluster.processes == 1:
         largest = max(nodes, key=lambda node: _size(node["Resources"]), default={"Resources": {}})
         raise UsageError(
-            f"a trial needs {needs} on one node, the largest of the cluster has"
+            f"a trial needs {needs} on one node, but the largest node has"
             f" {_text(largest['Resources'])}; {lower}"
         )
     has = ", ".join(f"{named(node)} has {_text(node['Resources'])}" for node in nodes)
     raise UsageError(
         f"--gpus-per-trial {cluster.gpus:g}: a trial needs {cluster.processes} times {needs}, each"
-        f" on one node, and {has}; start more nodes, or {lower}"
+        f" on one node, but {has}; start more nodes, or {lower}"
     )
 
 

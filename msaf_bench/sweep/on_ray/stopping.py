@@ -1,5 +1,5 @@
 # pyright: basic
-"""Early stopping by Ray Tune's schedulers, each group of trials by one of its own."""
+"""Early stopping by Ray Tune's schedulers, one per group of trials."""
 
 import math
 from typing import Any, cast
@@ -17,15 +17,15 @@ READ: dict[str, Any] = {
     "time_attr": "step",
     "metric": "validation",
     "mode": "max",
-}  #: of what trials report
-KEPT = 2  #: ASHA goes on with one in so many
-SEEN = 2  #: trials that the median is taken of, at least
+}  #: keys of the trials' messages that schedulers read
+KEPT = 2  #: ASHA continues one of two trials
+SEEN = 2  #: minimum number of trials for a median
 
 
 class GroupScheduler(FIFOScheduler):
-    """Stops a trial by those of its group alone, and none that has done its last step.
+    """Stops trials by comparison within their group, but none that has finished its last step.
 
-    `ids` has the id of each trial by its index, `last` the number of its steps.
+    `ids` holds the id of each trial by index, `last` its number of steps.
     """
 
     def __init__(self, stops: Stops, ids: list[str], last: list[int]) -> None:
@@ -34,21 +34,21 @@ class GroupScheduler(FIFOScheduler):
         self._of_group: dict[str, Any] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Tell the scheduler of its group."""
+        """Forward the call to the group's scheduler."""
         self._scheduler(trial).on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """Return whether the trial goes on."""
+        """Return whether the trial continues."""
         said = self._scheduler(trial).on_trial_result(tune_controller, trial, result)
         ended = result.get("step", 0) >= self._last[trial.config["index"]]
         return TrialScheduler.CONTINUE if ended else said
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-        """Tell the scheduler of its group."""
+        """Forward the call to the group's scheduler."""
         self._scheduler(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
-        """Tell the scheduler of its group."""
+        """Forward the call to the group's scheduler."""
         self._scheduler(trial).on_trial_remove(tune_controller, trial)
 
     def _scheduler(self, trial: Any) -> Any:
@@ -65,7 +65,7 @@ class GroupScheduler(FIFOScheduler):
                 **READ,
                 grace_period=every,
                 min_samples_required=SEEN,
-                min_time_slice=cast("int", math.inf),  # else it pauses
+                min_time_slice=cast("int", math.inf),  # otherwise it pauses trials
             )
         return ASHAScheduler(
             **READ, grace_period=every, max_t=max(every, steps), reduction_factor=KEPT

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Trials as trials of Ray Tune: what each reserves, what it reports, and what the driver hears."""
+"""Trials on Ray Tune: resources, messages to the driver, and their events."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from msaf_bench.sweep.on_ray.resources import bundle, room
 from msaf_bench.sweep.on_ray.stopping import GroupScheduler
 from msaf_bench.sweep.workspace import Setting
 
-RETRIES = 2  #: of a trial whose worker died
+RETRIES = 2  #: maximum restarts of a trial after its worker died
 
 
 def fit(
@@ -28,11 +28,19 @@ def fit(
     storage: Path,
     stops: Stops | None = None,
 ) -> "TuneListener":
-    """Run the trials, as many at a time as the cluster has room for; return what was heard. Those
-    that `stops` has heard of report again what they reached, and nothing is run for them.
+    """Run the trials, as many at a time as fit; return the listener with their outcomes.
 
-    The processes of a trial are reserved together or not at all, on one node where they fit one:
-    trials that wait hold nothing, so that they cannot lock each other out.
+    The processes of a trial are reserved all together or not at all, on one node if they fit. So
+    waiting trials hold no resources and cannot block each other.
+
+    Args:
+        trials: Trials to run.
+        setting: Folder, device and threads of the trials.
+        events: Receives the progress.
+        cluster: Ray cluster and resources per trial.
+        storage: Folder of Tune's own files.
+        stops: Rule that stops trials early. Trials of its earlier calls only report their curves
+            again.
     """
     listener = TuneListener(trials, setting, events, cluster)
     heard = stops.heard if stops else {}
@@ -55,7 +63,7 @@ def fit(
         tune.with_resources(work, tune.PlacementGroupFactory(bundles, strategy="PACK")),
         param_space=space,
         tune_config=tune.TuneConfig(
-            # a process that belonged to a group is not used again
+            # a process that was in a process group cannot be reused
             reuse_actors=cluster.processes == 1,
             max_concurrent_trials=cluster.workers,
             scheduler=scheduler,
@@ -85,7 +93,7 @@ def _work(
     processes: int,
     curves: list[Sequence[tuple[int, float]]],
 ) -> None:
-    """Run one trial, in a worker; of one of an earlier call report what it reached."""
+    """Run one trial in a worker; a trial of an earlier call only reports its curve again."""
     index = config["index"]
     if index < len(trials):
         tune.report(run_in(processes, trials[index], setting, tune.report))
@@ -95,7 +103,7 @@ def _work(
 
 
 class TuneListener(tune.Callback):
-    """Turns what workers report into events."""
+    """Turns the messages of workers into events."""
 
     def __init__(
         self, trials: Sequence[Trial], setting: Setting, events: Events, cluster: Cluster
@@ -104,19 +112,19 @@ class TuneListener(tune.Callback):
         self.cluster = cluster
         self.fatal: BenchError | None = None
         self.finished: set[str] = set()  #: ids of the trials that left a record
-        self.stopped: set[str] = set()  #: ids of those that were stopped early
-        self.lost: dict[str, str] = {}  #: why a process of a trial was lost, by the trial's id
+        self.stopped: set[str] = set()  #: ids of the trials that were stopped early
+        self.lost: dict[str, str] = {}  #: reason of a lost process, by trial id
 
     def __getstate__(self) -> dict[str, object]:
-        # Ray pickles callbacks into its own record of the run, which nobody reads; a progress
+        # Ray pickles callbacks into its own files of the run, which are not used; a progress
         # display cannot be pickled.
         return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: object
     ) -> None:
-        """Hear one message of a worker."""
-        if trial.config["index"] >= len(self.trials):  # one of an earlier call
+        """Handle one message of a worker."""
+        if trial.config["index"] >= len(self.trials):  # a trial of an earlier call
             return
         ours = self.trials[trial.config["index"]]
         if "fatal" in result:
@@ -137,7 +145,7 @@ class TuneListener(tune.Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Any], trial: Any, **info: object
     ) -> None:
-        """Hear that a trial ended: without a record its scheduler stopped it."""
+        """Handle the end of a trial. Without a record, its scheduler stopped it."""
         index = trial.config["index"]
         if index < len(self.trials) and self.trials[index].id not in self.finished:
             self.stopped.add(self.trials[index].id)
@@ -145,15 +153,15 @@ class TuneListener(tune.Callback):
     def on_trial_recover(
         self, iteration: int, trials: list[Any], trial: Any, **info: object
     ) -> None:
-        """Say that a trial is tried again, and what it waits for."""
+        """Note that a trial is restarted, and that it waits if no node has room."""
         if trial.config["index"] >= len(self.trials):
             return
         ours = self.trials[trial.config["index"]]
         why = self.lost.pop(ours.id, "its worker died")
-        self.events.note(f"trial {ours.id}, seed {ours.seed}: {why}; it is tried again")
+        self.events.note(f"trial {ours.id}, seed {ours.seed}: {why}; trying again")
         free = sum(room(self.cluster, self.setting).values())
         if free < self.cluster.processes:
             self.events.note(
-                f"the cluster has room for {free} of the {self.cluster.processes} processes of a"
-                " trial: trials wait until a node joins"
+                f"the cluster has room for {free} of a trial's {self.cluster.processes} processes;"
+                " trials wait until a node joins"
             )

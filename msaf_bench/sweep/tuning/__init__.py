@@ -1,1 +1,1 @@
-"""The search for hyper-parameters: as many attempts for every row of a table."""
+"""Hyper-parameter search, with the same number of attempts for every row of a table."""

@@ -1,7 +1,7 @@
-"""The attempts of a search on disk, and the listener that keeps them while they run. No torch here.
+"""Attempts of a search on disk, and a listener that records them during the search. No torch here.
 
-The driver of a search writes them, one file each, replaced as a whole: a killed search loses none
-that ended, and goes on with those that it had begun.
+The driver of the search writes one file per attempt, replaced atomically. A search that is killed
+keeps all finished attempts and resumes those in progress.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,9 +26,9 @@ def attempts_folder(workspace: Workspace) -> Path:
 
 
 def keep_search(search: Search, workspace: Workspace, *, resume: bool) -> list[Attempt]:
-    """Make this the folder of the search; return the attempts that are there, in their order.
+    """Make this the folder of the search; return its existing attempts in order.
 
-    Raises `UsageError` where it holds another search, a run, or this search and `resume` is off.
+    Raises `UsageError` if the folder holds another search or a run, or attempts without `resume`.
     """
     path = workspace.folder / FILE
     if workspace.holds_plan():
@@ -49,12 +49,12 @@ def keep_search(search: Search, workspace: Workspace, *, resume: bool) -> list[A
 
 
 def read_search(workspace: Workspace) -> Search:
-    """Read the search of a folder. Raises `HostError` for a damaged file."""
+    """Read the search of a folder. Raises `HostError` if the file is damaged."""
     return read_kept(Search, workspace.folder / FILE, "search", "tune in another folder")
 
 
 def read_attempts(workspace: Workspace) -> list[Attempt]:
-    """Read the attempts of a folder, by row and number. Raises `HostError` for a damaged file."""
+    """Read the attempts of a folder, by row and number. Raises `HostError` if a file is damaged."""
     found = [
         read_kept(
             Attempt, path, "attempt", "remove it and --resume", name=lambda kept: kept.trial.id
@@ -65,35 +65,35 @@ def read_attempts(workspace: Workspace) -> list[Attempt]:
 
 
 class AttemptKeeper:
-    """An `Events` that keeps what it hears of attempts on disk and tells another one."""
+    """An `Events` that records attempts on disk and forwards all events to another one."""
 
     def __init__(self, attempts: Iterable[Attempt], workspace: Workspace, events: Events) -> None:
         self.attempts = {attempt.trial.id: attempt for attempt in attempts}
         self._folder, self._events = attempts_folder(workspace), events
 
     def keep(self, attempt: Attempt) -> None:
-        """Write an attempt as it is now."""
+        """Write the current state of an attempt."""
         self.attempts[attempt.trial.id] = attempt
         write_kept(self._folder / f"{attempt.trial.id}.json", attempt)
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """Tell it on."""
+        """Forward the event."""
         self._events.begun(plan, done)
 
     def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
-        """Tell it on."""
+        """Forward the event."""
         self._events.phase(name, done, total, now)
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """Tell it on."""
+        """Forward the event."""
         self._events.step(trial, step, loss)
 
     def note(self, text: str) -> None:
-        """Tell it on."""
+        """Forward the event."""
         self._events.note(text)
 
     def validated(self, trial: Trial, step: int, miou: float) -> None:
-        """Keep the point of the attempt's curve."""
+        """Add a point to the attempt's curve."""
         attempt = self.attempts.get(trial.id)
         if attempt is not None and attempt.state == "begun":
             curve = {**dict(attempt.curve), step: miou}
@@ -101,7 +101,7 @@ class AttemptKeeper:
         self._events.validated(trial, step, miou)
 
     def finished(self, record: Record) -> None:
-        """Keep how the attempt ended."""
+        """Record the end of the attempt."""
         attempt = self.attempts.get(record.trial.id)
         if attempt is not None:
             self.keep(_ended(attempt, record))
@@ -109,8 +109,9 @@ class AttemptKeeper:
 
 
 def _ended(attempt: Attempt, record: Record) -> Attempt:
-    """Return the attempt as its record says. The mIoU at its end is that of the record, which is of
-    the same clips as the last point of its curve.
+    """Return the attempt with the outcome in its record.
+
+    Its final mIoU is that of the record, scored on the same clips as the last point of its curve.
     """
     if record.confusion is None:
         return attempt.model_copy(update={"state": "failed", "reason": record.reason})

@@ -1,4 +1,4 @@
-"""The values of the attempts of a row: drawn at random, or proposed by Optuna."""
+"""Values of a row's attempts, drawn at random or proposed by Optuna."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
@@ -14,16 +14,16 @@ from msaf_bench.sweep.tuning.search import Attempt, Search, Values
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-TRIES = 100  #: draws for each attempt, before a space counts as exhausted
-STARTUP = 4  #: one in so many attempts is drawn at random before Optuna proposes
+TRIES = 100  #: draws per attempt before a space counts as exhausted
+STARTUP = 4  #: one in four attempts is drawn at random before Optuna proposes
 
 
 def proposals(search: Search, label: str, past: Sequence[Attempt]) -> list[Values]:
-    """Return the values of the next attempts of a row, none once it has all; the first one has none
-    of its own. A space with fewer values than that is tried whole.
+    """Return the values of a row's next attempts; empty if it has all.
 
-    At random they do not depend on what was found, and under one name they lie at the same place of
-    the span for every row.
+    The first attempt is the unchanged row. A space with fewer values than attempts is tried
+    completely. Random values do not depend on results, and the n-th value of a name lies at the
+    same place of the span in every row.
     """
     found: list[Values] = [] if past else [{}]
     known = [*(dict(attempt.values) for attempt in past), *found]
@@ -44,12 +44,18 @@ def proposals(search: Search, label: str, past: Sequence[Attempt]) -> list[Value
 
 
 def _batch(search: Search) -> int:
-    """Return the number of attempts that Optuna proposes at a time, and that are drawn before."""
+    """Return the number of attempts that Optuna proposes at a time.
+
+    As many are drawn at random before its first proposal.
+    """
     return max(1, search.trials // STARTUP)
 
 
 def _key(search: Search, label: str, values: Values) -> str:
-    """Return what tells two attempts of a row apart: values that it has anyway are no others."""
+    """Return a key of an attempt's values.
+
+    A missing value counts as that of the unchanged row.
+    """
     present = search.present(label)
     return repr(sorted((name, values.get(name, present.get(name))) for name in search.spans[label]))
 
@@ -70,7 +76,7 @@ def _share(seed: int, number: int, name: str) -> float:
 def _of_optuna(
     search: Search, label: str, past: Sequence[Attempt], tried: set[str]
 ) -> list[Values]:
-    """Return about a quarter of the attempts of a row, by what the past ones found."""
+    """Return values for about a quarter of a row's attempts, based on the results of past ones."""
     try:
         import optuna
     except ImportError as error:
@@ -128,7 +134,7 @@ def _distribution(span: Span) -> "BaseDistribution":
 
 
 def _param(span: Span, value: Option, present: Option | None) -> Option:
-    """Return the value of a name as Optuna has it."""
+    """Return a value in Optuna's representation."""
     if span.values:
         return span.values.index(value)
     if span.factor:
@@ -140,7 +146,7 @@ def _param(span: Span, value: Option, present: Option | None) -> Option:
 
 
 def _value(span: Span, param: Option, present: Option | None) -> Option:
-    """Return what Optuna proposes as the row has it."""
+    """Return a proposal of Optuna as the row's value."""
     assert isinstance(param, int | float)
     if span.values:
         return span.values[int(param)]

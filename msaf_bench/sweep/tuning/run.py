@@ -1,4 +1,4 @@
-"""Runs a search: every row gets its attempts, and what is missing of them is run."""
+"""Execution of a search: runs the missing attempts of every row."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -19,10 +19,9 @@ SCORED = "a part of the training split, by video, that training leaves out"
 
 
 def check_search(search: Search) -> None:
-    """Build every row at the bounds of what is searched, so that a wrong name or value stops the
-    search before its first attempt.
+    """Build every row at the bounds of its spans, to find wrong names or values before any attempt.
 
-    Raises `UsageError` naming the space, and the row or the option.
+    Raises `UsageError`, naming the space, and the row or option.
     """
     check_space(search)
     check_systems(search.plan)
@@ -34,9 +33,7 @@ def check_search(search: Search) -> None:
 
 
 def _extremes(search: Search) -> list[dict[str, Values]]:
-    """Return the values that a check gives all rows at once: each bound, or each value, is among
-    them.
-    """
+    """Return sets of values for all rows, which together contain each bound or listed value."""
     tried = {
         (label, name): span.extremes(search.present(label).get(name))
         for label, spans in search.spans.items()
@@ -61,11 +58,23 @@ def run_search(
     resume: bool = False,
     on_attempts: Callable[[Mapping[str, Attempt]], None] = lambda attempts: None,
 ) -> list[Attempt]:
-    """Run the attempts that are missing, on Ray or in this process; return all. `on_attempts` hears
-    of those that there are, by the id of their trial, whenever there are more.
+    """Run the missing attempts, and return all.
 
-    The search was checked before (`check_search`). Raises `UsageError`, `DataError` and `HostError`
-    for what else would stop every attempt, before the first one.
+    The search must have passed `check_search`. Anything else that would stop every attempt raises
+    an error before the first one.
+
+    Args:
+        search: Search to run.
+        setting: Folder, device and threads of the attempts.
+        events: Receives the progress.
+        cluster: Ray cluster; None runs the attempts in this process.
+        resume: Keep finished attempts.
+        on_attempts: Called with all attempts by trial id, whenever one is added.
+
+    Raises:
+        UsageError: The folder holds something else, or the device is not available.
+        DataError: The data is wrong.
+        HostError: The machine or the cluster cannot run it.
     """
     if cluster is None or cluster.address is None:
         check_device(setting.device)
@@ -85,14 +94,16 @@ def run_search(
             execute_on(cluster, _stops(search, keeper))(trials, setting, keeper)
             for attempt in waiting:
                 now = keeper.attempts[attempt.trial.id]
-                if now.state == "begun":  # it has no record: its scheduler stopped it
+                if now.state == "begun":  # without a record, the scheduler has stopped it
                     keeper.keep(now.model_copy(update={"state": "stopped"}))
     return sorted(keeper.attempts.values(), key=lambda each: (each.row, each.number))
 
 
 def _waiting(search: Search, keeper: AttemptKeeper) -> list[Attempt]:
-    """Return the attempts that are to be run next: those that were begun, else the next ones of
-    every row, number by number; none where every row has its own.
+    """Return the attempts to run next.
+
+    They are those in progress, else the next ones of every row in order of number. Empty if every
+    row has all its attempts.
     """
     if begun := _begun(keeper):
         return begun
@@ -108,7 +119,7 @@ def _begun(keeper: AttemptKeeper) -> list[Attempt]:
 
 
 def _stops(search: Search, keeper: AttemptKeeper) -> Stops | None:
-    """Return how attempts are stopped early: those of a row are compared with each other alone."""
+    """Return the rule for early stopping, which compares attempts only within their row."""
     if search.stopping == "none":
         return None
     attempts = keeper.attempts.values()
@@ -121,8 +132,9 @@ def _stops(search: Search, keeper: AttemptKeeper) -> Stops | None:
 
 
 def found(search: Search, attempts: Sequence[Attempt]) -> dict[str, TunedRow]:
-    """Return the best values of each row, by label, of the attempts that were trained to their end;
-    of equal ones the first. A row without such an attempt is left out.
+    """Return the best values of each row by label, from fully trained attempts.
+
+    Of equal ones, the first wins. A row without a fully trained attempt is left out.
     """
     rows: dict[str, TunedRow] = {}
     for label in search.plan.rows:
@@ -149,7 +161,7 @@ def tuned_of(
     rows: Mapping[str, TunedRow],
     points: Iterable[tuple[str, Mapping[str, TunedRow]]] = (),
 ) -> Tuned:
-    """Return the outcome of a search: of the rows of a table, or of each point of an axis."""
+    """Return the outcome of a search, by row of a table or by point of an axis."""
     conditions = search.plan.conditions
     return Tuned(
         name="tuned",

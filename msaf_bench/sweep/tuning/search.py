@@ -1,7 +1,7 @@
-"""A search: which attempts there are, as data. No torch here.
+"""A hyper-parameter search and its attempts, as data. No torch here.
 
-An attempt is a trial of one row with some values of the space, scored on a part of the training
-split that training leaves out. Attempt 0 of a row has the values that the row has anyway.
+An attempt is a trial of one row with values from the space, scored on a held-out part of the
+training split. Attempt 0 is the unchanged row.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from msaf_bench.spec.stand_ins import NONE
 from msaf_bench.spec.values import Dotted
 from msaf_bench.sweep.plan import Plan
 
-SEED = 2_000_003  #: of every attempt; far from any trial's, so that no row is tuned to a seed of it
-MOST = 200  #: attempts for a row
-AXIS = "axis"  #: the name of the space that a table's own axis makes
+SEED = 2_000_003  #: seed of every attempt; no trial has it, so that no row is tuned to its own seed
+MOST = 200  #: maximum number of attempts per row
+AXIS = "axis"  #: name of the space made from a table's own axis
 State = Literal["begun", "done", "stopped", "failed"]
 Values = dict[str, Option]
 
 
 class Attempt(Spec):
-    """One row with some values; `attempts/ID.json`."""
+    """One row with some values, stored as `attempts/ID.json`."""
 
     row: str
     number: int
@@ -34,34 +34,34 @@ class Attempt(Spec):
     trial: Trial
     state: State = "begun"
     curve: tuple[tuple[int, float], ...] = ()  #: (steps done, mIoU in percent)
-    reason: str = ""  #: why it failed
+    reason: str = ""  #: reason of the failure
     dead: tuple[str, ...] = ()  #: parts that are not live
 
     @property
     def miou(self) -> float | None:
-        """The mIoU in percent at its end; None where it was stopped or failed."""
+        """Final mIoU in percent; None if the attempt was stopped or failed."""
         return self.curve[-1][1] if self.state == "done" and self.curve else None
 
     @property
     def steps(self) -> int:
-        """Steps that were trained, as far as it was validated."""
+        """Number of steps trained up to the last validation."""
         return self.curve[-1][0] if self.curve else 0
 
 
 class Search(Spec):
-    """What is searched, and how: `search.json`."""
+    """A hyper-parameter search, stored as `search.json`."""
 
-    plan: Plan  #: the rows as they are, under the conditions of a search, with one seed
+    plan: Plan  #: the unchanged rows under the conditions of the search, with one seed
     space: Space
-    trials: int = Field(ge=1, le=MOST)  #: attempts for each row, the row as it is among them
+    trials: int = Field(ge=1, le=MOST)  #: attempts per row, including the unchanged row
     method: Method = "random"
     stopping: Stopping = "none"
-    seed: int = Field(0, ge=0, lt=2**32)  #: of the values that are drawn
-    conditions: str  #: key of the conditions that the tuned table is run under
+    seed: int = Field(0, ge=0, lt=2**32)  #: seed of the drawn values
+    conditions: str  #: key of the conditions of the tuned table
 
     @cached_property
     def spans(self) -> Mapping[str, Mapping[str, Span]]:
-        """What is searched of each row, by label."""
+        """Spans to search for each row, by label and name."""
         return {label: self.space.of(label) for label in self.plan.rows}
 
     @property
@@ -70,23 +70,21 @@ class Search(Spec):
         return self.trials * len(self.plan.rows)
 
     def present(self, label: str) -> Values:
-        """Return the values that a row has without a search, of those names that have one."""
+        """Return the values of the unchanged row, for the searched names that it sets."""
         system, conditions = self.plan.subjects()[label]
         known = {name: _present(name, system, conditions) for name in self.spans[label]}
         return {name: value for name, value in known.items() if value is not None}
 
     def attempt(self, label: str, number: int, values: Mapping[str, Option]) -> Attempt:
-        """Return an attempt that has not begun. Raises `UsageError` for values that the row cannot
-        have.
-        """
+        """Return a new attempt. Raises `UsageError` if the row cannot have these values."""
         plan = self.with_rows({label: values})
         system, conditions = plan.subjects()[label]
-        named = system.model_copy(update={"name": f"{label}, attempt {number}"})  # for trackers
+        named = system.model_copy(update={"name": f"{label}, attempt {number}"})  # name in trackers
         trial = Trial(system=named, conditions=conditions, seed=SEED)
         return Attempt(row=label, number=number, values=tuple(sorted(values.items())), trial=trial)
 
     def with_rows(self, values: Mapping[str, Mapping[str, Option]]) -> Plan:
-        """Return the plan whose rows have these values, by label."""
+        """Return the plan with these values of its rows, by label."""
         table = self.plan.table
         rows = tuple(
             (label, with_values(row, values[label]) if label in values else row)
@@ -96,16 +94,16 @@ class Search(Spec):
 
 
 def search_plan(plan: Plan, rungs: int) -> Plan:
-    """Return a plan under the conditions of a search: validated so many times in a training, scored
-    where it is validated, without temporal consistency.
+    """Return a plan under the conditions of a search.
 
-    Raises `UsageError` where the conditions already score or hold out something else.
+    A training is validated `rungs` times and scored on the validation clips, without temporal
+    consistency. Raises `UsageError` if the conditions already change scoring or validation.
     """
     conditions = plan.conditions
     if conditions.scored != "score" or conditions.validate_every:
         raise UsageError(
-            "a search scores the part of the training split that validation holds out; leave"
-            " scored and validate_every out"
+            "a search scores the part of the training split held out for validation; omit"
+            " scored and validate_every"
         )
     least = min(own.steps for own in conditions_of(plan.table, conditions).values())
     own = {
@@ -120,24 +118,26 @@ def search_plan(plan: Plan, rungs: int) -> Plan:
 
 
 def axis_space(axis: Axis) -> Space:
-    """Return the space of the values of an axis. Raises `UsageError` for an axis over something
-    else than the training or the architecture.
+    """Return the search space of an axis.
+
+    Raises `UsageError` if the axis changes anything but one value of training or architecture.
     """
     name = axis.of.replace("shrink_options.", f"{OPTIONS}.", 1)
     if axis.also:
-        raise UsageError(f"axis {axis.of} moves other conditions too; write a search space")
+        raise UsageError(f"axis {axis.of} changes other conditions too; write a search space")
     try:
         return Space.model_validate({"name": AXIS, "search": {name: {"values": axis.values}}})
     except ValueError as error:
         raise UsageError(
-            f"axis {axis.of} is no condition of the training, so no search space; tune every point"
-            " of it with --space FILE"
+            f"axis {axis.of} is not a condition of the training and cannot be searched; tune each"
+            " of its points with --space FILE"
         ) from error
 
 
 def check_space(search: Search) -> None:
-    """Raises `UsageError` for a row or name of the space that the table does not have, and for a
-    factor of a value that the row leaves to the code.
+    """Raise `UsageError` if the search space does not fit the table.
+
+    Checked are its rows and names, and that a factor applies to a value that the row sets.
     """
     space = search.space
     for label, _ in space.rows:
@@ -151,17 +151,17 @@ def check_space(search: Search) -> None:
             if rest and first not in Conditions.model_fields and first != OPTIONS:
                 if first not in slots:
                     raise UsageError(
-                        f"{place} has no slot {first!r}, it has {', '.join(slots)}; {_ELSEWHERE}"
+                        f"{place} has no slot {first!r}, only {', '.join(slots)}; {_ELSEWHERE}"
                     )
                 if slots[first].use == NONE:
                     raise UsageError(f"{place} has nothing in its slot {first!r}; {_ELSEWHERE}")
             if span.factor and not isinstance(present.get(name), int | float):
-                raise UsageError(f"{place} does not say its value; write log in place of factor")
+                raise UsageError(f"{place} does not set this value; use log instead of factor")
             if span.factor and not present[name]:
-                raise UsageError(f"{place} has 0, which no factor changes; write log or leave it")
+                raise UsageError(f"{place} has 0, which no factor changes; use log or omit it")
 
 
-_ELSEWHERE = 'search it below [rows."..."] of the rows that have it'
+_ELSEWHERE = 'search it under [rows."..."] of the rows that have it'
 
 
 def _present(name: str, system: System, conditions: Conditions) -> Option | None:

@@ -147,10 +147,7 @@ def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(scor
     (folders / "pred" / "a.png").write_bytes(b"")
     code, printed, err = score("--out", str(folders / out), "--json")
     assert (code, printed, err.count("\n")) == (5, "", 1)
-    assert (
-        f"--reports {folders / out}: {folders / 'file'} is not a folder that can be written to"
-        in err
-    )
+    assert f"--reports {folders / out}: {folders / 'file'} is not a writable folder" in err
 
 
 def test_nothing_is_written_unless_asked(score, folders, monkeypatch):

@@ -354,7 +354,7 @@ def test_reports_that_cannot_be_written_are_refused_before_anything_is_read(foot
     for out in ("file", "file/below"):
         code, printed, err = run(capsys, *command(footage, "--out", str(footage / out)))
         assert (code, printed, err.count("\n")) == (5, "", 1)
-        assert f"--reports {footage / out}: {footage / 'file'} is not a folder" in err
+        assert f"--reports {footage / out}: {footage / 'file'} is not a writable folder" in err
 
 
 @pytest.mark.slow

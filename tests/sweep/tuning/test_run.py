@@ -175,7 +175,7 @@ def test_a_row_whose_attempts_all_fail_is_left_out(searched):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"table": "table2"}, "tuned with table table2, this run has table3; tune again"),
+        ({"table": "table2"}, "tuned with table table2, but this run uses table3; tune again"),
         ({"data": "camvid"}, "tuned with data camvid"),
         ({"preset": "quick"}, "tuned with preset quick"),
     ],

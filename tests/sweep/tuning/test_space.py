@@ -81,10 +81,10 @@ def test_a_space_names_what_can_be_searched(content, said):
         ({"search": {"moton.heads": {"values": [1, 2]}}}, "has no slot 'moton'"),
         (
             {"search": {"align.rate": {"log": [1e-3, 1.0]}}},
-            r"align\.rate: row 'Baseline' has nothing in its slot 'align'; search it below \[rows",
+            r"align\.rate: row 'Baseline' has nothing in its slot 'align'; search it under \[rows",
         ),
         ({"search": {"backbone_rate": {"factor": [0.1, 10]}}}, "has 0, which no factor changes"),
-        ({"search": {"options.depth": {"factor": [0.1, 2]}}}, "does not say its value"),
+        ({"search": {"options.depth": {"factor": [0.1, 2]}}}, "does not set this value"),
     ],
 )
 def test_a_space_that_does_not_fit_the_rows_names_row_and_remedy(content, said):
@@ -97,7 +97,7 @@ def test_a_space_that_does_not_fit_the_rows_names_row_and_remedy(content, said):
     [
         ({"search": {"options.wdth": {"values": [8, 16]}}}, "own: table3: row .*wdth"),
         ({"rows": {"MSAF": {"align.rat": {"values": [0.1, 0.2]}}}}, "row 'MSAF': .*rat"),
-        ({"rows": {"w/o DCN": {"rates.offset": {"values": [0.1, 2.0]}}}}, "no weights of that"),
+        ({"rows": {"w/o DCN": {"rates.offset": {"values": [0.1, 2.0]}}}}, "no weights with this"),
         ({"search": {"lr": {"between": [0.1, 5000.0]}}}, "lr: .*at most"),
     ],
 )
@@ -151,13 +151,13 @@ def test_attempts_are_scored_where_training_is_validated():
 
 def test_a_search_does_not_start_from_another_held_out_part():
     plan = make_plan(read_table("3"), QUICK.model_copy(update={"scored": "tune"}))
-    with pytest.raises(UsageError, match="leave scored and validate_every out"):
+    with pytest.raises(UsageError, match="omit scored and validate_every"):
         search_plan(plan, 1)
 
 
 def test_the_axis_of_a_table_is_a_search_space():
     table = read_table("when_motion_helps")
-    with pytest.raises(UsageError, match=r"axis data_options.occluders is no condition"):
+    with pytest.raises(UsageError, match=r"axis data_options.occluders is not a condition"):
         axis_space(table.axis[0])
     own = table.axis[0].model_copy(update={"of": "shrink_options.width", "values": (16, 32)})
     assert dict(axis_space(own).search)["options.width"].values == (16, 32)
