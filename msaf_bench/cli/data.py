@@ -159,7 +159,10 @@ def plan_files(
             "--list",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="File for the names of all files, one per line, for rsync or unzip.",
+            help=(
+                "Output file for the names of all files, one per line, for rsync or unzip. Not"
+                " written by default."
+            ),
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -77,8 +77,8 @@ def predict(
             metavar="VIDEO|DIR",
             rich_help_panel=OUTPUT,
             help=(
-                "Output video, or folder of PNGs, that shows the predicted classes in colour over"
-                " the frames."
+                "Output video, or folder of PNGs, with the predicted classes in colour over the"
+                " frames. Not written by default."
             ),
         ),
     ] = None,

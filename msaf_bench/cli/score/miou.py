@@ -145,7 +145,10 @@ def score_miou(
             "-o",
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Output folder for CSV, figure and the confusion matrix of each image.",
+            help=(
+                "Output folder for CSV, figure and the confusion matrix of each image. No files"
+                " are written by default."
+            ),
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -32,7 +32,7 @@ def score_tc(
             "--pred",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of predicted label maps: PNG or .npy, one subfolder per video.",
+            help="Folder of predicted label maps: PNG or .npy. Each subfolder is one video.",
         ),
     ],
     frames: Annotated[
@@ -122,7 +122,10 @@ def score_tc(
             "-o",
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Output folder for JSON, a CSV file of all pairs, and the matrices.",
+            help=(
+                "Output folder for JSON, a CSV file of all pairs, and the matrices. No files are"
+                " written by default."
+            ),
         ),
     ] = None,
     skip_bad: Annotated[
