@@ -1,5 +1,6 @@
-"""The command line `msaf-bench`: parses, calls, prints. Nothing heavy is imported before a command
-needs it.
+"""Command line `msaf-bench`: parse the arguments, call the library, print the result.
+
+Heavy packages are imported only by the commands that need them.
 """
 
 import os
@@ -20,15 +21,16 @@ from msaf_bench.errors import HostError, Interrupted, Stopped, UsageError
 from msaf_bench.inherited import process_rank
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 finished with failed rows, 2 usage or config, 3 data or file content, 4"
-    " a gate failed, 5 environment or I/O, 6 locked, 128 + N stopped by signal N (130 for Ctrl-C,"
-    " 143 for a plain kill), 141 the reader of the output has gone."
+    "Exit codes: 0 success, 1 finished with failed rows, 2 usage or configuration error, 3 invalid"
+    " data or file content, 4 failed check (gate), 5 environment or I/O error, 6 folder locked by"
+    " another process, 128 + N stopped by signal N (130 for Ctrl-C, 143 for a plain kill), 141"
+    " standard output closed by its reader."
 )
 Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 COMPLETION_OPTIONS = ("--install-completion", "--show-completion")
-COMPLETION = "_MSAF_BENCH_COMPLETE"  #: set by a shell that asks for completions
+COMPLETION = "_MSAF_BENCH_COMPLETE"  #: variable set by a shell that asks for completions
 app = typer.Typer(
     cls=Lazy,
     rich_markup_mode=None,
@@ -60,28 +62,31 @@ def top(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code. An error is one line on stderr. Signal handlers and
-    Python's search path are left as they were found.
+    """Run one command and return its exit code.
+
+    An error is printed as one line on stderr. Signal handlers and Python's search path are restored
+    at the end.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    arguments = [word for word in given if word != "--debug"]  # it may stand anywhere
+    arguments = [word for word in given if word != "--debug"]  # accepted at any position
     with _signals() as received, _search_path(), watched_output() as output:
         code = _run(arguments, output, debug="--debug" in given)
         if fault := output.end():
             code = (
                 128 + signal.SIGPIPE if isinstance(fault, BrokenPipeError) else HostError.exit_code
             )
-            # a reader such as `head` may go without a word
+            # A reader such as `head` may close the pipe early; that needs no message.
             if not isinstance(fault, BrokenPipeError):
                 _say(f"msaf-bench: cannot write to standard output: {fault.strerror}\n")
-    # Whatever else broke while a sweep was wound up, it was the signal that ended it.
+    # The signal decides the exit code, even if the clean-up raised another error.
     return 128 + received[0] if received else code
 
 
 @contextmanager
 def _signals() -> Generator[list[int]]:
-    """Turn signals into errors of our own; yield those received. A signal that is ignored, as under
-    nohup, stays so.
+    """Raise our own errors for signals and yield the numbers of the signals received.
+
+    An ignored signal, such as SIGHUP under nohup, stays ignored.
     """
     received: list[int] = []
 
@@ -105,7 +110,7 @@ def _signals() -> Generator[list[int]]:
 
 @contextmanager
 def _search_path() -> Generator[None]:
-    """Take out of `sys.path` what a command puts in for its plug-ins."""
+    """Restore `sys.path` after a command that extended it for its plug-ins."""
     found = list(sys.path)
     try:
         yield
@@ -117,22 +122,22 @@ def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
     if arguments and arguments[0] in COMPLETION_OPTIONS:
         return _complete(arguments)
     try:
-        # Not click's own `main`: it would take a plug-in's exit or interruption for the user's.
+        # Click's own `main` would treat an exit or interrupt raised by a plug-in as the user's.
         with typer.main.get_command(app).make_context(PROGRAM, arguments) as context:
             context.command.invoke(context)
     except typer.Exit as end:
         return end.exit_code
     except (Stopped, Interrupted, typer.Abort):
         return 130
-    except BaseException as error:  # noqa: BLE001  (whatever it is, the user gets one line)
+    except BaseException as error:  # noqa: BLE001  (every error becomes one line for the user)
         if output.fault and isinstance(error, OSError | SystemExit):
-            return 0  # the output is at fault, which the caller says
+            return 0  # the caller reports the fault of the output
         if debug:
             _say(traceback.format_exc())
         from msaf_bench.cli.explain import explain
 
         text, code = explain(error)
-        # What is wrong with the command process 0 says for all.
+        # A wrong command fails in every process of torchrun; process 0 alone reports it.
         if code != UsageError.exit_code or not process_rank():
             _say(f"msaf-bench: {text}\n")
         return code
@@ -140,7 +145,7 @@ def _run(arguments: list[str], output: TerminalOutput, *, debug: bool) -> int:
 
 
 def _complete(arguments: list[str]) -> int:
-    """Install or print the completion of a shell, or answer one that asks; return the exit code."""
+    """Install, print or answer shell completion, and return the exit code."""
     try:
         app(args=arguments, prog_name=PROGRAM)
     except SystemExit as end:
@@ -149,13 +154,13 @@ def _complete(arguments: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or full, too
+    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or full as well
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def run() -> NoReturn:
-    """The installed command."""
+    """Run the installed command and exit with its code."""
     if sys.platform == "win32":
         _say("msaf-bench: Windows is not supported; use Linux, macOS or WSL\n")
         sys.exit(HostError.exit_code)

@@ -1,4 +1,4 @@
-"""`msaf-bench ablate`: trains and scores every row of a table, then writes the table."""
+"""`msaf-bench ablate`: train and score every row of a table, then write the table."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -91,11 +91,11 @@ def ablate(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Train and score every row of a table with several seeds. Tables (CSV, Markdown, LaTeX),
-    figures and a page are written.
+    """Train and score every row of a table with several seeds. The output is tables (CSV, Markdown,
+    LaTeX), figures and an HTML page.
 
-    A table with an axis, such as when_motion_helps, is run once for every value and gives curves.
-    The same command started twice shares the work.
+    A table with an axis, such as when_motion_helps, is run once per value of the axis and is
+    reported as curves. If the same command is started twice, the two processes share the values.
     """
     from msaf_bench.catalog import read_table, read_tuned
     from msaf_bench.cli.settings import table_run
@@ -162,8 +162,8 @@ def _run(ablation: "Ablation", as_json: bool) -> None:
         outcome = run(ablation, progress)
     for folder in outcome.left:
         typer.echo(
-            f"{folder} is in use by another process;"
-            f" `msaf-bench report {ablation.setting.workspace.folder}` when it is done",
+            f"{folder} is in use by another process; run `msaf-bench report"
+            f" {ablation.setting.workspace.folder}` after it has finished",
             err=True,
         )
     print_outcome(outcome, as_json)
@@ -173,9 +173,7 @@ def _run(ablation: "Ablation", as_json: bool) -> None:
 
 @contextmanager
 def _resumable(progress: "SweepProgress", *, resumed: bool) -> "Generator[None]":
-    """Say how to go on where the run is stopped; `resumed` says whether the command that was typed
-    has --resume.
-    """
+    """Print how to continue a stopped run; `resumed` tells whether --resume was given."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, HostError) as error:

@@ -1,4 +1,4 @@
-"""Options of commands that run a table: `ablate` and `tune`."""
+"""Options of the commands that run a table: `ablate` and `tune`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,18 +25,21 @@ EXECUTORS = ("local", "ray")
 
 
 def at_most_seeds(value: int) -> float | None:
-    """Check a number of seeds."""
+    """Check a number of seeds against its upper limit."""
     from msaf_bench.spec import MOST_SEEDS
 
-    return at_most(MOST_SEEDS, "intervals hardly narrow beyond")(value)
+    return at_most(MOST_SEEDS, "more seeds hardly narrow the intervals")(value)
 
 
 def read_starts(values: Iterable[str] | None) -> list[tuple[str, Path]]:
-    """Return the name, empty for all rows, and the file of each --start. Raises `UsageError`."""
+    """Return the name and the file of each --start; an empty name stands for all rows.
+
+    Raises `UsageError` if a value has no file.
+    """
     found: list[tuple[str, Path]] = []
     for text in split_list(values):
         name, equals, file = text.partition("=")
-        if set(name) & set("./"):  # a file alone, whose path has an equals sign
+        if set(name) & set("./"):  # FILE without a name, whose path contains an equals sign
             name, equals, file = "", "", text
         if not equals:
             name, file = "", text
@@ -47,7 +50,10 @@ def read_starts(values: Iterable[str] | None) -> list[tuple[str, Path]]:
 
 
 def table_name(command: str, name: str | None, option: str | None) -> str:
-    """Return the table that was named, as an argument or an option. Raises `UsageError`."""
+    """Return the table named by the argument or by --table.
+
+    Raises `UsageError` if neither or both are given.
+    """
     see, named = f"See `msaf-bench {command} --help`.", name or option
     if named is None:
         raise UsageError(f"{command} needs a table: {missing('table')}. {see}")
@@ -62,7 +68,7 @@ TableArgument = Annotated[
         metavar="TABLE",
         autocompletion=tables,
         show_default=False,
-        help="Table to run, by name (3, factorial) or as a .toml file; --table names it too.",
+        help="Table to run: a name (3, table3, factorial) or a .toml file. Same as --table.",
     ),
 ]
 TableOption = Annotated[
@@ -73,7 +79,10 @@ TableOption = Annotated[
         metavar="TABLE",
         autocompletion=tables,
         rich_help_panel=RUN,
-        help="Table to run, by name (3, table3, factorial) or as a .toml file.",
+        help=(
+            "Table to run: a name (3, table3, factorial) or a .toml file. Same as the argument"
+            " TABLE."
+        ),
     ),
 ]
 Seeds = Annotated[
@@ -84,7 +93,7 @@ Seeds = Annotated[
         metavar="N",
         callback=at_most_seeds,
         rich_help_panel=RUN,
-        help="Number of seeds of each row (0, 1, ...). From two on there are intervals.",
+        help="Number of seeds per row, counted from 0. Intervals need at least two seeds.",
     ),
 ]
 Rows = Annotated[
@@ -92,14 +101,17 @@ Rows = Annotated[
     typer.Option(
         metavar="ROW[,...]",
         rich_help_panel=RUN,
-        help="Run only these rows, and the row that all are compared with.",
+        help=(
+            "Rows to run, plus the reference row that all others are compared with. All rows by"
+            " default."
+        ),
     ),
 ]
 Controls = Annotated[
     bool,
     typer.Option(
         rich_help_panel=RUN,
-        help="Train the table's control rows too. They show what the run could have seen.",
+        help="Train the control rows of the table, which bound the effects this run can detect.",
     ),
 ]
 Start = Annotated[
@@ -109,8 +121,8 @@ Start = Annotated[
         metavar="[NAME=]FILE[,...]",
         rich_help_panel=RUN,
         help=(
-            "File of starting weights, in place of a common pre-training: for the backbone of all"
-            " rows, or for a backbone (resnet50=FILE) or system (msaf-r50=FILE) by name."
+            "Starting weights that replace the common pre-training: FILE for the backbone of all"
+            " rows, or NAME=FILE for one backbone (resnet50=FILE) or system (msaf-r50=FILE)."
         ),
     ),
 ]
@@ -120,7 +132,10 @@ TunedFile = Annotated[
         "--tuned",
         metavar="FILE",
         rich_help_panel=RUN,
-        help="File of `msaf-bench tune`: train every row as it was found best, and as it is.",
+        help=(
+            "File tuned.toml written by `msaf-bench tune`: train every row with its best values"
+            " and with its default ones."
+        ),
     ),
 ]
 On = Annotated[
@@ -129,8 +144,8 @@ On = Annotated[
         metavar=choices(EXECUTORS),
         callback=choice("executor", EXECUTORS),
         rich_help_panel=RUN,
-        show_default="ray where it is installed",
-        help="Executor of the trials: this process, or Ray's workers.",
+        show_default="ray if it is installed",
+        help="Executor of the trials: this process (local) or workers of Ray (ray).",
     ),
 ]
 Address = Annotated[
@@ -138,7 +153,10 @@ Address = Annotated[
     typer.Option(
         metavar="HOST:PORT",
         rich_help_panel=RUN,
-        help="Join this Ray cluster; --reports must be a folder that all its nodes see.",
+        help=(
+            "Address of a running Ray cluster to join; --reports must be a folder that all its"
+            " nodes can access. By default Ray runs on this machine only."
+        ),
     ),
 ]
 Workers = Annotated[
@@ -146,10 +164,10 @@ Workers = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        callback=at_most(4096, "one driver follows no more"),
+        callback=at_most(4096, "one driver cannot follow more trials"),
         rich_help_panel=RUN,
         show_default="as many as fit",
-        help="Number of trials at a time on Ray.",
+        help="Maximum number of trials that run at the same time on Ray.",
     ),
 ]
 Gpus = Annotated[
@@ -157,9 +175,12 @@ Gpus = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        callback=at_most(64, "no node has more"),
+        callback=at_most(64, "no node has more GPUs"),
         rich_help_panel=RUN,
-        help="GPUs of each trial on Ray; a fraction shares one, from 2 on each has a process.",
+        help=(
+            "Number of GPUs per trial on Ray: 0 for none, a fraction to share one GPU, a whole"
+            " number above 1 for one process per GPU."
+        ),
     ),
 ]
 GpuMemory = Annotated[
@@ -168,10 +189,13 @@ GpuMemory = Annotated[
         "--gpu-memory",
         min=0.1,
         metavar="GIB",
-        callback=at_most(10_000, "no GPU has more"),
+        callback=at_most(10_000, "no GPU has more memory"),
         rich_help_panel=RUN,
-        show_default="as the driver here tells",
-        help="Memory of a GPU in GiB; rows whose training step needs more are refused at once.",
+        show_default="as reported by the driver",
+        help=(
+            "Memory of one GPU in GiB. Rows whose training step needs more are refused before"
+            " training."
+        ),
     ),
 ]
 GpuTflops = Annotated[
@@ -181,8 +205,11 @@ GpuTflops = Annotated[
         metavar="N",
         callback=at_most(1_000_000, "no GPU computes faster"),
         rich_help_panel=RUN,
-        show_default="as one H100 in that precision",
-        help="Sustained TFLOP/s of a GPU, for --dry-run where a step cannot be timed here.",
+        show_default="throughput of one H100 in the same precision",
+        help=(
+            "Sustained throughput of one GPU in TFLOP/s, for --dry-run if a step cannot be timed"
+            " on this machine."
+        ),
     ),
 ]
 SpeedProcesses = Annotated[
@@ -192,7 +219,10 @@ SpeedProcesses = Annotated[
         metavar="N",
         callback=PROCESSES,
         rich_help_panel=SPEED,
-        help="Number of processes that time all rows in both modes after the trials; 0 for none.",
+        help=(
+            "Number of processes that time all rows in both modes (clip, stream) after the trials;"
+            " 0 skips the timing."
+        ),
     ),
 ]
 Reports = Annotated[
@@ -203,7 +233,7 @@ Reports = Annotated[
         metavar="DIR",
         rich_help_panel=OUTPUT,
         show_default="reports/TABLE-DATA-PRESET",
-        help="Folder of this run: plan, records, tables, figures and page.",
+        help="Output folder of this run: plan, records, tables, figures and page.",
     ),
 ]
 Resume = Annotated[
@@ -211,7 +241,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         rich_help_panel=RUN,
-        help="Keep the trials that are finished; run those that are missing or failed.",
+        help="Keep finished trials of the output folder; run only missing and failed ones.",
     ),
 ]
 DryRun = Annotated[
@@ -219,7 +249,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         rich_help_panel=RUN,
-        help="Print the plan with an estimate of its time, and run nothing.",
+        help="Print the plan and run nothing; ablate adds estimates of memory and time.",
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", rich_help_panel=RUN, help=THREADS)]

@@ -1,16 +1,17 @@
-"""The commands of `msaf-bench`, as data: their groups, modules, summaries and examples. The help of
-the whole command line is written from here, without importing any of them.
+"""Commands of `msaf-bench` as data: groups, modules, summaries and examples.
+
+The top-level help is written from this module alone, without importing any command.
 """
 
 from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """One command."""
+    """One command of the command line."""
 
     place: str  #: module:function below `msaf_bench.cli`
-    summary: str  #: the first sentence of its help
-    examples: tuple[str, ...]  #: without `msaf-bench` and its own name
+    summary: str  #: first sentence of the command's help
+    examples: tuple[str, ...]  #: arguments only, without `msaf-bench` and the command's name
 
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -20,10 +21,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Data and results": ("data", "report", "compare", "pack"),
 }
 
-#: commands of commands, with their summary
+#: groups of subcommands with their summaries
 NESTED = {
     "score": "Score folders of predicted label maps: mIoU, temporal consistency.",
-    "data": "Check a data set, plan which files to get, or write street videos.",
+    "data": "Check a data set, list the files a job needs, or write street videos.",
 }
 
 COMMANDS: dict[str, Command] = {
@@ -34,7 +35,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "show": Command(
         "inspect:show",
-        "Print one system, table, preset or data set, resolved.",
+        "Print one system, table, preset or data set in full.",
         ("msaf-r50", "3", "quick", "table1 --json"),
     ),
     "check": Command(
@@ -44,7 +45,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "doctor": Command(
         "inspect:doctor",
-        "Print packages, devices and memory of this machine.",
+        "Print the packages, devices and memory of this machine.",
         ("", "--json"),
     ),
     "ablate": Command(
@@ -68,7 +69,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "train": Command(
         "train:train",
-        "Train and score one system; leave a record and a checkpoint.",
+        "Train and score one system; write a record and a checkpoint.",
         ("msaf-r18 --preset smoke", "msaf-r50 --data camvid --root DIR --seed 1"),
     ),
     "evaluate": Command(
@@ -78,7 +79,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "predict": Command(
         "predict:predict",
-        "Write the label maps of video frames, predicted by a checkpoint.",
+        "Predict the label maps of video frames with a checkpoint.",
         (
             "step-300.safetensors --frames DIR --out predictions",
             "step-9.safetensors --frames a.mp4 -o DIR --overlay b.webm",
@@ -86,7 +87,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "export": Command(
         "export:export",
-        "Export a system or a checkpoint as torch.export or ONNX.",
+        "Export a system or a checkpoint to torch.export or ONNX.",
         (
             "step-300.safetensors --to msaf.pt2",
             "step-300.safetensors --to msaf.onnx --dynamic",
@@ -100,7 +101,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "fps": Command(
         "fps:fps",
-        "Measure latency and FPS of systems on this machine.",
+        "Measure the latency and FPS of systems on this machine.",
         (
             "msaf-r18 --size 128x256",
             "msaf-r18,pspnet18 --size 256x512,512x1024 --mode stream",
@@ -109,7 +110,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "score miou": Command(
         "score.miou:score_miou",
-        "Score predicted label maps by the ground truth: data-set mIoU.",
+        "Score predicted label maps against the ground truth: data-set mIoU.",
         (
             "--pred DIR --truth DIR --classes camvid11",
             "--pred DIR --truth DIR --classes 19 --void penalise",
@@ -127,12 +128,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "data check": Command(
         "data:check_splits",
-        "Read every clip of both splits and print their contents.",
+        "Read every clip of both splits and summarise the contents.",
         ("", "--data camvid --root DIR"),
     ),
     "data plan": Command(
         "data:plan_files",
-        "List the files that a job needs, with their size.",
+        "List the files that a job needs, with their sizes.",
         ("--data cityscapes", "--need tc", "--root DIR --list files.txt"),
     ),
     "data street": Command(
@@ -142,7 +143,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "report": Command(
         "report:report",
-        "Render a run again from its records, or index many.",
+        "Render the report of a run from its records, or an index of runs.",
         ("reports/table3-street-quick", "RUN --no-pictures", "--index reports"),
     ),
     "compare": Command(

@@ -1,4 +1,4 @@
-"""Progress of a count on stderr: a bar in a terminal, a plain line now and then elsewhere."""
+"""Progress of a count on stderr: a bar in a terminal, otherwise occasional plain lines."""
 
 import time
 from collections.abc import Callable, Generator
@@ -12,7 +12,7 @@ from msaf_bench.cli.progress import PLAIN_S, say
 
 @contextmanager
 def counting(what: str, total: int) -> Generator[Callable[[], None]]:
-    """Give the function to call after each of `total` things."""
+    """Yield a function to call after each of `total` items; `what` labels the count."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=total)

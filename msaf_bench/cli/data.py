@@ -1,4 +1,4 @@
-"""`msaf-bench data`: look at a data set, plan what of it to get, or make one."""
+"""`msaf-bench data`: check a data set, list the files a job needs, or write street videos."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def check_splits(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Read every clip of both splits and print their contents. This checks every file."""
+    """Read every clip of both splits and summarise the contents. Every file is checked."""
     from msaf_bench.cli.counting import counting
     from msaf_bench.cli.settings import check_data, conditions_from, use_plugins
     from msaf_bench.data import open_split
@@ -88,7 +88,7 @@ def _split_lines(split: str, found: "Contents", classes: tuple[str, ...]) -> Ite
         )
 
     history = (
-        f"{found.repeated} repeated history frames, {found.skipped} clips left out for want of"
+        f"{found.repeated} repeated history frames, {found.skipped} clips left out for lack of"
         " history"
     )
     yield (
@@ -102,10 +102,10 @@ def _split_lines(split: str, found: "Contents", classes: tuple[str, ...]) -> Ite
     shares = found.percent(classes)
     absent = [name for i, name in enumerate(classes) if not found.pixels[i]]
     shown = ", ".join(f"{name} {share:g}" for name, share in shares.items() if name not in absent)
-    yield f"  percent of pixels: {shown}"
+    yield f"  share of pixels in percent: {shown}"
     if absent:
         more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
-        yield f"  without a pixel: {', '.join(absent[:3])}{more}"
+        yield f"  classes without pixels: {', '.join(absent[:3])}{more}"
 
 
 def plan_files(
@@ -117,7 +117,10 @@ def plan_files(
             metavar=choices(NEEDS),
             callback=choice("need", NEEDS),
             rich_help_panel=DATA,
-            help="Files to plan for: labelled frames and their past (miou), or snippets (tc).",
+            help=(
+                "Purpose of the files: miou (labelled frames and their past frames) or tc (video"
+                " snippets for temporal consistency)."
+            ),
         ),
     ] = "miou",
     split: Annotated[
@@ -126,7 +129,7 @@ def plan_files(
             metavar="NAME",
             rich_help_panel=DATA,
             show_default="train and val for miou, val for tc",
-            help="Plan for this split only.",
+            help="Split whose files are listed.",
         ),
     ] = None,
     frames: Annotated[
@@ -135,7 +138,7 @@ def plan_files(
             min=1,
             metavar="N",
             rich_help_panel=DATA,
-            callback=at_most(1000, "no network reads more"),
+            callback=at_most(1000, "no network reads more frames"),
             help="Number of frames per clip.",
         ),
     ] = 3,
@@ -146,8 +149,8 @@ def plan_files(
             metavar="N",
             rich_help_panel=DATA,
             callback=at_most(1000, "no snippet is longer"),
-            show_default="that of the data set",
-            help="Number of source frames from one frame of a clip to the next.",
+            show_default="spacing of the data set",
+            help="Distance between neighbouring frames of a clip, in source frames.",
         ),
     ] = None,
     names: Annotated[
@@ -156,14 +159,17 @@ def plan_files(
             "--list",
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="Write the names of all files to FILE, one per line, for rsync or unzip.",
+            help=(
+                "Output file for the names of all files, one per line, for rsync or unzip. Not"
+                " written by default."
+            ),
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """List the files that a job needs, with their size. Sizes are estimated from published ones
-    before a download, and exact once the files are there.
+    """List the files that a job needs, with their sizes. Before a download, sizes are estimated
+    from published ones; for downloaded files they are exact.
     """
     from msaf_bench.catalog import read_data_set
     from msaf_bench.cli.settings import read_root
@@ -174,7 +180,8 @@ def plan_files(
 
     if data == STREET:
         raise UsageError(
-            "data plan: the street is made here and needs no file; use --data camvid or another"
+            "data plan: street is generated on this machine and needs no files; use --data camvid"
+            " or another data set"
         )
     data_set = read_data_set(data)
     wanted = cast("Literal['miou', 'tc']", need)
@@ -187,8 +194,8 @@ def plan_files(
     if names:
         if any(n.there is None for n in needs):
             raise DataError(
-                f"--list {names}: the names follow from those of the label maps; give --root DIR"
-                " with them"
+                f"--list {names}: the names are derived from those of the label maps; give the"
+                " folder of the label maps with --root DIR"
             )
         check_outputs(
             names.parent,
@@ -204,12 +211,12 @@ def plan_files(
         document = {"data": data_set.name, "need": need, "splits": parts, "frames": frames}
         print_json(document | {"archives": [_need_document(n) for n in needs]})
         return
-    typer.echo(f"{data_set.name}, {need}, {' and '.join(parts)}, {frames} frames a clip")
+    typer.echo(f"{data_set.name}, {need}, {' and '.join(parts)}, {frames} frames per clip")
     for each in needs:
         typer.echo(_need_text(each))
     if all(n.size is not None for n in needs):
         about = "" if all(n.exact for n in needs) else "about "
-        typer.echo(f"together {about}{_bytes(sum(n.size or 0 for n in needs))}")
+        typer.echo(f"total: {about}{_bytes(sum(n.size or 0 for n in needs))}")
 
 
 def _files_of(root: Path | None) -> Iterator[Path]:
@@ -231,7 +238,7 @@ def _need_text(need: "Need") -> str:
         whole = f" of {published.files:,} with {_bytes(published.size)} ({published.source})"
     about = "" if need.exact or need.size is None else "about "
     size = f"{about}{_bytes(need.size)}"
-    there = "" if need.there is None else f"; {need.there:,} are there"
+    there = "" if need.there is None else f"; {need.there:,} present"
     return f"{place}: {need.files:,} files{whole}, {size}{there}"
 
 
@@ -245,7 +252,11 @@ def write_street(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="DIR", rich_help_panel=OUTPUT, help="Folder for the videos."
+            "--out",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+            help="Output folder; each video gets a subfolder.",
         ),
     ],
     videos: Annotated[
@@ -253,7 +264,7 @@ def write_street(
         typer.Option(
             min=1,
             metavar="N",
-            callback=at_most(100_000, "a data set needs no more"),
+            callback=at_most(100_000, "no data set needs more videos"),
             rich_help_panel=RUN,
             help="Number of videos.",
         ),
@@ -263,7 +274,7 @@ def write_street(
         typer.Option(
             min=1,
             metavar="N",
-            callback=at_most(10_000, "a video is made in memory"),
+            callback=at_most(10_000, "a video must fit in memory"),
             rich_help_panel=RUN,
             help="Number of frames per video.",
         ),
@@ -275,7 +286,7 @@ def write_street(
             "-s",
             metavar="HxW",
             rich_help_panel=RUN,
-            help="Size of the frames, height first.",
+            help="Size of the frames in pixels, height first.",
         ),
     ] = "128x256",
     seed: Annotated[
@@ -285,13 +296,13 @@ def write_street(
             metavar="N",
             callback=SEED,
             rich_help_panel=RUN,
-            help="Seed of the first video; those of the next ones count up.",
+            help="Seed of the first video; each further video adds 1.",
         ),
     ] = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write street videos: frames, label maps, flow and occlusion. Each video is a folder; flow is
-    exact, forward and backward (.flo).
+    """Write street videos: frames, label maps, flow and occlusion. Each video is a folder. The
+    flow is exact and is written forward and backward (.flo).
     """
     from msaf_bench.data.street import make_video
     from msaf_bench.data.street.files import file_names, write_video

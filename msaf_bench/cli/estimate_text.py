@@ -1,4 +1,4 @@
-"""The estimate of a sweep, as `ablate --dry-run` prints it."""
+"""Text of a sweep's estimate, printed by `ablate --dry-run`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from msaf_bench.ablation import Ablation
     from msaf_bench.sweep.estimate import Estimate, StepCost
 
-#: of an estimate, since a machine may be busy now or later
-TIMED = "by a step of each row, timed just now beside whatever else runs here"
+#: source of an estimated time; other work on the machine changes the result
+TIMED = "from one step of each row, timed just now on this machine under its current load"
 
 
 def print_estimates(ablation: "Ablation", gpu_tflops: float | None, as_json: bool) -> None:
-    """Print what a sweep, or every point of a table with an axis, would take."""
+    """Print the estimated memory and time of a sweep, or of every point of a table with an axis."""
     from msaf_bench.ablation import estimates
     from msaf_bench.cli.plan_text import plan_lines
     from msaf_bench.foreign import to_stderr
@@ -42,7 +42,10 @@ def _print_estimate(found: "Estimate") -> None:
     for label, row in found.rows.items():
         typer.echo(f"{label:<30}{_cost_text(row)}")
     many = f" on each of {found.gpus} GPUs" if found.gpus > 1 else ""
-    typer.echo(f"GiB: memory of a training step{many}, counted; kernels and driver need more")
+    typer.echo(
+        f"GiB: memory of one training step{many}, counted; kernels and driver need additional"
+        " memory"
+    )
     for label, row in found.rows.items():
         if row.not_counted:
             typer.echo(f"{label:<30}not counted: {row.not_counted}")
@@ -61,16 +64,16 @@ def _cost_text(row: "StepCost") -> str:
         "" if row.memory_gib is None else f"{row.memory_gib:>7.2f} GiB",
     ]
     if row.step_seconds is not None:
-        cells.append(f"{1000 * row.step_seconds:>8.0f} ms a step")
+        cells.append(f"{1000 * row.step_seconds:>8.0f} ms per step")
     elif row.tflop is not None:
-        cells.append(f"{row.tflop:>7.2f} TFLOP a step")
+        cells.append(f"{row.tflop:>7.2f} TFLOP per step")
     if row.gpu_hours is not None:
-        cells.append(f"{hours_text(row.gpu_hours):>7} GPU-hours a trial")
+        cells.append(f"{hours_text(row.gpu_hours):>7} GPU-hours per trial")
     return "  ".join(filter(None, cells))
 
 
 def _time_text(points: "Iterable[Estimate]") -> str:
-    """Return how long the trials that are missing train, and how that is known."""
+    """Return the training time of the missing trials and the source of the estimate."""
     found = list(points)
     minutes = [point.minutes for point in found]
     hours = [point.gpu_hours for point in found]
@@ -78,20 +81,20 @@ def _time_text(points: "Iterable[Estimate]") -> str:
     if None not in minutes:
         return f"{about(60 * sum(filter(None, minutes)))} of training, {TIMED}"
     if whole is None:
-        return "no time is computed: a row cannot be counted, see above"
+        return "no time estimate: the operations of at least one row could not be counted"
     rates = {p: rate for point in found for p, rate in point.tflops.items()}
     speeds = " and ".join(f"{rate:g} TFLOP/s in {p}" for p, rate in rates.items())
     reached = {point.tflops_source for point in found if point.tflops_source}.pop()
-    source = "as stated" if reached == "as stated" else f"that {reached} reached"
+    source = "as stated" if reached == "as stated" else f"measured for {reached}"
     return (
-        f"{hours_text(whole)} GPU-hours of training for what is not finished: computed, not timed,"
-        f" from counted operations at the {speeds} {source}; loading, validation and scoring come"
-        " on top, and several GPUs are taken to lose nothing"
+        f"{hours_text(whole)} GPU-hours of training for the unfinished trials: computed, not timed,"
+        f" from counted operations at {speeds} {source}; loading, validation and scoring are not"
+        " included, and several GPUs are assumed to scale perfectly"
     )
 
 
 def hours_text(hours: float) -> str:
-    """Return a number of hours to two digits below ten, whole from there on."""
+    """Return a number of hours: two significant digits below ten, whole hours above."""
     return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
@@ -118,6 +121,6 @@ def _print_points(points: "list[Estimate]", as_json: bool) -> None:
         most = max((row.memory_gib or 0.0 for row in point.rows.values()), default=0.0)
         typer.echo(
             f"{point.folder.name:<30}{point.trials:>6} trials, {point.finished} finished;"
-            f" {took}; at most {most:.2f} GiB a step"
+            f" {took}; at most {most:.2f} GiB per step"
         )
     typer.echo(_time_text(points))

@@ -1,4 +1,4 @@
-"""`msaf-bench evaluate`: one checkpoint, scored on a data set."""
+"""`msaf-bench evaluate`: score one checkpoint on a data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +35,8 @@ def evaluate(
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Score a checkpoint on a data set: mIoU and temporal consistency. The split that the preset
-    scores is read, and label maps are compared at their own resolution.
+    """Score a checkpoint on a data set: mIoU and temporal consistency. The scored split of the
+    preset is used, and label maps are compared at their own resolution.
     """
     from msaf_bench.analyzers.evaluation import evaluate_split
     from msaf_bench.cli.scores import print_scores
@@ -58,8 +58,8 @@ def evaluate(
     )
     if len(clips.classes) != classes:
         raise DataError(
-            f"{checkpoint} knows {classes} classes, {data} has {len(clips.classes)}; evaluate it on"
-            " data of its own classes"
+            f"{checkpoint} predicts {classes} classes, but {data} has {len(clips.classes)}; use"
+            " data with the classes of its training"
         )
     with limited_threads(threads), to_stderr():
         found = evaluate_split(net, clips, conditions, device, loader_threads=loader_threads)

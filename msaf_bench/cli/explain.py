@@ -1,5 +1,6 @@
-"""An error as one line for the user, with the exit code. Only our own bugs are called faults of
-msaf-bench.
+"""Explanation of an error in one line, with the exit code.
+
+Only bugs in our own code are called faults of msaf-bench.
 """
 
 import errno
@@ -20,11 +21,11 @@ OUT_OF_MEMORY = (
     "not enough memory",
     "Unable to allocate",
     "Insufficient memory",
-)  #: of torch and numpy, on any device
+)  #: texts that mark an out-of-memory error of torch or numpy, on any device
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """What is wrong, in one line, and the exit code."""
+    """Return a one-line explanation of the error and the exit code."""
     text, code = _explained(error)
     return " ".join(text.split()), code
 
@@ -39,7 +40,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
         return f"{foreign_place(error) or 'code outside msaf-bench'}: {ending(error)}", 2
     if place := foreign_place(error):
         return (
-            f"{place}: {kind}: {text_of(error)}; the error is in that file, --debug shows where",
+            f"{place}: {kind}: {text_of(error)}; the error is in this file, see --debug",
             2,
         )
     if isinstance(error, MemoryError) or any(sign in text_of(error) for sign in OUT_OF_MEMORY):
@@ -52,12 +53,16 @@ def _explained(error: BaseException) -> tuple[str, int]:
         )
     if isinstance(error, OSError):
         return _of_system(error), 5
-    return f"{kind}: {text_of(error)}; this is a fault of msaf-bench, --debug shows where", 5
+    return (
+        f"{kind}: {text_of(error)}; this is a fault of msaf-bench, --debug prints the traceback",
+        5,
+    )
 
 
 def _of_parser(error: BaseException) -> str:
-    """Return what an error of the option parser says, with the choices and the page of help; empty
-    for any other error.
+    """Return the message of an option-parser error with the choices and the help page.
+
+    Returns an empty text for any other error.
     """
     said = getattr(error, "format_message", None)
     if not callable(said):
@@ -79,11 +84,11 @@ def _of_system(error: OSError) -> str:
         errno.EDQUOT: "free some space or choose another folder",
         errno.EMFILE: "raise the limit of open files (ulimit -n)",
         errno.ENOMEM: "use a smaller size or batch",
-        errno.EACCES: "choose a place that you may read and write",
-        errno.EPERM: "choose a place that you may read and write",
+        errno.EACCES: "choose a path with read and write permission",
+        errno.EPERM: "choose a path with read and write permission",
         errno.EROFS: "choose another folder",
         errno.ENOENT: "check the name",
-    }.get(error.errno or 0, "the system does not allow it")
+    }.get(error.errno or 0, "the operating system refused the operation")
     return f"{what}{reason}; {advice}"
 
 
@@ -92,10 +97,10 @@ def _short(text: str) -> str:
 
 
 def foreign_place(error: BaseException) -> str:
-    """FILE:LINE of the innermost code in a traceback that is neither ours nor a library's; empty
-    where there is none.
+    """Return FILE:LINE of the innermost traceback frame outside msaf-bench and all libraries.
 
-    An installed plug-in is no library.
+    Returns an empty text if the traceback has no such frame. An installed plug-in does not count as
+    a library.
     """
     plugins = {
         point.module.partition(".")[0] for point in entry_points(group="msaf_bench.components")
@@ -113,7 +118,7 @@ def foreign_place(error: BaseException) -> str:
         if file.startswith("<"):
             continue
         path = Path(file).resolve()
-        # compiled code names files that are nowhere
+        # Compiled code names files that do not exist.
         if path.is_relative_to(OURS) or not path.exists():
             continue
         if module.partition(".")[0] in plugins or not any(

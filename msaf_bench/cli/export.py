@@ -1,4 +1,4 @@
-"""`msaf-bench export`: a network as a program of torch.export or as ONNX, with its model card."""
+"""`msaf-bench export`: write a network as a torch.export or ONNX program, with a model card."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ from msaf_bench.errors import UsageError, in_any_case
 if TYPE_CHECKING:
     from msaf_bench.exchange.source import Source
 
-CLASSES = "cityscapes19"  #: of a system, which knows none
+CLASSES = "cityscapes19"  #: default class set of a system, which has no classes of its own
 
 
 def export(
@@ -23,8 +23,8 @@ def export(
             autocompletion=systems,
             show_default=False,
             help=(
-                "A .safetensors file with its .json sidecar, or a system by name or .toml file,"
-                " whose weights are then random."
+                "Checkpoint (.safetensors with its .json sidecar), or system by name or .toml file"
+                " (exported with random weights)."
             ),
         ),
     ],
@@ -34,7 +34,7 @@ def export(
             "--to",
             metavar="FILE.pt2|FILE.onnx",
             rich_help_panel=OUTPUT,
-            help="File to write: .pt2 for torch.export, .onnx for ONNX.",
+            help="Output file; its suffix selects the format: .pt2 (torch.export) or .onnx (ONNX).",
         ),
     ],
     size: Annotated[
@@ -44,8 +44,8 @@ def export(
             "-s",
             metavar="HxW",
             rich_help_panel=DATA,
-            show_default="that of the training, where the checkpoint lies in its run",
-            help="Size of the frames.",
+            show_default="training size, if the checkpoint is in its run's folder",
+            help="Size of the frames in pixels, height first. Required for a system.",
         ),
     ] = None,
     batch: Annotated[
@@ -57,13 +57,13 @@ def export(
             metavar="N",
             callback=at_most(256, "no device holds more clips"),
             rich_help_panel=DATA,
-            help="Number of clips in a call.",
+            help="Fixed number of clips per call.",
         ),
     ] = 1,
     dynamic: Annotated[
         bool,
         typer.Option(
-            "--dynamic", rich_help_panel=DATA, help="Let a call have any number of clips up to 64."
+            "--dynamic", rich_help_panel=DATA, help="Accept any number of clips per call, up to 64."
         ),
     ] = False,
     classes: Annotated[
@@ -74,21 +74,23 @@ def export(
             metavar="NAME|N",
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=DATA,
-            show_default=f"those of the training; {CLASSES} for a system",
-            help="Class set, data set or number of classes.",
+            show_default=f"classes of the training; {CLASSES} for a system",
+            help="Classes of the network: a class set, a data set or a number of classes.",
         ),
     ] = None,
     card: Annotated[
         bool,
-        typer.Option(rich_help_panel=OUTPUT, help="Write a model card beside it, as FILE.md."),
+        typer.Option(
+            rich_help_panel=OUTPUT, help="Write a model card next to the output file, as FILE.md."
+        ),
     ] = True,
     threads: Threads = 1,
     plugins: Plugins = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Export a system or a checkpoint as torch.export or ONNX. The file is compared with the
-    network, and not written where they differ.
+    """Export a system or a checkpoint to torch.export or ONNX. The exported program is compared
+    with the network; no file is written if their outputs differ.
     """
     from msaf_bench.cli.printing import print_document
     from msaf_bench.cli.settings import use_plugins
@@ -102,7 +104,7 @@ def export(
 
     check_format(to)
     if dynamic and batch != 1:
-        raise UsageError("--batch is fixed, --dynamic lets it vary; give one of them")
+        raise UsageError("--batch fixes the number of clips, --dynamic does not; give one of them")
     asked = parse_size(size) if size else None
     trained = name.endswith(WEIGHTS)
     names = [to.name, *([f"{to.name}.md"] if card else [])]
@@ -137,7 +139,7 @@ def export(
     }
     many = "any number of clips" if dynamic else f"{batch} x {program.frames} frames"
     compared = (
-        f"logits differ by {program.difference:.1e} of the largest at most;"
+        f"logits differ by at most {program.difference:.1e} of the largest logit;"
         f" {program.agreement:.2f} % of the pixels have the same class"
     )
     lines = [
@@ -152,7 +154,7 @@ def export(
 
 
 def _source(name: str, classes: str | None, plugins: tuple[str, ...], *, trained: bool) -> "Source":
-    """Return the network that is named, with its classes."""
+    """Return the named network with its classes."""
     from dataclasses import replace
 
     from msaf_bench.data.labels.classes import class_set
@@ -167,7 +169,7 @@ def _source(name: str, classes: str | None, plugins: tuple[str, ...], *, trained
         return source
     if len(known) != source.num_classes:
         raise DataError(
-            f"{name} knows {source.num_classes} classes, --classes {classes} has {len(known)}; give"
-            " those that it was trained on"
+            f"{name} predicts {source.num_classes} classes, but --classes {classes} has"
+            f" {len(known)}; give the classes of its training"
         )
     return replace(source, class_names=known)

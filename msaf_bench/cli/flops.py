@@ -1,5 +1,6 @@
-"""`msaf-bench flops`: the cost of a system, or of attention over frames: by formula, by exact
-count, by counters, by the clock.
+"""`msaf-bench flops`: the cost of a system, or of attention over frames.
+
+The cost is given by formula, by exact count, by counters and by timing.
 """
 
 from functools import partial
@@ -33,7 +34,7 @@ def flops(
             "--n",
             metavar="HxW[,...]",
             rich_help_panel=ATTENTION,
-            help="Feature map, or several, whose pixels attend to each other.",
+            help="Size of the feature map, or several sizes; all pixels attend to each other.",
         ),
     ] = None,
     width: Annotated[
@@ -42,7 +43,7 @@ def flops(
             metavar="D",
             rich_help_panel=ATTENTION,
             show_default="256",
-            help="Channels of the feature map, for the exact count.",
+            help="Number of channels of the feature map, used by the exact count.",
         ),
     ] = None,
     measure: Annotated[
@@ -50,7 +51,7 @@ def flops(
         typer.Option(
             "--measure",
             rich_help_panel=ATTENTION,
-            help="Count with torch, fvcore and ptflops too, and time a forward pass.",
+            help="Also count with torch, fvcore and ptflops, and time a forward pass.",
         ),
     ] = False,
     reports: Annotated[
@@ -61,7 +62,7 @@ def flops(
             metavar="DIR",
             rich_help_panel=ATTENTION,
             show_default="none for one size, reports/flops for several",
-            help="Folder for CSV and figure.",
+            help="Output folder for the CSV file and the figure.",
         ),
     ] = None,
     system: Annotated[
@@ -70,7 +71,7 @@ def flops(
             metavar="SYSTEM",
             autocompletion=systems,
             rich_help_panel=SYSTEM,
-            help="A system's name or a .toml file; its whole network is counted.",
+            help="System to count as a whole network: a name or a .toml file.",
         ),
     ] = None,
     size: Annotated[
@@ -80,7 +81,7 @@ def flops(
             "-s",
             metavar="HxW",
             rich_help_panel=SYSTEM,
-            help="Size of a frame, height first, e.g. 1024x2048.",
+            help="Size of a frame in pixels, height first, e.g. 1024x2048.",
         ),
     ] = None,
     classes: Annotated[
@@ -88,10 +89,10 @@ def flops(
         typer.Option(
             min=1,
             metavar="N",
-            callback=at_most(65_536, "no labels tell so many apart"),
+            callback=at_most(65_536, "no label set has more classes"),
             rich_help_panel=SYSTEM,
             show_default="19",
-            help="Number of classes that the network tells apart.",
+            help="Number of classes that the network predicts.",
         ),
     ] = None,
     mode: Annotated[
@@ -103,7 +104,7 @@ def flops(
             callback=choice("mode", MODES),
             rich_help_panel=SYSTEM,
             show_default="clip",
-            help="Inference to count: all frames of a clip, or one step of a stream.",
+            help="Inference mode to count: all frames of a clip, or one step of a stream.",
         ),
     ] = None,
     plugins: Annotated[
@@ -112,7 +113,7 @@ def flops(
             "--plugin",
             metavar="MODULE[,...]",
             rich_help_panel=SYSTEM,
-            help="Importable modules with register(registry), for components of your own.",
+            help="Python modules that define register(registry) and add components.",
         ),
     ] = None,
     allow_uncounted: Annotated[
@@ -120,15 +121,14 @@ def flops(
         typer.Option(
             "--allow-uncounted",
             rich_help_panel=SYSTEM,
-            help="List operators that have no formula, and go on.",
+            help="List operators without a formula instead of stopping with an error.",
         ),
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Count the cost of a system, or of attention over three frames. With --system the whole
-    network is counted; with --n joint attention is set against the decoupled one (MSAF, section
-    3.3).
+    """Count the cost of a system, or of attention over three frames. --system counts the whole
+    network. --n compares joint attention with decoupled attention (MSAF, section 3.3).
     """
     of_n = {"--width": width, "--measure": measure, "--reports": reports}
     of_system = {
@@ -140,13 +140,13 @@ def flops(
     }
     if (n is None) == (system is None):
         raise UsageError(
-            "flops needs one of --n HxW, for attention alone, and --system NAME --size HxW, for a"
-            f" whole network. {SEE}"
+            "flops needs either --n HxW (attention alone) or --system NAME --size HxW (whole"
+            f" network). {SEE}"
         )
     for option, value in (of_system if system is None else of_n).items():
         if value is not None and value is not False:
             raise UsageError(
-                f"{option} goes with {'--system' if system is None else '--n'} only; leave it out."
+                f"{option} is valid only with {'--system' if system is None else '--n'}; remove it."
                 f" {SEE}"
             )
     if system is None:
@@ -190,8 +190,9 @@ def flops(
 def _print_attention(
     n: str, width: int, reports: Path | None, *, measure: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Print the cost of attention; write CSV and figure where asked, and for several sizes. Raises
-    `UndrawnError` in the end where only the figure is missing.
+    """Print the cost of attention; write CSV and figure if --reports or several sizes are given.
+
+    Raises `UndrawnError` at the end if only the figure could not be drawn.
     """
     from msaf_bench.analyzers.attention.study import attention_cost, parse_grids
     from msaf_bench.cli.flops_text import attention_lines

@@ -1,4 +1,4 @@
-"""`msaf-bench flops --system` as text for a terminal."""
+"""Terminal output of `msaf-bench flops --system`."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from msaf_bench.analyzers.cost.counted import CountedCost
 
 NOTES = """\
-1 MAC = 2 FLOPs. Elementwise operations are no MACs and are not in these totals.
-Activations: fp32 outputs of operators; views and in-place results take nothing.
-"At once" is the most that exists at one time, beside weights and input; what a
-kernel needs for itself is not in it, and attention holds no map of all pairs."""
+1 MAC = 2 FLOPs. Elementwise operations are not MACs; these totals exclude them.
+Activations: fp32 outputs of operators; views and in-place results count as 0.
+"At once" is the peak at any one time, without weights and input. It excludes
+the workspace of kernels, and attention stores no map of all pairs."""
 
 
 def system_lines(found: "CountedCost") -> Iterator[str]:
-    """Lines of up to 80 columns."""
+    """Yield the lines of a system's cost, each of up to 80 columns."""
     from msaf_bench.analyzers.cost.formulas import CONVENTION
 
     cost, cycle = found.cost, len(found.cost.phases)
@@ -38,18 +38,18 @@ def system_lines(found: "CountedCost") -> Iterator[str]:
     for kind, macs in cost.by_operator.items():
         if macs:
             yield _row(kind, "", _n(macs), _share(macs, cost.total_macs), "")
-    mean = " a frame, mean over the cycle" if cycle > 1 else ""
+    mean = " per frame, mean over the cycle" if cycle > 1 else ""
     yield from ("", f"{found.gmacs:,.2f} GMAC = {found.gflops:,.2f} GFLOPs{mean}")
     if cycle > 1:
         frames = ", ".join(f"{macs / 1e9:,.2f}" for macs in cost.phases)
-        yield f"GMAC of its frames, the key frame first: {frames}"
+        yield f"GMAC per frame of the cycle, key frame first: {frames}"
     yield ""
     yield (
         f"Activations {cost.activation_bytes / 2**20:,.1f} MiB in all,"
         f" {cost.live_bytes / 2**20:,.1f} MiB at once"
     )
     yield from ("", *_counters(found.counters), "", *_uncounted(cost.uncounted))
-    yield from (f"Outside of all counts: {work}" for work in cost.outside)
+    yield from (f"Not included in any count: {work}" for work in cost.outside)
     yield ""
     yield NOTES
     yield from textwrap.wrap(f"Elementwise, {CONVENTION}.", 80)
@@ -83,9 +83,9 @@ def _counters(counters: "Mapping[str, Counted]") -> Iterator[str]:
 
 def _uncounted(found: Mapping[str, float]) -> Iterator[str]:
     if not found:
-        yield "Uncounted: no operator; there is a formula for each"
+        yield "Uncounted operators: none; every operator has a formula"
         return
-    yield "Uncounted: no formula for these operators, so THE TOTALS MAY BE TOO LOW"
+    yield "Uncounted operators (no formula), so THE TOTALS MAY BE TOO LOW:"
     yield from (
         f"    {operator:<44} {share:.2%} of all output elements"
         for operator, share in found.items()

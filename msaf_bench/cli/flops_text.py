@@ -1,4 +1,4 @@
-"""`msaf-bench flops` as text for a terminal."""
+"""Terminal output of `msaf-bench flops --n`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -23,11 +23,11 @@ from msaf_bench.analyzers.attention.statements import Statement
 from msaf_bench.analyzers.attention.study import AttentionStudy, MeasuredCost
 
 FOOTNOTE = f"""\
-(iii) is of a D-Transformer with maps smaller by {", ".join(map(str, PYRAMID))} along each axis, odd
-sizes rounded up; MLP ratio {MLP_RATIO}. Not in it, as it is elementwise: softmax,
+(iii) counts a D-Transformer with maps reduced by {", ".join(map(str, PYRAMID))} along each axis,
+odd sizes rounded up; MLP ratio {MLP_RATIO}. It excludes elementwise work: softmax,
 LayerNorm, GELU, biases, residuals, resizing, the DCN's bilinear reads."""
 
-NOISY = 1.5  #: slowest over fastest forward, beyond which a time is not worth much
+NOISY = 1.5  #: ratio of slowest to fastest forward pass above which a time is marked NOISY
 
 GROWTH = {
     "paper": "the paper's formulas",
@@ -52,8 +52,9 @@ TERMS = {
 
 
 def attention_lines(study: AttentionStudy, files: Sequence[str] = ()) -> Iterator[str]:
-    """Lines of up to 80 columns, longer only for numbers that are: for each size the formulas, the
-    exact count, the counters, the clock.
+    """Yield the lines of an attention study: formulas, exact count, counters, times per size.
+
+    Lines have up to 80 columns unless a number is longer.
     """
     for cost in study.sizes:
         analytic = cost.analytic
@@ -81,7 +82,7 @@ def _growth(study: AttentionStudy) -> Iterator[str]:
         yield _row(label, *("-" if a is None else f"{a:.3f}" for a in fits[key].values()))
     measured = [cost.measured for cost in study.sizes if cost.measured]
     if any(_noisy(forward) for each in measured for forward in each.forwards.values()):
-        yield "    Some times are NOISY, and so is their exponent: measure on a quiet machine."
+        yield "    Some times, and so their exponent, are NOISY: measure on an idle machine."
 
 
 def _row(label: str, *cells: str) -> str:
@@ -112,7 +113,7 @@ def _pairs(cost: AttentionCost) -> Iterator[str]:
 
 
 def _decimal(ratio: Fraction) -> str:
-    """To four decimals, exactly, however large."""
+    """Format a ratio of any size, correctly rounded to four decimals."""
     whole, rest = divmod(round(ratio * 10**4), 10**4)
     return f"{whole:,}.{rest:04}"
 
@@ -122,7 +123,7 @@ def _exact(cost: AttentionCost) -> Iterator[str]:
     yield f"(iii) Exact count at width {cost.width}, in MAC (1 MAC = 2 FLOPs)"
     yield _row("", "Transformer", "D-Transformer")
     for term, label in TERMS.items():
-        # The joint block stands beside PST, the part that takes its place.
+        # The joint block is shown next to PST, which replaces it.
         shared = term.removeprefix("pst_")
         yield _row(label, f"{joint[shared]:,}" if shared in joint else "", f"{parts[term]:,}")
     yield _row("total", *(f"{total:,}" for total in cost.totals.values()))
@@ -168,20 +169,20 @@ def _clock(measured: AttentionMeasurement) -> Iterator[str]:
         elif forward.slowest and forward.fastest and _noisy(forward):
             times = forward.slowest / forward.fastest
             yield from _wrapped(
-                f"{name}: NOISY, its slowest forward took {times:.1f} times its fastest; is the"
-                " machine doing other work?"
+                f"{name}: NOISY, the slowest forward pass took {times:.1f} times as long as the"
+                " fastest; measure on an idle machine"
             )
 
 
 def _noisy(forward: Forward) -> bool:
-    """Whether a forward's times are too far apart."""
+    """Return whether the times of a forward pass spread too far."""
     if forward.slowest is None or forward.fastest is None:
         return False
     return forward.slowest > NOISY * forward.fastest
 
 
 def _statements(statements: Sequence[Statement]) -> Iterator[str]:
-    yield "What section 3.3 says of these formulas, checked"
+    yield "Statements of section 3.3 about these formulas, checked"
     for checked in statements:
         verdict = "true" if checked.holds else "false"
         yield f"  {verdict:<7}{checked.place}: {checked.statement}"

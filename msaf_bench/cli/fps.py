@@ -1,4 +1,4 @@
-"""`msaf-bench fps`: how long a frame takes on this machine."""
+"""`msaf-bench fps`: latency and FPS of systems on this machine."""
 
 from collections.abc import Sequence
 from math import inf
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SAMPLING = "Sampling"  #: group of options
 REGIONS = ("forward", "forward+argmax", "e2e")
-MOST_PROCESSES, WITHIN_S = 3, 30  #: processes by default, as far as they end in that time
-IMPORTS_S = 3  #: before the first process begins, about
+MOST_PROCESSES, WITHIN_S = 3, 30  #: default number of processes and limit on their total time
+IMPORTS_S = 3  #: approximate time before the first process begins
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -40,7 +40,7 @@ def fps(
         typer.Argument(
             metavar="SYSTEM",
             autocompletion=all_systems,
-            help="Systems by name, or .toml files. Several are timed in turn and compared.",
+            help="Systems to time: names or .toml files. Several are timed in turn and compared.",
         ),
     ],
     size: Annotated[
@@ -50,7 +50,10 @@ def fps(
             "-s",
             metavar="HxW[,...]",
             rich_help_panel=DATA,
-            help="Size of the frames, height first; several sizes show the growth of latency.",
+            help=(
+                "Size of the frames in pixels, height first. With several sizes the growth of"
+                " latency is fitted."
+            ),
         ),
     ],
     mode: Annotated[
@@ -62,7 +65,7 @@ def fps(
             callback=choice("mode", MODES),
             rich_help_panel=DATA,
             show_default="both",
-            help="Inference to time: all frames of a clip, or one step of a stream.",
+            help="Inference mode to time: all frames of a clip, or one step of a stream.",
         ),
     ] = None,
     region: Annotated[
@@ -72,8 +75,8 @@ def fps(
             callback=choice("region", REGIONS),
             rich_help_panel=DATA,
             help=(
-                "Timed region: the forward pass, the same with the argmax, or from picture to label"
-                " map (e2e)."
+                "Timed region: the forward pass, the forward pass with argmax, or everything from"
+                " image to label map (e2e)."
             ),
         ),
     ] = "forward+argmax",
@@ -84,7 +87,7 @@ def fps(
             metavar=choices(PRECISIONS),
             callback=choice("precision", PRECISIONS),
             rich_help_panel=RUN,
-            help="Number format of network and input; there is no autocast.",
+            help="Number format of the network and its input, without autocast.",
         ),
     ] = "fp32",
     channels_last: Annotated[
@@ -92,12 +95,14 @@ def fps(
         typer.Option(
             "--channels-last",
             rich_help_panel=RUN,
-            help="Keep weights and input in the channels-last memory format.",
+            help="Use the channels-last memory format for weights and input.",
         ),
     ] = False,
     compiled: Annotated[
         bool,
-        typer.Option("--compile", rich_help_panel=RUN, help="Compile networks by torch.compile."),
+        typer.Option(
+            "--compile", rich_help_panel=RUN, help="Compile the networks with torch.compile."
+        ),
     ] = False,
     threads: Annotated[
         int | None,
@@ -106,8 +111,8 @@ def fps(
             metavar="N",
             callback=at_most_cores,
             rich_help_panel=RUN,
-            show_default="the usable cores",
-            help="CPU threads of each process.",
+            show_default="all usable cores",
+            help="Number of CPU threads per process.",
         ),
     ] = None,
     processes: Annotated[
@@ -117,7 +122,7 @@ def fps(
             metavar="N",
             callback=PROCESSES,
             rich_help_panel=SAMPLING,
-            show_default=f"{MOST_PROCESSES}, or those that end within {WITHIN_S} s",
+            show_default=f"{MOST_PROCESSES}, or fewer if they would take more than {WITHIN_S} s",
             help="Number of fresh processes; each times all systems, modes and sizes in turn.",
         ),
     ] = None,
@@ -125,11 +130,11 @@ def fps(
         float,
         typer.Option(
             metavar="S",
-            callback=at_most(86_400, "that is a day"),
+            callback=at_most(86_400, "that is one day"),
             rich_help_panel=SAMPLING,
             help=(
-                "Sampling time in seconds of each system, mode and size in each process; stops"
-                " earlier after 662 samples. Warm-up takes at most as long."
+                "Sampling time in seconds per system, mode and size in each process. Sampling stops"
+                " earlier after 662 samples. The warm-up takes at most the same time."
             ),
         ),
     ] = 2,
@@ -137,10 +142,10 @@ def fps(
         float | None,
         typer.Option(
             metavar="S",
-            callback=at_most(604_800, "that is a week"),
+            callback=at_most(604_800, "that is one week"),
             rich_help_panel=SAMPLING,
-            show_default="that of --seconds",
-            help="Seconds until which sampling goes on for a median that is not known to 1 %.",
+            show_default="value of --seconds",
+            help="Sampling limit in seconds while the median is not yet known to 1 %.",
         ),
     ] = None,
     classes: Annotated[
@@ -150,16 +155,16 @@ def fps(
             "-c",
             min=1,
             metavar="N",
-            callback=at_most(65_536, "their logits fit into no memory"),
+            callback=at_most(65_536, "logits of more classes do not fit in memory"),
             rich_help_panel=DATA,
-            help="Number of classes that the network tells apart.",
+            help="Number of classes that the network predicts.",
         ),
     ] = 19,
     plugins: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Measure latency and FPS of systems on this machine. They have random weights and run alone,
-    in fresh processes, batch 1.
+    """Measure the latency and FPS of systems on this machine. Systems have random weights and run
+    one at a time in fresh processes, with batch size 1.
     """
     from msaf_bench.analyzers.speed.study import time_systems
     from msaf_bench.cli.fps_progress import estimates, note
@@ -178,7 +183,7 @@ def fps(
         "processes": processes or MOST_PROCESSES,
         "seconds": seconds,
         "timeout": seconds if timeout is None else timeout,
-        # torch.compile stops specialising after a few networks in one process
+        # torch.compile stops specialising after a few networks in one process.
         "schedule": "alone" if compiled else "rounds",
     }
     modes = [mode] if mode else MODES
@@ -220,8 +225,9 @@ def _conditions(options: dict[str, object]) -> "SpeedConditions":
 
 
 def _named(names: Sequence[str], plugins: Sequence[str]) -> "dict[str, System]":
-    """Label -> system, each known to be one that can be built. A system named again is told apart
-    by a number: its own control.
+    """Return the systems by label, after checking that each can be built.
+
+    A system named twice gets a numbered label and serves as its own control.
     """
     from msaf_bench.architectures import builtin
     from msaf_bench.catalog import read_system

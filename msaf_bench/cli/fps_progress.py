@@ -1,5 +1,6 @@
-"""Progress of `msaf-bench fps` on stderr: the numbers so far and the time left, in one line that is
-written anew in a terminal, in a line now and then elsewhere.
+"""Progress of `msaf-bench fps` on stderr: latencies so far and remaining time.
+
+A terminal gets one line that is updated in place, other outputs an occasional plain line.
 """
 
 import shutil
@@ -13,26 +14,26 @@ if TYPE_CHECKING:
     from msaf_bench.analyzers.speed.processes import Progress
 
 PLAIN_S = 3  #: seconds between two plain lines
-SHOWN = 2  #: runs that a line has room for
-CLEAR = "\r\x1b[K"  #: takes back the line of a terminal
+SHOWN = 2  #: maximum number of runs in a line
+CLEAR = "\r\x1b[K"  #: control sequence that clears the current terminal line
 
 
 def note(text: str) -> None:
-    """Print a line, in place of the one that shows the means."""
+    """Print a line in place of the current progress line."""
     with suppress(OSError):
         print(f"{CLEAR if sys.stderr.isatty() else ''}{text}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def estimates() -> Generator[Callable[[Mapping[str, float], "Progress"], None]]:
-    """Give the function that shows the means so far, in ms by run."""
+    """Yield a function that shows the mean latencies so far, in ms by run."""
     terminal = sys.stderr.isatty()
     spoken = -float(PLAIN_S)
 
     def show(means_ms: Mapping[str, float], progress: "Progress") -> None:
         nonlocal spoken
         line = progress_line(means_ms, progress)
-        with suppress(OSError):  # progress that nobody reads stops nothing
+        with suppress(OSError):  # a closed stderr must not stop the measurement
             if terminal:
                 width = shutil.get_terminal_size().columns - 1
                 print(f"{CLEAR}{line:.{width}}", end="", file=sys.stderr, flush=True)
@@ -48,7 +49,7 @@ def estimates() -> Generator[Callable[[Mapping[str, float], "Progress"], None]]:
 
 
 def progress_line(means_ms: Mapping[str, float], progress: "Progress") -> str:
-    """Return the mean latency and FPS of the runs so far, then process and time left."""
+    """Return a line with the mean latency and FPS so far, the process and the remaining time."""
     shown = [
         f"{label} {ms:.4g} ms ({1000 / ms:.3g} FPS)" for label, ms in means_ms.items() if ms > 0
     ]

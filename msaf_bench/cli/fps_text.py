@@ -1,4 +1,4 @@
-"""`msaf-bench fps` as text for a terminal."""
+"""Terminal output of `msaf-bench fps`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -18,16 +18,14 @@ from msaf_bench.analyzers.speed.worker_report import Energy, OutputCheck, PeakMe
 
 MIB = 2**20
 NOTE = (
-    "FPS = 1000 / mean latency, batch 1. Intervals are 95 %: of percentiles by order statistics of"
-    " all samples, as if frames did not depend on each other; of ratios Student's t over the"
-    " processes."
+    "FPS = 1000 / mean latency in ms, batch size 1. Intervals are 95 %. Intervals of percentiles:"
+    " order statistics of all samples, assuming independent frames. Intervals of ratios: Student's"
+    " t over the processes."
 )
 
 
 def latency_lines(study: SpeedStudy) -> Iterator[str]:
-    """Lines of up to 90 columns: each run, then what the runs say of each other, then the
-    machine.
-    """
+    """Yield the lines of a study, up to 90 columns: runs, comparisons, growth, machine."""
     for run in study.runs:
         yield from (*_run(run), "")
     if study.comparisons:
@@ -55,7 +53,7 @@ def _run(run: TimedSystem) -> Iterator[str]:
     yield f"    {'latency in ms':<22}{'p50':>9}{'p90':>9}{'p99':>9}{'mean':>9}{'FPS':>9}"
     yield _latency(c.region, speed.latency) + f"{_figure(speed.fps):>9}"
     if speed.device_latency:
-        yield _latency("by the GPU's events", speed.device_latency)
+        yield _latency("GPU events", speed.device_latency)
     if len(speed.parts) > 1:
         yield from (_latency(f"  {name}", part) for name, part in speed.parts)
     for name, text in _about(speed, speed.latency).items():
@@ -85,7 +83,7 @@ def _about(speed: Speed, latency: Latency) -> dict[str, str]:
     if lacking:
         text["not stated"] = "; ".join(lacking)
     if speed.phases_ms:
-        text["cycle"] = f"p50 of its frames {', '.join(map(_figure, speed.phases_ms))} ms"
+        text["cycle"] = f"p50 per frame of the cycle {', '.join(map(_figure, speed.phases_ms))} ms"
     text |= _processes(speed)
     if speed.memory:
         text["peak memory"] = _memory(speed.memory)
@@ -104,14 +102,14 @@ def _processes(speed: Speed) -> dict[str, str]:
     first = ", ".join(_figure(p.first_ms) for p in processes)
     warm = ", ".join(_figure(p.warm_up) for p in processes)
     return {
-        "processes": f"{len(processes)}; samples in each: {samples}{apart}",
-        "rounds": f"{turns}, with {processes[0].beside} others in the same process",
-        "start": f"first frame {first} ms; frames of warm-up after it: {warm}",
+        "processes": f"{len(processes)}; samples per process: {samples}{apart}",
+        "rounds": f"{turns}, interleaved with {processes[0].beside} other runs in the same process",
+        "start": f"first frame {first} ms; warm-up frames after it: {warm}",
     }
 
 
 def _memory(memory: PeakMemory) -> str:
-    peak, reserved = "not told by this system", ""
+    peak, reserved = "not reported by the operating system", ""
     if memory.peak_bytes is not None:
         peak = f"{memory.peak_bytes / MIB:,.0f} MiB {memory.kind}"
     if memory.reserved_bytes is not None:
@@ -121,14 +119,14 @@ def _memory(memory: PeakMemory) -> str:
 
 def _output(output: OutputCheck) -> str:
     return (
-        f"within {output.max_abs_difference:.1e} of the eager fp32 network's logits, which reach"
-        f" {output.max_abs:.2g}"
+        f"logits within {output.max_abs_difference:.1e} of the eager fp32 network, whose largest"
+        f" logit is {output.max_abs:.2g}"
     )
 
 
 def _energy(energy: Energy, joules: float) -> str:
-    idle = "" if energy.idle_w is None else f"; {energy.idle_w:.0f} W before the first"
-    return f"{joules:.3g} J a frame, over {energy.window_s or 0:.0f} s{idle}"
+    idle = "" if energy.idle_w is None else f"; {energy.idle_w:.0f} W before the first frame"
+    return f"{joules:.3g} J per frame, over {energy.window_s or 0:.0f} s{idle}"
 
 
 def _machine(speed: Speed) -> dict[str, str]:
@@ -138,7 +136,7 @@ def _machine(speed: Speed) -> dict[str, str]:
     )
     load = (
         f"{_known(before.load)} before, {_known(after.load)} after; cores busy with other"
-        f" work: {busy}"
+        f" work, per process: {busy}"
     )
     if after.sm_mhz is None:
         return {"load": load}
@@ -148,7 +146,7 @@ def _machine(speed: Speed) -> dict[str, str]:
 
 
 def _comparisons(comparisons: Sequence[SystemComparison]) -> Iterator[str]:
-    yield "Compared, by the mean latencies in each process"
+    yield "Comparison by the mean latency in each process"
     for c in comparisons:
         found = c.found
         span = "" if found.low is None else f" {_span(found.low, found.high)}"
@@ -170,8 +168,8 @@ def _scaling(scaling: Sequence[SystemScaling]) -> Iterator[str]:
         yield f"    {f'{fit.system} {fit.mode}':<40}{text}"
     printed = ", ".join(f"{value:g} at {_size(size)}" for size, value in PAPER_FPS.items())
     yield from _wrapped(
-        f"The paper's FPS ({printed}; device not named) give an exponent and are not ranked with"
-        " ours."
+        f"The paper's FPS ({printed}; device not named) only give an exponent and are not ranked"
+        " with ours."
     )
 
 
@@ -203,7 +201,10 @@ def _span(low: float | None, high: float | None) -> str:
 
 
 def _figure(value: float | None) -> str:
-    """Four digits, or all before the point; counts as they are."""
+    """Format a value with four significant digits, or as a whole number from 1000 on.
+
+    Counts are printed unchanged and None as a dash.
+    """
     if value is None or isinstance(value, int):
         return "-" if value is None else str(value)
     return f"{value:.0f}" if value >= 1000 else f"{value:#.4g}"

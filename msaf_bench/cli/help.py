@@ -1,5 +1,6 @@
-"""Help of the command line in groups, as plain text, and commands that are imported when they are
-called. Neither rich nor pydantic is imported for it: help answers at once.
+"""Grouped plain-text help and lazily imported commands.
+
+This module imports neither rich nor pydantic, so that --help answers at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,11 @@ from msaf_bench.cli.commands import COMMANDS, GROUPS, NESTED
 
 PROGRAM = "msaf-bench"
 OTHER = "Other options"
-DEBUG = ("--debug", "Show the traceback of an error.")  #: `main` takes it out, wherever it stands
+DEBUG = ("--debug", "Show the traceback of an error.")  #: removed by `main` at any position
 
 
 class Option(Protocol):
-    """What this module reads of a parameter of typer."""
+    """Attributes of a typer parameter that this module reads."""
 
     param_type_name: str
     opts: list[str]
@@ -32,7 +33,7 @@ class Option(Protocol):
 
 
 class Formatter(Protocol):
-    """What this module calls of typer's writer of help."""
+    """Methods of typer's help formatter that this module calls."""
 
     width: int
 
@@ -41,10 +42,10 @@ class Formatter(Protocol):
 
 
 class Helped(TyperCommand):
-    """A command whose help has its options in groups, and examples."""
+    """A command whose help shows the options in groups and ends with examples."""
 
     def format_options(self, ctx: typer.Context, formatter: Formatter) -> None:  # pyright: ignore
-        """Write arguments and options by group, then the examples."""
+        """Write the arguments and options by group, then the examples."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for option in self.get_params(ctx):  # pyright: ignore
             _add(groups, option)  # pyright: ignore
@@ -59,25 +60,25 @@ class Helped(TyperCommand):
 
 
 class Lazy(TyperGroup):
-    """Commands that are imported when they are called; `prefix` is the name of the group itself."""
+    """A group that imports its commands on demand; `prefix` is the name of the group."""
 
     prefix = ""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # pyright: ignore
-        """Print the help where no command is named; the exit code is that of a wrong usage."""
+        """Print the help and exit with code 2 (usage) if no command is named."""
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             raise typer.Exit(2)
         return super().parse_args(ctx, args)  # pyright: ignore
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # pyright: ignore
-        """Return the names in the order of the help."""
+        """Return the command names in the order of the help."""
         if self.prefix:
             return [_last(name) for name in COMMANDS if name.startswith(f"{self.prefix} ")]
         return [name for names in GROUPS.values() for name in names]
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> object:  # pyright: ignore
-        """Import and return a command; None where there is none of this name."""
+        """Import and return a command; return None for an unknown name."""
         if cmd_name not in self.commands:
             name = f"{self.prefix} {cmd_name}".strip()
             if name in COMMANDS:
@@ -87,7 +88,7 @@ class Lazy(TyperGroup):
         return self.commands.get(cmd_name)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> object:  # pyright: ignore
-        """Find the command of the first word; a name with capitals is found as well."""
+        """Resolve the first word to a command, ignoring case."""
         from msaf_bench.errors import UsageError, in_any_case, one_of
 
         names = self.list_commands(ctx)
@@ -142,7 +143,7 @@ def _last(name: str) -> str:
 
 
 def _add(groups: dict[str, list[tuple[str, str]]], option: Option) -> None:
-    """Add the row of a parameter to its group."""
+    """Add the help row of a parameter to its group."""
     if getattr(option, "hidden", False):
         return
     argument = option.param_type_name == "argument"
@@ -160,7 +161,7 @@ def _left(option: Option) -> str:
 
 
 def _is_flag(option: Option) -> bool:
-    return bool(getattr(option, "is_flag", False))  # an argument has no such attribute
+    return bool(getattr(option, "is_flag", False))  # an argument does not have this attribute
 
 
 def _right(option: Option) -> str:

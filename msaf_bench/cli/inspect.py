@@ -1,4 +1,4 @@
-"""`msaf-bench list`, `show`, `check`, `doctor`: named specs, resolved and checked; the machine."""
+"""`msaf-bench list`, `show`, `check` and `doctor`: inspect specs and the machine."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -19,16 +19,16 @@ def list_specs(
         typer.Argument(
             metavar="KIND|PATTERN",
             help=(
-                "Kinds of names (systems, tables, presets, datasets; all by default) and patterns"
-                " that the names match in any case, e.g. '*msaf*'."
+                "Kinds to list (systems, tables, presets, datasets; all by default) and name"
+                " patterns, matched in any case, e.g. '*msaf*'."
             ),
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the systems, tables, presets and data sets, or those that match a pattern. Systems come
-    with their parameters, their GMAC for one clip at 512x1024 with 19 classes, and the tables they
-    belong to.
+    """List the systems, tables, presets and data sets, or those that match a pattern. For each
+    system the list gives the number of parameters, the GMAC for one clip at 512x1024 with 19
+    classes, and the tables it appears in.
     """
     from msaf_bench.catalog import list_data_sets, list_presets, list_systems, list_tables
 
@@ -42,7 +42,7 @@ def list_specs(
     kept = {kind: tuple(name for name in found[kind] if _matches(name, patterns)) for kind in kinds}
     if patterns and not any(kept.values()):
         raise UsageError(
-            f"no {' or '.join(kinds)} match {', '.join(patterns)}; `msaf-bench list` has all"
+            f"no {' or '.join(kinds)} match {', '.join(patterns)}; `msaf-bench list` prints all"
         )
     if as_json:
         print_json(kept)
@@ -60,7 +60,7 @@ def _kinds_of(words: list[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
-    """Return whether a name matches one of the patterns, in any case; true for no pattern."""
+    """Return whether a name matches a pattern, in any case; true without patterns."""
     return not patterns or any(
         fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns
     )
@@ -72,13 +72,13 @@ def show(
         typer.Argument(
             metavar="NAME",
             autocompletion=lambda: (*systems(), *tables()),
-            help="A system, table, preset or data set by name, or the .toml file of one's own.",
+            help="Name of a system, table, preset or data set, or a .toml file of your own.",
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Print one system, table, preset or data set, resolved. With --json the whole spec is
-    printed.
+    """Print one system, table, preset or data set in full. Inherited values are resolved. With
+    --json the complete spec is printed.
     """
     from msaf_bench.catalog import (
         is_data_set,
@@ -129,13 +129,13 @@ def check(
         typer.Argument(
             metavar="TABLE",
             autocompletion=tables,
-            help="Tables by name, or .toml files; all tables by default.",
+            help="Tables to check: names or .toml files. All tables by default.",
         ),
     ] = None,
     plugins: Plugins = None,
 ) -> None:
-    """Check that tables, their systems, all presets and data sets can be built. Components and
-    options must be known, and no two rows may be the same.
+    """Check that tables, their systems, all presets and data sets can be built. Unknown components
+    or options and duplicate rows are errors.
     """
     from msaf_bench.architectures import builtin
     from msaf_bench.catalog import (
@@ -171,8 +171,8 @@ def check(
 
 
 def doctor(as_json: Json = False) -> None:
-    """Print packages, devices and memory of this machine. A package that is missing or broken says
-    whether it matters.
+    """Print the packages, devices and memory of this machine. For a missing or broken package the
+    output says whether it is needed.
     """
     import importlib
 
@@ -211,7 +211,7 @@ def _advice(name: str, state: str) -> str:
     optional = {
         "ray": "use --on local",
         "torchvision": "not needed",
-        "fvcore": "that counter is left out",
-        "ptflops": "that counter is left out",
+        "fvcore": "its count is left out",
+        "ptflops": "its count is left out",
     }
-    return f"  ({optional.get(name, 'installing msaf-bench brings it')})"
+    return f"  ({optional.get(name, 'required; reinstall msaf-bench')})"

@@ -1,4 +1,4 @@
-"""`msaf-bench list` and `show` as text for a terminal."""
+"""Terminal output of `msaf-bench list` and `show`."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ WIDTH = 80  #: columns
 
 
 def list_lines(names: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Lines of names with what they are, by kind; kinds without a name are left out."""
+    """Yield the lines of `list`, by kind; kinds without names are left out."""
     writers = {
         "systems": _systems,
         "tables": _tables,
@@ -34,7 +34,7 @@ def list_lines(names: Mapping[str, Sequence[str]]) -> Iterator[str]:
     written = [list(writers[kind](found)) for kind, found in names.items() if found]
     for lines in written:
         yield from (*lines, "")
-    yield "`msaf-bench show NAME` prints one of them."
+    yield "`msaf-bench show NAME` prints the details of one name."
 
 
 def _systems(names: Sequence[str]) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _cost(cost: ListedCost) -> str:
 
 
 def tables_of_systems() -> dict[str, list[str]]:
-    """System name -> the numbers or names of the tables that it is a row, or the base, of."""
+    """Return, by system name, the tables in which the system is a row or the base."""
     found: dict[str, list[str]] = {}
     for name in list_tables():
         table = read_table(name)
@@ -85,7 +85,7 @@ def _data_sets(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         if name == STREET:
             classes = len(read_data_set("camvid").classes)  # those of CamVid
-            yield f"{name:<20}{classes:>10}{'any':>12}  Street videos, made here"
+            yield f"{name:<20}{classes:>10}{'any':>12}  Street videos, generated locally"
             continue
         found = read_data_set(name)
         size = _size(found.size) if found.size else "-"
@@ -94,7 +94,7 @@ def _data_sets(names: Sequence[str]) -> Iterator[str]:
 
 
 def data_set_lines(data_set: DataSet) -> Iterator[str]:
-    """Lines of one data set: where it is from, what it has, and where its files lie."""
+    """Yield the lines of one data set: source, contents and file patterns."""
     yield f"{data_set.name}: {data_set.title}"
     about = {"source": data_set.source, "licence": data_set.licence}
     for name, text in about.items():
@@ -104,7 +104,9 @@ def data_set_lines(data_set: DataSet) -> Iterator[str]:
     if data_set.size:
         rate = f", {data_set.rate:g} Hz" if data_set.rate else ""
         yield from _item("frames", f"{_size(data_set.size)}{rate}")
-    yield from _item("spacing", f"{data_set.spacing} source frames between two of a clip")
+    yield from _item(
+        "spacing", f"{data_set.spacing} source frames from one frame of a clip to the next"
+    )
     for split, own in data_set.splits:
         role = {data_set.train: "trained on", data_set.scored: "scored"}.get(split, "")
         count = f"{own.count:,} labelled frames" if own.count else ""
@@ -121,7 +123,7 @@ def data_set_lines(data_set: DataSet) -> Iterator[str]:
 
 
 def system_lines(system: System) -> Iterator[str]:
-    """Lines of one system: source, cost, and the component of each slot with its options."""
+    """Yield the lines of one system: source, cost, and the component of each slot with options."""
     yield f"{system.name}: {system.title}"
     about = {"source": system.source, "licence": system.licence, "style": system.style}
     for name, text in about.items():
@@ -148,15 +150,16 @@ def system_lines(system: System) -> Iterator[str]:
 
 
 def preset_lines(name: str, conditions: Mapping[str, Conditions]) -> Iterator[str]:
-    """Lines of one preset: each condition on each data set, in one line where they are the same.
-    Data sets without a section of their own share a column, in which the size is that of one.
+    """Yield the lines of one preset: each condition per data set, on one line if all are equal.
+
+    Data sets without their own section share one column, whose size is that of the last of them.
     """
     own = preset_sections(name)
     others = [data for data in conditions if data not in own]
     conditions = {data: conditions[data] for data in (*own, *others[-1:])}
-    yield f"Preset {name}, for the variants of one system, a column per data set"
+    yield f"Preset {name} for variants of one system, one column per data set"
     if others:
-        yield f"{others[-1]} stands for data sets without a section of their own"
+        yield f"Column {others[-1]} is valid for all data sets without their own section"
     width = (WIDTH - 18) // len(conditions)
     yield f"{'Condition':<18}" + "".join(f"{data:<{width}}" for data in conditions).rstrip()
     for field in Conditions.model_fields:
@@ -173,7 +176,7 @@ def preset_lines(name: str, conditions: Mapping[str, Conditions]) -> Iterator[st
 
 
 def table_lines(table: Table) -> Iterator[str]:
-    """Lines of one table: each row with its printed numbers and its components."""
+    """Yield the lines of one table: each row with its printed numbers and its components."""
     yield f"{table.source}: {table.title}"
     systems, claims = systems_of(table), table.claims()
     printed = {
@@ -199,15 +202,15 @@ def table_lines(table: Table) -> Iterator[str]:
 
 
 def _starts_of(systems: Mapping[str, System]) -> Iterator[str]:
-    """Lines of what the rows start from."""
+    """Yield the lines about the starting weights of the rows."""
     own = {label: system for label, system in systems.items() if system.starts()}
     for label, system in own.items():
         yield f"{label} starts from {system.start_text()}"
     rows = "the other rows start" if own else "every row starts"
     if len(own) < len(systems):
         yield (
-            f"{rows} from random weights, from the common pre-training of a preset, or from a file:"
-            " ablate --start"
+            f"{rows} from random weights, from the common pre-training of a preset, or from a file"
+            " given by ablate --start"
         )
 
 
@@ -221,7 +224,7 @@ def _options(options: Options) -> str:
 
 
 def _value(value: object) -> str:
-    """Return a condition's value as a reader writes it: sizes as HxW, options as `name value`."""
+    """Format a condition's value: sizes as HxW, options as `name value`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value in ((), ""):
@@ -237,7 +240,7 @@ def _value(value: object) -> str:
 
 
 def _named(item: object) -> str:
-    """Return an item of a list; `name value` for an option."""
+    """Format an item of a list, an option as `name value`."""
     pair = cast("tuple[object, ...]", item) if isinstance(item, tuple) else ()
     if len(pair) == 2 and isinstance(pair[0], str):
         return f"{pair[0]} {_value(pair[1])}"

@@ -1,4 +1,4 @@
-"""A running sweep as a terminal shows it: phases, the trials under way, the rows so far."""
+"""Live view of a running sweep in a terminal: phases, running trials, rows so far."""
 
 import time
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from msaf_bench.cli.time_text import duration, time_left
 from msaf_bench.findings.digits import NONE, number
 from msaf_bench.sweep.events import Phase
 
-MOST_TRIALS = 4  #: under way that have a line of their own
-WIDE = 100  #: columns from which on bars are long
+MOST_TRIALS = 4  #: maximum number of running trials with their own line
+WIDE = 100  #: minimum terminal width in columns for long bars
 
 
 class Clock:
-    """The time since `begun`, whenever it is drawn."""
+    """Time since `begun`, evaluated whenever it is drawn."""
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
@@ -30,9 +30,14 @@ class Clock:
 def picture(
     console: Console, tally: RunStatus, stage: Stage | None, coming: Sequence[Phase], begun: float
 ) -> RenderableType:
-    """Return the phase under way with its trials, the phases to come, and the rows so far.
+    """Return the current phase with its trials, the coming phases, and the rows so far.
 
-    Before the first phase systems and data are checked, since `begun`.
+    Args:
+        console: Console whose width and height limit the picture.
+        tally: Counts of the trials.
+        stage: Current phase; None while systems and data are checked.
+        coming: Phases that follow.
+        begun: Start of the run in seconds, on the monotonic clock.
     """
     lines = [_stage(console.width, tally, stage, begun)]
     if stage and stage.now:
@@ -45,7 +50,7 @@ def picture(
 
 
 def _stage(width: int, tally: RunStatus, stage: Stage | None, begun: float) -> RenderableType:
-    """Return the phase under way: a bar with count, percentage and time, another for each trial."""
+    """Return the current phase as a bar with count, percentage and time, and one per trial."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for justify in ("left", "right", "right", "left"):
@@ -78,7 +83,7 @@ def _add(grid: Table, name: str, done: int, total: int, width: int, last: Render
 
 
 def _rows(tally: RunStatus, room: int) -> Table:
-    """Return the mean mIoU of every row; of those that changed last where there is no room."""
+    """Return the mean mIoU of every row, or of the latest changed rows if there is no room."""
     latest = sorted(tally.rows, key=lambda label: -tally.rows[label].changed)[:room]
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("Row", no_wrap=True, overflow="ellipsis")

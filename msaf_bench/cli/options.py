@@ -1,5 +1,6 @@
-"""Options that several commands share, as they are declared. What they become is in `settings`:
-nothing heavy is imported here, so that help answers at once.
+"""Declarations of the options that several commands share; `settings` evaluates them.
+
+This module imports no heavy package, so that --help answers at once.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -24,12 +25,13 @@ TRACKERS = ("tensorboard", "csv", "wandb", "mlflow")
 def at_most(
     most: int, why: str, option: str | None = None
 ) -> Callable[[float | None], float | None]:
-    """Return the check of an option's number against a bound; the reason is part of the error."""
+    """Return a check of an option's number against an upper limit; errors give the reason `why`."""
 
     def check(value: float | None) -> float | None:
-        if value is not None and not value <= most:  # nor NaN
+        if value is not None and not value <= most:  # also rejects NaN
             raise typer.BadParameter(
-                f"{value:,} is more than {most:,}: {why}.", param_hint=option and f"'{option}'"
+                f"{value:,} is above the limit of {most:,}: {why}.",
+                param_hint=option and f"'{option}'",
             )
         return value
 
@@ -37,25 +39,26 @@ def at_most(
 
 
 def at_most_cores(value: float | None) -> float | None:
-    """Check a number of threads: far more of them take all that the system has."""
+    """Check that a number of threads does not exceed the usable cores of this machine."""
     from msaf_bench.host import usable_cores
 
     return at_most(usable_cores(), "this machine has no more cores", "--threads")(value)
 
 
 def data_set_name(name: str) -> str:
-    """Return a data set's name as it is written; files and plug-ins have others."""
+    """Return a shipped data set's name in its own spelling; leave other names as they are."""
     return in_any_case(name, DATA_SETS)
 
 
 def choices(names: Iterable[str]) -> str:
-    """Return the metavar of an option that takes one of these names: [a|b|c]."""
+    """Return the metavar of an option with these choices: [a|b|c]."""
     return f"[{'|'.join(names)}]"
 
 
 def choice(what: str, names: Collection[str]) -> Callable[[str | None], str | None]:
-    """Return the check of an option that takes one of these names, in any case; the error names
-    them. A file of the user's own (.toml) is left to the reader of files.
+    """Return a check that an option's value is one of these names, ignoring case.
+
+    The error lists the names and calls the value `what`. A `.toml` file passes unchecked.
     """
 
     def check(value: str | None) -> str | None:
@@ -67,9 +70,10 @@ def choice(what: str, names: Collection[str]) -> Callable[[str | None], str | No
 
 
 def split_list(values: Iterable[str] | None, known: Collection[str] = ()) -> list[str]:
-    """Return the names in values that were repeated, joined by commas, or both: this is the one
-    syntax of all lists. Names that are known are found in any case, and those that have commas of
-    their own stay whole.
+    """Split the values of a list option: repeated, separated by commas, or both.
+
+    All list options use this syntax. Known names are matched in any case, and known names that
+    contain a comma stay whole.
     """
     names: list[str] = []
     for value in values or ():
@@ -89,23 +93,21 @@ def _known(parts: list[str], known: Collection[str]) -> bool:
 
 
 def systems() -> tuple[str, ...]:
-    """Return the names of the systems, for a shell that completes them."""
+    """Return the names of the systems, for shell completion."""
     from msaf_bench.catalog import list_systems
 
     return list_systems()
 
 
 def tables() -> tuple[str, ...]:
-    """Return the names of the tables, for a shell that completes them."""
+    """Return the names of the tables, for shell completion."""
     from msaf_bench.catalog import list_tables
 
     return list_tables()
 
 
 def missing(name: str) -> str:
-    """Return what to write for a parameter that is missing, by its name; empty if there is nothing
-    to say.
-    """
+    """Return a hint for the missing parameter of this name; empty if none is known."""
     if name == "table":
         return f"choose one of: {', '.join(tables())}, or a .toml file, e.g. --table 3"
     return MISSING.get(name, "")
@@ -113,24 +115,26 @@ def missing(name: str) -> str:
 
 MISSING = {
     "size": "write HxW, e.g. --size 512x1024",
-    "systems": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
-    "system": "name one, e.g. msaf-r18; `msaf-bench list systems` has all",
-    "name": "name a system, table, preset or data set; `msaf-bench list` has all",
+    "systems": "give a system, e.g. msaf-r18; `msaf-bench list systems` prints all",
+    "system": "give a system, e.g. msaf-r18; `msaf-bench list systems` prints all",
+    "name": "give a system, table, preset or data set; `msaf-bench list` prints all",
     "classes": "choose one of: camvid11, cityscapes19, a data set, or a number of classes",
     "pred": "give the folder of predicted label maps",
-    "truth": "give the folder of true label maps",
+    "truth": "give the folder of ground-truth label maps",
     "frames": "give the folder of video frames",
-    "out": "give the folder to write to",
-    "to": "give the file to write, such as msaf.pt2 or msaf.onnx",
-    "checkpoint": "give a .safetensors file, as `msaf-bench train` writes it",
-    "run": "give a folder that `msaf-bench ablate` wrote",
-    "old": "give two folders that `msaf-bench ablate` wrote",
-    "new": "give two folders that `msaf-bench ablate` wrote",
-}  #: what to write for a parameter that is missing, by its name
+    "out": "give the output folder",
+    "to": "give the output file, e.g. msaf.pt2 or msaf.onnx",
+    "checkpoint": "give a .safetensors file written by `msaf-bench train`",
+    "run": "give a folder written by `msaf-bench ablate`",
+    "old": "give two folders written by `msaf-bench ablate`",
+    "new": "give two folders written by `msaf-bench ablate`",
+}  #: hint for each missing parameter, by its name
 
-PROCESSES = at_most(100, "intervals hardly narrow beyond")  #: of processes that time
-CACHE_GIB = 20.0  #: Cityscapes takes 2 under preset quick, 18 under standard and 68 under paper
-SEED = at_most(2**32 - 1, "generators of random numbers take 32 bits")  #: of a seed
+#: check of a number of timing processes
+PROCESSES = at_most(100, "more processes hardly narrow the intervals")
+#: default size of the cache; Cityscapes takes 2 GiB (quick), 18 (standard) or 68 (paper)
+CACHE_GIB = 20.0
+SEED = at_most(2**32 - 1, "a seed has 32 bits")  #: check of a seed
 
 Data = Annotated[
     str,
@@ -142,8 +146,8 @@ Data = Annotated[
         autocompletion=lambda: DATA_SETS,
         rich_help_panel=DATA,
         help=(
-            "Data set: street, whose videos are made here without a download, "
-            f"{', '.join(DATA_SETS[1:])}, or a file that describes your own."
+            "Data set: street (videos generated on this machine, no download), "
+            f"{', '.join(DATA_SETS[1:])}, or a file that describes your own data."
         ),
     ),
 ]
@@ -156,8 +160,8 @@ TruthData = Annotated[
         autocompletion=lambda: DATA_SETS[1:],
         rich_help_panel=DATA,
         help=(
-            "Data set that has the truth, and the frames. Predictions are named VIDEO/FRAME, or"
-            " like the frames."
+            "Data set with the ground truth and the frames. Name predictions VIDEO/FRAME, or like"
+            " the files of its frames."
         ),
     ),
 ]
@@ -167,8 +171,8 @@ TruthSplit = Annotated[
         "--split",
         metavar="NAME",
         rich_help_panel=DATA,
-        show_default="the one that is scored",
-        help="Split of the data set.",
+        show_default="the scored split",
+        help="Split of the data set given by --data.",
     ),
 ]
 Root = Annotated[
@@ -178,8 +182,8 @@ Root = Annotated[
         "-r",
         metavar="DIR",
         rich_help_panel=DATA,
-        help="Folder of the data set on this machine; street needs none.",
-        show_default="that of FILE.toml",
+        help="Folder of the data set on this machine. Not needed for street.",
+        show_default="the folder of FILE.toml",
     ),
 ]
 Preset = Annotated[
@@ -192,8 +196,8 @@ Preset = Annotated[
         autocompletion=lambda: PRESETS,
         rich_help_panel=DATA,
         help=(
-            "Conditions of training and scoring: seconds (smoke), minutes on two CPU cores (quick),"
-            " an hour on a GPU (standard), or the paper's recipe (paper)."
+            "Conditions of training and scoring, by cost: smoke (seconds), quick (minutes on two"
+            " CPU cores), standard (about an hour on a GPU), paper (the paper's recipe)."
         ),
     ),
 ]
@@ -204,8 +208,8 @@ Changes = Annotated[
         metavar="KEY=VALUE",
         rich_help_panel=DATA,
         help=(
-            "Change a condition of the preset, e.g. --set steps=500 or --set"
-            " data_options.noise=0.8; repeat it for several."
+            "Change of one condition of the preset, e.g. --set steps=500 or --set"
+            " data_options.noise=0.8. Repeat the option for several changes."
         ),
     ),
 ]
@@ -217,16 +221,23 @@ History = Annotated[
         rich_help_panel=DATA,
         show_default="repeat",
         help=(
-            "Treatment of a clip that lacks past frames: repeat its oldest frame, skip the clip, or"
-            " end with an error."
+            "Treatment of a clip without enough past frames: repeat its oldest frame, skip the"
+            " clip, or stop with an error."
         ),
     ),
 ]
 Device = Annotated[
     str,
-    typer.Option(metavar="[cpu|cuda|cuda:N]", rich_help_panel=RUN, help="Device that computes."),
+    typer.Option(
+        metavar="[cpu|cuda|cuda:N]",
+        rich_help_panel=RUN,
+        help="Device that runs the network: cpu, cuda, or one GPU as cuda:N.",
+    ),
 ]
-THREADS = "CPU threads of each process. Equal seeds give equal numbers for equal threads."
+THREADS = (
+    "Number of CPU threads per process. Results are reproducible for the same seed and the same"
+    " number of threads."
+)
 Threads = Annotated[
     int,
     typer.Option(min=1, metavar="N", callback=at_most_cores, rich_help_panel=RUN, help=THREADS),
@@ -239,10 +250,10 @@ LoaderThreads = Annotated[
         metavar="N",
         callback=at_most(64, "no network reads clips that fast"),
         rich_help_panel=RUN,
-        show_default="0 on a CPU; on a GPU the cores that are left, up to 4",
+        show_default="0 on a CPU; on a GPU the remaining cores, up to 4",
         help=(
-            "Threads beside --threads that load and augment clips while the network computes. They"
-            " change no number."
+            "Number of additional threads that load and augment clips while the network computes."
+            " Results do not depend on it."
         ),
     ),
 ]
@@ -255,8 +266,8 @@ CacheGib = Annotated[
         callback=at_most(2**20, "no disk holds more"),
         rich_help_panel=RUN,
         help=(
-            "Disk space for decoded frames, which all trials share, in GiB; 0 for none. Data sets"
-            " that fit in memory need none."
+            "Size of the disk cache of decoded frames, shared by all trials, in GiB; 0 turns it"
+            " off. Data sets that fit in memory do not use it."
         ),
     ),
 ]
@@ -266,8 +277,8 @@ CacheFolder = Annotated[
         "--cache-folder",
         metavar="DIR",
         rich_help_panel=RUN,
-        show_default="in the run's folder, removed at its end",
-        help="Folder for decoded frames that stays for further runs, such as on a local disk.",
+        show_default="temporary folder in the run's folder",
+        help="Permanent folder for decoded frames, for reuse by later runs; best on a local disk.",
     ),
 ]
 Plugins = Annotated[
@@ -276,9 +287,7 @@ Plugins = Annotated[
         "--plugin",
         metavar="MODULE[,...]",
         rich_help_panel=RUN,
-        help=(
-            "Importable modules with register(registry), for components and data sets of your own."
-        ),
+        help=("Python modules that define register(registry) and add components or data sets."),
     ),
 ]
 Json = Annotated[
@@ -286,7 +295,7 @@ Json = Annotated[
     typer.Option(
         "--json",
         rich_help_panel=OUTPUT,
-        help="Print one JSON document on standard output, and nothing else there.",
+        help="Print one JSON document on standard output instead of text.",
     ),
 ]
 Track = Annotated[
@@ -298,8 +307,8 @@ Track = Annotated[
         rich_help_panel=OUTPUT,
         show_default="none",
         help=(
-            "Trackers of loss, validation and results, which write below track/ in the run's folder"
-            " or where their own environment says."
+            "Trackers that log loss, validation and results. They write to track/ in the run's"
+            " folder unless their own environment variables name another place."
         ),
     ),
 ]
@@ -309,8 +318,8 @@ Overwrite = Annotated[
         "--overwrite",
         rich_help_panel=OUTPUT,
         help=(
-            "Replace files in the output folder that msaf-bench did not write. Inputs are never"
-            " replaced."
+            "Replace existing files in the output folder even if msaf-bench did not write them."
+            " Input files are never replaced."
         ),
     ),
 ]
@@ -319,15 +328,15 @@ Pictures = Annotated[
     typer.Option(
         rich_help_panel=OUTPUT,
         help=(
-            "Show frames and labels of the data set in the report; turn this off for reports that"
-            " you publish."
+            "Show frames and labels of the data set in the report. Use --no-pictures for a report"
+            " to publish."
         ),
     ),
 ]
 CheckpointFile = Annotated[
     Path,
     typer.Argument(
-        metavar="CHECKPOINT", help="A .safetensors file with its .json sidecar beside it."
+        metavar="CHECKPOINT", help="Checkpoint: a .safetensors file next to its .json sidecar."
     ),
 ]
 Maps = Annotated[
@@ -337,8 +346,8 @@ Maps = Annotated[
         metavar="ID=MEANING[,...]",
         rich_help_panel=DATA,
         help=(
-            "Meaning of an id in the files: 255=1, 0=void; pred:0=1 or truth:0=1 for one folder"
-            " alone."
+            "Meaning of an id in the label maps, e.g. 255=1 or 0=void. Prefix pred: or truth: to"
+            " restrict it to one folder, e.g. pred:0=1."
         ),
     ),
 ]
@@ -348,9 +357,9 @@ FramePattern = Annotated[
         metavar="PATTERN",
         rich_help_panel=DATA,
         help=(
-            "Place of the frame number in a file name, as in 'img_{frame}_v2'; also {hex},"
-            " {seconds}, {date} and {clock}; * tells videos apart. Inferred from the names by"
-            " default."
+            "Position of the frame number in file names, e.g. 'img_{frame}_v2'. Other fields:"
+            " {hex}, {seconds}, {date}, {clock}; * matches the part that identifies the video."
+            " Inferred from the names by default."
         ),
     ),
 ]

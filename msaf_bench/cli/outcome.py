@@ -1,4 +1,4 @@
-"""The end of a run, as `ablate` and `report` print it."""
+"""Outcome of a run, printed by `ablate` and `report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def print_outcome(outcome: "Outcome", as_json: bool) -> None:
-    """Print the answer of a run, and where its files are. Raises `HostError` where figures could
-    not be drawn.
+    """Print the answer of a run and the places of its files.
+
+    Raises `HostError` if figures could not be drawn.
     """
     from msaf_bench.findings.study import Study
 
@@ -27,8 +28,8 @@ def print_outcome(outcome: "Outcome", as_json: bool) -> None:
         _print_view(result, outcome.paths, as_json)
     if result.undrawn:
         raise HostError(
-            f"the tables are written, but {result.undrawn}; `msaf-bench report` draws them from"
-            " the records"
+            f"the tables are written, but {result.undrawn}; run `msaf-bench report` to draw the"
+            " figures from the records"
         )
 
 
@@ -55,7 +56,7 @@ def _print_view(view: "View", paths: list[Path], as_json: bool) -> None:
 
 
 def _print_place(paths: list[Path]) -> None:
-    """Print the address of the page, and the folder of it and all other files."""
+    """Print the address of the page and the folder of all files."""
     page = next(path for path in paths if path.suffix == ".html")
     kinds = dict.fromkeys(path.suffix.removeprefix(".") for path in paths if path != page)
     typer.echo(f"open {page.as_uri()}")

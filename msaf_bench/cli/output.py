@@ -1,4 +1,4 @@
-"""Standard output of a command, which may be full, closed, or a pipe that nobody reads any more."""
+"""Standard output of a command, safe for a full disk, a closed stream or a broken pipe."""
 
 import os
 import sys
@@ -10,25 +10,25 @@ T = TypeVar("T")
 
 
 class TerminalOutput:
-    """A stream that remembers the first error of writing to it: later writes may pass and be lost
-    all the same.
-    """
+    """A stream that keeps its first write error: later writes may succeed and still be lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.fault: OSError | None = None
 
     def write(self, text: str) -> int:
-        """Write the text."""
+        """Write the text and return its number of characters."""
         return self._noted(lambda: self.stream.write(text))
 
     def flush(self) -> None:
-        """Hand on what is buffered."""
+        """Flush the buffer."""
         self._noted(self.stream.flush)
 
     def end(self) -> OSError | None:
-        """Flush; give the first error. After one, nothing more is tried, not at the end of the
-        interpreter either.
+        """Flush and return the first error.
+
+        After an error the descriptor leads to the null device, so that the interpreter does not
+        flush again at its exit.
         """
         with suppress(OSError):
             self.flush()
@@ -50,12 +50,14 @@ class TerminalOutput:
 
 @contextmanager
 def watched_output() -> Generator[TerminalOutput]:
-    """Watch standard output. Where the caller closed it, descriptor 1 is taken: a file opened later
-    would get what is printed.
+    """Watch standard output.
+
+    If the caller closed it, descriptor 1 is taken, since a file opened later would otherwise
+    receive the printed text.
     """
     stream = cast("TextIO | None", sys.stdout)
     if stream is None:
-        # Open as long as the process is.
+        # Stays open until the process ends.
         stream = open(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # noqa: SIM115
     output = TerminalOutput(stream)
     with redirect_stdout(cast("TextIO", output)):

@@ -1,4 +1,4 @@
-"""The plan of an ablation in a few lines: `ablate` and `ablate --dry-run` begin with it."""
+"""Short text of an ablation's plan, printed first by `ablate` and `ablate --dry-run`."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,10 +13,10 @@ from msaf_bench.sweep.plan import UNTUNED, Plan
 
 
 def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
-    """Return what is run, how, how long it takes as far as finished trials tell, and where the
-    results go.
+    """Return the lines of the plan: trials, conditions, executor, time and output folder.
 
-    Raises `UsageError` where the folder holds another run, or this one and `resume` is off.
+    The time is estimated from finished trials, if there are any. Raises `UsageError` if the folder
+    holds another run, or if it holds this run and `resume` is false.
     """
     plan, tallies = ablation.plan, _tallies(ablation, resume=resume)
     total = sum(tally.total for tally in tallies)
@@ -40,13 +40,13 @@ def plan_lines(ablation: Ablation, *, resume: bool) -> list[str]:
 
 
 def stop_line(*, resumed: bool) -> str:
-    """Return how to stop and go on; `resumed` says whether the typed command has --resume."""
-    again = "the same command goes on" if resumed else "the same command with --resume goes on"
-    return f"  Ctrl-C stops it; {again}"
+    """Return how to stop and continue a run; `resumed` tells whether --resume was given."""
+    again = "the same command continues" if resumed else "the same command with --resume continues"
+    return f"  Ctrl-C stops the run; {again} it"
 
 
 def _tallies(ablation: Ablation, *, resume: bool) -> list[RunStatus]:
-    """Count the trials of each sweep; the points of a study are resumed whatever was typed."""
+    """Count the trials of each sweep; points of a study are resumed even without --resume."""
     study = bool(ablation.plan.table.axis)
     return [
         tally_of(plan, setting.workspace.finished(plan, resume=resume or study))
@@ -55,12 +55,12 @@ def _tallies(ablation: Ablation, *, resume: bool) -> list[RunStatus]:
 
 
 def _name(table: Table) -> str:
-    """Return "Table 3" for table3, and the name of a table that is not the paper's."""
+    """Return "Table 3" for table3; for a table outside the paper return its name."""
     return table.source if table.source.lower().replace(" ", "") == table.name else table.name
 
 
 def _factors(plan: Plan, points: int) -> str:
-    """Return what the number of trials is made of: "(9 rows + 4 controls) x 5 seeds"."""
+    """Return the factors of the number of trials, e.g. "(9 rows + 4 controls) x 5 seeds"."""
     subjects = counted(len(plan.rows), "row")
     more = [counted(len(plan.controls), "control")] if plan.controls else []
     if untuned := {label for label in plan.labels().values() if label.endswith(UNTUNED)}:
@@ -74,17 +74,18 @@ def _factors(plan: Plan, points: int) -> str:
 
 
 def _validation(conditions: Conditions) -> list[str]:
-    """Return how training is validated, and which weights are kept; nothing without validation."""
+    """Return the line about validation and the kept weights; none without validation."""
     if not conditions.validate_every:
         return []
     best = "; the best weights are kept" if conditions.keep == "best" else ""
     every = counted(conditions.validate_every, "step")
-    return [f"validated every {every} on a part of the training split that is held out{best}"]
+    return [f"validated every {every} on a held-out part of the training split{best}"]
 
 
 def _starts(plan: Plan) -> list[str]:
-    """Return what rows and controls start from, and how many; nothing where a common pre-training
-    was named before.
+    """Return the starting weights of rows and controls, with counts.
+
+    Returns nothing for a common pre-training, which an earlier line names.
     """
     if plan.conditions.pretrain_steps:
         return []
@@ -110,7 +111,7 @@ def _where(ablation: Ablation) -> str:
 
 
 def _memory(ablation: Ablation) -> list[str]:
-    """Return the GPU memory of a training step; nothing on a CPU."""
+    """Return the line about the GPU memory of a training step; none on a CPU."""
     if not ablation.setting.device.startswith("cuda"):
         return []
     from msaf_bench.sweep.memory import gpu_of, memory_text
@@ -120,8 +121,9 @@ def _memory(ablation: Ablation) -> list[str]:
 
 
 def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:
-    """Return how long the missing trials take if they take as long as the finished ones; nothing
-    where a row has none, or the machines are others.
+    """Return the time of the missing trials, based on the finished ones.
+
+    Returns nothing if a row has no finished trial or if the trials run on other machines.
     """
     missing = sum(len(tally.missing) for tally in tallies)
     alone = [tally.seconds_alone() for tally in tallies]
@@ -129,10 +131,10 @@ def _time(ablation: Ablation, tallies: list[RunStatus]) -> list[str]:
     if not missing or remote or None in alone:
         return []
     seconds = sum(filter(None, alone)) / at_once(ablation.cluster, ablation.setting.cores)
-    return [f"{about(seconds)} of trials if they take as long as the finished ones did"]
+    return [f"{about(seconds)} for the missing trials, at the speed of the finished ones"]
 
 
 def _short(folder: Path) -> Path:
-    """Return a folder below the current one without that."""
+    """Return a folder relative to the current one if it lies below it."""
     here = Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder

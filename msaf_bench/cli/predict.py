@@ -1,4 +1,4 @@
-"""`msaf-bench predict`: label maps of video frames, by one checkpoint."""
+"""`msaf-bench predict`: predict the label maps of video frames with one checkpoint."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from msaf_bench.analyzers.prediction import Overlays, Videos
     from msaf_bench.data.labels.classes import ClassSet
 
-PICTURES_HZ = 30  #: of a video of pictures, unless --rate says otherwise
-FASTEST_HZ = 1000
+PICTURES_HZ = 30  #: default rate of an overlay video made from images, in frames per second
+FASTEST_HZ = 1000  #: highest rate of an overlay video, in frames per second
 
 
 def predict(
@@ -41,7 +41,7 @@ def predict(
             metavar="DIR|VIDEO",
             rich_help_panel=DATA,
             help=(
-                "Folder of the frames of one or several videos, which their names tell apart, or a"
+                "Folder with the frames of one or more videos, distinguished by file names, or a"
                 " video file (mp4, mov, mkv, avi, webm)."
             ),
         ),
@@ -53,7 +53,10 @@ def predict(
             "-o",
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Folder for the label maps; those of a video file are named 000000.png and on.",
+            help=(
+                "Output folder for the label maps. For a video file they are named by frame"
+                " number, from 000000.png."
+            ),
         ),
     ],
     size: Annotated[
@@ -63,8 +66,8 @@ def predict(
             "-s",
             metavar="HxW",
             rich_help_panel=DATA,
-            show_default="the frames' own",
-            help="Size at which the network sees the frames.",
+            show_default="size of the frames",
+            help="Input size of the network in pixels, height first; frames are resized to it.",
         ),
     ] = None,
     frame_pattern: FramePattern = None,
@@ -74,8 +77,8 @@ def predict(
             metavar="VIDEO|DIR",
             rich_help_panel=OUTPUT,
             help=(
-                "Video, or folder of PNGs, for the frames with the predicted classes in colour over"
-                " them."
+                "Output video, or folder of PNGs, with the predicted classes in colour over the"
+                " frames. Not written by default."
             ),
         ),
     ] = None,
@@ -84,8 +87,8 @@ def predict(
         typer.Option(
             metavar="HZ",
             rich_help_panel=OUTPUT,
-            show_default=f"that of --frames, {PICTURES_HZ} for pictures",
-            help="Frames per second of an --overlay video.",
+            show_default=f"rate of the input video, {PICTURES_HZ} for images",
+            help="Frame rate of the --overlay video in frames per second.",
         ),
     ] = None,
     classes: Annotated[
@@ -96,8 +99,8 @@ def predict(
             metavar=choices(CLASS_SETS),
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=OUTPUT,
-            show_default="numbers and colours far from each other",
-            help="Class set, or data set, whose names and colours an --overlay shows.",
+            show_default="class numbers and distinct colours",
+            help="Class set or data set whose class names and colours the --overlay shows.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -106,9 +109,9 @@ def predict(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write the label maps of video frames, predicted by a checkpoint. Videos are segmented frame
-    by frame, and every video starts anew. One PNG of class ids is written per frame, of the frame's
-    size.
+    """Predict the label maps of video frames with a checkpoint. Videos are segmented frame by
+    frame, and past frames never come from another video. One PNG of class ids is written per frame,
+    in the size of the frame.
     """
     from msaf_bench.analyzers.prediction import list_videos, predict_videos
     from msaf_bench.cli.evaluate import load_checkpoint
@@ -123,7 +126,7 @@ def predict(
     check_device(device)
     seen_size = parse_size(size) if size else None
     if overlay is None and (rate is not None or classes is not None):
-        raise UsageError("--rate and --classes are those of an overlay; give --overlay, or neither")
+        raise UsageError("--rate and --classes need --overlay; add --overlay or remove them")
     videos = list_videos(frames, frame_pattern)
     inputs = [*videos.frames.files, checkpoint]
     check_outputs(
@@ -167,39 +170,41 @@ def predict(
 
 
 def _check_overlay(overlay: Path, out: Path, videos: "Videos", rate: float | None) -> None:
-    """Raise `UsageError` for an overlay that cannot be, or that label maps would be mixed with."""
+    """Raise `UsageError` for an invalid overlay, or one that would mix with the label maps."""
     from msaf_bench.data.frames.video import is_video
     from msaf_bench.spec.data_sets import VIDEO_FILES
 
     if not is_video(overlay):
         if overlay.suffix and not overlay.is_dir():
             raise UsageError(
-                f"--overlay {overlay}: neither a video ({', '.join(VIDEO_FILES)}) nor a folder"
-                " that exists; choose another name"
+                f"--overlay {overlay}: neither a video ({', '.join(VIDEO_FILES)}) nor an existing"
+                " folder; choose another name"
             )
         if rate is not None:
             raise UsageError(
-                f"--rate is that of a video, --overlay {overlay} is a folder; leave it out"
+                f"--rate needs an overlay video, but --overlay {overlay} is a folder; remove --rate"
             )
         if out.resolve() in (overlay.resolve(), *overlay.resolve().parents):
             raise UsageError(
-                f"--overlay {overlay}: its pictures would lie among the label maps of --out; choose"
+                f"--overlay {overlay}: its images would mix with the label maps of --out; choose"
                 " another folder"
             )
         return
     if (count := len(videos.neighbours.videos)) > 1:
         raise UsageError(
-            f"--overlay {overlay}: one file for {count} videos; give a folder for pictures"
+            f"--overlay {overlay}: one video file cannot hold {count} videos; give a folder for"
+            " images"
         )
     if rate is not None and not 0 < rate <= FASTEST_HZ:
         raise UsageError(
-            f"--rate {rate:g}: give frames per second, more than 0 and up to {FASTEST_HZ}"
+            f"--rate {rate:g}: give frames per second, above 0 and at most {FASTEST_HZ}"
         )
 
 
 def _shown_classes(classes: str | None, count: int, checkpoint: Path) -> "ClassSet":
-    """Return names and colours of a checkpoint's classes. Raises `DataError` where it has another
-    number of them.
+    """Return the names and colours of a checkpoint's classes.
+
+    Raises `DataError` if the class set has another number of classes.
     """
     from msaf_bench.data.labels.classes import class_set
     from msaf_bench.data.labels.overlay import palette
@@ -207,8 +212,8 @@ def _shown_classes(classes: str | None, count: int, checkpoint: Path) -> "ClassS
     known = class_set(in_any_case(classes, CLASS_SETS) if classes else str(count))
     if len(known.names) != count:
         raise DataError(
-            f"{checkpoint} knows {count} classes, {known.name} has {len(known.names)}; give the"
-            " class set that it was trained on"
+            f"{checkpoint} predicts {count} classes, but {known.name} has {len(known.names)}; give"
+            " the class set of its training"
         )
     return known if known.colours else known._replace(colours=palette(count))
 
@@ -217,7 +222,7 @@ def _shown_classes(classes: str | None, count: int, checkpoint: Path) -> "ClassS
 def _overlays(
     overlay: Path | None, videos: "Videos", classes: "ClassSet | None", rate: float | None
 ) -> "Generator[Overlays | None]":
-    """Give where overlays go, None where they are not wanted."""
+    """Yield the writer of overlays, or None without --overlay."""
     from msaf_bench.analyzers.prediction import overlays
 
     if overlay is None or classes is None:

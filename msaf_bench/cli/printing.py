@@ -1,4 +1,4 @@
-"""What commands print on stdout."""
+"""Printing of results on stdout."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def print_json(document: Mapping[str, object] | Sequence[object]) -> None:
-    """Print a document as JSON, and nothing else."""
+    """Print a document as JSON."""
     typer.echo(json_text(document), nl=False)
 
 
 def print_document(document: Mapping[str, object], lines: Iterable[str], *, as_json: bool) -> None:
-    """Print a document as JSON, or the lines that say the same."""
+    """Print a document as JSON, or its lines of text."""
     if as_json:
         print_json(document)
     else:
@@ -26,8 +26,9 @@ def print_document(document: Mapping[str, object], lines: Iterable[str], *, as_j
 
 
 def written(write: "Callable[[], list[Path]]") -> "tuple[list[Path], UndrawnError | None]":
-    """Return the paths that `write` wrote, and the error of a figure that could not be drawn: what
-    was measured is printed before it is raised.
+    """Return the paths written by `write` and the error of a figure that could not be drawn.
+
+    The error is returned, not raised, so that the measurements can be printed first.
     """
     from msaf_bench.report.backend import UndrawnError
 

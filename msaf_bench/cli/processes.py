@@ -1,4 +1,4 @@
-"""Commands under torchrun, which starts the same command in several processes."""
+"""Commands started by torchrun in several processes."""
 
 import os
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import typer
 
 from msaf_bench.inherited import process_rank
 
-#: of what torch's C++ code warns of, such as that no weight rests in a step
+#: silences warnings of torch's C++ code, e.g. that no parameter stayed unused in a step
 QUIET = ("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def together(command: Callable[..., None]) -> Callable[..., None]:
-    """Run a command that trains: in process 0 as ever, while the others follow its trials."""
+    """Wrap a training command: process 0 runs it, all other processes train its trials with it."""
 
     @wraps(command)
     def run(**options: Any) -> None:

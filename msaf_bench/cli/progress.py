@@ -1,4 +1,4 @@
-"""Progress of a sweep on stderr: a live table in a terminal, a line for each event elsewhere."""
+"""Progress of a sweep on stderr: a live table in a terminal, otherwise one line per event."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from msaf_bench.spec import Trial
 from msaf_bench.sweep.events import Phase
 from msaf_bench.sweep.plan import Plan
 
-PLAIN_S = 15  #: seconds between two plain lines while nothing ends
-DRAWN_S = 0.25  #: seconds between two pictures in a terminal
+PLAIN_S = 15  #: seconds between two plain lines while no trial or phase ends
+DRAWN_S = 0.25  #: seconds between two updates of the live table
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line on stderr. Progress that nobody reads, as of a closed pipe, stops nothing."""
+    """Print a line on stderr; a closed pipe is ignored."""
     if console.is_terminal:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
         return
@@ -32,8 +32,10 @@ def say(console: Console, text: str) -> None:
 
 
 class SweepProgress:
-    """Follows a sweep; an `Events` for the driver. `phases` are those that may come, in order;
-    `opening` lines are printed when the work begins, all checks passed.
+    """Progress display of a sweep; implements `Events` for the driver.
+
+    `phases` are the possible phases in order. The lines of `opening` are printed when all checks
+    have passed and the work begins.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class SweepProgress:
         self.console = console or Console(stderr=True)
         self.tally = tally or RunStatus({}, [], {})
         self.phases, self.opening = phases, opening
-        self.failed = 0  #: trials, of all sweeps
-        self.trained = False  #: whether a step was heard
+        self.failed = 0  #: number of failed trials over all sweeps
+        self.trained = False  #: whether any training step was reported
         self.stage: Stage | None = None
         self._begun = self._shown = time.monotonic()
         moving = self.console.is_terminal and not self.console.is_dumb_terminal
@@ -71,7 +73,7 @@ class SweepProgress:
             self._live.stop()
 
     def begun(self, plan: Plan, done: Mapping[str, Record]) -> None:
-        """Count the trials of this plan from here on; first say what is run."""
+        """Print the opening lines once, then count the trials of this plan."""
         for line in self.opening:
             self.note(line)
         self.opening = ()
@@ -79,7 +81,7 @@ class SweepProgress:
         self.tally = tally_of(plan, done)
 
     def phase(self, name: Phase, done: int, total: int, now: str = "") -> None:
-        """Announce a phase that begins, and say how far it is."""
+        """Announce a new phase, or update the progress of the current one."""
         if self.stage is None or self.stage.name != name:
             self._end_stage()
             self.stage = Stage(name, total, time.monotonic())
@@ -90,7 +92,7 @@ class SweepProgress:
             self._say(self._head(), now, self._left())
 
     def step(self, trial: Trial, step: int, loss: float) -> None:
-        """Move the trial's bar, or print a line now and then."""
+        """Update the trial's bar, or print an occasional line."""
         self.trained = True
         if trial.id in self.tally.labels:
             self.tally.step(trial, step, loss)
@@ -115,11 +117,11 @@ class SweepProgress:
             self._say(self._head(), f"loss {loss:.3f}", self._left())
 
     def validated(self, trial: Trial, step: int, miou: float) -> None:
-        """Show the mIoU of the trial's validation from its next step on."""
+        """Store the mIoU of the trial's latest validation, shown from its next step on."""
         self.tally.validations[trial.id] = miou
 
     def finished(self, record: Record) -> None:
-        """Print how a trial ended: in a terminal, where the table has the others, a failed one."""
+        """Print the end of a trial; in a terminal, only a failure, since the table has the rest."""
         trial, failed = record.trial, record.state == "failed"
         if trial.id not in self.tally.labels:
             if failed:
@@ -146,7 +148,7 @@ class SweepProgress:
         self._say(text)
 
     def _end_stage(self) -> None:
-        """Say that the phase is done, and how long it took."""
+        """Print that the current phase is done, with its duration."""
         if self.stage:
             name, taken = (
                 self.tally.title(self.stage),
@@ -166,7 +168,7 @@ class SweepProgress:
             )
 
     def _head(self) -> str:
-        """Return the phase with its count and share, such as "trials 12/65 (18 %)"."""
+        """Return the phase with its count and percentage, e.g. "trials 12/65 (18 %)"."""
         stage = self.stage
         if stage is None:
             return ""
@@ -192,7 +194,7 @@ def _share(done: int, total: int) -> str:
 
 
 def phases_of(plan: Plan, *, speed: bool) -> list[Phase]:
-    """Return the phases that the sweep of a plan may have, in order."""
+    """Return the possible phases of a plan's sweep, in order."""
     wanted: dict[Phase, bool] = {
         "pre-training": plan.conditions.pretrain_steps > 0,
         "trials": True,

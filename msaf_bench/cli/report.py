@@ -1,4 +1,4 @@
-"""`msaf-bench report` and `compare`: what finished runs say."""
+"""`msaf-bench report` and `compare`: reports of finished runs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Run = Annotated[
     Path | None,
-    typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it."),
+    typer.Argument(metavar="RUN", help="Folder of a run written by `msaf-bench ablate`."),
 ]
 Old = Annotated[Path, typer.Argument(metavar="OLD", help="Folder of the earlier run.")]
 New = Annotated[Path, typer.Argument(metavar="NEW", help="Folder of the later run.")]
@@ -24,7 +24,7 @@ AllowMixed = Annotated[
     typer.Option(
         "--allow-mixed",
         rich_help_panel=OUTPUT,
-        help="Let records that read different data share the table; a note says so.",
+        help="Accept records from different data in one table; the report notes it.",
     ),
 ]
 
@@ -36,8 +36,8 @@ Index = Annotated[
         metavar="FOLDER",
         rich_help_panel=OUTPUT,
         help=(
-            "Make FOLDER/index.html instead: a card for each run below the folder with its answer,"
-            " and the history of tables with several runs. Their reports are read as they are."
+            "Write FOLDER/index.html instead: a card with the answer of each run below FOLDER, and"
+            " the history of tables with several runs. Existing reports are read unchanged."
         ),
     ),
 ]
@@ -51,8 +51,8 @@ def report(
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
-    """Render a run again from its records, or index many. Tables (CSV, Markdown, LaTeX), figures
-    and the page are written; nothing is trained or scored.
+    """Render the report of a run from its records, or an index of runs. Tables (CSV, Markdown,
+    LaTeX), figures and the page are written. Nothing is trained or scored.
     """
     if (run is None) == (index is None):
         raise UsageError("give the folder of one run, or --index with a folder of runs")
@@ -118,7 +118,7 @@ def _document(change: "Change") -> dict[str, object]:
 
 
 def _index(folder: Path, as_json: bool) -> None:
-    """Write the index of a folder; a damaged file is a line on stderr."""
+    """Write the index of a folder and print one line on stderr per damaged file."""
     from msaf_bench.cli.printing import print_json
     from msaf_bench.findings.digits import counted
     from msaf_bench.report.index.render import render_index
@@ -137,6 +137,6 @@ def _index(folder: Path, as_json: bool) -> None:
 def _folder(run: Path) -> Path:
     if not run.is_dir():
         raise UsageError(
-            f"{run}: no such folder, so no run; give a folder that `msaf-bench ablate` wrote"
+            f"{run}: no such folder; give the folder of a run written by `msaf-bench ablate`"
         )
     return run.resolve()

@@ -1,4 +1,4 @@
-"""What `train` and `evaluate` print of a split's scores."""
+"""Terminal output of a split's scores, for `train` and `evaluate`."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -24,20 +24,21 @@ NAMES = {
     "best_constant": "best constant prediction",
     "past": "contribution of past frames",
     "validation_miou": "mIoU on clips held out",
-}  #: of the keys of a document; of its scores last, in the order in which they are printed
+}  #: printed name of each key of a document; the scores come last, in their printed order
 SCORES = (
     "miou",
     "best_constant",
     "past",
     "validation_miou",
-)  #: in percent; and the ones that begin with `tc_`
+)  #: keys of scores in percent; keys that begin with `tc_` are scores as well
 VOID = {"ignore": "left out", "penalise": "penalised as false positives"}
-WIDTH = 32  #: columns of a name
+WIDTH = 32  #: width of a name in columns
 
 
 def print_scores(document: Mapping[str, object], *, as_json: bool) -> None:
-    """Print the document of a split's scores, in text a value per line. Raises `DataError` after
-    that where there is no mIoU.
+    """Print the document of a split's scores as JSON or as text with one value per line.
+
+    Raises `DataError` after printing if the mIoU is undefined.
     """
     shown = cast("Mapping[str, object]", finite(document))
     print_document(document, score_lines(shown), as_json=as_json)
@@ -50,8 +51,9 @@ def print_scores(document: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def score_lines(document: Mapping[str, object]) -> Iterator[str]:
-    """Lines of a document: the scores and those of each class in percent to two decimals, then what
-    they hold under.
+    """Yield the lines of a document: overall and per-class scores, then the conditions.
+
+    Scores are in percent with two decimals.
     """
     consistency = {
         key: f"temporal consistency, {key.removeprefix('tc_')}"

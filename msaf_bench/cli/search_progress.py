@@ -1,4 +1,4 @@
-"""Progress of a search on stderr: that of a sweep, with attempts in place of seeds."""
+"""Progress of a search on stderr: the progress of a sweep with attempts instead of seeds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from msaf_bench.sweep.tuning.search import Attempt
 
 
 class SearchStatus(RunStatus):
-    """Counts the attempts of a search while they run; those of a row are numbered."""
+    """Counts of a search's attempts while they run; the attempts of a row are numbered."""
 
     def __init__(self, attempts: Sequence[Attempt], total: int) -> None:
         labels = {each.trial.id: each.row for each in attempts}
@@ -19,7 +19,7 @@ class SearchStatus(RunStatus):
         self.total = total
         for each in attempts:
             if each.state != "begun":
-                self.missing.pop(each.trial.id)  # it has no record in this call
+                self.missing.pop(each.trial.id)  # ended in an earlier call, without a record here
 
     @property
     def ended(self) -> int:
@@ -31,29 +31,29 @@ class SearchStatus(RunStatus):
         return "attempts" if stage.name == "trials" else stage.name
 
     def name(self, trial: Trial) -> str:
-        """Return row and number of an attempt."""
+        """Return the row and number of an attempt."""
         return f"{self.labels[trial.id]}, attempt {self.numbers[trial.id]}"
 
     def seed_of(self, trial: Trial) -> int:
-        """Return the number of the attempt, which tells it from others of its row."""
+        """Return the number of the attempt, which identifies it within its row."""
         return self.numbers[trial.id]
 
 
 class SearchProgress(SweepProgress):
-    """Follows a search."""
+    """Progress display of a search."""
 
     def __init__(self, total: int, opening: Sequence[str]) -> None:
         super().__init__(("pre-training", "trials"), SearchStatus((), total), opening=opening)
         self._total = total
 
     def attempts(self, attempts: Mapping[str, Attempt]) -> None:
-        """Count these attempts from here on, those that have ended among them."""
+        """Count these attempts from now on, including those that have ended."""
         for line in self.opening:
             self.note(line)
         self.opening = ()
         self.tally = SearchStatus(tuple(attempts.values()), self._total)
 
     def finished(self, record: Record) -> None:
-        """Print how an attempt ended."""
+        """Print the end of an attempt."""
         if record.trial.id in self.tally.labels or record.state == "failed":
             super().finished(record)

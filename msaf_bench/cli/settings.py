@@ -1,4 +1,4 @@
-"""What the options that commands share become: conditions, roots and plug-ins."""
+"""Evaluation of the shared options: conditions, roots and plug-ins."""
 
 import sys
 from collections.abc import Iterable
@@ -15,8 +15,9 @@ from msaf_bench.spec import STREET, Conditions, Table
 
 
 def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> Path | None:
-    """The root of a data set that needs one; without one the folder of a file that describes it.
-    Raises `UsageError` without any, `DataError` where it is not there.
+    """Return the root of a data set, if it needs one; a `.toml` file's own folder is the default.
+
+    Raises `UsageError` if the root is missing and `DataError` if the folder does not exist.
     """
     from msaf_bench.data import needed_root, root_of
     from msaf_bench.sweep.workspace import readers_for
@@ -28,19 +29,21 @@ def check_data(data: str, root: Path | None, plugins: tuple[str, ...] = ()) -> P
 
 
 def use_plugins(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the plug-ins' names, repeated or joined by commas. They may lie in the current folder,
-    which child processes and Ray's workers get too; at the end of the command `main` takes it out
-    of `sys.path` again.
+    """Return the names of the plug-ins and make those in the current folder importable.
+
+    Child processes and Ray's workers inherit the changed `sys.path`; `main` restores it at the end
+    of the command.
     """
     if names and str(Path.cwd()) not in sys.path:
-        # last: a `random.py` there must not stand for Python's own
+        # Added last: a `random.py` in the folder must not shadow Python's own.
         sys.path.append(str(Path.cwd()))
     return tuple(split_list(names))
 
 
 def read_root(root: Path | None) -> Path | None:
-    """The folder as an absolute path, since workers run elsewhere. Raises `DataError` where it is
-    not there.
+    """Return the folder as an absolute path, since workers run in other folders.
+
+    Raises `DataError` if the folder does not exist.
     """
     if root is not None and not root.is_dir():
         raise DataError(f"--root {root}: no such folder; give the data set's own folder")
@@ -56,8 +59,18 @@ def conditions_from(
     systems: bool = False,
     plugins: tuple[str, ...] = (),
 ) -> Conditions:
-    """A preset's conditions with `key=value` changes on top, for whole systems or for variants of
-    one. Raises `UsageError`.
+    """Return a preset's conditions with changes applied.
+
+    Args:
+        preset: Name of a preset or path of a `.toml` file.
+        data: Name of a data set or path of a `.toml` file.
+        changes: Changes as `key=value`, applied last.
+        history: Value of --history, if given.
+        systems: Whether the conditions are for whole systems; otherwise for variants of one system.
+        plugins: Plug-ins that may register the data set's reader.
+
+    Raises:
+        UsageError: A name, key or value is invalid, or the conditions need too much memory.
     """
     from msaf_bench.sweep.workspace import readers_for
 
@@ -75,7 +88,7 @@ def conditions_from(
 
 
 class TableRun(NamedTuple):
-    """What the options of a command that runs a table become."""
+    """Evaluated options of a command that runs a table."""
 
     conditions: Conditions
     root: Path | None
@@ -95,10 +108,27 @@ def table_run(
     address: str | None,
     threads: int,
 ) -> TableRun:
-    """Return conditions, root and plug-ins for a table. Raises `UsageError` and `DataError`."""
+    """Return the conditions, root and plug-ins for a table.
+
+    Args:
+        table: Table to run; without a base it compares whole systems.
+        preset: Name of a preset or path of a `.toml` file.
+        data: Name of a data set or path of a `.toml` file.
+        root: Folder of the data set, if given.
+        changes: Values of --set.
+        history: Value of --history, if given.
+        start: Values of --start; they turn the common pre-training off.
+        plugins: Values of --plugin.
+        address: Address of a Ray cluster; without one, `threads` is checked on this machine.
+        threads: Number of CPU threads per process.
+
+    Raises:
+        UsageError: An option is invalid.
+        DataError: The folder of the data set does not exist.
+    """
     from msaf_bench.sweep.starts import INSTEAD
 
-    if start:  # before the user's own, which are refused where they undo it
+    if start:  # applied before the user's changes, which are refused if they undo it
         changes = [*(f"{key}={value}" for key, value in INSTEAD.items()), *(changes or ())]
     modules = use_plugins(plugins)
     conditions = conditions_from(
@@ -106,7 +136,7 @@ def table_run(
     )
     place = check_data(data, root, modules)
     if address is None:
-        at_most_cores(threads)  # a cluster's machines may have more than this one
+        at_most_cores(threads)  # the machines of a cluster may have more cores than this one
     return TableRun(conditions, place, modules)
 
 

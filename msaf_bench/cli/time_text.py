@@ -1,8 +1,8 @@
-"""Times as text, no finer than a reader needs."""
+"""Times as text, rounded for the reader."""
 
 
 def duration(seconds: float) -> str:
-    """Return "8 s", "1 min 12 s", "14 min" or "2 h 5 min"."""
+    """Return a duration such as "8 s", "1 min 12 s", "14 min" or "2 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -16,8 +16,9 @@ def duration(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """Return an estimate: to 5 s below a minute and a half, then to a minute; to an hour from ten
-    hours on.
+    """Return a rounded estimate such as "about 25 s" or "about 14 min".
+
+    It is rounded to 5 s below 90 s, to 1 min below 10 h, and to 1 h from there on.
     """
     if seconds < 90:
         return f"about {max(5, 5 * round(seconds / 5))} s"
@@ -30,5 +31,5 @@ def about(seconds: float) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """Return the time that is left, empty where it is not known."""
+    """Return the remaining time as text; empty if it is unknown."""
     return "" if seconds is None else f"{about(seconds)} left"

@@ -1,4 +1,4 @@
-"""`msaf-bench train`: one system, trained and scored."""
+"""`msaf-bench train`: train and score one system."""
 
 import shutil
 from pathlib import Path
@@ -40,7 +40,7 @@ def train(
         typer.Argument(
             metavar="SYSTEM",
             autocompletion=systems,
-            help="A system's name, as `msaf-bench list systems` has it, or a .toml file.",
+            help="System to train: a name from `msaf-bench list systems` or a .toml file.",
         ),
     ],
     data: Data = "street",
@@ -54,7 +54,7 @@ def train(
             metavar="N",
             callback=SEED,
             rich_help_panel=RUN,
-            help="Seed of the starting weights and of the order of clips.",
+            help="Seed of the starting weights and of the order of the clips.",
         ),
     ] = 0,
     device: Device = "cpu",
@@ -70,7 +70,7 @@ def train(
             metavar="DIR",
             rich_help_panel=OUTPUT,
             show_default="reports/train-SYSTEM-DATA-PRESET",
-            help="Folder of this run: record and checkpoints.",
+            help="Output folder of this run: record and checkpoints.",
         ),
     ] = None,
     changes: Changes = None,
@@ -78,8 +78,8 @@ def train(
     track: Track = None,
     as_json: Json = False,
 ) -> None:
-    """Train and score one system; leave a record and a checkpoint. A run that was stopped goes on
-    from its last checkpoint when the same command is called again.
+    """Train and score one system; write a record and a checkpoint. The same command continues a
+    stopped run from its last checkpoint.
     """
     from msaf_bench.analyzers.evaluation import SplitScores
     from msaf_bench.catalog import read_system
@@ -143,7 +143,7 @@ def train(
         except (KeyboardInterrupt, SystemExit, HostError):
             kept = steps_in(setting.workspace.checkpoints(trial))
             progress.note(
-                f"stopped; the same command goes on from step {kept[-1] if kept else 0} of"
+                f"stopped; the same command continues from step {kept[-1] if kept else 0} of"
                 f" {conditions.steps}"
             )
             raise

@@ -1,4 +1,4 @@
-"""`msaf-bench tune`: as many attempts with other hyper-parameters for every row of a table."""
+"""`msaf-bench tune`: search hyper-parameters for every row of a table with an equal budget."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -66,8 +66,8 @@ def tune(
             metavar="SPACE",
             rich_help_panel=SEARCH,
             help=(
-                "What is searched: a name in ablations/spaces, a .toml file, or `axis` for the"
-                " values of the table's own axis."
+                "Search space: a name in ablations/spaces, a .toml file, or axis (the values of"
+                " the table's own axis)."
             ),
         ),
     ] = "rates",
@@ -77,9 +77,9 @@ def tune(
             "--trials",
             min=1,
             metavar="N",
-            callback=at_most(200, "a page shows no more"),
+            callback=at_most(200, "the report page shows no more attempts"),
             rich_help_panel=SEARCH,
-            help="Attempts for each row; the first one has the values that the row has anyway.",
+            help="Number of attempts per row; the first one uses the row's default values.",
         ),
     ] = 8,
     method: Annotated[
@@ -88,7 +88,7 @@ def tune(
             metavar=choices(METHODS),
             callback=choice("method", METHODS),
             rich_help_panel=SEARCH,
-            help="How values are chosen; optuna needs msaf-bench[search].",
+            help="Search method: random, or optuna (TPE; needs msaf-bench[search]).",
         ),
     ] = "random",
     stopping: Annotated[
@@ -97,7 +97,10 @@ def tune(
             metavar=choices(STOPPINGS),
             callback=choice("stopping rule", STOPPINGS),
             rich_help_panel=SEARCH,
-            help="Stop attempts early that fall behind others of their row; needs Ray.",
+            help=(
+                "Early stopping of attempts that fall behind others of the same row: none, asha or"
+                " median. asha and median need Ray."
+            ),
         ),
     ] = "none",
     rungs: Annotated[
@@ -107,8 +110,8 @@ def tune(
             metavar="N",
             callback=at_most(100, "validation would take longer than training"),
             rich_help_panel=SEARCH,
-            show_default="4 with --stopping, else 1",
-            help="Validations in each attempt.",
+            show_default="4 with early stopping, otherwise 1",
+            help="Number of validations per attempt.",
         ),
     ] = None,
     seed: Annotated[
@@ -119,7 +122,7 @@ def tune(
             metavar="N",
             callback=SEED,
             rich_help_panel=SEARCH,
-            help="Seed of the values that are drawn.",
+            help="Seed of the random draws from the search space.",
         ),
     ] = 0,
     data: Data = "street",
@@ -145,7 +148,7 @@ def tune(
             metavar="DIR",
             rich_help_panel=OUTPUT,
             show_default="reports/tune-TABLE-DATA-PRESET",
-            help="Folder of this search: its attempts, attempts.csv and tuned.toml.",
+            help="Output folder of this search: attempts, attempts.csv and tuned.toml.",
         ),
     ] = None,
     resume: Resume = False,
@@ -156,9 +159,9 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Search hyper-parameters for every row of a table with an equal budget. Attempts are scored
-    on a part of the training split; `ablate --tuned` runs the best of them.
+    on a held-out part of the training split. `ablate --tuned` trains the rows with the best values.
 
-    A table with an axis is tuned at every point of it.
+    A table with an axis is tuned at every value of the axis.
     """
     from msaf_bench.ablation import prepare as prepare_ablation
     from msaf_bench.catalog import read_space, read_table
@@ -227,7 +230,7 @@ def tune(
 
 
 def plan_lines(tuning: "Searches") -> list[str]:
-    """Return what is searched, how, and where the outcome goes."""
+    """Return the lines of the plan: attempts, method, space, scoring and output folder."""
     from msaf_bench.findings.digits import counted
 
     first = tuning.parts[0].search
@@ -238,7 +241,7 @@ def plan_lines(tuning: "Searches") -> list[str]:
         how += f", {first.stopping} stopping"
     return [
         f"Tune {first.plan.table.name} on {conditions.data}, preset {conditions.preset}",
-        f"  {tuning.attempts} attempts = {points}{rows} x {first.trials}, the row as it is first",
+        f"  {tuning.attempts} attempts = {points}{rows} x {first.trials}, the defaults first",
         f"  {how} of {', '.join(_names(first))}",
         f"  {conditions.steps:,} steps each, scored on a held-out part of the training split",
         f"  writes to {tuning.setting.workspace.folder}",
@@ -280,7 +283,7 @@ def _run(tuning: "Searches", track: "Sequence[str]", as_json: bool) -> None:
         with progress, to_stderr(), tracked(progress, track, folder) as events:
             outcome = run(tuning, events, progress.attempts)
     except (KeyboardInterrupt, SystemExit):
-        progress.note("stopped; the same command with --resume goes on")
+        progress.note("stopped; the same command with --resume continues")
         raise
     _print_outcome(outcome, as_json)
     if outcome.without:
@@ -301,6 +304,6 @@ def _print_outcome(outcome: "TuningOutcome", as_json: bool) -> None:
             ill = f"; NOT LIVE: {', '.join(row.dead)}" if row.dead else ""
             typer.echo(f"{label:<20} mIoU {before:>5} -> {row.miou:.1f} with {values}{ill}")
     for label in outcome.without:
-        typer.echo(f"{label}: no attempt was trained to its end, see {outcome.path.parent}")
+        typer.echo(f"{label}: no attempt was trained to its end; see {outcome.path.parent}")
     typer.echo(f"mIoU of one seed on {tuned.scored}")
     typer.echo(f"msaf-bench ablate {tuned.table} --tuned {outcome.path}")

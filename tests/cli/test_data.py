@@ -145,7 +145,7 @@ def test_plan_before_a_download(capsys):
     )
     code, out, _ = run(capsys, "plan")
     assert "leftImg8bit_sequence_trainvaltest.zip: 6,950 files of 150,000 with 324 GB" in out
-    assert out.endswith("together about 22.7 GB\n")
+    assert out.endswith("total: about 22.7 GB\n")
 
 
 def test_plan_lists_the_files(capsys, root):
@@ -171,14 +171,14 @@ def test_plan_lists_the_files(capsys, root):
         "leftImg8bit_sequence/val/lindau/lindau_000003_000018_leftImg8bit.png",
     ]
     assert all((root / name).is_file() for name in names.read_text().split())
-    assert "together about" not in out
+    assert "total: about" not in out
 
 
 def test_plan_without_label_maps_has_no_names(capsys, tmp_path):
     code, _, err = run(capsys, "plan", "--list", tmp_path / "names.txt")
     assert (
         code,
-        "the names follow from those of the label maps; give --root DIR with them" in err,
+        "the names are derived from those of the label maps" in err,
     ) == (3, True)
     assert not list(tmp_path.iterdir())
     assert run(capsys, "plan", "--data", "street")[0] == 2

@@ -140,8 +140,8 @@ def test_a_component_that_reads_values_is_named(
         (["--system", "msaf-r18", "--size", "8x8", "--width", "64"], "--width"),
         (["--system", "msaf-r18"], "--size"),
         (["--n", "8x8", "--mode", "stream"], "--mode"),
-        (["--n", "8x8", "--system", "msaf-r18"], "one of --n"),
-        ([], "one of --n"),
+        (["--n", "8x8", "--system", "msaf-r18"], "either --n"),
+        ([], "either --n"),
     ],
 )
 def test_bad_input_is_one_line_and_2(

@@ -59,7 +59,7 @@ def test_the_time_is_said_where_finished_trials_tell_it(tmp_path, monkeypatch):
     lines = plan_lines(ablation, resume=True)
     assert "  10 trials = 2 rows x 5 seeds, 2 finished" in lines
     # 8 trials of a minute, two at a time
-    assert "  about 4 min of trials if they take as long as the finished ones did" in lines
+    assert "  about 4 min for the missing trials, at the speed of the finished ones" in lines
 
 
 def test_the_number_at_a_time_is_that_of_the_cores(monkeypatch):
@@ -69,10 +69,10 @@ def test_the_number_at_a_time_is_that_of_the_cores(monkeypatch):
 
 @pytest.mark.parametrize(
     ("resumed", "hint"),
-    [(True, "the same command goes on"), (False, "the same command with --resume goes on")],
+    [(True, "the same command"), (False, "the same command with --resume")],
 )
 def test_the_hint_fits_the_command(resumed, hint):
-    assert stop_line(resumed=resumed) == f"  Ctrl-C stops it; {hint}"
+    assert stop_line(resumed=resumed) == f"  Ctrl-C stops the run; {hint} continues it"
 
 
 def test_another_run_is_refused_before_the_plan(tmp_path, capsys, monkeypatch):
@@ -98,6 +98,6 @@ def test_validation_is_said(tmp_path):
     plan = ablation.plan.model_copy(update={"conditions": conditions})
     lines = plan_lines(replace(ablation, plan=plan), resume=False)
     assert (
-        "  validated every 50 steps on a part of the training split that is held out; the best"
-        " weights are kept"
+        "  validated every 50 steps on a held-out part of the training split; the best weights are"
+        " kept"
     ) in lines

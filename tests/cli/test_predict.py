@@ -166,14 +166,14 @@ def test_a_disk_without_room_is_noticed(street, checkpoint, tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (["--rate", "5"], 2, "give --overlay"),
-        (["--classes", "camvid11"], 2, "give --overlay"),
+        (["--rate", "5"], 2, "add --overlay"),
+        (["--classes", "camvid11"], 2, "add --overlay"),
         (["--overlay", "o.mp4", "--rate", "0"], 2, "--rate 0: give frames per second"),
         (["--overlay", "o.gif"], 2, "o.gif: neither a video"),
         (["--overlay", "shown", "--rate", "5"], 2, "is a folder"),
-        (["--overlay", "maps"], 2, "among the label maps of --out"),
+        (["--overlay", "maps"], 2, "mix with the label maps of --out"),
         (["--overlay", "drive.mp4"], 2, "would replace"),
-        (["--overlay", "o.mp4", "--classes", "cityscapes19"], 3, "knows 11 classes"),
+        (["--overlay", "o.mp4", "--classes", "cityscapes19"], 3, "predicts 11 classes"),
         (["--frame-pattern", "{frame}"], 2, "drive.mp4 is a video"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_signal_to_the_first_process_ends_all(tmp_path):
             process.kill()
     assert (code, other_err) == (143, "")
     assert other != 0
-    assert "stopped; the same command goes on" in err
+    assert "stopped; the same command continues" in err
 
 
 @pytest.fixture

@@ -76,4 +76,4 @@ def test_a_training_that_is_stopped_says_from_where_it_goes_on(monkeypatch, tmp_
 
     monkeypatch.setattr("msaf_bench.sweep.trial.train", stopped)
     assert cli.main(["train", "pspnet18", "--preset", "smoke", "--reports", str(tmp_path)]) == 130
-    assert "stopped; the same command goes on from step 3 of 4" in capsys.readouterr().err
+    assert "stopped; the same command continues from step 3 of 4" in capsys.readouterr().err

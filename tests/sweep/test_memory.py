@@ -148,11 +148,11 @@ def test_a_dry_run_prints_memory_and_hours(capsys, tmp_path):
     said = capsys.readouterr().out
     assert re.search(r"\n  a training step needs about \d+\.\d GiB of GPU memory\n", said)
     assert re.search(
-        r"\nMSAF +31,\d{3},\d{3} parameters +\d+\.\d\d GiB +\d+\.\d\d TFLOP a step .* a trial\n",
+        r"\nMSAF +31,\d{3},\d{3} parameters +\d+\.\d\d GiB +\d+\.\d\d TFLOP per step .* trial\n",
         said,
     )
-    assert "computed, not timed, from counted operations at the 23 TFLOP/s in fp32 that" in said
-    assert "ms a step" not in said
+    assert "computed, not timed, from counted operations at 23 TFLOP/s in fp32 measured" in said
+    assert "ms per step" not in said
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["how"] == "computed"

@@ -38,7 +38,7 @@ def test_the_documentations_made_up_data(tmp_path, monkeypatch, capsys):
     """Its blocks, pasted one after the other; the table is left to the test below."""
     monkeypatch.chdir(tmp_path)
     text = DOCS.read_text()
-    (command,) = re.findall(r"```\nmsaf-bench (data street .*)\n```", text)
+    (command,) = re.findall(r"```bash\nmsaf-bench (data street .*)\n```", text)
     assert main(command.split()) == 0
     (description,) = re.findall(r"```toml\n(stills.*?)```", text, re.DOTALL)
     (tmp_path / "try" / "made.toml").write_text(description)

@@ -1,1 +1,1 @@
-"""`msaf-bench score`: measures anybody's predictions from files, without a network."""
+"""`msaf-bench score`: score predictions of any program from files, without a network."""

@@ -1,4 +1,4 @@
-"""`msaf-bench score miou`: the data-set mIoU of a folder of predicted label maps."""
+"""`msaf-bench score miou`: data-set mIoU of a folder of predicted label maps."""
 
 import os
 from pathlib import Path
@@ -42,7 +42,7 @@ def score_miou(
             "--pred",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of predicted label maps: PNG or .npy, ids or palette.",
+            help="Folder of predicted label maps: PNG (ids or palette) or .npy.",
         ),
     ],
     truth: Annotated[
@@ -51,7 +51,10 @@ def score_miou(
             "--truth",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of true label maps, with the names and sizes of the predicted ones.",
+            help=(
+                "Folder of ground-truth label maps with the same names and sizes as the"
+                " predictions. Required without --data."
+            ),
         ),
     ] = None,
     classes: Annotated[
@@ -63,8 +66,8 @@ def score_miou(
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=DATA,
             help=(
-                f"Class set ({', '.join(CLASS_SETS)}, a data set or its file), or a number of"
-                " classes N (ids 0 to N-1, void 255)."
+                f"Classes: {', '.join(CLASS_SETS)}, a data set or its .toml file, or a number of"
+                " classes N (ids 0 to N-1, void 255). Required without --data."
             ),
         ),
     ] = None,
@@ -78,8 +81,8 @@ def score_miou(
             callback=choice("rule for --void", VOID_RULES),
             rich_help_panel=RULES,
             help=(
-                "Rule for pixels that are void in the truth: ignore them, or penalise them as false"
-                " positives."
+                "Rule for pixels that are void in the ground truth: ignore them, or penalise"
+                " predictions there as false positives."
             ),
         ),
     ] = "ignore",
@@ -90,8 +93,8 @@ def score_miou(
             callback=choice("rule for --absent", ABSENT_RULES),
             rich_help_panel=RULES,
             help=(
-                "Rule for a class in neither truth nor prediction: skip it in the mean, or count it"
-                " as zero."
+                "Rule for a class in neither ground truth nor predictions: skip it in the mean, or"
+                " count it as zero."
             ),
         ),
     ] = "skip",
@@ -102,7 +105,7 @@ def score_miou(
             callback=choice("kind for --pred-ids", ID_FORMATS),
             rich_help_panel=DATA,
             show_default="detected from the files",
-            help="Id format of the predicted maps: raw (labelIds) or train.",
+            help="Id format of the predicted label maps: raw (labelIds) or train (trainIds).",
         ),
     ] = None,
     truth_ids: Annotated[
@@ -112,7 +115,7 @@ def score_miou(
             callback=choice("kind for --truth-ids", ID_FORMATS),
             rich_help_panel=DATA,
             show_default="detected from the files",
-            help="Id format of the true maps: raw (labelIds) or train.",
+            help="Id format of the ground-truth label maps: raw (labelIds) or train (trainIds).",
         ),
     ] = None,
     maps: Maps = None,
@@ -121,7 +124,7 @@ def score_miou(
         typer.Option(
             "--skip-bad",
             rich_help_panel=RULES,
-            help="Leave out and list the files that cannot be scored; the exit code is then 1.",
+            help="Leave out and list files that cannot be scored; the exit code is then 1.",
         ),
     ] = False,
     threads: Annotated[
@@ -129,9 +132,9 @@ def score_miou(
         typer.Option(
             min=1,
             metavar="N",
-            callback=at_most(256, "files are not read faster"),
+            callback=at_most(256, "more threads do not read files faster"),
             rich_help_panel=RUN,
-            help="Number of files read at a time.",
+            help="Number of files that are read at the same time.",
         ),
     ] = THREADS,
     reports: Annotated[
@@ -142,16 +145,19 @@ def score_miou(
             "-o",
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Folder for CSV, figure and the confusion matrix of each image.",
+            help=(
+                "Output folder for CSV, figure and the confusion matrix of each image. No files"
+                " are written by default."
+            ),
         ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Score predicted label maps by the ground truth: data-set mIoU. Accuracy and IoU of each class
-    and the pixels of each rule are printed beside it.
+    """Score predicted label maps against the ground truth: data-set mIoU. The output also has the
+    IoU and accuracy of each class and the number of pixels under each rule.
 
-    The exit code is 3 where there is no mIoU, as when every pixel of the truth is void.
+    The exit code is 3 if the mIoU is undefined, e.g. if every pixel of the ground truth is void.
     """
     from msaf_bench.analyzers.miou_scoring import given_formats, score_pairs
     from msaf_bench.cli.counting import counting
@@ -211,8 +217,9 @@ def score_miou(
 
 
 def _print(score: "MiouScore", reports: Path | None, *, as_json: bool) -> None:
-    """Print a score, and write its files where asked. Raises `UndrawnError` in the end where only
-    the figure is missing.
+    """Print a score and write its files if --reports is given.
+
+    Raises `UndrawnError` at the end if only the figure could not be drawn.
     """
     from msaf_bench.cli.printing import print_document, written
     from msaf_bench.cli.score.miou_text import miou_lines

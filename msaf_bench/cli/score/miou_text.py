@@ -1,4 +1,4 @@
-"""`msaf-bench score miou` as text for a terminal."""
+"""Terminal output of `msaf-bench score miou`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,11 @@ BAD_SHOWN = 20
 
 
 def miou_lines(score: MiouScore, files: Sequence[str] = ()) -> Iterator[str]:
-    """Lines of up to 100 columns: the scores, each class, the rules, the control, what was
-    noticed.
-    """
+    """Yield the lines of a score, up to 100 columns: scores, classes, rules, control, notes."""
     sizes = ", ".join(f"{n} of {h}x{w}" for (h, w), n in sorted(score.counts.sizes.items()))
     bad = score.counts.bad
     if bad:
-        yield f"PARTIAL SCORE: {len(bad)} left out, listed below"
+        yield f"PARTIAL SCORE: {len(bad)} files left out, listed below"
     if score.incomplete:
         yield from _wrapped(f"PARTIAL SCORE: {score.incomplete}")
     yield (
@@ -39,7 +37,7 @@ def miou_lines(score: MiouScore, files: Sequence[str] = ()) -> Iterator[str]:
     yield ""
     yield from (*_classes(score), "", *_rules(score))
     name, constant = score.constant
-    yield f"control: {name} everywhere has mIoU {_score(constant)}"
+    yield f"control: mIoU {_score(constant)} if every pixel is predicted as {name}"
     for note in score.notes:
         yield from _wrapped(f"note: {note}")
     for each in bad[:BAD_SHOWN]:
@@ -60,7 +58,7 @@ def _rules(score: MiouScore) -> Iterator[str]:
     )
     missed = score.class_predicted_void
     yield from _wrapped(
-        "void predicted where the truth is a class is a miss of that class:"
+        "void predictions on labelled pixels count as misses of the true class:"
         f" {missed:,} pixels, {_share(missed, score)} of all"
     )
     left = f"; left out: {', '.join(score.left_out)}" if score.left_out else ""

@@ -1,4 +1,4 @@
-"""`msaf-bench score tc`: temporal consistency of a folder of predictions."""
+"""`msaf-bench score tc`: temporal consistency of a folder of predicted label maps."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +32,7 @@ def score_tc(
             "--pred",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of predicted label maps: PNG or .npy. Its subfolders are videos.",
+            help="Folder of predicted label maps: PNG or .npy. Each subfolder is one video.",
         ),
     ],
     frames: Annotated[
@@ -41,8 +41,8 @@ def score_tc(
             metavar="DIR|VIDEO",
             rich_help_panel=DATA,
             help=(
-                "Folder of the video frames, with the names and sizes of the label maps; or a video"
-                " file, whose label maps are named by frame number: 000000.png is the first."
+                "Folder of video frames with the same names and sizes as the label maps, or a video"
+                " file. Label maps of a video file are named by frame number from 000000.png."
             ),
         ),
     ] = None,
@@ -53,8 +53,8 @@ def score_tc(
             autocompletion=lambda: FLOWS,
             rich_help_panel=RULES,
             help=(
-                "Optical flow: an estimator, no motion (zero), or a folder with one .flo file per"
-                " pair, named like its earlier frame."
+                "Optical flow: an estimator, zero (no motion), or flo:DIR, a folder with one .flo"
+                " file per pair, named like the earlier frame."
             ),
         ),
     ] = "dis",
@@ -64,8 +64,8 @@ def score_tc(
             metavar="DIR",
             rich_help_panel=RULES,
             help=(
-                "Folder of the flow back to the earlier frame, named like the later frame; for"
-                " --flow flo:DIR."
+                "Folder of flow back to the earlier frame for --flow flo:DIR, with files named like"
+                " the later frame."
             ),
         ),
     ] = None,
@@ -77,8 +77,8 @@ def score_tc(
             metavar=choices((*CLASS_SETS, "N")),
             autocompletion=lambda: CLASS_SETS,
             rich_help_panel=DATA,
-            show_default="as many as the ids need",
-            help="Class set, or a number of classes N (ids 0 to N-1, void 255).",
+            show_default="number of classes found in the files",
+            help="Classes: a class set, or a number of classes N (ids 0 to N-1, void 255).",
         ),
     ] = None,
     preset: Annotated[
@@ -90,7 +90,7 @@ def score_tc(
             autocompletion=lambda: PRESETS,
             rich_help_panel=RULES,
             show_default="clean",
-            help=f"Protocols of the score: {', '.join(PRESETS[:-1])} or {PRESETS[-1]}.",
+            help=f"Scoring protocols: {', '.join(PRESETS[:-1])} or {PRESETS[-1]}.",
         ),
     ] = None,
     truth: Annotated[
@@ -98,7 +98,7 @@ def score_tc(
         typer.Option(
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of true label maps: a control, and needed by vc8 and vc16.",
+            help="Folder of ground-truth label maps, scored as a control; vc8 and vc16 need it.",
         ),
     ] = None,
     data: TruthData = None,
@@ -111,7 +111,7 @@ def score_tc(
         typer.Option(
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Folder that keeps estimated flow for the next time.",
+            help="Folder that stores estimated flow for reuse. Flow is not stored by default.",
         ),
     ] = None,
     reports: Annotated[
@@ -122,7 +122,10 @@ def score_tc(
             "-o",
             metavar="DIR",
             rich_help_panel=OUTPUT,
-            help="Folder for JSON, the pairs as CSV, and the matrices.",
+            help=(
+                "Output folder for JSON, a CSV file of all pairs, and the matrices. No files are"
+                " written by default."
+            ),
         ),
     ] = None,
     skip_bad: Annotated[
@@ -130,17 +133,18 @@ def score_tc(
         typer.Option(
             "--skip-bad",
             rich_help_panel=RULES,
-            help="Leave out and list frames without a prediction; the exit code is then 1.",
+            help="Leave out and list frames without prediction; the exit code is then 1.",
         ),
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Score predicted label maps for temporal consistency. Controls to judge the score by are
-    printed beside it.
+    """Score predicted label maps for temporal consistency. Scores of controls are printed for
+    comparison.
 
-    --json has the list `results`, one entry per preset, and beside it that of the first preset.
-    The exit code is 3 where no preset has a number, as for a video of one frame.
+    The JSON document has one entry per preset in the list `results`; the entry of the first preset
+    is repeated at the top level. The exit code is 3 if no preset has a score, e.g. for a video of
+    one frame.
     """
     from msaf_bench.analyzers.consistency.folders import open_predicted_split, open_predictions
     from msaf_bench.analyzers.consistency.scoring import score_frames, tc_protocol

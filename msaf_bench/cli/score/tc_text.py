@@ -1,4 +1,4 @@
-"""`msaf-bench score tc` as text for a terminal."""
+"""Terminal output of `msaf-bench score tc`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -12,25 +12,23 @@ CONTROLS = {
     "no_warp": "the predictions without any warp",
     "frames": "the colour frames",
 }
-SHOWN = 10  #: videos
+SHOWN = 10  #: maximum number of videos in a line
 
 
 def consistency_lines(score: TcScore, files: Sequence[str] = ()) -> Iterator[str]:
-    """Lines of up to 100 columns: each preset with its controls, then what all of them hold
-    under.
-    """
+    """Yield the lines of a score, up to 100 columns: presets with controls, then conditions."""
     conditions = score.conditions
     for result in score.results:
         yield from (*_preset(result), "")
     frames = conditions.frames
     steps = " to ".join(f"{step:.10g}" for step in frames.neighbours.steps) or "not numbered"
-    occlusion = f"; occlusion, where it is masked: {conditions.occlusion}"
+    occlusion = f"; occlusion mask, if used: {conditions.occlusion}"
     if conditions.flow == "none":
         occlusion = ""
     yield from _wrapped(f"flow: {conditions.flow} ({conditions.flow_made_by}){occlusion}")
     yield (
-        f"{len(frames.keys)} frames, {frames.classes.name} classes; distance of a pair's frame"
-        f" numbers: {steps}"
+        f"{len(frames.keys)} frames, {frames.classes.name} classes; distance between the frame"
+        f" numbers of a pair: {steps}"
     )
     if frames.data:
         yield f"frames of {frames.data}"
@@ -57,10 +55,7 @@ def _preset(result: TcResult) -> Iterator[str]:
             f" better; {score.pairs} {result.counted}"
         )
     if result.constant:
-        yield (
-            "  constant: the prediction is one class wherever it has a vote, whatever the video"
-            " shows"
-        )
+        yield ("  constant: the prediction is the same class at every pixel with a vote")
     if score.votes is not None:
         agreement = ""
         if score.agreement is not None:

@@ -105,10 +105,10 @@ def test_text_says_every_rule_and_fits(score):
     for words in (
         "void = ignore: pixels that are void in the truth are left out (penalise: mIoU 43.81)",
         "they are 6 pixels, 37.50 % of all",
-        "is a miss of that class: 1 pixels",
+        "count as misses of the true class: 1 pixels",
         "absent = skip",
         "over 2 classes; left out: class 2, class 3",
-        "class 0 everywhere has mIoU",
+        "if every pixel is predicted as class 0",
         "2 of 2x4",
     ):
         assert words in flat
@@ -180,7 +180,7 @@ def test_a_partial_score_says_so_everywhere_and_is_1(score, folders):
     assert "PARTIAL" in (folders / "out" / "confusion.svg").read_text()
     code, out, _ = score("--skip-bad")
     assert code == 1
-    assert out.startswith("PARTIAL SCORE: 2 left out")
+    assert out.startswith("PARTIAL SCORE: 2 files left out")
     assert out.count("bad: ") == 2
 
 

@@ -93,7 +93,7 @@ def test_a_missing_prediction_is_an_error_unless_it_is_left_out_and_listed(score
     d = document(score(*own, "--skip-bad", "--json"), code=1)
     assert (d["miou"], d["partial"], d["images"]) == (100, True, 3)
     assert [bad["name"] for bad in d["bad"]] == ["ride_3/00008"]
-    assert score(*own, "--skip-bad")[1].startswith("PARTIAL SCORE: 1 left out")
+    assert score(*own, "--skip-bad")[1].startswith("PARTIAL SCORE: 1 files left out")
 
 
 def test_names_that_are_no_frame_or_of_one_frame(score, own, tmp_path):

@@ -194,7 +194,7 @@ def test_degenerate_predictions_are_flagged(footage, capsys):
     assert d["constant"]
     assert any("8 frames have no texture" in note for note in d["notes"])
     _, out, _ = run(capsys, *command(footage))
-    assert "constant: the prediction is one class" in out
+    assert "constant: the prediction is the same class" in out
 
 
 def test_one_frame_is_no_number_and_exit_code_3(footage, capsys):
