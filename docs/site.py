@@ -16,9 +16,13 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reports" / "reference"
 RENDERED = ROOT / "build" / "runs"  #: filled by `make site`
 #: files of the repository that are pages of the site
-PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
 LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)")
-MISSING = "<!doctype html><title>Not rendered</title><p>Run <code>make site</code> to render this page.\n"
+MISSING = "<!doctype html><title>Not rendered</title><p>Render it by <code>make site</code>.\n"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -9,14 +9,11 @@ from matplotlib.lines import Line2D
 from msaf_bench.findings.digits import mean, mean_span, number, span
 from msaf_bench.findings.subjects import RowSummary, Subject
 from msaf_bench.findings.summary import Summary
-from msaf_bench.findings.wording import RUN_WORDS, TONES, Word
+from msaf_bench.findings.wording import Word
 from msaf_bench.report.figures.canvas import (
-    BLUE,
     GREY,
     INK,
-    LOOK,
     MUTED,
-    PAPER,
     Chart,
     blank,
     brief,
@@ -33,6 +30,7 @@ from msaf_bench.report.figures.rows import (
     point_handles,
     seeds_said,
 )
+from msaf_bench.report.figures.verdicts import judged_point, verdict_handles
 from msaf_bench.report.view import View
 
 S = TypeVar("S", bound=Subject)
@@ -185,20 +183,10 @@ def differences(view: View) -> Chart | None:
     axes.set_title(f"Measured difference to {shown[reference]}, paired by seed")
     words = _words(summary)
     for y, (label, gap) in enumerate(gaps.items()):
-        colour, marker = LOOK[TONES[words[label]]] if words else (BLUE, "o")
         title = f"{shown[label]}: {mean_span(gap, signed=True)} points to {shown[reference]}"
         if label in words:
             title += f", {words[label]}"
-        if gap.low is not None and gap.high is not None:
-            style = (0, (1, 1)) if words.get(label) == "not comparable" else "-"
-            (bar,) = axes.plot(
-                [gap.low, gap.high], [y, y], color=colour, lw=2.2, ls=style, solid_capstyle="butt"
-            )
-            mark(bar, label, title)
-        (dot,) = axes.plot(
-            gap.mean, y, marker, color=colour, mfc=PAPER if marker == "D" else colour, mew=1.6, ms=8
-        )
-        mark(dot, label, title)
+        judged_point(axes, y, gap, words.get(label, ""), label, title)
         at_right(axes, y, number(gap.mean, 1, signed=True), rows[label], title=title)
     axes.axvline(0, color=INK, lw=1.2)
     axes.margins(x=0.06)
@@ -208,8 +196,7 @@ def differences(view: View) -> Chart | None:
         fontsize=10,
     )
     axes.grid(axis="x", lw=0.7)
-    occurring = dict.fromkeys(sorted(words.values(), key=RUN_WORDS.index))
-    sign(figure, view.signature, [_handle(word) for word in occurring], 4)
+    sign(figure, view.signature, verdict_handles(words.values()), 4)
     lines = tuple(
         (shown[label], number(gap.mean, signed=True), span(gap, signed=True))
         for label, gap in gaps.items()
@@ -226,12 +213,6 @@ def differences(view: View) -> Chart | None:
         ("Row", "Difference (points)", "95 % interval"),
         lines,
     )
-
-
-def _handle(word: Word) -> Line2D:
-    colour, marker = LOOK[TONES[word]]
-    fill = PAPER if marker == "D" else colour
-    return Line2D([], [], color=colour, marker=marker, mfc=fill, mew=1.6, ms=8, lw=2.2, label=word)
 
 
 def _words(summary: Summary) -> dict[str, Word]:

@@ -1,6 +1,7 @@
 """Charts of each kind of table, in the order of the page."""
 
 from msaf_bench.report.figures.accuracy import differences, order
+from msaf_bench.report.figures.answers import answers_chart
 from msaf_bench.report.figures.beside import beside
 from msaf_bench.report.figures.canvas import Chart, styled
 from msaf_bench.report.figures.classes import classes
@@ -16,6 +17,7 @@ def variant_charts(view: View) -> list[Chart]:
         return []
     with styled():
         return _filled(
+            answers_chart(view),
             past_frames(view),
             order(view),
             differences(view),
