@@ -1,8 +1,8 @@
-"""Files that a run keeps: how they reach the disk, and how they come back. No torch here.
+"""Durable files of a run. No torch here.
 
 A file is replaced as a whole and its name is made durable, so a killed process or a power cut
-leaves the old one or the new one. A JSON document carries a checksum of its own content: whatever
-changes the content is noticed when it is read.
+leaves either the old or the new file. A JSON document carries a checksum of its own content, so
+every change of the content is noticed on reading.
 """
 
 import hashlib
@@ -23,13 +23,15 @@ from msaf_bench.spec import Spec
 S = TypeVar("S", bound=Spec)
 
 CHECKSUM = "checksum"  #: the key of a document's own
-#: files in the making; the star stands for the process that writes, and a random word
+#: temporary files; the star stands for the id of the writing process and a random word
 PARTS = ".msaf-bench-*.part"
 
 
 def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> None:
-    """Replaces `path` as a whole, through a temporary file in the same folder. What is not
-    `durable` may be lost or damaged by a power cut. Raises `HostError` where it cannot.
+    """Replace `path` as a whole, through a temporary file in the same folder.
+
+    A power cut may lose or damage a file that is not `durable`. Raises `HostError` if it cannot
+    be written.
     """
     data = content.encode() if isinstance(content, str) else content
     with (
@@ -44,10 +46,10 @@ def write_atomic(path: Path, content: str | bytes, *, durable: bool = True) -> N
 
 @contextmanager
 def replacing(path: Path, suffix: str = "", *, durable: bool = True) -> Generator[Path]:
-    """Give a path in the same folder for a file, not there yet, that replaces `path` at the end of
-    the block. After an error both stay as they were: raises `HostError` for one of the system.
+    """Yield a temporary path in the same folder that replaces `path` at the end of the block.
 
-    `suffix` ends the temporary name, for writers that tell a format by it.
+    The caller creates the file. After an error, `path` stays as it was; an error of the system is
+    raised as `HostError`. `suffix` ends the temporary name, for writers that choose a format by it.
     """
     name = PARTS.replace("*", f"{os.getpid()}-{secrets.token_hex(4)}")
     temporary = path.parent / f"{name}{suffix}"
@@ -75,7 +77,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -84,8 +86,9 @@ def _sync(folder: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Removes the files that killed processes left half-written in a folder or below it; those of
-    living processes stay.
+    """Remove the half-written files of killed processes, in a folder and below it.
+
+    Files of living processes stay.
     """
     for path in folder.rglob(PARTS):
         process = path.name.removeprefix(PARTS.partition("*")[0]).partition("-")[0]
@@ -94,7 +97,7 @@ def remove_parts(folder: Path) -> None:
 
 
 def lives(process: int) -> bool:
-    """Whether a process of this machine runs."""
+    """Return whether a process of this machine is running."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -105,8 +108,9 @@ def lives(process: int) -> bool:
 
 
 def write_kept(path: Path, kept: Spec) -> None:
-    """Writes a spec as JSON with its keys in order and a checksum. Raises `ValueError` for a number
-    that is not finite: JSON has none.
+    """Write a spec as JSON with sorted keys and a checksum.
+
+    Raises `ValueError` for a number that is not finite, which JSON cannot hold.
     """
     content = kept.model_dump(mode="json")
     document = {**content, CHECKSUM: _checksum(content)}
@@ -121,16 +125,23 @@ def read_kept(
     upgrade: Callable[[dict[str, object]], dict[str, object]] = dict,
     name: Callable[[S], str] | None = None,
 ) -> S:
-    """Reads what `write_kept` wrote, or an earlier version without a checksum, which `upgrade`
-    brings to the present form.
+    """Read a document written by `write_kept`.
 
-    Raises `HostError`: this is not a `what`, or not the one that its file's `name` says; moved
-    away, it is made `again`.
+    Args:
+        kind: spec that the document holds
+        path: file, or its place in a packed run
+        what: noun for the document in an error
+        again: remedy in an error, after "move it away to"
+        upgrade: turns a document of an earlier version, without a checksum, into the present form
+        name: returns the file name, without suffix, that the document must have
+
+    Raises:
+        HostError: the document is missing, damaged, or stored under another document's name
     """
     try:
         kept = kind.model_validate(_content(path, upgrade))
         if name and name(kept) != path.stem:
-            raise ValueError(f"it is that of {name(kept)}, not the one that its name says")
+            raise ValueError(f"it belongs to {name(kept)}, unlike its file name")
         return kept
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise HostError(

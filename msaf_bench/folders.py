@@ -1,4 +1,4 @@
-"""What lies in a folder: one listing for every command and data set. No torch here."""
+"""List folders: one listing for every command and data set. No torch here."""
 
 import os
 import re
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 from msaf_bench.errors import DataError
 
-#: What systems and viewers leave beside pictures, in lower case; names that begin with a dot come
-#: on top.
+#: Files that systems and viewers leave beside pictures, in lower case. Names with a leading dot
+#: count too.
 LITTER = frozenset(
     ("lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "#recycle",
     "$recycle.bin", "system volume information")
 )  # fmt: skip
 
-DEEPEST = 64  #: folders inside each other
-LEFT = "hidden, or left by the system"  #: why such names are passed over
+DEEPEST = 64  #: deepest level of nested folders
+LEFT = "hidden, or left by the system"  #: reason for passing such names over
 
 
 class Ignored(NamedTuple):
-    """What a listing passed over, of one kind."""
+    """Names of one kind that a listing passed over."""
 
     folder: str
     why: str
@@ -33,41 +33,40 @@ class Ignored(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The names below a folder in natural order, and what was passed over."""
+    """Names below a folder in natural order, and the names passed over."""
 
     names: tuple[str, ...]
     ignored: tuple[Ignored, ...]
 
 
 class Files(NamedTuple):
-    """The files of a folder by their key: the name below the folder without the suffix."""
+    """Files of a folder by key: the name below the folder, without the suffix."""
 
     by_key: dict[str, Path]
     ignored: tuple[Ignored, ...]
 
 
 def natural(text: str) -> tuple[list[tuple[int, str]], str]:
-    """A sort key that puts frame 9 before frame 10."""
+    """Return a sort key that puts frame 9 before frame 10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", text)
     ], text
 
 
 def is_litter(name: str) -> bool:
-    """Whether a path has a hidden part, or one that a system left: `.ipynb_checkpoints`, `._a.png`,
-    `Thumbs.db`, `__MACOSX`.
+    """Return whether a path has a hidden part, or one left by a system: `.ipynb_checkpoints`,
+    `._a.png`, `Thumbs.db`, `__MACOSX`.
     """
     return any(part.startswith(".") or part.lower() in LITTER for part in name.split("/"))
 
 
 def list_folder(folder: Path, suffixes: Sequence[str] = (), *, deep: bool = True) -> Listing:
-    """The files below a folder that end in one of `suffixes` in any case, or all of them; with
-    `deep` those of its subfolders too.
+    """List the files below a folder whose names end in one of `suffixes`, in any case.
 
-    Links are followed; one that leads back to a folder around it is passed over. So are hidden
-    names and litter (`is_litter`), other suffixes, and without `deep` subfolders. A folder or a
-    broken link that is named like a file is listed, so that reading it says what it is. Raises
-    `DataError` for a folder that is missing or cannot be read.
+    Without suffixes all files are listed; with `deep` those of subfolders too. Links are followed,
+    unless they lead back to an enclosing folder. Hidden names, litter (`is_litter`) and other
+    suffixes are passed over. A folder or a broken link with the name of a file is listed, so that
+    reading it fails with a clear error. Raises `DataError` if the folder is missing or unreadable.
     """
     names, passed = list[str](), list[tuple[str, str]]()
     for name, why in _walk(folder, "", suffixes, deep, ()):
@@ -76,15 +75,16 @@ def list_folder(folder: Path, suffixes: Sequence[str] = (), *, deep: bool = True
 
 
 def list_names(folder: Path, suffixes: Sequence[str]) -> list[str]:
-    """The names that `list_folder` lists, in the order of text: of half a million files, natural
-    order and what was passed over would take longer than listing them. Raises `DataError` as it
-    does.
+    """Return the names that `list_folder` lists, in text order.
+
+    For half a million files, natural order and the names passed over would take longer than the
+    listing itself. Raises `DataError` like `list_folder`.
     """
     return sorted(name for name, why in _walk(folder, "", suffixes, True, ()) if not why)
 
 
 def summed(folder: Path, passed: Iterable[tuple[str, str]]) -> tuple[Ignored, ...]:
-    """Names below a folder and why they were passed over, by kind."""
+    """Group the names passed over below a folder by reason."""
     kinds: dict[str, list[str]] = {}
     for name, why in passed:
         kinds.setdefault(why, []).append(name)
@@ -95,10 +95,16 @@ def summed(folder: Path, passed: Iterable[tuple[str, str]]) -> tuple[Ignored, ..
 
 
 def list_by_key(folder: Path, suffixes: Sequence[str], what: str, *, deep: bool = True) -> Files:
-    """The files that `list_folder` finds, by their names without the suffix.
+    """Return the files that `list_folder` finds, by name without suffix.
 
-    Raises `DataError` for a folder that is missing or has no such file, and for two files of one
-    key.
+    Args:
+        folder: folder to list
+        suffixes: accepted suffixes
+        what: noun for a file in an error, such as "label map"
+        deep: also list subfolders
+
+    Raises:
+        DataError: the folder is missing or has no such file, or two files have the same key
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of {what}s")
@@ -125,8 +131,14 @@ def _walk(
     deep: bool,
     above: tuple[tuple[int, int], ...],
 ) -> Iterator[tuple[str, str]]:
-    """Names below `folder`, from its subfolder `start` on, each with the reason for passing it
-    over; `above` are the folders around.
+    """Yield names below `folder`, each with the reason for passing it over.
+
+    Args:
+        folder: folder to list
+        start: subfolder at which to begin
+        suffixes: accepted suffixes; empty: all
+        deep: also list subfolders
+        above: device and inode of each enclosing folder, to detect loops of links
     """
     try:
         status = (folder / start).stat()
@@ -164,8 +176,9 @@ def _walk(
 
 
 def _folder_status(entry: "os.DirEntry[str]") -> tuple[int, int] | None:
-    """Device and inode of a folder, or of the one that a link leads to; None for everything else, a
-    link that leads nowhere among it.
+    """Return device and inode of a folder, following links.
+
+    Return None for everything else, including a broken link.
     """
     try:
         if not entry.is_dir():  # mostly known without asking the file system

@@ -1,6 +1,6 @@
-"""What was measured: records, and how they reach the disk. No torch here.
+"""Records of trials, and their files. No torch here.
 
-A record is the JSON of one trial, kept under the trial's id.
+A record is the JSON of one trial, stored under the trial's id.
 """
 
 import base64
@@ -22,21 +22,20 @@ from msaf_bench.spec import Numbers, Side, Spec, System, Trial
 FORMAT = 2  #: of a record
 #: determinism of a training whose equal seeds give equal numbers
 BIT_FOR_BIT = "bit for bit"
-CHUNK = 2**14  #: bytes that are unpacked at a time; they become a thousand times as many at most
+CHUNK = 2**14  #: bytes unpacked at a time; they grow by a factor of at most 1,000
 RENAMED = {"etc2020": "etc2020-thc"}  #: consistency presets of format 1
 
 
 class Matrices(Spec):
-    """Confusion matrices, one an image: N x K x K counts, rows truth, columns prediction, packed
-    for JSON.
+    """Confusion matrices per image: N x K x K counts, rows truth, columns prediction, as JSON.
 
-    Cells that are zero are not written, so that a record of many images and classes stays small
-    and is read in no time. Earlier versions wrote every cell; their records are read as before.
+    Zero cells are not written, so a record of many images and classes stays small. Earlier versions
+    wrote every cell; their records are still read.
     """
 
     images: Annotated[int, Field(ge=0)]
     classes: Annotated[int, Field(gt=0, le=MOST)]
-    #: number of cells that are written; None: all, as earlier versions did
+    #: number of written cells; None: all cells, as in earlier versions
     cells: Annotated[int, Field(ge=0)] | None = None
     #: number of images that its one matrix is the sum of; None: one matrix per image
     pooled: Annotated[int, Field(gt=0)] | None = None
@@ -49,13 +48,13 @@ class Matrices(Spec):
 
     @classmethod
     def pack(cls, matrices: SparseMatrices | NDArray[np.int64]) -> Self:
-        """From sparse matrices, or an (N, K, K) array."""
+        """Pack sparse matrices or an array (N, K, K)."""
         if not isinstance(matrices, SparseMatrices):
             matrices = SparseMatrices(matrices.shape[1], matrices)
         return cls(**matrices.document())
 
     def sparse(self) -> SparseMatrices:
-        """Return the matrices without their zeros. Raises `ValueError` where they are damaged."""
+        """Return the matrices without zeros. Raises `ValueError` if they are damaged."""
         try:
             packed = base64.b64decode(self.zlib, validate=True)
             return self._every(packed) if self.cells is None else self._filled(packed, self.cells)
@@ -63,14 +62,14 @@ class Matrices(Spec):
             raise ValueError("its matrices are damaged") from error
 
     def unpack(self) -> NDArray[np.int64]:
-        """Return all cells, an array (N, K, K): large where there are many images and classes."""
+        """Return all cells as an array (N, K, K); large for many images and classes."""
         whole = np.zeros((self.images, self.classes, self.classes), np.int64)
         for place, matrix in zip(whole, self.sparse(), strict=True):
             place[:] = matrix
         return whole
 
     def _filled(self, packed: bytes, cells: int) -> SparseMatrices:
-        """From the cells that are not zero: their number in each image, places and counts."""
+        """Unpack non-zero cells: their number per image, places and counts."""
         expected = 4 * self.images + 6 * cells
         stream = zlib.decompressobj()
         data = stream.decompress(packed, expected + 1)
@@ -82,7 +81,7 @@ class Matrices(Spec):
         return SparseMatrices.joined(self.classes, filled, places, counts)
 
     def _every(self, packed: bytes) -> SparseMatrices:
-        """From all cells, of which few at a time are in memory."""
+        """Unpack all cells, holding few of them in memory at a time."""
         size, stream, found = self.classes**2, zlib.decompressobj(), SparseMatrices(self.classes)
         data = b""
         for first in range(0, len(packed), CHUNK):
@@ -100,27 +99,28 @@ Counts = tuple[tuple[str, int], ...]
 
 
 class Cost(Spec):
-    """What a network holds and computes, by part, at the size of the conditions."""
+    """Parameters and MACs of a network by part, at the size of the conditions."""
 
     params: Counts
     clip: Counts  #: MACs of a whole clip
-    stream: Counts  #: MACs of one more frame, where what the past frames gave is kept
+    stream: Counts  #: MACs of one more frame, with the results of past frames kept
 
 
 class SystemCost(Spec):
-    """What a system costs as published: counted on shapes at the size that the table's numbers are
-    for, not at the size of a run.
+    """Cost of a system as published.
+
+    It is counted on shapes, at the size of the table's printed numbers and not at that of a run.
     """
 
     system: System
     size: tuple[Side, Side]  #: H, W of a frame
     num_classes: int
-    params: int = 0  #: that inference uses
+    params: int = 0  #: parameters that inference uses
     clip: int = 0  #: MACs of a whole clip
-    #: MACs of each frame of the stream's cycle, the key frame first; what the past gave is kept
+    #: MACs of each frame of the stream's cycle, the key frame first
     stream: tuple[int, ...] = ()
-    live_mib: float = 0.0  #: activations that exist at once in a stream, a lower bound
-    uncounted: tuple[str, ...] = ()  #: what the counts leave out
+    live_mib: float = 0.0  #: activations that exist at the same time in a stream, a lower bound
+    uncounted: tuple[str, ...] = ()  #: operators that the counts leave out
     reason: str = ""  #: why nothing could be counted
 
 
@@ -129,35 +129,35 @@ class Consistency(Spec):
 
     preset: str
     flow: str
-    value: float | None  #: None for the reason given
+    value: float | None  #: None if it could not be measured; see `reason`
     reason: str = ""
     pairs: int = 0
     agreement: float | None = None  #: share of the votes that agree, in percent
     votes: float | None = None  #: share of the pixels that have a vote, in percent
-    #: what predictions that need no network get under the same preset and flow
+    #: scores of predictions without a network, under the same preset and flow
     controls: tuple[tuple[str, float | None], ...] = ()
-    matrices: Matrices | None = None  #: of each pair, where the preset is made of them
+    matrices: Matrices | None = None  #: per pair, if the preset is computed from them
 
 
 PAST = "past"  #: the past frames, as a part among the pulses
 
 
 class Pulse(Spec):
-    """How alive one part of a network is: of MSAF a slot, else a child; "past" stands for the past
-    frames.
+    """Activity of one part of a network: a slot of MSAF, a child of other networks, or "past" for
+    the past frames.
     """
 
     part: str
     live: bool
     reason: str = ""  #: why it is not live
-    #: rms of its weights' gradient over that of all trained weights, last tenth of training; None:
-    #: frozen
+    #: rms gradient of its weights relative to all trained weights, in the last tenth of training;
+    #: None: frozen
     gradient: float | None = None
-    silent: float | None = None  #: share of its weights without any gradient there
-    changed: float | None = None  #: percent of the pixels whose class changes when it is silenced
-    #: mIoU lost when it is silenced, in points, on the clips of the pulse
+    silent: float | None = None  #: share of its weights without a gradient in that tenth
+    changed: float | None = None  #: percent of pixels whose class changes if the part is silenced
+    #: mIoU lost if the part is silenced, in points, on the clips of the pulse
     miou: float | None = None
-    gauges: Numbers = ()  #: readings of its own kind, by name (`msaf_bench.liveness`)
+    gauges: Numbers = ()  #: further readings by name (`msaf_bench.liveness`)
 
 
 class Record(Spec):
@@ -168,47 +168,46 @@ class Record(Spec):
     state: Literal["done", "failed"]
     reason: str = ""  #: why it failed
     host: Host
-    ended: str = ""  #: UTC, 2026-11-26T11:00:00Z; empty in records made before times were kept
-    data: str  #: fingerprint of the data it read
-    #: what the network started from: "random", the pre-training's id, or files of weights with
-    #: their sha256
+    ended: str = ""  #: UTC, such as 2026-11-26T11:00:00Z; empty in records of earlier versions
+    data: str  #: fingerprint of the data set
+    #: start of the network: "random", id of the pre-training, or files of weights with their
+    #: sha256
     start: str = ""
     params: int = 0
     class_names: tuple[str, ...] = ()
-    confusion: Matrices | None = None  #: of the scored split
-    still: Matrices | None = None  #: the same with the newest frame in place of its history
-    pulses: tuple[Pulse, ...] = ()  #: of each part; empty in records made before pulses were taken
+    confusion: Matrices | None = None  #: on the scored split
+    still: Matrices | None = None  #: on the scored split, with the newest frame repeated in place of its history
+    pulses: tuple[Pulse, ...] = ()  #: one per part; empty in records of versions without pulses
     consistency: tuple[Consistency, ...] = ()
     cost: Cost | None = None
-    repeated: int = 0  #: history frames of the scored split that do not exist and were replaced
-    skipped: int = 0  #: scored clips left out for lack of history
-    loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the last entry)
-    #: (steps done, mIoU in percent on clips held out of training); empty without validation
+    repeated: int = 0  #: missing history frames of the scored split that were replaced
+    skipped: int = 0  #: clips that were not scored for lack of history
+    loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the previous entry)
+    #: (step, mIoU in percent on clips held out of training); empty without validation
     validation: tuple[tuple[int, float], ...] = ()
-    #: step whose weights were scored, where those of the highest validation mIoU were kept; else 0
+    #: step of the scored weights if the best validated ones were kept, else 0
     kept_step: int = 0
-    processes: int = 1  #: that trained it together
-    #: how far equal seeds give equal numbers: `BIT_FOR_BIT` with equal threads and processes, or
-    #: whether deterministic kernels were asked for, and which there were not; empty in earlier
-    #: records
+    processes: int = 1  #: number of processes that trained it together
+    #: `BIT_FOR_BIT` if equal seeds give equal numbers with equal threads and processes; otherwise
+    #: whether deterministic kernels were requested, and which are missing; empty in earlier records
     determinism: str = ""
-    seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time)
-    peak_mib: float = 0.0  #: highest resident memory of the process so far
+    seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time in s)
+    peak_mib: float = 0.0  #: peak resident memory of the process
     plugins: tuple[str, ...] = ()
 
 
 def write_record(folder: Path, record: Record) -> Path:
-    """Writes the record under its trial's id."""
+    """Write the record under its trial's id, and return its path."""
     path = folder / f"{record.trial.id}.json"
     write_kept(path, record)
     return path
 
 
 def read_record(path: Path) -> Record:
-    """Reads one record. An unreadable one is an error that names the file: it is never taken for a
-    missing trial.
+    """Read one record.
 
-    Raises `HostError` too for a record whose trial is not the one that its file is named after.
+    Raises `HostError`, naming the file, for a damaged record and for one stored under the name of
+    another trial. A damaged record never counts as a missing trial.
     """
     return read_kept(
         Record, path, "record", "run its trial again", _upgraded, lambda record: record.trial.id
@@ -216,9 +215,7 @@ def read_record(path: Path) -> Record:
 
 
 def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
-    """A record of format 1, which had no checksum; the measure that it calls `etc2020` is called
-    `etc2020-thc` now.
-    """
+    """Upgrade a record of format 1: no checksum, and `etc2020-thc` under the name `etc2020`."""
     if content.get("format") != 1:
         raise ValueError("it has no checksum")
     content["format"] = FORMAT
@@ -229,23 +226,21 @@ def _upgraded(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def rename_consistency(conditions: dict[str, Any]) -> None:
-    """Gives the consistency presets of conditions that an earlier version wrote their present
-    names.
-    """
+    """Rename the consistency presets of an earlier version."""
     conditions["consistency"] = [RENAMED.get(name, name) for name in conditions["consistency"]]
 
 
 def each_record(folder: Path) -> Iterator[Record]:
-    """Read the records of a folder one by one, by the name of their files. None for no folder."""
+    """Yield the records of a folder, sorted by file name; nothing if there is no folder."""
     for name in names(folder):
         yield read_record(folder / name)
 
 
 def read_records(folder: Path) -> dict[str, Record]:
-    """Read all records of a folder, whole, by trial id."""
+    """Read all records of a folder by trial id."""
     return {record.trial.id: record for record in each_record(folder)}
 
 
 def hosts_of(records: Sequence[Record]) -> tuple[Host, ...]:
-    """The distinct hosts, in order of first appearance."""
+    """Return the distinct hosts in order of first appearance."""
     return tuple(dict.fromkeys(r.host for r in records))

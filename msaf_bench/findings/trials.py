@@ -1,8 +1,8 @@
-"""Records reduced to the needs of findings, and sorted by the row or control that they are of.
+"""Records reduced to the needs of findings, and sorted by row or control.
 
-A record's confusion matrices per image are most of it. Tables need their sum, intervals for other
-images the areas of each class; so a record is reduced when it is read, and a run of any length
-needs little memory. Shapes: N images, K classes.
+Confusion matrices per image are the largest part of a record. Tables need their sum, and intervals
+over images need the areas of each class. A record is reduced when it is read, so a long run needs
+little memory. Shapes: N images, K classes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,26 +29,28 @@ class Result:
     """A trial's record with its matrices reduced."""
 
     record: Record  #: without matrices
-    confusion: Counts | None  #: of the whole scored split
-    still: Counts | None  #: the same with the newest frame in place of its history
-    areas: Areas | None  #: of the scored split, by image and class
+    confusion: Counts | None  #: on the whole scored split
+    still: Counts | None  #: with the newest frame repeated in place of its history
+    areas: Areas | None  #: on the scored split by image and class
 
     @cached_property
     def miou(self) -> float:
-        """The mIoU in percent; NaN where nothing was scored."""
+        """mIoU in percent; NaN if nothing was scored."""
         return float("nan") if self.confusion is None else miou(self.confusion)
 
     @cached_property
     def iou(self) -> NDArray[np.float64]:
-        """IoU of each class in percent (K,), NaN for a class in neither truth nor prediction; empty
-        where nothing was scored.
+        """IoU of each class in percent (K,); empty if nothing was scored.
+
+        NaN marks a class in neither truth nor prediction.
         """
         return np.empty(0) if self.confusion is None else class_iou(self.confusion)
 
     @cached_property
     def past(self) -> float | None:
-        """Contribution of past frames in points: mIoU minus the mIoU with the newest frame
-        repeated; None where it was not measured.
+        """Contribution of past frames in points; None if it was not measured.
+
+        It is the mIoU minus the mIoU with the newest frame repeated.
         """
         if self.confusion is None or self.still is None:
             return None
@@ -56,7 +58,7 @@ class Result:
 
 
 def reduced(record: Record) -> Result:
-    """Return the record without its matrices, and what is made of them."""
+    """Return the record without matrices, and the numbers derived from them."""
     areas = confusion = still = None
     if record.confusion:
         matrices = record.confusion.sparse()
@@ -69,15 +71,16 @@ def reduced(record: Record) -> Result:
 
 
 def results_of(records: Iterable[Record]) -> dict[str, Result]:
-    """Return the records by trial id, each reduced as it comes; equal systems, conditions and hosts
-    are kept once.
+    """Return the records by trial id, each reduced when it is read.
+
+    Equal systems, conditions and hosts are stored once.
     """
     kept: dict[str, Spec] = {}
     return {record.trial.id: reduced(_shared(record, kept)) for record in records}
 
 
 def read_results(folder: Path) -> dict[str, Result]:
-    """Read the records of a folder by trial id; one whole record is in memory at a time.
+    """Read the records of a folder by trial id, one whole record in memory at a time.
 
     Raises `HostError` for a file that is not a record.
     """
@@ -85,14 +88,14 @@ def read_results(folder: Path) -> dict[str, Result]:
 
 
 class Trials(NamedTuple):
-    """The trials of a row or control by seed, and the results of those that have a score."""
+    """Trials of a row or control by seed, and the results of those with a score."""
 
     outcomes: tuple[TrialOutcome, ...]
     results: tuple[Result, ...]
 
     @property
     def scores(self) -> dict[int, float]:
-        """Seed -> mIoU."""
+        """mIoU by seed."""
         return {each.seed: each.miou for each in self.outcomes if each.miou is not None}
 
 
@@ -101,8 +104,12 @@ def by_subject(
     trials: Mapping[str, Trial],
     results: Mapping[str, Result],
 ) -> dict[str, Trials]:
-    """Return the trials of each row and control by its label; `trials` and `results` are by trial
-    id.
+    """Return the trials of each row and control by label.
+
+    Args:
+        subjects: system and conditions by label
+        trials: trial by id
+        results: result by id of the trial
     """
     ids: dict[tuple[str, Conditions], list[str]] = {}
     for name, trial in trials.items():
@@ -138,9 +145,7 @@ def _outcome(seed: int, trial: str, result: Result | None) -> TrialOutcome:
 
 
 def _shared(record: Record, kept: dict[str, Spec]) -> Record:
-    """The record with the systems, conditions and host of earlier records in place of its own,
-    where they are equal.
-    """
+    """Return the record, with equal systems, conditions and hosts replaced by those in `kept`."""
     trial, host = record.trial, record.host
     # By text: to a hash 1, 1.0 and True are the same option.
     system, conditions, host = (
@@ -151,7 +156,7 @@ def _shared(record: Record, kept: dict[str, Spec]) -> Record:
 
 
 def _areas(matrices: SparseMatrices) -> Areas:
-    """The areas of each image, in the smallest type that holds them."""
+    """Return the areas of each image in the smallest sufficient type."""
     hit, union = matrices.areas()
     kind = np.min_scalar_type(int(union.max(initial=0)))
     return Areas(hit.astype(kind), union.astype(kind))

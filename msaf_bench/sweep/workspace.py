@@ -1,4 +1,4 @@
-"""Where trials run, and the folder that keeps them. No torch here."""
+"""Folder of a run, and the setting in which its trials run. No torch here."""
 
 import fcntl
 import os
@@ -28,59 +28,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`,
-    `predictions/`, and all that is rendered. `msaf_bench.packed` may hold the first three folders.
+    """Folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`,
+    and the rendered files. `msaf_bench.packed` may hold the first three subfolders.
 
-    While it runs it also holds three hidden folders, which are removed at its end.
+    During a run it also holds three hidden folders, which are removed at its end.
     """
 
     folder: Path
 
     @property
     def flow(self) -> Path:
-        """Estimated flow of the scored frames, which every trial reads."""
+        """Estimated flow of the scored frames, read by every trial."""
         return self.folder / ".msaf-bench-flow"
 
     @property
     def features(self) -> Path:
-        """Features of a frozen backbone, which every trial reads."""
+        """Features of a frozen backbone, read by every trial."""
         return self.folder / ".msaf-bench-features"
 
     @property
     def frames(self) -> Path:
-        """Decoded frames and label maps, which every trial reads."""
+        """Decoded frames and label maps, read by every trial."""
         return self.folder / ".msaf-bench-frames"
 
     @property
     def speed(self) -> Path:
-        """One JSON per row and mode, measured after the trials."""
+        """Speeds: one JSON per row and mode, measured after the trials."""
         return self.folder / "speed"
 
     @property
     def cost(self) -> Path:
-        """One JSON a row: what it costs as published."""
+        """Costs as published: one JSON per row."""
         return self.folder / "cost"
 
     @property
     def records(self) -> Path:
-        """One JSON a trial, the pre-training among them."""
+        """Records: one JSON per trial, including the pre-training."""
         return self.folder / "records"
 
     def record(self, trial: Trial) -> Path:
-        """The record of a trial."""
+        """Return the path of a trial's record."""
         return self.records / f"{trial.id}.json"
 
     def checkpoints(self, trial: Trial) -> Path:
-        """The weights of a trial."""
+        """Return the folder of a trial's weights."""
         return self.folder / "checkpoints" / trial.id
 
     def predictions(self, trial: Trial) -> Path:
-        """The predicted label maps of a trial's sample clips, one PNG."""
+        """Return the PNG with the predicted label maps of a trial's sample clips."""
         return self.folder / "predictions" / f"{trial.id}.png"
 
     def plan(self) -> Plan:
-        """The plan that this folder keeps. Raises `UsageError` if it keeps none, `HostError` if it
-        is damaged.
+        """Return the plan of this folder.
+
+        Raises `UsageError` if there is none, `HostError` if it is damaged.
         """
         path = self.folder / "plan.json"
         again = "the `msaf-bench ablate` command that made this run, with --resume,"
@@ -97,8 +98,9 @@ class Workspace:
         )
 
     def check_free(self, name: str, *, overwrite: bool = False) -> None:
-        """Raises `UsageError` where a folder that holds no run has a file that the report of table
-        `name` would replace.
+        """Check that the report of table `name` replaces no file of others.
+
+        Raises `UsageError` if the folder holds no run but a file that the report would replace.
         """
         if overwrite or self.holds_plan() or self.holds_records() or not self.folder.is_dir():
             return
@@ -114,20 +116,23 @@ class Workspace:
                     )
 
     def holds_plan(self) -> bool:
-        """Whether a run or a study was begun here, as far as `plan.json` says."""
+        """Return whether `plan.json` says that a run or a study was begun here."""
         return (self.folder / "plan.json").exists()
 
     def holds_records(self) -> bool:
-        """Whether there is a record of this run or, in a study, of any of its points."""
+        """Return whether there is a record of this run or of a point of this study."""
         runs = (self.folder, *self.folder.glob("points/*"))
         return any(names(Workspace(run).records) for run in runs)
 
     def finished(self, plan: Plan, *, resume: bool) -> dict[str, Record]:
-        """The plan's finished records by trial id; none where the folder holds no run yet.
-        `plan.json` may be missing: the records decide.
+        """Return the plan's finished records by trial id; none if the folder holds no run yet.
 
-        Raises `UsageError` if it holds another run, or this one and `resume` is off, `HostError`
-        for a damaged plan or record, `DataError` where starting weights have changed.
+        The records decide; `plan.json` may be missing.
+
+        Raises:
+            UsageError: the folder holds another run, or this one and `resume` is off
+            HostError: the plan or a record is damaged
+            DataError: the starting weights have changed
         """
         if self.holds_plan():
             held = self.plan()
@@ -151,9 +156,7 @@ class Workspace:
         return {trial_id: record for trial_id, record in found.items() if record.state == "done"}
 
     def keep(self, plan: Plan) -> None:
-        """Makes this the folder of the plan; rows and seeds that it was the folder of before stay
-        in it.
-        """
+        """Make this the folder of the plan, and keep the rows and seeds of earlier calls."""
         write_kept(self.folder / "plan.json", self._grown(plan))
 
     def _grown(self, plan: Plan) -> Plan:
@@ -169,10 +172,10 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Holds the folder for this process; a killed process lets go, and what it left
-        half-written is removed.
+        """Lock the folder for this process, and remove the half-written files of killed ones.
 
-        Raises `LockedError` naming the holder, `HostError` where the folder cannot be written.
+        The lock of a killed process is free. Raises `LockedError` naming the holder, `HostError` if
+        the folder cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -200,20 +203,18 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Setting:
-    """How trials are run here: what changes no number's meaning, or is recorded with it as the
-    host.
-    """
+    """Options of running trials. They change no number, or are recorded with it as the host."""
 
     workspace: Workspace
     root: Path | None = None
     device: str = "cpu"
     threads: int = 1
     plugins: tuple[str, ...] = ()
-    loader_threads: int = 0  #: of each trial, that load data ahead of its network
-    cache_gib: float = 0.0  #: of decoded frames that are kept on disk, at most
-    cache_folder: Path | None = None  #: where; None: in the workspace
-    gpu_memory_gib: float | None = None  #: of a GPU, as stated; None: as the driver tells it
-    start: Trial | None = None  #: the pre-training whose backbone the trials start from
+    loader_threads: int = 0  #: threads per trial that load data ahead of the network
+    cache_gib: float = 0.0  #: largest size of the cache of decoded frames on disk
+    cache_folder: Path | None = None  #: folder of the cache; None: in the workspace
+    gpu_memory_gib: float | None = None  #: memory of a GPU; None: as reported by the driver
+    start: Trial | None = None  #: pre-training that provides the backbone of the trials
 
     @property
     def cores(self) -> int:
@@ -221,7 +222,7 @@ class Setting:
         return self.threads + self.loader_threads
 
     def readers(self, conditions: Conditions) -> "Readers":
-        """Return the data sets that plug-ins read, where the conditions name none of ours."""
+        """Return the data sets that plug-ins read, unless the conditions name a shipped one."""
         return {} if conditions.described else readers_for(conditions.data, self.plugins)
 
     def host(self) -> Host:
@@ -230,8 +231,9 @@ class Setting:
 
 
 def readers_for(data: str, plugins: Iterable[str]) -> "Readers":
-    """Return the data sets that plug-ins read, where `data` is none of ours nor a file that
-    describes one: plug-ins load torch.
+    """Return the data sets that plug-ins read.
+
+    Return nothing if `data` is a shipped data set or a describing file: plug-ins load torch.
     """
     if data.endswith(".toml") or data in list_data_sets():
         return {}
@@ -241,8 +243,9 @@ def readers_for(data: str, plugins: Iterable[str]) -> "Readers":
 
 
 def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:
-    """Raises `DataError` where the record of one of these trials started from weights of other
-    content under the same name.
+    """Check that the trials start from the same weights as their records.
+
+    Raises `DataError` if the content of a file has changed.
     """
     wanted = {
         without_content(trial.canonical()): trial for trial in trials if trial.system.starts()
@@ -263,13 +266,13 @@ def check_starts(trials: Iterable[Trial], records: Iterable[Record]) -> None:
 
 
 def _content(plan: Plan) -> tuple[str, str]:
-    """Return what makes a plan another run's: rows and seeds may differ."""
+    """Return the content that identifies a plan's run; rows and seeds may differ."""
     tuned = plan.tuned.canonical() if plan.tuned else ""
     return plan.table.unnamed().canonical() + tuned, plan.conditions.canonical()
 
 
 def _upgraded(content: dict[str, object]) -> dict[str, object]:
-    """Return a plan of an earlier version, whose records have format 1, in the present form."""
+    """Return the plan of an earlier version, with records of format 1, in the present form."""
     rename_consistency(cast("dict[str, object]", content["conditions"]))
     return content
 

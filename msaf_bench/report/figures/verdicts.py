@@ -44,7 +44,8 @@ def judged_point(
 
 def verdict_handles(words: Iterable[str]) -> list[Line2D]:
     """Return a legend entry for each verdict that occurs, in the order of the reports."""
-    return [_handle(word) for word in RUN_WORDS if word in set(words)]
+    occurring = set(words)
+    return [_handle(word) for word in RUN_WORDS if word in occurring]
 
 
 def _handle(word: str) -> Line2D:
