@@ -155,8 +155,8 @@ def test_a_negative_control_that_gains_is_said(moved, make_moving):
     motion = motion_of(control_with(moved, "Strangers", gain=gain))
     assert motion.answerable
     assert (
-        "Strangers gains +1.0 (0.9 to 1.1) over Baseline: part of the gain of rows with several frames"
-        " does not come from past frames." in motion.sentence
+        "Strangers gains +1.0 (0.9 to 1.1) over Baseline: part of the gain of rows with several"
+        " frames does not come from past frames." in motion.sentence
     )
     stronger = motion_of(make_moving(strengths={"Strangers": 0.65}))
     assert "Strangers gains +" in stronger.sentence
