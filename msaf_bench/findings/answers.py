@@ -245,7 +245,7 @@ def health_of(subjects: Collection[Subject]) -> str:
     """Return a sentence with the number of live parts; empty if no pulse was taken."""
     dead, parts = health(subjects)
     if dead:
-        return f"{dead} of {parts} parts are not live: their rows support no conclusion."
+        return f"{dead} of {parts} parts not live: rows with such a part support no conclusion."
     return f"All {parts} parts of all rows and controls are live." if parts else ""
 
 

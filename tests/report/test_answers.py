@@ -75,7 +75,9 @@ def test_the_same_sentences_stand_everywhere(named, capsys):
 
 def test_a_part_that_is_not_live_is_counted_and_decides_nothing(moved, named):
     answers = answers_of(moved, power_of(moved))
-    assert answers.trust[0] == "1 of 45 parts are not live: their rows support no conclusion."
+    assert (
+        answers.trust[0] == "1 of 45 parts not live: rows with such a part support no conclusion."
+    )
     ill = [line for line in answers.lines if "w/o Semantics" in line.part]
     assert ill
     assert all(line.word == "not comparable" and line.against for line in ill)

@@ -179,7 +179,7 @@ def test_daggers_stay(make: Make, table: Table):
     chart = order(view_of(make(table.model_copy(update={"rows": rows}))))
     published = {text.get_text() for text in chart.figure.axes[0].texts}
     assert {text for text in published if "†" in text} == {"80.4†"}
-    assert "† made otherwise" in " ".join(text.get_text() for text in chart.figure.texts)
+    assert "† produced otherwise" in " ".join(text.get_text() for text in chart.figure.texts)
 
 
 def test_classes_that_no_row_finds_are_named_below(summary: Summary):

@@ -181,8 +181,13 @@ def test_a_study_answers_with_the_row_of_the_largest_contribution(summary: Summa
     (sentence,) = answers(study)
     assert sentence == (
         "Strength (of 15 Hz): past frames contribute most in MSAF,"
+<<<<<<< HEAD
         " +1.5 (+1.2 to +1.8) mIoU at 4.0; its smallest contribution is +0.2 (−0.1 to +0.5) mIoU"
         " at 0.0."
+=======
+        " +1.5 (+1.2 to +1.8) mIoU at 4.0; its smallest contribution is"
+        " +0.2 (−0.1 to +0.5) mIoU at 0.0."
+>>>>>>> 0dfb0f5905cf8e82d2e05d1559f3d9f0fd96a21a
     )
     document = study_document(study)
     assert document["standing"] == list(answers(study))
@@ -196,7 +201,7 @@ def test_a_run_without_answers_is_listed_with_its_plan_and_the_command(
     put("it's old", {key: report[key] for key in kept} or None)
     text = page_of(tmp_path).text
     assert "msaf-bench report 'it'\"'\"'s old'" in text
-    assert ("made by an earlier version" if kept else "No report has been made") in text
+    assert ("comes from an earlier version" if kept else "It has no report yet") in text
     for fact in ("preset quick", "9 rows", "seeds 0 to 4", "on street"):
         assert fact in text
     assert ("Example CPU" in text) == bool(kept)

@@ -235,7 +235,7 @@ def test_the_page_says_it_at_the_top_and_gives_no_first_place(make_moving):
         'id="table"'
     )
     assert "1 of " in page
-    assert "parts are not live: their rows support no conclusion" in page
+    assert "parts not live: rows with such a part support no conclusion" in page
     assert re.search(r"\d not comparable", page)
 
 

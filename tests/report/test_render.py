@@ -220,7 +220,7 @@ def test_page_says_it_all(page: Page, summary: Summary):
         "? undecided here",
         "MSAF beats w/o DCN",
         "road everywhere scores",
-        "seen with 5 seeds",
+        "detected with 5 seeds",
     ):
         assert words in " ".join(page.text.split())
     records = {a["href"] for a in page.of("a")}

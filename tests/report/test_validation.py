@@ -76,5 +76,5 @@ def test_without_validation_nothing_is_said_of_it(summary, tmp_path):
     assert view.validation is None
     text = to_html(view, ()) + to_markdown(view) + json.dumps(to_json(view)["rows"])
     assert "validation:" not in text.lower()
-    assert not any(word in text for word in ("validate", "Validation while", "scored_step"))
+    assert not any(word in text for word in ("validate", "Validation during", "scored_step"))
     assert not any("validation" in path.name for path in render(view, tmp_path))

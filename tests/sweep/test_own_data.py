@@ -100,7 +100,7 @@ def test_a_finished_run_is_not_that_of_other_data(tmp_path, capsys):
     for root, shown in ((one, False), (other, True)):
         assert main(["report", str(tmp_path / "r"), "--root", str(root)]) == 0
         page = (tmp_path / "r" / "table3.html").read_text()
-        assert ("has other content than the run read" in page) == shown
+        assert ("differs from the data of the run" in page) == shown
 
 
 @pytest.mark.slow

@@ -219,7 +219,7 @@ def _folds(view: View) -> dict[str, object]:
 
 def _health(summary: Summary) -> str:
     dead, parts = health(summary.subjects)
-    return f"{dead} of {parts} parts are not live" if dead else f"all {parts} parts live"
+    return f"{dead} of {parts} parts not live" if dead else f"all {parts} parts live"
 
 
 def _system(subject: Subject) -> tuple[str, str, str, str]:
