@@ -176,7 +176,7 @@ class Record(Spec):
     params: int = 0
     class_names: tuple[str, ...] = ()
     confusion: Matrices | None = None  #: on the scored split
-    still: Matrices | None = None  #: on the scored split, with the newest frame repeated in place of its history
+    still: Matrices | None = None  #: with the newest frame repeated in place of its history
     pulses: tuple[Pulse, ...] = ()  #: one per part; empty in records of versions without pulses
     consistency: tuple[Consistency, ...] = ()
     cost: Cost | None = None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Folder of one run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`,
+    """Folder of a run: `plan.json`, `records/`, `cost/`, `speed/`, `checkpoints/`, `predictions/`
     and the rendered files. `msaf_bench.packed` may hold the first three subfolders.
 
     During a run it also holds three hidden folders, which are removed at its end.
