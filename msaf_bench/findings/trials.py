@@ -35,7 +35,7 @@ class Result:
 
     @cached_property
     def miou(self) -> float:
-        """mIoU in percent; NaN if nothing was scored."""
+        """Score: mIoU in percent, NaN if nothing was scored."""
         return float("nan") if self.confusion is None else miou(self.confusion)
 
     @cached_property
@@ -95,7 +95,7 @@ class Trials(NamedTuple):
 
     @property
     def scores(self) -> dict[int, float]:
-        """mIoU by seed."""
+        """Scores by seed: mIoU in percent."""
         return {each.seed: each.miou for each in self.outcomes if each.miou is not None}
 
 

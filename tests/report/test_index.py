@@ -181,13 +181,8 @@ def test_a_study_answers_with_the_row_of_the_largest_contribution(summary: Summa
     (sentence,) = answers(study)
     assert sentence == (
         "Strength (of 15 Hz): past frames contribute most in MSAF,"
-<<<<<<< HEAD
-        " +1.5 (+1.2 to +1.8) mIoU at 4.0; its smallest contribution is +0.2 (−0.1 to +0.5) mIoU"
-        " at 0.0."
-=======
         " +1.5 (+1.2 to +1.8) mIoU at 4.0; its smallest contribution is"
         " +0.2 (−0.1 to +0.5) mIoU at 0.0."
->>>>>>> 0dfb0f5905cf8e82d2e05d1559f3d9f0fd96a21a
     )
     document = study_document(study)
     assert document["standing"] == list(answers(study))
