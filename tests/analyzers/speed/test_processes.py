@@ -357,7 +357,7 @@ def test_faster_and_slower_need_the_whole_interval(monkeypatch: pytest.MonkeyPat
         ([10.0, 10.0, 10.0], [10.05, 10.06, 10.05], "noise floor"),
         ([10.0, 10.4, 9.8], [10.5, 10.2, 10.6], "noise floor"),
         ([10.0, 10.0, 14.0], [20.0, 20.0, 28.0], "unstable"),
-        ([10.0], [20.0], "one process"),
+        ([10.0], [20.0], "two processes"),
     ],
 )
 def test_not_told_apart(monkeypatch: pytest.MonkeyPatch, a: list[float], b: list[float], why: str):
