@@ -13,6 +13,7 @@ from msaf_bench.stats import Interval, judge, paired_difference
 
 #: kind (TC preset or mode; empty if there is only one) -> seed -> value
 Readings = Mapping[str, Mapping[int, float]]
+NOTHING: Readings = {}
 ONCE = 0  #: stands for the seed of a metric that does not depend on one
 
 LOST = "measured in the old run only"
@@ -85,8 +86,7 @@ def _shifts(
     refused: str,
 ) -> list[Shift]:
     """Return a shift for each kind of the metric that either run has."""
-    read = METRICS[metric]
-    before, after = (read(row) if row else {} for row in (old, new))
+    before, after = (METRICS[metric](row) if row else NOTHING for row in (old, new))
     if not any(row and row.system for row in (old, new)):
         return []  # only printed
     found: list[Shift] = []

@@ -241,7 +241,6 @@ def _row(change: Change) -> dict[str, object]:
 
 def _shift(shift: Shift) -> dict[str, object]:
     bounds = shift.interval
-    known = bounds is not None and bounds.low is not None
     return {
         "row": shift.label,
         "metric": shift.metric,
@@ -250,7 +249,7 @@ def _shift(shift: Shift) -> dict[str, object]:
         "new": shift.after,
         "change": shift.change,
         "percent": shift.percent,
-        "interval": [bounds.low, bounds.high] if known else None,
+        "interval": [bounds.low, bounds.high] if bounds and bounds.low is not None else None,
         "clear": shift.clear,
         "reason": shift.reason,
     }
