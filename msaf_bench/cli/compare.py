@@ -55,7 +55,7 @@ def compare(
     from msaf_bench.findings.compare import compare as compare_runs
     from msaf_bench.findings.gates import WORSE, Gate, check_gates, read_gates
     from msaf_bench.findings.shifts import shifts
-    from msaf_bench.report.tables.comparison import Comparison, document, lines, markdown
+    from msaf_bench.report.tables.comparison import RunComparison, document, lines, markdown
 
     gates = read_gates(split_list(fail_on))
     before, after = _summary(old), _summary(new)
@@ -63,7 +63,7 @@ def compare(
     found = shifts(before, after, changes)
     if not fail_on and any(change.decided for change in changes):
         gates = [Gate(WORSE, "miou")]
-    comparison = Comparison(before, after, changes, found, check_gates(gates, changes, found))
+    comparison = RunComparison(before, after, changes, found, check_gates(gates, changes, found))
     if as_json:
         print_json(document(comparison))
     elif as_markdown:

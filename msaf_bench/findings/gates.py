@@ -39,7 +39,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GateOutcome:
     """A gate with the rows that it was checked on."""
 
     gate: Gate
@@ -80,7 +80,7 @@ def _read(text: str) -> Gate:
 
 def check_gates(
     gates: Iterable[Gate], changes: Sequence[Change], shifts: Sequence[Shift]
-) -> list[Outcome]:
+) -> list[GateOutcome]:
     """Return the outcome of each gate. Raises `DataError` for a gate that no row can fail, since no
     row of both runs has its metric or, for `worse`, an interval.
     """
@@ -88,7 +88,7 @@ def check_gates(
             for gate in gates]  # fmt: skip
 
 
-def _limit(gate: Gate, shifts: Sequence[Shift]) -> Outcome:
+def _limit(gate: Gate, shifts: Sequence[Shift]) -> GateOutcome:
     own = [shift for shift in shifts if shift.metric == gate.metric]
     known = [s for s in own if (s.percent if gate.percent else s.change) is not None]
     if not known:
@@ -97,7 +97,7 @@ def _limit(gate: Gate, shifts: Sequence[Shift]) -> Outcome:
     return _outcome(gate, [s for s in compared if gate.broken_by(s)], compared, own)
 
 
-def _worse(gate: Gate, changes: Sequence[Change], shifts: Sequence[Shift]) -> Outcome:
+def _worse(gate: Gate, changes: Sequence[Change], shifts: Sequence[Shift]) -> GateOutcome:
     """Check for rows that are worse beyond their interval, or fail now."""
     own = {shift.label: shift for shift in shifts if shift.metric == gate.metric}
     decided = [change.label for change in changes if change.decided]
@@ -113,9 +113,9 @@ def _worse(gate: Gate, changes: Sequence[Change], shifts: Sequence[Shift]) -> Ou
 
 def _outcome(
     gate: Gate, failed: Sequence[Shift], compared: Sequence[Shift], own: Sequence[Shift]
-) -> Outcome:
+) -> GateOutcome:
     left = [shift for shift in own if shift not in compared]
-    return Outcome(gate, tuple(failed), tuple(compared), tuple(left))
+    return GateOutcome(gate, tuple(failed), tuple(compared), tuple(left))
 
 
 def _why(gate: Gate, own: Sequence[Shift]) -> str:

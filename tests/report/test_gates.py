@@ -17,7 +17,7 @@ from msaf_bench.findings.run import Run
 from msaf_bench.findings.shifts import METRICS, shifts
 from msaf_bench.findings.subjects import RowConsistency
 from msaf_bench.records import Cost
-from msaf_bench.report.tables.comparison import Comparison, document, lines, markdown
+from msaf_bench.report.tables.comparison import RunComparison, document, lines, markdown
 from msaf_bench.stats import mean_interval
 
 REFERENCE = Path(__file__).parents[2] / "reports" / "reference"
@@ -68,7 +68,7 @@ def measured(summary, cpu="", **values):
 def compared(old, new, *gates):
     changes = compare(old, new)
     found = shifts(old, new, changes)
-    return Comparison(old, new, changes, found, check_gates(read_gates(gates), changes, found))
+    return RunComparison(old, new, changes, found, check_gates(read_gates(gates), changes, found))
 
 
 def failed(old, new, gate):

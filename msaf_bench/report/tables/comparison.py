@@ -8,7 +8,7 @@ from typing import cast
 from msaf_bench.documents import finite
 from msaf_bench.findings.compare import Change, State
 from msaf_bench.findings.digits import counted, mean_span, number, seed_list
-from msaf_bench.findings.gates import Outcome
+from msaf_bench.findings.gates import GateOutcome
 from msaf_bench.findings.shifts import Shift
 from msaf_bench.findings.summary import Summary
 from msaf_bench.report.tables.markdown import markdown_text, pipes
@@ -27,14 +27,14 @@ MARKED = STATES[:5]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Two runs of one table, their rows, metrics and gates."""
 
     old: Summary
     new: Summary
     changes: Sequence[Change]
     shifts: Sequence[Shift]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[GateOutcome]
 
     @property
     def answer(self) -> str:
@@ -86,7 +86,7 @@ def shift_text(shift: Shift) -> str:
     return f"{shift.name} {values} {unit}".rstrip() + percent
 
 
-def lines(comparison: Comparison) -> list[str]:
+def lines(comparison: RunComparison) -> list[str]:
     """Return the comparison for a terminal: a line for each row, then cost and speed."""
     found: list[str] = []
     for change in comparison.changes:
@@ -102,7 +102,7 @@ def lines(comparison: Comparison) -> list[str]:
     return found
 
 
-def outcome_text(outcome: Outcome) -> str:
+def outcome_text(outcome: GateOutcome) -> str:
     """Return the outcome of a gate: "passed, 9 rows", "failed by 1 of 9 rows", and the rows that
     were not compared.
     """
@@ -115,7 +115,7 @@ def outcome_text(outcome: Outcome) -> str:
     return f"{said}; not compared: {', '.join(left[:NAMED])}{more}" if left else said
 
 
-def document(comparison: Comparison) -> dict[str, object]:
+def document(comparison: RunComparison) -> dict[str, object]:
     """Return the comparison as plain data: null for a number that is not known, never NaN."""
     content = {
         "old": _run(comparison.old),
@@ -139,7 +139,7 @@ def document(comparison: Comparison) -> dict[str, object]:
     return cast("dict[str, object]", finite(content))
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(comparison: RunComparison) -> str:
     """Return the comparison as Markdown of GitHub, short enough for a comment: gates, marked rows,
     cost and speed, conditions.
     """
@@ -167,7 +167,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join(found) + "\n"
 
 
-def _gates(outcomes: Sequence[Outcome]) -> list[str]:
+def _gates(outcomes: Sequence[GateOutcome]) -> list[str]:
     texts = [
         f"- {'✅' if outcome.passed else '❌'} gate `{outcome.gate.text}`:"
         f" {markdown_text(outcome_text(outcome))}"
@@ -198,7 +198,7 @@ def _points(change: Change) -> str:
     return mean_span(change.difference.interval, 2, signed=True)
 
 
-def _conditions(comparison: Comparison) -> str:
+def _conditions(comparison: RunComparison) -> str:
     """Return data, preset, seeds, machines and commits of the two runs."""
     old, new = comparison.old, comparison.new
     c, seeds = new.conditions, [seed_list(run.seeds) for run in (old, new)]
