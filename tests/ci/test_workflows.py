@@ -87,7 +87,7 @@ def test_shellcheck_finds_nothing_in_the_shell_of_steps_and_scripts(tmp_path):
     files = [str(path) for path in (GITHUB / "scripts").glob("*.sh")]
     for i, param in enumerate(run_steps()):
         path = tmp_path / f"{i}.sh"
-        path.write_text(f"#!/usr/bin/env bash\n{param.values[0]}\n")
+        path.write_text(f"#!/usr/bin/env bash\nset -e\n{param.values[0]}\n")
         files.append(str(path))
     tool("shellcheck", *files)
 
