@@ -147,9 +147,13 @@ COMMANDS: dict[str, Command] = {
         ("reports/table3-street-quick", "RUN --no-pictures", "--index reports"),
     ),
     "compare": Command(
-        "report:compare",
+        "compare:compare",
         "Compare two runs of one table, paired by seed.",
-        ("OLD NEW", "OLD NEW --json"),
+        (
+            "OLD NEW",
+            "OLD NEW --fail-on worse --fail-on 'latency>5%' --markdown",
+            "OLD NEW --fail-on 'miou<-0.5,macs>0' --json",
+        ),
     ),
     "pack": Command(
         "pack:pack",

@@ -39,6 +39,15 @@ class Change:
     state: State
     difference: Difference | None = None
     reason: str = ""
+    incomparable: bool = False  #: whether no value of the row may be compared, whatever it is
+
+    @property
+    def decided(self) -> bool:
+        """Whether the row could have been found worse: it has an interval, or failed or works
+        again, or is bit for bit the same.
+        """
+        bounded = self.difference is not None and self.difference.interval.low is not None
+        return bounded or self.state in ("same", "new failure", "fixed")
 
 
 def compare(old: Summary, new: Summary) -> list[Change]:
@@ -83,11 +92,12 @@ def _compared(row: RowSummary, conditions: Options) -> Compared:
 
 def _change(label: str, old: Compared | None, new: Compared | None, family: int) -> Change:
     if old is None or new is None:
-        return Change(label, "not comparable", reason="only in one run")
+        return Change(label, "not comparable", reason="only in one run", incomparable=True)
     if old.system != new.system:
         return Change(label, "not comparable", reason="the row is another system now")
     if old.conditions != new.conditions:
-        return Change(label, "not comparable", reason="the row has other conditions now")
+        reason = "the row has other conditions now"
+        return Change(label, "not comparable", reason=reason, incomparable=True)
     if not old.measured or not new.measured:
         return Change(label, _failure(old, new), reason=new.state)
     faults = [f"{which}: {row.ill}" for which, row in (("old", old), ("new", new)) if row.ill]

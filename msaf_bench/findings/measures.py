@@ -87,18 +87,19 @@ def validation_of(results: Sequence[Result]) -> Validation | None:
 
 def consistency_of(results: Sequence[Result]) -> tuple[RowConsistency, ...]:
     """Return the row's temporal consistency, one entry per preset."""
-    by_preset: dict[str, list[Consistency]] = {}
+    by_preset: dict[str, list[tuple[int, Consistency]]] = {}
     for result in results:
         for measured in result.record.consistency:
-            by_preset.setdefault(measured.preset, []).append(measured)
+            by_preset.setdefault(measured.preset, []).append((result.record.trial.seed, measured))
     return tuple(_over_seeds(of_preset) for of_preset in by_preset.values())
 
 
-def _over_seeds(measured: Sequence[Consistency]) -> RowConsistency:
-    first = measured[0]
-    values = [c.value for c in measured if c.value is not None]
+def _over_seeds(measured: Sequence[tuple[int, Consistency]]) -> RowConsistency:
+    first = measured[0][1]
+    by_seed = tuple((seed, c.value) for seed, c in measured if c.value is not None)
+    values = [value for _, value in by_seed]
     controls: dict[str, list[float]] = {name: [] for name, _ in first.controls}
-    for c in measured:
+    for _, c in measured:
         for name, value in c.controls:
             if name in controls and value is not None:
                 controls[name].append(value)
@@ -110,4 +111,5 @@ def _over_seeds(measured: Sequence[Consistency]) -> RowConsistency:
         controls=tuple(
             (name, float(np.mean(known)) if known else None) for name, known in controls.items()
         ),
+        by_seed=by_seed,
     )

@@ -40,6 +40,7 @@ class RowConsistency:
     interval: Interval | None  #: None for the `reason`
     reason: str
     controls: tuple[tuple[str, float | None], ...]  #: mean over seeds
+    by_seed: tuple[tuple[int, float], ...] = ()  #: of the seeds that have a value
 
 
 @dataclass(frozen=True)

@@ -322,7 +322,7 @@ def test_compare_finds_no_change_in_the_same_run(capsys, tmp_path, undrawn):
     shutil.copytree(run, tmp_path / "b")
     said(capsys)
     assert main(["compare", str(run), str(tmp_path / "b"), "--json"]) == 0
-    assert {row["state"] for row in json.loads(said(capsys)[0])} == {"same"}
+    assert {row["state"] for row in json.loads(said(capsys)[0])["rows"]} == {"same"}
     shorter = ["--seeds", "1", "--set", "steps=1", "--reports", str(tmp_path / "c")]
     assert main([*command, *shorter]) == 0
     assert main(["compare", str(run), str(tmp_path / "c")]) == 2
