@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data.readers import look_alikes
 from PIL import Image
 
 from msaf_bench.cli import main
@@ -37,21 +38,6 @@ for arguments in (["--help"], ["list"], ["show", "3"], ["flops", "--n", "97x97",
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '"n": 9409' in done.stdout
-
-
-def image(path, array):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
-
-
-def look_alike(root):
-    rng = np.random.default_rng(0)
-    for split, step, count in (("train", 30, 4), ("val", 2, 4)):
-        for i in range(count):
-            name = f"0016E5_{900 + (split == 'val') * 500 + i * step:05d}.png"
-            image(root / split / name, rng.integers(255, size=(24, 32, 3)).astype(np.uint8))
-            image(root / f"{split}annot" / name, rng.integers(12, size=(24, 32)).astype(np.uint8))
-    return root
 
 
 def camvid(root, *more):
@@ -183,11 +169,11 @@ def cut_image(root):
 
 
 def stray_id(root):
-    image(sorted((root / "valannot").iterdir())[1], np.full((24, 32), 77, np.uint8))
+    look_alikes.save(sorted((root / "valannot").iterdir())[1], np.full((24, 32), 77, np.uint8))
 
 
 def other_size(root):
-    image(sorted((root / "trainannot").iterdir())[2], np.zeros((12, 16), np.uint8))
+    look_alikes.save(sorted((root / "trainannot").iterdir())[2], np.zeros((12, 16), np.uint8))
 
 
 def empty(root):
@@ -207,7 +193,7 @@ def empty(root):
     ],
 )
 def test_bad_data_are_named_before_anything_runs(damage, part, capsys, tmp_path):
-    root = look_alike(tmp_path / "camvid")
+    root = look_alikes.camvid(tmp_path / "camvid")
     damage(root)
     assert main(camvid(root, "--reports", str(tmp_path / "run"))) == 3
     _, err = said(capsys)
@@ -217,14 +203,14 @@ def test_bad_data_are_named_before_anything_runs(damage, part, capsys, tmp_path)
 
 
 def test_half_of_camvid_is_not_camvid(capsys, tmp_path):
-    root = look_alike(tmp_path / "camvid")
+    root = look_alikes.camvid(tmp_path / "camvid")
     assert main(["data", "check", "--data", "camvid", "--root", str(root)]) == 3
     assert "367" in said(capsys)[1]
 
 
 @pytest.mark.slow
 def test_ablate_on_camvid_then_report_without_pictures(capsys, tmp_path, undrawn):
-    root, run = look_alike(tmp_path / "camvid"), tmp_path / "run"
+    root, run = look_alikes.camvid(tmp_path / "camvid"), tmp_path / "run"
     assert main(camvid(root, "--rows", "Baseline", "--reports", str(run), "--json")) == 0
     document = json.loads(said(capsys)[0])
     assert [row["row"] for row in document["rows"]][-1] == "MSAF"
@@ -307,7 +293,7 @@ def test_train_evaluate_predict(capsys, tmp_path):
 
 @pytest.mark.slow
 def test_exact_flow_of_real_video_stops_before_anything_is_trained(capsys, tmp_path):
-    root = look_alike(tmp_path / "camvid")
+    root = look_alikes.camvid(tmp_path / "camvid")
     assert main([*camvid(root, "--set", 'flow="exact"'), "--reports", str(tmp_path / "run")]) == 2
     assert "use flow dis" in said(capsys)[1]
     assert not (tmp_path / "run" / "records").exists()

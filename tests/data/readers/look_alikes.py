@@ -1,5 +1,5 @@
-"""Small trees that look like data sets, made without them: VSPW, KITTI-STEP, Cityscapes-VPS,
-BDD100K, and videos of one's own.
+"""Small trees that look like data sets, made without them: CamVid, Cityscapes, VSPW, KITTI-STEP,
+Cityscapes-VPS, BDD100K, and videos of one's own.
 """
 
 import cv2
@@ -7,6 +7,12 @@ import numpy as np
 from PIL import Image
 
 SIZE = (32, 48)
+CITY_SIZE = (16, 32)
+SNIPPETS = {
+    "train": ("aachen_000000_000019", "aachen_000001_000019", "bad-ems_000000_000300"),
+    "val": ("frankfurt_000000_000294",),
+}
+RAW = {"train": 26, "val": 7}  # car, road
 OWN = """\
 frames = "videos/{video}.mp4"
 labels = "labels/{video}/{frame}.png"
@@ -14,6 +20,11 @@ classes = ["ground", "thing", "sky"]
 splits = { train = 0.5, val = 0.5 }
 size = [32, 48]
 """  #: the five lines of the documentation
+
+
+def shade(number):
+    """The grey of a frame, by which it is known again."""
+    return 20 + number * 37 % 200
 
 
 def picture(video, number, size=SIZE):
@@ -39,6 +50,45 @@ def ids(number, size=SIZE):
 def save(path, pixels):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+def camvid(root):
+    """Noise in the layout of the SegNet tutorial: four labelled frames in train, 30 frames apart,
+    and four in val, 2 apart.
+    """
+    rng = np.random.default_rng(0)
+    for split, first, step in (("train", 900, 30), ("val", 1400, 2)):
+        for number in range(first, first + 4 * step, step):
+            name = f"0016E5_{number:05d}.png"
+            save(root / split / name, rng.integers(255, size=(24, 32, 3)).astype(np.uint8))
+            save(root / f"{split}annot" / name, rng.integers(12, size=(24, 32)).astype(np.uint8))
+    return root
+
+
+def cityscapes(root):
+    """Three labelled frames in train and one in val, each with the two frames before it."""
+    for part, snippets in SNIPPETS.items():
+        for snippet in snippets:
+            video, _, number = snippet.rpartition("_")
+            city = video.partition("_")[0]
+            for frame in range(int(number) - 2, int(number) + 2):
+                save(
+                    root
+                    / f"leftImg8bit_sequence/{part}/{city}/{video}_{frame:06d}_leftImg8bit.png",
+                    np.full((*CITY_SIZE, 3), shade(frame), np.uint8),
+                )
+            save(
+                root / f"leftImg8bit/{part}/{city}/{snippet}_leftImg8bit.png",
+                np.full((*CITY_SIZE, 3), shade(int(number)), np.uint8),
+            )
+            label = np.full(CITY_SIZE, RAW[part], np.uint8)
+            label[:2] = 1  # ego vehicle: void
+            save(root / f"gtFine/{part}/{city}/{snippet}_gtFine_labelIds.png", label)
+            save(
+                root / f"gtFine/{part}/{city}/{snippet}_gtFine_color.png",
+                np.zeros((*CITY_SIZE, 4), np.uint8),
+            )
+    return root
 
 
 def vspw(root, videos=2, frames=4):
