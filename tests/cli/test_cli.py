@@ -136,7 +136,7 @@ def camvid(root, *more):
         ),
         (["show", "table4"], 2, ["table4", "table3"]),
         (["show", "missing.toml"], 2, ["missing.toml"]),
-        (["report", "nowhere"], 2, ["nowhere", "no run"]),
+        (["report", "nowhere"], 2, ["nowhere", "no such folder"]),
         (["evaluate", "nothing.safetensors"], 3, ["nothing.safetensors"]),
         (["flops", "--n", "97"], 2, ["97"]),
         (["nonsense"], 2, ["nonsense"]),

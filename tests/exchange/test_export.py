@@ -240,7 +240,11 @@ def test_a_size_that_a_network_cannot_take_is_one_line(tmp_path):
         (["msaf-r81", "--to", "m.pt2", "--size", "32x64"], 2, "did you mean msaf-r18"),
         (["a.safetensors", "--to", "m.pt2"], 3, "a.safetensors: cannot be read"),
         (["msaf-r18", "--to", "there.pt2", "--size", "32x64"], 2, "there.pt2 exists and was not"),
-        (["msaf-r18", "--to", "m.pt2", "--dynamic", "--batch", "2"], 2, "--batch is fixed"),
+        (
+            ["msaf-r18", "--to", "m.pt2", "--dynamic", "--batch", "2"],
+            2,
+            "--batch fixes the number of clips",
+        ),
         (["msaf-r18", "--to", "m.pt2", "-s", "32x64", "-c", "1"], 2, "2 to 255"),
     ],
 )
