@@ -18,7 +18,7 @@ def main(name: str, source: str, destination: str) -> None:
     """Print the folder of the baseline."""
     if source in ("", "none"):
         print()
-    elif Path(source).is_dir():
+    elif Path(source, "plan.json").is_file():
         print(source)
     else:
         print(downloaded(name, source, destination))

@@ -57,11 +57,11 @@ def compare(
     from msaf_bench.findings.shifts import shifts
     from msaf_bench.report.tables.comparison import RunComparison, document, lines, markdown
 
-    gates = read_gates(split_list(fail_on))
+    gates = [] if fail_on is None else read_gates(split_list(fail_on))
     before, after = _summary(old), _summary(new)
     changes = compare_runs(before, after)
     found = shifts(before, after, changes)
-    if not fail_on and any(change.decided for change in changes):
+    if fail_on is None and any(change.decided for change in changes):
         gates = [Gate(WORSE, "miou")]
     comparison = RunComparison(before, after, changes, found, check_gates(gates, changes, found))
     if as_json:

@@ -56,9 +56,11 @@ class GateOutcome:
 def read_gates(texts: Iterable[str]) -> list[Gate]:
     """Read gates as they are written: `worse`, `none`, or a metric, `<` or `>`, and a limit.
 
-    Raises `UsageError` for an unknown metric, another syntax, or `none` beside a gate.
+    Raises `UsageError` for no text, an unknown metric, another syntax, or `none` beside a gate.
     """
     words = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+    if not words:
+        raise UsageError(f"--fail-on is empty: write {WORSE}, {NONE}, or gates such as {EXAMPLES}")
     if NONE in words and len(words) > 1:
         raise UsageError(f"--fail-on: {NONE!r} stands alone; drop it, or the other gates")
     return [_read(word) for word in words if word != NONE]

@@ -169,7 +169,7 @@ def _params(row: RowSummary) -> Readings:
 
 
 def _latency(row: RowSummary) -> Readings:
-    """The median in ms."""
+    """Return the medians in ms."""
     timed = {mode: speed.latency for mode in MODES if (speed := row.measures.speed(mode))}
     return {
         mode: {ONCE: latency.p50.value}

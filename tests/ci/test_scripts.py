@@ -168,6 +168,7 @@ def test_an_api_that_refuses_is_a_notice_and_no_error(hub, tmp_path):
 
 def test_a_folder_is_taken_as_it_is_and_none_is_none(hub, tmp_path):
     (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "plan.json").touch()
     for source, expected in (("kept", "kept\n"), ("none", "\n"), ("", "\n")):
         words = ("baseline.py", "bench", source, "base")
         out, _ = script(*words, environment=hub.environment(), cwd=tmp_path)

@@ -146,6 +146,12 @@ def test_every_input_and_output_of_the_action_is_described_and_documented():
     assert [name for name in action["inputs"] if f"inputs.{name} " not in text] == []
 
 
+def test_the_workflows_here_call_the_action_with_inputs_that_exist():
+    given = [step["with"] for _, step in steps() if step.get("uses") == "./"]
+    assert len(given) == 2
+    assert all(set(inputs) <= set(read(ACTION)["inputs"]) for inputs in given)
+
+
 def test_the_example_in_the_documentation_is_a_workflow_with_inputs_that_exist():
     page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     known = set(read(ACTION)["inputs"])

@@ -70,7 +70,8 @@ def measured(summary, cpu="", **values):
 def compared(old, new, *gates):
     changes = compare(old, new)
     found = shifts(old, new, changes)
-    return RunComparison(old, new, changes, found, check_gates(read_gates(gates), changes, found))
+    outcomes = check_gates(read_gates(gates or ["none"]), changes, found)
+    return RunComparison(old, new, changes, found, outcomes)
 
 
 def failed(old, new, gate):
@@ -181,6 +182,8 @@ def test_an_unknown_metric_is_refused_with_the_choices():
         read_gates(["miuo<0"])
     with pytest.raises(UsageError, match=r"'x'; choose one of: fps, latency, macs, miou, params"):
         read_gates(["x<0"])
+    with pytest.raises(UsageError, match="--fail-on is empty"):
+        read_gates([" "])
     with pytest.raises(UsageError, match="'none' stands alone"):
         read_gates(["none", "worse"])
 
@@ -192,6 +195,7 @@ def test_markdown_says_gates_rows_cost_and_conditions_in_few_lines(summary):
     assert "❌ gate `worse`: failed by 1 of 9 rows" in text
     assert "✅ gate `tc<-1`: passed, 9 rows" in text
     assert "| MSAF | worse | −0.92 (−0.9" in text
+    assert "No change beyond the intervals: tc, latency, fps, params." in text
     assert "macs stream 1,000 → 1,100 MACs (+10.0 %)" in text
     assert "data street · preset quick · seeds 0 to 4 · old: commit 0123456789ab" in text
     assert len(text) < 6000

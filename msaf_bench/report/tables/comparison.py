@@ -52,6 +52,13 @@ class RunComparison:
         return [s for s in self.shifts if s.clear and s.metric not in ("miou", "fps")]
 
     @property
+    def still(self) -> list[str]:
+        """The metrics besides mIoU that were compared and have no clear change."""
+        compared = dict.fromkeys(s.metric for s in self.shifts if s.change is not None)
+        clear = {shift.metric for shift in self.shifts if shift.clear}
+        return [metric for metric in compared if metric not in ("miou", *clear)]
+
+    @property
     def untimed(self) -> str:
         """Why times are not compared; empty if they are, or if there are none."""
         return next((s.reason for s in self.shifts if s.reason.startswith("timed")), "")
@@ -159,8 +166,8 @@ def markdown(comparison: RunComparison) -> str:
         ("Row", "TC, cost and speed"),
         ((shift.label, shift_text(shift)) for shift in comparison.clear),
     )
-    if not comparison.clear:
-        found += ["TC, MACs, parameters and latency: no change beyond the intervals.", ""]
+    if comparison.still:
+        found += [f"No change beyond the intervals: {', '.join(comparison.still)}.", ""]
     if comparison.untimed:
         found += [f"Latency and FPS are not compared: {markdown_text(comparison.untimed)}.", ""]
     found.append(f"<sub>{markdown_text(_conditions(comparison))}</sub>")
