@@ -22,18 +22,18 @@ _STATES: dict[Decision, State] = {
 
 @dataclass(frozen=True)
 class Compared:
-    """All of a row that is compared with another run's."""
+    """The facts of a row that are compared between two runs."""
 
-    system: str | None  #: key of its system; None where the row is only printed
+    system: str | None  #: key of its system; None if the row is only printed
     measured: Mapping[int, float]  #: mIoU by seed
     state: str  #: outcome of its trials
     ill: str = ""  #: why it is not live
-    conditions: Options = ()  #: that the row has of its own
+    conditions: Options = ()  #: conditions of this row alone
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a row: new minus old, paired by seed."""
+    """Change of a row from the old to the new run, paired by seed."""
 
     label: str
     state: State
@@ -51,7 +51,7 @@ class Change:
 
 
 def compare(old: Summary, new: Summary) -> list[Change]:
-    """A change for each row that either run has, with simultaneous intervals over all rows.
+    """Return the change of each row of either run, with simultaneous intervals over all rows.
 
     Raises `UsageError` if the runs were made under different conditions.
     """
@@ -70,8 +70,9 @@ def compare(old: Summary, new: Summary) -> list[Change]:
 
 
 def changes(old: Mapping[str, Compared], new: Mapping[str, Compared]) -> list[Change]:
-    """Return a change for each row that either run has, by label, with simultaneous intervals over
-    all rows. The runs must have been made under the same conditions, on the same data.
+    """Return the change of each row of either run, with simultaneous intervals over all rows.
+
+    The runs must have the same conditions and data. Rows are matched by label.
     """
     family = max(1, len([label for label in new.keys() & old.keys() if new[label].system]))
     return [
@@ -113,7 +114,7 @@ def _change(label: str, old: Compared | None, new: Compared | None, family: int)
 
 
 def _failure(old: Compared, new: Compared) -> State:
-    """What became of a row that one of the runs, or both, did not finish."""
+    """Return the state of a row that one or both runs did not finish."""
     if old.measured:
         return "new failure"
     return "fixed" if new.measured else "not comparable"
