@@ -1,6 +1,6 @@
 """Errors, by the exit code of the command line.
 
-A message is one line: what is wrong, where, and what to do.
+A message is one line: the fault, its place and the remedy.
 """
 
 import errno
