@@ -1,5 +1,6 @@
 """Every fenced block of the documentation is run, or checked, or its test fails."""
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -17,6 +18,7 @@ from docs.place import ROOT, make_place
 
 from docs import rewritings
 from msaf_bench import liveness
+from msaf_bench.architectures import builtin
 from msaf_bench.catalog import read_data_set, read_space, read_system, read_table
 from msaf_bench.cli import app, main
 from msaf_bench.errors import BenchError
@@ -161,6 +163,10 @@ class Runner:
         if block.file:
             (self.folder / block.file).write_text(block.text)
             self.forget(Path(block.file).stem)
+            if "\ndef register(" in block.text:
+                builtin().extend([Path(block.file).stem])
+            else:
+                importlib.import_module(Path(block.file).stem)
             return
         lines = "\n" * block.line + block.text  # so that errors name the line of the page
         exec(compile(lines, str(block.page), "exec"), self.names)
