@@ -1,5 +1,6 @@
 """Every fenced block of the documentation is run, or checked, or its test fails."""
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -17,6 +18,7 @@ from docs.place import ROOT, make_place
 
 from docs import rewritings
 from msaf_bench import liveness
+from msaf_bench.architectures import builtin
 from msaf_bench.catalog import read_data_set, read_space, read_system, read_table
 from msaf_bench.cli import app, main
 from msaf_bench.errors import BenchError
@@ -161,6 +163,10 @@ class Runner:
         if block.file:
             (self.folder / block.file).write_text(block.text)
             self.forget(Path(block.file).stem)
+            if "\ndef register(" in block.text:
+                builtin().extend([Path(block.file).stem])
+            else:
+                importlib.import_module(Path(block.file).stem)
             return
         lines = "\n" * block.line + block.text  # so that errors name the line of the page
         exec(compile(lines, str(block.page), "exec"), self.names)
@@ -198,9 +204,6 @@ class Runner:
             parse(words)
             return ""
         words, codes = rewritings.rewritten(words)
-        folder = rewritings.value(words, "--reports")
-        if words[0] in ("ablate", "tune") and folder and "--resume" not in words:
-            shutil.rmtree(self.folder / folder, ignore_errors=True)
         self.capture.readouterr()
         code = main(words)
         out, err = self.capture.readouterr()
@@ -332,8 +335,8 @@ def test_rewritings_shorten_and_keep_the_rest():
     words, codes = rewritings.rewritten(
         ["ablate", "--table", "3", "--seeds", "5", "--set", "steps=500"]
     )
-    assert words[:5] == ["ablate", "--table", "3", "--set", "steps=500"]
-    assert rewritings.value(words, "--rows") == "MSAF,Baseline"
+    assert words[:5] == ["ablate", "--table", "3", "--set", "steps=2"]
+    assert rewritings.value(words, "--rows") == "MSAF"
     assert rewritings.value(words, "--reports") == "reports/table3-street-quick"
     assert codes == {0}
     words, _ = rewritings.rewritten(["ablate", "3", "--preset", "paper", "--root", "c"])
