@@ -24,6 +24,7 @@ from msaf_bench.cli import app, main
 from msaf_bench.errors import BenchError
 from msaf_bench.spec import DataSet, Table
 from msaf_bench.spec.data_sets import LabelFormat
+from msaf_bench.spec.search import Space
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PASSED_OVER = {"text", "mermaid", "bibtex", "html", "svg"}
@@ -107,10 +108,10 @@ def check_toml(block: Block) -> None:
     """Validate a block that does not say its file by what its keys belong to."""
     content = tomllib.loads(block.text)
     keys = set(content)
-    if keys == {"project"}:  # an entry point
-        assert keys == {"project"}
+    if keys == {"project"}:
+        assert set(content["project"]) == {"entry-points"}, "a project of no kind that is known"
     elif keys <= {"search", "rows"} and "search" in keys:
-        pass  # a search space, which is read where it has a file
+        Space.model_validate({"name": "s", **content})
     elif keys <= set(Table.model_fields):
         rows = TABLE["rows"] | content.get("rows", {})
         Table.model_validate({"name": "t", **TABLE, **content, "rows": rows})
