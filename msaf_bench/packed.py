@@ -29,7 +29,7 @@ FIELDS = ("confusion", "still")  #: of a record, with matrices
 Document = dict[str, Any]
 
 
-class Group(NamedTuple):
+class Stack(NamedTuple):
     """The matrices of one field of the records with as many images and classes."""
 
     field: str
@@ -61,16 +61,16 @@ def document(path: Path) -> Document | None:
     return None if found is None else dict(found)
 
 
-def archive(documents: Mapping[str, Document], groups: Iterable[Group]) -> bytes:
+def archive(documents: Mapping[str, Document], stacks: Iterable[Stack]) -> bytes:
     """Return an archive of documents, by folder and file name, and of the matrices of records.
 
     Equal content gives equal bytes.
     """
     members = {name: json.dumps(content).encode() for name, content in sorted(documents.items())}
-    for group in groups:
-        places, counts = _columns(group)
-        about = {**group._asdict(), "matrices": None}
-        name = f"matrices/{group.field}-{group.images}x{group.classes}"
+    for stack in stacks:
+        places, counts = _columns(stack)
+        about = {**stack._asdict(), "matrices": None}
+        name = f"matrices/{stack.field}-{stack.images}x{stack.classes}"
         members[f"{name}.json"] = json.dumps(about).encode()
         members[f"{name}-places.npy"] = _npy(np.diff(places, prepend=0).astype("<u4"))
         members[f"{name}-counts.npy"] = _npy(_planes(counts))
@@ -109,7 +109,7 @@ def _read(path: Path, changed: int) -> Mapping[str, Document]:
         }
         for name, data in members.items():
             if name.startswith("matrices/") and name.endswith(".json"):
-                _restore(documents, Group(**json.loads(data)), members, name.removesuffix(".json"))
+                _restore(documents, Stack(**json.loads(data)), members, name.removesuffix(".json"))
     except (OSError, EOFError, lzma.LZMAError, tarfile.TarError, ValueError, LookupError) as error:
         raise HostError(
             f"{path}: damaged ({error}); fetch it again or take it from the version control"
@@ -118,25 +118,25 @@ def _read(path: Path, changed: int) -> Mapping[str, Document]:
 
 
 def _restore(
-    documents: Mapping[str, Document], group: Group, members: Mapping[str, bytes], stem: str
+    documents: Mapping[str, Document], stack: Stack, members: Mapping[str, bytes], stem: str
 ) -> None:
-    """Put the matrices of a group back into their records."""
+    """Put the matrices of a stack back into their records."""
     places = np.cumsum(_array(members[f"{stem}-places.npy"]), dtype=np.int64)
     planes = _array(members[f"{stem}-counts.npy"])  # (4, P, T)
     counts = np.ascontiguousarray(np.moveaxis(planes, 0, -1)).view("<u4")[..., 0]
-    image, cell = np.divmod(places, group.classes**2)
-    for name, column in zip(group.names, counts.T, strict=True):
+    image, cell = np.divmod(places, stack.classes**2)
+    for name, column in zip(stack.names, counts.T, strict=True):
         there = column > 0
-        filled = np.bincount(image[there], minlength=group.images)
+        filled = np.bincount(image[there], minlength=stack.images)
         matrices = SparseMatrices.joined(
-            group.classes, filled, cell[there].astype(np.uint16), column[there]
+            stack.classes, filled, cell[there].astype(np.uint16), column[there]
         )
-        documents[name][group.field] |= matrices.document()
+        documents[name][stack.field] |= matrices.document()
 
 
-def _columns(group: Group) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+def _columns(stack: Stack) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return the filled places (P,) of a flattened (N, K, K), and their counts (P, T)."""
-    own = [_places(matrices) for matrices in group.matrices]
+    own = [_places(matrices) for matrices in stack.matrices]
     places = np.unique(np.concatenate([place for place, _ in own]))
     counts = np.zeros((len(places), len(own)), np.uint32)
     for column, (place, count) in enumerate(own):

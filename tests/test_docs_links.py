@@ -19,7 +19,6 @@ PAGES = sorted(
     )
     for path in ROOT.glob(pattern)
 )
-RUNS = ROOT / "docs" / "runs"
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`+[^`]*`+")
 LINK = re.compile(r"\]\(<?([^)<>\s]+)>?(?:\s+\"[^\"]*\")?\)|(?:href|src)=\"([^\"]+)\"")
@@ -62,8 +61,6 @@ def fault(page, target):
         return ""
     name, _, anchor = unquote(target).partition("#")
     path = (page.parent / name).resolve() if name else page
-    if RUNS in path.parents:  # the site has the committed runs there
-        path = ROOT / "reports" / "reference" / path.relative_to(RUNS)
     if not path.exists():
         return f"{target}: no such file"
     if not anchor:

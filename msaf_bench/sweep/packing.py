@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msaf_bench.errors import UsageError
 from msaf_bench.files import write_atomic
 from msaf_bench.matrices import SparseMatrices
-from msaf_bench.packed import ARCHIVE, FIELDS, Document, Group, archive, names
+from msaf_bench.packed import ARCHIVE, FIELDS, Document, Stack, archive, names
 from msaf_bench.records import Matrices, Record, each_record
 from msaf_bench.sweep.row_costs import read_cost
 from msaf_bench.sweep.row_speeds import read_speed
@@ -49,7 +49,7 @@ def _pack(workspace: Workspace) -> Packed:
         before = sum(path.stat().st_size for path in files)
         documents = {f"records/{record.trial.id}.json": _bare(record) for record in found}
         documents |= dict(_others(workspace))
-        data = archive(documents, _groups(found))
+        data = archive(documents, _stacks(found))
         write_atomic(workspace.folder / ARCHIVE, data)
         for path in files:
             path.unlink()
@@ -92,7 +92,7 @@ def _others(workspace: Workspace) -> Iterator[tuple[str, Document]]:
             yield f"{folder.name}/{name}", read(folder / name).model_dump(mode="json")
 
 
-def _groups(records: list[Record]) -> Iterator[Group]:
+def _stacks(records: list[Record]) -> Iterator[Stack]:
     for field in FIELDS:
         own = [
             ((matrices.images, matrices.classes), f"records/{record.trial.id}.json", matrices)
@@ -102,7 +102,7 @@ def _groups(records: list[Record]) -> Iterator[Group]:
         own.sort(key=lambda each: each[:2])
         for (images, classes), some in groupby(own, key=lambda each: each[0]):
             chosen = list(some)
-            yield Group(
+            yield Stack(
                 field,
                 images,
                 classes,

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,7 @@ class Runner:
             parse(words)
             return ""
         words, codes = rewritings.rewritten(words)
+        words = [found for word in words for found in (sorted(glob(word)) or [word])]
         self.capture.readouterr()
         code = main(words)
         out, err = self.capture.readouterr()

@@ -40,7 +40,7 @@ def test_the_documentations_made_up_data(tmp_path, monkeypatch, capsys):
     text = DOCS.read_text()
     (command,) = re.findall(r"```bash\nmsaf-bench (data street .*)\n```", text)
     assert main(command.split()) == 0
-    (description,) = re.findall(r"```toml\n(stills.*?)```", text, re.DOTALL)
+    (description,) = re.findall(r"```toml\n# try/made\.toml\n(stills.*?)```", text, re.DOTALL)
     (tmp_path / "try" / "made.toml").write_text(description)
     assert "--data try/made.toml" in text
     assert main(["data", "check", "--data", "try/made.toml", "--preset", "smoke"]) == 0

@@ -16,7 +16,7 @@ from msaf_bench.cli import main
 from msaf_bench.errors import HostError, UsageError
 from msaf_bench.findings.run import load_run, summarise_run
 from msaf_bench.matrices import SparseMatrices
-from msaf_bench.packed import ARCHIVE, FIELDS, Group, archive, document, holds, names
+from msaf_bench.packed import ARCHIVE, FIELDS, Stack, archive, document, holds, names
 from msaf_bench.records import (
     Consistency,
     Host,
@@ -210,8 +210,8 @@ def test_any_matrices_come_back(tmp_path_factory, dense):
     keys = tuple(f"records/{i}.json" for i in range(len(dense)))
     empty = {"images": 3, "classes": 4, "cells": 0, "zlib": ""}
     documents = {key: {field: dict(empty) for field in FIELDS} for key in keys}
-    groups = [Group(field, 3, 4, keys, sparse) for field in FIELDS]
-    (folder / ARCHIVE).write_bytes(archive(documents, groups))
+    stacks = [Stack(field, 3, 4, keys, sparse) for field in FIELDS]
+    (folder / ARCHIVE).write_bytes(archive(documents, stacks))
     for key, expected in zip(keys, dense, strict=True):
         assert holds(folder / key)
         found = document(folder / key)
