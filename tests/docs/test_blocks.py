@@ -206,7 +206,7 @@ class Runner:
             parse(words)
             return ""
         words, codes = rewritings.rewritten(words)
-        words = [found for word in words for found in (sorted(glob(word)) or [word])]
+        words = [found for word in words for found in (sorted(glob(word)) or [word])]  # noqa: PTH207
         self.capture.readouterr()
         code = main(words)
         out, err = self.capture.readouterr()
