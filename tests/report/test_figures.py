@@ -15,6 +15,7 @@ from msaf_bench.data.street import COLOURS
 from msaf_bench.findings.run import summarise_run
 from msaf_bench.findings.summary import Summary
 from msaf_bench.report.figures.accuracy import differences, order
+from msaf_bench.report.figures.answers import answers_chart
 from msaf_bench.report.figures.canvas import (
     Chart,
     Drawn,
@@ -49,6 +50,13 @@ def variants(moved: Summary) -> list[Drawn]:
     return [Drawn(c, both_formats(c.figure, c.title, c.description)) for c in charts_of(moved)]
 
 
+def of_rows(charts: list[Drawn]) -> list[Drawn]:
+    """The charts with one mark per row; the answers compare two rows each."""
+    rows = [drawn for drawn in charts if drawn.chart.name != "answers"]
+    assert len(rows) == len(charts) - 1
+    return rows
+
+
 def charts_of(summary: Summary) -> list[Chart]:
     return variant_charts(view_of(summary))
 
@@ -74,7 +82,7 @@ def legend_of(chart: Chart) -> list[str]:
 
 @pytest.mark.slow
 def test_text_is_text(variants: list[Drawn], moved: Summary):
-    for chart, formats in variants:
+    for chart, formats in of_rows(variants):
         texts = ["".join(text.itertext()) for text in tree(formats["svg"]).iter(f"{SVG}text")]
         assert {row.shown for row in moved.rows} - {"MSAF"} <= set(texts), chart.name
         assert b"DejaVuSans-" not in formats["svg"]  # no outlines of glyphs
@@ -86,7 +94,7 @@ def test_every_rows_marks_carry_its_label_and_say_a_number(
 ):
     labels = {row.label for row in moved.rows}
     names = {control.label for control in moved.controls}
-    for chart, formats in variants:
+    for chart, formats in of_rows(variants):
         expected = labels - ({"MSAF"} if chart.name == "difference" else set())
         found = rows_in(formats["svg"])
         assert found - names == expected, chart.name
@@ -224,6 +232,30 @@ def shaded(chart: Chart) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.open(BytesIO(to_bytes(chart.figure, "png"))).convert("L"))
+
+
+@pytest.mark.slow
+def test_the_answers_are_drawn_as_they_are_said(moved: Summary):
+    view = view_of(moved)
+    answers = view.answers.lines
+    chart = answers_chart(view)
+    assert chart is not None
+    assert [line[:3] for line in chart.lines] == [(a.part, a.amount, a.word) for a in answers]
+    assert set(legend_of(chart)) == {answer.word for answer in answers}
+    (axes,) = chart.figure.axes
+    dots = {line.get_ydata()[0]: line for line in axes.lines if len(line.get_xdata()) == 1}
+    bars = {
+        line.get_ydata()[0]: line.get_xdata()
+        for line in axes.lines
+        if len(line.get_xdata()) == 2 and line.get_ydata()[0] == line.get_ydata()[1]
+    }
+    for y, answer in enumerate(answers):
+        assert answer.interval is not None
+        assert dots[y].get_xdata()[0] == answer.interval.mean
+        assert list(bars[y]) == [answer.interval.low, answer.interval.high]
+    assert {e.text for e in tree(to_bytes(chart.figure, "svg")).iter(f"{SVG}title")} == {
+        answer.sentence for answer in answers
+    }
 
 
 @pytest.mark.slow

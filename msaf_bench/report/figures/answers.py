@@ -26,14 +26,14 @@ def answers_chart(view: View) -> Chart | None:
     beside = axes.get_yaxis_transform()
     for y, (line, effect) in enumerate(zip(lines, effects, strict=True)):
         title = line.sentence
-        judged_point(axes, y, effect, line.word, line.part, title)
+        judged_point(axes, y, effect, line.word, "", title)
         texts = (
             (1.02, number(effect.mean, 1, signed=True), INK),
             (1.12, _printed(line.printed), MUTED),
         )
         for x, text, colour in texts:
             words = axes.text(x, y, text, transform=beside, color=colour, va="center", fontsize=10)
-            mark(words, line.part, title)
+            mark(words, "", title)
     axes.set_yticks(range(len(lines)), [line.part for line in lines])
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)

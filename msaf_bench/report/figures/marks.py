@@ -15,7 +15,10 @@ _OPENING = re.compile(r"<svg\b[^>]*>")
 
 
 def mark(artist: Artist, row: str, title: str = "") -> None:
-    """Attach the row's label to all marks of an artist, and `title` as hover text."""
+    """Attach the row's label to all marks of an artist, and `title` as hover text.
+
+    An empty label stands for a mark that belongs to no single row.
+    """
     artist.set_gid(f"mark:{quote(row, safe='')}:{quote(title, safe='')}")
 
 
@@ -38,4 +41,4 @@ def named_svg(svg: str, title: str, description: str) -> str:
 def _group(found: re.Match[str]) -> str:
     row, title = map(unquote, found[1].split(":"))
     says = f"<title>{escape(title)}</title>" if title else ""
-    return f'<g data-row="{escape(row)}">{says}'
+    return f'<g data-row="{escape(row)}">{says}' if row else f"<g>{says}"

@@ -21,7 +21,7 @@ def judged_point(
         y: position of the line
         interval: mean and bounds of the difference
         word: verdict; empty if there is none
-        label: row or part, for the marks of the SVG
+        label: row that the point belongs to; empty for a comparison of two rows
         title: hover text
     """
     colour, marker = LOOK[TONES[word]] if word else (BLUE, "o")
