@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-#: minimum rms gradient of a part's weights relative to all trained weights; a dead part has exactly
-#: 0
+#: minimum rms gradient of a part's weights, divided by the rms gradient of all trained weights; a
+#: dead part has exactly 0
 GRADIENT_LEAST = 1e-5
 #: maximum share of a part's weights without gradient; half the units of a live ReLU may be inactive
 SILENT_MOST = 0.9

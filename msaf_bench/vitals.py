@@ -42,9 +42,9 @@ def gradients(
 ) -> dict[str, Supply]:
     """Return the gradient of the last backward pass by part.
 
-    Parts without gradient, frozen or unused in this step, are left out. A part with several modules
-    has the value of the worst. A weight counts as unused if its module is not in `ran` and it has
-    no gradient from elsewhere; without `ran`, every module counts as used.
+    Parts that are frozen or unused in this step have no gradient and are left out. A part with
+    several modules has the value of the worst. A weight counts as unused if its module is not in
+    `ran` and it has no gradient from elsewhere; without `ran`, every module counts as used.
     """
     trained = {
         p: module
@@ -187,7 +187,7 @@ def gauges_of(listener: Listener) -> Gauges:
 
 
 def _maps(out: object) -> list[Tensor]:
-    """Return the floating-point maps (..., C, h, w) in an output with more than one place."""
+    """Return the floating-point maps (..., C, h, w) of an output that have h w > 1."""
     tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     return [
         t for t in tensors if t.ndim >= 4 and t.is_floating_point() and t.shape[-2:].numel() > 1
@@ -202,10 +202,10 @@ def _varying(out: Tensor) -> float:
 
 @contextmanager
 def silenced(modules: Sequence[nn.Module]) -> Generator[list[str]]:
-    """Replace the output of each module by its mean over batch and places, which removes the image.
+    """Replace the output of each module by its mean over batch and places.
 
-    Yields the list of places silenced so far. If it stays empty, none of the modules ran, and the
-    result says nothing about them.
+    Nothing that depends on the image then passes. Yields the list of places silenced so far. If it
+    stays empty, none of the modules ran, and the result says nothing about them.
     """
     places: list[str] = []
 

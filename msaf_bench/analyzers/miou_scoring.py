@@ -64,7 +64,7 @@ def score_miou(
         absent: skip a class without a score in the mean, or count it as zero.
         pred_ids: Id format of `pred`: raw (labelIds) or train; detected by default.
         truth_ids: Id format of `truth`: raw (labelIds) or train; detected by default.
-        maps: Id mappings such as "255=1", "0=void" or "pred:0=1".
+        maps: Mappings from ids in files to classes, such as "255=1", "0=void" or "pred:0=1".
         skip_bad: Leave out pairs that cannot be scored (listed in `counts.bad`), and accept an
             incomplete data set; `incomplete` then says why it is incomplete.
         threads: Number of threads that read files.
@@ -82,7 +82,7 @@ def score_miou(
     )
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
+            raise UsageError("pred: with `data`, give a folder; arrays have no frame names")
         known = truth_classes(data)
         place = None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)
@@ -124,7 +124,7 @@ def score_pairs(
         given: Known id formats; the others are detected.
         void: Rule for void, as in `score_miou`.
         absent: Rule for absent classes, as in `score_miou`.
-        maps: Id mappings such as "255=1" or "0=void".
+        maps: Mappings from ids in files to classes, as in `score_miou`.
         skip_bad: Leave out pairs that cannot be scored.
         threads: Number of threads that read files.
         on_pair: Called after each pair.

@@ -98,7 +98,10 @@ class Best(Spec):
         return Finding(right, says, "; ".join(found), tuple(cells))
 
     def groups(self, table: Table, metric: str) -> dict[str, tuple[list[str], list[str]]]:
-        """Return the model's rows and the other rows with a number, by group with both."""
+        """Return the model's rows and the other rows with a number, by group.
+
+        Only groups with rows of both sides are included.
+        """
         found: dict[str, tuple[list[str], list[str]]] = {}
         for label in column_of(table, metric):
             row = dict(table.rows)[label]
@@ -109,7 +112,7 @@ class Best(Spec):
 
 
 class Ratio(Spec):
-    """The ratio of two rows of each pair lies in a range of whole numbers."""
+    """The first row of each pair is `low` to `high` times the second, in whole numbers."""
 
     kind: Literal["ratio"]
     table: str
@@ -131,7 +134,7 @@ class Ratio(Spec):
 
 
 class Direction(Spec):
-    """A column is better when higher, or when lower; the model's rows should be at that end."""
+    """A column is better when higher, or when lower; one of the model's rows should be best."""
 
     kind: Literal["direction"]
     table: str
@@ -187,7 +190,7 @@ class Growth(Spec):
 
 
 class Marks(Spec):
-    """The numbers in bold are the best of each column in each block."""
+    """The marked numbers are the best of each column in each block."""
 
     kind: Literal["marks"]
     table: str

@@ -193,9 +193,10 @@ def judge_parameters(check: Parameters, table: Table, rows: Rows, summary: Summa
 
 
 def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
-    """Judge by rows timed in this run on one machine, under the same conditions and without flags.
+    """Judge by rows timed in this run on one machine, under the same conditions.
 
-    The verdict always says "here", as the paper does not name its hardware.
+    Not comparable if a latency has a flag of `UNRANKED`. The verdict always says "here", as the
+    paper does not name its hardware.
     """
     alone = (
         "FPS are compared only if both rows of every pair are timed here, with numbers that may"
@@ -218,7 +219,7 @@ def judge_ratio(check: Ratio, table: Table, rows: Rows) -> Judged:
 
 
 def _ratios(ours: Sequence[Speed], others: Sequence[Speed]) -> dict[str, float]:
-    """Return the ratio of FPS by mode, from times that may be ranked together."""
+    """Return FPS of one row divided by FPS of the other, by mode, from times that may be ranked."""
     found: dict[str, float] = {}
     for mine in ours:
         for other in others:

@@ -65,7 +65,7 @@ def check_ordering(ordering: Ordering, table: Table) -> Finding:
 
 
 def daggers(finding: Finding, tables: Tables) -> Iterator[str]:
-    """Yield the cells of a finding that were produced otherwise than their table states."""
+    """Yield the cells of a finding produced otherwise than their table states, and how."""
     for table, row, metric in dict.fromkeys(finding.cells):
         if how := dict(dict(tables[table].rows)[row].provenance).get(metric):
             yield f"† {row} {COLUMN[metric]}: {how}"

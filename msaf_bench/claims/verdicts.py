@@ -150,7 +150,7 @@ def _sentence(
 ) -> Iterator[ClaimVerdict]:
     """Yield the verdicts of this run on a sentence.
 
-    None for sentences on other tables, or that repeat cells, since cells are judged separately.
+    Nothing for sentences on other tables, or that repeat cells: cells are judged separately.
     """
     judged: list[tuple[str, str, Judged]] = []
     match sentence.check:

@@ -43,8 +43,9 @@ class Change:
 
     @property
     def decided(self) -> bool:
-        """Whether the row could have been found worse: it has an interval, or failed or works
-        again, or is bit for bit the same.
+        """Whether the row could have been found worse.
+
+        It has an interval, is a new failure or fixed, or is bit for bit the same.
         """
         bounded = self.difference is not None and self.difference.interval.low is not None
         return bounded or self.state in ("same", "new failure", "fixed")

@@ -1,4 +1,4 @@
-"""Controls of a table: rows that differ from the others only in their past frames.
+"""Controls of a table, whose conditions differ from those of the rows only in the past frames.
 
 Finds the row that each control is compared with.
 """

@@ -44,7 +44,7 @@ class GateOutcome:
 
     gate: Gate
     failed: tuple[Shift, ...]
-    compared: tuple[Shift, ...]  #: those that failed among them
+    compared: tuple[Shift, ...]  #: compared rows, including the failed ones
     skipped: tuple[Shift, ...]  #: not compared, with a reason
 
     @property
@@ -83,8 +83,10 @@ def _read(text: str) -> Gate:
 def check_gates(
     gates: Iterable[Gate], changes: Sequence[Change], shifts: Sequence[Shift]
 ) -> list[GateOutcome]:
-    """Return the outcome of each gate. Raises `DataError` for a gate that no row can fail, since no
-    row of both runs has its metric or, for `worse`, an interval.
+    """Return the outcome of each gate.
+
+    Raises `DataError` for a gate that no row can fail, because no row of both runs has its metric
+    or, for `worse`, an interval.
     """
     return [_worse(gate, changes, shifts) if gate.text == WORSE else _limit(gate, shifts)
             for gate in gates]  # fmt: skip

@@ -45,7 +45,7 @@ def measures_of(
 
 
 def images_of(results: Sequence[Result]) -> Interval | None:
-    """Return the interval of the mIoU under a bootstrap over images and seeds."""
+    """Return the mIoU with an interval for other images and seeds (`image_interval`)."""
     areas = _areas(results)
     return image_interval(list(areas.values())) if areas else None
 
@@ -53,7 +53,10 @@ def images_of(results: Sequence[Result]) -> Interval | None:
 def image_difference_of(
     results: Sequence[Result], reference: Sequence[Result]
 ) -> ImageDifference | None:
-    """Return row minus reference row under draws of images and seeds; None for the reference."""
+    """Return row minus reference row, with an interval for other images and seeds.
+
+    None for the reference row itself.
+    """
     return None if results is reference else image_difference(_areas(results), _areas(reference))
 
 

@@ -41,7 +41,7 @@ def motion_of(summary: Summary) -> MotionAnswer:
 
 
 def _fault(control: ControlSummary) -> str:
-    """Return why a positive control gives no answer; empty if its contribution is above zero."""
+    """Return why a positive control gives no answer; empty if live and its interval is above 0."""
     past, name = control.measures.past, f"{control.label}, the positive control,"
     if past is None:
         why = (

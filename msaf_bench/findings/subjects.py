@@ -47,8 +47,8 @@ class RowConsistency:
 class Measures:
     """Measurements besides the mIoU over seeds."""
 
-    images: Interval | None = None  #: interval of the mIoU over images and seeds
-    image_difference: ImageDifference | None = None  #: row - reference row, same bootstrap
+    images: Interval | None = None  #: interval of the mIoU for other images and seeds
+    image_difference: ImageDifference | None = None  #: row - reference row, likewise
     #: contribution of past frames: mIoU minus the mIoU with the newest frame repeated; None for
     #: single-frame networks
     past: Interval | None = None
@@ -72,7 +72,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Part:
-    """Pulse of one part over the finished seeds; the part is live only if live in each of them."""
+    """Pulse of one part over the seeds that have one; live only if it is live in each of them."""
 
     name: str
     seeds: int
@@ -186,7 +186,7 @@ class RowSummary(Subject):
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSummary(Subject):
-    """An added row that shows which effects of past frames the run can and must not detect."""
+    """An added row that tests whether the run finds effects of past frames, and only real ones."""
 
     role: str  #: of `msaf_bench.spec.Control`
     past_frames: Past  #: past frames that the network reads

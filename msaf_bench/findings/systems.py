@@ -28,7 +28,7 @@ class Entry:
 
     @property
     def style(self) -> str:
-        """Reason if it is only in the style of its source; empty for the system itself, or none."""
+        """Why it is only in the style of its source; empty for the system itself or without one."""
         return self.found.system.style if self.found.system else ""
 
     @property

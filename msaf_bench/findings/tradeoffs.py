@@ -41,7 +41,7 @@ class Tradeoff:
 
 
 def tradeoffs(everyone: Sequence[Entry]) -> tuple[Tradeoff, ...]:
-    """Return the trade-offs with speed and consistency for which two systems have both numbers."""
+    """Return speed and consistency against mIoU, if at least two systems have both numbers."""
     found: list[Tradeoff] = []
     if timed_alike(everyone):
         read = partial(Entry.fps, mode="stream")

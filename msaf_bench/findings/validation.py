@@ -14,8 +14,8 @@ class ValidationPoint:
 
     step: int
     mean: float
-    low: float  #: lowest seed
-    high: float  #: highest seed
+    low: float  #: lowest value of a seed
+    high: float  #: highest value of a seed
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from msaf_bench.stats.intervals import PERCENT, POINTS, Interval, mean_interval
 Floats = NDArray[np.float64]
 CHUNK = 1000  #: resamples processed at a time, so that memory does not grow with their number
 BATCH = 16  #: networks × seeds processed at a time, to limit memory too
-NUMBERS = 2**24  #: largest array; chunks and batches shrink for many images and classes
+NUMBERS = 2**24  #: most values in an array; chunks and batches shrink for many images and classes
 
 
 class Areas(NamedTuple):

@@ -20,7 +20,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Concordance:
-    """Kendall's tau-b: 1 same order, 0 unrelated, -1 reversed; None if all values tie."""
+    """Kendall's tau-b: 1 same order, 0 unrelated, -1 reversed.
+
+    None if it is undefined, as when all values of one side tie.
+    """
 
     tau: float | None
     low: float | None  #: 95 % interval over resampled rows; None for fewer than `LEAST` rows
@@ -96,7 +99,7 @@ def _signs(values: Sequence[float]) -> Floats:
 
 
 def _tau(weights: Floats, sx: Floats, sy: Floats) -> Floats:
-    """Return tau-b of each draw, (B,), with row counts `weights` (B, R); NaN if all rows tie."""
+    """Return tau-b of each draw, (B,), with row counts `weights` (B, R); NaN if a side ties."""
 
     def pairs(signs: Floats) -> Floats:
         return np.einsum("br,rs,bs->b", weights, signs, weights, optimize=True)

@@ -51,7 +51,7 @@ def quantile(values: Sequence[float], q: float, level: float = 0.95) -> Quantile
 
 
 def least_samples(q: float, *, beyond: int = 1, confidence: float = 0.99) -> int:
-    """Return the smallest sample with more than `beyond` values above the q-quantile.
+    """Return the smallest sample size with more than `beyond` values above the q-quantile.
 
     This holds with probability `confidence`: 64 samples for q = 0.9, 662 for q = 0.99. In a smaller
     sample, the quantile would depend on one or two values. Source: early stopping of MLPerf

@@ -80,7 +80,7 @@ def match_power(sd: float, margin: float, n: int, level: float = 0.95) -> float:
         return 0.0
     if sd == 0:
         return float(margin > 0)
-    shares = (np.arange(2000) + 0.5) / 2000  # quantiles of the estimated variance
+    shares = (np.arange(2000) + 0.5) / 2000  # quantile levels of the estimated variance
     spread = sd * np.sqrt(2 * gammaincinv((n - 1) / 2, shares) / (n - 1))
     room = margin - stdtrit(n - 1, (1 + level) / 2) * spread / n**0.5
     return float(np.where(room > 0, 2 * ndtr(room / sd * n**0.5) - 1, 0.0).mean())

@@ -29,8 +29,8 @@ def flows_of(clips: Clips, kind: str, cache: Path | None = None) -> Flows:
         cache: Folder for estimated flow; not used if all flow takes more than `KEPT` bytes.
 
     Raises:
-        UsageError: If the kind is unknown. The returned function raises it for a pair without
-            exact flow or without both label maps.
+        UsageError: If the kind is unknown. With `exact`, the returned function raises it too, for
+            a pair without exact flow or without both label maps.
     """
     one_of("flow", kind, ("exact", *ESTIMATORS))
 

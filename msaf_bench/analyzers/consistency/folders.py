@@ -199,8 +199,9 @@ def open_predicted_split(
         skip_bad: Leave out labelled frames without a prediction.
 
     Raises:
-        DataError: If a name matches no frame (see `frames_of_names`); if a labelled frame has no
-            prediction, unless `skip_bad`; if ids that may be a class would become void.
+        DataError: If a name matches no frame, or two names match one (see `frames_of_names`); if a
+            labelled frame has no prediction, unless `skip_bad`; if ids that may be a class would
+            become void.
         UsageError: If `maps` maps ids of the ground truth.
     """
     check_maps_of_pred(maps)

@@ -21,8 +21,9 @@ Matrix = NDArray[np.int64]
 
 
 class Preset(NamedTuple):
-    """Protocol with a matrix per pair (`matrix`), a share per window (`window`) or, if neither is
-    set, an error per pair.
+    """Protocol: a matrix per pair (`matrix`), a share per window (`window`), or an error per pair.
+
+    The error applies if neither `matrix` nor `window` is set.
     """
 
     about: str

@@ -187,11 +187,11 @@ def score_tc(
         root: Folder of the data set; by default the folder of the `.toml` file.
         split: Split of the data set; by default its scored split.
         backward_flow: Folder of flow from later to earlier frames, with flo:DIR only.
-        maps: Id mappings such as "255=1" or "0=void".
+        maps: Mappings from ids in files to classes, such as "255=1" or "0=void".
         frame_pattern: Position of the frame number in a file name, such as "img_{frame}_v2".
         flow_cache: Folder for reuse of estimated flow in later calls.
-        skip_bad: Leave out (labelled) frames without a prediction, and accept an incomplete data
-            set; `conditions.frames.incomplete` then says why it is incomplete.
+        skip_bad: Leave out frames without a prediction (with `data`, labelled frames), and accept
+            an incomplete data set; `conditions.frames.incomplete` then says why it is incomplete.
 
     Raises:
         UsageError: If a name is unknown or arguments conflict.
@@ -215,7 +215,7 @@ def score_tc(
     known = None if classes is None else class_set(str(classes))
     if data is not None:
         if not isinstance(pred, Path | str):
-            raise UsageError("pred: give a folder with `data`; arrays have no frame names")
+            raise UsageError("pred: with `data`, give a folder; arrays have no frame names")
         known, place = truth_classes(data), None if root is None else Path(root)
         files = files_of_split(known.name, place, split, partial=skip_bad)
         opened = open_predicted_split(Path(pred), files, known, maps, skip_bad=skip_bad)

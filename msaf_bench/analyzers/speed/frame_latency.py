@@ -61,7 +61,7 @@ def latency(
         on_note: Called with one line before each process.
 
     Raises:
-        UsageError: If a system is unknown, or a module has no stream.
+        UsageError: If a system is unknown, or `mode` is stream and a module has no stream.
     """
     hand = isinstance(net_or_name, nn.Module)
     conditions = SpeedConditions(
