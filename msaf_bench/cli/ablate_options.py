@@ -111,7 +111,7 @@ Controls = Annotated[
     bool,
     typer.Option(
         rich_help_panel=RUN,
-        help="Train the control rows of the table, which bound the effects this run can detect.",
+        help="Train the table's control rows too. They show which effects this run can detect.",
     ),
 ]
 Start = Annotated[

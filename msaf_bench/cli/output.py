@@ -27,8 +27,8 @@ class TerminalOutput:
     def end(self) -> OSError | None:
         """Flush and return the first error.
 
-        After an error the descriptor leads to the null device, so that the interpreter does not
-        flush again at its exit.
+        After an error the descriptor leads to the null device, so that the interpreter's
+        own flush at exit cannot fail.
         """
         with suppress(OSError):
             self.flush()

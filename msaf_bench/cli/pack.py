@@ -12,7 +12,7 @@ from msaf_bench.errors import UsageError
 def pack(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="Folder of a run, as `msaf-bench ablate` wrote it."),
+        typer.Argument(metavar="RUN", help="Folder of a run written by `msaf-bench ablate`."),
     ],
     as_json: Json = False,
 ) -> None:

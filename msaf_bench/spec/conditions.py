@@ -96,7 +96,7 @@ class Conditions(Spec):
     past: Past = "real"  #: past frames of a clip or their replacement, in training and scoring
     #: augmented versions per clip, repeated in training; 0: a new one in every step
     draws: Few = Field(0, ge=0)
-    #: learning rate of a part relative to `lr`, by a component of its weights' names, such as
+    #: factor of the learning rate of a part, by a component of its weights' names, such as
     #: `offset` or `flow`
     rates: Numbers = ()
     #: rule for missing past frames: repeat the oldest one, skip the clip, or stop with an error

@@ -116,7 +116,7 @@ def test_every_text_says_what_is_what(whole: Summary, whole_view: View, make):
         "one seed, so no intervals",
         "only in the style of its source: no sizes are given",
         "Only printed, not run: MSAF ResNet18 512",
-        "without uncounted operations: DIS flow",
+        "lower bound; not counted: DIS flow",
         "rank agreement with the paper",
     ):
         assert words.lower() in text.lower(), words

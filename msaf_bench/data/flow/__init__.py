@@ -17,5 +17,5 @@ class FlowField(NamedTuple):
     forward: NDArray[np.float32]
     #: pixel p of the later frame is at p + (dx, dy) in the earlier one
     backward: NDArray[np.float32] | None = None
-    #: (H, W), if known: points of the earlier frame that are hidden in the later one
+    #: (H, W), if known: points of the earlier frame that are not visible in the later one
     occluded: NDArray[np.bool_] | None = None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msaf_bench.data.frames.values import NANO, TIMES, values
 from msaf_bench.errors import DataError
 
-EVEN = 0.9  #: share of equal steps from which a reading counts as even
+EVEN = 0.9  #: share of near-equal steps from which a reading counts as even
 
 Read = tuple[str, int]  #: video, number
 Span = tuple[int, int]  #: start and end of a number in a name
@@ -47,7 +47,7 @@ class Numbers(NamedTuple):
 
     @property
     def evenness(self) -> float:
-        """Share of equal steps within videos.
+        """Share of the steps within videos that are near the usual step of their video.
 
         It is 0 if there are no steps, or if two frames have the same number.
         """

@@ -106,7 +106,8 @@ def check_list(
 ) -> None:
     """Reject a class list if all its first classes occur and its end never does.
 
-    The end must be a quarter of the classes or more. A list with `sure` set is never rejected.
+    The end must be at least three classes and at least a quarter of all. A list with `sure` set, or
+    a folder with raw ids, is never rejected.
 
     Args:
         occurring: the classes of each folder.

@@ -1,6 +1,4 @@
-"""Effect of each part of the method on mIoU: points with intervals, the paper's numbers beside
-them.
-"""
+"""Chart of the effect of each part on mIoU, with intervals and the paper's numbers."""
 
 from msaf_bench.findings.digits import number
 from msaf_bench.report.figures.canvas import INK, MUTED, Chart, blank, sign

@@ -65,8 +65,8 @@ def beside(view: View, *, log: bool) -> Chart | None:
     heads = ("Row", *(column.head for column in view.columns))
     lines = tuple((row.shown, *(column.text(row) for column in view.columns)) for row in rows)
     text = (
-        "Separate panels with one point per row; temporal consistency has 95 % intervals over"
-        " seeds."
+        "Separate panels with one point per row, or per row and mode; temporal consistency has 95 %"
+        " intervals over seeds."
     )
     return Chart("beside", "Consistency, cost and speed", text, figure, heads, lines)
 

@@ -34,7 +34,7 @@ from msaf_bench.report.tables.spreadsheet import csv_document
 
 SHOWN = 0.5  #: percent; smaller shares are empty cells
 CELL = 0.37  #: size in inches of a cell with a number
-NUMBERED = 64  #: number of classes above which cells have no numbers
+NUMBERED = 64  #: number of classes from which on cells have no numbers
 
 
 def draw(

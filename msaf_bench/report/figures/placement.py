@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-DISTANCES = (
-    0.0,
-    4.0,
-    9.0,
-    16.0,
-    25.0,
-    36.0,
-    50.0,
-    68.0,
-)  #: from marker to label
+#: from a point's marker to its label
+DISTANCES = (0.0, 4.0, 9.0, 16.0, 25.0, 36.0, 50.0, 68.0)
 DIRECTIONS = 24
 SWEEPS = 6
 

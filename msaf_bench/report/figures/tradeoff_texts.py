@@ -49,7 +49,7 @@ def with_notes(axis: str, points: Sequence[TradeoffPoint], tradeoff: Tradeoff) -
     """Return an axis label with the meaning of the marks at labels."""
     ends = {point_name(point, tradeoff)[-1] for point in points}
     notes = {
-        "*": "* not ranked, because its times or its outputs vary too much",
+        "*": "* not ranked: times vary too much, or output differs from fp32",
         "†": "† produced otherwise than the table states",
     }
     return "\n".join([axis, *(note for sign, note in notes.items() if sign in ends)])

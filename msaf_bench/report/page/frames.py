@@ -33,9 +33,7 @@ class Frame:
 
 def frames_of(strip: Strip) -> tuple[Frame, ...]:
     """Return the frames of a strip as data URIs, with the IoU of each prediction."""
-    from msaf_bench.data.labels.classes import (
-        colourise,
-    )  # slow to import
+    from msaf_bench.data.labels.classes import colourise  # slow to import
 
     classes = len(strip.class_names)
     return tuple(

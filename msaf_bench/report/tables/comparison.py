@@ -19,7 +19,7 @@ UNITS = {"latency": ("ms", 2), "fps": ("FPS", 1), "macs": ("MACs", 0), "params":
 MOST = 12  #: lines of a table; more are counted
 NAMED = 3  #: rows that a gate names
 LONGEST = 100  #: characters of a reason in a comment
-#: states by how soon a reader must know them
+#: states in the order of their importance for the reader
 STATES: tuple[State, ...] = (
     "worse", "new failure", "better", "fixed", "not comparable", "undecided", "same",
 )  # fmt: skip
@@ -38,7 +38,7 @@ class RunComparison:
 
     @property
     def answer(self) -> str:
-        """How many rows are in each state: "1 row worse, 8 undecided"."""
+        """Number of rows in each state as text, e.g. "1 row worse, 8 undecided"."""
         counts = {state: len(self.rows(state)) for state in STATES}
         said = [(state, count) for state, count in counts.items() if count]
         if not said:
@@ -48,24 +48,24 @@ class RunComparison:
 
     @property
     def clear(self) -> list[Shift]:
-        """The changes of TC, cost and speed that are beyond their interval. FPS follows latency."""
+        """Changes of TC, cost and speed beyond their interval, without FPS (see latency)."""
         return [s for s in self.shifts if s.clear and s.metric not in ("miou", "fps")]
 
     @property
     def still(self) -> list[str]:
-        """The metrics besides mIoU that were compared and have no clear change."""
+        """Metrics besides mIoU that were compared and have no clear change."""
         compared = dict.fromkeys(s.metric for s in self.shifts if s.change is not None)
         clear = {shift.metric for shift in self.shifts if shift.clear}
         return [metric for metric in compared if metric not in ("miou", *clear)]
 
     @property
     def untimed(self) -> str:
-        """Why times are not compared; empty if they are, or if there are none."""
+        """Reason for not comparing times; empty if they are compared or missing."""
         return next((s.reason for s in self.shifts if s.reason.startswith("timed")), "")
 
     @property
     def broken(self) -> list[str]:
-        """A line for each row that fails a gate: row, change, interval, gate."""
+        """One line per row that fails a gate: row, change, interval, gate."""
         return [
             f"{shift.label}: {shift_text(shift)}, gate {outcome.gate.text}"
             for outcome in self.outcomes
@@ -78,8 +78,9 @@ class RunComparison:
 
 
 def shift_text(shift: Shift) -> str:
-    """Return a change with its interval, or its old and new value: "miou −1.2 points (−1.9 to
-    −0.5)", "latency stream 8.20 → 9.10 ms (+11.0 %)".
+    """Return a change with its interval, or with its old and new value.
+
+    Examples: "miou −1.2 points (−1.9 to −0.5)", "latency stream 8.20 → 9.10 ms (+11.0 %)".
     """
     if shift.change is None:
         return f"{shift.name} {shift.reason}"
@@ -94,7 +95,7 @@ def shift_text(shift: Shift) -> str:
 
 
 def lines(comparison: RunComparison) -> list[str]:
-    """Return the comparison for a terminal: a line for each row, then cost and speed."""
+    """Return the comparison for a terminal: one line per row, then cost and speed."""
     found: list[str] = []
     for change in comparison.changes:
         points = change.reason
@@ -110,8 +111,9 @@ def lines(comparison: RunComparison) -> list[str]:
 
 
 def outcome_text(outcome: GateOutcome) -> str:
-    """Return the outcome of a gate: "passed, 9 rows", "failed by 1 of 9 rows", and the rows that
-    were not compared.
+    """Return the outcome of a gate, with the rows that were not compared.
+
+    Examples: "passed, 9 rows", "failed by 1 of 9 rows".
     """
     rows = len({shift.label for shift in outcome.compared})
     failed = len({shift.label for shift in outcome.failed})
@@ -123,7 +125,7 @@ def outcome_text(outcome: GateOutcome) -> str:
 
 
 def document(comparison: RunComparison) -> dict[str, object]:
-    """Return the comparison as plain data: null for a number that is not known, never NaN."""
+    """Return the comparison as plain data; unknown numbers are null, never NaN."""
     content = {
         "old": _run(comparison.old),
         "new": _run(comparison.new),
@@ -147,10 +149,11 @@ def document(comparison: RunComparison) -> dict[str, object]:
 
 
 def markdown(comparison: RunComparison) -> str:
-    """Return the comparison as Markdown of GitHub, short enough for a comment: gates, marked rows,
-    cost and speed, conditions.
+    """Return the comparison as GitHub Markdown, short enough for a comment.
+
+    It has the gates, marked rows, cost and speed, and conditions.
     """
-    paired = "mIoU paired by seed, intervals hold together for all rows"
+    paired = "mIoU paired by seed, simultaneous intervals for all rows"
     found = [f"**{markdown_text(comparison.answer.capitalize())}** ({paired}).", ""]
     found += _gates(comparison.outcomes)
     found += _table(

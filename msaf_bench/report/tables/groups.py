@@ -1,4 +1,4 @@
-"""Columns of a table of whole systems: measured here, counted at published size, printed."""
+"""Columns of a table of whole systems: measured here, counted as published, printed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

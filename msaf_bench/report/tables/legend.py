@@ -67,7 +67,7 @@ def _counted(found: Sequence[Entry]) -> Iterator[str]:
         " frames."
     )
     if uncounted := dict.fromkeys(what for cost in costs for what in cost.uncounted):
-        yield f"+ without uncounted operations: {'; '.join(uncounted)}."
+        yield f"+ lower bound; not counted: {'; '.join(uncounted)}."
 
 
 def _published(summary: Summary) -> Iterator[str]:

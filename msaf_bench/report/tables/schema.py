@@ -29,7 +29,7 @@ ROW = CsvColumn("row", "", "label of the row or control; controls follow the row
 STYLE = CsvColumn(
     "in_style_of_source",
     "",
-    "reason if the row is only in the style of its source; or empty",
+    "reason if the row is only in the style of its source; otherwise empty",
 )
 LAST = (
     CsvColumn("watermark", "", "warning of the preset about its results; otherwise empty"),
@@ -56,12 +56,18 @@ BESIDE = (
         "images_high", "%", "upper end of the 95 % interval of the mIoU over frames and seeds"
     ),
     CsvColumn(
-        "ahead", "", "share of bootstrap draws in which the row beats the reference row, 0 to 1"
+        "ahead",
+        "",
+        "share of bootstrap draws of frames in which the row beats the reference row, 0 to 1",
     ),
     CsvColumn("tc_{preset}", "%", "temporal consistency under the preset, mean over seeds"),
     CsvColumn("tc_{preset}_low", "%", "lower end of the 95 % interval over seeds"),
     CsvColumn("tc_{preset}_high", "%", "upper end of the 95 % interval over seeds"),
-    CsvColumn("tc_{preset}_no_warp", "%", "consistency of the same predictions without any warp"),
+    CsvColumn(
+        "tc_{preset}_no_warp",
+        "%",
+        "score of the same predictions under the preset without any warp",
+    ),
     CsvColumn(
         "past",
         "points",
@@ -78,7 +84,9 @@ BESIDE = (
 )
 MADE = (
     CsvColumn("params", "", "number of parameters of the network as run"),
-    CsvColumn("live", "", "1: every part is live; 0: at least one is not; empty: no pulse"),
+    CsvColumn(
+        "live", "", "1: every part is live; 0: at least one is not; empty: no pulse was taken"
+    ),
     CsvColumn("dead_parts", "", "names of the parts that are not live"),
     CsvColumn("kind", "", "row, or the role of a control"),
     CsvColumn("state", "", "outcome of the trials: done, partial, failed, missing or only printed"),
@@ -96,14 +104,18 @@ COUNTED = (
     CsvColumn("ms_key", "ms", "median latency of the first frame of the cycle, in stream mode"),
     CsvColumn("ms_other", "ms", "mean of the other frames' median latencies, in stream mode"),
     CsvColumn("peak_mib", "MiB", "peak memory in stream mode"),
-    CsvColumn("published_macs_clip", "MAC", "MACs at the published size: all frames of the window"),
-    CsvColumn("published_macs_stream", "MAC", "MACs at the published size: mean over a cycle"),
-    CsvColumn("published_macs_key", "MAC", "MACs at the published size: first frame of the cycle"),
     CsvColumn(
-        "published_macs_other", "MAC", "MACs at the published size: mean of the other frames"
+        "published_macs_clip", "MAC", "MACs of the system as published: all frames of the window"
     ),
-    CsvColumn("published_params", "", "number of parameters at the published size"),
-    CsvColumn("published_live_mib", "MiB", "live activations at the published size"),
+    CsvColumn("published_macs_stream", "MAC", "MACs of the system as published: mean over a cycle"),
+    CsvColumn(
+        "published_macs_key", "MAC", "MACs of the system as published: first frame of the cycle"
+    ),
+    CsvColumn(
+        "published_macs_other", "MAC", "MACs of the system as published: mean of the other frames"
+    ),
+    CsvColumn("published_params", "", "number of parameters of the system as published"),
+    CsvColumn("published_live_mib", "MiB", "live activations of the system as published"),
     CsvColumn("published_size", "px", "height x width of the frames used for these counts"),
     CsvColumn("uncounted", "", "operations that are computed but not counted"),
 )
@@ -178,9 +190,11 @@ SCHEMA: dict[str, tuple[CsvColumn, ...]] = {
             "points",
             "tuned minus default, paired by seed; empty if unchanged",
         ),
-        CsvColumn("diff_low", "points", "lower end of the interval, simultaneous for changed rows"),
         CsvColumn(
-            "diff_high", "points", "upper end of the interval, simultaneous for changed rows"
+            "diff_low", "points", "lower end of the 95 % interval, simultaneous for changed rows"
+        ),
+        CsvColumn(
+            "diff_high", "points", "upper end of the 95 % interval, simultaneous for changed rows"
         ),
         CsvColumn("p", "", "p value of the paired t test, adjusted for changed rows"),
         CsvColumn("found", "", "best values found by the search"),
