@@ -187,7 +187,7 @@ def gauges_of(listener: Listener) -> Gauges:
 
 
 def _maps(out: object) -> list[Tensor]:
-    """Return the floating-point maps (..., C, h, w) in an output with more than one place."""
+    """Return the floating-point maps (..., C, h, w) of an output that have more than one place."""
     tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     return [
         t for t in tensors if t.ndim >= 4 and t.is_floating_point() and t.shape[-2:].numel() > 1
