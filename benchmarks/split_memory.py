@@ -30,7 +30,7 @@ from msaf_bench.records import Matrices, Record, read_record, write_record
 from msaf_bench.spec import Trial
 
 FRAMES, PRESENT, REGIONS = 71, 10, 24  #: frames, classes and regions per video
-SPECKS = 8  #: pixels per image with a random predicted class
+SPECKS = 8  #: cells of the logits per image with a random predicted class
 CONDITIONS = read_conditions("smoke", "street", {"flow": "dis"})
 TRIAL = Trial(system=read_system("msaf-r18"), conditions=CONDITIONS, seed=0)
 

@@ -38,7 +38,7 @@ class DataError(BenchError):
 
 
 class IncompleteError(DataError):
-    """A data set has fewer or more files than its official description.
+    """A data set holds less or more than its official description.
 
     Made from a fact and a remedy.
     """

@@ -154,7 +154,7 @@ def _content(
 ) -> dict[str, object]:
     """Return the content of a document once it has matched its checksum, in the present form.
 
-    A packed document has none: its archive has one for all.
+    A packed document has no checksum: its archive has one for all documents.
     """
     if not path.exists() and (packed := document(path)) is not None:
         packed.pop(CHECKSUM, None)

@@ -24,19 +24,19 @@ from numpy.typing import NDArray
 from msaf_bench.errors import HostError
 from msaf_bench.matrices import SparseMatrices
 
-ARCHIVE = "packed.tar.xz"  #: in the folder of a run
-FIELDS = ("confusion", "still")  #: of a record, with matrices
+ARCHIVE = "packed.tar.xz"  #: name of the archive in the folder of a run
+FIELDS = ("confusion", "still")  #: fields of a record that hold matrices
 Document = dict[str, Any]
 
 
 class Stack(NamedTuple):
-    """The matrices of one field of the records with as many images and classes."""
+    """Matrices of one field, from all records with this number of images and classes."""
 
     field: str
     images: int
     classes: int
-    names: Sequence[str]  #: T documents
-    matrices: Sequence[SparseMatrices]  #: T
+    names: Sequence[str]  #: names of the T documents
+    matrices: Sequence[SparseMatrices]  #: one per document
 
 
 def names(folder: Path) -> list[str]:
@@ -48,7 +48,7 @@ def names(folder: Path) -> list[str]:
 
 
 def holds(path: Path) -> bool:
-    """Whether there is such a document, in its folder or packed."""
+    """Return whether there is a document at this path, in its folder or packed."""
     return path.exists() or document(path) is not None
 
 
@@ -94,7 +94,7 @@ def _of(run: Path) -> Mapping[str, Document]:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Mapping[str, Document]:
-    """Read an archive whole; `changed` makes one that was replaced be read again."""
+    """Read a whole archive, once per time of modification `changed`."""
     try:
         with tarfile.open(path, "r:xz") as tar:
             members = {

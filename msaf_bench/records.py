@@ -37,7 +37,7 @@ class Matrices(Spec):
     classes: Annotated[int, Field(gt=0, le=MOST)]
     #: number of written cells; None: all cells, as in earlier versions
     cells: Annotated[int, Field(ge=0)] | None = None
-    #: number of images that its one matrix is the sum of; None: one matrix per image
+    #: number of images summed into its one matrix; None: one matrix per image
     pooled: Annotated[int, Field(gt=0)] | None = None
     zlib: str
 
@@ -120,7 +120,7 @@ class SystemCost(Spec):
     #: MACs of each frame of the stream's cycle, the key frame first
     stream: tuple[int, ...] = ()
     live_mib: float = 0.0  #: activations that exist at the same time in a stream, a lower bound
-    uncounted: tuple[str, ...] = ()  #: operators that the counts leave out
+    uncounted: tuple[str, ...] = ()  #: operations that the counts leave out
     reason: str = ""  #: why nothing could be counted
 
 
@@ -169,7 +169,7 @@ class Record(Spec):
     reason: str = ""  #: why it failed
     host: Host
     ended: str = ""  #: UTC, such as 2026-11-26T11:00:00Z; empty in records of earlier versions
-    data: str  #: fingerprint of the data set
+    data: str  #: fingerprint of the data that the trial read
     #: start of the network: "random", id of the pre-training, or files of weights with their
     #: sha256
     start: str = ""
@@ -183,7 +183,7 @@ class Record(Spec):
     repeated: int = 0  #: missing history frames of the scored split that were replaced
     skipped: int = 0  #: clips that were not scored for lack of history
     loss: tuple[tuple[int, float], ...] = ()  #: (step, mean training loss since the previous entry)
-    #: (step, mIoU in percent on clips held out of training); empty without validation
+    #: (steps done, mIoU in percent on clips held out of training); empty without validation
     validation: tuple[tuple[int, float], ...] = ()
     #: step of the scored weights if the best validated ones were kept, else 0
     kept_step: int = 0
@@ -192,7 +192,7 @@ class Record(Spec):
     #: whether deterministic kernels were requested, and which are missing; empty in earlier records
     determinism: str = ""
     seconds: tuple[tuple[str, float], ...] = ()  #: (part, wall time in s)
-    peak_mib: float = 0.0  #: peak resident memory of the process
+    peak_mib: float = 0.0  #: peak resident memory of the process so far, earlier trials included
     plugins: tuple[str, ...] = ()
 
 

@@ -16,8 +16,8 @@ MOST_SIZES = 100  #: maximum length of a list
 def parse_size(text: str, option: str = "--size", *, most: int = LONGEST_SIDE) -> tuple[int, int]:
     """Return (H, W) of a text such as "1024x2048".
 
-    Raises `UsageError`, naming the `option`, if the text is not a size or a side exceeds `most`
-    pixels.
+    Raises `UsageError`, naming the `option`, if the text is not a size or a side exceeds `most`, by
+    default the longest side of a frame in pixels.
     """
     match = re.fullmatch(r"([0-9]{1,18})[xX]([0-9]{1,18})", text.strip())
     h, w = map(int, match.groups()) if match else (0, 0)
@@ -26,9 +26,7 @@ def parse_size(text: str, option: str = "--size", *, most: int = LONGEST_SIDE) -
             f"{option}: {shortened(text)} is not a size; write HxW, such as 512x1024, at least 1x1"
         )
     if max(h, w) > most:
-        raise UsageError(
-            f"{option}: {text} has a side longer than {most:,} pixels; choose a smaller size"
-        )
+        raise UsageError(f"{option}: {text} has a side longer than {most:,}; choose a smaller size")
     return h, w
 
 

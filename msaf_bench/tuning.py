@@ -83,7 +83,8 @@ def prepare(
         resume: Keep finished attempts.
 
     Raises:
-        UsageError: The table does not fit the search space, or has no single axis.
+        UsageError: Without a `space`, the table does not have exactly one axis, or the axis cannot
+            be searched; or the conditions already change scoring or validation.
     """
     axis = plan.table.axis
     if space is None:

@@ -41,7 +41,8 @@ class DistillableHead(Protocol):
 class ETC(SingleFrame):
     """`SingleFrame`, trained with a motion loss and, with a teacher, by distillation.
 
-    A clip of one frame has no neighbour, so it is trained without the temporal terms.
+    A clip of one frame has no neighbour: it is trained without the motion loss, and distillation
+    reads that frame alone.
     """
 
     training_only: tuple[str, ...] = ("auxiliary", "flow", "teacher", "memory")
@@ -112,9 +113,9 @@ class ETC(SingleFrame):
         return self.memory([self_similarity(x, self.pool) for x in reversed(contexts)])
 
     def loss(self, out: Output, labels: Tensor) -> Tensor:
-        """Return the loss of `SingleFrame` plus the teacher's cross-entropy and the temporal terms.
+        """Return the loss of `SingleFrame` plus the teacher's, motion and distillation loss.
 
-        The motion loss and the distillation loss are already weighted.
+        The teacher's loss is its cross-entropy. The other two are already weighted.
         """
         total = super().loss(out, labels)
         if "teacher" in out.aux:

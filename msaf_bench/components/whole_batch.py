@@ -25,7 +25,7 @@ Gather = Callable[[Tensor], Tensor]  #: tensor of one part -> tensors of all par
 class BatchPart:
     """One part of a batch while it is learnt."""
 
-    index: int  #: of this part, from 0
+    index: int  #: index of this part, from 0
     count: int  #: number of parts P
     labels: Tensor  #: labels of this part, (B, H, W)
     labelled: Tensor  #: number of labelled pixels of the whole batch

@@ -138,7 +138,7 @@ def _numbers(source: Source) -> str:
     seeds = f"row {row.label!r}, {counted(len(row.measured), 'seed')}" if row else ""
     columns = [("this checkpoint", trial), *([(seeds, row)] if row else [])]
     spread = (
-        " The row shows the mean over seeds, with its 95 % interval in brackets." if row else ""
+        " The last column is the mean over seeds with its 95 % interval in brackets." if row else ""
     )
     where = (
         f"Measured on the {_split(c)} split of {_data_title(c)} at label resolution, without"

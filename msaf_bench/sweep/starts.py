@@ -13,7 +13,7 @@ EVERY = ""  #: name of the single backbone shared by all rows and controls
 #: changed conditions of a sweep that starts from files: no common pre-training
 INSTEAD = {"pretrain_steps": 0}
 
-Named = tuple[str, Path]  #: name of a backbone or a system, and its file of weights of weights
+Named = tuple[str, Path]  #: name of a backbone or a system, and its file of weights
 Given = str | Path | Mapping[str, str | Path]  #: a file, or files by name
 
 
@@ -33,8 +33,9 @@ def with_starts(plan: Plan, given: Iterable[Named]) -> Plan:
     file takes precedence. Rows without a file start from random weights. Whether a file fits is
     checked when the systems are built.
 
-    Raises `UsageError` for an unknown name, two files for one row, an unreadable file, a file
-    without a name if the rows have several backbones, or conditions with a common pre-training.
+    Raises `UsageError` for a name that no row has or that the preset replaces, a file without a
+    name if the rows have several backbones, two files for one row, a file that no row uses, an
+    unreadable file, or conditions with a common pre-training.
     """
     given = tuple(given)
     if not given:

@@ -123,8 +123,9 @@ def features_of(
         device: Device of the network.
 
     Returns:
-        The features, or None if they are not stored: the backbone is trained, clips are augmented
-            anew in each step, or the features exceed `MOST` bytes.
+        The features, or None if they are not stored: the backbone is trained, the network cannot
+            start from features, clips are augmented anew in each step, or the features exceed
+            `MOST` bytes.
     """
     draws = conditions.draws if split == "train" else 1
     if (

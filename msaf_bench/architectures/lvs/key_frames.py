@@ -17,9 +17,9 @@ from msaf_bench.components.gauges import gauge
 class Propagation(nn.Module):
     """Features of a key frame (N, d, h, w) -> features of another frame (N, d, h, w).
 
-    The kernel predictor reads the reduced low features (N, C, h, w) of both frames. It gives each
-    place size x size weights that sum to 1 and serve all channels. AdaptNet adds the low features
-    of the frame itself.
+    The kernel predictor reads the low features (N, C, h, w) of both frames after `reduce`. It gives
+    each place size x size weights that sum to 1 and serve all channels. AdaptNet adds the low
+    features of the frame itself.
     """
 
     def __init__(self, channels: int, features: int, width: int, size: int) -> None:

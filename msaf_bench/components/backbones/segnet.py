@@ -16,8 +16,8 @@ from msaf_bench.ports import Stages
 #: Channels of the convolutions of VGG-16's stages, in units of the width.
 ENCODER = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))
 #: Channels of the decoder's stages, coarsest first. The finest stage belongs to the head.
-#: "original" narrows in the last convolution of a stage, "narrow" in the first, as the PyTorch code
-#: of Huang et al. 2018.
+#: "original" narrows in the last convolution of a stage, "narrow" in the first, as in the PyTorch
+#: code of Huang et al. 2018.
 DECODERS = {
     "original": ((8, 8, 8), (8, 8, 4), (4, 4, 2), (2, 1)),
     "narrow": ((8, 8, 8), (4, 4, 4), (2, 2, 2), (1, 1)),

@@ -18,7 +18,7 @@ from msaf_bench.data.transforms import STD
 
 UNIT = 20.0  #: pixels per unit of the networks' output
 MULTIPLE = 64  #: sides are padded to multiples of it
-REACH, STEP = 20, 2  #: window and step of FlowNet-C's correlation, in pixels of its grid
+REACH, STEP = 20, 2  #: largest displacement and step of FlowNet-C's correlation, in its pixels
 
 #: Name -> channels in units of the width, kernel, stride.
 Layers = Mapping[str, tuple[int, int, int]]

@@ -72,7 +72,8 @@ def run_search(
         on_attempts: Called with all attempts by trial id, whenever one is added.
 
     Raises:
-        UsageError: The folder holds something else, or the device is not available.
+        UsageError: The folder holds something else, the device is not available, or a row does not
+            fit the GPU.
         DataError: The data is wrong.
         HostError: The machine or the cluster cannot run it.
     """
