@@ -96,14 +96,20 @@ COUNTED = (
     CsvColumn("ms_key", "ms", "median latency of the first frame of the cycle, in stream mode"),
     CsvColumn("ms_other", "ms", "mean of the other frames' median latencies, in stream mode"),
     CsvColumn("peak_mib", "MiB", "peak memory in stream mode"),
-    CsvColumn("published_macs_clip", "MAC", "MACs at the published size: all frames of the window"),
-    CsvColumn("published_macs_stream", "MAC", "MACs at the published size: mean over a cycle"),
-    CsvColumn("published_macs_key", "MAC", "MACs at the published size: first frame of the cycle"),
     CsvColumn(
-        "published_macs_other", "MAC", "MACs at the published size: mean of the other frames"
+        "published_macs_clip", "MAC", "MACs of the network as published: all frames of the window"
     ),
-    CsvColumn("published_params", "", "number of parameters at the published size"),
-    CsvColumn("published_live_mib", "MiB", "live activations at the published size"),
+    CsvColumn(
+        "published_macs_stream", "MAC", "MACs of the network as published: mean over a cycle"
+    ),
+    CsvColumn(
+        "published_macs_key", "MAC", "MACs of the network as published: first frame of the cycle"
+    ),
+    CsvColumn(
+        "published_macs_other", "MAC", "MACs of the network as published: mean of the other frames"
+    ),
+    CsvColumn("published_params", "", "number of parameters of the network as published"),
+    CsvColumn("published_live_mib", "MiB", "live activations of the network as published"),
     CsvColumn("published_size", "px", "height x width of the frames used for these counts"),
     CsvColumn("uncounted", "", "operations that are computed but not counted"),
 )
