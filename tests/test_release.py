@@ -56,3 +56,12 @@ def test_the_citation_describes_the_project_and_names_the_paper(citation):
     (paper,) = citation["references"]
     assert paper["title"] == "Motion-state Alignment for Video Semantic Segmentation"
     assert [author["family-names"] for author in paper["authors"]] == ["Su", "Yin", "Zhang", "Luo"]
+
+
+def test_the_documentation_names_the_release():
+    """The action and the citation are copied from the pages."""
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    tags = set(re.findall(r"OWNER/msaf-bench@(\S+)", text))
+    assert tags == {f"v{PROJECT['version']}"}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"version = \{(.*?)\}", readme) == [PROJECT["version"]]
