@@ -144,14 +144,14 @@ def test_a_file_whose_name_is_not_its_content_is_refused(tmp_path, kind):
     path, read = kind(tmp_path)
     other = path.with_name(path.name.replace(path.stem[:12], "0" * 12))
     path.rename(other)
-    with pytest.raises(HostError, match=f"{other.name}.*not the one that its name says"):
+    with pytest.raises(HostError, match=f"{other.name}.*unlike its file name"):
         read(other)
 
 
 def test_a_speed_of_another_mode_than_its_name_says_is_refused(tmp_path):
     path, _ = a_speed(tmp_path)
     path.rename(path.with_name(path.name.replace("clip", "stream")))
-    with pytest.raises(HostError, match="stream.json.*not the one that its name says"):
+    with pytest.raises(HostError, match="stream.json.*unlike its file name"):
         speed_module._read(Workspace(tmp_path), SYSTEM, ["stream"])
 
 

@@ -16,11 +16,12 @@ def pack(
     ],
     as_json: Json = False,
 ) -> None:
-    """Move the records, costs and speeds of a run into packed.tar.xz, about a tenth of their size.
+    """Move the records of a finished run into one small archive, to commit it.
 
-    Every command reads a packed run like any other, and its report stays the same. Confusion
-    matrices per image are kept for the predictions only: those with the newest frame repeated are
-    summed, those of temporal consistency are dropped. Copy the folder first to keep them.
+    The archive, packed.tar.xz, also holds costs and speeds, and has about a tenth of the size. Every
+    command reads a packed run like any other, and its report stays the same. Confusion matrices per
+    image are kept for the predictions only: those with the newest frame repeated are summed, those
+    of temporal consistency are dropped. Copy the folder first to keep them.
     """
     from msaf_bench.cli.printing import print_json
     from msaf_bench.sweep.packing import pack as pack_run

@@ -2,11 +2,16 @@
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from made_records import some_seeds
+
+from msaf_bench.documents import json_text
+from msaf_bench.findings.run import load_run
+from msaf_bench.report.document import to_json
+from msaf_bench.report.kinds import view_of
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "reports" / "reference" / "table3-street-quick"
@@ -53,11 +58,7 @@ def hub(tmp_path):
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory):
     """A finished run with its report, of three seeds, from the reference records."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    (folder / "records").mkdir(parents=True)
-    shutil.copy(REFERENCE / "plan.json", folder)
-    shutil.copy(REFERENCE / "table3.json", folder)
-    for path in sorted((REFERENCE / "records").iterdir()):
-        if json.loads(path.read_text())["trial"]["seed"] < 3:
-            shutil.copy(path, folder / "records")
+    folder = some_seeds(REFERENCE, tmp_path_factory.mktemp("finished") / "run", 3)
+    view = view_of(load_run(folder).summary())
+    (folder / "table3.json").write_text(json_text(to_json(view)))
     return folder

@@ -1,11 +1,11 @@
 """Gates on what changed from one run to another, in the made-up run and through the command."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_records import some_seeds
 
 from msaf_bench.analyzers.speed.latency import summarise as latency_of
 from msaf_bench.analyzers.speed.tasks import Speed, SpeedConditions
@@ -218,13 +218,7 @@ def test_json_says_what_the_markdown_says(summary):
 
 def street(folder):
     """A copy of the plan and of two seeds' records of a reference run."""
-    source = REFERENCE / "table3-street-quick"
-    (folder / "records").mkdir(parents=True)
-    shutil.copy(source / "plan.json", folder)
-    for path in (source / "records").iterdir():
-        if json.loads(path.read_text())["trial"]["seed"] < 2:
-            shutil.copy(path, folder / "records")
-    return folder
+    return some_seeds(REFERENCE / "table3-street-quick", folder, 2)
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def hostile(make: Make, table: Table) -> Summary:
 def test_files(folder: Path):
     figures = {
         f"figures/table3_{name}.{kind}"
-        for name in ("miou", "difference", "per_class", "strip")
+        for name in ("answers", "miou", "difference", "per_class", "strip")
         for kind in ("svg", "png")
     }
     tables = {

@@ -180,7 +180,7 @@ def test_a_checkpoint_loads_without_the_file_that_it_started_from(place, capsys)
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "no such file"), (b"", "not a whole file"), ("other", "size mismatch")],
+    [(None, "no such file"), (b"", "damaged or incomplete"), ("other", "size mismatch")],
 )
 def test_weights_that_cannot_start_anything_stop_before_training(place, capsys, content, says):
     (place / "start.pth").unlink()

@@ -236,7 +236,7 @@ def test_python_takes_either(own, tmp_path):
         mb.score_miou("pred", "truth", data=str(own[1]))
     with pytest.raises(UsageError, match="give truth and classes, or data"):
         mb.score_miou("pred", "truth")
-    with pytest.raises(UsageError, match="pred: give a folder"):
+    with pytest.raises(UsageError, match="pred: with `data`, give a folder"):
         mb.score_miou([label], data=str(own[1]))
     (tmp_path / "pred/ride_2/4.png").unlink()
     with pytest.raises(DataError, match="ride_2/00004: no prediction"):

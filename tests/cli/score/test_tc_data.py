@@ -146,5 +146,5 @@ def test_names_and_options_that_do_not_fit(score, own, tmp_path):
     code, _, err = score(*own)
     assert code == 3
     assert "'ride_2/09' is not a frame of mine" in err
-    with pytest.raises(UsageError, match="pred: give a folder"):
+    with pytest.raises(UsageError, match="pred: with `data`, give a folder"):
         mb.score_tc([look_alikes.ids(0)], data=str(own[1]))
