@@ -18,7 +18,7 @@ def pack(
 ) -> None:
     """Move the records of a finished run into one small archive, to commit it.
 
-    The archive, packed.tar.xz, also holds costs and speeds, and has about a tenth of the size. Every
+    The archive, packed.tar.xz, also holds costs and speeds; it has about a tenth of the size. Every
     command reads a packed run like any other, and its report stays the same. Confusion matrices per
     image are kept for the predictions only: those with the newest frame repeated are summed, those
     of temporal consistency are dropped. Copy the folder first to keep them.
