@@ -6,6 +6,7 @@ On the site the README is the home page, and the reference runs stand under `run
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -47,6 +48,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(turned, markdown)
 
 
+def on_post_build(config: MkDocsConfig) -> None:
+    """Copy the rendered runs as they are: their Markdown is no page of the documentation."""
+    if RENDERED.is_dir():
+        ignored = shutil.ignore_patterns("*.xz", ".*")
+        place = Path(config["site_dir"]) / "runs"
+        shutil.copytree(RENDERED, place, ignore=ignored, dirs_exist_ok=True)
+
+
 def _place(target: str) -> str:
     """Return the place on the site of a file of the repository."""
     if target.startswith("reports/reference/"):
@@ -55,7 +64,7 @@ def _place(target: str) -> str:
 
 
 def _runs() -> dict[str, bytes]:
-    """Return the files of the reference runs by place: rendered, or at least linkable."""
+    """Return the files of the reference runs that a page may link to, by place."""
     shown = {
         path.relative_to(REFERENCE).as_posix(): path.read_bytes()
         for path in REFERENCE.rglob("*")
@@ -65,9 +74,4 @@ def _runs() -> dict[str, bytes]:
         path.relative_to(REFERENCE).with_suffix(".html").as_posix(): MISSING.encode()
         for path in REFERENCE.glob("*/*.md")
     }
-    rendered = {
-        path.relative_to(RENDERED).as_posix(): path.read_bytes()
-        for path in RENDERED.rglob("*")
-        if path.is_file() and path.suffix not in (".xz", ".part")
-    }
-    return {**pages, "index.html": MISSING.encode(), **shown, **rendered}
+    return {**pages, "index.html": MISSING.encode(), **shown}

@@ -1,5 +1,6 @@
 """The site builds without a warning, and its pages ask nobody else for anything."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -33,6 +34,22 @@ def site(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     return folder
+
+
+def test_rendered_runs_are_copied_as_they_are(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("site_hooks", ROOT / "docs" / "site.py")
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    run = tmp_path / "build" / "table3"
+    run.mkdir(parents=True)
+    for name in ("table3.html", "table3.md", "packed.tar.xz", ".lock"):
+        (run / name).write_text("new")
+    (tmp_path / "site" / "runs" / "table3").mkdir(parents=True)
+    (tmp_path / "site" / "runs" / "table3" / "table3.html").write_text("missing")
+    monkeypatch.setattr(hooks, "RENDERED", tmp_path / "build")
+    hooks.on_post_build({"site_dir": str(tmp_path / "site")})
+    copied = {path.name: path.read_text() for path in (tmp_path / "site").rglob("*.*")}
+    assert copied == {"table3.html": "new", "table3.md": "new"}
 
 
 def test_every_page_and_every_reference_run_is_there(site):
