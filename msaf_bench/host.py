@@ -31,6 +31,11 @@ class Host(Spec):
     msaf_bench: str
     commit: str
 
+    @property
+    def machine(self) -> str:
+        """Name of the CPU, or of the accelerator if one was used."""
+        return self.cpu if self.device == "cpu" else self.device
+
     @classmethod
     def here(cls, device: str = "cpu", threads: int = 1, device_name: str = "") -> Self:
         """Return this machine. `device_name` is the accelerator's name as given by the driver."""

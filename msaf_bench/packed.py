@@ -5,7 +5,7 @@ here for a document that is not in its folder, so a packed run reads like any ot
 
 The archive holds the documents as JSON. The confusion matrices of all records lie beside them,
 sorted by cell and not by record: neighbours are then the counts of one cell under all trials, which
-are similar, and the archive is a fifth of the size. Shapes: T records, P cells that some record
+are similar and compress well. Shapes: T records, P cells that some record
 fills, 4 bytes per count.
 """
 

@@ -172,7 +172,7 @@ def _values(subject: Subject) -> dict[str, str]:
             found[f"GMAC, {mode}"] = number(macs / 1e9, 3)
         if (speed := measures.speed(mode)) and speed.latency:
             threads = counted(speed.conditions.threads, "thread")
-            name = f"mean latency, ms, {mode}, {_machine(speed.host)}, {threads}"
+            name = f"mean latency, ms, {mode}, {speed.host.machine}, {threads}"
             found[name] = number(speed.latency.mean)
     return found
 
@@ -256,15 +256,11 @@ def _made(source: Source, program: Program) -> str:
         made = f"{record.host.msaf_bench} {record.host.commit}".strip()
         lines.append(
             f"Trained with msaf-bench {made}, torch {record.host.torch}, on"
-            f" {_machine(record.host)}. Data fingerprint `{record.data}`."
+            f" {record.host.machine}. Data fingerprint `{record.data}`."
         )
         if record.plugins:
             lines.append(f"Plug-ins: {', '.join(record.plugins)}.")
     return _section("Made", lines)
-
-
-def _machine(host: Host) -> str:
-    return host.cpu if host.device == "cpu" else host.device
 
 
 def _section(title: str, lines: Iterable[str]) -> str:

@@ -139,11 +139,8 @@ def _timed_otherwise(metric: str, mode: str, old: RowSummary | None, new: RowSum
     was, now = _speed(old, mode), _speed(new, mode)
     if metric not in ("latency", "fps") or was is None or now is None:
         return ""
-    machines = [
-        speed.host.cpu if speed.host.device == "cpu" else speed.host.device for speed in (was, now)
-    ]
-    if machines[0] != machines[1]:
-        return f"timed on another machine ({machines[1]}, was {machines[0]})"
+    if was.host.machine != now.host.machine:
+        return f"timed on another machine ({now.host.machine}, was {was.host.machine})"
     return "" if was.conditions == now.conditions else "timed under other conditions"
 
 

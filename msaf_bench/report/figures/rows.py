@@ -52,11 +52,7 @@ def point(axes: Axes, y: float, interval: Interval, subject: Subject, title: str
         title: hover text
     """
     colour, marker = (CONTROL, "D") if isinstance(subject, ControlSummary) else (BLUE, "o")
-    if interval.low is not None and interval.high is not None:
-        (bar,) = axes.plot(
-            [interval.low, interval.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt"
-        )
-        mark(bar, subject.label, title)
+    bar(axes, y, interval, colour, subject.label, title)
     (dot,) = axes.plot(
         interval.mean,
         y,
@@ -67,6 +63,38 @@ def point(axes: Axes, y: float, interval: Interval, subject: Subject, title: str
         ms=7 if marker == "D" else 8,
     )
     mark(dot, subject.label, title)
+
+
+def bar(
+    axes: Axes,
+    y: float,
+    interval: Interval,
+    colour: str,
+    label: str,
+    title: str,
+    style: str | tuple[float, tuple[float, ...]] = "-",
+) -> None:
+    """Draw the bounds of an interval; nothing for one without bounds.
+
+    Args:
+        axes: axes to draw on
+        y: position of the row
+        interval: mean and bounds
+        colour: colour of the bar
+        label: row that the bar belongs to; empty for none
+        title: hover text
+        style: line style of matplotlib
+    """
+    if interval.low is not None and interval.high is not None:
+        (drawn,) = axes.plot(
+            [interval.low, interval.high],
+            [y, y],
+            color=colour,
+            lw=2.2,
+            ls=style,
+            solid_capstyle="butt",
+        )
+        mark(drawn, label, title)
 
 
 def at_right(

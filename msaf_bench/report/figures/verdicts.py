@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from msaf_bench.findings.wording import RUN_WORDS, TONES
 from msaf_bench.report.figures.canvas import BLUE, LOOK, PAPER
 from msaf_bench.report.figures.marks import mark
+from msaf_bench.report.figures.rows import bar
 from msaf_bench.stats import Interval
 
 
@@ -25,17 +26,8 @@ def judged_point(
         title: hover text
     """
     colour, marker = LOOK[TONES[word]] if word else (BLUE, "o")
-    if interval.low is not None and interval.high is not None:
-        style = (0, (1, 1)) if word == "not comparable" else "-"
-        (bar,) = axes.plot(
-            [interval.low, interval.high],
-            [y, y],
-            color=colour,
-            lw=2.2,
-            ls=style,
-            solid_capstyle="butt",
-        )
-        mark(bar, label, title)
+    style = (0, (1, 1)) if word == "not comparable" else "-"
+    bar(axes, y, interval, colour, label, title, style)
     (dot,) = axes.plot(
         interval.mean, y, marker, color=colour, mfc=_fill(colour, marker), mew=1.6, ms=8
     )

@@ -227,7 +227,7 @@ def _timed(speed: Speed) -> str:
         f"ms: median latency of a {c.size[0]}x{c.size[1]} frame, batch 1, {c.precision},"
         f" {c.region}, {counted(c.threads, 'thread')},"
         f" {counted(c.processes, 'fresh process', 'fresh processes')}, {schedule}"
-        f" after the trials, on {speed.host.cpu if c.device == 'cpu' else speed.host.device}; FPS:"
+        f" after the trials, on {speed.host.machine}; FPS:"
         " 1000 / mean latency."
     )
 
